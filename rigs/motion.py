@@ -1,0 +1,106 @@
+"""`Motion`, one dancer's movement, and what can be done to a whole one: cut, resample, mirror, turn, move."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from rigs import Array, kinematics, rotations
+from rigs.skeleton import MIRRORED, Skeleton
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One dancer's movement in Blender's space: right-handed, Z up, metres.
+
+    fps: frames a second.
+    skeleton: that dancer's own bones.
+    root: (F, 3) m, the pelvis.
+    rotations: (F, 29, 4) unit quaternions w, x, y, z, each relative to its parent; all identity is the T-pose facing -Y.
+    """
+
+    fps: float
+    skeleton: Skeleton
+    root: Array
+    rotations: Array
+
+    def __post_init__(self) -> None:
+        frames = len(self.root)
+        for name, array, shape in (
+            ("root", self.root, (frames, 3)),
+            ("rotations", self.rotations, (frames, 29, 4)),
+            ("skeleton.offsets", self.skeleton.offsets, (29, 3)),
+        ):
+            if array.shape != shape:
+                raise ValueError(f"{name}: shape {shape} expected, {array.shape} found")
+        if not self.fps > 0.0:
+            raise ValueError(f"fps: a positive number expected, {self.fps} found")
+
+    def __len__(self) -> int:
+        return len(self.root)
+
+    def __getitem__(self, frames: slice) -> "Motion":
+        """The frames of a slice."""
+        return replace(self, root=self.root[frames], rotations=self.rotations[frames])
+
+    @cached_property
+    def positions(self) -> Array:
+        """Joint positions (F, 29, 3) m."""
+        return kinematics.forward(self.root, self.rotations, self.skeleton.offsets)
+
+    @property
+    def seconds(self) -> float:
+        """The time from the first frame to the last."""
+        return (len(self) - 1) / self.fps
+
+
+def resample(motion: Motion, fps: float, frames: int | None = None) -> Motion:
+    """The same movement at another rate: rotations by slerp, the root on straight lines.
+
+    Frame 0 keeps its time. Without `frames` there are just enough to reach the last frame's time; past that time
+    the last pose is held.
+    """
+    if frames is None:
+        frames = int(np.ceil(motion.seconds * fps - 1e-6)) + 1
+    if fps == motion.fps and frames == len(motion):
+        return motion
+    at = np.minimum(np.arange(frames) * (motion.fps / fps), len(motion) - 1)
+    before = np.minimum(np.floor(at + 1e-9).astype(int), len(motion) - 1)
+    after = np.minimum(before + 1, len(motion) - 1)
+    t = np.clip(at - before, 0.0, 1.0)
+    root = motion.root[before] * (1.0 - t)[:, None] + motion.root[after] * t[:, None]
+    turned = rotations.slerp(motion.rotations[before], motion.rotations[after], t[:, None])
+    return Motion(fps, motion.skeleton, root, turned)
+
+
+def mirror(motion: Motion) -> Motion:
+    """The movement as seen in a mirror that stands on the plane x = 0: left and right joints change places."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    swapped = list(MIRRORED)
+    turned = motion.rotations[:, swapped] * np.array([1.0, 1.0, -1.0, -1.0])
+    skeleton = Skeleton(motion.skeleton.offsets[swapped] * flip)
+    return Motion(motion.fps, skeleton, motion.root * flip, turned)
+
+
+def turn(motion: Motion, angle: float) -> Motion:
+    """The movement turned about the world's vertical axis by `angle` radians."""
+    q = rotations.about_z(angle)
+    turned = motion.rotations.copy()
+    turned[:, 0] = rotations.multiply(q, turned[:, 0])
+    return replace(motion, root=rotations.rotate(q, motion.root), rotations=turned)
+
+
+def move(motion: Motion, offset: Array) -> Motion:
+    """The movement carried by `offset` (3,) m."""
+    return replace(motion, root=motion.root + np.asarray(offset))
+
+
+def join(first: Motion, second: Motion) -> Motion:
+    """`second` after `first`, on the first one's skeleton; both must have one frame rate."""
+    if first.fps != second.fps:
+        raise ValueError(f"fps: {first.fps} expected, {second.fps} found")
+    return replace(
+        first,
+        root=np.concatenate([first.root, second.root]),
+        rotations=np.concatenate([first.rotations, second.rotations]),
+    )

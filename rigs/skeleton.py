@@ -1,0 +1,88 @@
+"""The 29 joints of a dancer, in HybrIK's order, and the bone offsets that make them one dancer's body."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rigs import Array
+
+_TREE = (
+    # joint, its parent, and the T-pose offset from the parent in metres (x to the left, -y to the front, z up)
+    ("pelvis", None, (0.0, 0.0, 0.95)),
+    ("left_hip", "pelvis", (0.09, 0.0, -0.08)),
+    ("right_hip", "pelvis", (-0.09, 0.0, -0.08)),
+    ("spine1", "pelvis", (0.0, 0.01, 0.11)),
+    ("left_knee", "left_hip", (0.0, 0.0, -0.4)),
+    ("right_knee", "right_hip", (0.0, 0.0, -0.4)),
+    ("spine2", "spine1", (0.0, 0.0, 0.13)),
+    ("left_ankle", "left_knee", (0.0, 0.0, -0.4)),
+    ("right_ankle", "right_knee", (0.0, 0.0, -0.4)),
+    ("spine3", "spine2", (0.0, 0.0, 0.07)),
+    ("left_foot", "left_ankle", (0.0, -0.13, -0.06)),
+    ("right_foot", "right_ankle", (0.0, -0.13, -0.06)),
+    ("neck", "spine3", (0.0, 0.01, 0.21)),
+    ("left_collar", "spine3", (0.07, 0.01, 0.13)),
+    ("right_collar", "spine3", (-0.07, 0.01, 0.13)),
+    ("jaw", "neck", (0.0, -0.02, 0.09)),
+    ("left_shoulder", "left_collar", (0.11, 0.0, 0.03)),
+    ("right_shoulder", "right_collar", (-0.11, 0.0, 0.03)),
+    ("left_elbow", "left_shoulder", (0.27, 0.0, 0.0)),
+    ("right_elbow", "right_shoulder", (-0.27, 0.0, 0.0)),
+    ("left_wrist", "left_elbow", (0.25, 0.0, 0.0)),
+    ("right_wrist", "right_elbow", (-0.25, 0.0, 0.0)),
+    ("left_thumb", "left_wrist", (0.08, 0.0, 0.0)),
+    ("right_thumb", "right_wrist", (-0.08, 0.0, 0.0)),
+    ("head", "jaw", (0.0, 0.0, 0.17)),
+    ("left_middle", "left_thumb", (0.08, 0.0, 0.0)),
+    ("right_middle", "right_thumb", (-0.08, 0.0, 0.0)),
+    ("left_bigtoe", "left_foot", (0.0, -0.07, -0.01)),
+    ("right_bigtoe", "right_foot", (0.0, -0.07, -0.01)),
+)
+
+JOINTS: tuple[str, ...] = tuple(name for name, _, _ in _TREE)
+INDEX: dict[str, int] = {name: j for j, name in enumerate(JOINTS)}
+PARENTS: tuple[int, ...] = tuple(-1 if up is None else INDEX[up] for _, up, _ in _TREE)
+"""Each joint's parent; a parent always comes before its children, and the pelvis has -1."""
+CHILDREN: tuple[tuple[int, ...], ...] = tuple(
+    tuple(c for c, parent in enumerate(PARENTS) if parent == j) for j in range(len(JOINTS))
+)
+
+
+def other_side(name: str) -> str:
+    """The same joint on the other side of the body; a joint of the middle is its own."""
+    if name.startswith("left_"):
+        return "right_" + name.removeprefix("left_")
+    if name.startswith("right_"):
+        return "left_" + name.removeprefix("right_")
+    return name
+
+
+MIRRORED: tuple[int, ...] = tuple(INDEX[other_side(name)] for name in JOINTS)
+"""For each joint the index of the one that a mirror shows in its place."""
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """One dancer's bones.
+
+    offsets: (29, 3) m. Each joint's place from its parent in the T-pose, facing -Y, Z up; the pelvis's own row is
+    its place above the origin.
+    """
+
+    offsets: Array
+
+    def rest_positions(self) -> Array:
+        """The joints of the T-pose: (29, 3) m."""
+        positions = self.offsets.copy()
+        for j, parent in enumerate(PARENTS):
+            if parent >= 0:
+                positions[j] += positions[parent]
+        return positions
+
+    def scaled(self, factor: float) -> "Skeleton":
+        """The same proportions at `factor` times the size."""
+        return Skeleton(self.offsets * factor)
+
+
+DEFAULT = Skeleton(np.array([offset for _, _, offset in _TREE]))
+"""An adult of 1.7 m, drawn from common proportions and from no scanned body."""

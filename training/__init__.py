@@ -1,0 +1,1 @@
+"""Data sets, losses, metrics and the training of the models in `backend.models`."""

@@ -74,9 +74,7 @@ def slerp(a: Array, b: Array, t: Array | float) -> Array:
 def angle_between(a: Array, b: Array) -> Array:
     """The angle in radians that separates `a` from `b`: (...)."""
     difference = multiply(inverse(a), b)
-    return 2.0 * np.arctan2(
-        np.linalg.norm(difference[..., 1:], axis=-1), np.abs(difference[..., 0])
-    )
+    return 2.0 * np.arctan2(np.linalg.norm(difference[..., 1:], axis=-1), np.abs(difference[..., 0]))
 
 
 def from_axis_angle(axis: Array, angle: Array | float) -> Array:

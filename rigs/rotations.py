@@ -157,6 +157,21 @@ def from_axes(x: Array, y: Array) -> Array:
     return from_matrix(np.stack([x, _cross(z, x), z], axis=-1))
 
 
+def fit(u: Array, v: Array) -> Array:
+    """The rotation (..., 4) that brings the vectors `u` (..., N, 3) nearest to `v` (..., N, 3) by least squares.
+
+    Long vectors count for more. Davenport's q-method (Wahba 1965; Keat 1977), which never yields a reflection.
+    """
+    b = np.swapaxes(np.asarray(v), -1, -2) @ np.asarray(u)
+    trace = np.trace(b, axis1=-2, axis2=-1)
+    axis = np.stack([b[..., 2, 1] - b[..., 1, 2], b[..., 0, 2] - b[..., 2, 0], b[..., 1, 0] - b[..., 0, 1]], axis=-1)
+    k = np.empty((*b.shape[:-2], 4, 4))
+    k[..., 0, 0] = trace
+    k[..., 0, 1:] = k[..., 1:, 0] = axis
+    k[..., 1:, 1:] = b + np.swapaxes(b, -1, -2) - trace[..., None, None] * np.eye(3)
+    return np.linalg.eigh(k)[1][..., -1]
+
+
 def from_6d(columns: Array) -> Array:
     """Rotations of the first two matrix columns (..., 6), made orthonormal (Zhou et al. 2019)."""
     columns = np.asarray(columns)

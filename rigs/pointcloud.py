@@ -1,0 +1,168 @@
+"""Joint rotations from joint positions: how a point-cloud capture, or a model's output, becomes a `Motion`.
+
+The pelvis and the chest follow from the triads of points around them. An upper arm or a thigh follows its bone, and
+its twist follows the plane in which the elbow or knee bends. Every other joint takes the smallest swing, from
+where its parent carries it, onto its bone.
+"""
+
+import numpy as np
+
+from rigs import Array, kinematics, rotations
+from rigs.motion import Motion
+from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+
+_PELVIS, _SPINE1, _SPINE2, _CHEST = (INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3"))
+_SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
+_SHOULDER_WEIGHT = 0.01
+"""Shoulders move on the chest, so they only count where neck and collars lie on one line and cannot tell the twist."""
+
+_HINGES = {
+    INDEX["left_hip"]: (1.0, 0.0, 0.0),
+    INDEX["right_hip"]: (1.0, 0.0, 0.0),
+    INDEX["left_shoulder"]: (0.0, 0.0, -1.0),
+    INDEX["right_shoulder"]: (0.0, 0.0, 1.0),
+}
+"""The axis of the T-pose about which the next joint, knee or elbow, bends by positive angles."""
+_STRAIGHT, _BENT = 0.1, 0.4
+"""Sines of the bend below which the bending plane says nothing, and above which it says all."""
+_MEMORY = 0.15
+"""Seconds after which a straight limb has forgotten most of the plane that it last bent in."""
+_REST_WEIGHT = 0.02
+"""How strongly an untwisted limb speaks against what the neighbouring frames remember."""
+_SHORTEST = 1e-4
+"""Metres below which two points give no direction."""
+
+
+def solve(positions: Array, fps: float, *, skeleton: Skeleton | None = None) -> Motion:
+    """The movement of a dancer whose joints pass through `positions`.
+
+    positions: (F, 29, 3) m, Z up.  skeleton: the dancer's bones; without one `measure` finds them.
+    The pelvis stays where it is. Bones keep their directions and take the skeleton's lengths; the bones that leave the
+    pelvis or the chest are rigid and take the directions of the best fit.
+    Raises ValueError, naming frame and joint, where a position is not finite or a bone has no direction.
+    """
+    positions = np.asarray(positions, dtype=float)
+    if positions.ndim != 3 or positions.shape[1:] != (29, 3) or len(positions) == 0:
+        raise ValueError(f"positions: shape (frames, 29, 3) expected, {positions.shape} found")
+    bones = _bones(positions)
+    _check(bones, None if skeleton is None else skeleton.offsets)
+    if skeleton is None:
+        skeleton = measure(positions)
+    world = _world_rotations(positions, bones, fps, skeleton)
+    turned = rotations.near(kinematics.local_rotations(world))
+    return Motion(fps, skeleton, positions[:, _PELVIS], turned)
+
+
+def measure(positions: Array) -> Skeleton:
+    """The bones of the dancer whose joints pass through `positions` (F, 29, 3) m.
+
+    Lengths are medians over the frames. Directions are those of the T-pose, but the shape of pelvis and chest is the
+    dancer's own. The rest pose stands on the floor.
+    """
+    bones = _bones(np.asarray(positions, dtype=float))
+    lengths = np.median(np.linalg.norm(bones, axis=-1), axis=0)
+    offsets = rotations.normalize(DEFAULT.offsets) * lengths[:, None]
+    drawn = Skeleton(offsets)
+    for joint in (_PELVIS, _CHEST):
+        children = list(CHILDREN[joint])
+        turned = _triad(positions, drawn, joint)
+        seen = rotations.rotate(rotations.inverse(turned)[:, None], bones[:, children])
+        offsets[children] = rotations.normalize(np.median(seen, axis=0)) * lengths[children, None]
+    offsets[_PELVIS] = 0.0
+    offsets[_PELVIS, 2] = -Skeleton(offsets).rest_positions()[:, 2].min()
+    return Skeleton(offsets)
+
+
+def _bones(positions: Array) -> Array:
+    """From each joint's parent to the joint (F, 29, 3); the pelvis's row is its place."""
+    bones = positions - positions[:, list(PARENTS)]
+    bones[:, _PELVIS] = positions[:, _PELVIS]
+    return bones
+
+
+def _check(bones: Array, offsets: Array | None) -> None:
+    """Raise ValueError where a bone is not finite, or too short for a direction though it has a length in `offsets`."""
+    lengths = np.linalg.norm(bones, axis=-1)
+    broken = ~np.isfinite(lengths)
+    if broken.any():
+        frame, joint = np.argwhere(broken)[0]
+        raise ValueError(f"frame {frame}, {JOINTS[joint]}: a finite position expected")
+    short = lengths < _SHORTEST
+    short[:, _PELVIS] = False
+    if offsets is not None:
+        short &= np.linalg.norm(offsets, axis=-1) >= _SHORTEST
+    if short.any():
+        frame, joint = np.argwhere(short)[0]
+        parent = JOINTS[PARENTS[joint]]
+        raise ValueError(f"frame {frame}, {JOINTS[joint]}: a place apart from {parent} expected, both are at one point")
+
+
+def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skeleton) -> Array:
+    """World rotations (F, 29, 4), parents before children."""
+    world = np.empty((*positions.shape[:2], 4))
+    pelvis, chest = (_triad(positions, skeleton, joint) for joint in (_PELVIS, _CHEST))
+    for j, parent in enumerate(PARENTS):
+        if j == _PELVIS:
+            world[:, j] = pelvis
+        elif j == _CHEST:
+            world[:, j] = chest
+        elif not CHILDREN[j]:
+            world[:, j] = world[:, parent]
+        else:
+            (child,) = CHILDREN[j]
+            guess = world[:, parent]
+            if j in (_SPINE1, _SPINE2):
+                guess = rotations.slerp(pelvis, chest, 1 / 3 if j == _SPINE1 else 2 / 3)
+            world[:, j] = _aim(guess, skeleton.offsets[child], bones[:, child])
+            if j in _HINGES:
+                (end,) = CHILDREN[child]
+                world[:, j] = _bend(world[:, j], _HINGES[j], bones[:, child], bones[:, end], fps)
+    return world
+
+
+def _triad(positions: Array, skeleton: Skeleton, joint: int) -> Array:
+    """World rotations (F, 4) of the pelvis or the chest from the points around it."""
+    rest = skeleton.rest_positions()
+    around = list(CHILDREN[joint])
+    weights = np.ones(len(around))
+    if joint == _CHEST:
+        around = around + _SHOULDERS
+        weights = np.append(weights, [_SHOULDER_WEIGHT] * 2)
+    shape = (rest[around] - rest[joint]) * weights[:, None]
+    lengths = np.linalg.norm(shape, axis=-1, keepdims=True)
+    seen = rotations.normalize(positions[:, around] - positions[:, joint, None]) * lengths
+    return rotations.fit(shape, seen)
+
+
+def _aim(guess: Array, offset: Array, bone: Array) -> Array:
+    """The rotation nearest to `guess` (F, 4) that turns the rest direction `offset` (3,) into that of `bone` (F, 3)."""
+    return rotations.multiply(rotations.between(rotations.rotate(guess, offset), bone), guess)
+
+
+def _bend(swung: Array, hinge: tuple[float, ...], upper: Array, lower: Array, fps: float) -> Array:
+    """Twist the limb rotations `swung` (F, 4) about the bone `upper` until `hinge` is normal to the bending plane.
+
+    The plane holds the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or bent against its hinge,
+    the plane is taken from frames near in time, and failing these the limb stays as it is swung.
+    """
+    along = rotations.normalize(upper)
+    ahead = rotations.rotate(swung, np.array(hinge))
+    side = np.cross(along, ahead)
+    ahead = np.cross(side, along)
+    normal = np.cross(along, rotations.normalize(lower))
+    plane = np.sum(normal * ahead, axis=-1) + 1j * np.sum(normal * side, axis=-1)
+    sine = np.abs(plane)
+    plane /= np.where(sine > 0.0, sine, 1.0)
+    trust = _rise(sine, _STRAIGHT, _BENT) * _rise(plane.real, -0.8, -0.4)
+    span = int(np.ceil(6.0 * _MEMORY * fps))
+    memory = np.exp(-np.abs(np.arange(-span, span + 1)) / (_MEMORY * fps)) / (_MEMORY * fps)
+    remembered = np.convolve(trust * plane, memory)[span : span + len(plane)] + _REST_WEIGHT
+    remembered /= np.maximum(np.abs(remembered), 1e-9)
+    twist = np.angle(trust * plane + (1.0 - trust) * remembered)
+    return rotations.multiply(rotations.from_axis_angle(along, twist), swung)
+
+
+def _rise(x: Array, low: float, high: float) -> Array:
+    """From 0 below `low` to 1 above `high`, smoothly."""
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

@@ -104,10 +104,12 @@ def between(u: Array, v: Array) -> Array:
     """The shortest rotation that turns the direction `u` (..., 3) into `v` (..., 3)."""
     u, v = np.broadcast_arrays(normalize(u), normalize(v))
     dot = np.sum(u * v, axis=-1, keepdims=True)
-    q = np.concatenate([1.0 + dot, _cross(u, v)], axis=-1)
-    least = np.abs(u) == np.min(np.abs(u), axis=-1, keepdims=True)
-    half_turn = np.concatenate([np.zeros_like(dot), normalize(_cross(u, least.astype(float)))], -1)
-    return normalize(np.where(dot < -1.0 + 1e-9, half_turn, q))
+    # 1 + dot, which loses its digits when the directions are nearly opposite
+    real = np.where(dot < -0.9, np.sum((u + v) ** 2, axis=-1, keepdims=True) / 2.0, 1.0 + dot)
+    q = np.concatenate([real, _cross(u, v)], axis=-1)
+    least = np.eye(3)[np.argmin(np.abs(u), axis=-1)]
+    half_turn = np.concatenate([np.zeros_like(dot), normalize(_cross(u, least))], axis=-1)
+    return normalize(np.where(real < 1e-14, half_turn, q))
 
 
 def twist_about(q: Array, axis: Array) -> Array:

@@ -8,6 +8,7 @@ A file that cannot be used raises `BadFile`, whose text is one sentence for a ch
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from rigs.motion import Motion
@@ -37,3 +38,13 @@ class Clip:
 
     motions: tuple[Motion, ...]
     source: Source
+
+
+_READERS = {".bvh": "rigs.files.bvh", ".npz": "rigs.files.npz", ".npy": "rigs.files.hybrik"}
+
+
+def read(path: str | Path, *, fps: float | None = None) -> Clip:
+    """The dancers of a file; `fps` overrides a frame rate that the file states wrongly. Raises BadFile."""
+    path = Path(path)
+    clip: Clip = import_module(_READERS[path.suffix.lower()]).read(path)
+    return clip

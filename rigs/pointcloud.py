@@ -13,8 +13,11 @@ from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 
 _PELVIS, _SPINE1, _SPINE2, _CHEST = (INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3"))
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
-_SHOULDER_WEIGHT = 0.01
-"""Shoulders move on the chest, so they only count where neck and collars lie on one line and cannot tell the twist."""
+_WIDE, _NARROW = 0.06, 0.02
+"""Metres of spread at which neck and collars tell the chest's twist themselves, and at which only the shoulders can."""
+_LIMB_BONES = [
+    j for j, name in enumerate(JOINTS) if name.endswith(("hip", "knee", "ankle", "shoulder", "elbow", "wrist"))
+]
 
 _HINGES = {
     INDEX["left_hip"]: (1.0, 0.0, 0.0),
@@ -39,13 +42,14 @@ def solve(positions: Array, fps: float, *, skeleton: Skeleton | None = None) -> 
     positions: (F, 29, 3) m, Z up.  skeleton: the dancer's bones; without one `measure` finds them.
     The pelvis stays where it is. Bones keep their directions and take the skeleton's lengths; the bones that leave the
     pelvis or the chest are rigid and take the directions of the best fit.
+    A joint that lies on its parent in every frame takes its parent's direction; one of the limbs may not.
     Raises ValueError, naming frame and joint, where a position is not finite or a bone has no direction.
     """
     positions = np.asarray(positions, dtype=float)
     if positions.ndim != 3 or positions.shape[1:] != (29, 3) or len(positions) == 0:
         raise ValueError(f"positions: shape (frames, 29, 3) expected, {positions.shape} found")
     bones = _bones(positions)
-    _check(bones, None if skeleton is None else skeleton.offsets)
+    _check(bones)
     if skeleton is None:
         skeleton = measure(positions)
     world = _world_rotations(positions, bones, fps, skeleton)
@@ -80,17 +84,17 @@ def _bones(positions: Array) -> Array:
     return bones
 
 
-def _check(bones: Array, offsets: Array | None) -> None:
-    """Raise ValueError where a bone is not finite, or too short for a direction though it has a length in `offsets`."""
+def _check(bones: Array) -> None:
+    """Raise ValueError where a bone is not finite, or has no direction though a limb's bone or one that mostly has."""
     lengths = np.linalg.norm(bones, axis=-1)
     broken = ~np.isfinite(lengths)
     if broken.any():
         frame, joint = np.argwhere(broken)[0]
         raise ValueError(f"frame {frame}, {JOINTS[joint]}: a finite position expected")
-    short = lengths < _SHORTEST
-    short[:, _PELVIS] = False
-    if offsets is not None:
-        short &= np.linalg.norm(offsets, axis=-1) >= _SHORTEST
+    needed = np.median(lengths, axis=0) >= _SHORTEST
+    needed[_LIMB_BONES] = True
+    needed[_PELVIS] = False
+    short = (lengths < _SHORTEST) & needed
     if short.any():
         frame, joint = np.argwhere(short)[0]
         parent = JOINTS[PARENTS[joint]]
@@ -124,11 +128,13 @@ def _triad(positions: Array, skeleton: Skeleton, joint: int) -> Array:
     """World rotations (F, 4) of the pelvis or the chest from the points around it."""
     rest = skeleton.rest_positions()
     around = list(CHILDREN[joint])
-    weights = np.ones(len(around))
+    shape = rest[around] - rest[joint]
     if joint == _CHEST:
+        # shoulders move on the chest: they count where neck and collars are too near one line to tell the twist
+        spread = np.linalg.svd(shape, compute_uv=False)[1]
+        weight = 0.1 - 0.09 * _rise(spread, _NARROW, _WIDE)
         around = around + _SHOULDERS
-        weights = np.append(weights, [_SHOULDER_WEIGHT] * 2)
-    shape = (rest[around] - rest[joint]) * weights[:, None]
+        shape = np.concatenate([shape, weight * (rest[_SHOULDERS] - rest[joint])])
     lengths = np.linalg.norm(shape, axis=-1, keepdims=True)
     seen = rotations.normalize(positions[:, around] - positions[:, joint, None]) * lengths
     return rotations.fit(shape, seen)

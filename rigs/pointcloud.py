@@ -20,12 +20,15 @@ _LIMB_BONES = [
 ]
 
 _HINGES = {
-    INDEX["left_hip"]: (1.0, 0.0, 0.0),
-    INDEX["right_hip"]: (1.0, 0.0, 0.0),
-    INDEX["left_shoulder"]: (0.0, 0.0, -1.0),
-    INDEX["right_shoulder"]: (0.0, 0.0, 1.0),
+    INDEX["left_hip"]: ((1.0, 0.0, 0.0), np.radians(80.0)),
+    INDEX["right_hip"]: ((1.0, 0.0, 0.0), np.radians(80.0)),
+    INDEX["left_shoulder"]: ((0.0, 0.0, -1.0), np.radians(115.0)),
+    INDEX["right_shoulder"]: ((0.0, 0.0, 1.0), np.radians(115.0)),
 }
-"""The axis of the T-pose about which the next joint, knee or elbow, bends by positive angles."""
+"""The axis of the T-pose about which the next joint, knee or elbow, bends by positive angles, and how far a limb may be
+twisted before the bend is noise: 99.9 % of the thighs of real salsa stay within 60 degrees, of the arms within 119."""
+_DOUBT = np.radians(30.0)
+"""How much further a limb is twisted when its bending plane is not believed at all."""
 _STRAIGHT, _BENT = 0.1, 0.4
 """Sines of the bend below which the bending plane says nothing, and above which it says all."""
 _MEMORY = 0.15
@@ -120,7 +123,7 @@ def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skele
             world[:, j] = _aim(guess, skeleton.offsets[child], bones[:, child])
             if j in _HINGES:
                 (end,) = CHILDREN[child]
-                world[:, j] = _bend(world[:, j], _HINGES[j], bones[:, child], bones[:, end], fps)
+                world[:, j] = _bend(world[:, j], *_HINGES[j], bones[:, child], bones[:, end], fps)
     return world
 
 
@@ -145,11 +148,11 @@ def _aim(guess: Array, offset: Array, bone: Array) -> Array:
     return rotations.multiply(rotations.between(rotations.rotate(guess, offset), bone), guess)
 
 
-def _bend(swung: Array, hinge: tuple[float, ...], upper: Array, lower: Array, fps: float) -> Array:
+def _bend(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float) -> Array:
     """Twist the limb rotations `swung` (F, 4) about the bone `upper` until `hinge` is normal to the bending plane.
 
-    The plane holds the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or bent against its hinge,
-    the plane is taken from frames near in time, and failing these the limb stays as it is swung.
+    The plane holds the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or twisted past `limit`
+    radians, the plane is taken from frames near in time, and failing these the limb stays as it is swung.
     """
     along = rotations.normalize(upper)
     ahead = rotations.rotate(swung, np.array(hinge))
@@ -159,7 +162,7 @@ def _bend(swung: Array, hinge: tuple[float, ...], upper: Array, lower: Array, fp
     plane = np.sum(normal * ahead, axis=-1) + 1j * np.sum(normal * side, axis=-1)
     sine = np.abs(plane)
     plane /= np.where(sine > 0.0, sine, 1.0)
-    trust = _rise(sine, _STRAIGHT, _BENT) * _rise(plane.real, -0.8, -0.4)
+    trust = _rise(sine, _STRAIGHT, _BENT) * _rise(-np.abs(np.angle(plane)), -limit - _DOUBT, -limit)
     span = int(np.ceil(6.0 * _MEMORY * fps))
     memory = np.exp(-np.abs(np.arange(-span, span + 1)) / (_MEMORY * fps)) / (_MEMORY * fps)
     remembered = np.convolve(trust * plane, memory)[span : span + len(plane)] + _REST_WEIGHT

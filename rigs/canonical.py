@@ -29,24 +29,50 @@ _RIGID = 5e-5
 _NEAR_ZERO = 1e-6
 
 
-def to_motion(fps: float, bones: tuple[int, ...], world: Array, positions: Array, rest_positions: Array) -> Motion:
+def to_motion(
+    fps: float,
+    bones: tuple[int, ...],
+    world: Array,
+    positions: Array,
+    rest_positions: Array,
+    *,
+    in_t_pose: bool = False,
+) -> Motion:
     """The movement of a rig's bones as a Motion.
 
     bones: (29,) each joint's index among the N bones, or -1.
     world: (N, F, 4) the bones' world rotations, identity in the rest pose.  positions: (N, F, 3) m.
     rest_positions: (N, 3) m, the rest pose.  All in Blender's axes.
+    in_t_pose: the rest pose is the T-pose by the rig's own account, so rotations stay as they are.
     """
     here = [bone >= 0 for bone in bones]
     turned = np.stack([world[bone] for bone in bones])
     moved = np.stack([positions[bone] for bone in bones])
     rest = rest_positions[list(bones)]
+    if in_t_pose and _is_human(rest):
+        return _assemble(fps, here, turned, moved)
+    some = np.unique(np.linspace(0, moved.shape[1] - 1, _SAMPLES).astype(int))
+    tips = _tips(here, turned[:, some], moved[:, some])
     if _is_human(rest):
-        constant = _calibrate(here, rotations.identity(29, 1), rest[:, None], twists_known=True)
+        constant = _calibrate(here, tips, rotations.identity(29, 1), rest[:, None], twists_known=True)
     else:
-        some = np.unique(np.linspace(0, moved.shape[1] - 1, _SAMPLES).astype(int))
-        constant = _calibrate(here, turned[:, some], moved[:, some], twists_known=False)
+        constant = _calibrate(here, tips, turned[:, some], moved[:, some], twists_known=False)
     ours = rotations.multiply(turned, constant[:, None])
     return _assemble(fps, here, ours, moved)
+
+
+def believable(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
+    """`bones` without a crown of the head that does not rise above the trunk; some files let the head end sideways.
+
+    positions: (N, F, 3) of the N bones.
+    """
+    crown, jaw = bones[INDEX["head"]], bones[INDEX["jaw"]]
+    if min(crown, jaw) < 0:
+        return bones
+    rise = rotations.normalize(positions[crown] - positions[jaw])
+    trunk = rotations.normalize(_trunk(positions[list(bones)]))
+    upright = np.sum(rise * trunk, axis=-1).mean() > 0.5
+    return bones if upright else tuple(-1 if j == INDEX["head"] else bone for j, bone in enumerate(bones))
 
 
 def stature(bones: tuple[int, ...], positions: Array) -> float:
@@ -111,12 +137,26 @@ def _is_human(rest: Array) -> bool:
     )
 
 
-def _calibrate(here: list[bool], turned: Array, moved: Array, *, twists_known: bool) -> Array:
+def _tips(here: list[bool], turned: Array, moved: Array) -> Array:
+    """Where each bone's tip lies in its own axes, the mean over some frames: (29, 3) m, zero for a bone without one.
+
+    The movement says this better than the rest pose does where bones between two joints are bent all the time.
+    """
+    tips = np.zeros((29, 3))
+    for j in range(29):
+        child = _aim(j, here)
+        if here[j] and child >= 0:
+            tips[j] = rotations.rotate(rotations.inverse(turned[j]), moved[child] - moved[j]).mean(axis=0)
+    return tips
+
+
+def _calibrate(here: list[bool], tips: Array, turned: Array, moved: Array, *, twists_known: bool) -> Array:
     """For each joint the constant rotation (29, 4) that turns our T-pose axes into the source bone's own.
 
-    turned: (29, K, 4) world rotations and moved: (29, K, 3) m positions of K sample poses. A bone's direction is
-    matched to the T-pose's; its twist is taken over, with the least turn, from the bone above and averaged over the
-    samples. Where the rest pose tells nothing about twists, elbows and knees tell it by the axis they bend about.
+    turned: (29, K, 4) world rotations and moved: (29, K, 3) m positions of K sample poses. A bone's direction, to its
+    tip, is matched to the T-pose's; its twist is taken over, with the least turn, from the bone above and
+    averaged over the samples. Where the rest pose tells nothing about twists, elbows and knees tell it by the axis
+    they bend about.
     """
     constant = rotations.identity(29)
     default = DEFAULT.rest_positions()[:, None]
@@ -131,12 +171,10 @@ def _calibrate(here: list[bool], turned: Array, moved: Array, *, twists_known: b
             estimate = rotations.multiply(_triad(moved, side), rotations.inverse(_triad(default, side)))
         else:
             estimate = posed[anchor]
-        child = _aim(j, here)
         own = rotations.inverse(turned[j])
-        if child >= 0:
-            along = rotations.rotate(own, moved[child] - moved[j])
-            straight = default[child] - default[j]
-            estimate = _swung(estimate, rotations.rotate(turned[j], along.mean(axis=0)), straight)
+        if tips[j].any():
+            straight = default[_aim(j, here)] - default[j]
+            estimate = _swung(estimate, rotations.rotate(turned[j], tips[j]), straight)
         constant[j] = _mean_rotation(rotations.multiply(own, estimate))
         if name in _HINGES and not twists_known:
             constant[j] = _twisted_to_hinge(constant[j], name, own, moved)
@@ -198,7 +236,7 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
     for j, parent in enumerate(PARENTS):
         if parent < 0:
             continue
-        if not here[j]:
+        if not here[j] or not CHILDREN[j]:
             world[j] = world[parent]
         target, share = _next_known(j, here)
         if target >= 0:
@@ -210,6 +248,7 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
                 length = np.linalg.norm(whole, axis=-1).mean()
                 offsets[j] *= length / max(float(np.linalg.norm(offsets[j])), _NEAR_ZERO)
                 world[parent] = _swung(world[parent], whole, offsets[j])
+                world[j] = world[parent] if not CHILDREN[j] else world[j]
         places[j] = places[parent] + rotations.rotate(world[parent], offsets[j])
     offsets[0] = 0.0
     standing = Skeleton(offsets).rest_positions()

@@ -24,11 +24,13 @@ class Dialect:
 
     joints: for each joint the normalised names it may have, the best first.
     units: metres in the unit that files of this dialect are known to use, or None.
+    t_pose: its bones rest in our T-pose, facing -Y in Blender's axes, without a turn of their own.
     """
 
     name: str
     joints: dict[str, tuple[str, ...]]
     units: float | None
+    t_pose: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def dialects() -> tuple[Dialect, ...]:
             table["dialect"],
             {joint: tuple(map(normalize, names)) for joint, names in table["joints"].items()},
             table.get("metres_per_unit"),
+            table.get("t_pose", False),
         )
         for table in tables
     )
@@ -96,7 +99,7 @@ def _look_up(dialect: Dialect, plain: list[str], parents: Sequence[int]) -> tupl
             above = PARENTS[above]
         candidates = [plain.index(name) for name in dialect.joints.get(joint, ()) if name in plain]
         if not candidates and not CHILDREN[j]:
-            candidates = _leaves_below(bones[PARENTS[j]], parents)
+            candidates = _leaves_below(bones[above], parents)
         bones[j] = next((bone for bone in candidates if above < 0 or _is_below(bone, bones[above], parents)), -1)
     return tuple(bones)
 

@@ -81,7 +81,7 @@ def from_axis_angle(axis: Array, angle: Array | float) -> Array:
     """Turn by `angle` (...) about the unit vector `axis` (..., 3)."""
     half = np.asarray(angle)[..., None] / 2.0
     axis, half = np.broadcast_arrays(np.asarray(axis, dtype=float), half)
-    return np.concatenate([np.cos(half[..., :1]), np.sin(half) * axis], axis=-1)
+    return np.concatenate([np.cos(half[..., :1]), np.sin(half[..., :1]) * axis], axis=-1)
 
 
 def from_rotation_vector(vector: Array) -> Array:

@@ -7,11 +7,14 @@ A file that cannot be used raises `BadFile`, whose text is one sentence for a ch
 `leader.bvh, line 214: 93 numbers expected, 91 found`.
 """
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from rigs.motion import Motion
+from rigs.motion import Motion, resample
 
 
 class BadFile(ValueError):
@@ -23,6 +26,7 @@ class Source:
     """What a file's own world looks like, so that another file can be written to match it.
 
     units: metres in one unit of the file.  up: "Y" or "Z".  fps and frames: the file's own.
+    filled: the joints that the file does not have and that were filled in from proportions.
     """
 
     path: Path
@@ -30,6 +34,7 @@ class Source:
     up: str
     fps: float
     frames: int
+    filled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,59 @@ class Clip:
     source: Source
 
 
-_READERS = {".bvh": "rigs.files.bvh", ".npz": "rigs.files.npz", ".npy": "rigs.files.hybrik"}
+_DOORS = {
+    # suffix: the module behind it, and what such a file holds
+    ".bvh": ("bvh", "a BVH hierarchy"),
+    ".npz": ("npz", "a numpy archive"),
+    ".npy": ("hybrik", "a HybrIK array"),
+}
+_WRITTEN = (".bvh", ".npz")
 
 
 def read(path: str | Path, *, fps: float | None = None) -> Clip:
     """The dancers of a file; `fps` overrides a frame rate that the file states wrongly. Raises BadFile."""
     path = Path(path)
-    clip: Clip = import_module(_READERS[path.suffix.lower()]).read(path)
-    return clip
+    if not path.exists():
+        raise BadFile(f"{path.name}: no such file")
+    if path.is_dir():
+        raise BadFile(f"{path.name}: a folder, a file expected")
+    module, content = _door(path, tuple(_DOORS))
+    try:
+        if path.stat().st_size == 0:
+            raise BadFile(f"{path.name}: empty file, {content} expected")
+        clip: Clip = module.read(path)
+    except OSError as error:
+        raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
+    if fps is None:
+        return clip
+    return Clip(tuple(replace(motion, fps=fps) for motion in clip.motions), replace(clip.source, fps=fps))
+
+
+def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source | None = None) -> None:
+    """Write one dancer (.bvh) or one or two (.npz), all or nothing. Raises BadFile.
+
+    like: the file beside which this one is to load: its frame rate and frame count, and in a BVH its units and up
+    axis; without it the movement's own, in centimetres and Y up.
+    """
+    path = Path(path)
+    motions = (motions,) if isinstance(motions, Motion) else tuple(motions)
+    if like:
+        motions = tuple(resample(motion, like.fps, like.frames) for motion in motions)
+    module, _ = _door(path, _WRITTEN)
+    content: bytes = module.write(path, motions, like)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _door(path: Path, suffixes: tuple[str, ...]) -> tuple[Any, str]:
+    """The module that reads and writes a file of this suffix, loaded when it is needed, and what the file holds."""
+    if path.suffix.lower() not in suffixes:
+        raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} expected as the ending of its name")
+    name, content = _DOORS[path.suffix.lower()]
+    return import_module(f"rigs.files.{name}"), content

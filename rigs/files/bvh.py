@@ -1,136 +1,138 @@
-"""BVH files: a hierarchy of named joints and Euler angles for every frame, read into a `Bvh` and from there a `Motion`.
+"""BVH files, to and from `Motion`: any hierarchy and channel order in, our 29 joints out.
 
-Any channel order and hierarchy is read. A joint's position channels replace its offset, as in Blender's importer.
+A joint's position channels replace its offset, as in Blender's importer. Units and the up axis, which a BVH does not
+state, are recognised from the dancer.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from rigs import Array, canonical, rotations
 from rigs.files import BadFile, Clip, Source
+from rigs.files.bvh_text import Bvh, parse, to_text
 from rigs.mapping import Mapping, NoDancer, map_bones
+from rigs.motion import Motion
+from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
-_COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 200.0, 240.0)
+__all__ = ["Bvh", "from_motion", "parse", "read", "rest_positions", "to_text", "to_y_up", "to_z_up", "world", "write"]
+
 _UNITS = (
     # the least and greatest height in metres, and the units that it makes believable: a rare unit has to fit well
     (1.2, 2.3, (1.0, 0.01, 0.001)),
-    (1.4, 2.1, (0.1, 0.0254, 0.3048, 0.0254 / 0.45)),
+    (1.4, 2.1, (0.1, 0.0254, 0.3048, 0.0254 / 0.45)),  # decimetre, inch, foot, and the unit of CMU's Acclaim files
 )
+_SAMPLES = 400
+_ORDER = "ZXY"
 
 
-@dataclass(frozen=True)
-class Bvh:
-    """What a BVH file says, in the file's own units and axes.
-
-    names, parents: one for each joint and, after the joints, one for each end site, whose name is its joint's with
-    " end" behind it; parents come before their children, the root's parent is -1.
-    offsets: (N, 3).  channels: each node's channels such as "Xposition", an end site's are empty.
-    fps: frames a second.  values: (F, C) the channels' numbers as written, degrees for rotations.
-    """
-
-    names: tuple[str, ...]
-    parents: tuple[int, ...]
-    offsets: Array
-    channels: tuple[tuple[str, ...], ...]
-    fps: float
-    values: Array
-
-    @cached_property
-    def local(self) -> tuple[Array, Array]:
-        """Each node's rotation (N, F, 4) relative to its parent and place (N, F, 3) in it, nodes first."""
-        nodes, frames = len(self.names), len(self.values)
-        turned = rotations.identity(nodes, frames)
-        places = np.repeat(self.offsets[:, None], frames, axis=1)
-        columns = self.values.T
-        by_order: dict[str, list[tuple[int, list[int]]]] = {}
-        column = 0
-        for node, channels in enumerate(self.channels):
-            angles = []
-            for at, channel in enumerate(channels, column):
-                if channel.endswith("position"):
-                    places[node, :, "XYZ".index(channel[0])] = columns[at]
-                else:
-                    angles.append(at)
-            order = "".join(self.channels[node][at - column][0] for at in angles)
-            if order:
-                by_order.setdefault(order, []).append((node, angles))
-            column += len(channels)
-        for order, users in by_order.items():
-            angles_of = np.radians(np.stack([columns[at] for _, at in users]))
-            turned[[node for node, _ in users]] = _turns(angles_of, order)
-        return turned, places
-
-    @cached_property
-    def world(self) -> tuple[Array, Array]:
-        """World rotations (N, F, 4) and positions (N, F, 3) of all nodes, nodes first."""
-        turned, places = self.local
-        world, positions = turned.copy(), places.copy()
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                if self.channels[node]:
-                    world[node] = rotations.multiply(world[parent], turned[node])
-                else:
-                    world[node] = world[parent]
-                positions[node] = positions[parent] + rotations.rotate(world[parent], places[node])
-        return world, positions
-
-    @cached_property
-    def rest_positions(self) -> Array:
-        """Positions (N, 3) of all nodes when no joint is turned, the root at its offset."""
-        positions = self.offsets.copy()
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                positions[node] += positions[parent]
-        return positions
-
-
-def read(path: Path, fps: float | None = None) -> Clip:
-    """One dancer's file as a Clip; `fps` overrides the file's own rate. Raises BadFile."""
+def read(path: Path) -> Clip:
+    """One dancer's file. Raises BadFile."""
     bvh = parse(path)
     try:
         mapping = map_bones(bvh.names, bvh.parents)
     except NoDancer as error:
         raise BadFile(f"{path.name}: {error}") from None
-    world, positions = bvh.world
-    some = positions[:, :: max(1, len(bvh.values) // 400)]
+    turned, places = world(bvh)
+    some = places[:, :: max(1, len(bvh.values) // _SAMPLES)]
     up = canonical.up_axis(mapping.bones, some)
-    units = metres_per_unit(mapping, canonical.stature(mapping.bones, some))
-    rest = bvh.rest_positions * units
-    positions = positions * units
+    units = _metres_per_unit(mapping, canonical.stature(mapping.bones, some))
+    places, rest = places * units, rest_positions(bvh) * units
     if up == "Y":
-        world = np.concatenate([world[..., :1], _to_z_up(world[..., 1:])], axis=-1)
-        positions, rest = _to_z_up(positions), _to_z_up(rest)
-    rate = fps or bvh.fps
-    motion = canonical.to_motion(rate, mapping.bones, world, positions, rest)
-    return Clip((motion,), Source(path, units, up, rate, len(motion)))
+        turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
+        places, rest = to_z_up(places), to_z_up(rest)
+    bones = canonical.believable(mapping.bones, places)
+    motion = canonical.to_motion(bvh.fps, bones, turned, places, rest, in_t_pose=mapping.dialect.t_pose)
+    filled = tuple(name for name, bone in zip(JOINTS, bones, strict=True) if bone < 0)
+    return Clip((motion,), Source(path, units, up, bvh.fps, len(motion), filled))
 
 
-def metres_per_unit(mapping: Mapping, stature: float) -> float:
-    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall."""
-    if mapping.dialect.units and 1.2 < stature * mapping.dialect.units < 2.3:
-        return mapping.dialect.units
-    fitting = [unit for low, high, units in _UNITS for unit in units if low < stature * unit < high]
-    return min(fitting, key=lambda unit: abs(np.log(stature * unit / 1.7)), default=1.7 / stature)
+def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
+    """The bytes of a file with one dancer, in the units and up axis of `like`, or else in centimetres and Y up."""
+    if len(motions) != 1:
+        raise BadFile(f"{path.name}: one dancer expected in a BVH file, {len(motions)} given; .npz holds two")
+    units, up = (like.units, like.up) if like else (0.01, "Y")
+    return to_text(from_motion(motions[0], units, up)).encode("ascii")
 
 
-def _to_z_up(v: Array) -> Array:
+def from_motion(motion: Motion, units: float, up: str) -> Bvh:
+    """The 29 joints as a BVH hierarchy in `units` metres, "Y" or "Z" up; the five leaves become end sites."""
+    joints = [j for j in _depth_first(0) if CHILDREN[j]]
+    ends = [j for j in range(29) if not CHILDREN[j]]
+    nodes = [*joints, *ends]
+    angled = motion.rotations[:, joints]
+    root, offsets = motion.root / units, motion.skeleton.offsets[nodes] / units
+    if up == "Y":
+        angled = np.concatenate([angled[..., :1], to_y_up(angled[..., 1:])], axis=-1)
+        root, offsets = to_y_up(root), to_y_up(offsets)
+    angles = np.degrees(np.unwrap(rotations.to_euler(angled, _ORDER), axis=0))
+    turns = tuple(f"{letter}rotation" for letter in _ORDER)
+    return Bvh(
+        names=(*(JOINTS[j] for j in joints), *(f"{JOINTS[PARENTS[j]]} end site" for j in ends)),
+        parents=tuple(nodes.index(PARENTS[j]) if j else -1 for j in nodes),
+        offsets=offsets,
+        channels=(("Xposition", "Yposition", "Zposition", *turns), *([turns] * (len(joints) - 1)), *([()] * len(ends))),
+        fps=motion.fps,
+        values=np.concatenate([root, angles.reshape(len(motion), -1)], axis=1),
+    )
+
+
+def world(bvh: Bvh) -> tuple[Array, Array]:
+    """World rotations (N, F, 4) and positions (N, F, 3) of all nodes, in the file's units and axes."""
+    turned, places = _local(bvh)
+    for node, parent in enumerate(bvh.parents):
+        if parent >= 0:
+            places[node] = places[parent] + rotations.rotate(turned[parent], places[node])
+            turned[node] = rotations.multiply(turned[parent], turned[node]) if bvh.channels[node] else turned[parent]
+    return turned, places
+
+
+def rest_positions(bvh: Bvh) -> Array:
+    """Positions (N, 3) of all nodes when nothing is turned, the root at its offset, in the file's units and axes."""
+    positions = bvh.offsets.copy()
+    for node, parent in enumerate(bvh.parents):
+        if parent >= 0:
+            positions[node] += positions[parent]
+    return positions
+
+
+def to_z_up(v: Array) -> Array:
     """From Y up and Z to the front to Blender's Z up and -Y to the front: vectors, or axes of rotation (..., 3)."""
     return np.stack([v[..., 0], -v[..., 2], v[..., 1]], axis=-1)
 
 
-def parse(path: Path) -> Bvh:
-    """Read a BVH file as it is; raises BadFile with the line that is wrong."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    return _Parser(path.name, text).bvh()
+def to_y_up(v: Array) -> Array:
+    """From Blender's Z up to Y up: vectors, or axes of rotation (..., 3)."""
+    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
+
+
+def _local(bvh: Bvh) -> tuple[Array, Array]:
+    """Each node's rotation (N, F, 4) and place (N, F, 3) relative to its parent."""
+    nodes, frames = len(bvh.names), len(bvh.values)
+    turned = rotations.identity(nodes, frames)
+    places = np.repeat(bvh.offsets[:, None], frames, axis=1)
+    columns = np.ascontiguousarray(bvh.values.T)
+    same_order: dict[str, list[tuple[int, list[int]]]] = {}
+    at = 0
+    for node, channels in enumerate(bvh.channels):
+        turns = []
+        for column, channel in enumerate(channels, at):
+            if channel.endswith("position"):
+                places[node, :, "XYZ".index(channel[0])] = columns[column]
+            else:
+                turns.append((channel[0], column))
+        order = "".join(letter for letter, _ in turns)
+        same_order.setdefault(order, []).append((node, [column for _, column in turns]))
+        at += len(channels)
+    for order, users in same_order.items():
+        if order:
+            angles = np.radians(columns[[of for _, of in users]])
+            turned[[node for node, _ in users]] = _turns(angles, order)
+    return turned, places
 
 
 def _turns(angles: Array, order: str) -> Array:
-    """Rotations (N, F, 4) of angles (N, K, F) in radians about the axes in `order`, the first outermost."""
+    """Rotations (N, F, 4) by angles (N, K, F) about the axes in `order`, the first outermost; any number of them."""
     if len(order) == 3:
         return rotations.from_euler(np.moveaxis(angles, 1, -1), order)
     turned = rotations.identity(1)
@@ -139,143 +141,14 @@ def _turns(angles: Array, order: str) -> Array:
     return turned
 
 
-def _rate(frame_time: float) -> float:
-    """Frames a second; a common rate where the time is a rounding of it."""
-    fps = 1.0 / frame_time
-    nearest = min(_COMMON_RATES, key=lambda rate: abs(rate - fps))
-    return nearest if abs(nearest - fps) < 4e-4 * nearest else fps
+def _metres_per_unit(mapping: Mapping, stature: float) -> float:
+    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall."""
+    own = mapping.dialect.units
+    if own and 1.2 < stature * own < 2.3:
+        return own
+    fitting = [unit for low, high, units in _UNITS for unit in units if low < stature * unit < high]
+    return min(fitting, key=lambda unit: abs(np.log(stature * unit / 1.7)), default=1.7 / stature)
 
 
-class _Parser:
-    """Walks over the lines of a file and remembers where it is, so that every complaint has its line."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.lines = text.splitlines()
-        self.at = 0
-
-    def bad(self, expected: str) -> BadFile:
-        return BadFile(f"{self.name}, line {self.at}: {expected}")
-
-    def words(self) -> Iterator[tuple[str, str]]:
-        """The first word of each next line that is not blank, and the rest of it; braces stand alone."""
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            self.at += 1
-            for piece in re.split(r"([{}])", line):
-                if piece.strip():
-                    word, _, rest = piece.strip().replace("\t", " ").partition(" ")
-                    yield word, rest.strip()
-
-    def bvh(self) -> Bvh:
-        names: list[str] = []
-        parents: list[int] = []
-        offsets: list[list[float]] = []
-        channels: list[tuple[str, ...]] = []
-        ends: list[tuple[int, list[float]]] = []
-        open_nodes: list[int] = []
-        words = self.words()
-        first = next(words, ("", ""))[0]
-        if first.upper() != "HIERARCHY":
-            raise self.bad("HIERARCHY expected, as at the start of every BVH")
-        for word, rest in words:
-            keyword = word.upper()
-            if keyword in ("ROOT", "JOINT"):
-                if keyword == "ROOT" and names:
-                    raise self.bad(f"one ROOT expected, a second found ({rest})")
-                names.append(rest or f"joint {len(names)}")
-                parents.append(open_nodes[-1] if open_nodes else -1)
-                offsets.append([0.0, 0.0, 0.0])
-                channels.append(())
-                node = len(names) - 1
-            elif keyword == "END":
-                ends.append((open_nodes[-1] if open_nodes else -1, [0.0, 0.0, 0.0]))
-                node = -1
-            elif word == "{":
-                open_nodes.append(node)
-            elif word == "}":
-                if not open_nodes:
-                    raise self.bad("a } closes nothing")
-                open_nodes.pop()
-            elif keyword == "OFFSET" and open_nodes:
-                offset = self.numbers(rest, 3)
-                if open_nodes[-1] < 0:
-                    ends[-1] = (ends[-1][0], offset)
-                else:
-                    offsets[open_nodes[-1]] = offset
-            elif keyword == "CHANNELS" and open_nodes:
-                channels[open_nodes[-1]] = self.channels(rest)
-            elif keyword == "MOTION":
-                break
-            else:
-                raise self.bad(f"JOINT, OFFSET, CHANNELS, End Site or MOTION expected, '{word}' found")
-        else:
-            raise self.bad("MOTION expected, the file ends")
-        if open_nodes:
-            raise self.bad(f"{len(open_nodes)} more }} expected before MOTION")
-        if not names:
-            raise self.bad("a ROOT expected before MOTION")
-        fps, values = self.motion(words, sum(map(len, channels)))
-        return Bvh(
-            names=(*names, *(f"{names[parent]} end" for parent, _ in ends)),
-            parents=(*parents, *(parent for parent, _ in ends)),
-            offsets=np.array([*offsets, *(offset for _, offset in ends)]),
-            channels=(*channels, *(() for _ in ends)),
-            fps=fps,
-            values=values,
-        )
-
-    def numbers(self, text: str, count: int) -> list[float]:
-        try:
-            numbers = [float(word) for word in text.split()]
-        except ValueError:
-            raise self.bad(f"{count} numbers expected, '{text}' found") from None
-        if len(numbers) != count:
-            raise self.bad(f"{count} numbers expected, {len(numbers)} found")
-        if not np.isfinite(numbers).all():
-            raise self.bad(f"finite numbers expected, '{text}' found")
-        return numbers
-
-    def channels(self, text: str) -> tuple[str, ...]:
-        count, *found = text.split() or [""]
-        known = tuple(channel.capitalize() for channel in found)
-        for channel in known:
-            if not re.fullmatch("[XYZ](position|rotation)", channel):
-                raise self.bad(f"a channel such as Xrotation expected, '{channel}' found")
-        if count != str(len(known)):
-            raise self.bad(f"{count or 'a number of'} channels expected, {len(known)} found")
-        return known
-
-    def motion(self, words: Iterator[tuple[str, str]], width: int) -> tuple[float, Array]:
-        """The frame rate and the values (F, width)."""
-        word, rest = next(words, ("", ""))
-        if word.upper() != "FRAMES:" or not rest.isdigit():
-            raise self.bad(f"'Frames:' and a whole number expected, '{word} {rest}' found")
-        frames = int(rest)
-        if frames == 0:
-            raise self.bad("at least one frame expected, 0 found")
-        word, rest = next(words, ("", ""))
-        if word.upper() != "FRAME" or not rest.upper().startswith("TIME:"):
-            raise self.bad(f"'Frame Time:' and seconds expected, '{word} {rest}' found")
-        (frame_time,) = self.numbers(rest[len("Time:") :], 1)
-        if frame_time <= 0.0:
-            raise self.bad(f"a frame time above zero expected, {frame_time:g} found")
-        rows = self.lines[self.at :]
-        try:
-            flat = np.array(list(map(float, " ".join(rows).split())))
-        except ValueError:
-            flat = np.empty(0)
-        if flat.size != frames * width or not np.isfinite(flat).all():
-            raise self.wrong_row(rows, frames, width)
-        return _rate(frame_time), flat.reshape(frames, width)
-
-    def wrong_row(self, rows: list[str], frames: int, width: int) -> BadFile:
-        """Find the line that spoils the numbers."""
-        found = 0
-        for row in rows:
-            self.at += 1
-            if not row.strip():
-                continue
-            self.numbers(row, width)
-            found += 1
-        return self.bad(f"{frames} frames expected, {found} found")
+def _depth_first(j: int) -> list[int]:
+    return [j, *(below for child in CHILDREN[j] for below in _depth_first(child))]

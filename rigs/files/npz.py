@@ -1,0 +1,76 @@
+"""The project's own arrays in a numpy archive, for one or two dancers, in Blender's space.
+
+    fps         ()                           frames a second
+    offsets     (29, 3)     or (2, 29, 3)    m, each joint from its parent in the T-pose
+    root        (F, 3)      or (2, F, 3)     m, the pelvis
+    rotations   (F, 29, 4)  or (2, F, 29, 4) unit quaternions w, x, y, z, relative to the parent
+
+All are float32 but `fps`, which is float64. Nothing in it is ever unpickled.
+"""
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from rigs import rotations
+from rigs.files import BadFile, Clip, Source
+from rigs.motion import Motion
+from rigs.skeleton import Skeleton
+
+_SHAPES = {"offsets": (29, 3), "root": (-1, 3), "rotations": (-1, 29, 4)}
+
+
+def read(path: Path) -> Clip:
+    """One or two dancers. Raises BadFile."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name]) for name in ("fps", *_SHAPES) if name in archive}
+    except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, KeyError):
+        raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
+    for name in ("fps", *_SHAPES):
+        if name not in arrays:
+            raise BadFile(f"{path.name}: an array '{name}' expected, none found")
+        if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
+            raise BadFile(f"{path.name}, {name}: finite numbers expected")
+    if arrays["fps"].shape != () or arrays["fps"] <= 0.0:
+        raise BadFile(f"{path.name}, fps: one number above zero expected")
+    fps = float(arrays["fps"])
+    root = arrays["root"]
+    dancers = len(root) if root.ndim == 3 else 1
+    frames = root.shape[-2] if root.ndim >= 2 else 0
+    for name, shape in _SHAPES.items():
+        expected = tuple(frames if size < 0 else size for size in shape)
+        expected = (dancers, *expected) if root.ndim == 3 else expected
+        if arrays[name].shape != expected or dancers not in (1, 2) or frames == 0:
+            one, two = (str(s).replace("-1", "F") for s in (shape, (2, *shape)))
+            raise BadFile(f"{path.name}, {name}: shape {one} or {two} expected, {arrays[name].shape} found")
+    if np.linalg.norm(arrays["rotations"], axis=-1).min() < 0.5:
+        raise BadFile(f"{path.name}, rotations: unit quaternions expected")
+    offsets, root, turned = (arrays[n].astype(float).reshape(dancers, *_rest(n, frames)) for n in _SHAPES)
+    turned = rotations.normalize(turned)
+    motions = tuple(Motion(fps, Skeleton(offsets[d]), root[d], turned[d]) for d in range(dancers))
+    return Clip(motions, Source(path, 1.0, "Z", fps, frames))
+
+
+def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
+    """The bytes of an archive with one or two dancers; both must have one length and frame rate."""
+    if len(motions) not in (1, 2):
+        raise BadFile(f"{path.name}: one or two dancers expected, {len(motions)} given")
+    if len({(len(motion), motion.fps) for motion in motions}) > 1:
+        raise BadFile(f"{path.name}: two dancers of one length and frame rate expected")
+    arrays = {
+        "offsets": np.stack([motion.skeleton.offsets for motion in motions]),
+        "root": np.stack([motion.root for motion in motions]),
+        "rotations": np.stack([motion.rotations for motion in motions]),
+    }
+    plain = {name: (both if len(motions) == 2 else both[0]).astype(np.float32) for name, both in arrays.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, fps=np.float64(motions[0].fps), **plain)
+    return buffer.getvalue()
+
+
+def _rest(name: str, frames: int) -> tuple[int, ...]:
+    return tuple(frames if size < 0 else size for size in _SHAPES[name])

@@ -19,7 +19,7 @@ def foot_contacts(positions: Array, fps: float, *, height: float = 0.05, speed: 
 
     positions: (F, 29, 3) m, Z up.  height: m above the joint's own resting height.  speed: m/s along the floor.
     Returns (F, 4) bool: left ankle, left foot, right ankle, right foot.
-    On salsa the default limits find some foot resting in 19 of 20 frames; a foot that steps passes 1 m/s.
+    On real salsa the default limits find a foot resting in 90 to 97 % of the frames; a foot that steps passes 1 m/s.
     """
     feet = np.asarray(positions)[:, FEET]
     rest = np.percentile(feet[..., 2], _LOW, axis=0)

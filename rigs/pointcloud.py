@@ -31,9 +31,9 @@ _DOUBT = np.radians(30.0)
 """How much further a limb is twisted when its bending plane is not believed at all."""
 _STRAIGHT, _BENT = 0.1, 0.4
 """Sines of the bend below which the bending plane says nothing, and above which it says all."""
-_MEMORY = 0.15
-"""Seconds after which a straight limb has forgotten most of the plane that it last bent in."""
-_REST_WEIGHT = 0.02
+_MEMORY = 0.08
+"""Seconds after which a bending plane counts for a third: the nearest frames that bend decide about a straight limb."""
+_REST_WEIGHT = 0.005
 """How strongly an untwisted limb speaks against what the neighbouring frames remember."""
 _SHORTEST = 1e-4
 """Metres below which two points give no direction."""
@@ -163,7 +163,7 @@ def _bend(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lo
     sine = np.abs(plane)
     plane /= np.where(sine > 0.0, sine, 1.0)
     trust = _rise(sine, _STRAIGHT, _BENT) * _rise(-np.abs(np.angle(plane)), -limit - _DOUBT, -limit)
-    span = int(np.ceil(6.0 * _MEMORY * fps))
+    span = int(np.ceil(8.0 * _MEMORY * fps))
     memory = np.exp(-np.abs(np.arange(-span, span + 1)) / (_MEMORY * fps)) / (_MEMORY * fps)
     remembered = np.convolve(trust * plane, memory)[span : span + len(plane)] + _REST_WEIGHT
     remembered /= np.maximum(np.abs(remembered), 1e-9)

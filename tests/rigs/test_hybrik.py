@@ -1,0 +1,213 @@
+"""The HybrIK reader on the real extractions, on files made here with a known answer, and on files that are wrong."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rigs import Array, rotations
+from rigs.contacts import floor_height
+from rigs.files import BadFile, hybrik, read
+from rigs.motion import Motion
+from rigs.skeleton import DEFAULT, INDEX, PARENTS
+
+DUET = "test_dataset_ilya_hannah.npy"
+SMPL = "pose_extraction_video_1.npy"
+
+
+def to_camera(positions: Array) -> Array:
+    """Camera axes (x right, y down, z away) of positions in Blender's."""
+    return np.stack([positions[..., 0], -positions[..., 2], positions[..., 1]], axis=-1)
+
+
+def from_camera(positions: Array) -> Array:
+    return np.stack([positions[..., 0], positions[..., 2], -positions[..., 1]], axis=-1)
+
+
+def swaying(facing: float, place: float, frames: int = 60) -> Motion:
+    """A dancer at x = `place` who is turned by `facing` and waves gently."""
+    wave = 0.3 * np.sin(np.arange(frames) / 10.0)
+    turned = rotations.identity(frames, 29)
+    turned[:, 0] = rotations.about_z(facing + wave)
+    for name, axis in (("left_elbow", (0, 0, -1)), ("right_elbow", (0, 0, 1))):
+        turned[:, INDEX[name]] = rotations.from_axis_angle(np.array(axis, float), 0.8 + wave)
+    root = np.repeat(DEFAULT.offsets[:1], frames, axis=0)
+    root[:, 0] = place
+    return Motion(30.0, DEFAULT, root, turned)
+
+
+def save(path: Path, array: Array) -> Path:
+    np.save(path, array)
+    return path
+
+
+@pytest.fixture(scope="module")
+def duet(corpus: Path) -> tuple[Motion, ...]:
+    return read(corpus / "hybrik" / DUET).motions
+
+
+def test_two_dancers_come_out_of_an_interleaved_file(duet: tuple[Motion, ...]) -> None:
+    assert [len(dancer) for dancer in duet] == [1800, 1800]
+    assert duet[0].fps == 30.0
+    for dancer in duet:
+        assert np.linalg.norm(np.diff(dancer.root, axis=0), axis=-1).max() < 0.2
+    assert np.median(np.linalg.norm(duet[0].root - duet[1].root, axis=-1)) > 0.2
+
+
+def test_bone_lengths_are_constant(duet: tuple[Motion, ...], corpus: Path) -> None:
+    raw = np.load(corpus / "hybrik" / DUET)
+    for k, dancer in enumerate(duet):
+        for positions, wobble in ((dancer.positions, (0.0, 1e-9)), (raw[k::2], (0.1, 2.0))):
+            bones = np.linalg.norm(positions - positions[:, list(PARENTS)], axis=-1)[:, 1:]
+            assert wobble[0] <= np.ptp(bones, axis=0).max() <= wobble[1]
+
+
+def test_dancers_are_upright_and_on_the_floor(duet: tuple[Motion, ...]) -> None:
+    for dancer in duet:
+        height = dancer.positions[..., 2]
+        feet = height[:, [INDEX["left_foot"], INDEX["right_foot"]]].max(axis=1)
+        assert np.mean((height[:, INDEX["head"]] > height[:, 0]) & (height[:, 0] > feet)) > 0.99
+    floors = [floor_height(dancer.positions) for dancer in duet]
+    np.testing.assert_allclose(min(floors), 0.0, atol=1e-9)
+    assert max(floors) < 0.1
+
+
+def test_joints_stay_where_the_extraction_saw_them(duet: tuple[Motion, ...], corpus: Path) -> None:
+    """Constant bones cost 2.5 and 3.4 cm on the mean here, in an extraction that is itself no better."""
+    raw = from_camera(np.load(corpus / "hybrik" / DUET))
+    lift = duet[0].root[0] - raw[0, 0]
+    np.testing.assert_allclose(lift[:2], 0.0, atol=1e-9)
+    for k, dancer in enumerate(duet):
+        wrong = np.linalg.norm(dancer.positions - lift - raw[k::2], axis=-1)
+        assert wrong[:, 0].max() < 1e-9
+        assert wrong.mean() < 0.04
+        assert np.median(wrong) < 0.02
+
+
+def test_an_smpl_file_gets_the_five_joints_that_it_lacks(corpus: Path) -> None:
+    raw = from_camera(np.load(corpus / "hybrik" / SMPL))
+    dancers = read(corpus / "hybrik" / SMPL).motions
+    assert [len(dancer) for dancer in dancers] == [297, 297]
+    for k, dancer in enumerate(dancers):
+        seen = dancer.positions[:, :24] - dancer.root[0] + raw[k, 0]
+        assert np.linalg.norm(seen - raw[k::2], axis=-1).mean() < 0.01
+        place = {name: dancer.positions[:, j] for name, j in INDEX.items()}
+        assert np.mean(place["head"][:, 2] > place["jaw"][:, 2]) > 0.95
+        forward = place["left_foot"] - place["left_ankle"]
+        assert np.mean(np.sum((place["left_bigtoe"] - place["left_foot"]) * forward, axis=-1) > 0.0) == 1.0
+        bones = np.linalg.norm(dancer.positions - dancer.positions[:, list(PARENTS)], axis=-1)[:, 24:]
+        assert np.ptp(bones, axis=0).max() < 1e-9
+        assert 0.03 < bones.min() < bones.max() < 0.3
+
+
+def test_the_same_file_gives_the_same_motions(corpus: Path, duet: tuple[Motion, ...]) -> None:
+    for first, second in zip(duet, read(corpus / "hybrik" / DUET).motions, strict=True):
+        assert first.root.tobytes() == second.root.tobytes()
+        assert first.rotations.tobytes() == second.rotations.tobytes()
+        assert first.skeleton.offsets.tobytes() == second.skeleton.offsets.tobytes()
+
+
+@pytest.mark.parametrize("facing", [0.0, 1.5, np.pi])
+def test_one_dancer_comes_back_from_camera_axes(tmp_path: Path, facing: float) -> None:
+    truth = swaying(facing, 0.5)
+    clip = hybrik.read(save(tmp_path / "solo.npy", to_camera(truth.positions)))
+    assert len(clip.motions) == 1
+    np.testing.assert_allclose(clip.motions[0].positions, truth.positions, atol=2e-3)
+    turned = rotations.heading(clip.motions[0].rotations[:, 0]) - rotations.heading(truth.rotations[:, 0])
+    np.testing.assert_allclose(np.cos(turned), 1.0, atol=1e-4)
+
+
+def test_a_dancer_who_faces_the_camera_faces_the_front(tmp_path: Path) -> None:
+    """Towards the camera is -z; the left hand is then on the picture's right, +x."""
+    camera = to_camera(swaying(0.0, 0.0).positions)
+    assert np.all(camera[30, INDEX["left_bigtoe"], 2] < camera[30, INDEX["left_ankle"], 2])
+    assert np.all(camera[:, INDEX["left_shoulder"], 0] > camera[:, INDEX["right_shoulder"], 0])
+    dancer = hybrik.read(save(tmp_path / "solo.npy", camera)).motions[0]
+    assert np.abs(rotations.heading(dancer.rotations[:, 0])).max() < 0.35
+
+
+@pytest.mark.parametrize("joints", [24, 29])
+def test_two_dancers_are_told_from_one(tmp_path: Path, joints: int) -> None:
+    dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
+    rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)[:, :joints]
+    found = hybrik.read(save(tmp_path / "duet.npy", rows)).motions
+    assert [len(dancer) for dancer in found] == [60, 60]
+    for dancer, truth in zip(found, dancers, strict=True):
+        np.testing.assert_allclose(dancer.positions[:, :24], truth.positions[:, :24], atol=5e-3)
+    assert len(hybrik.read(save(tmp_path / "odd.npy", rows[0::2][:59])).motions) == 1
+
+
+def test_the_two_dancers_keep_their_places_and_share_the_floor(tmp_path: Path) -> None:
+    dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
+    rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)
+    rows[1::2, :, 1] -= 0.3
+    first, second = hybrik.read(save(tmp_path / "duet.npy", rows)).motions
+    np.testing.assert_allclose(second.root - first.root, np.broadcast_to([0.8, 0.0, 0.3], (60, 3)), atol=1e-6)
+
+
+def test_the_frame_rate_can_be_given(tmp_path: Path) -> None:
+    path = save(tmp_path / "solo.npy", to_camera(swaying(0.0, 0.0).positions))
+    clip = hybrik.read(path, 25.0)
+    assert (clip.motions[0].fps, clip.source.fps, clip.source.frames) == (25.0, 25.0, 60)
+
+
+def broken_number(rows: Array) -> Array:
+    rows[7, INDEX["right_wrist"], 2] = np.nan
+    return rows
+
+
+def one_heap(rows: Array) -> Array:
+    rows[7, INDEX["right_wrist"]] = rows[7, INDEX["right_elbow"]]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (broken_number, "wrong.npy, row 7, right_wrist: a position in metres expected"),
+        (lambda rows: rows * 1e6, "wrong.npy, row 0, pelvis: a position in metres expected"),
+        (one_heap, "wrong.npy, frame 7, right_wrist: a place apart from right_elbow expected"),
+        (lambda rows: rows[:, :17], "29, 3.*expected, .*17, 3.* found"),
+        (lambda rows: rows[0], "29, 3.*expected"),
+        (lambda rows: rows[:0], "29, 3.*expected"),
+        (lambda rows: rows[..., :2], "29, 3.*expected"),
+        (lambda rows: rows.astype("U8"), "values of type <U8 found"),
+        (lambda rows: rows.astype(complex), "values of type complex128 found"),
+    ],
+)
+def test_a_wrong_array_is_refused_in_one_sentence(tmp_path: Path, spoil, complaint: str) -> None:  # type: ignore[no-untyped-def]
+    path = save(tmp_path / "wrong.npy", spoil(to_camera(swaying(0.0, 0.0).positions)))
+    with pytest.raises(BadFile, match=complaint) as refusal:
+        hybrik.read(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.npy"
+    whole = save(tmp_path / "whole.npy", to_camera(swaying(0.0, 0.0).positions)).read_bytes()
+    np.savez(tmp_path / "archive.npz", a=np.zeros(3))
+    archive = (tmp_path / "archive.npz").read_bytes()
+    for content in (b"", b"HIERARCHY\nROOT hips\n", whole[:40], whole[:-100], archive):
+        path.write_bytes(content)
+        with pytest.raises(BadFile, match=r"wrong\.npy: a numpy array of joint positions"):
+            hybrik.read(path)
+    with pytest.raises(BadFile, match=r"missing\.npy: no such file"):
+        hybrik.read(tmp_path / "missing.npy")
+    with pytest.raises(BadFile, match="joint positions"):
+        hybrik.read(tmp_path)
+
+
+class Explosive:
+    """Runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[type[SystemExit], tuple[str]]:
+        return (SystemExit, ("unpickled",))
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([Explosive()], dtype=object), allow_pickle=True)
+    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Explosive()))
+    for name in ("objects.npy", "pickle.npy"):
+        with pytest.raises(BadFile, match="joint positions"):
+            hybrik.read(tmp_path / name)

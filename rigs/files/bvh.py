@@ -35,8 +35,10 @@ def read(path: Path) -> Clip:
         raise BadFile(f"{path.name}: {error}") from None
     turned, places = world(bvh)
     some = places[:, :: max(1, len(bvh.values) // _SAMPLES)]
-    up = canonical.up_axis(mapping.bones, some)
-    units = _metres_per_unit(mapping, canonical.stature(mapping.bones, some))
+    up, stature = canonical.up_axis(mapping.bones, some), canonical.stature(mapping.bones, some)
+    if not (np.isfinite(places).all() and 0.0 < stature < np.inf):
+        raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
+    units = _metres_per_unit(mapping, stature)
     places, rest = places * units, rest_positions(bvh) * units
     if up == "Y":
         turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)

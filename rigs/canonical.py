@@ -26,7 +26,10 @@ _HINGES = {
 }
 _SAMPLES = 400
 _RIGID = 5e-5
+"""How far, in metres, a bone's tip may stray in its axes and still count as fixed there."""
 _NEAR_ZERO = 1e-6
+_BENT = 0.2
+"""The mean sine of a knee's or elbow's bend from which its axis can be believed."""
 
 
 def to_motion(
@@ -94,11 +97,16 @@ def stature(bones: tuple[int, ...], positions: Array) -> float:
     return 1.7 * length(places) / length(default)
 
 
-def up_axis(bones: tuple[int, ...], positions: Array) -> str:
-    """The axis, "Y" or "Z", along which the dancer mostly stands; positions: (N, F, 3)."""
-    places = {name: positions[bones[INDEX[name]]] for name in JOINTS if bones[INDEX[name]] >= 0}
-    rise = sum(places[f"{side}_shoulder"] - places[f"{side}_ankle"] for side in ("left", "right"))
-    return "Z" if abs(np.median(rise[:, 2])) > abs(np.median(rise[:, 1])) else "Y"
+def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> str:
+    """The axis, "Y" or "Z", along which the dancer stands in most frames, or else in the rest pose.
+
+    positions: (N, F, 3) and rest_positions: (N, 3) of the N bones.
+    """
+    poses = (positions[list(bones)], rest_positions[list(bones), None])
+    along = [np.abs(rotations.normalize(_trunk(pose))) > 0.8 for pose in poses]
+    moving, still = (upright.mean(axis=0)[1:] for upright in along)
+    y, z = moving if moving.max() > 0.5 or not still.any() else still
+    return "Z" if z > y else "Y"
 
 
 def _trunk(places: Array) -> Array:
@@ -215,7 +223,7 @@ def _twisted_to_hinge(constant: Array, name: str, own: Array, moved: Array) -> A
     upper, lower = moved[middle] - moved[j], moved[end] - moved[middle]
     bends = np.cross(rotations.normalize(upper), rotations.normalize(lower))
     axis = rotations.rotate(own, bends).mean(axis=0)
-    if np.linalg.norm(axis) < 0.1:
+    if np.linalg.norm(axis) < _BENT:
         return constant
     bone = rotations.normalize(rotations.rotate(own, upper).mean(axis=0))
     found = rotations.normalize(axis - (axis @ bone) * bone)

@@ -35,16 +35,18 @@ def read(path: Path) -> Clip:
         raise BadFile(f"{path.name}: {error}") from None
     turned, places = world(bvh)
     some = places[:, :: max(1, len(bvh.values) // _SAMPLES)]
-    up, stature = canonical.up_axis(mapping.bones, some), canonical.stature(mapping.bones, some)
+    rest = rest_positions(bvh)
+    up, stature = canonical.up_axis(mapping.bones, some, rest), canonical.stature(mapping.bones, some)
     if not (np.isfinite(places).all() and 0.0 < stature < np.inf):
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
     units = _metres_per_unit(mapping, stature)
-    places, rest = places * units, rest_positions(bvh) * units
+    places, rest = places * units, rest * units
     if up == "Y":
         turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
         places, rest = to_z_up(places), to_z_up(rest)
-    bones = canonical.believable(mapping.bones, places)
-    motion = canonical.to_motion(bvh.fps, bones, turned, places, rest, in_t_pose=mapping.dialect.t_pose)
+    ours = mapping.dialect.t_pose
+    bones = mapping.bones if ours else canonical.believable(mapping.bones, places)
+    motion = canonical.to_motion(bvh.fps, bones, turned, places, rest, in_t_pose=ours)
     filled = tuple(name for name, bone in zip(JOINTS, bones, strict=True) if bone < 0)
     return Clip((motion,), Source(path, units, up, bvh.fps, len(motion), filled))
 

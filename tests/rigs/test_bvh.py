@@ -1,0 +1,462 @@
+"""BVH files in and out: what is read, what is refused, and that a written dance is the same dance."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from rigs import Array, canonical, kinematics, rotations
+from rigs.files import BadFile, Source, bvh, bvh_text, read, write
+from rigs.files.bvh_text import Bvh, parse, to_text
+from rigs.mapping import REQUIRED, map_bones
+from rigs.motion import Motion
+from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+
+TENTH_MILLIMETRE = 1e-4
+ZOO = {
+    # file: metres per unit, up, fps, the joints it lacks
+    "AD_cmu1_jumping_jacks": (0.0564, "Y", 30.0, ""),
+    "AD_fair1_dab": (0.0354, "Z", 30.0, ""),
+    "AD_rokoko_jesse_dance": (0.01, "Y", 100.0, "head"),
+    "cmu_daz_60_01": (1.31, "Y", 120.0, "spine2 head bigtoe"),
+    "dataset-1_dance-short_normal_001": (0.01, "Y", 30.0, "spine2 head thumb middle bigtoe"),
+    "pybvh_bvh_test1": (0.0254, "Z", 30.0, "thumb"),
+    "pybvh_bvh_test2": (0.01, "Y", 120.0, "thumb"),
+    "pybvh_standard_skeleton": (0.0254, "Z", 120.0, "thumb"),
+}
+MIXAMO = {
+    "pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck", "jaw": "Head",
+    "head": "HeadTop_End", "hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "foot": "ToeBase", "bigtoe": "Toe_End",
+    "collar": "Shoulder", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand", "thumb": "HandMiddle1",
+    "middle": "HandMiddle4",
+}  # fmt: skip
+SMALL = """HIERARCHY
+ROOT hips
+{
+  OFFSET 0 90 0
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT left arm
+  {
+    OFFSET 10 0 0
+    CHANNELS 3 Yrotation Xrotation Zrotation
+    End Site
+    {
+      OFFSET 5 0 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.033333
+1 2 3 4 5 6 7 8 9
+2 3 4 5 6 7 8 9 10
+"""
+
+
+def dance(frames: int = 40, fps: float = 30.0, seed: int = 1, size: float = 0.4) -> Motion:
+    """A smooth movement of all but the leaves, on a body whose left and right differ."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(frames)[:, None, None, None] / fps
+    waves = np.sin(time * generator.uniform(1.0, 5.0, (29, 3, 3)) + generator.uniform(0.0, 6.0, (29, 3, 3)))
+    turned = rotations.from_rotation_vector(size * waves.sum(axis=-1))
+    turned[:, [j for j in range(29) if not CHILDREN[j]]] = rotations.IDENTITY
+    offsets = DEFAULT.offsets + generator.normal(0.0, 0.01, (29, 3))
+    offsets[0] = 0.0
+    offsets[0, 2] = -Skeleton(offsets).rest_positions()[:, 2].min()
+    return Motion(fps, Skeleton(offsets), waves[:, 0].mean(axis=-1) + offsets[0], turned)
+
+
+def mixamo(joint: str) -> str:
+    side, _, plain = joint.partition("_")
+    return f"mixamorig:{side.capitalize()}{MIXAMO[plain]}" if plain else f"mixamorig:{MIXAMO[joint]}"
+
+
+def rig_file(path: Path, motion: Motion, *, without: tuple[str, ...] = (), axes: Array | None = None) -> Path:
+    """A Mixamo-named BVH of a motion, centimetres and Z up.
+
+    without: joints to leave out; their children hang on the next one up, in the place that they have at rest.
+    axes: (29, 4) turns of each bone's own axes, so that the file's rest pose no longer looks like a body.
+    """
+    axes = rotations.identity(29) if axes is None else axes
+    order = [j for j in bvh._depth_first(0) if JOINTS[j] not in without]
+    turned = rotations.multiply(kinematics.global_rotations(motion.rotations), axes)
+    above = [next((order.index(a) for a in ancestors(j) if a in order), -1) for j in order]
+    rest = motion.skeleton.rest_positions()
+    angles, offsets = [], []
+    for j, parent in zip(order, above, strict=True):
+        if parent < 0:
+            angles.append(turned[:, j])
+            offsets.append(np.zeros(3))
+        else:
+            angles.append(rotations.multiply(rotations.inverse(turned[:, order[parent]]), turned[:, j]))
+            step = rest[j] - rest[order[parent]]
+            offsets.append(rotations.rotate(rotations.inverse(axes[order[parent]]), step))
+    turns = ("Yrotation", "Xrotation", "Zrotation")
+    degrees = np.degrees(rotations.to_euler(np.stack(angles, axis=1), "YXZ")).reshape(len(motion), -1)
+    file = Bvh(
+        names=tuple(mixamo(JOINTS[j]) for j in order),
+        parents=tuple(above),
+        offsets=np.array(offsets) * 100.0,
+        channels=(("Xposition", "Yposition", "Zposition", *turns), *([turns] * (len(order) - 1))),
+        fps=motion.fps,
+        values=np.concatenate([motion.root * 100.0, degrees], axis=1),
+    )
+    path.write_text(to_text(file))
+    return path
+
+
+def ancestors(j: int) -> list[int]:
+    return [] if PARENTS[j] < 0 else [PARENTS[j], *ancestors(PARENTS[j])]
+
+
+def largest_turn(a: Motion, b: Motion) -> float:
+    """Degrees."""
+    return float(np.degrees(rotations.angle_between(a.rotations, b.rotations).max()))
+
+
+# What is read
+
+
+def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
+    (tmp_path / "small.bvh").write_text(SMALL)
+    small = parse(tmp_path / "small.bvh")
+    assert small.names == ("hips", "left arm", "left arm end site")
+    assert small.parents == (-1, 0, 1)
+    assert small.channels[1] == ("Yrotation", "Xrotation", "Zrotation")
+    np.testing.assert_array_equal(small.values, [np.arange(1.0, 10.0), np.arange(2.0, 11.0)])
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        SMALL.replace("\n", "\r\n"),
+        SMALL.replace("\n", "\r"),
+        SMALL.replace(" ", "\t").replace("left\tarm", "left arm"),
+        SMALL.replace("\n  ", "\n").replace("\n{", " {"),
+        SMALL.replace("ROOT", "\n\n  root").replace("Zrotation", "ZROTATION"),
+        SMALL.replace("Frame Time: ", "Frame Time:\t").replace("7 8 9\n", "7\n8 9\n"),
+        "\ufeff" + SMALL + "\n  \n",
+    ],
+    ids=["crlf", "cr", "tabs", "flat", "case and blank lines", "a wrapped frame", "byte order mark"],
+)
+def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
+    (tmp_path / "plain.bvh").write_text(SMALL)
+    (tmp_path / "dressed.bvh").write_bytes(dressed.encode())
+    plain, found = parse(tmp_path / "plain.bvh"), parse(tmp_path / "dressed.bvh")
+    assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
+    np.testing.assert_array_equal(found.values, plain.values)
+    np.testing.assert_array_equal(found.offsets, plain.offsets)
+
+
+@pytest.mark.parametrize(
+    ("frame_time", "fps"),
+    [
+        ("0.0333333", 30.0), (".03333", 30.0), ("0.033", 30.0), ("0.008333", 120.0), ("0.0083333", 120.0),
+        ("0.01666667", 60.0), ("0.016666", 60.0), ("0.0167", 60.0), ("0.010000", 100.0), ("1.0", 1.0),
+        ("0.0417083750417", 1 / 0.0417083750417), ("0.0333667", 1 / 0.0333667), ("0.03", 1 / 0.03),
+    ],
+)  # fmt: skip
+def test_a_frame_time_is_taken_for_the_rate_it_rounds(frame_time: str, fps: float) -> None:
+    assert bvh_text.rate(frame_time) == fps
+
+
+@st.composite
+def hierarchies(draw: st.DrawFn) -> Bvh:
+    """Any tree of up to six joints with any channels in any order."""
+    joints = draw(st.integers(1, 6))
+    parents = [-1, *(draw(st.integers(0, j - 1)) for j in range(1, joints))]
+    every = [f"{axis}{kind}" for axis in "XYZ" for kind in ("rotation", "position")]
+    channels = [tuple(draw(st.permutations(every)))[: draw(st.integers(0, 6))] for _ in parents]
+    generator = np.random.default_rng(draw(st.integers(0, 1000)))
+    width = sum(map(len, channels))
+    return Bvh(
+        names=tuple(f"joint {j}" for j in range(joints)),
+        parents=tuple(parents),
+        offsets=generator.normal(0.0, 10.0, (joints, 3)),
+        channels=tuple(channels),
+        fps=30.0,
+        values=generator.uniform(-180.0, 180.0, (3, width)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(hierarchies())
+def test_joints_stand_where_matrices_put_them(file: Bvh) -> None:
+    turned, positions = bvh.world(file)
+    for f in range(3):
+        matrices: list[Array] = []
+        column = 0
+        for j, channels in enumerate(file.channels):
+            matrix = np.eye(4)
+            matrix[:3, 3] = file.offsets[j]
+            for channel in channels:
+                value, axis = file.values[f, column], "XYZ".index(channel[0])
+                if channel.endswith("position"):
+                    matrix[axis, 3] = value
+                else:
+                    turn = Rotation.from_euler(channel[0].lower(), value, degrees=True)
+                    matrix[:3, :3] = matrix[:3, :3] @ turn.as_matrix()
+                column += 1
+            matrices.append(matrix if file.parents[j] < 0 else matrices[file.parents[j]] @ matrix)
+            np.testing.assert_allclose(positions[j, f], matrices[j][:3, 3], atol=1e-9)
+            np.testing.assert_allclose(rotations.to_matrix(turned[j, f]), matrices[j][:3, :3], atol=1e-9)
+
+
+# What becomes of it
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_units_up_axis_rate_and_missing_joints_are_recognised(corpus: Path, name: str) -> None:
+    units, up, fps, missing = ZOO[name]
+    source = read(corpus / "bvh_zoo" / f"{name}.bvh").source
+    assert source.units == pytest.approx(units, rel=1e-2)
+    assert (source.up, source.fps) == (up, fps)
+    assert {joint.split("_")[-1] for joint in source.filled} == set(missing.split())
+
+
+@pytest.mark.parametrize("name", ["pybvh_full_precision_frame_time", "pybvh_rotation_first_root"])
+def test_what_is_no_dancer_is_refused(corpus: Path, name: str) -> None:
+    with pytest.raises(BadFile, match=f"{name}.bvh: no bone for left_hip; a dancer with two arms and two legs"):
+        read(corpus / "bvh_zoo" / f"{name}.bvh")
+
+
+@pytest.mark.parametrize("take", ["01_leader", "07_leader", "07_follower", "13_follower"])
+def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> None:
+    file = corpus / "salsa" / f"salsa_{take}.bvh"
+    clip, parsed = read(file), parse(file)
+    bones = list(map_bones(parsed.names, parsed.parents).bones)
+    theirs = bvh.to_z_up(bvh.world(parsed)[1][bones]) * 0.01
+    assert clip.source.filled == ()
+    np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
+
+
+def test_partners_of_one_recording_share_one_world(corpus: Path) -> None:
+    leader, follower = (read(corpus / f"salsa/salsa_07_{role}.bvh").motions[0] for role in ("leader", "follower"))
+    hands = [INDEX["left_middle"], INDEX["right_middle"]]
+    reach = leader.positions[:, hands, None] - follower.positions[:, None, hands]
+    assert np.median(np.linalg.norm(reach, axis=-1).min(axis=(1, 2))) < 0.15
+
+
+def test_fps_overrides_a_header_that_lies(corpus: Path) -> None:
+    clip = read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0)
+    assert clip.source.fps == clip.motions[0].fps == 60.0
+    assert len(clip.motions[0]) == clip.source.frames == 2242
+
+
+def test_one_recording_on_two_rigs_turns_the_limbs_alike(corpus: Path) -> None:
+    acclaim = read(corpus / "salsa/salsa_01_leader.bvh").motions[0]
+    daz = read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0).motions[0]
+    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (acclaim, daz)))
+    for joint in ("pelvis", "spine3", "left_hip", "right_hip", "left_knee", "right_knee", "left_shoulder"):
+        assert np.degrees(np.median(apart[:, INDEX[joint]])) < 10.0, joint
+
+
+def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
+    still = Motion(30.0, DEFAULT, np.tile(DEFAULT.offsets[0], (5, 1)), rotations.identity(5, 29))
+    found = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
+    assert largest_turn(found, still) < 3.0
+    np.testing.assert_allclose(found.positions, still.positions, atol=TENTH_MILLIMETRE)
+    assert found.skeleton.rest_positions()[:, 2].min() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_dancer_keeps_place_and_heading(tmp_path: Path) -> None:
+    turned = rotations.identity(5, 29)
+    turned[:, 0] = rotations.about_z(np.full(5, 2.0))
+    found = read(rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT, np.full((5, 3), 3.0), turned))).motions[0]
+    np.testing.assert_allclose(rotations.heading(found.rotations[:, 0]), 2.0, atol=0.02)
+    np.testing.assert_allclose(found.root, 3.0, atol=TENTH_MILLIMETRE)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bone_axes_of_any_kind_give_the_same_dance(corpus: Path, tmp_path: Path, seed: int) -> None:
+    """As in Rokoko's and Bandai-Namco's files, whose rest pose is no body: the rotations carry the pose."""
+    original = read(corpus / "salsa/salsa_07_leader.bvh").motions[0][::20]
+    axes = rotations.normalize(np.random.default_rng(seed).normal(size=(29, 4)))
+    found = read(rig_file(tmp_path / "odd.bvh", original, axes=axes)).motions[0]
+    np.testing.assert_allclose(found.positions, original.positions, atol=TENTH_MILLIMETRE)
+    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (original, found)))
+    for joint in ("pelvis", "spine1", "spine3", "neck", "jaw", "hip", "knee", "ankle"):
+        for name in JOINTS:
+            if name.endswith(joint):
+                assert np.degrees(np.median(apart[:, INDEX[name]])) < 12.0, name
+
+
+def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None:
+    without = ("spine2", "head", "left_collar", "right_collar", "left_thumb", "left_middle", "right_middle")
+    original = dance()
+    still = original.rotations.copy()
+    still[:, [INDEX[name] for name in without]] = rotations.IDENTITY
+    original = Motion(original.fps, original.skeleton, original.root, still)
+    clip = read(rig_file(tmp_path / "sparse.bvh", original, without=without))
+    found = clip.motions[0]
+    assert set(clip.source.filled) == set(without) - {"right_thumb"}
+    there = [j for j, name in enumerate(JOINTS) if name not in without]
+    np.testing.assert_allclose(found.positions[:, there], original.positions[:, there], atol=TENTH_MILLIMETRE)
+    middle = found.positions[:, INDEX["spine2"]]
+    ends = found.positions[:, INDEX["spine1"]] - middle, found.positions[:, INDEX["spine3"]] - middle
+    np.testing.assert_allclose(np.cross(*ends), 0.0, atol=1e-9)
+    np.testing.assert_allclose(
+        rotations.angle_between(found.rotations[:, INDEX["head"]], rotations.IDENTITY), 0.0, atol=1e-9
+    )
+
+
+def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
+    original = dance(size=0.2)
+    path = rig_file(
+        tmp_path / "units.bvh", Motion(30.0, original.skeleton.scaled(3.0), original.root, original.rotations)
+    )
+    clip = read(path)
+    parsed = parse(path)
+    bones = map_bones(parsed.names, parsed.parents).bones
+    units = clip.source.units
+    assert canonical.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
+
+
+# What is written
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 100), st.sampled_from([0.01, 1.0, 0.0254]), st.sampled_from("YZ"), st.floats(0.1, 1.0))
+def test_a_written_dance_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, units: float, up: str, size: float
+) -> None:
+    original = dance(seed=seed, size=size)
+    path = tmp_path_factory.mktemp("written") / "dance.bvh"
+    write(path, original, like=Source(path, units, up, original.fps, len(original)))
+    clip = read(path)
+    assert (clip.source.units, clip.source.up, clip.source.frames) == (units, up, len(original))
+    assert clip.motions[0].fps == original.fps
+    np.testing.assert_allclose(clip.motions[0].positions, original.positions, atol=TENTH_MILLIMETRE)
+    np.testing.assert_allclose(clip.motions[0].skeleton.offsets, original.skeleton.offsets, atol=TENTH_MILLIMETRE)
+    assert largest_turn(clip.motions[0], original) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["salsa/salsa_10_leader", "bvh_zoo/AD_rokoko_jesse_dance", "bvh_zoo/pybvh_bvh_test1"])
+def test_a_real_dance_reads_back_the_same(corpus: Path, tmp_path: Path, name: str) -> None:
+    clip = read(corpus / f"{name}.bvh")
+    write(tmp_path / "again.bvh", clip.motions, like=clip.source)
+    again = read(tmp_path / "again.bvh")
+    assert (again.source.units, again.source.up, again.source.fps) == (
+        pytest.approx(clip.source.units),
+        clip.source.up,
+        clip.source.fps,
+    )
+    np.testing.assert_allclose(again.motions[0].positions, clip.motions[0].positions, atol=TENTH_MILLIMETRE)
+
+
+def test_a_partner_has_the_leaders_rate_and_length(tmp_path: Path) -> None:
+    source = Source(tmp_path / "leader.bvh", 0.01, "Z", 60.0, 101)
+    write(tmp_path / "partner.bvh", dance(frames=45, fps=30.0), like=source)
+    written = read(tmp_path / "partner.bvh").source
+    assert (written.units, written.up, written.fps, written.frames) == (0.01, "Z", 60.0, 101)
+
+
+def test_the_same_dance_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one.bvh", "two.bvh", "one.npz", "two.npz"):
+        write(tmp_path / name, dance())
+    assert (tmp_path / "one.bvh").read_bytes() == (tmp_path / "two.bvh").read_bytes()
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert "-0.000000" not in (tmp_path / "one.bvh").read_text()
+
+
+def test_a_written_angle_never_jumps_by_a_whole_turn(tmp_path: Path) -> None:
+    spin = rotations.identity(90, 29)
+    spin[:, 0] = rotations.about_z(np.linspace(0.0, 12.0, 90))
+    write(tmp_path / "spin.bvh", Motion(30.0, DEFAULT, np.zeros((90, 3)), spin))
+    assert np.abs(np.diff(parse(tmp_path / "spin.bvh").values[:, 3:], axis=0)).max() < 180.0
+
+
+# What is refused
+
+
+def edited(old: str, new: str) -> str:
+    assert old in SMALL
+    return SMALL.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "x.bvh: empty file, a BVH hierarchy expected"),
+        ("\x00\xff junk", "x.bvh, line 1: HIERARCHY expected"),
+        ("HIERARCHY\n", "x.bvh, line 1: MOTION expected, the end of the file found"),
+        (SMALL.split("MOTION")[0], "x.bvh, line 15: MOTION expected, the end of the file found"),
+        ("HIERARCHY\nMOTION\n", "x.bvh, line 2: a joint"),
+        (edited("ROOT hips\n{", "ROOT hips\n"), "x.bvh, line 4: a { expected, 'OFFSET' found"),
+        (edited("ROOT", "JOINT"), "x.bvh, line 2: one ROOT"),
+        (edited("JOINT", "ROOT"), "x.bvh, line 6: one ROOT"),
+        (edited("}\n}\nMOTION", "}\nMOTION"), "x.bvh, line 15: a } for every { expected, 'MOTION' found"),
+        (edited("MOTION", "}\nMOTION"), "x.bvh, line 16: a joint"),
+        (edited("OFFSET 10 0 0", "OFFSET 10 0"), "x.bvh, line 8: 3 numbers expected, 2 found"),
+        (edited("OFFSET 10 0 0", "OFFSET 10 nan 0"), "x.bvh, line 8: a number expected, 'nan' found"),
+        (edited("CHANNELS 3", "CHANNELS 4"), "x.bvh, line 9: 4 channels expected, 3 found"),
+        (edited("CHANNELS 3 Yrot", "CHANNELS 3 Wrot"), "x.bvh, line 9: a channel such as Xrotation"),
+        (edited("OFFSET 5 0 0", "JOINT below"), "x.bvh, line 12: nothing below an End Site"),
+        (edited("Frames: 2", "Frames: 0"), "x.bvh, line 17: at least one frame expected, 0 found"),
+        (edited("Frames: 2", "Frames: -2"), "x.bvh, line 17: at least one frame expected, -2 found"),
+        (edited("Frames: 2", "Frames:"), "x.bvh, line 17: 'Frames:' and their number expected"),
+        (edited("0.033333", "0"), "x.bvh, line 18: a frame time above zero expected, 0 found"),
+        (edited("0.033333", "soon"), "x.bvh, line 18: a number expected, 'soon' found"),
+        (edited("Frame Time: 0.033333\n", ""), "x.bvh, line 18: 'Frame Time:' and seconds expected"),
+        (edited(" 8 9 10", " 8 9"), "x.bvh, line 20: 9 numbers expected, 8 found"),
+        (edited(" 8 9 10", " 8 9 10 11"), "x.bvh, line 20: 9 numbers expected, 10 found"),
+        (edited(" 8 9 10", " 8 inf 10"), "x.bvh, line 20: a number expected, 'inf' found"),
+        (edited("1 2 3 4", "1 two 3 4"), "x.bvh, line 19: a number expected, 'two' found"),
+        (edited("Frames: 2", "Frames: 3"), "x.bvh, line 20: 3 frames expected, 2 found"),
+        (edited("Frames: 2", "Frames: 1"), "x.bvh, line 20: 1 frames expected, 2 found"),
+        (edited("Frames: 2", "Frames: 99999999999999"), "x.bvh, line 20: 99999999999999 frames expected, 2 found"),
+        (SMALL, "x.bvh: no bone for left_hip; a dancer with two arms and two legs expected"),
+    ],
+)
+def test_a_broken_file_is_refused_with_the_line_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "x.bvh").write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadFile) as refused:
+        read(tmp_path / "x.bvh")
+    assert str(refused.value).startswith(complaint)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.7, 0.999])
+def test_a_truncated_recording_is_refused(corpus: Path, tmp_path: Path, cut: float) -> None:
+    whole = (corpus / "salsa/salsa_10_leader.bvh").read_bytes()
+    (tmp_path / "cut.bvh").write_bytes(whole[: int(len(whole) * cut)])
+    with pytest.raises(BadFile, match=r"cut.bvh, line \d+: (96 numbers|1197 frames) expected, \d+ found"):
+        read(tmp_path / "cut.bvh")
+
+
+@pytest.mark.parametrize("joint", REQUIRED)
+def test_the_missing_limb_is_named(tmp_path: Path, joint: str) -> None:
+    path = rig_file(tmp_path / "x.bvh", dance())
+    path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
+    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a dancer with two arms and two legs expected"):
+        read(path)
+
+
+def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
+    for path, complaint in [
+        (tmp_path / "leader.bvh", "leader.bvh: no such file"),
+        (tmp_path, f"{tmp_path.name}: a folder, a file expected"),
+    ]:
+        with pytest.raises(BadFile) as refused:
+            read(path)
+        assert str(refused.value) == complaint
+    (tmp_path / "leader.fbx").write_text("x")
+    with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .npz or .npy expected as the ending of its name"):
+        read(tmp_path / "leader.fbx")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken.bvh").mkdir()
+    for name, complaint in [
+        ("nowhere/x.bvh", "x.bvh: a place to write to expected"),
+        ("taken.bvh", "taken.bvh: a place to write to expected"),
+        ("x.fbx", "x.fbx: .bvh or .npz expected"),
+    ]:
+        with pytest.raises(BadFile, match=complaint):
+            write(tmp_path / name, dance())
+    with pytest.raises(BadFile, match=r"two.bvh: one dancer expected in a BVH file, 2 given"):
+        write(tmp_path / "two.bvh", [dance(), dance()])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["taken.bvh"]

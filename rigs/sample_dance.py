@@ -1,0 +1,201 @@
+"""A leader's salsa of twenty seconds, for whoever has no mocap at hand: a table of figures, brought to life.
+
+The tables say where the feet go and what the hands do; `rigs.footwork` times it and `rigs.carriage` adds the body.
+"""
+
+from dataclasses import dataclass
+from math import remainder
+
+import numpy as np
+
+from rigs import Array, carriage, kinematics, rotations
+from rigs.footwork import SIDES, Step, body_heading, foot_path, glide, weight
+from rigs.motion import Motion
+from rigs.skeleton import DEFAULT
+
+FPS = 30.0
+FRAMES = 600
+BEAT = 1.0 / 3.0
+"""Seconds; 180 beats a minute."""
+FIRST_BAR = 2
+"""Beats before the first count of the first figure after getting ready."""
+SEED = 20
+PLACING, TURNING, TIMING, HOLDING = 0.010, np.radians(2.0), 0.006, 0.012
+"""How a person's steps and hands differ from the plan: m, radians, s, m."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Eight counts of dance, seen from where the dancer stands and faces at the beginning.
+
+    steps: count, foot, m to the left, m forward, degrees of turn to the left (the body's, from the beginning).
+    hands: count, left pose, right pose.  end: m to the left, m forward, degrees: where the next figure begins.
+    """
+
+    steps: tuple[tuple[float, str, float, float, float], ...]
+    hands: tuple[tuple[float, str, str], ...]
+    end: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A figure in the dance: the beat of its count 0, and where its dancer stands (2,) m and faces, degrees."""
+
+    figure: Figure
+    beat: float
+    place: Array
+    turn: float
+
+    def time(self, count: float) -> float:
+        """Seconds into the dance."""
+        return (self.beat + count) * BEAT
+
+    def point(self, left: float, forward: float) -> Array:
+        """A point of the floor (2,) m in the world."""
+        turned = rotations.rotate(rotations.about_z(np.radians(self.turn)), np.array([left, -forward, 0.0]))
+        return self.place + turned[:2]
+
+
+READY = Figure(
+    steps=((1, "R", -0.08, 0.0, 0), (3, "L", 0.08, 0.0, 0), (8, "R", -0.09, 0.01, 0)),
+    hands=((1, "frame", "back"),),
+)
+BASIC = Figure(
+    steps=(
+        (1, "L", 0.09, 0.29, -3), (2, "R", -0.09, -0.01, 0), (3, "L", 0.08, -0.04, 0),
+        (5, "R", -0.09, -0.30, -4), (6, "L", 0.09, 0.00, 0), (7, "R", -0.08, 0.02, 0),
+    ),
+    hands=((1.2, "near", "nearback"), (3.2, "frame", "back"), (5.2, "far", "farback"), (7.4, "frame", "back")),
+)  # fmt: skip
+SIDE_BASIC = Figure(
+    steps=(
+        (1, "L", 0.41, 0.02, 8), (2, "R", -0.10, 0.01, 0), (3, "L", 0.08, 0.00, 0),
+        (5, "R", -0.41, 0.00, -8), (6, "L", 0.10, 0.01, 0), (7, "R", -0.08, 0.00, 0),
+    ),
+    hands=((1.2, "wide", "back"), (3.2, "frame", "nearback"), (5.2, "near", "farback"), (7.4, "frame", "back")),
+)  # fmt: skip
+PARTNER_TURN = Figure(
+    steps=(
+        (1, "L", 0.08, 0.30, 0), (2, "R", -0.10, 0.00, 4), (3, "L", 0.12, -0.06, 10),
+        (5, "R", -0.14, -0.26, 6), (6, "L", 0.10, 0.00, -4), (7, "R", -0.08, 0.02, 0),
+    ),
+    hands=((1.2, "near", "back"), (2.8, "low", "back"), (4.5, "lift", "free"), (5.6, "lift", "swung"),
+           (7.0, "lift", "free"), (8.2, "frame", "back")),
+)  # fmt: skip
+CROSS_BODY = Figure(
+    steps=(
+        (1, "L", 0.08, 0.30, 0), (2, "R", -0.12, 0.03, 35), (3, "L", -0.08, -0.19, 85),
+        (5, "R", -0.15, 0.16, 100), (6, "L", 0.05, -0.21, 150), (7, "R", 0.22, -0.20, 180),
+    ),
+    hands=((1.2, "near", "nearback"), (3, "lead", "farback"), (4.6, "low", "back"), (6, "lead", "free"),
+           (7.6, "frame", "back")),
+    end=(0.135, -0.20, 180.0),
+)  # fmt: skip
+BREAK_AND_RIGHT_TURN = Figure(
+    steps=(
+        (1, "L", 0.10, -0.30, 6), (2, "R", -0.09, 0.00, 0), (3, "L", 0.07, 0.04, 12),
+        (5, "R", -0.15, -0.06, -110), (6, "L", -0.29, -0.10, -235), (7, "R", -0.45, 0.01, -360),
+    ),
+    hands=((1, "open", "open"), (2.4, "open", "open"), (3.8, "near", "free"), (5, "tuck", "tuck"),
+           (6.8, "tuck", "tuck"), (8, "frame", "back")),
+    end=(-0.37, -0.02, -360.0),
+)  # fmt: skip
+LEFT_TURN_AND_BACK = Figure(
+    steps=(
+        (1, "L", 0.15, -0.06, 110), (2, "R", 0.29, -0.10, 235), (3, "L", 0.45, 0.01, 360),
+        (5, "R", 0.28, -0.28, 356), (6, "L", 0.46, 0.00, 360), (7, "R", 0.29, 0.02, 360),
+    ),
+    hands=((0.2, "lead", "free"), (1.2, "tuck", "tuck"), (2.8, "tuck", "tuck"), (4.0, "frame", "free"),
+           (5.4, "far", "farback"), (7.4, "frame", "back")),
+    end=(0.37, 0.02, 360.0),
+)  # fmt: skip
+CLOSE = Figure(steps=((1, "L", 0.36, 0.04, 12),), hands=((0.8, "frame", "free"), (1.9, "near", "flare")))
+
+DANCE = (
+    READY,
+    BASIC,
+    SIDE_BASIC,
+    PARTNER_TURN,
+    CROSS_BODY,
+    BREAK_AND_RIGHT_TURN,
+    CROSS_BODY,
+    LEFT_TURN_AND_BACK,
+    CLOSE,
+)
+
+HANDS = {
+    # m from between the shoulders: outward, forward, up
+    "frame": (0.28, 0.31, -0.16),
+    "near": (0.30, 0.25, -0.14),
+    "far": (0.25, 0.38, -0.20),
+    "wide": (0.42, 0.22, -0.12),
+    "back": (0.13, 0.34, -0.17),
+    "nearback": (0.17, 0.28, -0.19),
+    "farback": (0.12, 0.40, -0.16),
+    "lead": (0.38, 0.25, -0.20),
+    "low": (0.30, 0.28, -0.30),
+    "lift": (0.15, 0.26, 0.29),
+    "free": (0.27, 0.13, -0.30),
+    "swung": (0.34, -0.02, -0.36),
+    "open": (0.19, 0.38, -0.26),
+    "tuck": (0.07, 0.23, -0.24),
+    "flare": (0.53, 0.12, 0.02),
+}
+
+
+def sample_dance() -> Motion:
+    """Twenty seconds of salsa on one at 180 beats a minute, from the origin, facing -Y; the same every time."""
+    rng = np.random.default_rng(SEED)
+    t = np.arange(FRAMES) / FPS
+    dance = placed_figures()
+    steps = footfalls(dance, rng)
+    course = carriage.Course(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
+
+    world = rotations.identity(FRAMES, len(DEFAULT.offsets))
+    root = carriage.pelvis(world, course)
+    carriage.trunk(world, course)
+    carriage.head(world, course, partner_heading(t, dance), rng)
+    for side, name in enumerate(("left", "right")):
+        load = (1.0 + SIDES[side] * weight(t, steps)) / 2.0
+        carriage.leg(world, root, name, foot_path(t, steps, side, rng), load, course.heading)
+        carriage.arm(world, root, name, hand_path(course, dance, side, rng), t, rng)
+    return Motion(FPS, DEFAULT, root, rotations.near(kinematics.local_rotations(world)))
+
+
+def placed_figures() -> list[Placed]:
+    """The figures of the dance, each where the one before it ends."""
+    placed, here = [], Placed(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
+    for figure in DANCE:
+        here = Placed(figure, here.beat, here.place, here.turn)
+        placed.append(here)
+        left, forward, turn = figure.end
+        here = Placed(figure, here.beat + 8.0, here.point(left, forward), here.turn + turn)
+    return placed
+
+
+def footfalls(dance: list[Placed], rng: np.random.Generator) -> list[Step]:
+    """All the steps in the world, with a person's small irregularities."""
+    steps = []
+    for here in dance:
+        for count, foot, left, forward, degrees in here.figure.steps:
+            place = here.point(left, forward) + rng.normal(0.0, PLACING, 2)
+            turn = np.radians(here.turn + degrees) + rng.normal(0.0, TURNING)
+            steps.append(Step(here.time(count) + rng.normal(0.0, TIMING), "LR".index(foot), place, turn))
+    return steps
+
+
+def partner_heading(t: Array, dance: list[Placed]) -> Array:
+    """The heading (T,) in radians that faces the partner, who crosses over by count 8 and waits while the dancer spins."""
+    turns = np.cumsum([0.0] + [remainder(here.figure.end[2], 360.0) for here in dance[:-1]])
+    return glide(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
+
+
+def hand_path(course: carriage.Course, dance: list[Placed], side: int, rng: np.random.Generator) -> Array:
+    """One hand's place from between the shoulders, in the chest's frame: (T, 3) m."""
+    keys = [(here.time(key[0]), HANDS[key[1:][side]]) for here in dance for key in here.figure.hands]
+    poses = rng.normal([pose for _, pose in keys], HOLDING)
+    outward, forward, up = glide(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
+    forward = forward - 0.025 * SIDES[side] * course.hips(0.22)
+    up = up + 0.015 * SIDES[side] * course.hips(0.18)
+    wander = [carriage.drift(course.t, rng, 0.01) for _ in range(3)]
+    return np.stack([SIDES[side] * outward, -forward, up], axis=-1) + np.stack(wander, axis=-1)

@@ -185,7 +185,7 @@ def footfalls(dance: list[Placed], rng: np.random.Generator) -> list[Step]:
 
 
 def partner_heading(t: Array, dance: list[Placed]) -> Array:
-    """The heading (T,) in radians that faces the partner, who crosses over by count 8 and waits while the dancer spins."""
+    """The heading (T,) in radians that faces the partner, who crosses over in time and waits while the dancer spins."""
     turns = np.cumsum([0.0] + [remainder(here.figure.end[2], 360.0) for here in dance[:-1]])
     return glide(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
 

@@ -20,7 +20,7 @@ from rigs.files import BadFile, Clip, Source
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
-_SHAPES = {"offsets": (29, 3), "root": (-1, 3), "rotations": (-1, 29, 4)}
+_SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
 
 
 def read(path: Path) -> Clip:
@@ -28,7 +28,7 @@ def read(path: Path) -> Clip:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in ("fps", *_SHAPES) if name in archive}
-    except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, KeyError):
+    except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error):
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
     for name in ("fps", *_SHAPES):
         if name not in arrays:
@@ -37,21 +37,20 @@ def read(path: Path) -> Clip:
             raise BadFile(f"{path.name}, {name}: finite numbers expected")
     if arrays["fps"].shape != () or arrays["fps"] <= 0.0:
         raise BadFile(f"{path.name}, fps: one number above zero expected")
-    fps = float(arrays["fps"])
-    root = arrays["root"]
-    dancers = len(root) if root.ndim == 3 else 1
-    frames = root.shape[-2] if root.ndim >= 2 else 0
+    fps, two = float(arrays["fps"]), arrays["root"].ndim == 3
+    frames = arrays["root"].shape[-2] if arrays["root"].ndim > 1 else 0
     for name, shape in _SHAPES.items():
-        expected = tuple(frames if size < 0 else size for size in shape)
-        expected = (dancers, *expected) if root.ndim == 3 else expected
-        if arrays[name].shape != expected or dancers not in (1, 2) or frames == 0:
-            one, two = (str(s).replace("-1", "F") for s in (shape, (2, *shape)))
-            raise BadFile(f"{path.name}, {name}: shape {one} or {two} expected, {arrays[name].shape} found")
+        expected = (2,) * two + tuple(frames if size == "F" else size for size in shape)
+        if arrays[name].shape != expected or frames == 0:
+            one, both = (str(s).replace("'", "") for s in (shape, (2, *shape)))
+            raise BadFile(f"{path.name}, {name}: shape {one} or {both} expected, {arrays[name].shape} found")
     if np.linalg.norm(arrays["rotations"], axis=-1).min() < 0.5:
         raise BadFile(f"{path.name}, rotations: unit quaternions expected")
-    offsets, root, turned = (arrays[n].astype(float).reshape(dancers, *_rest(n, frames)) for n in _SHAPES)
-    turned = rotations.normalize(turned)
-    motions = tuple(Motion(fps, Skeleton(offsets[d]), root[d], turned[d]) for d in range(dancers))
+    root, offsets, turned = (
+        arrays[name].astype(float) if two else arrays[name][None].astype(float) for name in _SHAPES
+    )
+    dancers = zip(offsets, root, rotations.normalize(turned), strict=True)
+    motions = tuple(Motion(fps, Skeleton(bones), places, turns) for bones, places, turns in dancers)
     return Clip(motions, Source(path, 1.0, "Z", fps, frames))
 
 
@@ -70,7 +69,3 @@ def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes
     buffer = io.BytesIO()
     np.savez(buffer, fps=np.float64(motions[0].fps), **plain)
     return buffer.getvalue()
-
-
-def _rest(name: str, frames: int) -> tuple[int, ...]:
-    return tuple(frames if size < 0 else size for size in _SHAPES[name])

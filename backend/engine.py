@@ -1,0 +1,65 @@
+"""The engine: holds the models and turns a request into takes. The only way from the rest of the backend to torch.
+
+    engine = Engine()
+    takes = engine.partner(PartnerRequest(leader, seed=1))
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.protocol import PartnerRequest
+from rigs.motion import Motion
+
+if TYPE_CHECKING:
+    from backend.models.duet_partner import DuetPartner
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+
+Progress = Callable[[float, str], None]
+
+
+def weights_of(model: str) -> Path:
+    """The weights that ship for a model. Raises ValueError for a name that there is none of."""
+    if model not in Engine.models:
+        raise ValueError(f"model {model}: no such model, one of {', '.join(Engine.models)} expected")
+    return WEIGHTS / f"{model}.safetensors"
+
+
+def _silent(fraction: float, what: str) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+class Engine:
+    """Loads a model when it is first asked for and keeps it.
+
+    accelerator: "auto" for a GPU where there is one, or a torch device's name.
+    """
+
+    models: tuple[str, ...] = ("duet-vae",)
+
+    def __init__(self, accelerator: str = "auto") -> None:
+        self.accelerator = accelerator
+        self._loaded: dict[str, DuetPartner] = {}
+
+    def load(self, model: str = "duet-vae") -> "DuetPartner":
+        """The model, ready to dance."""
+        if model not in self._loaded:
+            from backend.models.duet_partner import DuetPartner
+
+            self._loaded[model] = DuetPartner(weights_of(model), self.accelerator)
+        return self._loaded[model]
+
+    def partner(
+        self, request: PartnerRequest, *, progress: Progress = _silent, cancelled: Callable[[], bool] = _never
+    ) -> list[Motion]:
+        """The takes of a request, each with the leader's frame rate and frame count.
+
+        progress: is told the fraction done and what is being done.  cancelled: is asked often; true ends the work.
+        Raises Cancelled, and ValueError with one sentence for a request that no model can serve.
+        """
+        return self.load(request.model).takes(request, progress, cancelled)

@@ -1,0 +1,145 @@
+"""From a request to takes with the duet model: the leader is brought to what the model knows, the partner back from it.
+
+The model knows 30 fps, dancers of one size and their floor. So the pair is resampled, scaled and lowered as one, the
+partner is rolled out as joint positions, solved into a Motion, and everything is undone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.models.duet_rollout import HIPS, rollout
+from backend.models.duet_vae import FPS, place
+from backend.models.duet_weights import load
+from backend.protocol import Cancelled, PartnerRequest
+from rigs import Array, rotations
+from rigs.contacts import floor_height
+from rigs.motion import Motion, join, resample
+from rigs.pointcloud import solve
+from rigs.skeleton import INDEX, Skeleton
+
+SETTLE = 0.5
+"""s: over which the joints' twist goes from the history's to that of the solved positions."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How the leader's world becomes the model's: p * scale + (0, 0, lift)."""
+
+    scale: float
+    lift: float
+
+    def into(self, positions: Array) -> Tensor:
+        """(..., 29, 3) m of the world, as the model sees them."""
+        return torch.from_numpy(positions * self.scale + [0.0, 0.0, self.lift]).float()
+
+    def out_of(self, positions: Tensor) -> Array:
+        """(..., 29, 3) m of the model, in the world."""
+        return (positions.double().cpu().numpy() - [0.0, 0.0, self.lift]) / self.scale
+
+
+class DuetPartner:
+    """The trained duet model on an accelerator."""
+
+    def __init__(self, weights: Path, accelerator: str) -> None:
+        if accelerator == "auto":
+            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        self.accelerator = torch.device(accelerator)
+        self.trained = load(weights)
+        self.trained.network.to(self.accelerator)
+        self.trained.normalisation.to(self.accelerator)
+
+    def takes(
+        self, request: PartnerRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    ) -> list[Motion]:
+        """See `Engine.partner`."""
+        dancer = 2 if request.role == "follow" else 1
+        leader = resample(request.leader, FPS)
+        stage = self.stage(leader, 3 - dancer)
+        known = stage.into(leader.positions)[None]
+        history = None
+        if request.history is not None:
+            history = resample(request.history, FPS)[: min(self.trained.network.config.window, len(leader))]
+            given, skeleton = stage.into(history.positions)[None], history.skeleton
+        else:
+            given = self.start(known[:, :1], dancer)
+            skeleton = Skeleton(self.trained.bodies[dancer - 1].double().numpy()).scaled(1.0 / stage.scale)
+
+        def watch(frame: int) -> None:
+            if cancelled():
+                raise Cancelled
+            if frame % 10 == 0:
+                progress(frame / len(leader), "dancing")
+
+        made = rollout(
+            self.trained.network,
+            self.trained.normalisation,
+            known.expand(request.takes, -1, -1, -1).to(self.accelerator),
+            given.expand(request.takes, -1, -1, -1).to(self.accelerator),
+            dancer,
+            body=torch.from_numpy(skeleton.offsets * stage.scale).float().to(self.accelerator),
+            floor=float(self.trained.floors[dancer - 1]),
+            noise=self.noise(request.seed, request.takes, len(leader)),
+            watch=watch,
+        )
+        progress(1.0, "solving joints")
+        solved = [solve(stage.out_of(take), FPS, skeleton=skeleton) for take in made]
+        return [finish(take, history, request) for take in solved]
+
+    def stage(self, known: Motion, dancer: int) -> Stage:
+        """How the world of the dancer that is there, in the part of `dancer` 1 or 2, becomes the model's."""
+        body = self.trained.bodies[dancer - 1].double().numpy()
+        scale = leg(body) / leg(known.skeleton.offsets)
+        return Stage(scale, float(self.trained.floors[dancer - 1]) - floor_height(known.positions) * scale)
+
+    def start(self, known: Tensor, dancer: int) -> Tensor:
+        """A pose (1, 1, 29, 3) for `dancer` that faces the other's first pose `known` (1, 1, 29, 3).
+
+        It is the one that stood, among the moments the model has kept, opposite the pose most like that one.
+        """
+        moments = self.trained.starts[:, :, None]
+        there = place(moments[:, 2 - dancer], HIPS)
+        here = place(known, HIPS)
+        apart = (there.into(moments[:, 2 - dancer]) - here.into(known)).norm(dim=-1).mean(dim=(1, 2))
+        nearest = int(apart.argmin())
+        return here.out_of(there.into(moments[:, dancer - 1])[nearest][None])
+
+    def noise(self, seed: int, takes: int, frames: int) -> Tensor:
+        """The latents' noise (3, takes, frames, latent): a take's own, however many others are asked for."""
+        shape = (3, frames, self.trained.network.config.latent)
+        generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
+        return torch.stack([torch.randn(shape, generator=g) for g in generators], dim=1).to(self.accelerator)
+
+
+def leg(offsets: Array) -> float:
+    """The length in m of the legs of a body (29, 3): thigh and shin, both sides averaged."""
+    bones = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle")]
+    return float(np.linalg.norm(offsets[bones], axis=-1).sum() / 2.0)
+
+
+def finish(solved: Motion, history: Motion | None, request: PartnerRequest) -> Motion:
+    """A solved take at 30 fps to the leader's frames; the history's own frames as they were given."""
+    leader = request.leader
+    if history is None or request.history is None:
+        return resample(solved, leader.fps, len(leader))
+    kept = len(history)
+    settled = join(history, settle(solved, history)[kept:])
+    take = resample(settled, leader.fps, len(leader))
+    own = min(int((kept - 1) / FPS * leader.fps + 1e-6) + 1, len(request.history), len(leader))
+    return join(request.history[:own], take[own:])
+
+
+def settle(solved: Motion, history: Motion) -> Motion:
+    """Let the joints go on from the rotations that the history ends with: positions alone do not know the twist."""
+    last = len(history) - 1
+    away = rotations.multiply(rotations.inverse(solved.rotations[last]), history.rotations[last])
+    seconds = np.arange(len(solved) - last) / FPS
+    left = np.clip(1.0 - seconds / SETTLE, 0.0, 1.0)[:, None]
+    part = rotations.slerp(rotations.identity(1, 29), away[None], left**2 * (3.0 - 2.0 * left))
+    turned = solved.rotations.copy()
+    turned[last:] = rotations.multiply(turned[last:], part)
+    return replace(solved, rotations=turned)

@@ -1,0 +1,78 @@
+"""Frame after frame: rolls the duet model out over one dancer's whole movement, keeping the other a body on a floor."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from backend.models.duet_vae import DuetVAE, Normalisation, place
+from rigs.skeleton import INDEX, PARENTS
+
+HIPS = (INDEX["left_hip"], INDEX["right_hip"])
+FEET = [INDEX[name] for name in ("left_foot", "right_foot", "left_bigtoe", "right_bigtoe")]
+
+
+LOWEST, HIGHEST = -0.02, 0.03
+"""Metres about the resting height that the lower foot keeps to in all but 2 of 100 frames of salsa."""
+RETURN = 0.3
+"""The part of what a foot is too low or too high that a frame makes good."""
+
+
+def rollout(
+    network: DuetVAE,
+    normalisation: Normalisation,
+    known: Tensor,
+    history: Tensor,
+    dancer: int,
+    *,
+    body: Tensor | None = None,
+    floor: float = 0.0,
+    noise: Tensor | None = None,
+    watch: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Dance `dancer` (1 or 2) beside the known one.
+
+    known: (B, F, 29, 3) m, the other dancer.  history: (B, H, 29, 3) m, the first H >= 1 frames of the one to make.
+    body: (29, 3) m rest offsets; with it every frame keeps these bone lengths, and the lower foot its height `floor` m.
+    noise: (3, B, F, latent) of the latents, a draw a frame that stays with it; without it nothing is sampled.
+    watch: is called with each frame's number; what it raises ends the rollout.
+    Returns (B, F, 29, 3) m, the first H frames as given.
+    """
+    frames = known.shape[1]
+    made = torch.empty_like(known)
+    made[:, : history.shape[1]] = history
+    window = network.config.window
+    with torch.inference_mode():
+        for frame in range(history.shape[1], frames):
+            if watch is not None:
+                watch(frame)
+            seen = slice(max(0, frame - window), frame)
+            one, two = (made[:, seen], known[:, seen]) if dancer == 1 else (known[:, seen], made[:, seen])
+            pair = place(one, HIPS)
+            following = network.next_frame(
+                normalisation.into(pair.into(one)),
+                normalisation.into(pair.into(two)),
+                dancer,
+                None if noise is None else noise[:, :, seen],
+            )
+            pose = pair.out_of(normalisation.out_of(following)[:, None])[:, 0]
+            made[:, frame] = pose if body is None else on_floor(with_bones(pose, body), floor)
+    return made
+
+
+def with_bones(pose: Tensor, body: Tensor) -> Tensor:
+    """A pose (B, 29, 3) with its bones' directions and the lengths of `body` (29, 3)."""
+    lengths = body.norm(dim=-1)
+    joints = [pose[:, 0]]
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        along = torch.nn.functional.normalize(pose[:, j] - pose[:, parent], dim=-1)
+        joints.append(joints[parent] + along * lengths[j])
+    return torch.stack(joints, dim=1)
+
+
+def on_floor(pose: Tensor, floor: float) -> Tensor:
+    """A pose (B, 29, 3) brought nearer the floor, or up from under it, where its lower foot is off its resting height."""
+    lowest = pose[:, FEET, 2].amin(dim=1)
+    wanted = lowest.clamp(floor + LOWEST, floor + HIGHEST)
+    lift = RETURN * (wanted - lowest)
+    return pose + torch.nn.functional.pad(lift[:, None], (2, 0))[:, None]

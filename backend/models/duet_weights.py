@@ -1,0 +1,56 @@
+"""A trained duet model as a file: safetensors with the network, its normalisation, two bodies and poses to start from."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation
+
+
+@dataclass(frozen=True)
+class TrainedDuet:
+    """All that a rollout needs.
+
+    bodies: (2, 29, 3) m, the rest offsets of the leader and the follower trained on.
+    floors: (2,) m, the heights at which their lower foot rests.
+    starts: (N, 2, 29, 3) m, poses of pairs that face each other, each in its pair's frame.
+    """
+
+    network: DuetVAE
+    normalisation: Normalisation
+    bodies: Tensor
+    floors: Tensor
+    starts: Tensor
+
+
+def save(path: Path, trained: TrainedDuet) -> None:
+    """Write the file, whole or not at all."""
+    tensors = {f"network.{name}": tensor for name, tensor in trained.network.state_dict().items()}
+    tensors |= {f"normalisation.{name}": tensor for name, tensor in trained.normalisation.state_dict().items()}
+    tensors |= {"bodies": trained.bodies, "floors": trained.floors, "starts": trained.starts}
+    partial = path.with_suffix(".partial")
+    about = {"model": NAME, "config": json.dumps(asdict(trained.network.config))}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=about)
+    os.replace(partial, path)
+
+
+def load(path: Path) -> TrainedDuet:
+    """Read the file, ready to roll out."""
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata() or {}
+        if about.get("model") != NAME:
+            raise ValueError(f"{path}: weights of {NAME} expected, those of {about.get('model', 'nothing known')} found")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: it is no dict
+    network = DuetVAE(DuetConfig(**json.loads(about["config"])))
+    network.load_state_dict(_under("network.", tensors))
+    normalisation = Normalisation(tensors["normalisation.mean"], tensors["normalisation.deviation"])
+    return TrainedDuet(network.eval(), normalisation, tensors["bodies"], tensors["floors"], tensors["starts"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,204 @@
+"""The training of the duet model: its plan, its loss, and the rollout error by which its best weights are known."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.models.duet_rollout import HIPS
+from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation, place
+from backend.models.duet_weights import TrainedDuet, save
+from rigs.contacts import floor_height
+from rigs.files import BadFile
+from training import losses
+from training.augment import add_noise, mirror_some, wander
+from training.data import Duet, Split, Windows, find_duets, split_duets
+from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
+from training.model_card import write_card
+from training.runs import fit
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `configs/duet-vae.toml` says of augmentation, loss and optimisation."""
+
+    noise: float
+    mirror: float
+    wander: float
+    reach: float
+    back: float
+    error: float
+    divergence: float
+    velocity: float
+    frames: int
+    rebuild_only: float
+    epochs: int
+    batch: int
+    rate: float
+    clip: float
+    seed: int
+
+
+class DuetTraining(lightning.LightningModule):
+    """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
+
+    def __init__(self, network: DuetVAE, normalisation: Normalisation, plan: Plan, validation: Sequence[Duet], steps: int):
+        super().__init__()
+        self.network, self.normalisation = network, normalisation
+        self.plan, self.steps = plan, steps
+        self.starts = Starts.of(validation, network.config.window, HORIZONS[-1], every=15)
+
+    def training_step(self, windows: Tensor, index: int) -> Tensor:
+        """windows: (B, 2, window + 1, 29, 3) m."""
+        plan = self.plan
+        torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
+        windows = wander(mirror_some(windows, plan.mirror), plan.wander, plan.reach, plan.back)
+        clean = placed(windows, self.normalisation)
+        noisy = add_noise(clean, plan.noise)
+        one, two = noisy[:, 0, :-1], noisy[:, 1, :-1]
+        if torch.rand(()) < plan.rebuild_only:
+            return self.rebuild(one, two, clean)
+        terms = self.terms(one, two, clean)
+        loss = plan.error * terms["error"] + plan.divergence * terms["divergence"] + plan.velocity * terms["velocity"]
+        self.log_dict({f"train/{name}": value for name, value in {**terms, "loss": loss}.items()})
+        return loss
+
+    def terms(self, one: Tensor, two: Tensor, clean: Tensor) -> dict[str, Tensor]:
+        """The loss terms of a window (B, T, 87) of each dancer against the clean pair (B, 2, T + 1, 87)."""
+        out = self.network(one, two, self.network.noise(one))
+        predicted, truth = torch.cat([out.one, out.two]), torch.cat([clean[:, 0, 1:], clean[:, 1, 1:]])
+        return {
+            "error": torch.nn.functional.mse_loss(predicted, truth),
+            "velocity": losses.velocity_change(predicted, truth, self.plan.frames),
+            "divergence": torch.stack([losses.divergence(latent) for latent in out.latents]).sum(),
+        }
+
+    def rebuild(self, one: Tensor, two: Tensor, clean: Tensor) -> Tensor:
+        """The loss of a step that trains one of VAE 1 and VAE 2, and nothing else, to rebuild its own dancer."""
+        dancer = int(torch.rand(()) < 0.5)
+        poses, vae = (two, self.network.vae_two) if dancer else (one, self.network.vae_one)
+        rebuilt, latent = vae(poses, self.network.noise(poses)[0])
+        error = torch.nn.functional.mse_loss(rebuilt, clean[:, dancer, :-1])
+        self.log("train/rebuilt", error)
+        return self.plan.error * error + self.plan.divergence * losses.divergence(latent)
+
+    def validation_step(self, _: Any, index: int) -> None:
+        """Roll out over the validation takes and compare with standing still."""
+        errors = self.starts.errors(rolled_out(self.network, self.normalisation, self.starts))
+        still = self.starts.errors(zero_velocity(self.starts))
+        for horizon in HORIZONS:
+            self.log(f"validation/rollout_{horizon}", errors[horizon - 1])
+            self.log(f"validation/zero_velocity_{horizon}", still[horizon - 1])
+        self.log("validation/rollout", errors.mean(), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=self.plan.rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=self.steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def placed(windows: Tensor, normalisation: Normalisation) -> Tensor:
+    """Windows (B, 2, T, 29, 3) m in their pair's frame, normalised: (B, 2, T, 87)."""
+    pair = place(windows[:, 0], HIPS)
+    return torch.stack([normalisation.into(pair.into(dancer)) for dancer in windows.unbind(1)], dim=1)
+
+
+def measure(windows: Windows) -> Normalisation:
+    """The mean and the spread of the training windows, both dancers together, each pair in its frame."""
+    poses = torch.cat([_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.places))])
+    return Normalisation(poses.mean(0), poses.std(0).clamp_min(0.02))
+
+
+def _in_pair_frame(pair: Tensor) -> Tensor:
+    """(B, 2, T, 29, 3) in the world to (B, 2, T, 87) in the pair's frame, in metres."""
+    coordinates = pair.shape[-2] * pair.shape[-1]
+    return placed(pair, Normalisation(torch.zeros(coordinates), torch.ones(coordinates)))
+
+
+def facing_starts(duets: Sequence[Duet], every: int = 8) -> Tensor:
+    """Moments in which the dancers stand face to face at arm's length: (N, 2, 29, 3) m, each in its pair's frame."""
+    moments = torch.cat([torch.from_numpy(duet.positions()[:, ::every]).float().transpose(0, 1) for duet in duets])
+    across = moments[:, 1, 0, :2] - moments[:, 0, 0, :2]
+    apart = torch.linalg.vector_norm(across, dim=-1)
+    towards = torch.nn.functional.normalize(across, dim=-1)
+    ahead = torch.stack([_facing(moments[:, dancer]) for dancer in (0, 1)])
+    facing = ((ahead[0] * towards).sum(-1) > 0.8) & ((ahead[1] * -towards).sum(-1) > 0.8)
+    chosen = moments[facing & (apart > 0.6) & (apart < 1.1)]
+    if len(chosen) == 0:
+        raise BadFile("no moment is left in which the dancers face each other at 0.6 to 1.1 m, which a start needs")
+    return _in_pair_frame(chosen[:, :, None]).unflatten(-1, (-1, 3))[:, :, 0]
+
+
+def _facing(poses: Tensor) -> Tensor:
+    """The way (B, 2) that poses (B, 29, 3) face on the floor."""
+    left = poses[:, HIPS[0], :2] - poses[:, HIPS[1], :2]
+    return torch.nn.functional.normalize(torch.stack([left[:, 1], -left[:, 0]], dim=-1), dim=-1)
+
+
+def bodies(duets: Sequence[Duet]) -> Tensor:
+    """The rest offsets of the leader and the follower, averaged over the recordings: (2, 29, 3) m."""
+    offsets = [[duet.leader.skeleton.offsets, duet.follower.skeleton.offsets] for duet in duets]
+    return torch.from_numpy(np.mean(offsets, axis=0)).float()
+
+
+def floors(duets: Sequence[Duet]) -> Tensor:
+    """The heights in m at which the lower foot of the leader and of the follower rests, averaged: (2,)."""
+    return torch.tensor([[floor_height(dancer) for dancer in duet.positions()] for duet in duets]).mean(0).float()
+
+
+def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:
+    """A plan file: all its tables, and the `Plan` of those that steer the steps. Raises BadFile."""
+    try:
+        tables = tomllib.loads(config.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadFile(f"{config}: a TOML plan expected, {error}") from None
+    steering = {**tables.get("augment", {}), **tables.get("loss", {}), **tables.get("optimise", {})}
+    names = {field.name for field in fields(Plan)}
+    if set(steering) != names:
+        odd = ", ".join(sorted(set(steering) ^ names))
+        raise BadFile(f"{config}: missing or unknown settings: {odd}")
+    return tables, Plan(**steering)
+
+
+def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
+    """Train on a folder of duets into a run's folder and leave the best weights there with their card."""
+    tables, plan = read_plan(config)
+    split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
+    torch.manual_seed(plan.seed)
+    network = DuetVAE(DuetConfig(**tables.get("network", {})))
+    windows = Windows(
+        split.train, network.config.window + 1, tables["data"]["stride"], plan.batch, plan.epochs, plan.seed
+    )
+    module = DuetTraining(network, measure(windows), plan, split.validation, len(windows))
+    fit(
+        module,
+        windows,
+        out,
+        monitor="validation/rollout",
+        steps_per_epoch=windows.steps_per_epoch,
+        validate_every=2,
+        clip=plan.clip,
+        resume=resume,
+    )
+    ship(module, split, out, tables)
+
+
+def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) -> None:
+    """Write the best weights of a finished run and their model card."""
+    best = torch.load(out / "best.ckpt", weights_only=True)
+    module.load_state_dict(best["state_dict"])
+    trained = TrainedDuet(
+        module.network.eval(),
+        module.normalisation,
+        bodies(split.train),
+        floors(split.train),
+        facing_starts(split.train),
+    )
+    save(out / f"{NAME}.safetensors", trained)
+    write_card(out / f"{NAME}.md", trained, split, tables, step=best["global_step"])

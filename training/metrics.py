@@ -1,0 +1,67 @@
+"""What is measured of a generated dancer: here, how far a rollout is from the truth, and what standing still would give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from backend.models.duet_rollout import HIPS, rollout
+from backend.models.duet_vae import DuetVAE, Normalisation, place
+from training.data import Duet
+
+HORIZONS = (1, 10, 30, 60)
+"""Frames after the history at which a rollout is compared with the truth, at 30 fps."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Stretches of real duets to roll out over.
+
+    pairs: (N, 2, history + horizon, 29, 3) m.  history: frames of each that are given.
+    """
+
+    pairs: Tensor
+    history: int
+
+    @classmethod
+    def of(cls, duets: Sequence[Duet], history: int, horizon: int, every: int) -> "Starts":
+        """One stretch every so many frames of each duet."""
+        length = history + horizon
+        takes = [torch.from_numpy(duet.positions()).float() for duet in duets]
+        pairs = [take[:, f : f + length] for take in takes for f in range(0, take.shape[1] - length + 1, every)]
+        return cls(torch.stack(pairs), history)
+
+    def known(self, dancer: int) -> Tensor:
+        """The other dancer of `dancer` 1 or 2 over the whole stretch: (N, T, 29, 3) m."""
+        return self.pairs[:, 2 - dancer]
+
+    def given(self, dancer: int) -> Tensor:
+        """The history of `dancer`: (N, history, 29, 3) m."""
+        return self.pairs[:, dancer - 1, : self.history]
+
+    def errors(self, made: Tensor, dancer: int = 2) -> Tensor:
+        """Mean joint distance in metres of `made` (N, T, 29, 3) from the truth, a frame after the history: (horizon,)."""
+        distance = torch.linalg.vector_norm(made - self.pairs[:, dancer - 1], dim=-1)
+        return distance[:, self.history :].mean(dim=(0, 2))
+
+
+def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
+    """The dancer stays as the history left it: (N, T, 29, 3) m."""
+    given = starts.given(dancer)
+    stay = given[:, -1:].expand(-1, starts.pairs.shape[2] - starts.history, -1, -1)
+    return torch.cat([given, stay], dim=1)
+
+
+def rolled_out(network: DuetVAE, normalisation: Normalisation, starts: Starts, dancer: int = 2) -> Tensor:
+    """The model's own rollout of each stretch, nothing sampled: (N, T, 29, 3) m."""
+    return rollout(network, normalisation, starts.known(dancer), starts.given(dancer), dancer)
+
+
+def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:
+    """The dancer's average pose in the frame that dancer one stands in when the history ends: (N, T, 29, 3) m."""
+    poses = torch.cat([torch.from_numpy(duet.positions()).float().transpose(0, 1) for duet in train])
+    average = place(poses[:, :1], HIPS).into(poses[:, dancer - 1, None]).mean(0)
+    there = place(starts.pairs[:, 0, starts.history - 1 :], HIPS)
+    frames = starts.pairs.shape[2]
+    return there.out_of(average[None].expand(len(starts.pairs), frames, -1, -1))

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from rigs.motion import Motion
 
 
+class Cancelled(Exception):
+    """The work was called off by the one who asked for it."""
+
+
 @dataclass(frozen=True)
 class PartnerRequest:
     """What a caller asks for when it wants the other dancer.

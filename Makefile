@@ -1,1 +1,73 @@
-# Everything from a fresh checkout: `make demo` and `make test`. The environments live in .venv/.
+# Everything from a fresh checkout: `make demo` and `make test` do all the set-up themselves, in .venv/.
+#
+#   make setup       the environment alone            make extension   the extension's zip, in dist/
+#   make demo        a duet, from dance to video      make train       the duet model again, from the corpus
+#   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
+#   make check       lint and types                   make benchmark   speed, beside a rival in the same run
+
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON313 ?= $(shell for p in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13*/bin/python3.13; do \
+	$$p -c '' 2>/dev/null && echo $$p && break; done)
+DATA ?= $(or $(PASDEDEUX_DATA),../shared/data)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
+DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
+
+.PHONY: setup demo test matrix check extension benchmark train
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml .constraints.txt | $(VENV)/debian
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is missing: apt-get install python3.11 python3.11-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --editable ".[training,blender,dev]"
+	@touch $@
+
+# Blender draws without a screen through Mesa.
+$(VENV)/debian:
+	@missing=$$(for p in $(DEBIAN); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		install="apt-get install --yes --no-install-recommends $$(echo $$missing)"; \
+		if [ "$$(id -u)" != 0 ]; then echo "Some Debian packages are missing: sudo $$install" >&2; exit 2; fi; \
+		apt-get update --quiet && $$install; \
+	fi
+	@mkdir -p $(VENV) && touch $@
+
+extension: $(VENV)/ready
+	$(BIN)/python blender_addon/build.py
+
+demo: extension
+	$(BIN)/pasdedeux demo
+
+test: extension
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+matrix: extension $(VENV)/blender-4.2/ready $(VENV)/blender-5.2/ready
+	$(VENV)/blender-4.2/bin/python -m pytest tests/blender
+	$(VENV)/blender-5.2/bin/python -m pytest tests/blender
+
+$(VENV)/blender-4.2/ready: .constraints.txt | $(VENV)/ready
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) bpy==4.2.23 pytest pytest-timeout
+	@touch $@
+
+$(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
+	@test -n "$(PYTHON313)" || { echo "Python 3.13 is missing, which Blender 5.2 needs; set PYTHON313" >&2; exit 2; }
+	$(PYTHON313) -m venv $(@D)
+	$(@D)/bin/python $(PIP) bpy==5.2.3 pytest pytest-timeout
+	@touch $@
+
+benchmark: extension
+	$(BIN)/python -m tests.benchmarks.bvh_loading
+	$(BIN)/python -m tests.benchmarks.partner_request
+
+train: $(VENV)/ready
+	$(BIN)/python training/train.py duet-vae --data $(DATA)/salsa --out runs/duet-vae

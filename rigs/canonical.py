@@ -6,7 +6,6 @@ Positions come out exactly as they went in wherever the rig's bones are rigid, w
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.kinematics import local_rotations
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 
@@ -24,8 +23,8 @@ _HINGES = {
     "left_shoulder": (0.0, 0.0, -1.0),
     "right_shoulder": (0.0, 0.0, 1.0),
 }
-_SAMPLES = 400
-_RIGID = 5e-5
+_SAMPLES = 200
+_RIGID = 1e-5
 """How far, in metres, a bone's tip may stray in its axes and still count as fixed there."""
 _NEAR_ZERO = 1e-6
 _BENT = 0.2
@@ -49,9 +48,7 @@ def to_motion(
     in_t_pose: the rest pose is the T-pose by the rig's own account, so rotations stay as they are.
     """
     here = [bone >= 0 for bone in bones]
-    turned = np.stack([world[bone] for bone in bones])
-    moved = np.stack([positions[bone] for bone in bones])
-    rest = rest_positions[list(bones)]
+    turned, moved, rest = (nodes[list(bones)] for nodes in (world, positions, rest_positions))
     if in_t_pose and _is_human(rest):
         return _assemble(fps, here, turned, moved)
     some = np.unique(np.linspace(0, moved.shape[1] - 1, _SAMPLES).astype(int))
@@ -240,7 +237,7 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
     tip is not rigid in it is swung in every frame so that it still points there.
     """
     offsets = DEFAULT.offsets * _scale(here, moved)
-    world, places = world.copy(), moved.copy()
+    places = moved.copy()
     for j, parent in enumerate(PARENTS):
         if parent < 0:
             continue
@@ -251,7 +248,9 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
             whole = moved[target] - places[parent]
             in_parent = rotations.rotate(rotations.inverse(world[parent]), whole)
             offsets[j] = share * in_parent.mean(axis=0)
-            loose = np.linalg.norm(in_parent - in_parent.mean(axis=0), axis=-1).max() > _RIGID
+            loose = np.ptp(in_parent, axis=0).max() > _RIGID
+            if here[j] and not loose:
+                continue
             if loose and here[j] and len(CHILDREN[parent]) == 1:
                 length = np.linalg.norm(whole, axis=-1).mean()
                 offsets[j] *= length / max(float(np.linalg.norm(offsets[j])), _NEAR_ZERO)
@@ -261,8 +260,9 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
     offsets[0] = 0.0
     standing = Skeleton(offsets).rest_positions()
     offsets[0, 2] = -standing[:, 2].min()
-    local = local_rotations(world.transpose(1, 0, 2))
-    return Motion(fps, Skeleton(offsets), moved[0].copy(), rotations.normalize(local))
+    local = rotations.multiply(rotations.inverse(world[list(PARENTS)]), world)
+    local[0] = world[0]
+    return Motion(fps, Skeleton(offsets), moved[0].copy(), np.ascontiguousarray(local.transpose(1, 0, 2)))
 
 
 def _scale(here: list[bool], moved: Array) -> float:

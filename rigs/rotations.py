@@ -187,12 +187,20 @@ def to_6d(q: Array) -> Array:
 
 
 def from_euler(angles: Array, order: str) -> Array:
-    """Rotations of intrinsic Euler angles (..., 3), the first letter of `order` outermost, such as 'ZXY'."""
-    angles = np.asarray(angles, dtype=float)
-    q = _about(order[0], angles[..., 0])
-    for i in (1, 2):
-        q = multiply(q, _about(order[i], angles[..., i]))
-    return q
+    """Rotations of intrinsic Euler angles (..., N), the first letter of `order` outermost, such as 'ZXY'.
+
+    `order` has N letters, mostly three.
+    """
+    half = np.asarray(angles, dtype=float) / 2.0
+    cosines, sines = np.cos(half), np.sin(half)
+    w, v = np.ones(half.shape[:-1]), [np.zeros(half.shape[:-1]) for _ in range(3)]
+    for n, letter in enumerate(order):
+        i = "XYZ".index(letter)
+        j, k = (i + 1) % 3, (i + 2) % 3
+        cosine, sine = cosines[..., n], sines[..., n]
+        w, v[i] = w * cosine - v[i] * sine, v[i] * cosine + w * sine
+        v[j], v[k] = v[j] * cosine + v[k] * sine, v[k] * cosine - v[j] * sine
+    return np.stack([w, *v], axis=-1)
 
 
 def to_euler(q: Array, order: str) -> Array:

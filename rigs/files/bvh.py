@@ -22,7 +22,7 @@ _UNITS = (
     (1.2, 2.3, (1.0, 0.01, 0.001)),
     (1.4, 2.1, (0.1, 0.0254, 0.3048, 0.0254 / 0.45)),  # decimetre, inch, foot, and the unit of CMU's Acclaim files
 )
-_SAMPLES = 400
+_SAMPLES = 200
 _ORDER = "ZXY"
 
 
@@ -34,18 +34,18 @@ def read(path: Path) -> Clip:
     except NoDancer as error:
         raise BadFile(f"{path.name}: {error}") from None
     turned, places = world(bvh)
-    some = places[:, :: max(1, len(bvh.values) // _SAMPLES)]
-    rest = rest_positions(bvh)
-    up, stature = canonical.up_axis(mapping.bones, some, rest), canonical.stature(mapping.bones, some)
-    if not (np.isfinite(places).all() and 0.0 < stature < np.inf):
+    rest, some = rest_positions(bvh), places[:, :: max(1, len(bvh.values) // _SAMPLES)]
+    ours = mapping.dialect.t_pose
+    up = canonical.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
+    stature = canonical.stature(mapping.bones, some)
+    if not stature > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
     units = _metres_per_unit(mapping, stature)
+    bones = mapping.bones if ours else canonical.believable(mapping.bones, some)
     places, rest = places * units, rest * units
     if up == "Y":
         turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
         places, rest = to_z_up(places), to_z_up(rest)
-    ours = mapping.dialect.t_pose
-    bones = mapping.bones if ours else canonical.believable(mapping.bones, places)
     motion = canonical.to_motion(bvh.fps, bones, turned, places, rest, in_t_pose=ours)
     filled = tuple(name for name, bone in zip(JOINTS, bones, strict=True) if bone < 0)
     return Clip((motion,), Source(path, units, up, bvh.fps, len(motion), filled))
@@ -131,18 +131,8 @@ def _local(bvh: Bvh) -> tuple[Array, Array]:
     for order, users in same_order.items():
         if order:
             angles = np.radians(columns[[of for _, of in users]])
-            turned[[node for node, _ in users]] = _turns(angles, order)
+            turned[[node for node, _ in users]] = rotations.from_euler(np.moveaxis(angles, 1, -1), order)
     return turned, places
-
-
-def _turns(angles: Array, order: str) -> Array:
-    """Rotations (N, F, 4) by angles (N, K, F) about the axes in `order`, the first outermost; any number of them."""
-    if len(order) == 3:
-        return rotations.from_euler(np.moveaxis(angles, 1, -1), order)
-    turned = rotations.identity(1)
-    for k, letter in enumerate(order):
-        turned = rotations.multiply(turned, rotations.from_axis_angle(np.eye(3)["XYZ".index(letter)], angles[:, k]))
-    return turned
 
 
 def _metres_per_unit(mapping: Mapping, stature: float) -> float:

@@ -13,6 +13,7 @@ from rigs import Array
 from rigs.files import BadFile
 
 _COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 180.0, 200.0, 240.0)
+_ABSURD = 1e9
 _PIECES = re.compile(r"([{}])|(?=\b(?:OFFSET|CHANNELS)\s)")
 
 
@@ -194,8 +195,8 @@ class _Parser:
             number = float(word)
         except ValueError:
             number = np.nan
-        if not np.isfinite(number):
-            raise self.bad(f"a number expected, '{word}' found")
+        if not abs(number) < _ABSURD:
+            raise self.bad(f"a number{' of ordinary size' if abs(number) >= _ABSURD else ''} expected, '{word}' found")
         return number
 
     def channels(self, text: str) -> tuple[str, ...]:
@@ -226,7 +227,7 @@ class _Parser:
             raise self.bad(f"a frame time above zero expected, {frame_time} found")
         rows = self.lines[self.at :]
         values = _numbers(" ".join(rows))
-        if values.size != frames * width or not np.isfinite(values).all():
+        if values.size != frames * width or not (np.abs(values) < _ABSURD).all():
             raise self.wrong_row(rows, frames, width)
         return rate(frame_time), values.reshape(frames, width)
 

@@ -403,7 +403,9 @@ def edited(old: str, new: str) -> str:
         (edited("Frame Time: 0.033333\n", ""), "x.bvh, line 18: 'Frame Time:' and seconds expected"),
         (edited(" 8 9 10", " 8 9"), "x.bvh, line 20: 9 numbers expected, 8 found"),
         (edited(" 8 9 10", " 8 9 10 11"), "x.bvh, line 20: 9 numbers expected, 10 found"),
-        (edited(" 8 9 10", " 8 inf 10"), "x.bvh, line 20: a number expected, 'inf' found"),
+        (edited(" 8 9 10", " 8 inf 10"), "x.bvh, line 20: a number of ordinary size expected, 'inf' found"),
+        (edited(" 8 9 10", " 8 9 1e300"), "x.bvh, line 20: a number of ordinary size expected, '1e300' found"),
+        (edited("OFFSET 5 0 0", "OFFSET 5 0 1e160"), "x.bvh, line 12: a number of ordinary size expected"),
         (edited("1 2 3 4", "1 two 3 4"), "x.bvh, line 19: a number expected, 'two' found"),
         (edited("Frames: 2", "Frames: 3"), "x.bvh, line 20: 3 frames expected, 2 found"),
         (edited("Frames: 2", "Frames: 1"), "x.bvh, line 20: 1 frames expected, 2 found"),
@@ -446,6 +448,12 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "leader.fbx").write_text("x")
     with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .npz or .npy expected as the ending of its name"):
         read(tmp_path / "leader.fbx")
+
+
+def test_bones_without_length_are_refused(tmp_path: Path) -> None:
+    path = rig_file(tmp_path / "x.bvh", Motion(30.0, Skeleton(np.zeros((29, 3))), np.zeros((3, 3)), dance(3).rotations))
+    with pytest.raises(BadFile, match=r"x.bvh: bones of a dancer's size expected, a body 0 units tall found"):
+        read(path)
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:

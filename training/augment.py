@@ -18,19 +18,18 @@ def mirror_some(windows: Tensor, probability: float) -> Tensor:
     return torch.where(chosen[:, None, None, None, None], mirrored, windows)
 
 
-def wander(windows: Tensor, probability: float, reach: float, back: float) -> Tensor:
-    """Windows (B, 2, T, 29, 3) in which one dancer has drifted off and finds back, so that a rollout learns to.
+def wander(poses: Tensor, probability: float, back: float) -> Tensor:
+    """Placed pairs (B, 2, T, 87) in which one dancer has drifted off and finds back, so that a rollout learns to.
 
-    The drift is a part of up to `reach` of the way to some other window's first pose. It stays until a frame drawn at
-    random and then shrinks by the part `back` a frame. Leaves the other dancer, and the other windows, alone.
+    The drift leads some part of the way to the pose of another window, up to the whole of it, small parts more often.
+    It stays until a frame drawn at random and then shrinks by the part `back` a frame. The other dancer is left alone.
     """
-    batch, dancers, frames = windows.shape[:3]
-    device = windows.device
-    away = windows[torch.randperm(batch, device=device), :, :1] - windows[:, :, :1]
-    part = reach * torch.rand(batch, device=device)
+    batch, dancers, frames = poses.shape[:3]
+    device = poses.device
+    away = poses[torch.randperm(batch, device=device), :, :1] - poses[:, :, :1]
+    part = torch.rand(batch, device=device).square() * (torch.rand(batch, device=device) < probability)
     begins = torch.randint(0, frames, (batch, 1), device=device)
     shrunk = (1.0 - back) ** (torch.arange(frames, device=device) - begins).clamp_min(0)
     who = torch.nn.functional.one_hot(torch.randint(0, dancers, (batch,), device=device), dancers)
-    chosen = (torch.rand(batch, device=device) < probability).float() * part
-    weight = chosen[:, None, None] * who[:, :, None] * shrunk[:, None, :]
-    return windows + weight[..., None, None] * away
+    weight = part[:, None, None] * who[:, :, None] * shrunk[:, None, :]
+    return poses + weight[..., None] * away

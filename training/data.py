@@ -1,4 +1,4 @@
-"""Duet recordings as training sees them: pairs found in a folder, cleaned, at 30 fps, split by recording, cut in windows."""
+"""Duet recordings as training sees them: found in a folder, cleaned, at 30 fps, split by recording, cut in windows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,8 +106,8 @@ def _runs_without(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int
 def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence[str]) -> Split:
     """Clean the recordings and deal them out by name, before anything is cut or augmented.
 
-    Where the folder holds none of the named recordings, its last tenth by name is the test and the tenth before that the
-    validation. Raises BadFile when a part would be empty.
+    Where the folder holds none of the named recordings, its last tenth by name is the test and the tenth before that
+    the validation. Raises BadFile when a part would be empty.
     """
     names = sorted({duet.name for duet in duets})
     if not set(names) & {*validation, *test}:
@@ -147,7 +147,9 @@ class Windows(IterableDataset[Tensor]):
     def __iter__(self) -> Iterator[Tensor]:
         for step in range(self.start, len(self)):
             epoch, at = divmod(step, self.steps_per_epoch)
-            order = torch.randperm(len(self.places), generator=torch.Generator().manual_seed(self.seed * 100_003 + epoch))
+            order = torch.randperm(
+                len(self.places), generator=torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+            )
             yield torch.stack([self.window(int(i)) for i in order[at * self.batch : (at + 1) * self.batch]])
 
     def window(self, index: int) -> Tensor:

@@ -23,6 +23,9 @@ from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
 from training.model_card import write_card
 from training.runs import fit
 
+FAR = 240
+"""Frames of the validation rollouts: long enough for a dancer who drifts off to be far gone."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,7 +34,6 @@ class Plan:
     noise: float
     mirror: float
     wander: float
-    reach: float
     back: float
     error: float
     divergence: float
@@ -48,18 +50,19 @@ class Plan:
 class DuetTraining(lightning.LightningModule):
     """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
 
-    def __init__(self, network: DuetVAE, normalisation: Normalisation, plan: Plan, validation: Sequence[Duet], steps: int):
+    def __init__(
+        self, network: DuetVAE, normalisation: Normalisation, plan: Plan, validation: Sequence[Duet], steps: int
+    ):
         super().__init__()
         self.network, self.normalisation = network, normalisation
         self.plan, self.steps = plan, steps
-        self.starts = Starts.of(validation, network.config.window, HORIZONS[-1], every=15)
+        self.starts = Starts.of(validation, network.config.window, FAR, every=15)
 
     def training_step(self, windows: Tensor, index: int) -> Tensor:
         """windows: (B, 2, window + 1, 29, 3) m."""
         plan = self.plan
         torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
-        windows = wander(mirror_some(windows, plan.mirror), plan.wander, plan.reach, plan.back)
-        clean = placed(windows, self.normalisation)
+        clean = wander(placed(mirror_some(windows, plan.mirror), self.normalisation), plan.wander, plan.back)
         noisy = add_noise(clean, plan.noise)
         one, two = noisy[:, 0, :-1], noisy[:, 1, :-1]
         if torch.rand(()) < plan.rebuild_only:
@@ -89,7 +92,7 @@ class DuetTraining(lightning.LightningModule):
         return self.plan.error * error + self.plan.divergence * losses.divergence(latent)
 
     def validation_step(self, _: Any, index: int) -> None:
-        """Roll out over the validation takes and compare with standing still."""
+        """Roll out far over the validation takes and compare with standing still; the best run stays near the truth."""
         errors = self.starts.errors(rolled_out(self.network, self.normalisation, self.starts))
         still = self.starts.errors(zero_velocity(self.starts))
         for horizon in HORIZONS:
@@ -132,7 +135,7 @@ def facing_starts(duets: Sequence[Duet], every: int = 8) -> Tensor:
     chosen = moments[facing & (apart > 0.6) & (apart < 1.1)]
     if len(chosen) == 0:
         raise BadFile("no moment is left in which the dancers face each other at 0.6 to 1.1 m, which a start needs")
-    return _in_pair_frame(chosen[:, :, None]).unflatten(-1, (-1, 3))[:, :, 0]
+    return _in_pair_frame(chosen[:, :, None]).reshape(chosen.shape)
 
 
 def _facing(poses: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import json as jsonlib
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -22,14 +23,15 @@ CONFIGS = Path(__file__).resolve().parent / "configs"
 def evaluate(data: Path, model: str, json: Path | None = None, plot: Path | None = None) -> None:
     """Print the rollout errors of a model on the validation and the test recordings of a folder of duets.
 
-    data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and a picture of them.
+    data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and a
+    picture of them.
     Raises BadFile.
     """
     weights = weights_of(model)
     plan = tomllib.loads((CONFIGS / f"{model}.toml").read_text())["data"]
     split = split_duets(find_duets(data), plan["validation"], plan["test"])
     trained = load(weights)
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for part, duets in (("validation", split.validation), ("test", split.test)):
         curves = error_curves(trained, split, duets)
         results[part] = {"recordings": sorted({duet.name for duet in duets}), "metres": _listed(curves)}
@@ -55,7 +57,8 @@ def horizon_table(trained: TrainedDuet, split: Split) -> str:
     head = "| frames | " + " | ".join(str(h) for h in HORIZONS) + " |\n| --- |" + " --- |" * len(HORIZONS)
     curves = error_curves(trained, split, split.test)
     rows = [
-        f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |" for name, curve in curves.items()
+        f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |"
+        for name, curve in curves.items()
     ]
     return "\n".join([head, *rows])
 

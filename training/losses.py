@@ -23,4 +23,4 @@ def velocity_change(predicted: Tensor, truth: Tensor, frames: int) -> Tensor:
         return velocity[:, frames:] - velocity[:, :-frames]
 
     difference = change(predicted) - change(truth)
-    return torch.linalg.vector_norm(difference.unflatten(-1, (-1, 3)), dim=-1).mean()
+    return torch.linalg.vector_norm(difference.reshape(*difference.shape[:-1], -1, 3), dim=-1).mean()

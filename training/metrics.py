@@ -1,13 +1,16 @@
-"""What is measured of a generated dancer: here, how far a rollout is from the truth, and what standing still would give."""
+"""What is measured of a generated dancer: how far a rollout is from the truth, beside what costs nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from backend.models.duet_rollout import HIPS, rollout
 from backend.models.duet_vae import DuetVAE, Normalisation, place
+from rigs.contacts import floor_height
 from training.data import Duet
 
 HORIZONS = (1, 10, 30, 60)
@@ -19,18 +22,27 @@ class Starts:
     """Stretches of real duets to roll out over.
 
     pairs: (N, 2, history + horizon, 29, 3) m.  history: frames of each that are given.
+    bodies: (N, 2, 29, 3) m, the dancers' rest offsets.  floors: (N, 2) m, the heights at which their feet rest.
     """
 
     pairs: Tensor
     history: int
+    bodies: Tensor
+    floors: Tensor
 
     @classmethod
     def of(cls, duets: Sequence[Duet], history: int, horizon: int, every: int) -> "Starts":
         """One stretch every so many frames of each duet."""
         length = history + horizon
-        takes = [torch.from_numpy(duet.positions()).float() for duet in duets]
-        pairs = [take[:, f : f + length] for take in takes for f in range(0, take.shape[1] - length + 1, every)]
-        return cls(torch.stack(pairs), history)
+        pairs, bodies, floors = [], [], []
+        for duet in duets:
+            positions = duet.positions()
+            offsets = np.stack([duet.leader.skeleton.offsets, duet.follower.skeleton.offsets])
+            for first in range(0, len(duet) - length + 1, every):
+                pairs.append(positions[:, first : first + length])
+                bodies.append(offsets)
+                floors.append([floor_height(dancer) for dancer in positions])
+        return cls(_tensor(pairs), history, _tensor(bodies), _tensor(floors))
 
     def known(self, dancer: int) -> Tensor:
         """The other dancer of `dancer` 1 or 2 over the whole stretch: (N, T, 29, 3) m."""
@@ -41,9 +53,13 @@ class Starts:
         return self.pairs[:, dancer - 1, : self.history]
 
     def errors(self, made: Tensor, dancer: int = 2) -> Tensor:
-        """Mean joint distance in metres of `made` (N, T, 29, 3) from the truth, a frame after the history: (horizon,)."""
+        """Mean joint distance in m of `made` (N, T, 29, 3) from the truth, a frame after the history: (horizon,)."""
         distance = torch.linalg.vector_norm(made - self.pairs[:, dancer - 1], dim=-1)
         return distance[:, self.history :].mean(dim=(0, 2))
+
+
+def _tensor(rows: list[Any]) -> Tensor:
+    return torch.from_numpy(np.array(rows)).float()
 
 
 def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
@@ -55,7 +71,15 @@ def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
 
 def rolled_out(network: DuetVAE, normalisation: Normalisation, starts: Starts, dancer: int = 2) -> Tensor:
     """The model's own rollout of each stretch, nothing sampled: (N, T, 29, 3) m."""
-    return rollout(network, normalisation, starts.known(dancer), starts.given(dancer), dancer)
+    return rollout(
+        network,
+        normalisation,
+        starts.known(dancer),
+        starts.given(dancer),
+        dancer,
+        body=starts.bodies[:, dancer - 1],
+        floor=starts.floors[:, dancer - 1],
+    )
 
 
 def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:

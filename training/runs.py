@@ -1,4 +1,4 @@
-"""A run's folder: checkpoints written whole, kept last and best, and an interruption that loses only the step in hand."""
+"""A run's folder: checkpoints written whole, last and best, and an interruption that loses only the step in hand."""
 
 import os
 import signal
@@ -106,6 +106,6 @@ def fit(
         num_sanity_val_steps=0,
         log_every_n_steps=10,
     )
-    nothing = torch.utils.data.DataLoader([0], batch_size=1)
+    nothing: Any = torch.utils.data.DataLoader([0])  # type: ignore[arg-type]  # one validation step, which needs no batch
     loader = torch.utils.data.DataLoader(batches, batch_size=None)
     trainer.fit(module, loader, nothing, ckpt_path=last if resume else None, weights_only=True)

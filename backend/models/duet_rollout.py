@@ -26,14 +26,15 @@ def rollout(
     dancer: int,
     *,
     body: Tensor | None = None,
-    floor: float = 0.0,
+    floor: Tensor | float = 0.0,
     noise: Tensor | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Dance `dancer` (1 or 2) beside the known one.
 
     known: (B, F, 29, 3) m, the other dancer.  history: (B, H, 29, 3) m, the first H >= 1 frames of the one to make.
-    body: (29, 3) m rest offsets; with it every frame keeps these bone lengths, and the lower foot its height `floor` m.
+    body: (29, 3) or (B, 29, 3) m rest offsets; with it every frame keeps these bone lengths, and the lower foot stays
+    near its resting height `floor` m, one number or (B,).
     noise: (3, B, F, latent) of the latents, a draw a frame that stays with it; without it nothing is sampled.
     watch: is called with each frame's number; what it raises ends the rollout.
     Returns (B, F, 29, 3) m, the first H frames as given.
@@ -61,18 +62,19 @@ def rollout(
 
 
 def with_bones(pose: Tensor, body: Tensor) -> Tensor:
-    """A pose (B, 29, 3) with its bones' directions and the lengths of `body` (29, 3)."""
+    """A pose (B, 29, 3) with its bones' directions and the lengths of `body` (29, 3) or (B, 29, 3)."""
     lengths = body.norm(dim=-1)
     joints = [pose[:, 0]]
     for j, parent in enumerate(PARENTS[1:], start=1):
         along = torch.nn.functional.normalize(pose[:, j] - pose[:, parent], dim=-1)
-        joints.append(joints[parent] + along * lengths[j])
+        joints.append(joints[parent] + along * lengths[..., j, None])
     return torch.stack(joints, dim=1)
 
 
-def on_floor(pose: Tensor, floor: float) -> Tensor:
-    """A pose (B, 29, 3) brought nearer the floor, or up from under it, where its lower foot is off its resting height."""
+def on_floor(pose: Tensor, floor: Tensor | float) -> Tensor:
+    """A pose (B, 29, 3) brought nearer the floor where its lower foot is off its resting height."""
     lowest = pose[:, FEET, 2].amin(dim=1)
-    wanted = lowest.clamp(floor + LOWEST, floor + HIGHEST)
-    lift = RETURN * (wanted - lowest)
+    above = lowest - floor
+    wanted = above.clamp(LOWEST, HIGHEST)
+    lift = RETURN * (wanted - above)
     return pose + torch.nn.functional.pad(lift[:, None], (2, 0))[:, None]

@@ -84,6 +84,8 @@ def no_look_ahead(frames: int, device: torch.device) -> Tensor:
 class Encoder(nn.Module):
     """Poses to a posterior: linear, positions, self-attention over time, 2-layer LSTM, mean and log-variance."""
 
+    positions: Tensor
+
     def __init__(self, config: DuetConfig) -> None:
         super().__init__()
         self.linear = nn.Linear(config.coordinates, config.width)
@@ -139,6 +141,8 @@ class VAE(nn.Module):
 
 class NextFrame(nn.Module):
     """A transformer decoder from one dancer's window and a memory to that dancer's window one frame later."""
+
+    positions: Tensor
 
     def __init__(self, config: DuetConfig) -> None:
         super().__init__()
@@ -229,7 +233,8 @@ class Normalisation(nn.Module):
 
     def out_of(self, poses: Tensor) -> Tensor:
         """(..., 87) to (..., 29, 3) m."""
-        return (poses * self.deviation + self.mean).unflatten(-1, (-1, 3))
+        metres = poses * self.deviation + self.mean
+        return metres.reshape(*metres.shape[:-1], -1, 3)
 
 
 class Placement(NamedTuple):

@@ -1,4 +1,4 @@
-"""A trained duet model as a file: safetensors with the network, its normalisation, two bodies and poses to start from."""
+"""A trained duet model as a file: the network, its normalisation, two bodies and poses to start from."""
 
 import json
 import os
@@ -44,8 +44,10 @@ def load(path: Path) -> TrainedDuet:
     with safe_open(path, framework="pt") as file:
         about = file.metadata() or {}
         if about.get("model") != NAME:
-            raise ValueError(f"{path}: weights of {NAME} expected, those of {about.get('model', 'nothing known')} found")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: it is no dict
+            raise ValueError(
+                f"{path}: weights of {NAME} expected, those of {about.get('model', 'nothing known')} found"
+            )
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     network = DuetVAE(DuetConfig(**json.loads(about["config"])))
     network.load_state_dict(_under("network.", tensors))
     normalisation = Normalisation(tensors["normalisation.mean"], tensors["normalisation.deviation"])

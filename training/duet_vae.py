@@ -24,7 +24,7 @@ from training.model_card import write_card
 from training.runs import fit
 
 FAR = 240
-"""Frames of the validation rollouts: long enough for a dancer who drifts off to be far gone."""
+"""Frames of the validation rollouts, where recordings are that long: a dancer who drifts off is far gone by then."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ class DuetTraining(lightning.LightningModule):
         super().__init__()
         self.network, self.normalisation = network, normalisation
         self.plan, self.steps = plan, steps
-        self.starts = Starts.of(validation, network.config.window, FAR, every=15)
+        window = network.config.window
+        far = max(HORIZONS[-1], min(FAR, max(len(duet) for duet in validation) - window))
+        self.starts = Starts.of(validation, window, far, every=15)
 
     def training_step(self, windows: Tensor, index: int) -> Tensor:
         """windows: (B, 2, window + 1, 29, 3) m."""

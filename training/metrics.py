@@ -11,6 +11,7 @@ from torch import Tensor
 from backend.models.duet_rollout import HIPS, rollout
 from backend.models.duet_vae import DuetVAE, Normalisation, place
 from rigs.contacts import floor_height
+from rigs.files import BadFile
 from training.data import Duet
 
 HORIZONS = (1, 10, 30, 60)
@@ -32,7 +33,7 @@ class Starts:
 
     @classmethod
     def of(cls, duets: Sequence[Duet], history: int, horizon: int, every: int) -> "Starts":
-        """One stretch every so many frames of each duet."""
+        """One stretch every so many frames of each duet. Raises BadFile where no duet is long enough for one."""
         length = history + horizon
         pairs, bodies, floors = [], [], []
         for duet in duets:
@@ -42,6 +43,9 @@ class Starts:
                 pairs.append(positions[:, first : first + length])
                 bodies.append(offsets)
                 floors.append([floor_height(dancer) for dancer in positions])
+        if not pairs:
+            names = ", ".join(sorted({duet.name for duet in duets}))
+            raise BadFile(f"{names}: {length} frames at 30 fps without a jump expected, fewer found")
         return cls(_tensor(pairs), history, _tensor(bodies), _tensor(floors))
 
     def known(self, dancer: int) -> Tensor:

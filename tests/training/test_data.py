@@ -1,0 +1,133 @@
+"""Cleaning, splitting and cutting of duet recordings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rigs.files import BadFile, write
+from rigs.motion import Motion, move, resample
+from tests.training.duets import duet, folder_of_duets
+from training.data import FASTEST, FPS, Duet, Windows, clean, find_duets, jumps, split_duets
+
+
+def walked_on(frames: int) -> Duet:
+    """A duet whose follower comes from 3 m away in the first frames and stands 3 m away in the last ones."""
+    leader, follower = duet()
+    away = np.zeros((len(leader), 3))
+    away[:frames, 1] = -np.linspace(3.0, 0.0, frames)
+    away[-frames:, 1] = -3.0 * np.linspace(0.0, 1.0, frames)
+    return Duet("walk", leader, replace(follower, root=follower.root + away))
+
+
+def test_walks_on_and_off_are_trimmed() -> None:
+    [piece] = clean(walked_on(90))
+    apart = np.linalg.norm(piece.leader.root - piece.follower.root, axis=-1)
+    assert apart[0] < 1.3
+    assert apart[-1] < 1.3
+    assert 600 - 180 < len(piece) < 600 - 60
+
+
+def test_a_single_frame_jump_is_found_and_cut() -> None:
+    leader, follower = duet()
+    root = follower.root.copy()
+    root[300] += [0.5, 0.0, 0.0]
+    broken = Duet("jump", leader, replace(follower, root=root))
+    assert list(jumps(broken.positions(), 30.0)) == [299, 300]
+    first, second = clean(broken)
+    assert (len(first), len(second)) == (300, 299)
+    for piece in (first, second):
+        speed = np.linalg.norm(np.diff(piece.positions(), axis=1), axis=-1) * FPS
+        assert speed.max() < FASTEST
+
+
+def test_pieces_are_brought_to_30_fps() -> None:
+    leader, follower = (resample(dancer, 60.0) for dancer in duet())
+    [piece] = clean(Duet("fast", leader, follower))
+    assert piece.leader.fps == FPS
+    np.testing.assert_allclose(piece.leader.root, duet()[0].root, atol=1e-9)
+
+
+def test_cleaned_salsa_dances_together_without_jumps(corpus: Path) -> None:
+    duets = find_duets(corpus / "salsa")
+    assert len(duets) == 11
+    pieces = [piece for recording in duets for piece in clean(recording)]
+    for piece in pieces:
+        positions = piece.positions()
+        assert (np.linalg.norm(np.diff(positions, axis=1), axis=-1) * FPS).max() < FASTEST
+        assert np.linalg.norm(positions[0, [0, -1], 0] - positions[1, [0, -1], 0], axis=-1).max() < 1.35
+    kept = sum(piece.leader.seconds for piece in pieces)
+    whole = sum(recording.leader.seconds for recording in duets)
+    assert 0.7 < kept / whole < 0.95
+
+
+def test_no_recording_is_in_two_parts(corpus: Path) -> None:
+    split = split_duets(find_duets(corpus / "salsa"), ["salsa_10"], ["salsa_07"])
+    parts = [{piece.name for piece in part} for part in (split.train, split.validation, split.test)]
+    assert parts[1:] == [{"salsa_10"}, {"salsa_07"}]
+    assert parts[0] == {f"salsa_{n:02}" for n in (1, 2, 3, 4, 5, 6, 9, 11, 13)}
+
+
+def test_a_folder_with_other_names_is_split_by_order(tmp_path: Path) -> None:
+    split = split_duets(find_duets(folder_of_duets(tmp_path / "duets")), ["salsa_10"], ["salsa_07"])
+    parts = [{piece.name for piece in part} for part in (split.train, split.validation, split.test)]
+    assert parts == [{"a"}, {"b"}, {"c"}]
+
+
+def broken_folders(folder: Path, leader: Motion, follower: Motion) -> dict[str, Path]:
+    lonely, unequal = folder / "lonely", folder / "unequal"
+    for place in (lonely, unequal, folder / "empty"):
+        place.mkdir()
+    write(lonely / "a_leader.npz", leader)
+    write(unequal / "a_leader.npz", leader)
+    write(unequal / "a_follower.npz", follower[:50])
+    return {name: folder / name for name in ("lonely", "unequal", "empty", "missing")}
+
+
+def test_a_bad_folder_gets_one_clear_sentence(tmp_path: Path) -> None:
+    said = {}
+    for name, folder in broken_folders(tmp_path, *duet(100)).items():
+        with pytest.raises(BadFile) as bad:
+            find_duets(folder)
+        said[name] = str(bad.value)
+        assert "\n" not in said[name]
+    assert "no a_follower beside it" in said["lonely"]
+    assert "100 frames at 30 fps expected" in said["unequal"]
+    assert "50 at 30 found" in said["unequal"]
+    assert "NAME_leader and NAME_follower expected" in said["empty"]
+    assert "a folder of duets expected" in said["missing"]
+
+
+def windows(**changes: int) -> Windows:
+    plan = {"length": 65, "stride": 7, "batch": 4, "epochs": 2, "seed": 1} | changes
+    return Windows([Duet("a", *duet(200)), Duet("b", *(move(d, np.ones(3)) for d in duet(150)))], **plan)
+
+
+def test_windows_never_cross_recordings_and_keep_the_pair_together() -> None:
+    takes = windows().takes
+    for index, (take, first) in enumerate(windows().places):
+        torch.testing.assert_close(windows().window(index), takes[take][:, first : first + 65])
+        assert first + 65 <= takes[take].shape[1]
+
+
+def test_batches_begun_in_the_middle_are_those_of_the_whole_run() -> None:
+    whole = list(windows())
+    later = windows()
+    later.start = 5
+    assert len(whole) == len(windows())
+    for expected, found in zip(whole[5:], later, strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_every_window_is_seen_once_an_epoch_in_another_order() -> None:
+    batches = list(windows(batch=1, epochs=2))
+    first, second = batches[: len(batches) // 2], batches[len(batches) // 2 :]
+
+    def seen(epoch: list[torch.Tensor]) -> set[float]:
+        return {float(batch.sum()) for batch in epoch}
+
+    assert seen(first) == seen(second)
+    assert len(seen(first)) == len(windows().places)
+    assert not all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

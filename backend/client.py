@@ -1,0 +1,162 @@
+"""How scripts and Blender speak with a backend: `Client`, which needs numpy and pyzmq alone.
+
+with Client("tcp://127.0.0.1:7429") as client:
+    takes = client.partner(leader, seed=1)
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+
+import zmq
+
+from backend.protocol import (
+    DEFAULT_URL,
+    Cancel,
+    Cancelled,
+    Failure,
+    Hello,
+    PartnerRequest,
+    Progress,
+    ProtocolError,
+    Question,
+    Result,
+    Welcome,
+    decode_answer,
+    encode,
+)
+from rigs.motion import Motion
+
+__all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "RequestRefused"]
+
+LOOK = 0.1
+"""Seconds between two looks at whether the caller wants to go on."""
+FAREWELL = 1.0
+"""Seconds that a backend has to confirm a cancel; it notices by itself that the client has gone."""
+
+
+class BackendError(Exception):
+    """Why there is no answer, in one sentence; raised as it is when the backend has failed."""
+
+
+class BackendAway(BackendError):
+    """No backend answers."""
+
+
+class RequestRefused(BackendError):
+    """The request cannot be served as it stands."""
+
+
+class Client:
+    """A backend at `url`. Every call is a connection of its own in the thread that calls, so nothing is left to close.
+
+    timeout: seconds of silence after which the backend is away; one that works gives a sign of life every second.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = 5.0) -> None:
+        self.url = url
+        self.timeout = timeout
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def hello(self) -> Welcome:
+        """The backend's version and models. Raises BackendAway, BackendError."""
+        answer = self._ask(Hello(), _silent, _never)
+        if not isinstance(answer, Welcome):
+            raise BackendError(f"the backend at {self.url} answered a greeting with a {type(answer).__name__}")
+        return answer
+
+    def partner(
+        self,
+        leader: Motion,
+        *,
+        history: Motion | None = None,
+        model: str = "duet-vae",
+        role: str = "follow",
+        seed: int = 0,
+        takes: int = 1,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Motion]:
+        """The takes of a `PartnerRequest`; blocks until they are there.
+
+        progress: is told the fraction done and what is being done.  cancelled: is asked often; true ends the work.
+        Raises Cancelled, RequestRefused, BackendAway and BackendError.
+        """
+        request = PartnerRequest(leader, history, model, role, seed, takes)
+        answer = self._ask(request, progress or _silent, cancelled or _never)
+        if not isinstance(answer, Result) or [len(take) for take in answer.takes] != [len(leader)] * takes:
+            raise BackendError(
+                f"the backend at {self.url} answered with other than {takes} takes of {len(leader)} frames"
+            )
+        return list(answer.takes)
+
+    def _ask(
+        self, question: Question, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    ) -> Welcome | Result:
+        """The answer that ends a question."""
+        id = uuid.uuid4().hex
+        try:
+            parts = encode(id, question)
+        except ProtocolError as error:
+            raise RequestRefused(str(error)) from None
+        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            self._connect(socket)
+            socket.send_multipart(parts)
+            heard = time.monotonic()
+            called_off = None
+            while True:
+                if called_off is None and cancelled():
+                    called_off = time.monotonic()
+                    socket.send_multipart(encode(id, Cancel()))
+                if socket.poll(int(LOOK * 1000)):
+                    answer = self._answer(id, socket.recv_multipart())
+                    heard = time.monotonic()
+                    if called_off is not None and not isinstance(answer, Progress):
+                        raise Cancelled
+                    if not isinstance(answer, Progress):
+                        return answer
+                    progress(answer.fraction, answer.what)
+                elif called_off is not None and time.monotonic() - called_off > FAREWELL:
+                    raise Cancelled
+                elif time.monotonic() - heard > self.timeout:
+                    raise BackendAway(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
+
+    def _connect(self, socket: "zmq.Socket[bytes]") -> None:
+        expected = f"{self.url}: an address such as {DEFAULT_URL} expected"
+        if not self.url.startswith("tcp://"):
+            raise BackendError(expected)
+        try:
+            socket.connect(self.url)
+        except zmq.ZMQError:
+            raise BackendError(expected) from None
+
+    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Result:
+        """What the backend says to the question `id`; an error is raised."""
+        try:
+            about, answer = decode_answer(parts)
+            if about not in (id, ""):
+                raise ProtocolError("id: that of the request expected, another found")
+        except ProtocolError as error:
+            raise BackendError(f"the backend at {self.url} is of another version than this client ({error})") from None
+        if not isinstance(answer, Failure):
+            return answer
+        if answer.code == "cancelled":
+            raise Cancelled
+        raise (RequestRefused if answer.code == "refused" else BackendError)(answer.text)
+
+
+def _silent(fraction: float, what: str) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,35 @@
+"""Pas de Deux in Blender: bring in one dancer's mocap, generate the partner, look at the pair."""
+
+import atexit
+
+import bpy
+
+from . import dancers, jobs, local_backend, mocap, panels, partner, preferences, preview, settings
+
+_CLASSES: tuple[type, ...] = (
+    *preferences.CLASSES,
+    *settings.CLASSES,
+    *jobs.CLASSES,
+    *dancers.CLASSES,
+    *mocap.CLASSES,
+    *partner.CLASSES,
+    *preview.CLASSES,
+    *local_backend.CLASSES,
+    *panels.CLASSES,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
+    atexit.register(local_backend.stop)
+
+
+def unregister() -> None:
+    jobs.stop()
+    local_backend.stop()
+    atexit.unregister(local_backend.stop)
+    del bpy.types.Scene.pas_de_deux  # type: ignore[attr-defined]
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

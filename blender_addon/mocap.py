@@ -1,0 +1,92 @@
+"""Mocap files onto new armatures."""
+
+from pathlib import Path
+
+import bpy
+
+from rigs import files
+from rigs.motion import resample
+
+from . import dancers, scenes, settings
+from .jobs import JobOperator, Outcome, Refused, Reporter, Work
+from .scenes import layer_of, manager_of, scene_of
+
+
+class PASDEDEUX_OT_import_mocap(JobOperator):
+    """Bring the dancers of a mocap file into the scene, each on a new armature"""
+
+    bl_idname = "pasdedeux.import_mocap"
+    bl_label = "Import Mocap"
+    bl_options = {"UNDO"}
+    label = "Importing"
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    body: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Body", description="Give each dancer a simple body to look at", default=True
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        if not self.filepath:
+            return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", body=self.body)  # type: ignore[attr-defined]
+        return super().invoke(context, event)
+
+    def prepare(self, context: bpy.types.Context) -> Work:
+        if not self.filepath:
+            raise Refused("Choose a mocap file to import")
+        path = Path(bpy.path.abspath(self.filepath))
+
+        def work(reporter: Reporter) -> files.Clip:
+            reporter.progress(0.0, f"reading {path.name}")
+            return files.read(path)
+
+        return work
+
+    def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
+        scene, pair = scene_of(context), settings.of(context)
+        motions = list(result.motions)
+        if dancers.any_keyed(scene):
+            motions = [resample(motion, scenes.frame_rate(scene)) for motion in motions]
+        else:
+            scenes.set_frame_rate(scene, motions[0].fps)
+        stem = result.source.path.stem
+        added = []
+        for number, motion in enumerate(motions, start=1):
+            name = stem if len(motions) == 1 else f"{stem} {number}"
+            partner = number > 1 or pair.leader is not None
+            dancer = dancers.add(context, name, motion.skeleton, partner=partner, body=self.body)
+            dancers.dance(context, dancer, motion, name, scene.frame_start)
+            added.append(dancer)
+        for dancer in added[1:]:
+            dancer.select_set(False)
+        added[0].select_set(True)
+        layer_of(context).objects.active = added[0]
+        if pair.leader is None:
+            pair.leader = added[0]
+
+
+class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
+    """Choose a mocap file and bring its dancers into the scene"""
+
+    bl_idname = "pasdedeux.choose_mocap"
+    bl_label = "Import Mocap"
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: bpy.props.StringProperty(default="*.bvh;*.npz;*.npy;*.json;*.amc", options={"HIDDEN"})  # type: ignore[valid-type]
+    body: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Body", description="Give each dancer a simple body to look at", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return PASDEDEUX_OT_import_mocap.poll(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        manager_of(context).fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        bpy.ops.pasdedeux.import_mocap("INVOKE_DEFAULT", filepath=self.filepath, body=self.body)  # type: ignore[attr-defined]
+        return {"FINISHED"}
+
+
+CLASSES = (PASDEDEUX_OT_import_mocap, PASDEDEUX_OT_choose_mocap)

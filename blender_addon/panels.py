@@ -1,0 +1,95 @@
+"""The Duet tab in the 3D view's sidebar: leader, partner, preview, from top to bottom."""
+
+import bpy
+
+from . import jobs, local_backend, preferences, settings
+
+
+class _DuetPanel(bpy.types.Panel):
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Duet"
+
+
+class PASDEDEUX_PT_leader(_DuetPanel):
+    """The dancer that is there"""
+
+    bl_idname = "PASDEDEUX_PT_leader"
+    bl_label = "Leader"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        assert self.layout
+        column = self.layout.column()
+        column.operator("pasdedeux.choose_mocap", icon="IMPORT")
+        column.operator("pasdedeux.add_dancer", icon="ARMATURE_DATA")
+        column.prop(settings.of(context), "leader", text="")
+
+
+class PASDEDEUX_PT_partner(_DuetPanel):
+    """The dancer to be generated"""
+
+    bl_idname = "PASDEDEUX_PT_partner"
+    bl_label = "Partner"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        wanted = settings.of(context)
+        layout = self.layout
+        assert layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.row().prop(wanted, "role", expand=True)
+        layout.prop(wanted, "model")
+        layout.prop(wanted, "seed")
+        layout.prop(wanted, "takes")
+        layout.prop(wanted, "partner", text="Onto")
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("pasdedeux.generate_partner", icon="COMMUNITY")
+        _draw_running(layout)
+
+
+class PASDEDEUX_PT_preview(_DuetPanel):
+    """A video of the pair"""
+
+    bl_idname = "PASDEDEUX_PT_preview"
+    bl_label = "Preview"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        assert self.layout
+        column = self.layout.column()
+        column.prop(settings.of(context), "preview", text="", placeholder="duet.mp4 beside this file")
+        column.operator("pasdedeux.render_preview", icon="RENDER_ANIMATION")
+
+
+class PASDEDEUX_PT_backend(_DuetPanel):
+    """Where the dancers are generated"""
+
+    bl_idname = "PASDEDEUX_PT_backend"
+    bl_label = "Backend"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        chosen = preferences.of(context)
+        assert self.layout
+        column = self.layout.column()
+        column.prop(chosen, "address", text="")
+        if not preferences.is_here(chosen.address):
+            return
+        column.prop(chosen, "python", text="", placeholder="Python with the backend")
+        if local_backend.is_running():
+            column.operator("pasdedeux.stop_backend", icon="PAUSE")
+        else:
+            column.operator("pasdedeux.start_backend", icon="PLAY")
+
+
+def _draw_running(layout: bpy.types.UILayout) -> None:
+    """How far the running work is, and a way to stop it."""
+    job = jobs.current
+    if job is None:
+        return
+    row = layout.row(align=True)
+    row.progress(factor=job.latest.fraction, text=job.latest.what)
+    row.operator("pasdedeux.cancel", text="", icon="X")
+
+
+CLASSES = (PASDEDEUX_PT_leader, PASDEDEUX_PT_partner, PASDEDEUX_PT_preview, PASDEDEUX_PT_backend)

@@ -1,0 +1,127 @@
+"""A video of the pair. With a window it is drawn by a second Blender in the background, so that work can go on."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from rigs import files
+from rigs.motion import Motion
+
+from . import armatures, dancers, settings, stage
+from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
+from .scenes import scene_of
+
+_IN_CHILD = "import addon_utils; addon_utils.enable({0!r}); from {0}.preview import main; main({1!r})"
+
+
+class PASDEDEUX_OT_render_preview(JobOperator):
+    """Draw the leader and the partner from first to last frame into an MP4"""
+
+    bl_idname = "pasdedeux.render_preview"
+    bl_label = "Render Preview"
+    label = "Preview"
+
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Video", description="The video to write; empty, the scene's", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
+        name="Size", description="Width and height in pixels", size=2, min=16, default=stage.SIZE
+    )
+
+    def prepare(self, context: bpy.types.Context) -> Work:
+        path, size = self._path(context), (self.size[0], self.size[1])
+        motions = _motions(context)
+        if bpy.app.background or not self.options.is_invoke:
+            return lambda reporter: stage.render(context, motions, path, size=size, progress=reporter.progress)
+        return partial(render_elsewhere, motions, path, size)
+
+    def apply(self, context: bpy.types.Context, result: int) -> None:
+        self.report({"INFO"}, f"{result} frames written to {self._path(context)}")
+
+    def _path(self, context: bpy.types.Context) -> Path:
+        wanted = self.filepath or settings.of(context).preview or "//duet.mp4"
+        if wanted.startswith("//") and not bpy.data.filepath:
+            raise Refused("Save the .blend file first, or choose another folder for the preview")
+        path = Path(bpy.path.abspath(wanted)).absolute().with_suffix(".mp4")
+        if not path.parent.is_dir():
+            raise Refused(f"There is no folder {path.parent} for the preview")
+        return path
+
+
+def render_elsewhere(motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter) -> int:
+    """Do as `stage.render` in a Blender process of its own. Raises Refused, Cancelled."""
+    with tempfile.TemporaryDirectory() as folder:
+        task, pair = Path(folder, "task.json"), Path(folder, "pair.npz")
+        files.write(pair, motions)
+        task.write_text(json.dumps({"motions": str(pair), "out": str(path), "size": size}))
+        process = subprocess.Popen(_command(task), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            return _followed(process, reporter)
+        finally:
+            process.kill()
+            process.wait()
+            stage.unfinished(path).unlink(missing_ok=True)
+
+
+def main(task: str) -> None:
+    """What the second Blender does: draw the task's motions, and say on standard output how far it is."""
+    wanted = json.loads(Path(task).read_text())
+    motions = files.read(wanted["motions"]).motions
+
+    def say(**message: Any) -> None:
+        print(json.dumps(message), flush=True)
+
+    try:
+        frames = stage.render(
+            bpy.context,
+            motions,
+            Path(wanted["out"]),
+            size=tuple(wanted["size"]),
+            progress=lambda fraction, what: say(progress=fraction, what=what),
+        )
+    except Exception as error:
+        say(error=str(error))
+    else:
+        say(frames=frames)
+
+
+def _motions(context: bpy.types.Context) -> list[Motion]:
+    """The scene's leader and partner, or the active dancer, on one clock."""
+    wanted = settings.of(context)
+    pair = [dancer for dancer in (wanted.leader or context.active_object, wanted.partner) if dancer]
+    if not pair:
+        raise Refused("Choose a leader first: import a mocap file or select a dancer")
+    frames = dancers.frames_of(scene_of(context), *pair)
+    return [armatures.motion_of(context, dancer, frames) for dancer in pair]
+
+
+def _command(task: Path) -> list[str]:
+    code = _IN_CHILD.format(__package__, str(task))
+    if bpy.app.binary_path:
+        return [bpy.app.binary_path, "--background", "--python-expr", code]
+    return [sys.executable, "-c", f"import bpy; {code}"]
+
+
+def _followed(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if reporter.cancelled():
+            raise Cancelled
+        if not line.startswith("{"):
+            continue
+        message = json.loads(line)
+        if "error" in message:
+            raise Refused(message["error"])
+        if "frames" in message:
+            return int(message["frames"])
+        reporter.progress(message["progress"], message["what"])
+    raise Refused("The Blender that draws the preview ended before it was done")
+
+
+CLASSES = (PASDEDEUX_OT_render_preview,)

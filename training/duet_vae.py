@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS
+from backend.models.duet_rollout import HIPS, Poses
 from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation, place
 from backend.models.duet_weights import TrainedDuet, save
 from rigs.contacts import floor_height
@@ -50,13 +50,11 @@ class Plan:
 class DuetTraining(lightning.LightningModule):
     """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
 
-    def __init__(
-        self, network: DuetVAE, normalisation: Normalisation, plan: Plan, validation: Sequence[Duet], steps: int
-    ):
+    def __init__(self, trained: TrainedDuet, plan: Plan, validation: Sequence[Duet], steps: int) -> None:
         super().__init__()
-        self.network, self.normalisation = network, normalisation
-        self.plan, self.steps = plan, steps
-        window = network.config.window
+        self.trained, self.plan, self.steps = trained, plan, steps
+        self.network, self.normalisation = trained.network, trained.normalisation
+        window = self.network.config.window
         far = max(HORIZONS[-1], min(FAR, max(len(duet) for duet in validation) - window))
         self.starts = Starts.of(validation, window, far, every=15)
 
@@ -95,7 +93,7 @@ class DuetTraining(lightning.LightningModule):
 
     def validation_step(self, _: Any, index: int) -> None:
         """Roll out far over the validation takes and compare with standing still; the best run stays near the truth."""
-        errors = self.starts.errors(rolled_out(self.network, self.normalisation, self.starts))
+        errors = self.starts.errors(rolled_out(self.trained, self.starts))
         still = self.starts.errors(zero_velocity(self.starts))
         for horizon in HORIZONS:
             self.log(f"validation/rollout_{horizon}", errors[horizon - 1])
@@ -157,6 +155,16 @@ def floors(duets: Sequence[Duet]) -> Tensor:
     return torch.tensor([[floor_height(dancer) for dancer in duet.positions()] for duet in duets]).mean(0).float()
 
 
+def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
+    """What the poses of dancer 0, the leader, or 1 span, each taken in its own frame."""
+    poses = torch.cat([torch.from_numpy(duet.positions()[dancer]) for duet in duets])[:, None]
+    own = place(poses, HIPS).into(poses).flatten(1)
+    mean = own.mean(0)
+    _, size, directions = torch.linalg.svd(own - mean, full_matrices=False)
+    deviations = (size / len(own) ** 0.5).clamp_min(1e-3)
+    return Poses(mean.float(), directions.T.float().contiguous(), deviations.float())
+
+
 def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:
     """A plan file: all its tables, and the `Plan` of those that steer the steps. Raises BadFile."""
     try:
@@ -180,7 +188,15 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     windows = Windows(
         split.train, network.config.window + 1, tables["data"]["stride"], plan.batch, plan.epochs, plan.seed
     )
-    module = DuetTraining(network, measure(windows), plan, split.validation, len(windows))
+    trained = TrainedDuet(
+        network,
+        measure(windows),
+        bodies(split.train),
+        floors(split.train),
+        (spanned(split.train, 0), spanned(split.train, 1)),
+        facing_starts(split.train),
+    )
+    module = DuetTraining(trained, plan, split.validation, len(windows))
     fit(
         module,
         windows,
@@ -198,12 +214,6 @@ def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) 
     """Write the best weights of a finished run and their model card."""
     best = torch.load(out / "best.ckpt", weights_only=True)
     module.load_state_dict(best["state_dict"])
-    trained = TrainedDuet(
-        module.network.eval(),
-        module.normalisation,
-        bodies(split.train),
-        floors(split.train),
-        facing_starts(split.train),
-    )
-    save(out / f"{NAME}.safetensors", trained)
-    write_card(out / f"{NAME}.md", trained, split, tables, step=best["global_step"])
+    module.network.eval()
+    save(out / f"{NAME}.safetensors", module.trained)
+    write_card(out / f"{NAME}.md", module.trained, split, tables, step=best["global_step"])

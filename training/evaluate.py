@@ -46,7 +46,7 @@ def error_curves(trained: TrainedDuet, split: Split, duets: list[Duet]) -> dict[
     """Mean joint error in metres at each frame after the history, (60,), of the model and of the baselines."""
     starts = Starts.of(duets, trained.network.config.window, HORIZONS[-1], every=5)
     return {
-        "model": starts.errors(rolled_out(trained.network, trained.normalisation, starts)),
+        "model": starts.errors(rolled_out(trained, starts)),
         "zero velocity": starts.errors(zero_velocity(starts)),
         "mean pose": starts.errors(mean_pose(starts, split.train)),
     }

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from backend.models.duet_rollout import HIPS, rollout
-from backend.models.duet_vae import DuetVAE, Normalisation, place
+from backend.models.duet_vae import place
+from backend.models.duet_weights import TrainedDuet
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training.data import Duet
@@ -73,15 +74,16 @@ def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
     return torch.cat([given, stay], dim=1)
 
 
-def rolled_out(network: DuetVAE, normalisation: Normalisation, starts: Starts, dancer: int = 2) -> Tensor:
+def rolled_out(trained: TrainedDuet, starts: Starts, dancer: int = 2) -> Tensor:
     """The model's own rollout of each stretch, nothing sampled: (N, T, 29, 3) m."""
     return rollout(
-        network,
-        normalisation,
+        trained.network,
+        trained.normalisation,
         starts.known(dancer),
         starts.given(dancer),
         dancer,
         body=starts.bodies[:, dancer - 1],
+        poses=trained.poses[dancer - 1],
         floor=starts.floors[:, dancer - 1],
     )
 

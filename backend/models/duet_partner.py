@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS, rollout
+from backend.models.duet_rollout import HIPS, Poses, rollout
 from backend.models.duet_vae import FPS, place
 from backend.models.duet_weights import load
 from backend.protocol import Cancelled, PartnerRequest
@@ -82,6 +82,7 @@ class DuetPartner:
             given.expand(request.takes, -1, -1, -1).to(self.accelerator),
             dancer,
             body=torch.from_numpy(skeleton.offsets * stage.scale).float().to(self.accelerator),
+            poses=Poses(*(part.to(self.accelerator) for part in self.trained.poses[dancer - 1])),
             floor=float(self.trained.floors[dancer - 1]),
             noise=self.noise(request.seed, request.takes, len(leader)),
             watch=watch,

@@ -1,6 +1,7 @@
 """Frame after frame: rolls the duet model out over one dancer's whole movement, keeping the other a body on a floor."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,22 @@ RETURN = 0.3
 """The part of what a foot is too low or too high that a frame makes good."""
 
 
+FARTHEST = 3.0
+"""Deviations from the mean that a pose may have along a principal direction."""
+APART = 1.5
+"""Metres between the pelvises beyond which a couple that dances together closes up again."""
+
+
+class Poses(NamedTuple):
+    """A dancer's poses in the training set, each in its own frame: mean (87,) m, principal directions (87, 87) in
+    columns, and the deviation (87,) m along each.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    deviations: Tensor
+
+
 def rollout(
     network: DuetVAE,
     normalisation: Normalisation,
@@ -26,6 +43,7 @@ def rollout(
     dancer: int,
     *,
     body: Tensor | None = None,
+    poses: Poses | None = None,
     floor: Tensor | float = 0.0,
     noise: Tensor | None = None,
     watch: Callable[[int], None] | None = None,
@@ -35,6 +53,7 @@ def rollout(
     known: (B, F, 29, 3) m, the other dancer.  history: (B, H, 29, 3) m, the first H >= 1 frames of the one to make.
     body: (29, 3) or (B, 29, 3) m rest offsets; with it every frame keeps these bone lengths, and the lower foot stays
     near its resting height `floor` m, one number or (B,).
+    poses: with them no frame leaves what the training set's poses span, nor the couple's reach.
     noise: (3, B, F, latent) of the latents, a draw a frame that stays with it; without it nothing is sampled.
     watch: is called with each frame's number; what it raises ends the rollout.
     Returns (B, F, 29, 3) m, the first H frames as given.
@@ -57,8 +76,29 @@ def rollout(
                 None if noise is None else noise[:, :, seen],
             )
             pose = pair.out_of(normalisation.out_of(following)[:, None])[:, 0]
-            made[:, frame] = pose if body is None else on_floor(with_bones(pose, body), floor)
+            if poses is not None:
+                pose = close_up(plausible(pose, poses), known[:, frame])
+            if body is not None:
+                pose = on_floor(with_bones(pose, body), floor)
+            made[:, frame] = pose
     return made
+
+
+def plausible(pose: Tensor, poses: Poses) -> Tensor:
+    """A pose (B, 29, 3) brought back, direction by direction, to where the training set's poses are."""
+    own = place(pose[:, None], HIPS)
+    x = own.into(pose[:, None]).flatten(1) - poses.mean
+    reach = FARTHEST * poses.deviations
+    x = (x @ poses.directions).clamp(-reach, reach) @ poses.directions.T + poses.mean
+    return own.out_of(x.reshape(len(pose), 1, -1, 3))[:, 0]
+
+
+def close_up(pose: Tensor, other: Tensor) -> Tensor:
+    """A pose (B, 29, 3) moved towards the other dancer's (B, 29, 3) where they are too far apart to dance together."""
+    across = other[:, 0, :2] - pose[:, 0, :2]
+    apart = across.norm(dim=-1, keepdim=True)
+    step = RETURN * (apart - APART).clamp_min(0.0) * across / apart.clamp_min(1e-6)
+    return pose + torch.nn.functional.pad(step, (0, 1))[:, None]
 
 
 def with_bones(pose: Tensor, body: Tensor) -> Tensor:

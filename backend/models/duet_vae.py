@@ -39,7 +39,6 @@ class DuetConfig:
     units: int = 64
     heads: int = 8
     layers: int = 2
-    dropout: float = 0.1
     predict_change: bool = True
 
     @property
@@ -151,7 +150,7 @@ class NextFrame(nn.Module):
         self.memory = nn.Linear(config.coordinates, config.width)
         self.register_buffer("positions", sinusoids(config.window, config.width), persistent=False)
         layer = nn.TransformerDecoderLayer(
-            config.width, config.heads, 4 * config.width, config.dropout, batch_first=True, norm_first=True
+            config.width, config.heads, 4 * config.width, dropout=0.0, batch_first=True, norm_first=True
         )
         self.decoder = nn.TransformerDecoder(layer, config.layers, norm=nn.LayerNorm(config.width))
         self.out = nn.Linear(config.width, config.coordinates)

@@ -5,10 +5,12 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from backend.models.duet_rollout import Poses
 from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation
 
 
@@ -18,6 +20,7 @@ class TrainedDuet:
 
     bodies: (2, 29, 3) m, the rest offsets of the leader and the follower trained on.
     floors: (2,) m, the heights at which their lower foot rests.
+    poses: what the leader's and the follower's poses span.
     starts: (N, 2, 29, 3) m, poses of pairs that face each other, each in its pair's frame.
     """
 
@@ -25,6 +28,7 @@ class TrainedDuet:
     normalisation: Normalisation
     bodies: Tensor
     floors: Tensor
+    poses: tuple[Poses, Poses]
     starts: Tensor
 
 
@@ -33,6 +37,8 @@ def save(path: Path, trained: TrainedDuet) -> None:
     tensors = {f"network.{name}": tensor for name, tensor in trained.network.state_dict().items()}
     tensors |= {f"normalisation.{name}": tensor for name, tensor in trained.normalisation.state_dict().items()}
     tensors |= {"bodies": trained.bodies, "floors": trained.floors, "starts": trained.starts}
+    for name, tensor in zip(Poses._fields, map(torch.stack, zip(*trained.poses, strict=True)), strict=True):
+        tensors[f"poses.{name}"] = tensor
     partial = path.with_suffix(".partial")
     about = {"model": NAME, "config": json.dumps(asdict(trained.network.config))}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=about)
@@ -51,7 +57,10 @@ def load(path: Path) -> TrainedDuet:
     network = DuetVAE(DuetConfig(**json.loads(about["config"])))
     network.load_state_dict(_under("network.", tensors))
     normalisation = Normalisation(tensors["normalisation.mean"], tensors["normalisation.deviation"])
-    return TrainedDuet(network.eval(), normalisation, tensors["bodies"], tensors["floors"], tensors["starts"])
+    poses = tuple(Poses(*(tensors[f"poses.{name}"][dancer] for name in Poses._fields)) for dancer in (0, 1))
+    return TrainedDuet(
+        network.eval(), normalisation, tensors["bodies"], tensors["floors"], (poses[0], poses[1]), tensors["starts"]
+    )
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -95,6 +95,14 @@ def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source 
         unfinished.unlink(missing_ok=True)
 
 
+def expect_writable(path: str | Path) -> None:
+    """Raise BadFile now for a path that `write` would refuse after the work is done."""
+    path = Path(path)
+    _door(path, _WRITTEN)
+    if path.is_dir():
+        raise BadFile(f"{path.name}: a folder, a file expected")
+
+
 def _door(path: Path, suffixes: tuple[str, ...]) -> tuple[Any, str]:
     """The module that reads and writes a file of this suffix, loaded when it is needed, and what the file holds."""
     if path.suffix.lower() not in suffixes:

@@ -1,0 +1,281 @@
+"""The `pasdedeux` command: what each command takes, checks and leaves; torch is loaded only when there is work for it.
+
+Exit status: 0 done; 2 bad input, said in one line; 1 a fault; 130 interrupted.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import tyro
+from tyro.conf import Positional, arg
+
+from backend.engine import weights_of
+from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
+from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
+from rigs import files
+from rigs.motion import Motion, resample
+
+HERE = "here"
+"""The id of a request that does not leave this process."""
+
+app = tyro.extras.SubcommandApp()
+
+Out = Annotated[Path, arg(aliases=["-o"], metavar="OUT")]
+File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+Name = Annotated[str, arg(metavar="NAME")]
+Number = Annotated[int, arg(metavar="N")]
+
+
+@app.command
+def demo(
+    out: Annotated[Path, arg(metavar="DIR")] = Path("demo"),
+    leader: File = None,
+    seed: Number = 0,
+    model: Name = "duet-vae",
+) -> None:
+    """Make a duet once through everything: duet.mp4, duet.blend, partner.bvh and report.json.
+
+    Args:
+        out: the folder to leave them in.
+        leader: the leader's mocap; without it a sample dance.
+        seed: another number gives another partner.
+        model: what dreams up the partner.
+    """
+    from backend.demo import demo as make
+
+    with Progress("starting") as progress:
+        make(out, leader, model=model, seed=seed, progress=progress)
+    for name in ("duet.mp4", "duet.blend", "partner.bvh", "report.json"):
+        print(out / name)
+
+
+@app.command
+def partner(
+    leader: Annotated[Positional[Path], arg(metavar="LEADER")],
+    out: Out,
+    model: Name = "duet-vae",
+    seed: Number = 0,
+    takes: Annotated[int, arg(metavar="K")] = 1,
+    history: File = None,
+    role: Literal["follow", "lead"] = "follow",
+    server: Annotated[str | None, arg(metavar="URL", help_behavior_hint="")] = None,
+) -> None:
+    """Let a second dancer dance with the one of a file.
+
+    Args:
+        leader: the mocap of the dancer that is there: .bvh, .npz or .npy.
+        out: the file for the partner, .bvh or .npz, in the leader's units, up axis, rate and length.
+        model: what dreams up the partner.
+        seed: another number gives another partner, the same number the same.
+        takes: how many different partners; more than one go to OUT with -1, -2... before the suffix.
+        history: the partner's own first frames, to continue from.
+        role: what the partner does.
+        server: the backend to ask; without it the work is done here.
+    """
+    clip = files.read(leader)
+    first = clip.motions[0]
+    beginnings = () if history is None else files.read(history).motions
+    request = PartnerRequest(
+        leader=first,
+        history=resample(beginnings[-1], first.fps) if beginnings else None,
+        model=model,
+        role=role,
+        seed=seed,
+        takes=takes,
+    )
+    with _refusing():
+        encode(HERE, request)
+        if server is None:
+            weights_of(model)
+        else:
+            _expect_address(server)
+    results = numbered(out, takes)
+    for result in results:
+        files.expect_writable(result)
+        if result.resolve() in (leader.resolve(), history and history.resolve()):
+            raise BadInput(f"{result}: the partner would be written over it, another OUT expected")
+    with workplace(out) as folder:
+        if len(clip.motions) > 1:
+            note(f"{leader.name}: two dancers, the first is taken as the leader")
+        if history and len(beginnings) > 1:
+            note(f"{history.name}: two dancers, the second is taken as the partner")
+        with Progress("starting") as progress, _refusing():
+            motions = _asked(request, server, progress) if server is not None else _made(request, progress)
+        for result, motion in zip(results, motions, strict=True):
+            files.write(folder / result.name, motion, like=clip.source)
+        for result in results:
+            os.replace(folder / result.name, result)
+            print(result)
+
+
+@app.command
+def render(
+    motions: Annotated[Positional[tuple[Path, ...]], arg(metavar="MOTION [MOTION]", help_behavior_hint="(required)")],
+    out: Out,
+) -> None:
+    """Draw one dancer, or a pair, into a video.
+
+    Args:
+        motions: one file or two.
+        out: the .mp4 file to write.
+    """
+    from backend import blender
+
+    if out.suffix.lower() != ".mp4":
+        raise BadInput(f"{out.name}: .mp4 expected as the ending of its name")
+    if out.is_dir():
+        raise BadInput(f"{out.name}: a folder, a file expected")
+    if len(motions) not in (1, 2):
+        raise BadInput(f"One or two files of movement expected, {len(motions)} given")
+    dancers = sum(len(files.read(motion).motions) for motion in motions)
+    if dancers > 2:
+        raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
+    blender.headless()
+    with workplace(out) as folder, Progress("packing the extension") as progress:
+        video = folder / "video.mp4"
+        task = {
+            "task": "render",
+            "extension": str(blender.extension()),
+            "motions": [str(motion.absolute()) for motion in motions],
+            "out": str(video),
+        }
+        blender.perform(task, folder, progress)
+        os.replace(video, out)
+    print(out)
+
+
+@app.command
+def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL) -> int:
+    """Answer Blender and scripts until interrupted.
+
+    Args:
+        bind: where to listen; a * for the port takes a free one.
+    """
+    from backend.server import serve as answer
+
+    with _refusing():
+        return answer(bind)
+
+
+@app.command
+def evaluate(
+    data: Annotated[Path, arg(metavar="DIR")],
+    model: Name,
+    json: File = None,
+    plot: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None,
+) -> None:
+    """Measure a model on duets that it has not seen.
+
+    Args:
+        data: the folder of leaders' and followers' files.
+        model: the model to measure.
+        json: a file for the figures.
+        plot: a file for a picture of them.
+    """
+    with _refusing():
+        weights_of(model)
+    for result in (json, plot):
+        if result is not None and not result.parent.is_dir():
+            raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
+    _command("evaluate")(data, model, json=json, plot=plot)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (by default this process's own) and return its exit status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = app.cli(
+            prog="pasdedeux",
+            description="A second dancer for the first.",
+            args=arguments,
+            config=(tyro.conf.FlagConversionOff,),
+        )
+        return status if isinstance(status, int) else 0
+    except (BadInput, files.BadFile) as error:
+        note(str(error))
+        return 2
+    except Fault as fault:
+        note(f"{fault.log.rstrip()}\n{fault}" if fault.log else str(fault))
+        return 1
+    except KeyboardInterrupt:
+        note("Interrupted")
+        return 130
+
+
+def _terminated(number: int, _: Any) -> None:
+    """End by way of every `finally`, so that no child and no unfinished file is left."""
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Take a ValueError, whose text is one sentence by contract, as bad input."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def _made(request: PartnerRequest, progress: Callable[[float, str], None]) -> list[Motion]:
+    """The takes, made in this process and rounded as the wire rounds, so that a backend's are the same."""
+    from backend.engine import Engine
+
+    _, sent = decode_question(encode(HERE, request))
+    assert isinstance(sent, PartnerRequest)
+    try:
+        takes = Engine().partner(sent, progress=progress)
+    except ModuleNotFoundError as error:
+        raise Fault(f"A partner cannot be made here without {error.name}: install pas-de-deux[server]") from None
+    _, result = decode_answer(encode(HERE, Result(tuple(takes))))
+    assert isinstance(result, Result)
+    return list(result.takes)
+
+
+def _asked(request: PartnerRequest, server: str, progress: Callable[[float, str], None]) -> list[Motion]:
+    """The takes, made by a backend. One that is away is a fault: nothing about the files has to change."""
+    from backend.client import BackendError, Client, RequestRefused
+
+    try:
+        return Client(server).partner(
+            request.leader,
+            history=request.history,
+            model=request.model,
+            role=request.role,
+            seed=request.seed,
+            takes=request.takes,
+            progress=progress,
+        )
+    except RequestRefused as error:
+        raise BadInput(str(error)) from None
+    except BackendError as error:
+        raise Fault(str(error)) from None
+
+
+def _expect_address(url: str) -> None:
+    """Raise ValueError for what cannot be a backend's address."""
+    parts = urlsplit(url)
+    if parts.scheme != "tcp" or not parts.hostname or not parts.port:
+        raise ValueError(f"--server {url}: an address such as {DEFAULT_URL} expected")
+
+
+def _command(name: str) -> Callable[..., None]:
+    """A command that another room adds. Raises Fault where that room is not installed."""
+    try:
+        (found,) = entry_points(group="pasdedeux.commands", name=name)
+        command: Callable[..., None] = found.load()
+    except (ImportError, ValueError) as error:
+        raise Fault(
+            f"{name} needs the training room ({error}): run it in a checkout with pas-de-deux[training] installed"
+        ) from None
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,7 @@ def serve(bind: str = DEFAULT_URL, accelerator: str = "auto") -> int:
         try:
             router.bind(address)
         except zmq.ZMQError as error:
-            raise ValueError(f"{bind}: an address that is free expected ({error.strerror})") from None
+            raise ValueError(f"{bind}: an address that is free expected ({zmq.strerror(error.errno or 0)})") from None
         server = Server(router, Engine(accelerator), wakeup)
         print(f"listening on {router.get_string(zmq.LAST_ENDPOINT)}", flush=True)
         server.run()

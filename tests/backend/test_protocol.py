@@ -1,0 +1,268 @@
+"""The wire: what one end says the other hears, and nothing else gets through."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend import limits
+from backend.protocol import (
+    Answer,
+    Cancel,
+    Failure,
+    Hello,
+    PartnerRequest,
+    Progress,
+    ProtocolError,
+    Question,
+    Result,
+    Welcome,
+    decode_answer,
+    decode_question,
+    encode,
+)
+from rigs import rotations
+from rigs.motion import Motion
+from rigs.skeleton import DEFAULT, Skeleton
+
+
+def motion(frames: int = 4, fps: float = 30.0, seed: int = 0) -> Motion:
+    random = np.random.default_rng(seed)
+    turned = rotations.normalize(random.normal(size=(frames, 29, 4)))
+    return Motion(fps, DEFAULT, random.normal(size=(frames, 3)), turned)
+
+
+def rewritten(parts: list[bytes], **members: Any) -> list[bytes]:
+    """The message with other members in its header."""
+    return [json.dumps(json.loads(parts[0]) | members).encode(), *parts[1:]]
+
+
+def said(parts: list[bytes]) -> Question | ProtocolError:
+    """The question in the parts, or why they are refused; any other exception passes."""
+    try:
+        return decode_question(parts)[1]
+    except ProtocolError as error:
+        return error
+
+
+GOOD = encode("one", PartnerRequest(motion(), motion(2, seed=1)))
+BUFFERS = json.loads(GOOD[0])["buffers"]
+PARAMETERS = json.loads(GOOD[0])["parameters"]
+ANSWERS = [
+    Welcome("1.2.3", ("duet-vae", "partner-flow")),
+    Progress(0.25, "dancing", 3),
+    Failure("fault", "the backend failed: “why”\nI do not know"),
+]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("message", [Hello(), Cancel()])
+def test_questions_without_a_dancer_arrive(message: Question) -> None:
+    assert decode_question(encode("a-Z_9", message)) == ("a-Z_9", message)
+
+
+@pytest.mark.parametrize("message", ANSWERS)
+def test_answers_without_a_dancer_arrive(message: Answer) -> None:
+    assert decode_answer(encode("x", message)) == ("x", message)
+
+
+def test_an_error_may_be_about_a_message_without_an_id() -> None:
+    assert decode_answer(encode("", Failure("refused", "what?"))) == ("", Failure("refused", "what?"))
+
+
+@given(
+    frames=st.integers(1, 12),
+    earlier=st.integers(0, 5),
+    fps=st.floats(1.0, 1000.0),
+    seed=st.integers(0, limits.MAX_SEED),
+    takes=st.integers(1, 16),
+    role=st.sampled_from(["lead", "follow"]),
+)
+def test_a_request_arrives_as_float32(frames: int, earlier: int, fps: float, seed: int, takes: int, role: str) -> None:
+    history = motion(earlier, fps, seed=2) if earlier else None
+    sent = PartnerRequest(motion(frames, fps), history, "partner-flow", role, seed, takes)
+    _, heard = decode_question(encode("id", sent))
+    assert isinstance(heard, PartnerRequest)
+    assert (heard.model, heard.role, heard.seed, heard.takes) == ("partner-flow", role, seed, takes)
+    assert (heard.history is None) == (history is None)
+    for before, after in ((sent.leader, heard.leader), (history or sent.leader, heard.history or heard.leader)):
+        assert after.fps == before.fps
+        assert np.array_equal(after.root, before.root.astype(np.float32))
+        assert np.array_equal(after.skeleton.offsets, before.skeleton.offsets.astype(np.float32))
+        np.testing.assert_allclose(after.rotations, before.rotations, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(np.linalg.norm(after.rotations, axis=-1), 1.0, rtol=0, atol=1e-12)
+
+
+def test_takes_arrive_in_their_order() -> None:
+    takes = tuple(motion(seed=n) for n in range(16))
+    _, heard = decode_answer(encode("id", Result(takes)))
+    assert isinstance(heard, Result)
+    assert [take.root[0, 0] for take in heard.takes] == [np.float32(take.root[0, 0]) for take in takes]
+
+
+def test_the_buffers_are_as_the_specification_says() -> None:
+    """A client in another language reads them by this: float32, little-endian, the last index fastest."""
+    one = motion(3)
+    header, offsets, root, turned = encode("id", PartnerRequest(one))
+    assert json.loads(header) == {
+        "protocol": 1,
+        "id": "id",
+        "kind": "partner",
+        "parameters": {"model": "duet-vae", "role": "follow", "seed": 0, "takes": 1, "fps": 30.0},
+        "buffers": [
+            {"name": "leader.offsets", "shape": [29, 3]},
+            {"name": "leader.root", "shape": [3, 3]},
+            {"name": "leader.rotations", "shape": [3, 29, 4]},
+        ],
+    }
+    assert offsets == b"".join(np.float32(x).tobytes() for row in DEFAULT.offsets for x in row)
+    assert root[:4] == np.array(one.root[0, 0], "<f4").tobytes()
+    assert turned[-4:] == np.array(one.rotations[-1, -1, -1], "<f4").tobytes()
+    assert len(turned) == 3 * 29 * 4 * 4
+
+
+@given(st.lists(st.binary(max_size=200), max_size=6))
+def test_noise_is_refused(parts: list[bytes]) -> None:
+    for decode in (decode_question, decode_answer):
+        with pytest.raises(ProtocolError):
+            decode(parts)
+
+
+@given(JSON, st.lists(st.binary(max_size=20), max_size=3))
+def test_any_json_is_refused_in_a_sentence(header: Any, parts: list[bytes]) -> None:
+    for decode in (decode_question, decode_answer):
+        with pytest.raises(ProtocolError, match=r"^[ -~]+$"):
+            decode([json.dumps(header).encode(), *parts])
+
+
+@given(st.sampled_from(sorted(json.loads(GOOD[0]))), JSON)
+def test_a_header_with_any_other_member_value_is_refused_with_its_id(name: str, value: Any) -> None:
+    if name == "id" and isinstance(value, str):
+        return
+    heard = said(rewritten(GOOD, **{name: value}))
+    if isinstance(heard, ProtocolError):
+        assert heard.id == ("" if name == "id" else "one")
+    else:
+        assert value == json.loads(GOOD[0])[name]
+
+
+@given(st.sampled_from(sorted(PARAMETERS)), JSON)
+def test_a_parameter_is_refused_or_heard_as_it_was_said(name: str, value: Any) -> None:
+    heard = said(rewritten(GOOD, parameters=PARAMETERS | {name: value}))
+    if isinstance(heard, ProtocolError):
+        assert heard.id == "one"
+    else:
+        assert isinstance(heard, PartnerRequest)
+        assert (heard.leader.fps if name == "fps" else getattr(heard, name)) == value
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 10_000), st.integers(0, 255))
+def test_a_changed_byte_never_breaks_the_reader(part: int, place: int, byte: int) -> None:
+    changed = bytearray(GOOD[part])
+    changed[place % len(changed)] = byte
+    heard = said([*GOOD[:part], bytes(changed), *GOOD[part + 1 :]])
+    if isinstance(heard, PartnerRequest):
+        assert np.isfinite(heard.leader.positions).all()
+    else:
+        assert isinstance(heard, ProtocolError)
+
+
+BAD = {
+    "nothing at all": ([], "header: a JSON object expected, an empty message found"),
+    "no JSON": ([b"\x80\x04pickle"], "header: a JSON object in UTF-8 expected"),
+    "JSON too deep": ([b"[" * 60_000], "header: a JSON object in UTF-8 expected"),
+    "NaN in JSON": ([GOOD[0].replace(b"30.0", b"NaN"), *GOOD[1:]], "header: a JSON object in UTF-8 expected"),
+    "another JSON": ([b"[1]"], "header: a JSON object expected, [1] found"),
+    "a long header": ([GOOD[0] + b" " * 65_536, *GOOD[1:]], "header: at most 65536 bytes expected"),
+    "another version": (rewritten(GOOD, protocol=2), "protocol: version 1 expected, 2 found"),
+    "no version": (rewritten(GOOD, protocol=None), "protocol: version 1 expected, nothing found"),
+    "an unknown kind": (rewritten(GOOD, kind="tango"), "kind: hello, partner or cancel expected, 'tango' found"),
+    "an answer's kind": (rewritten(GOOD, kind="result"), "kind: hello, partner or cancel expected"),
+    "a further member": (rewritten(GOOD, more=1), "header: protocol, id, kind, parameters, buffers expected"),
+    "a bad id": (rewritten(GOOD, id="a b"), "id: 1 to 64 letters"),
+    "a buffer too few": (GOOD[:-1], "buffers: 6 expected after the header, 5 found"),
+    "a buffer too many": ([*GOOD, b"1234"], "buffers: 6 expected after the header, 7 found"),
+    "buffers for a hello": (rewritten(GOOD, kind="hello", parameters={}), "buffers: none expected"),
+    "no buffers": ([rewritten(GOOD, buffers=[])[0]], "buffers: leader.offsets, leader.root, leader.rotations expected"),
+    "a buffer's name": (
+        rewritten(GOOD, buffers=[BUFFERS[0] | {"name": "leader.bones"}, *BUFFERS[1:]]),
+        "buffers: leader.offsets, leader.root, leader.rotations, history.offsets",
+    ),
+    "one buffer twice": (
+        rewritten([*GOOD[:2], *GOOD[2:3] * 5], buffers=[*BUFFERS[:2], *BUFFERS[1:2] * 4]),
+        "buffers: a name for each alone expected",
+    ),
+    "a shape": (
+        rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [3, 29]}, *BUFFERS[1:]]),
+        "leader.offsets: shape (29, 3) expected, (3, 29) found",
+    ),
+    "many axes": (rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [1] * 99}, *BUFFERS[1:]]), "a shape of at most 3"),
+    "a huge shape": (rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [10**9, 3]}, *BUFFERS[1:]]), "a shape of at most"),
+    "bytes": ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "'leader.offsets': 348 bytes expected for its shape, 347 found"),
+    "a NaN": ([*GOOD[:2], np.full((4, 3), np.nan, "<f4").tobytes(), *GOOD[3:]], "leader.root, row 0: numbers within"),
+    "an infinity": ([*GOOD[:2], np.full((4, 3), np.inf, "<f4").tobytes(), *GOOD[3:]], "leader.root, row 0: numbers"),
+    "far away": ([*GOOD[:2], np.full((4, 3), 2e4, "<f4").tobytes(), *GOOD[3:]], "within 10000 m expected, 2e+04"),
+    "long bones": ([GOOD[0], np.full((29, 3), 1e3, "<f4").tobytes(), *GOOD[2:]], "leader.offsets, row 0: numbers"),
+    "no rotation": (
+        [*GOOD[:3], np.zeros((4, 29, 4), "<f4").tobytes(), *GOOD[4:]],
+        "leader.rotations, frame 0, pelvis: a unit quaternion expected, one of length 0 found",
+    ),
+    "a parameter too few": (rewritten(GOOD, parameters={"fps": 30.0}), "parameters: model, role, seed, takes, fps"),
+    "a parameter too many": (rewritten(GOOD, parameters=PARAMETERS | {"tempo": 1}), "parameters: model, role, seed"),
+    "a model": (rewritten(GOOD, parameters=PARAMETERS | {"model": "../x"}), "model: 1 to 64 small letters"),
+    "a role": (rewritten(GOOD, parameters=PARAMETERS | {"role": "sit"}), "role: follow or lead expected, 'sit' found"),
+    "a seed": (rewritten(GOOD, parameters=PARAMETERS | {"seed": -1}), "seed: a whole number of 0 to 4294967295"),
+    "half a seed": (rewritten(GOOD, parameters=PARAMETERS | {"seed": 0.5}), "seed: a whole number"),
+    "takes": (rewritten(GOOD, parameters=PARAMETERS | {"takes": 17}), "takes: a whole number of 1 to 16 expected, 17"),
+    "a true take": (rewritten(GOOD, parameters=PARAMETERS | {"takes": True}), "takes: a whole number of 1 to 16"),
+    "a rate": (rewritten(GOOD, parameters=PARAMETERS | {"fps": 0}), "fps: a number of 1 to 1000 expected, 0 found"),
+}
+
+
+@pytest.mark.parametrize(("parts", "sentence"), BAD.values(), ids=BAD)
+def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], sentence: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        decode_question(parts)
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (PartnerRequest(motion(), motion(fps=60.0)), "history: the 30 fps of leader expected, 60 found"),
+        (PartnerRequest(motion()[:0]), "leader: 1 to 100000 frames expected, 0 found"),
+        (PartnerRequest(motion(), motion()[:0]), "history: 1 to 100000 frames expected, 0 found"),
+        (PartnerRequest(motion(1802, fps=1.0)), "leader: at most 1800 seconds expected, 1801 found"),
+        (PartnerRequest(replace(motion(), fps=2000.0)), "leader, fps: a number of 1 to 1000 expected"),
+        (PartnerRequest(replace(motion(), root=np.full((4, 3), np.nan))), "leader.root, row 0"),
+        (PartnerRequest(replace(motion(), skeleton=Skeleton(np.full((29, 3), np.inf)))), "leader.offsets, row 0"),
+        (PartnerRequest(replace(motion(), rotations=motion().rotations * 1.01)), "frame 0, pelvis: a unit quaternion"),
+        (PartnerRequest(motion(), takes=0), "takes: a whole number of 1 to 16 expected, 0 found"),
+        (PartnerRequest(motion(), seed=2**32), "seed: a whole number"),
+        (PartnerRequest(motion(), role="both"), "role: follow or lead"),
+        (Result(()), "result: 1 to 16 dancers expected, 0 found"),
+        (Result((motion(),) * 17), "result: 1 to 16 dancers expected, 17 found"),
+        (Progress(1.5, "dancing"), "fraction: a number of 0 to 1 expected, 1.5 found"),
+    ],
+)
+def test_what_would_be_refused_is_not_sent(request_: Question | Answer, sentence: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        encode("id", request_)
+    assert sentence in str(refusal.value)
+
+
+def test_more_frames_than_anybody_dances_are_refused() -> None:
+    still = np.zeros((100_001, 3))
+    long = Motion(1000.0, DEFAULT, still, np.broadcast_to(rotations.IDENTITY, (100_001, 29, 4)))
+    with pytest.raises(ProtocolError, match="leader: 1 to 100000 frames expected, 100001 found"):
+        encode("id", PartnerRequest(long))

@@ -1,0 +1,418 @@
+"""A real server process with the real engine: what it answers, whom it serves when, and how it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import zmq
+
+from backend.client import BackendAway, BackendError, Cancelled, Client, RequestRefused
+from backend.engine import Engine
+from backend.jobs import MOST_WAITING_EACH
+from backend.protocol import (
+    Answer,
+    Cancel,
+    Failure,
+    PartnerRequest,
+    Progress,
+    Result,
+    Welcome,
+    decode_answer,
+    decode_question,
+    encode,
+)
+from backend.server import serve
+from rigs.motion import Motion, turn
+from tests.backend.conftest import Backend
+
+Start = Callable[..., AbstractContextManager[Backend]]
+PATIENCE = 20.0
+
+
+class Talk:
+    """A client with no manners: it sends what it is told to."""
+
+    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
+        self.socket = socket
+
+    def send(self, parts: list[bytes]) -> None:
+        self.socket.send_multipart(parts)
+
+    def hear(self, seconds: float = PATIENCE) -> tuple[str, Answer]:
+        """The next answer and the id it is about."""
+        assert self.socket.poll(int(1000 * seconds)), "nothing heard"
+        return decode_answer(self.socket.recv_multipart())
+
+    def ends(self, count: int) -> list[tuple[str, Answer]]:
+        """The next answers that are no progress."""
+        heard: list[tuple[str, Answer]] = []
+        while len(heard) < count:
+            id, answer = self.hear()
+            if not isinstance(answer, Progress):
+                heard.append((id, answer))
+        return heard
+
+
+@contextmanager
+def talking(url: str) -> Iterator[Talk]:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(url)
+        yield Talk(socket)
+
+
+def as_heard(request: PartnerRequest) -> PartnerRequest:
+    """A request as the server reads it."""
+    _, heard = decode_question(encode("id", request))
+    assert isinstance(heard, PartnerRequest)
+    return heard
+
+
+def same(one: Motion, other: Motion) -> bool:
+    pairs = ((one.root, other.root), (one.rotations, other.rotations), (one.skeleton.offsets, other.skeleton.offsets))
+    return one.fps == other.fps and all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_hello_tells_version_and_models(backend: Backend) -> None:
+    with Client(backend.url) as client:
+        assert client.hello() == Welcome(version("pas-de-deux"), ("duet-vae",))
+
+
+def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:
+    history = turn(leader, np.pi)[:5]
+    made = Engine().partner(as_heard(PartnerRequest(leader, history, role="lead", seed=3, takes=2)))
+    heard = Client(backend.url).partner(leader, history=history, role="lead", seed=3, takes=2)
+    assert len(heard) == 2
+    for here, there in zip(made, heard, strict=True):
+        assert (there.fps, len(there)) == (leader.fps, len(leader))
+        np.testing.assert_allclose(there.positions, here.positions, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(there.positions[:5], history.positions, rtol=0, atol=1e-5)
+
+
+def test_equal_seeds_give_equal_takes_and_others_do_not(backend: Backend, leader: Motion) -> None:
+    client = Client(backend.url)
+    one, two = client.partner(leader, seed=1, takes=2)
+    again = client.partner(leader, seed=1, takes=2)
+    (other,) = client.partner(leader, seed=2)
+    assert same(one, again[0])
+    assert same(two, again[1])
+    assert not same(one, two)
+    assert not same(one, other)
+
+
+def test_a_leader_keeps_any_rate(backend: Backend, leader: Motion) -> None:
+    slow = Motion(29.97, leader.skeleton, leader.root, leader.rotations)
+    (partner,) = Client(backend.url).partner(slow)
+    assert (partner.fps, len(partner)) == (29.97, len(leader))
+
+
+def test_one_frame_has_a_partner(backend: Backend, leader: Motion) -> None:
+    (partner,) = Client(backend.url).partner(leader[:1])
+    assert len(partner) == 1
+
+
+def test_progress_goes_from_start_to_end(backend: Backend, leader: Motion) -> None:
+    said: list[tuple[float, str]] = []
+    Client(backend.url).partner(leader, progress=lambda fraction, what: said.append((fraction, what)))
+    fractions = [fraction for fraction, _ in said]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
+    assert fractions[-1] == 1.0
+    assert all(what for _, what in said)
+
+
+def test_several_clients_each_get_their_own(backend: Backend, leader: Motion) -> None:
+    def ask(frames: int) -> Motion:
+        return Client(backend.url).partner(leader[:frames], seed=frames)[0]
+
+    lengths = range(5, 20, 3)
+    with ThreadPoolExecutor(len(lengths)) as pool:
+        together = list(pool.map(ask, lengths))
+    assert [len(partner) for partner in together] == list(lengths)
+    assert all(same(partner, ask(frames)) for partner, frames in zip(together, lengths, strict=True))
+
+
+def test_clients_take_turns(backend: Backend, leader: Motion, long_leader: Motion) -> None:
+    """Who asks once is not kept waiting by who has asked often."""
+    order: list[str] = []
+    with talking(backend.url) as first, talking(backend.url) as often, talking(backend.url) as once:
+        first.send(encode("first", PartnerRequest(long_leader)))
+        assert first.hear()[1] == Progress(0.0, "starting")
+        for name in ("a1", "a2", "a3"):
+            often.send(encode(name, PartnerRequest(leader)))
+        often.hear()
+        once.send(encode("b", PartnerRequest(leader)))
+        waits = once.hear()[1]
+        assert isinstance(waits, Progress)
+        assert waits.ahead == 2
+        assert waits.what == "waiting for 2 others"
+        first.send(encode("first", Cancel()))
+        talks = {talk.socket: talk for talk in (often, once)}
+        while len(order) < 4:
+            readable, _, _ = zmq.select(list(talks), [], [], PATIENCE)
+            for id, answer in (talks[socket].hear() for socket in readable):
+                if not isinstance(answer, Progress):
+                    order.append(id)
+    assert order == ["a1", "b", "a2", "a3"]
+
+
+def test_a_running_request_is_cancelled(backend: Backend, leader: Motion, long_leader: Motion) -> None:
+    dancing = threading.Event()
+
+    def progress(fraction: float, what: str) -> None:
+        if fraction > 0.0:
+            dancing.set()
+
+    with pytest.raises(Cancelled):
+        Client(backend.url).partner(long_leader, progress=progress, cancelled=dancing.is_set)
+    assert dancing.is_set()
+    begin = time.monotonic()
+    Client(backend.url).partner(leader)
+    assert time.monotonic() - begin < 3.0, "the server went on with what nobody wants"
+
+
+def test_a_waiting_request_is_cancelled_and_the_running_one_is_not(
+    backend: Backend, leader: Motion, long_leader: Motion
+) -> None:
+    shorter = long_leader[:90]
+    waiting = threading.Event()
+
+    def progress(fraction: float, what: str) -> None:
+        if what == "waiting for one other":
+            waiting.set()
+
+    with talking(backend.url) as talk:
+        talk.send(encode("runs", PartnerRequest(shorter)))
+        talk.hear()
+        with pytest.raises(Cancelled):
+            Client(backend.url).partner(leader, progress=progress, cancelled=waiting.is_set)
+        ((id, answer),) = talk.ends(1)
+    assert id == "runs"
+    assert isinstance(answer, Result)
+    assert len(answer.takes[0]) == 90
+
+
+def test_a_cancel_for_nothing_is_passed_over(backend: Backend) -> None:
+    with talking(backend.url) as talk:
+        talk.send(encode("unknown", Cancel()))
+        assert not talk.socket.poll(300)
+    Client(backend.url).hello()
+
+
+def test_a_client_that_goes_away_does_not_hold_the_others_up(
+    backend: Backend, leader: Motion, long_leader: Motion
+) -> None:
+    with talking(backend.url) as talk:
+        talk.send(encode("left", PartnerRequest(long_leader, takes=16)))
+        talk.send(encode("behind", PartnerRequest(long_leader, takes=16)))
+        talk.hear()
+    begin = time.monotonic()
+    Client(backend.url).partner(leader)
+    assert time.monotonic() - begin < 5.0
+
+
+def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Backend, long_leader: Motion) -> None:
+    with talking(backend.url) as talk:
+        talk.send(encode("twin", PartnerRequest(long_leader[:30])))
+        talk.send(encode("twin", PartnerRequest(long_leader[:30])))
+        (_, refusal), (_, result) = talk.ends(2)
+    assert refusal == Failure("refused", "id: one that no open request has expected, twin found")
+    assert isinstance(result, Result)
+
+
+def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, leader: Motion) -> None:
+    with talking(backend.url) as talk:
+        for n in range(MOST_WAITING_EACH + 2):
+            talk.send(encode(f"n{n}", PartnerRequest(leader[:2])))
+        ends = dict(talk.ends(MOST_WAITING_EACH + 2))
+    last = ends.pop(f"n{MOST_WAITING_EACH + 1}")
+    assert isinstance(last, Failure)
+    assert last.code == "refused"
+    assert "wait already" in last.text
+    assert all(isinstance(answer, Result) for answer in ends.values())
+
+
+HEADER = {
+    "protocol": 1,
+    "id": "bad",
+    "kind": "partner",
+    "parameters": {"model": "duet-vae", "role": "follow", "seed": 0, "takes": 1, "fps": 30.0},
+    "buffers": [
+        {"name": "leader.offsets", "shape": [29, 3]},
+        {"name": "leader.root", "shape": [2, 3]},
+        {"name": "leader.rotations", "shape": [2, 29, 4]},
+    ],
+}
+ZEROS = [bytes(4 * 29 * 3), bytes(4 * 2 * 3), bytes(4 * 2 * 29 * 4)]
+NOT_NUMBERS = [ZEROS[0], np.full(6, np.nan, "<f4").tobytes(), ZEROS[2]]
+
+
+@pytest.mark.parametrize(
+    ("header", "buffers", "id", "words"),
+    [
+        (b"", [], "", "a JSON object in UTF-8 expected"),
+        (b"\x80\x04\x95pickle", [], "", "a JSON object in UTF-8 expected"),
+        (b" " * 70_000, [], "", "at most 65536 bytes"),
+        ({"id": "\n"}, ZEROS, "", "id: 1 to 64 letters"),
+        ({"protocol": 99}, ZEROS, "bad", "version 1 expected, 99 found"),
+        ({"kind": "tango"}, ZEROS, "bad", "hello, partner or cancel expected, 'tango' found"),
+        ({"parameters": {}}, ZEROS, "bad", "model, role, seed, takes, fps expected"),
+        ({}, ZEROS[:2], "bad", "3 expected after the header, 2 found"),
+        ({}, [*ZEROS, b""], "bad", "3 expected after the header, 4 found"),
+        ({}, [ZEROS[0], b"123", ZEROS[2]], "bad", "24 bytes expected for its shape, 3 found"),
+        ({"buffers": [{"name": "leader.root", "shape": [2, 3]}]}, ZEROS[1:2], "bad", "leader.offsets, leader.root"),
+        ({"buffers": [{"name": "leader.root", "shape": [200_000, 3]}]}, ZEROS[1:2], "bad", "of 1 to 100000 expected"),
+        ({}, NOT_NUMBERS, "bad", "leader.root, row 0: numbers within 10000 m expected, nan found"),
+        ({}, ZEROS, "bad", "a unit quaternion expected, one of length 0 found"),
+    ],
+)
+def test_a_malformed_message_is_refused_and_the_server_goes_on(
+    backend: Backend, leader: Motion, header: bytes | dict[str, object], buffers: list[bytes], id: str, words: str
+) -> None:
+    first = header if isinstance(header, bytes) else json.dumps(HEADER | header).encode()
+    with talking(backend.url) as talk:
+        talk.send([first, *buffers])
+        about, answer = talk.hear()
+        assert about == id
+        assert isinstance(answer, Failure)
+        assert answer.code == "refused"
+        assert words in answer.text
+        talk.send(encode("good", PartnerRequest(leader[:2])))
+        ((about, answer),) = talk.ends(1)
+    assert about == "good"
+    assert isinstance(answer, Result)
+
+
+def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> None:
+    client = Client(backend.url)
+    with pytest.raises(RequestRefused, match=r"^model tango-net: no such model, one of duet-vae expected$"):
+        client.partner(leader, model="tango-net")
+    with pytest.raises(RequestRefused, match=r"^takes: a whole number of 1 to 16 expected, 99 found$"):
+        client.partner(leader, takes=99)
+
+
+def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) -> None:
+    """Weights that are not where they should be are a fault of the backend and of nobody who asks."""
+    without_weights = (
+        "import backend.engine, backend.server, pathlib\n"
+        "backend.engine.WEIGHTS = pathlib.Path('nowhere')\n"
+        "backend.server.serve('tcp://127.0.0.1:*')"
+    )
+    with start(sys.executable, "-c", without_weights) as backend:
+        client = Client(backend.url)
+        for _ in range(2):
+            with pytest.raises(BackendError, match=r"^the backend failed: .*nowhere/duet-vae.safetensors") as failure:
+                client.partner(leader)
+            assert not isinstance(failure.value, RequestRefused)
+        assert client.hello().models == ("duet-vae",)
+
+
+def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(start: Start, leader: Motion) -> None:
+    with start() as backend, talking(backend.url) as talk:
+        begin = time.monotonic()
+        Client(backend.url).hello()
+        assert time.monotonic() - begin < 1.0
+        talk.send(encode("first", PartnerRequest(leader)))
+        times = [time.monotonic()]
+        while isinstance(answer := talk.hear()[1], Progress):
+            times.append(time.monotonic())
+        assert isinstance(answer, Result)
+        assert np.diff(times).max() < 2.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["loading", "dancing"])
+def test_a_signal_ends_the_server_cleanly(start: Start, long_leader: Motion, number: int, moment: str) -> None:
+    """Whatever it does, and it tells who waits."""
+    with start() as backend, talking(backend.url) as talk:
+        talk.send(encode("runs", PartnerRequest(long_leader, takes=4)))
+        wanted = 0.0 if moment == "loading" else 0.01
+        while (answer := talk.hear()[1]) and isinstance(answer, Progress) and answer.fraction < wanted:
+            pass
+        assert isinstance(answer, Progress)
+        begin = time.monotonic()
+        backend.process.send_signal(number)
+        assert talk.ends(1) == [("runs", Failure("fault", "the backend is stopping"))]
+        assert backend.process.wait(10.0) == 0
+        assert time.monotonic() - begin < 3.0
+
+
+def test_no_server_is_said_in_a_sentence() -> None:
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as deaf:
+        deaf.linger = 0
+        port = deaf.bind_to_random_port("tcp://127.0.0.1")
+        url = f"tcp://127.0.0.1:{port}"
+        silence = rf"^no backend answers at {url}; start one with `pasdedeux serve`$"
+        begin = time.monotonic()
+        with pytest.raises(BackendAway, match=silence):
+            Client(url, timeout=0.5).hello()
+        deaf.close()
+        with pytest.raises(BackendAway, match=silence):
+            Client(url, timeout=0.5).hello()
+        assert time.monotonic() - begin < 3.0
+
+
+@pytest.mark.parametrize("url", ["", "backend", "tcp://127.0.0.1", "tcp://127.0.0.1:http", "ipc:///tmp/backend"])
+def test_an_address_that_is_none_is_said_in_a_sentence(url: str) -> None:
+    with pytest.raises(BackendError, match=r"an address such as tcp://127.0.0.1:7429 expected"):
+        Client(url).hello()
+
+
+def test_a_server_that_dies_is_away(start: Start, long_leader: Motion) -> None:
+    with start() as backend:
+
+        def kill(fraction: float, what: str) -> None:
+            backend.process.kill()
+
+        with pytest.raises(BackendAway):
+            Client(backend.url, timeout=1.0).partner(long_leader, progress=kill)
+
+
+def test_a_port_in_use_is_refused(backend: Backend) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{backend.url}: an address that is free expected \(Address already in use\)$"
+    ):
+        serve(backend.url)
+
+
+@pytest.mark.parametrize(
+    ("bind", "words"),
+    [
+        ("tcp://0.0.0.0:7429", "an address of this machine alone expected"),
+        ("tcp://*:7429", "an address of this machine alone expected"),
+        ("tcp://192.168.1.5:7429", "an address of this machine alone expected"),
+        ("tcp://[::]:7429", "an address of this machine alone expected"),
+        ("tcp://dance.example:7429", "an address of this machine alone expected"),
+        ("tcp://127.0.0.1", "an address such as"),
+        ("tcp://127.0.0.1:70000", "an address such as"),
+        ("127.0.0.1:7429", "an address such as"),
+        ("ipc:///tmp/backend", "an address such as"),
+    ],
+)
+def test_an_address_that_others_reach_or_that_is_none_is_refused(bind: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as refusal:
+        serve(bind)
+    assert str(refusal.value).startswith(bind)
+
+
+def test_client_and_server_start_without_torch() -> None:
+    check = "import sys, backend.client, backend.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+def test_the_client_needs_numpy_and_zmq_alone() -> None:
+    check = (
+        "import sys\n"
+        "for name in ('scipy', 'torch', 'tyro', 'rich', 'safetensors'): sys.modules[name] = None\n"
+        "import backend.client"
+    )
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -1,0 +1,68 @@
+"""How long a partner takes, and what the server adds to it: `python -m tests.benchmarks.partner_request`.
+
+One request of 300 frames is served in turns by an engine in this process and by a server process; the rows give
+medians. The server's part is the median of the differences between the two of a turn; below it, what is measured of
+that part alone: a greeting there and back, and request and result written and read.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from backend.client import Client
+from backend.engine import Engine, weights_of
+from backend.protocol import PartnerRequest, Result, decode_answer, decode_question, encode
+from rigs.sample_dance import sample_dance
+from tests.backend.conftest import running
+
+FRAMES = 300
+REPETITIONS = 7
+
+
+def main() -> int:
+    weights = weights_of("duet-vae")
+    if not weights.is_file():
+        print(f"{weights}: no such file, train the model first", file=sys.stderr)
+        return 2
+    leader = sample_dance()[:FRAMES]
+    request = PartnerRequest(leader, seed=1)
+    engine = Engine()
+    with running() as backend:
+        client = Client(backend.url)
+        takes = engine.partner(request)
+        client.partner(leader, seed=1)
+        here: list[float] = []
+        there: list[float] = []
+        for _ in range(REPETITIONS):
+            here.append(seconds(lambda: engine.partner(request)))
+            there.append(seconds(lambda: client.partner(leader, seed=1)))
+        greetings = [seconds(client.hello) for _ in range(50)]
+    asked = [seconds(lambda: decode_question(encode("id", request))) for _ in range(50)]
+    answered = [seconds(lambda: decode_answer(encode("id", Result(tuple(takes))))) for _ in range(50)]
+    added = [b - a for a, b in zip(here, there, strict=True)]
+    engine_alone, part = statistics.median(here), statistics.median(added)
+    print(f"partner request  {FRAMES} frames, {leader.seconds:.1f} s of dance, accelerator {engine.accelerator}")
+    print(f"  engine          {spread(here)}  {leader.seconds / engine_alone:.1f} times real time")
+    print(f"  through server  {spread(there)}  {leader.seconds / statistics.median(there):.1f} times real time")
+    print(f"  server's part   {spread(added)}  {100.0 * part / engine_alone:+.1f} % of the engine's time")
+    print(f"    greeting      {spread(greetings)}")
+    print(f"    wire, request {spread(asked)}")
+    print(f"    wire, result  {spread(answered)}")
+    return 0
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def spread(times: list[float]) -> str:
+    low, middle, high = (1000.0 * value for value in (min(times), statistics.median(times), max(times)))
+    return f"{middle:.1f} ms ({low:.1f} to {high:.1f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

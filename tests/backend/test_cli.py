@@ -1,0 +1,263 @@
+"""The `pasdedeux` command as a shell runs it: what it leaves, what it says, and with which exit status it ends."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.demo import serving
+from rigs import files
+from rigs.files import Source
+from rigs.motion import Motion, mirror, move, resample
+from rigs.sample_dance import sample_dance
+
+COMMAND = [sys.executable, "-m", "backend.cli"]
+SECONDS = 1.5
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def dance(fps: float) -> Motion:
+    return resample(sample_dance(), fps, round(SECONDS * fps))
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of a few dancers, good and bad."""
+    folder = tmp_path_factory.mktemp("shelf")
+    leader = dance(60.0)
+    files.write(folder / "leader.bvh", leader)
+    files.write(folder / "partner.bvh", move(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50])
+    files.write(folder / "slow_partner.bvh", resample(move(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50], 25.0))
+    files.write(folder / "pair.npz", [leader, move(mirror(leader), np.array([0.0, -3.0, 0.0]))])
+    text = (folder / "leader.bvh").read_text()
+    (folder / "truncated.bvh").write_text(text[: len(text) * 2 // 3].rsplit(" ", 3)[0])
+    (folder / "empty.bvh").touch()
+    (folder / "armless.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb)\b", "prop", text))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(shelf: Path) -> Path:
+    """A partner of the leader, with the seed 1."""
+    out = shelf / "made.bvh"
+    result = run("partner", shelf / "leader.bvh", "-o", out, "--seed", "1")
+    assert (result.returncode, result.stdout) == (0, f"{out}\n"), result.stderr
+    return out
+
+
+def test_equal_seeds_give_equal_files_and_others_do_not(shelf: Path, made: Path, tmp_path: Path) -> None:
+    again, other = tmp_path / "again.bvh", tmp_path / "other.bvh"
+    assert run("partner", shelf / "leader.bvh", "--out", again, "--seed", "1").returncode == 0
+    assert run("partner", shelf / "leader.bvh", "--out", other, "--seed", "2").returncode == 0
+    assert again.read_bytes() == made.read_bytes()
+    assert other.read_bytes() != made.read_bytes()
+
+
+def test_a_server_gives_the_same_file(shelf: Path, made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "asked.bvh"
+    with serving(tmp_path) as (url, _):
+        result = run("partner", shelf / "leader.bvh", "-o", out, "--seed", "1", "--server", url)
+    assert result.returncode == 0, result.stderr
+    assert out.read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize(("units", "up", "fps"), [(1.0, "Z", 24.0), (0.0254, "Y", 120.0)])
+def test_partner_has_the_leaders_units_axis_rate_and_length(units: float, up: str, fps: float, tmp_path: Path) -> None:
+    leader, out = tmp_path / "leader.bvh", tmp_path / "partner.bvh"
+    motion = dance(fps)
+    files.write(leader, motion, like=Source(leader, units, up, fps, len(motion)))
+    assert run("partner", leader, "-o", out).returncode == 0
+    theirs, ours = files.read(leader), files.read(out)
+    assert ours.source.up == up
+    assert ours.source.units == pytest.approx(units)
+    assert ours.source.fps == pytest.approx(fps, rel=1e-4)
+    assert ours.source.frames == len(motion)
+    apart = np.linalg.norm(ours.motions[0].root[:, :2] - theirs.motions[0].root[:, :2], axis=-1)
+    assert 0.1 < apart[0] < 2.0, "the partner starts within reach"
+
+
+def test_takes_are_numbered_and_differ(shelf: Path, tmp_path: Path) -> None:
+    result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.npz", "--takes", "3")
+    assert result.returncode == 0
+    names = ["p-1.npz", "p-2.npz", "p-3.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert result.stdout.split() == [str(tmp_path / name) for name in names]
+    assert len({(tmp_path / name).read_bytes() for name in names}) == 3
+
+
+@pytest.mark.parametrize("history", ["partner.bvh", "slow_partner.bvh"])
+def test_the_partner_begins_with_its_history(history: str, shelf: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.bvh"
+    result = run("partner", shelf / "leader.bvh", "-o", out, "--history", shelf / history)
+    assert result.returncode == 0
+    given, ours = files.read(shelf / "partner.bvh").motions[0], files.read(out).motions[0]
+    shared = slice(0, 45)
+    # Straight lines between the slow history's samples are not quite the dance.
+    near = 1e-4 if history == "partner.bvh" else 0.02
+    assert np.abs(ours.positions[shared] - given.positions[shared]).max() < near
+    assert len(ours) == len(dance(60.0))
+
+
+def test_the_first_of_two_dancers_is_the_leader(shelf: Path, made: Path, tmp_path: Path) -> None:
+    both = run("partner", shelf / "pair.npz", "-o", tmp_path / "p.npz", "--seed", "1")
+    assert both.returncode == 0
+    assert both.stderr.splitlines()[0] == "pair.npz: two dancers, the first is taken as the leader"
+    theirs, ours = files.read(made).motions[0], files.read(tmp_path / "p.npz").motions[0]
+    assert np.abs(theirs.positions[0] - ours.positions[0]).max() < 1e-3
+
+
+def test_the_other_role_is_another_dance(shelf: Path, made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.bvh"
+    assert run("partner", shelf / "leader.bvh", "-o", out, "--seed", "1", "--role", "lead").returncode == 0
+    assert out.read_bytes() != made.read_bytes()
+
+
+BAD = {
+    # what is asked, and what the one line must say
+    "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),
+    "a truncated file": ("partner truncated.bvh -o out/p.bvh", r"truncated\.bvh, line \d+: .*expected"),
+    "no arms": ("partner armless.bvh -o out/p.bvh", r"armless\.bvh: .*(shoulder|arm|elbow)"),
+    "an empty file": ("partner empty.bvh -o out/p.bvh", r"empty\.bvh: empty file, .*expected"),
+    "a folder": ("partner out -o out/p.bvh", r"out: a folder, a file expected"),
+    "a bad history": ("partner leader.bvh -o out/p.bvh --history empty.bvh", r"empty\.bvh: empty file"),
+    "a suffix that is not written": ("partner leader.bvh -o out/p.fbx", r"p\.fbx: \.bvh or \.npz expected"),
+    "a folder for a result": ("partner leader.bvh -o folder.bvh", r"folder\.bvh: a folder, a file expected"),
+    "a place that is not there": (
+        "partner leader.bvh -o nowhere/p.bvh",
+        r"nowhere/p\.bvh: an existing folder expected",
+    ),
+    "the leader as result": ("partner leader.bvh -o leader.bvh", r"leader\.bvh: .* another OUT expected"),
+    "an unknown model": ("partner leader.bvh -o out/p.bvh --model waltz", r"model waltz: no such model, .* expected"),
+    "no takes": ("partner leader.bvh -o out/p.bvh --takes 0", r"takes: .*1 to 16 expected, 0 found"),
+    "a negative seed": ("partner leader.bvh -o out/p.bvh --seed -1", r"seed: .*0 to .* expected, -1 found"),
+    "no address": ("partner leader.bvh -o out/p.bvh --server nonsense", r"--server nonsense: an address such as .*"),
+    "a demo of a bad leader": ("demo --leader truncated.bvh --out out/demo", r"truncated\.bvh, line \d+: .*expected"),
+    "a demo in a file": ("demo --leader leader.bvh --out empty.bvh", r"empty\.bvh: a folder expected"),
+    "a demo with no model": ("demo --out out/demo --model waltz", r"model waltz: no such model"),
+    "a video of nobody": ("render missing.bvh -o out/v.mp4", r"missing\.bvh: no such file"),
+    "a video of a crowd": ("render pair.npz leader.bvh -o out/v.mp4", r"one or two dancers expected, 3 found"),
+    "a video by another name": ("render leader.bvh -o out/v.avi", r"v\.avi: \.mp4 expected"),
+    "an evaluation of nothing": ("evaluate --data nowhere --model duet-vae", r"nowhere.*"),
+    "an address that is none": ("serve --bind nonsense", r"nonsense.*"),
+}
+
+
+@pytest.mark.parametrize(("asked", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(asked: str, said: str, shelf: Path, tmp_path: Path) -> None:
+    for file in shelf.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "folder.bvh").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    result = subprocess.run([*COMMAND, *asked.split()], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert result.returncode == 2, result.stderr
+    assert re.fullmatch(f".*{said}.*\n", result.stderr)
+    assert result.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_server_that_is_away_is_a_fault(shelf: Path, tmp_path: Path) -> None:
+    """Not bad input: the same command is right once the server is there."""
+    result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh", "--server", "tcp://127.0.0.1:9")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "tcp://127.0.0.1:9" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_blender_that_fails_is_a_fault(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension_is_built: None
+) -> None:
+    monkeypatch.setenv("PASDEDEUX_BLENDER", "false")
+    result = run("render", shelf / "leader.bvh", "-o", tmp_path / "v.mp4")
+    assert result.returncode == 1
+    assert result.stderr == "Blender ended with status 1 before it was done\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def extension_is_built() -> None:
+    from backend import blender
+
+    if not list((blender.ROOT / "dist").glob("pas_de_deux-*.zip")):
+        pytest.skip("the extension's zip is not built: make extension")
+
+
+def test_a_blender_that_is_not_there_is_bad_input(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASDEDEUX_BLENDER", "/nowhere/blender")
+    result = run("render", shelf / "leader.bvh", "-o", tmp_path / "v.mp4")
+    assert result.returncode == 2
+    assert re.fullmatch(r"PASDEDEUX_BLENDER=/nowhere/blender: .* expected, no such program\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGINT, 130, ["Interrupted"]), (signal.SIGTERM, 143, [])]
+)
+def test_interrupted_work_leaves_nothing(number: int, status: int, said: list[str], tmp_path: Path) -> None:
+    leader, out = tmp_path / "leader.bvh", tmp_path / "out"
+    out.mkdir()
+    files.write(leader, sample_dance())
+    command = [*COMMAND, "partner", str(leader), "-o", str(out / "p.bvh"), "--takes", "16"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: any(out.iterdir()))
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == status
+    assert [line for line in stderr.splitlines() if not line.endswith(" %")] == said
+    assert list(out.iterdir()) == []
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30.0
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_help_lists_the_commands_that_exist() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    listed = re.findall(r"• (\w+)", result.stdout)
+    assert listed == ["demo", "partner", "render", "serve", "evaluate"]
+    for name in listed:
+        assert run(name, "--help").returncode == 0
+    assert [entry.name for entry in entry_points(group="pasdedeux.commands")] == ["evaluate"]
+
+
+def test_help_is_quick() -> None:
+    code = (
+        "import sys; from backend.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'scipy', 'lightning', 'bpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_usage_errors_end_with_two() -> None:
+    for arguments in (
+        [],
+        ["waltz"],
+        ["partner"],
+        ["partner", "a.bvh"],
+        ["partner", "a.bvh", "-o", "b.bvh", "--tak", "3"],
+    ):
+        result = run(*arguments)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "Traceback" not in result.stderr

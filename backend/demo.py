@@ -37,7 +37,7 @@ def demo(
     began = time.perf_counter()
     motions = files.read(leader).motions if leader is not None else (sample_dance(),)
     if not 0 <= seed < SEEDS:
-        raise BadInput(f"seed: an integer of 0 to {SEEDS - 1} expected, {seed} found")
+        raise BadInput(f"seed: a whole number of 0 to {SEEDS - 1} expected, {seed} found")
     try:
         encode("demo", PartnerRequest(motions[0], model=model, seed=seed))
         weights_of(model)

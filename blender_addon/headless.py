@@ -67,7 +67,7 @@ def demo(task: Task) -> Task:
         bpy.ops.pasdedeux.generate_partner()
     frames = _write_partner(Path(task["leader"]), out / "partner.bvh")
     _say(progress=0.3, what="saving duet.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=str(out / "duet.blend"), check_existing=False)
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "duet.blend"), check_existing=False, compress=True)
     with _timed(seconds, "render"), _refusing(Fault), _telling(0.3, 1.0):
         bpy.ops.pasdedeux.render_preview(filepath=str(out / "duet.mp4"), **_size(task))
     return {"blender": bpy.app.version_string, "frames": frames, "seconds": seconds}

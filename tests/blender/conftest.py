@@ -123,6 +123,9 @@ class Server:
             said.append(line)
         raise RuntimeError("the server did not start: " + "".join(said))
 
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

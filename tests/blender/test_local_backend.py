@@ -1,0 +1,75 @@
+"""Starting and stopping a backend from Blender, with real processes."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+from bl_ext.user_default.pas_de_deux import local_backend, preferences
+from conftest import PYTHON, free_address
+
+from backend.client import Client
+
+
+@pytest.fixture
+def chosen() -> Iterator[preferences.PASDEDEUX_preferences]:
+    """The preferences, with a free address and the Python that has the backend."""
+    chosen = preferences.of(bpy.context)
+    chosen.address, chosen.python = free_address(), str(PYTHON)
+    yield chosen
+    local_backend.stop()
+
+
+def test_a_started_backend_answers_and_a_stopped_one_is_gone(chosen: preferences.PASDEDEUX_preferences) -> None:
+    assert bpy.ops.pasdedeux.start_backend() == {"FINISHED"}
+    assert local_backend.is_running()
+    assert Client(chosen.address).hello().models
+    process = local_backend._process
+    assert bpy.ops.pasdedeux.stop_backend() == {"FINISHED"}
+    assert process.poll() is not None
+    assert not local_backend.is_running()
+
+
+def refused(said: str) -> None:
+    with pytest.raises(RuntimeError, match=said) as error:
+        bpy.ops.pasdedeux.start_backend()
+    assert len(str(error.value).strip().splitlines()) == 1
+    assert not local_backend.is_running()
+
+
+def test_without_a_chosen_python_it_says_what_to_do(chosen: preferences.PASDEDEUX_preferences) -> None:
+    chosen.python = ""
+    refused("Choose the Python with the backend")
+
+
+def test_a_python_that_is_gone_is_named(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
+    chosen.python = str(tmp_path / "python")
+    refused(f"There is no Python at {tmp_path}")
+
+
+def test_a_program_that_is_no_python_is_refused(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
+    chosen.python = str(tmp_path / "python")
+    Path(chosen.python).write_text("not a program")
+    refused("cannot be started")
+
+
+def test_a_python_without_the_backend_is_refused(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
+    chosen.python = str(tmp_path / "python")
+    # -S leaves out site-packages, so that this is a Python in which nothing is installed.
+    Path(chosen.python).write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    Path(chosen.python).chmod(0o755)
+    refused("has no Pas de Deux backend")
+
+
+def test_an_address_that_is_taken_is_one_sentence(chosen: preferences.PASDEDEUX_preferences) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(chosen.address.rsplit(":", 1)[1])))
+        other.listen()
+        refused("The backend did not start")
+
+
+def test_a_backend_on_another_machine_is_not_started_here(chosen: preferences.PASDEDEUX_preferences) -> None:
+    chosen.address = "tcp://192.0.2.1:7429"
+    refused("another machine")

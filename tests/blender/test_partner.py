@@ -1,0 +1,166 @@
+"""Generating a partner with a real backend: the keyed dancer against the backend's own answer."""
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from bl_ext.user_default.pas_de_deux import armatures, jobs
+from conftest import Server, free_address
+from movements import TENTH_OF_A_MILLIMETRE, apart, swaying
+
+from backend.client import Client
+from rigs import files
+from rigs.motion import Motion
+
+FRAMES = 75
+partner_module = import_module("bl_ext.user_default.pas_de_deux.partner")
+Dump = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def leader(tmp_path: Path) -> bpy.types.Object:
+    """A leader in the scene, 75 frames long."""
+    files.write(tmp_path / "leader.bvh", swaying(frames=FRAMES))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.bvh"))
+    return bpy.context.object
+
+
+@pytest.fixture
+def ready(leader: bpy.types.Object, server: Server, backend_at: Callable[[str], None]) -> bpy.types.Object:
+    """A leader, and a backend that can be reached."""
+    backend_at(server.address)
+    return leader
+
+
+def answer(server: Server, leader: bpy.types.Object, **wanted: Any) -> list[Motion]:
+    """What the backend itself answers."""
+    motion = armatures.motion_of(bpy.context, leader, range(1, FRAMES + 1))
+    return Client(server.address).partner(motion, **wanted)
+
+
+def test_the_partner_is_keyed_as_the_backend_answers(server: Server, ready: bpy.types.Object) -> None:
+    bpy.context.scene.pas_de_deux.seed = 5
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    partner = bpy.context.scene.pas_de_deux.partner
+    assert partner.name == "leader partner"
+    (motion,) = answer(server, ready, seed=5)
+    assert len(motion) == FRAMES
+    assert apart(partner, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_the_leader_is_read_as_the_animator_left_it(server: Server, ready: bpy.types.Object) -> None:
+    ready.location = (2.0, 1.0, 0.0)
+    bpy.context.view_layer.update()
+    bpy.ops.pasdedeux.generate_partner()
+    (motion,) = answer(server, ready)
+    assert apart(bpy.context.scene.pas_de_deux.partner, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_each_take_is_an_action_and_the_first_is_shown(server: Server, ready: bpy.types.Object) -> None:
+    bpy.context.scene.pas_de_deux.takes = 3
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    takes = [bpy.data.actions[f"leader partner take {take}"] for take in (1, 2, 3)]
+    assert partner.animation_data.action == takes[0]
+    keyframes = import_module("bl_ext.user_default.pas_de_deux.keyframes")
+    for take, motion in zip(takes, answer(server, ready, takes=3), strict=True):
+        keyframes.assign(partner, take)
+        assert apart(partner, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_the_armature_that_is_set_is_moved_again(ready: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    partner, count = bpy.context.scene.pas_de_deux.partner, len(bpy.data.armatures)
+    bpy.context.scene.pas_de_deux.seed = 1
+    bpy.ops.pasdedeux.generate_partner()
+    assert bpy.context.scene.pas_de_deux.partner == partner
+    assert len(bpy.data.armatures) == count
+
+
+def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, dump: Dump) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    before = dump()
+    bpy.ops.pasdedeux.generate_partner("EXEC_DEFAULT", True)
+    assert dump() != before
+    bpy.ops.ed.undo()
+    assert dump() == before
+
+
+def refused(dump: Dump, said: str) -> None:
+    """Generating fails with one sentence and leaves all as it was."""
+    before = dump()
+    with pytest.raises(RuntimeError, match=said) as error:
+        bpy.ops.pasdedeux.generate_partner()
+    assert len(str(error.value).strip().splitlines()) == 1
+    assert dump() == before
+
+
+def test_a_backend_that_is_away_is_one_sentence_and_an_untouched_scene(
+    leader: bpy.types.Object, backend_at: Callable[[str], None], dump: Dump
+) -> None:
+    address = free_address()
+    backend_at(address)
+    refused(dump, address)
+
+
+def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
+    tmp_path: Path, backend_at: Callable[[str], None], dump: Dump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(tmp_path / "long.bvh", swaying(frames=6000))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
+    dying = Server()
+    backend_at(dying.address)
+    monkeypatch.setattr(jobs, "listeners", [lambda fraction, what: dying.kill()])
+    refused(dump, "no backend answers")
+    assert not dying.is_alive()
+
+
+def test_a_backend_elsewhere_is_not_asked_while_blender_is_offline(
+    leader: bpy.types.Object, backend_at: Callable[[str], None], dump: Dump
+) -> None:
+    assert not bpy.app.online_access
+    backend_at("tcp://192.0.2.1:7429")
+    refused(dump, "Allow Online Access")
+
+
+def test_a_refusal_by_the_backend_is_passed_on(ready: bpy.types.Object, dump: Dump) -> None:
+    ready.location.x = 1e6
+    refused(dump, "numbers within 10000 m expected")
+
+
+def test_without_a_leader_it_says_so(dump: Dump) -> None:
+    refused(dump, "Choose a leader first")
+
+
+def test_a_foreign_armature_as_leader_is_refused(dump: Dump) -> None:
+    bpy.ops.object.armature_add()
+    refused(dump, "bones named as the 29 joints expected")
+
+
+def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, dump: Dump) -> None:
+    bpy.context.scene.pas_de_deux.partner = ready
+    refused(dump, "both leader and partner")
+
+
+def test_cancelling_ends_the_work_beside_blender(
+    tmp_path: Path, server: Server, backend_at: Callable[[str], None], dump: Dump
+) -> None:
+    backend_at(server.address)
+    files.write(tmp_path / "long.bvh", swaying(frames=6000))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
+    before = dump()
+    # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than a place for two names.
+    work = partner_module.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
+    job = jobs.Job(work)
+    job.start()
+    time.sleep(1.0)
+    job.cancel()
+    job.join(10.0)
+    *_, last = job.drain()
+    assert last == jobs.Failed("")
+    assert dump() == before

@@ -46,7 +46,8 @@ DOWN, from the backend.
               specification or asks for what the backend cannot do; "cancelled"; "fault", the backend failed or is
               stopping. A request that has an error is over; the connection and other requests go on.
 
-A client that disconnects has its requests cancelled. Requests of many clients take turns, one of each client at a time.
+A client that disconnects has its requests cancelled. Requests of many clients take turns, one of each client at a time;
+8 of a client and 32 in all may wait, and one more is refused. A part over 64 MiB ends the connection.
 """
 
 import json

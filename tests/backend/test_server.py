@@ -201,6 +201,18 @@ def test_a_waiting_request_is_cancelled_and_the_running_one_is_not(
     assert len(answer.takes[0]) == 90
 
 
+def test_a_waiting_request_hears_a_sign_of_life_every_second(
+    backend: Backend, leader: Motion, long_leader: Motion
+) -> None:
+    """Also when there is nothing to say."""
+    with talking(backend.url) as runs, talking(backend.url) as waits:
+        runs.send(encode("runs", PartnerRequest(long_leader, takes=16)))
+        runs.hear()
+        waits.send(encode("waits", PartnerRequest(leader)))
+        for _ in range(4):
+            assert waits.hear(1.5) == ("waits", Progress(0.0, "waiting for one other", ahead=1))
+
+
 def test_a_cancel_for_nothing_is_passed_over(backend: Backend) -> None:
     with talking(backend.url) as talk:
         talk.send(encode("unknown", Cancel()))

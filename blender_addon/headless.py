@@ -125,6 +125,12 @@ def _install(task: Task) -> None:
     checkout = Path(__file__).resolve().parent.parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != checkout]
     bpy.ops.wm.read_homefile(use_empty=True)
+    if bpy.app.binary_path:
+        # Blender itself has looked for the user's extensions before this file could name another folder.
+        repositories = bpy.context.preferences.extensions.repos
+        repository = next(repository for repository in repositories if repository.module == "user_default")
+        repository.custom_directory = str(Path(os.environ["BLENDER_USER_RESOURCES"], "extensions", "user_default"))
+        repository.use_custom_directory = True
     with _refusing(Fault):
         bpy.ops.extensions.package_install_files(
             filepath=str(Path(task["extension"]).absolute()), repo="user_default", enable_on_install=True

@@ -32,6 +32,8 @@ __all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "RequestRefused
 
 LOOK = 0.1
 """Seconds between two looks at whether the caller wants to go on."""
+CONNECT = 2.0
+"""Seconds for the connection itself, which needs no answer from the backend's Python."""
 FAREWELL = 1.0
 """Seconds that a backend has to confirm a cancel; it notices by itself that the client has gone."""
 
@@ -127,17 +129,23 @@ class Client:
                     progress(answer.fraction, answer.what)
                 elif called_off is not None and time.monotonic() - called_off > FAREWELL:
                     raise Cancelled
-                elif time.monotonic() - heard > self.timeout:
-                    raise BackendAway(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
+                elif time.monotonic() - heard > self.timeout or not socket.poll(0, zmq.POLLOUT):
+                    raise self._away()
+
+    def _away(self) -> BackendAway:
+        return BackendAway(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
 
     def _connect(self, socket: "zmq.Socket[bytes]") -> None:
         expected = f"{self.url}: an address such as {DEFAULT_URL} expected"
         if not self.url.startswith("tcp://"):
             raise BackendError(expected)
+        socket.set(zmq.IMMEDIATE, 1)  # writable only while connected
         try:
             socket.connect(self.url)
         except zmq.ZMQError:
             raise BackendError(expected) from None
+        if not socket.poll(int(min(self.timeout, CONNECT) * 1000), zmq.POLLOUT):
+            raise self._away()
 
     def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Result:
         """What the backend says to the question `id`; an error is raised."""

@@ -1,7 +1,7 @@
 """The engine: holds the models and turns a request into takes. The only way from the rest of the backend to torch.
 
-    engine = Engine()
-    takes = engine.partner(PartnerRequest(leader, seed=1))
+engine = Engine()
+takes = engine.partner(PartnerRequest(leader, seed=1))
 """
 
 from collections.abc import Callable

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS, Poses
+from backend.models.duet_rollout import GROUPS, HIPS, Poses
 from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation, place
 from backend.models.duet_weights import TrainedDuet, save
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training import losses
-from training.augment import add_noise, mirror_some, wander
+from training.augment import mirror_some, wander
 from training.data import Duet, Split, Windows, find_duets, split_duets
 from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
 from training.model_card import write_card
@@ -40,6 +40,7 @@ class Plan:
     velocity: float
     frames: int
     rebuild_only: float
+    rebuilt: float
     epochs: int
     batch: int
     rate: float
@@ -62,33 +63,40 @@ class DuetTraining(lightning.LightningModule):
         """windows: (B, 2, window + 1, 29, 3) m."""
         plan = self.plan
         torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
-        clean = wander(placed(mirror_some(windows, plan.mirror), self.normalisation), plan.wander, plan.back)
-        noisy = add_noise(clean, plan.noise)
-        one, two = noisy[:, 0, :-1], noisy[:, 1, :-1]
+        clean = placed(mirror_some(windows, plan.mirror), self.normalisation)
+        drift = wander(clean, plan.wander)
+        noise = plan.noise * torch.randn_like(clean) / self.normalisation.deviation
+        one, two = (clean + drift + noise)[:, :, :-1].unbind(1)
+        truth = (clean + drift)[:, :, :-1]
         if torch.rand(()) < plan.rebuild_only:
-            return self.rebuild(one, two, clean)
-        terms = self.terms(one, two, clean)
-        loss = plan.error * terms["error"] + plan.divergence * terms["divergence"] + plan.velocity * terms["velocity"]
+            return self.rebuild(one, two, truth)
+        terms = self.terms(one, two, truth, clean[:, :, 1:] + (1.0 - plan.back) * drift[:, :, :-1])
+        loss = (
+            plan.error * (terms["error"] + plan.rebuilt * terms["rebuilt"])
+            + plan.divergence * terms["divergence"]
+            + plan.velocity * terms["velocity"]
+        )
         self.log_dict({f"train/{name}": value for name, value in {**terms, "loss": loss}.items()})
         return loss
 
-    def terms(self, one: Tensor, two: Tensor, clean: Tensor) -> dict[str, Tensor]:
-        """The loss terms of a window (B, T, 87) of each dancer against the clean pair (B, 2, T + 1, 87)."""
+    def terms(self, one: Tensor, two: Tensor, truth: Tensor, following: Tensor) -> dict[str, Tensor]:
+        """The loss terms of a window (B, T, 87) of each dancer against the pair (B, 2, T, 87) now and a frame on."""
         out = self.network(one, two, self.network.noise(one))
-        predicted, truth = torch.cat([out.one, out.two]), torch.cat([clean[:, 0, 1:], clean[:, 1, 1:]])
+        predicted, wanted = torch.cat([out.one, out.two]), torch.cat([following[:, 0], following[:, 1]])
         return {
-            "error": torch.nn.functional.mse_loss(predicted, truth),
-            "velocity": losses.velocity_change(predicted, truth, self.plan.frames),
+            "rebuilt": torch.nn.functional.mse_loss(torch.stack([out.rebuilt_one, out.rebuilt_two], dim=1), truth),
+            "error": torch.nn.functional.mse_loss(predicted, wanted),
+            "velocity": losses.velocity_change(predicted, wanted, self.plan.frames),
             "divergence": torch.stack([losses.divergence(latent) for latent in out.latents]).sum(),
         }
 
-    def rebuild(self, one: Tensor, two: Tensor, clean: Tensor) -> Tensor:
+    def rebuild(self, one: Tensor, two: Tensor, truth: Tensor) -> Tensor:
         """The loss of a step that trains one of VAE 1 and VAE 2, and nothing else, to rebuild its own dancer."""
         dancer = int(torch.rand(()) < 0.5)
         poses, vae = (two, self.network.vae_two) if dancer else (one, self.network.vae_one)
         rebuilt, latent = vae(poses, self.network.noise(poses)[0])
-        error = torch.nn.functional.mse_loss(rebuilt, clean[:, dancer, :-1])
-        self.log("train/rebuilt", error)
+        error = torch.nn.functional.mse_loss(rebuilt, truth[:, dancer])
+        self.log("train/rebuilt_alone", error)
         return self.plan.error * error + self.plan.divergence * losses.divergence(latent)
 
     def validation_step(self, _: Any, index: int) -> None:
@@ -162,7 +170,9 @@ def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
     mean = own.mean(0)
     _, size, directions = torch.linalg.svd(own - mean, full_matrices=False)
     deviations = (size / len(own) ** 0.5).clamp_min(1e-3)
-    return Poses(mean.float(), directions.T.float().contiguous(), deviations.float())
+    along = (own - mean) @ directions.T / deviations
+    reaches = [torch.quantile(group.norm(dim=-1), 0.99) for group in torch.split(along, list(GROUPS), dim=-1)]
+    return Poses(mean.float(), directions.T.float().contiguous(), deviations.float(), torch.stack(reaches).float())
 
 
 def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:

@@ -13,26 +13,29 @@ HIPS = (INDEX["left_hip"], INDEX["right_hip"])
 FEET = [INDEX[name] for name in ("left_foot", "right_foot", "left_bigtoe", "right_bigtoe")]
 
 
-LOWEST, HIGHEST = -0.02, 0.03
-"""Metres about the resting height that the lower foot keeps to in all but 2 of 100 frames of salsa."""
+HIGHEST = 0.03
+"""Metres above its resting height that the lower foot of a salsa dancer hardly ever leaves."""
 RETURN = 0.3
-"""The part of what a foot is too low or too high that a frame makes good."""
+"""The part of what a foot is too high, or a couple too far apart, that a frame makes good."""
 
 
-FARTHEST = 3.0
-"""Deviations from the mean that a pose may have along a principal direction."""
-APART = 1.5
+GROUPS = (5, 5, 10, 20, 47)
+"""The 87 principal directions of a dancer's poses, the widest first, in groups that are held together."""
+APART = 1.2
 """Metres between the pelvises beyond which a couple that dances together closes up again."""
 
 
 class Poses(NamedTuple):
-    """A dancer's poses in the training set, each in its own frame: mean (87,) m, principal directions (87, 87) in
-    columns, and the deviation (87,) m along each.
+    """A dancer's poses in the training set, each in its own frame.
+
+    mean: (87,) m.  directions: (87, 87), the principal ones, in columns.  deviations: (87,) m along each.
+    reaches: (5,) how far from the mean, in deviations, 99 of 100 poses lie at most in each of `GROUPS`.
     """
 
     mean: Tensor
     directions: Tensor
     deviations: Tensor
+    reaches: Tensor
 
 
 def rollout(
@@ -85,12 +88,15 @@ def rollout(
 
 
 def plausible(pose: Tensor, poses: Poses) -> Tensor:
-    """A pose (B, 29, 3) brought back, direction by direction, to where the training set's poses are."""
+    """A pose (B, 29, 3) brought back, group of directions by group, to where the training set's poses are."""
     own = place(pose[:, None], HIPS)
-    x = own.into(pose[:, None]).flatten(1) - poses.mean
-    reach = FARTHEST * poses.deviations
-    x = (x @ poses.directions).clamp(-reach, reach) @ poses.directions.T + poses.mean
-    return own.out_of(x.reshape(len(pose), 1, -1, 3))[:, 0]
+    along = (own.into(pose[:, None]).flatten(1) - poses.mean) @ poses.directions / poses.deviations
+    held = [
+        group * (reach / group.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp_max(1.0)
+        for group, reach in zip(torch.split(along, list(GROUPS), dim=-1), poses.reaches, strict=True)
+    ]
+    kept = torch.cat(held, dim=-1) * poses.deviations @ poses.directions.T + poses.mean
+    return own.out_of(kept.reshape(len(pose), 1, -1, 3))[:, 0]
 
 
 def close_up(pose: Tensor, other: Tensor) -> Tensor:
@@ -112,9 +118,8 @@ def with_bones(pose: Tensor, body: Tensor) -> Tensor:
 
 
 def on_floor(pose: Tensor, floor: Tensor | float) -> Tensor:
-    """A pose (B, 29, 3) brought nearer the floor where its lower foot is off its resting height."""
+    """A pose (B, 29, 3) lifted where its lower foot is under its resting height, and drawn down from far above it."""
     lowest = pose[:, FEET, 2].amin(dim=1)
     above = lowest - floor
-    wanted = above.clamp(LOWEST, HIGHEST)
-    lift = RETURN * (wanted - above)
+    lift = (-above).clamp_min(0.0) - RETURN * (above - HIGHEST).clamp_min(0.0)
     return pose + torch.nn.functional.pad(lift[:, None], (2, 0))[:, None]

@@ -154,7 +154,6 @@ class NextFrame(nn.Module):
         )
         self.decoder = nn.TransformerDecoder(layer, config.layers, norm=nn.LayerNorm(config.width))
         self.out = nn.Linear(config.width, config.coordinates)
-        self.carried = nn.Parameter(torch.zeros(config.coordinates))
 
     def forward(self, dancer: Tensor, memory: Tensor) -> Tensor:
         """dancer and memory: (B, T, 87).  Returns (B, T, 87)."""
@@ -167,10 +166,7 @@ class NextFrame(nn.Module):
             memory_mask=mask,
         )
         told: Tensor = self.out(x)
-        if not self.predict_change:
-            return told
-        last_change = dancer.diff(dim=1, prepend=dancer[:, :1])
-        return dancer + self.carried.sigmoid() * last_change + told
+        return dancer + told if self.predict_change else told
 
 
 class DuetVAE(nn.Module):

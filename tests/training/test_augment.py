@@ -3,7 +3,7 @@
 import torch
 
 from rigs.skeleton import INDEX, MIRRORED
-from training.augment import add_noise, mirror_some, wander
+from training.augment import mirror_some, wander
 
 
 def test_mirroring_keeps_the_distances_between_the_dancers() -> None:
@@ -26,20 +26,18 @@ def test_about_the_asked_part_is_mirrored_by_a_uniform_draw() -> None:
     assert torch.equal(mirror_some(windows, 0.0), windows)
 
 
-def test_noise_has_the_asked_deviation() -> None:
-    torch.manual_seed(0)
-    poses = torch.zeros(64, 2, 64, 87)
-    assert abs(float(add_noise(poses, 0.01).std()) - 0.01) < 1e-4
-
-
-def test_one_dancer_wanders_and_finds_back() -> None:
+def test_one_dancer_of_some_pairs_drifts_part_of_the_way_to_another_pose() -> None:
     torch.manual_seed(0)
     poses = torch.randn(500, 2, 1, 87).expand(-1, -1, 65, -1)
-    drift = (wander(poses, 0.7, 0.06) - poses).norm(dim=-1)
-    wandered = drift.amax(-1) > 1e-4
-    assert not wandered.all(-1).any()
-    assert abs(float(wandered.any(-1).float().mean()) - 0.7) < 0.06
-    assert (drift.diff(dim=-1) <= 1e-4).all()
-    moving = drift[wandered]
-    ratio = moving[:, -1] / moving[:, -2]
-    torch.testing.assert_close(ratio[moving[:, -1] > 1e-2].median(), torch.tensor(0.94), rtol=0, atol=1e-3)
+    drift = wander(poses, 0.7)
+    assert drift.shape == poses.shape
+    drifts = drift.norm(dim=-1).amax(-1) > 0
+    assert not drifts.all(-1).any()
+    assert abs(float(drifts.any(-1).float().mean()) - 0.7) < 0.06
+    torch.testing.assert_close(drift.diff(n=2, dim=2), torch.zeros(500, 2, 63, 87), rtol=0, atol=1e-5)
+    others = poses[:, :, 0].flatten(0, 1)
+    pair = drifts.nonzero()[0]
+    whole_way = others.unflatten(0, (500, 2))[:, pair[1]] - poses[pair[0], pair[1], 0]
+    along = torch.nn.functional.cosine_similarity(whole_way, drift[pair[0], pair[1], -1], dim=-1)
+    assert along.nan_to_num().max() > 0.9999
+    assert (drift.norm(dim=-1).amax() <= (poses[:, :, 0].norm(dim=-1).amax() * 2)).all()

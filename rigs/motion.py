@@ -16,7 +16,7 @@ class Motion:
     fps: frames a second.
     skeleton: that dancer's own bones.
     root: (F, 3) m, the pelvis.
-    rotations: (F, 29, 4) unit quaternions w, x, y, z, each relative to its parent; all identity is the T-pose facing -Y.
+    rotations: (F, 29, 4) unit quaternions w, x, y, z relative to the parent; all identity is the T-pose facing -Y.
     """
 
     fps: float

@@ -1,4 +1,4 @@
-"""The training of the duet model: its plan, its loss, and the rollout error by which its best weights are known."""
+"""The training of the duet model: its plan, its loss, and the rollout error that its curves show."""
 
 import tomllib
 from collections.abc import Sequence
@@ -22,9 +22,6 @@ from training.data import Duet, Split, Windows, find_duets, split_duets
 from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
 from training.model_card import write_card
 from training.runs import fit
-
-FAR = 240
-"""Frames of the validation rollouts, where recordings are that long: a dancer who drifts off is far gone by then."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +52,7 @@ class DuetTraining(lightning.LightningModule):
         super().__init__()
         self.trained, self.plan, self.steps = trained, plan, steps
         self.network, self.normalisation = trained.network, trained.normalisation
-        window = self.network.config.window
-        far = max(HORIZONS[-1], min(FAR, max(len(duet) for duet in validation) - window))
-        self.starts = Starts.of(validation, window, far, every=15)
+        self.starts = Starts.of(validation, self.network.config.window, HORIZONS[-1], every=5)
 
     def training_step(self, windows: Tensor, index: int) -> Tensor:
         """windows: (B, 2, window + 1, 29, 3) m."""
@@ -100,7 +95,7 @@ class DuetTraining(lightning.LightningModule):
         return self.plan.error * error + self.plan.divergence * losses.divergence(latent)
 
     def validation_step(self, _: Any, index: int) -> None:
-        """Roll out far over the validation takes and compare with standing still; the best run stays near the truth."""
+        """Roll out over the validation takes and compare with standing still."""
         errors = self.starts.errors(rolled_out(self.trained, self.starts))
         still = self.starts.errors(zero_velocity(self.starts))
         for horizon in HORIZONS:
@@ -190,7 +185,7 @@ def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:
 
 
 def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
-    """Train on a folder of duets into a run's folder and leave the best weights there with their card."""
+    """Train on a folder of duets into a run's folder and leave the weights there with their card."""
     tables, plan = read_plan(config)
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
@@ -221,9 +216,12 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
 
 
 def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) -> None:
-    """Write the best weights of a finished run and their model card."""
-    best = torch.load(out / "best.ckpt", weights_only=True)
-    module.load_state_dict(best["state_dict"])
+    """Write the weights of a finished run and their model card.
+
+    They are those of the last step: by their error alone the best ones would be those that move least.
+    """
+    last = torch.load(out / "last.ckpt", weights_only=True)
+    module.load_state_dict(last["state_dict"])
     module.network.eval()
     save(out / f"{NAME}.safetensors", module.trained)
-    write_card(out / f"{NAME}.md", module.trained, split, tables, step=best["global_step"])
+    write_card(out / f"{NAME}.md", module.trained, split, tables, step=last["global_step"])

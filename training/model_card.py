@@ -21,7 +21,7 @@ def write_card(path: Path, trained: TrainedDuet, split: Split, tables: dict[str,
 
 {card["what"]}
 
-{parameters:,} parameters; the weights of step {step:,}, chosen by the rollout error on the validation recordings.
+{parameters:,} parameters; the weights of step {step:,}, the last of the plan.
 
 ## Data
 
@@ -31,7 +31,8 @@ def write_card(path: Path, trained: TrainedDuet, split: Split, tables: dict[str,
 | --- | --- | --- |
 {parts}
 
-Licence and credit: {card["licence"]}
+Licence and credit:
+{card["licence"].strip()}
 
 ## Figures
 

@@ -48,6 +48,7 @@ class DuetPartner:
     def __init__(self, weights: Path, accelerator: str) -> None:
         if accelerator == "auto":
             accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.set_num_threads(1)  # frames come one after the other, each so small that threads would wait for threads
         self.accelerator = torch.device(accelerator)
         self.trained = load(weights)
         self.trained.network.to(self.accelerator)

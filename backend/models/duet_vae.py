@@ -7,8 +7,7 @@ After Wang, Zerkowski, Vidrin and Pettee, "Dyads: Artist-Centric, AI-Generated D
   other dancer's place give the answer away through the memory, so the encoders, the convolutions and the memory are
   causal too, and every frame of a training window is asked what a rollout asks of its last;
 * one normalisation, from the training set, for inputs and targets of both dancers (`Normalisation`);
-* a frame is told as its change from the one before (`predict_change`), with a learned part of the last change carried
-  over, so that standing still and going on are the least it can do.
+* a frame is told as its change from the one before (`predict_change`), so that standing still is the least it can do.
 
     network = DuetVAE(DuetConfig())
     out = network(one, two)          # each (B, T, 87), normalised; out.one and out.two are one frame later

@@ -42,6 +42,7 @@ def save(path: Path, trained: TrainedDuet) -> None:
     partial = path.with_suffix(".partial")
     about = {"model": NAME, "config": json.dumps(asdict(trained.network.config))}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=about)
+    partial.chmod(0o644)  # safetensors lets nobody else read what it writes
     os.replace(partial, path)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import tyro
 from tyro.conf import Positional, arg
 
-from backend.engine import weights_of
+from backend.models import weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
 from rigs import files

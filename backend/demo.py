@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import blender
-from backend.engine import weights_of
+from backend.models import weights_of
 from backend.protocol import PartnerRequest, encode
 from backend.terminal import BadInput, Fault, note, workplace
 from rigs import files

@@ -5,25 +5,16 @@ takes = engine.partner(PartnerRequest(leader, seed=1))
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.models import MODELS, weights_of
 from backend.protocol import PartnerRequest
 from rigs.motion import Motion
 
 if TYPE_CHECKING:
     from backend.models.duet_partner import DuetPartner
 
-WEIGHTS = Path(__file__).resolve().parent / "weights"
-
 Progress = Callable[[float, str], None]
-
-
-def weights_of(model: str) -> Path:
-    """The weights that ship for a model. Raises ValueError for a name that there is none of."""
-    if model not in Engine.models:
-        raise ValueError(f"model {model}: no such model, one of {', '.join(Engine.models)} expected")
-    return WEIGHTS / f"{model}.safetensors"
 
 
 def _silent(fraction: float, what: str) -> None:
@@ -40,13 +31,13 @@ class Engine:
     accelerator: "auto" for a GPU where there is one, or a torch device's name.
     """
 
-    models: tuple[str, ...] = ("duet-vae",)
+    models: tuple[str, ...] = MODELS
 
     def __init__(self, accelerator: str = "auto") -> None:
         self.accelerator = accelerator
         self._loaded: dict[str, DuetPartner] = {}
 
-    def load(self, model: str = "duet-vae") -> "DuetPartner":
+    def load(self, model: str = MODELS[0]) -> "DuetPartner":
         """The model, ready to dance."""
         if model not in self._loaded:
             from backend.models.duet_partner import DuetPartner

@@ -1,9 +1,9 @@
 """The second dancer: the leader's movement goes to the backend, the partner's comes back onto an armature."""
 
 import bpy
+
 from backend.client import Cancelled as CalledOff
 from backend.client import Client
-
 from rigs.motion import Motion
 
 from . import armatures, dancers, preferences, settings

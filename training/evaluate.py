@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from backend.engine import weights_of
+from backend.models import weights_of
 from backend.models.duet_weights import TrainedDuet, load
 from training.data import Duet, Split, find_duets, split_duets
 from training.metrics import HORIZONS, Starts, mean_pose, rolled_out, zero_velocity

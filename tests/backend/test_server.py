@@ -316,7 +316,7 @@ def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) ->
     """Weights that are not where they should be are a fault of the backend and of nobody who asks."""
     without_weights = (
         "import backend.engine, backend.server, pathlib\n"
-        "backend.engine.WEIGHTS = pathlib.Path('nowhere')\n"
+        "backend.models.WEIGHTS = pathlib.Path('nowhere')\n"
         "backend.server.serve('tcp://127.0.0.1:*')"
     )
     with start(sys.executable, "-c", without_weights) as backend:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import tyro
@@ -206,12 +206,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         note("Interrupted")
-        return 130
+        return _leave(130)
+    except Terminated as end:
+        return _leave(end.status)
+
+
+class Terminated(BaseException):
+    """A signal has ended the process with this exit status, by way of every `finally`: no child, no unfinished file."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
 
 
 def _terminated(number: int, _: Any) -> None:
-    """End by way of every `finally`, so that no child and no unfinished file is left."""
-    raise SystemExit(128 + number)
+    raise Terminated(128 + number)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: torch's C++ aborts where Python ends around a half-done import of it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 @contextmanager

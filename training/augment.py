@@ -6,6 +6,11 @@ from torch import Tensor
 from rigs.skeleton import MIRRORED
 
 
+def chance(probability: float) -> bool:
+    """Whether a uniform draw falls within `probability`."""
+    return bool(torch.rand(()) < probability)
+
+
 def mirror_some(windows: Tensor, probability: float) -> Tensor:
     """Windows (B, 2, T, 29, 3), each mirrored with the given probability: both dancers together, sides swapped."""
     mirrored = windows[..., list(MIRRORED), :] * windows.new_tensor([-1.0, 1.0, 1.0])

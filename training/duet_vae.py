@@ -17,7 +17,7 @@ from backend.models.duet_weights import TrainedDuet, save
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training import losses
-from training.augment import mirror_some, wander
+from training.augment import chance, mirror_some, wander
 from training.data import Duet, Split, Windows, find_duets, split_duets
 from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
 from training.model_card import write_card
@@ -63,7 +63,7 @@ class DuetTraining(lightning.LightningModule):
         noise = plan.noise * torch.randn_like(clean) / self.normalisation.deviation
         one, two = (clean + drift + noise)[:, :, :-1].unbind(1)
         truth = (clean + drift)[:, :, :-1]
-        if torch.rand(()) < plan.rebuild_only:
+        if chance(plan.rebuild_only):
             return self.rebuild(one, two, truth)
         terms = self.terms(one, two, truth, clean[:, :, 1:] + (1.0 - plan.back) * drift[:, :, :-1])
         loss = (
@@ -87,7 +87,7 @@ class DuetTraining(lightning.LightningModule):
 
     def rebuild(self, one: Tensor, two: Tensor, truth: Tensor) -> Tensor:
         """The loss of a step that trains one of VAE 1 and VAE 2, and nothing else, to rebuild its own dancer."""
-        dancer = int(torch.rand(()) < 0.5)
+        dancer = int(chance(0.5))
         poses, vae = (two, self.network.vae_two) if dancer else (one, self.network.vae_one)
         rebuilt, latent = vae(poses, self.network.noise(poses)[0])
         error = torch.nn.functional.mse_loss(rebuilt, truth[:, dancer])

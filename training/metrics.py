@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS, rollout
+from backend.models.duet_rollout import HIPS, Poses, rollout
 from backend.models.duet_vae import place
 from backend.models.duet_weights import TrainedDuet
 from rigs.contacts import floor_height
@@ -76,16 +76,18 @@ def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
 
 def rolled_out(trained: TrainedDuet, starts: Starts, dancer: int = 2) -> Tensor:
     """The model's own rollout of each stretch, nothing sampled: (N, T, 29, 3) m."""
-    return rollout(
+    there = trained.normalisation.mean.device
+    made = rollout(
         trained.network,
         trained.normalisation,
-        starts.known(dancer),
-        starts.given(dancer),
+        starts.known(dancer).to(there),
+        starts.given(dancer).to(there),
         dancer,
-        body=starts.bodies[:, dancer - 1],
-        poses=trained.poses[dancer - 1],
-        floor=starts.floors[:, dancer - 1],
+        body=starts.bodies[:, dancer - 1].to(there),
+        poses=Poses(*(part.to(there) for part in trained.poses[dancer - 1])),
+        floor=starts.floors[:, dancer - 1].to(there),
     )
+    return made.cpu()
 
 
 def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:

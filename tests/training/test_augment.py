@@ -3,7 +3,7 @@
 import torch
 
 from rigs.skeleton import INDEX, MIRRORED
-from training.augment import mirror_some, wander
+from training.augment import chance, mirror_some, wander
 
 
 def test_mirroring_keeps_the_distances_between_the_dancers() -> None:
@@ -14,6 +14,12 @@ def test_mirroring_keeps_the_distances_between_the_dancers() -> None:
     torch.testing.assert_close(torch.cdist(mirrored[:, 0], mirrored[:, 1]), between[:, :, swapped][..., swapped])
     left, right = INDEX["left_wrist"], INDEX["right_wrist"]
     torch.testing.assert_close(mirrored[..., left, 0], -windows[..., right, 0])
+
+
+def test_a_chance_of_one_in_ten_comes_true_once_in_ten() -> None:
+    """A normal draw would be below 0.1 in 54 of 100 times."""
+    torch.manual_seed(0)
+    assert abs(sum(chance(0.1) for _ in range(5000)) / 5000 - 0.1) < 0.015
 
 
 def test_about_the_asked_part_is_mirrored_by_a_uniform_draw() -> None:

@@ -112,15 +112,6 @@ def between(u: Array, v: Array) -> Array:
     return normalize(np.where(real < 1e-14, half_turn, q))
 
 
-def twist_about(q: Array, axis: Array) -> Array:
-    """The part of `q` (..., 4) that turns about the unit vector `axis` (..., 3)."""
-    q = np.asarray(q)
-    along = np.sum(q[..., 1:] * axis, axis=-1, keepdims=True) * axis
-    twist = np.concatenate([q[..., :1], along], axis=-1)
-    still = np.linalg.norm(twist, axis=-1, keepdims=True) < 1e-9
-    return normalize(np.where(still, IDENTITY, twist))
-
-
 def from_matrix(matrix: Array) -> Array:
     """Quaternions of rotation matrices (..., 3, 3): the largest of four candidates, as Shepperd (1978) does."""
     m = np.asarray(matrix)

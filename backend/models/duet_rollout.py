@@ -1,4 +1,4 @@
-"""Frame after frame: rolls the duet model out over one dancer's whole movement, keeping the other a body on a floor."""
+"""Rolls the duet model out over one dancer's whole movement and keeps the dancer it makes a body on a floor."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -178,15 +178,6 @@ def test_between_opposite_directions_is_a_half_turn(u: Array) -> None:
     np.testing.assert_allclose(rotations.rotate(q, u), -u, atol=1e-6)
 
 
-@given(quaternions, vectors)
-def test_swing_and_twist_make_the_whole(q: Array, axis: Array) -> None:
-    axis = rotations.normalize(axis)
-    twist = rotations.twist_about(q, axis)
-    swing = rotations.multiply(q, rotations.inverse(twist))
-    np.testing.assert_allclose(rotations.rotate(twist, axis), axis, atol=1e-9)
-    np.testing.assert_allclose(np.dot(swing[1:], axis), 0.0, atol=1e-7)
-
-
 def test_fit_is_scipys_alignment() -> None:
     generator = np.random.default_rng(7)
     shape = generator.normal(size=(5, 3))

@@ -12,6 +12,7 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
+from rigs.rig import Rig, in_order
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 
 from . import keyframes, scenes
@@ -115,6 +116,53 @@ def motion_of(context: bpy.types.Context, dancer: bpy.types.Object, frames: rang
     world = rotations.multiply(turned, rotations.inverse(_rest_rotations(dancer)))
     skeleton = Skeleton(_offsets(_rest_heads(dancer) * scale))
     return Motion(scenes.frame_rate(scene), skeleton, bones[:, 0, :3, 3], kinematics.local_rotations(world))
+
+
+def rig_of(thing: bpy.types.Object) -> Rig:
+    """The bones of an armature as they rest in the world, where its object is now.
+
+    A bone that a constraint ties wholly to another bone counts as that one's child, as in Rigify's rigs.
+    Raises NotADancer for an object that is no armature, or is not equally large in x, y and z.
+    """
+    if not isinstance(thing.data, bpy.types.Armature):
+        raise NotADancer(f"{thing.name}: an armature expected, found a {thing.type.lower()}")
+    place, turn, scale = _world(thing)
+    bones = list(thing.data.bones)
+    index = {bone.name: b for b, bone in enumerate(bones)}
+    parents = [_followed(thing, bone, index) for bone in bones]
+    try:
+        order = in_order(parents)
+    except ValueError:  # constraints that tie bones in a circle
+        parents = [index[bone.parent.name] if bone.parent else -1 for bone in bones]
+        order = in_order(parents)
+    rank = {b: n for n, b in enumerate(order)}
+    leaves = [b for b in order if not bones[b].children]
+    heads = np.array([bones[b].head_local for b in order] + [bones[b].tail_local for b in leaves])
+    turned = rotations.from_matrix(np.array([bones[b].matrix_local.to_3x3() for b in [*order, *leaves]]))
+    return Rig(
+        names=(*(bones[b].name for b in order), *(f"{bones[b].name} end site" for b in leaves)),
+        parents=(*(rank[parents[b]] if parents[b] >= 0 else -1 for b in order), *(rank[b] for b in leaves)),
+        heads=place + scale * rotations.rotate(turn, heads),
+        turned=rotations.multiply(turn, turned),
+        inherits=(*(bones[b].use_inherit_rotation for b in order), *(True for _ in leaves)),
+        bones=len(bones),
+        scale=scale,
+    )
+
+
+def _followed(thing: bpy.types.Object, bone: bpy.types.Bone, index: dict[str, int]) -> int:
+    """The bone with which `bone` moves: the one a constraint ties it to, or its parent; -1 without either."""
+    posed = thing.pose.bones[bone.name] if thing.pose else None
+    for constraint in reversed(posed.constraints) if posed else ():
+        if constraint.mute or constraint.influence < 1.0:
+            continue
+        if isinstance(constraint, bpy.types.CopyTransformsConstraint) and constraint.target == thing:
+            return index.get(constraint.subtarget, -1)
+        if isinstance(constraint, bpy.types.ArmatureConstraint):
+            tied = max(constraint.targets, key=lambda target: target.weight, default=None)
+            if tied is not None and tied.target == thing and tied.subtarget in index:
+                return index[tied.subtarget]
+    return index[bone.parent.name] if bone.parent else -1
 
 
 @contextmanager

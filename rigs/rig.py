@@ -1,0 +1,55 @@
+"""`Rig`: the bones of any character as they rest in the world, which is all that retargeting needs to know of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rigs import Array
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A character's bones in rest, in the world: right-handed, Z up, metres; its object's place, turn and size are in.
+
+    names: the nodes: the bones, a parent before its children, then for each bone without children its tail, named
+    "<bone> end site".
+    parents: each node's parent, -1 for a root. Where a constraint makes a bone follow another one, that one.
+    heads: (N, 3) m.  turned: (N, 4) rest rotations; an end site has its bone's.
+    inherits: whether each node turns with its parent.
+    bones: how many of the nodes are bones; they are the first ones.
+    scale: metres in one unit of the bones' own space.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    heads: Array
+    turned: Array
+    inherits: tuple[bool, ...]
+    bones: int
+    scale: float = 1.0
+
+    def index(self, name: str) -> int:
+        """The node of that name. Raises ValueError."""
+        return self.names.index(name)
+
+    def above(self, node: int) -> list[int]:
+        """The nodes from `node`'s parent up to its root."""
+        path = []
+        while (node := self.parents[node]) >= 0:
+            path.append(node)
+        return path
+
+
+def in_order(parents: Sequence[int]) -> list[int]:
+    """The nodes of a tree in an order in which each parent comes before its children.
+
+    Raises ValueError where a node is above itself.
+    """
+    children: dict[int, list[int]] = {}
+    for node, parent in enumerate(parents):
+        children.setdefault(parent, []).append(node)
+    order = list(children.get(-1, []))
+    for node in order:
+        order += children.get(node, [])
+    if len(order) != len(parents):
+        raise ValueError("bones that hang in a line expected, a bone that follows itself found")
+    return order

@@ -265,8 +265,8 @@ CHARACTERS: dict[str, Character] = {
         defined("rig.cmu_mb.json", FLOOR),
         _LEFT_RIGHT,
         _named_as_motionbuilder(
-            "", spine1="LowerBack Spine", spine2="Spine LowerBack", spine3="Spine1", thumb="{s}FingerBase {s}HandFinger1",
-            middle="{s}HandFinger1",
+            "", spine1="LowerBack Spine", spine2="Spine LowerBack", spine3="Spine1",
+            thumb="{s}FingerBase {s}HandFinger1", middle="{s}HandFinger1",
         ),
         {"head": "Head:tail", "bigtoe": "{s}ToeBase:tail", "middle": "{s}HandFinger1:tail"},
     ),

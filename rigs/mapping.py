@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rigs.skeleton import CHILDREN, JOINTS, PARENTS
+from rigs import Array
+from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
 
 _SIDED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 REQUIRED: tuple[str, ...] = ("pelvis", *(f"{side}_{joint}" for joint in _SIDED for side in ("left", "right")))
@@ -35,10 +36,21 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Mapping:
-    """bones: (29,) each joint's index among the rig's bones, or -1 where the rig has none."""
+    """Which bone is which joint, and how sure that is.
+
+    bones: (29,) each joint's index among the rig's bones, or -1 where the rig has none.
+    sureness: (29,) from 0, where there is no bone, to 1.
+    confidence: 0 to 1, for the whole of it.
+    spine: the bones that bend the trunk, from the first above the pelvis's up to and with the chest's.
+    neck: the bones from the neck's first up to and with the head's.
+    """
 
     dialect: Dialect
     bones: tuple[int, ...]
+    sureness: tuple[float, ...] = ()
+    confidence: float = 1.0
+    spine: tuple[int, ...] = ()
+    neck: tuple[int, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -66,11 +78,12 @@ def normalize(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", re.split(r"[:|]", name)[-1].lower())
 
 
-def map_bones(names: Sequence[str], parents: Sequence[int]) -> Mapping:
+def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None = None) -> Mapping:
     """Find the 29 joints among a rig's bones; the table that finds most wins.
 
     names, parents: one for each bone, a parent before its children and -1 for a root. Of the leaves that have no
     name, such as the crown of the head, a lone childless bone below the joint serves.
+    heads: (N, 3) where they rest, in any unit.
     Raises NoDancer where arms, legs or the pelvis are missing.
     """
     plain = _without_prefix([normalize(name) for name in names])
@@ -79,7 +92,23 @@ def map_bones(names: Sequence[str], parents: Sequence[int]) -> Mapping:
     for joint in REQUIRED:
         if joint in best.missing:
             raise NoDancer(f"no bone for {joint}; a dancer with two arms and two legs expected")
-    return best
+    return Mapping(
+        best.dialect,
+        best.bones,
+        sureness=tuple(float(bone >= 0) for bone in best.bones),
+        spine=_between(best.bones, ("spine3", "spine2", "spine1"), "pelvis", parents),
+        neck=_between(best.bones, ("jaw", "neck"), "spine3", parents),
+    )
+
+
+def _between(bones: tuple[int, ...], ends: tuple[str, ...], start: str, parents: Sequence[int]) -> tuple[int, ...]:
+    """The bones from above `start`'s up to and with that of the first of `ends` which has one."""
+    bone = next((bones[INDEX[end]] for end in ends if bones[INDEX[end]] >= 0), -1)
+    path: list[int] = []
+    while bone >= 0 and bone not in (bones[INDEX[start]], bones[INDEX["pelvis"]]):
+        path.insert(0, bone)
+        bone = parents[bone]
+    return tuple(path)
 
 
 def _without_prefix(names: list[str]) -> list[str]:

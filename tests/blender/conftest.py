@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from tests import installed
+from tests.installed import PACKAGE, ROOT
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PYTHON = ROOT / ".venv" / "bin" / "python"
-PACKAGE = "bl_ext.user_default.pas_de_deux"
 _SCRATCH = Path(tempfile.gettempdir(), f"pas-de-deux-tests-{os.getpid()}")
 
 
@@ -41,7 +40,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def pytest_configure(config: pytest.Config) -> None:
     if _alone(config):
-        _install(_built())
+        try:
+            installed.install(installed.build(), _SCRATCH)
+        except installed.NotInstalled as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -54,40 +56,10 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"Blender {bpy.app.version_string}, extension in {_SCRATCH}"
 
 
-def _built() -> Path:
-    """The extension's zip, built from the checkout as it is."""
-    if not PYTHON.exists():
-        raise pytest.UsageError(f"the project's environment is expected at {PYTHON.parent.parent}: run make setup")
-    result = subprocess.run([PYTHON, ROOT / "blender_addon" / "build.py"], capture_output=True, text=True)
-    if result.returncode != 0:
-        raise pytest.UsageError(f"the extension does not build: {result.stderr.strip()}")
-    return Path(result.stdout.strip())
-
-
-def _install(extension: Path) -> None:
-    os.environ["BLENDER_USER_RESOURCES"] = str(_SCRATCH)
-    # In Blender itself the wheels of extensions come before all other packages; in the bpy module they come last.
-    wheels = _SCRATCH / "extensions" / ".local" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    wheels.mkdir(parents=True)
-    sys.path[:] = [str(wheels), *(entry for entry in sys.path if Path(entry or ".").resolve() != ROOT)]
-    import bpy
-
-    bpy.ops.wm.read_homefile(use_empty=True)
-    bpy.ops.extensions.package_install_files(filepath=str(extension), repo="user_default", enable_on_install=True)
-    import zmq
-
-    import backend
-    import rigs
-
-    for module in (rigs, backend, zmq):
-        if _SCRATCH not in Path(str(module.__file__)).parents:
-            raise pytest.UsageError(f"{module.__name__} comes from {module.__file__} and not from the extension")
-
-
 @pytest.fixture(scope="session")
 def extension() -> Path:
     """The zip that is installed."""
-    return _built()
+    return installed.build()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 import addon_utils
 import bpy
 import pytest
-from conftest import PACKAGE, PYTHON, ROOT
+
+from tests.installed import PACKAGE, PYTHON, ROOT
 
 OPERATORS = (
     "import_mocap",

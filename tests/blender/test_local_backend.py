@@ -8,9 +8,10 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import local_backend, preferences
-from conftest import PYTHON, free_address
+from conftest import free_address
 
 from backend.client import Client
+from tests.installed import PYTHON
 
 
 @pytest.fixture

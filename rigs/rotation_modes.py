@@ -1,0 +1,78 @@
+"""Rotations in the forms in which Blender's bones keep theirs: quaternion, Euler angles in six orders, axis and angle.
+
+A mode has Blender's name: "QUATERNION", "AXIS_ANGLE", or the Euler order in which the axes turn, such as "XYZ". Going
+from quaternions to a form gives curves without jumps, so that what lies between keys lies between the poses too.
+"""
+
+import numpy as np
+
+from rigs import Array, rotations
+
+WIDTHS: dict[str, int] = {"rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4}
+"""The properties in which a bone keeps its rotation, one for each kind of mode, and how many numbers each has."""
+
+
+def property_of(mode: str) -> str:
+    """The name of the property in which a bone of that mode keeps its rotation."""
+    return {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
+
+
+def to_quaternions(values: Array, mode: str) -> Array:
+    """Unit quaternions (..., 4) of a bone's values (..., n)."""
+    values = np.asarray(values, dtype=float)
+    if mode == "QUATERNION":
+        return rotations.normalize(values)
+    if mode == "AXIS_ANGLE":
+        return rotations.from_axis_angle(rotations.normalize(values[..., 1:]), values[..., 0])
+    return rotations.from_euler(values[..., _outermost_first(mode)], mode[::-1])
+
+
+def from_quaternions(turns: Array, mode: str) -> Array:
+    """A bone's values (F, ..., n) of unit quaternions (F, ..., 4), each near those of the frame before."""
+    turns = rotations.near(turns)
+    if mode == "QUATERNION":
+        return turns
+    if mode == "AXIS_ANGLE":
+        return _axis_angle(turns)
+    angles = _continuous(rotations.to_euler(turns, mode[::-1]))
+    return angles[..., np.argsort(_outermost_first(mode))]
+
+
+def _outermost_first(mode: str) -> list[int]:
+    """Where the angle of each letter stands among a bone's values; Blender's name begins with the innermost."""
+    return ["XYZ".index(letter) for letter in reversed(mode)]
+
+
+def _continuous(angles: Array) -> Array:
+    """Tait-Bryan angles (F, ..., 3) of the same rotations that never jump from frame to frame.
+
+    Each rotation has two triples, (a, b, c) and (a + pi, pi - b, c + pi), and each angle any number of whole turns.
+    """
+    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], axis=-1)
+    changes = _apart(angles[1:], angles[:-1]) > _apart(other[1:], angles[:-1])
+    swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
+    return np.unwrap(np.where(swapped[..., None], other, angles), axis=0)
+
+
+def _apart(a: Array, b: Array) -> Array:
+    """How far apart two triples of angles are (...), whole turns aside."""
+    return np.abs((a - b + np.pi) % (2.0 * np.pi) - np.pi).sum(axis=-1)
+
+
+def _axis_angle(turns: Array) -> Array:
+    """Angle and axis (F, ..., 4) of near quaternions; a frame without rotation has the axis of one beside it."""
+    sine = np.linalg.norm(turns[..., 1:], axis=-1, keepdims=True)
+    axis = _filled(turns[..., 1:], sine[..., 0] > 1e-6)
+    turned_back = np.sum(axis[1:] * axis[:-1], axis=-1, keepdims=True) < 0.0
+    sign = np.concatenate([np.ones_like(sine[:1]), np.where(np.cumsum(turned_back, axis=0) % 2 == 1, -1.0, 1.0)])
+    angle = np.unwrap(2.0 * np.arctan2(sine, turns[..., :1]) * sign, axis=0)
+    return np.concatenate([angle, axis * sign], axis=-1)
+
+
+def _filled(vectors: Array, known: Array) -> Array:
+    """Directions (F, ..., 3) of vectors; where none is known, that of the last known frame, or the first one, or Y."""
+    frames = np.arange(len(vectors)).reshape(-1, *[1] * (known.ndim - 1))
+    last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)
+    source = np.where(last < 0, np.argmax(known, axis=0), last)[..., None]
+    filled = rotations.normalize(np.take_along_axis(vectors, source, axis=0))
+    return np.where(known.any(axis=0)[..., None], filled, np.array([0.0, 1.0, 0.0]))

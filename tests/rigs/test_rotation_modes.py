@@ -1,0 +1,74 @@
+"""The forms in which bones keep rotations, against scipy's rotations and against movements without jumps."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from rigs import Array, rotation_modes, rotations
+
+ORDERS = ["".join(order) for order in permutations("XYZ")]
+MODES = ["QUATERNION", "AXIS_ANGLE", *ORDERS]
+
+
+def wandering(frames: int = 600, seed: int = 0) -> Array:
+    """Two bones that turn everywhere, at most a few degrees a frame: (F, 2, 4)."""
+    random = np.random.default_rng(seed)
+    pull = np.cumsum(random.normal(0.0, 0.004, (frames, 2, 3)), axis=0)
+    turns = [rotations.identity(2)]
+    for step in rotations.from_rotation_vector(np.clip(pull, -0.05, 0.05)):
+        turns.append(rotations.multiply(turns[-1], step))
+    return np.array(turns)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_euler_angles_turn_about_fixed_axes_in_the_orders_letters(order: str) -> None:
+    angles = np.random.default_rng(2).uniform(-3.0, 3.0, (20, 3))
+    in_turn = angles[:, ["XYZ".index(letter) for letter in order]]
+    truth = Rotation.from_euler(order.lower(), in_turn).as_matrix()
+    assert np.allclose(rotations.to_matrix(rotation_modes.to_quaternions(angles, order)), truth)
+
+
+def test_an_angle_turns_about_its_axis_of_any_length() -> None:
+    values = np.random.default_rng(2).normal(0.0, 2.0, (20, 4))
+    truth = Rotation.from_rotvec(values[:, :1] * rotations.normalize(values[:, 1:])).as_matrix()
+    assert np.allclose(rotations.to_matrix(rotation_modes.to_quaternions(values, "AXIS_ANGLE")), truth)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_form_gives_the_rotations_back(mode: str) -> None:
+    turns = wandering()
+    values = rotation_modes.from_quaternions(turns, mode)
+    assert values.shape == (*turns.shape[:-1], rotation_modes.WIDTHS[rotation_modes.property_of(mode)])
+    assert rotations.angle_between(rotation_modes.to_quaternions(values, mode), turns).max() < 1e-6
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("axis", range(3))
+def test_a_bone_that_spins_on_never_jumps(mode: str, axis: int) -> None:
+    angle = np.linspace(0.1, 6.0 * np.pi, 400)
+    turns = rotations.from_axis_angle(np.eye(3)[axis], angle)[:, None]
+    values = rotation_modes.from_quaternions(turns, mode)
+    assert np.abs(np.diff(values, axis=0)).max() < 0.06
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_between_frames_the_angles_stay_near_the_rotations(order: str) -> None:
+    turns = wandering()
+    values = rotation_modes.from_quaternions(turns, order)
+    halfway = rotation_modes.to_quaternions((values[1:] + values[:-1]) / 2.0, order)
+    apart = rotations.angle_between(halfway, rotations.slerp(turns[1:], turns[:-1], 0.5))
+    assert np.quantile(apart, 0.99) < np.radians(1.0)
+
+
+def test_an_axis_goes_on_through_a_frame_without_rotation() -> None:
+    angle = np.linspace(-1.0, 1.0, 41)
+    turns = rotations.from_axis_angle(rotations.normalize(np.array([1.0, 2.0, -1.0])), angle)[:, None]
+    values = rotation_modes.from_quaternions(turns, "AXIS_ANGLE")
+    assert np.abs(np.diff(values, axis=0)).max() < 0.051
+
+
+def test_a_bone_that_never_turns_has_some_axis() -> None:
+    values = rotation_modes.from_quaternions(rotations.identity(5, 1), "AXIS_ANGLE")
+    assert np.allclose(values, [0.0, 0.0, 1.0, 0.0])

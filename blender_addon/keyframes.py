@@ -1,6 +1,6 @@
 """Whole movements written as F-curves in bulk: the one place that knows how Blender 4.2, 4.4 and 5.0 keep them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -9,6 +9,7 @@ import numpy as np
 from rigs import Array
 
 _LINEAR = 1  # the number behind "LINEAR" of a key's interpolation, as bulk writing wants it
+_SAME_FRAME = 1e-4  # a key is on a frame when it is no further from it; importers put theirs there within rounding
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,64 @@ def frame_range(owner: bpy.types.Object) -> range | None:
         return None
     covered = animation.action.frame_range
     return range(int(np.floor(covered[0])), int(np.ceil(covered[1])) + 1)
+
+
+def curves_of(owner: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The F-curves of the action that the owner has now, those of its slot where actions have slots."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None:
+        return []
+    if not hasattr(animation, "action_slot"):
+        return list(animation.action.fcurves)
+    bags = [
+        strip.channelbag(animation.action_slot)
+        for layer in animation.action.layers
+        for strip in layer.strips
+        if animation.action_slot is not None and isinstance(strip, bpy.types.ActionKeyframeStrip)
+    ]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def is_heard(curve: bpy.types.FCurve) -> bool:
+    """Whether Blender lets the curve move anything."""
+    return not (curve.mute or curve.is_empty or not curve.is_valid or (curve.group is not None and curve.group.mute))
+
+
+def sample(curves: Sequence[bpy.types.FCurve], frames: range) -> Array:
+    """What the curves say in these frames: (n, F)."""
+    wanted = np.arange(frames.start, frames.stop, frames.step, dtype=float)
+    known: dict[bytes, Array | None] = {}  # most curves of an action have their keys at the same times
+    return np.array([_read(curve, wanted, known) for curve in curves]).reshape(len(curves), len(wanted))
+
+
+def _read(curve: bpy.types.FCurve, wanted: Array, known: dict[bytes, Array | None]) -> Array:
+    """A curve's values (F,) at the frames `wanted`: its keys' own or those on straight lines between them in bulk."""
+    points = curve.keyframe_points
+    if len(points) > 0 and len(curve.modifiers) == 0 and curve.extrapolation == "CONSTANT":
+        keys = np.empty((len(points), 2), np.float32)
+        points.foreach_get("co", keys.ravel())
+        times, values = np.ascontiguousarray(keys.T)
+        name = times.tobytes()
+        if name not in known:
+            known[name] = _keys_at(times, wanted)
+        if (keys_there := known[name]) is not None:
+            return values[keys_there]
+        if _is_straight(curve):
+            return np.interp(wanted, times, values)
+    return np.fromiter(map(curve.evaluate, wanted.tolist()), float, len(wanted))
+
+
+def _keys_at(times: Array, wanted: Array) -> Array | None:
+    """Which key (F,) gives the value in each frame; None where a frame lies between two keys."""
+    nearest = np.minimum(np.searchsorted(times, wanted - _SAME_FRAME), len(times) - 1)
+    at_key = np.abs(times[nearest] - wanted) < _SAME_FRAME
+    return nearest if (at_key | (wanted < times[0]) | (wanted > times[-1])).all() else None
+
+
+def _is_straight(curve: bpy.types.FCurve) -> bool:
+    kinds = np.empty(len(curve.keyframe_points), np.int32)
+    curve.keyframe_points.foreach_get("interpolation", kinds)
+    return bool((kinds == _LINEAR).all())
 
 
 def _curves_of_new(

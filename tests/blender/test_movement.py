@@ -1,0 +1,256 @@
+"""Reading an armature's movement against where Blender's evaluation shows its bones."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.pas_de_deux import armatures, keyframes, movement
+from movements import TENTH_OF_A_MILLIMETRE, swaying, wandering
+
+from rigs import Array, rotations
+
+FRAMES = range(3, 24, 2)
+
+
+@pytest.fixture
+def looked() -> Iterator[list[int]]:
+    """The frames to which the scene was set: none where a movement was worked out from its curves."""
+    frames: list[int] = []
+
+    def note(scene: bpy.types.Scene, *_: object) -> None:
+        frames.append(scene.frame_current)
+
+    bpy.app.handlers.frame_change_pre.append(note)
+    yield frames
+    bpy.app.handlers.frame_change_pre.remove(note)
+
+
+def shown(rig: bpy.types.Object, frames: range = FRAMES) -> tuple[Array, Array, Array]:
+    """What Blender shows: the bones' rotations (B, F, 3, 3), heads and tails (B, F, 3), in the world."""
+    turned, heads, tails = [], [], []
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        seen = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        bones = [seen.pose.bones[bone.name] for bone in rig.data.bones]
+        turned.append([(seen.matrix_world @ bone.matrix).to_quaternion().to_matrix() for bone in bones])
+        heads.append([seen.matrix_world @ bone.head for bone in bones])
+        tails.append([seen.matrix_world @ bone.tail for bone in bones])
+    return tuple(np.array(values).swapaxes(0, 1) for values in (turned, heads, tails))
+
+
+def assert_as_shown(read: movement.Movement, rig: bpy.types.Object, frames: range = FRAMES) -> None:
+    turned, heads, tails = shown(rig, frames)
+    bones = rig.data.bones
+    leaves = [b for b, bone in enumerate(bones) if not bone.children]
+    assert read.names == (*bones.keys(), *(f"{bones[b].name} end site" for b in leaves))
+    np.testing.assert_allclose(read.places, np.concatenate([heads, tails[leaves]]), atol=TENTH_OF_A_MILLIMETRE)
+    np.testing.assert_allclose(
+        rotations.to_matrix(read.world), np.concatenate([turned, turned[leaves]]), atol=TENTH_OF_A_MILLIMETRE
+    )
+
+
+def dancer() -> bpy.types.Object:
+    """One of our own who goes anywhere, keyed from frame 1 on."""
+    motion = wandering(frames=30)
+    rig = armatures.add(bpy.context, "dancer", motion.skeleton)
+    keyframes.assign(rig, armatures.key(rig, motion, "dance", 1))
+    return rig
+
+
+def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Object:
+    """Bones that hang on one another, each with its own rotation mode, and keyed on every frame in that mode."""
+    random = np.random.default_rng(1)
+    rig = bpy.data.objects.new("chain", bpy.data.armatures.new("chain"))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for b in range(len(modes)):
+        bone = rig.data.edit_bones.new(f"bone {b}")
+        bone.head, bone.tail, bone.roll = (0.3 * b, 0.1, b), (0.3 * b, 0.3, b + 0.8), 0.4 * b
+        bone.parent = rig.data.edit_bones[b - 1] if b else None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    channels = []
+    for bone, mode in zip(rig.pose.bones, modes, strict=True):
+        bone.rotation_mode = mode
+        name = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
+        path = f'pose.bones["{bone.name}"].'
+        width = len(getattr(bone, name))
+        channels.append(keyframes.Channel(path + name, random.normal(0.0, 1.0, (frames, width)), bone.name))
+        channels.append(keyframes.Channel(path + "location", random.normal(0.0, 0.3, (frames, 3)), bone.name))
+    if moving:
+        keyframes.assign(rig, keyframes.create(rig, "twist", channels, 1))
+    bpy.context.view_layer.update()
+    return rig
+
+
+def test_a_dancer_is_read_from_curves_alone(looked: list[int]) -> None:
+    rig = dancer()
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, FRAMES)
+    assert looked == []
+    assert_as_shown(read, rig)
+
+
+def test_an_imported_mixamo_dance_is_read_from_curves_alone(corpus: Path, looked: list[int]) -> None:
+    bpy.ops.import_scene.fbx(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"))
+    rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, FRAMES)
+    assert looked == []
+    assert_as_shown(read, rig)
+
+
+@pytest.mark.parametrize("mode", ["NATIVE", "QUATERNION"])
+def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: list[int], mode: str) -> None:
+    path = corpus / "bvh_zoo" / "dataset-1_dance-short_normal_001.bvh"
+    bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01, rotate_mode=mode)
+    looked.clear()
+    read = movement.movement_of(bpy.context, bpy.context.object, FRAMES)
+    assert looked == []
+    assert_as_shown(read, bpy.context.object)
+
+
+def test_bones_of_every_rotation_mode_are_read_from_curves_alone(looked: list[int]) -> None:
+    rig = chain("QUATERNION", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE")
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, FRAMES)
+    assert looked == []
+    assert_as_shown(read, rig)
+
+
+@pytest.mark.parametrize("setting", ["use_inherit_rotation", "use_local_location", "use_connect"])
+def test_bones_that_follow_their_parent_otherwise_are_read_from_curves_alone(looked: list[int], setting: str) -> None:
+    rig = chain("QUATERNION", "XYZ", "QUATERNION", "QUATERNION")
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone in rig.data.edit_bones:
+        setattr(bone, setting, setting == "use_connect" and bone.parent is not None)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, FRAMES)
+    assert looked == []
+    assert_as_shown(read, rig)
+
+
+def test_an_object_that_moves_and_is_enlarged_is_read_from_curves_alone(looked: list[int]) -> None:
+    rig = chain("QUATERNION", "XYZ")
+    rig.scale = (1.3, 1.3, 1.3)
+    for frame, angle in ((1, 0.0), (24, 2.0)):
+        rig.location, rig.rotation_euler = (angle, -angle, 0.5), (0.1, angle, 0.0)
+        rig.keyframe_insert("location", frame=frame)
+        rig.keyframe_insert("rotation_euler", frame=frame)
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, FRAMES)
+    assert looked == []
+    assert_as_shown(read, rig)
+
+
+def test_keys_far_apart_are_read_between_with_their_easing(looked: list[int]) -> None:
+    rig = chain("QUATERNION", "XYZ", moving=False)
+    for frame in (5, 12, 20):
+        for b, bone in enumerate(rig.pose.bones):
+            bone.location = (frame * 0.1, b, 0.0)
+            bone.keyframe_insert("location", frame=frame)
+    looked.clear()
+    read = movement.movement_of(bpy.context, rig, range(1, 25))
+    assert looked == []
+    assert_as_shown(read, rig, range(1, 25))
+
+
+def test_a_pose_without_an_action_is_read() -> None:
+    rig = chain("QUATERNION", "XYZ", moving=False)
+    rig.pose.bones[1].rotation_euler = (0.3, 0.4, 0.5)
+    rig.location = (1.0, 2.0, 3.0)
+    bpy.context.view_layer.update()
+    assert_as_shown(movement.movement_of(bpy.context, rig, FRAMES), rig)
+
+
+def _constraint(rig: bpy.types.Object) -> None:
+    rig.pose.bones[1].constraints.new("LIMIT_ROTATION").use_limit_x = True
+
+
+def _driver(rig: bpy.types.Object) -> None:
+    rig.pose.bones[2].driver_add("location", 1).driver.expression = "frame * 0.1"
+
+
+def _strip(rig: bpy.types.Object) -> None:
+    action = rig.animation_data.action
+    strip = rig.animation_data.nla_tracks.new().strips.new("twist", 4, action)
+    if hasattr(strip, "action_slot"):
+        strip.action_slot = action.slots[0]
+    rig.animation_data.action = None
+
+
+def _parent(rig: bpy.types.Object) -> None:
+    above = bpy.data.objects.new("above", None)
+    above.location, above.rotation_euler = (1.0, 2.0, 3.0), (0.5, 0.0, 1.0)
+    bpy.context.scene.collection.objects.link(above)
+    rig.parent = above
+
+
+def _delta(rig: bpy.types.Object) -> None:
+    rig.delta_location = (1.0, 0.0, 0.0)
+    rig.delta_rotation_euler = (0.0, 1.0, 0.0)
+
+
+def _size(rig: bpy.types.Object) -> None:
+    rig.pose.bones[1].scale = (1.2, 1.2, 1.2)
+
+
+def _muted(rig: bpy.types.Object) -> None:
+    for curve in keyframes.curves_of(rig)[::2]:
+        curve.mute = True
+
+
+def _noise(rig: bpy.types.Object) -> None:
+    keyframes.curves_of(rig)[2].modifiers.new("NOISE").strength = 3.0
+
+
+def _rest(rig: bpy.types.Object) -> None:
+    rig.data.pose_position = "REST"
+
+
+@pytest.mark.parametrize(
+    "disturb", [_constraint, _driver, _strip, _parent, _delta, _size, _muted, _noise, _rest], ids=lambda f: f.__name__
+)
+def test_whatever_else_moves_the_bones_is_read_too(disturb: Callable[[bpy.types.Object], None]) -> None:
+    rig = chain("QUATERNION", "XYZ", "AXIS_ANGLE")
+    disturb(rig)
+    bpy.context.view_layer.update()
+    assert_as_shown(movement.movement_of(bpy.context, rig, FRAMES), rig)
+
+
+def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
+    read = movement.movement_of(bpy.context, dancer(), FRAMES)
+    some = read.of(["left_wrist", "head end site", "pelvis"])
+    assert some.names == ("left_wrist", "head end site", "pelvis")
+    assert np.array_equal(some.places[2], read.places[read.names.index("pelvis")])
+
+
+def test_the_current_frame_stays() -> None:
+    rig = chain("QUATERNION", "XYZ")
+    _constraint(rig)
+    bpy.context.scene.frame_set(7, subframe=0.25)
+    movement.movement_of(bpy.context, rig, FRAMES)
+    assert (bpy.context.scene.frame_current, bpy.context.scene.frame_subframe) == (7, 0.25)
+
+
+def test_curves_are_read_many_times_faster_than_frames() -> None:
+    motion = swaying(frames=300)
+    rig = armatures.add(bpy.context, "dancer", motion.skeleton)
+    keyframes.assign(rig, armatures.key(rig, motion, "dance", 1))
+    by_curves = taken(lambda: movement.movement_of(bpy.context, rig, range(1, 301)))
+    _constraint(rig)
+    assert 4.0 * by_curves < taken(lambda: movement.movement_of(bpy.context, rig, range(1, 301)))
+
+
+def taken(work: Callable[[], object]) -> float:
+    """Seconds, the best of three."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
+import mathutils
 import numpy as np
 
 from rigs import Array, rotation_modes, rotations
@@ -87,8 +88,9 @@ def _moved_by_others(armature: bpy.types.Object) -> bool:
 
 def _has_deltas(armature: bpy.types.Object) -> bool:
     """Whether the object has a second place, turn or size on top of its own."""
-    turns = np.append(armature.delta_rotation_euler, armature.delta_rotation_quaternion[1:])
-    return bool(np.any(armature.delta_location) or np.any(turns) or np.any(np.array(armature.delta_scale) != 1.0))
+    turns = armature.delta_rotation_euler.to_quaternion(), armature.delta_rotation_quaternion
+    bigger = armature.delta_scale - mathutils.Vector((1.0, 1.0, 1.0))
+    return bool(armature.delta_location.length or bigger.length or any(turn.angle for turn in turns))
 
 
 def _owners(armature: bpy.types.Object) -> dict[str, int]:

@@ -4,6 +4,9 @@ import numpy as np
 
 from rigs import Array, rotations
 
+_FRONT = 0.02
+"""How strongly a limb's own front, beside the bend that is there, says where its middle joint points."""
+
 STRETCH = 0.999
 """The most of its full length that a limb reaches: a perfectly straight limb has no bending plane."""
 
@@ -40,3 +43,25 @@ def bone_rotation(rest_bone: Array, rest_hinge: Array, bone: Array, hinge: Array
     return rotations.multiply(
         rotations.from_axes(bone, hinge), rotations.inverse(rotations.from_axes(rest_bone, rest_hinge))
     )
+
+
+def bend_limb(positions: Array, world: Array, chain: tuple[int, int, int], target: Array, front: Array) -> None:
+    """Bring the end of a limb to `target` (F, 3) m, in place: its middle joint stays in the plane that it bends in.
+
+    positions: (F, 29, 3) m.  world: (F, 29, 4).  chain: its three joints.
+    front: (3,) where in the T-pose the middle joint points, for a limb too straight to have a plane.
+    """
+    root, middle, end = chain
+    start, bend, tip = (positions[:, j].copy() for j in chain)
+    lengths = (
+        float(np.median(np.linalg.norm(bend - start, axis=-1))),
+        float(np.median(np.linalg.norm(tip - bend, axis=-1))),
+    )
+    along = rotations.normalize(tip - start)
+    out = bend - start - np.sum((bend - start) * along, axis=-1, keepdims=True) * along
+    ahead = rotations.rotate(world[:, root], front)
+    pole = rotations.rotate(rotations.between(along, target - start), out + _FRONT * ahead)
+    knee, foot = two_bone(start, target, lengths, pole)
+    for joint, before, after in ((root, bend - start, knee - start), (middle, tip - bend, foot - knee)):
+        world[:, joint] = rotations.multiply(rotations.between(before, after), world[:, joint])
+    positions[:, middle], positions[:, end] = knee, foot

@@ -1,0 +1,248 @@
+"""`Body`: a rig seen as a dancer: which of its bones move, what each one follows, and how it stands at rest."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.mapping import Mapping
+from rigs.rig import Rig
+from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
+
+SIDES = ("left", "right")
+HIPS = [INDEX[f"{side}_hip"] for side in SIDES]
+ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
+AXES: Array = rotations.normalize(
+    np.array([DEFAULT.offsets[children[0]] if children else (0.0, 0.0, 1.0) for children in CHILDREN])
+)
+"""The direction of each joint's bone in the T-pose (29, 3)."""
+_POINTING = tuple(
+    j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))
+)
+_LIMP = frozenset(
+    # joints that no bone is turned for: leaves, and the hand, of whose fingers a Motion knows only the middle
+    j
+    for j, name in enumerate(JOINTS)
+    if not CHILDREN[j] or name.endswith("_thumb")
+)
+_TWIST = re.compile(r"twist|roll", re.IGNORECASE)
+_STRAIGHT = np.cos(np.radians(4.0))
+"""How nearly the bones of a limb lie in one line if they are to share its twist."""
+_FLOOR = (-0.05, 0.2)
+"""How low and how high the lowest joint of the feet may rest above the world's floor, in legs, to stand on it."""
+
+
+@dataclass(frozen=True)
+class Twist:
+    """One bone that takes part of a limb's twist.
+
+    bone: its place among the moved bones.  joint: the joint at the limb's upper end.  share: how far along it lies.
+    """
+
+    bone: int
+    joint: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Body:
+    """A rig as a dancer. Its K moved bones come in an order in which each stands before those below it.
+
+    moved: (K,) the rig's nodes.  roles: (K,) the joint whose turn each one takes, or -1.
+    above: (K,) the place in `moved` of the nearest moved bone above, or -1.  turns_with: the same, but -1 where the
+    bone does not inherit rotation.
+    spine, neck: the places of the bones that share the bend of the trunk and of the neck, down to up; the last ones
+    are the chest's and the head's.
+    twists: the bones that share a limb's twist.
+    rest: (29, 4) each joint's world rotation at rest; it is the identity in our T-pose.
+    places: (29, 3) m, the joints at rest.  carriers: (29,) the place in `moved` of the bone that carries each joint.
+    floor: m, the height of the floor on which the rig rests.
+    """
+
+    rig: Rig
+    moved: tuple[int, ...]
+    roles: tuple[int, ...]
+    above: tuple[int, ...]
+    turns_with: tuple[int, ...]
+    spine: tuple[int, ...]
+    neck: tuple[int, ...]
+    twists: tuple[Twist, ...]
+    rest: Array
+    places: Array
+    carriers: tuple[int, ...]
+    floor: float
+
+    @property
+    def pelvis(self) -> int:
+        """The place of the pelvis's bone among the moved ones."""
+        return self.roles.index(0)
+
+    @property
+    def leg(self) -> float:
+        """The length of thigh and shin in m, the mean of both sides."""
+        return leg_length(self.places)
+
+    @cached_property
+    def heads(self) -> Array:
+        """Where the moved bones begin at rest: (K, 3) m."""
+        return np.asarray(self.rig.heads[list(self.moved)])
+
+
+def body_of(rig: Rig, mapping: Mapping) -> Body:
+    """The rig as a dancer, by the map of its bones."""
+    bones = mapping.bones
+    roles = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bones and j not in _LIMP}
+    spine, neck = _line(rig, mapping.spine), _line(rig, mapping.neck)
+    shares = _twists(rig, bones)
+    for node in (*spine, *neck, *(node for node, _, _ in shares)):
+        roles.setdefault(node, -1)
+    roles |= dict.fromkeys(_lost_roots(rig, roles, bones[0]), 0)
+    moved = tuple(sorted(roles))
+    order = {node: k for k, node in enumerate(moved)}
+    places, known = _places(rig, bones)
+    above = [_nearest(rig, node, order) for node in moved]
+    return Body(
+        rig=rig,
+        moved=moved,
+        roles=tuple(roles[node] for node in moved),
+        above=tuple(above),
+        turns_with=tuple(k if _inherits(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)),
+        spine=tuple(order[node] for node in spine),
+        neck=tuple(order[node] for node in neck),
+        twists=tuple(Twist(order[node], joint, share) for node, joint, share in shares),
+        rest=_rest(places),
+        places=places,
+        carriers=_carriers(rig, bones, order, known),
+        floor=_floor(places),
+    )
+
+
+def leg_length(places: Array) -> float:
+    """Thigh and shin in m, the mean of both sides, of the joints (29, 3)."""
+    chains = [[INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle")] for side in SIDES]
+    return float(sum(np.linalg.norm(np.diff(places[chain], axis=0), axis=-1).sum() for chain in chains) / 2.0)
+
+
+def _line(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of `nodes` that lead to the last one, from above."""
+    above = rig.above(nodes[-1]) if nodes else []
+    return tuple(node for node in nodes if node in above or node == nodes[-1])
+
+
+def _nearest(rig: Rig, node: int, order: dict[int, int]) -> int:
+    """The place of the first moved bone above `node`, or -1."""
+    return next((order[above] for above in rig.above(node) if above in order), -1)
+
+
+def _inherits(rig: Rig, node: int, above: int) -> bool:
+    """Whether `node` turns with the node `above` it, through all between."""
+    between = rig.above(node)
+    return all(rig.inherits[n] for n in (node, *between[: between.index(above)])) if above in between else True
+
+
+def _lost_roots(rig: Rig, moved: dict[int, int], pelvis: int) -> list[int]:
+    """The roots whose bones move although they do not hang on the pelvis: they must go where it goes."""
+    roots = set()
+    for node in moved:
+        above = rig.above(node)
+        if node != pelvis and pelvis not in above and node not in rig.above(pelvis) and not set(above) & set(moved):
+            roots.add(above[-1] if above else node)
+    return sorted(roots - set(moved) - set(rig.above(pelvis)))
+
+
+def _twists(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
+    """The nodes that share the twist of a limb's bone, that bone's joint, and how far along it each one lies.
+
+    They lie between the limb's two joints, or hang beside the lower one and say so in their names.
+    """
+    found = []
+    for side in SIDES:
+        for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")):
+            joint = INDEX[f"{side}_{upper}"]
+            start, end = bones[joint], bones[INDEX[f"{side}_{lower}"]]
+            if min(start, end) < 0:
+                continue
+            whole = rig.heads[end] - rig.heads[start]
+            between = [node for node in rig.above(end) if start in rig.above(node)]
+            aside = [
+                node
+                for node in range(rig.bones)
+                if rig.parents[node] in (start, *between) and node not in bones and _TWIST.search(rig.names[node])
+            ]
+            for node in [*reversed(between), *(node for node in aside if node not in between)]:
+                along = rig.heads[node] - rig.heads[start]
+                share = float(along @ whole / (whole @ whole))
+                straight = along @ whole > _STRAIGHT * np.linalg.norm(along) * np.linalg.norm(whole)
+                if -0.05 < share < 1.05 and (straight or np.linalg.norm(along) < 0.05 * np.linalg.norm(whole)):
+                    found.append((node, joint, share))
+            if between and any(node == between[0] for node, _, _ in found):
+                found.append((start, joint, 0.0))
+    return found
+
+
+def _places(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
+    """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from proportions."""
+    known = np.array(bones) >= 0
+    places = np.zeros((29, 3))
+    places[known] = rig.heads[[bone for bone in bones if bone >= 0]]
+    size = leg_length(places) / leg_length(DEFAULT.rest_positions())
+    facing = rotations.about_z(_heading(places))
+    for j, parent in enumerate(PARENTS):
+        if known[j]:
+            continue
+        path = [j]
+        while not known[path[-1]] and CHILDREN[path[-1]]:
+            path.append(next((c for c in CHILDREN[path[-1]] if known[c]), CHILDREN[path[-1]][0]))
+        steps = np.linalg.norm(DEFAULT.offsets[path], axis=-1)
+        if known[path[-1]]:
+            places[j] = places[parent] + (places[path[-1]] - places[parent]) * steps[0] / steps.sum()
+        else:
+            places[j] = places[parent] + size * rotations.rotate(facing, DEFAULT.offsets[j])
+    return places, known
+
+
+def _carriers(rig: Rig, bones: tuple[int, ...], order: dict[int, int], known: Array) -> tuple[int, ...]:
+    """For each joint the place of the moved bone that carries it."""
+    carriers = [order[bones[0]]] * 29
+    for j, parent in enumerate(PARENTS):
+        if j and known[j]:
+            carriers[j] = _nearest(rig, bones[j], order)
+        elif j:
+            carriers[j] = order.get(bones[parent], carriers[parent])
+    return tuple(carriers)
+
+
+def _heading(places: Array) -> float:
+    """The angle about Z from -Y to where a body with joints `places` (29, 3) faces."""
+    left = places[HIPS[0]] - places[HIPS[1]]
+    return float(np.arctan2(left[1], left[0]))
+
+
+def _rest(places: Array) -> Array:
+    """The joints' world rotations (29, 4) in a rest pose (29, 3).
+
+    The trunk, the head and the feet rest as they do in our T-pose, towards where the body or the foot points; limbs
+    are swung from there, by the least turn, onto their bones.
+    """
+    rest = rotations.identity(29)
+    facing = rotations.about_z(_heading(places))
+    for j, parent in enumerate(PARENTS):
+        if j in ANKLES:
+            foot = places[CHILDREN[j][0]] - places[j]
+            rest[j] = rotations.about_z(np.arctan2(foot[0], -foot[1]))
+        elif j in _POINTING:
+            swung = rest[parent]
+            bone = places[CHILDREN[j][0]] - places[j]
+            rest[j] = rotations.multiply(rotations.between(rotations.rotate(swung, AXES[j]), bone), swung)
+        else:
+            rest[j] = rest[parent] if parent >= 0 else facing
+    return rest
+
+
+def _floor(places: Array) -> float:
+    """The height in m of the floor under a rest pose: the world's, unless the feet are not near it."""
+    feet = [INDEX[f"{side}_{joint}"] for side in SIDES for joint in ("ankle", "foot", "bigtoe")]
+    lowest, leg = places[feet, 2].min(), leg_length(places)
+    return 0.0 if _FLOOR[0] * leg < lowest < _FLOOR[1] * leg else float(lowest)

@@ -1,0 +1,116 @@
+"""Feet on the floor: a retargeted figure's planted feet stay where they are, and nothing of them sinks below it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.blending import spans, spread, widened
+from rigs.body import SIDES, Body
+from rigs.figure import Figure
+from rigs.limbs import bend_limb
+from rigs.skeleton import INDEX
+
+_UP = np.array([0.0, 0.0, 1.0])
+_BLEND = 0.15
+"""s in which a foot finds its place before it is planted, and leaves it after."""
+_SHORTEST = 0.05
+"""s that a foot rests at least to be planted."""
+_STILL = 0.2
+"""m/s up to which a ball of the foot that rests is planted; above it is on its way, however low."""
+_DRIFT = 0.06
+"""m that a planted ball of the foot may drift to be held at one place; where it drifts further it is only calmed."""
+_CALM = 0.4
+"""s over which the way of such a foot is averaged."""
+_REACH = 0.9985
+"""The most of its length to which a leg is stretched."""
+
+
+def plant(figure: Figure, body: Body) -> Figure:
+    """The figure with its feet planted where the source's rest, the pelvis as low as they need, knees in their planes.
+
+    A ball of the foot that rests keeps one place on the floor; a foot that rests as a whole lies flat on it.
+    """
+    feet = [_foot(figure, body, side) for side in range(2)]
+    sunk = figure.carried(-_drop(figure, body, [ankle for ankle, *_ in feet])[:, None] * _UP)
+    positions, world = sunk.positions.copy(), sunk.world.copy()
+    for side, (ankle, foot, toes) in zip(SIDES, feet, strict=True):
+        hip, knee, heel, ball, tip = (INDEX[f"{side}_{j}"] for j in ("hip", "knee", "ankle", "foot", "bigtoe"))
+        world[:, heel], world[:, ball] = foot, toes
+        bend_limb(positions, world, (hip, knee, heel), ankle, np.array([0.0, -1.0, 0.0]))
+        positions[:, ball] = positions[:, heel] + _carried(body, foot, heel, ball)
+        positions[:, tip] = positions[:, ball] + _carried(body, toes, ball, tip)
+    return replace(sunk, positions=positions, world=world)
+
+
+def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
+    """Where one ankle belongs (F, 3) m, and the foot's and the toes' world rotations (F, 4)."""
+    ankle, ball, tip = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot", "bigtoe"))
+    heights = body.places[[ankle, ball, tip], 2] - body.floor
+    blend = max(1, round(_BLEND * figure.fps))
+    heel_rests, ball_rests = figure.resting[:, 2 * side], figure.resting[:, 2 * side + 1]
+    foot = _flattened(figure.world[:, ankle], heel_rests & ball_rests, blend)
+    toes = _flattened(figure.world[:, ball], ball_rests, blend)
+    to_ball, to_tip = _carried(body, foot, ankle, ball), _carried(body, toes, ball, tip)
+    places = figure.positions[:, ankle] + to_ball
+    still = ball_rests & (np.linalg.norm(np.gradient(places[:, :2], axis=0), axis=-1) * figure.fps < _STILL)
+    shortest = max(2, round(_SHORTEST * figure.fps))
+    runs = spans(~_marked(~still, spans(~still, shortest)), shortest)
+    anchors = places.copy()
+    for first, last in runs:
+        anchors[first:last, :2] = _anchor(places[first:last, :2], round(_CALM * figure.fps))
+        anchors[first:last, 2] = figure.floor + heights[1]
+    places = places + spread(anchors - places, runs, blend)
+    soles = np.stack(
+        [
+            places[:, 2] - to_ball[:, 2] - heights[0] * rotations.rotate(foot, _UP)[:, 2],
+            places[:, 2] - heights[1],
+            places[:, 2] + to_tip[:, 2] - heights[2] * rotations.rotate(toes, _UP)[:, 2],
+        ]
+    )
+    lift = np.maximum(figure.floor - soles.min(axis=0), 0.0)
+    return places + lift[:, None] * _UP - to_ball, foot, toes
+
+
+def _flattened(world: Array, rests: Array, blend: int) -> Array:
+    """World rotations (F, 4), level where the foot rests (F,) and blended around it."""
+    weight = spread(rests[:, None].astype(float), spans(rests, 2), blend)[:, 0]
+    return rotations.slerp(world, rotations.about_z(rotations.heading(world)), weight)
+
+
+def _anchor(places: Array, calm: int) -> Array:
+    """Where a planted foot stands (n, 2) m: at one place; where it drifts too far, on its mean way over `calm` frames."""
+    if np.linalg.norm(np.ptp(places, axis=0)) < _DRIFT:
+        return np.broadcast_to(places.mean(axis=0), places.shape)
+    half = min(calm, len(places)) // 2
+    padded = np.pad(places, ((half, half), (0, 0)), mode="reflect", reflect_type="odd")
+    sums = np.cumsum(np.concatenate([np.zeros((1, 2)), padded]), axis=0)
+    return np.asarray((sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1))
+
+
+def _marked(like: Array, runs: list[tuple[int, int]]) -> Array:
+    """(F,) bool, True in the runs."""
+    marked = np.zeros_like(like)
+    for first, last in runs:
+        marked[first:last] = True
+    return marked
+
+
+def _carried(body: Body, turned: Array, joint: int, child: int) -> Array:
+    """From a joint to its child (F, 3) m when the joint is `turned` (F, 4) in the world."""
+    at_rest = rotations.rotate(rotations.inverse(body.rest[joint]), body.places[child] - body.places[joint])
+    return rotations.rotate(turned, at_rest)
+
+
+def _drop(figure: Figure, body: Body, ankles: list[Array]) -> Array:
+    """How much lower (F,) m the pelvis must be for both legs to reach the ankles, two of (F, 3)."""
+    drop = np.zeros(len(figure.positions))
+    for side, ankle in zip(SIDES, ankles, strict=True):
+        hip, knee, heel = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
+        length = _REACH * float(
+            np.linalg.norm(body.places[knee] - body.places[hip]) + np.linalg.norm(body.places[heel] - body.places[knee])
+        )
+        away = figure.positions[:, hip] - ankle
+        level = np.linalg.norm(away[:, :2], axis=-1)
+        drop = np.maximum(drop, away[:, 2] - np.sqrt(np.maximum(length**2 - level**2, 0.0)))
+    return widened(drop, round(_BLEND * figure.fps))

@@ -54,14 +54,21 @@ def build(name: str, corpus: Path, *, body: bool = False) -> bpy.types.Object:
         if thing.type == "EMPTY" or (thing.type == "MESH" and thing.parent == rig and not body):
             bpy.data.objects.remove(thing)
     rig.name = name
-    rig.animation_data_clear()
-    for bone in rig.pose.bones:
-        bone.matrix_basis.identity()
+    rest(rig)
     bpy.ops.object.select_all(action="DESELECT")
     rig.select_set(True)
     bpy.context.view_layer.objects.active = rig
     bpy.context.view_layer.update()
     return rig
+
+
+def rest(rig: bpy.types.Object) -> None:
+    """Take the rig's action and its pose away; drivers stay, without which Rigify's rig does not work."""
+    if rig.animation_data:
+        rig.animation_data.action = None
+    for bone in rig.pose.bones:
+        bone.matrix_basis.identity()
+    bpy.context.view_layer.update()
 
 
 def wrong_bones(character: Character, chosen: Mapping[str, str | None]) -> list[str]:

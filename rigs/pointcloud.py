@@ -80,6 +80,22 @@ def measure(positions: Array) -> Skeleton:
     return Skeleton(offsets)
 
 
+def bridged(positions: Array) -> tuple[Array, int]:
+    """Positions (F, J, 3) whose unseen frames, all nan, lie on straight lines between seen ones, and how many they are.
+
+    Before the first and after the last seen frame the nearest pose is held. A frame that is nan only in part stays.
+    """
+    unseen = np.isnan(positions).all(axis=(1, 2))
+    if not unseen.any() or unseen.all():
+        return positions, int(unseen.sum())
+    seen = np.flatnonzero(~unseen)
+    at = np.interp(np.arange(len(positions)), seen, np.arange(len(seen)))
+    before = np.floor(at).astype(int)
+    after = np.minimum(before + 1, len(seen) - 1)
+    t = (at - before)[:, None, None]
+    return (1.0 - t) * positions[seen[before]] + t * positions[seen[after]], int(unseen.sum())
+
+
 def _bones(positions: Array) -> Array:
     """From each joint's parent to the joint (F, 29, 3); the pelvis's row is its place."""
     bones = positions - positions[:, list(PARENTS)]

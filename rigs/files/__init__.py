@@ -1,6 +1,6 @@
 """Doors between files and `Motion`: `read` and `write` go by the file's suffix.
 
-    clip = read("leader.bvh")                      # clip.motions: one Motion per dancer in the file
+    clip = read("leader.bvh")                      # clip.motions: one Motion per dancer; clip.warnings: what to doubt
     write("partner.bvh", partner, like=clip.source)
 
 A file that cannot be used raises `BadFile`, whose text is one sentence for a choreographer:
@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rigs.files import doubts
 from rigs.motion import Motion, resample
 
 
@@ -26,7 +27,7 @@ class Source:
     """What a file's own world looks like, so that another file can be written to match it.
 
     units: metres in one unit of the file.  up: "Y" or "Z".  fps and frames: the file's own.
-    filled: the joints that the file does not have and that were filled in from proportions.
+    filled: the joints that the file does not have, or has at no fixed distance from the next, and that were filled in.
     """
 
     path: Path
@@ -39,38 +40,49 @@ class Source:
 
 @dataclass(frozen=True)
 class Clip:
-    """The dancers of one file, in Blender's space at the file's frame rate, and where they came from."""
+    """The dancers of one file, in Blender's space at the file's frame rate, and where they came from.
+
+    warnings: sentences about what the file says and the dance makes doubtful.
+    """
 
     motions: tuple[Motion, ...]
     source: Source
+    warnings: tuple[str, ...] = ()
 
 
 _DOORS = {
     # suffix: the module behind it, and what such a file holds
     ".bvh": ("bvh", "a BVH hierarchy"),
     ".npz": ("npz", "a numpy archive"),
-    ".npy": ("hybrik", "a HybrIK array"),
+    ".npy": ("npy", "a numpy array of joint positions"),
+    ".json": ("alphapose", "AlphaPose's results"),
+    ".amc": ("amc", "an Acclaim recording"),
 }
+READ: tuple[str, ...] = tuple(_DOORS)
+"""The suffixes that `read` knows."""
 _WRITTEN = (".bvh", ".npz")
+_FASTEST = 10_000.0
+"""Frames a second that no capture reaches."""
 
 
 def read(path: str | Path, *, fps: float | None = None) -> Clip:
-    """The dancers of a file; `fps` overrides a frame rate that the file states wrongly. Raises BadFile."""
+    """The dancers of a file; `fps` overrides a frame rate that it states wrongly or not at all. Raises BadFile."""
     path = Path(path)
+    if fps is not None and not 0.0 < fps < _FASTEST:
+        raise BadFile(f"{path.name}: a frame rate above 0 and below {_FASTEST:g} expected, {fps:g} given")
     if not path.exists():
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
         raise BadFile(f"{path.name}: a folder, a file expected")
-    module, content = _door(path, tuple(_DOORS))
+    module, content = _door(path, READ)
     try:
         if path.stat().st_size == 0:
             raise BadFile(f"{path.name}: empty file, {content} expected")
-        clip: Clip = module.read(path)
+        clip: Clip = module.read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    if fps is None:
-        return clip
-    return Clip(tuple(replace(motion, fps=fps) for motion in clip.motions), replace(clip.source, fps=fps))
+    found = (warning for motion in clip.motions for warning in doubts.of(motion, path.name))
+    return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
 
 
 def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source | None = None) -> None:

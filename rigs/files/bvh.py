@@ -4,51 +4,34 @@ A joint's position channels replace its offset, as in Blender's importer. Units 
 state, are recognised from the dancer.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from rigs import Array, canonical, rotations
+from rigs import Array, rotations
 from rigs.files import BadFile, Clip, Source
 from rigs.files.bvh_text import Bvh, parse, to_text
-from rigs.mapping import Mapping, NoDancer, map_bones
+from rigs.files.recording import Recording, to_clip, to_y_up, to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
 __all__ = ["Bvh", "from_motion", "parse", "read", "rest_positions", "to_text", "to_y_up", "to_z_up", "world", "write"]
 
-_UNITS = (
-    # the least and greatest height in metres, and the units that it makes believable: a rare unit has to fit well
-    (1.2, 2.3, (1.0, 0.01, 0.001)),
-    (1.4, 2.1, (0.1, 0.0254, 0.3048, 0.0254 / 0.45)),  # decimetre, inch, foot, and the unit of CMU's Acclaim files
-)
-_SAMPLES = 200
 _ORDER = "ZXY"
+_STILL, _JUMP = np.radians(0.01), np.radians(10.0)
+"""Turns of a joint up to which it rests, and past which it did not get there by dancing for one frame."""
 
 
-def read(path: Path) -> Clip:
-    """One dancer's file. Raises BadFile."""
+def read(path: Path, fps: float | None = None) -> Clip:
+    """One dancer's file; `fps` overrides what it says. Raises BadFile."""
     bvh = parse(path)
-    try:
-        mapping = map_bones(bvh.names, bvh.parents)
-    except NoDancer as error:
-        raise BadFile(f"{path.name}: {error}") from None
     turned, places = world(bvh)
-    rest, some = rest_positions(bvh), places[:, :: max(1, len(bvh.values) // _SAMPLES)]
-    ours = mapping.dialect.t_pose
-    up = canonical.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
-    stature = canonical.stature(mapping.bones, some)
-    if not stature > 0.0:
-        raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
-    units = _metres_per_unit(mapping, stature)
-    bones = mapping.bones if ours else canonical.believable(mapping.bones, some)
-    places, rest = places * units, rest * units
-    if up == "Y":
-        turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
-        places, rest = to_z_up(places), to_z_up(rest)
-    motion = canonical.to_motion(bvh.fps, bones, turned, places, rest, in_t_pose=ours)
-    filled = tuple(name for name, bone in zip(JOINTS, bones, strict=True) if bone < 0)
-    return Clip((motion,), Source(path, units, up, bvh.fps, len(motion), filled))
+    recording = Recording(bvh.names, bvh.parents, fps or bvh.fps, turned, places, rest_positions(bvh))
+    clip = to_clip(path, recording)
+    if _begins_at_rest(bvh):
+        return replace(clip, warnings=(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose",))
+    return clip
 
 
 def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
@@ -100,14 +83,13 @@ def rest_positions(bvh: Bvh) -> Array:
     return positions
 
 
-def to_z_up(v: Array) -> Array:
-    """From Y up and Z to the front to Blender's Z up and -Y to the front: vectors, or axes of rotation (..., 3)."""
-    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], axis=-1)
-
-
-def to_y_up(v: Array) -> Array:
-    """From Blender's Z up to Y up: vectors, or axes of rotation (..., 3)."""
-    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
+def _begins_at_rest(bvh: Bvh) -> bool:
+    """Whether no joint below the root is turned in the first frame, though in the next one some are, by a jump."""
+    if len(bvh.values) < 2 or len(bvh.names) < 2:
+        return False
+    first = replace(bvh, values=bvh.values[:2])
+    away = rotations.angle_between(_local(first)[0][1:], rotations.IDENTITY)
+    return bool(away[:, 0].max() < _STILL and away[:, 1].max() > _JUMP)
 
 
 def _local(bvh: Bvh) -> tuple[Array, Array]:
@@ -133,15 +115,6 @@ def _local(bvh: Bvh) -> tuple[Array, Array]:
             angles = np.radians(columns[[of for _, of in users]])
             turned[[node for node, _ in users]] = rotations.from_euler(np.moveaxis(angles, 1, -1), order)
     return turned, places
-
-
-def _metres_per_unit(mapping: Mapping, stature: float) -> float:
-    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall."""
-    own = mapping.dialect.units
-    if own and 1.2 < stature * own < 2.3:
-        return own
-    fitting = [unit for low, high, units in _UNITS for unit in units if low < stature * unit < high]
-    return min(fitting, key=lambda unit: abs(np.log(stature * unit / 1.7)), default=1.7 / stature)
 
 
 def _depth_first(j: int) -> list[int]:

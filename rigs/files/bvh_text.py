@@ -14,7 +14,10 @@ from rigs.files import BadFile
 
 _COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 180.0, 200.0, 240.0)
 _ABSURD = 1e9
-_PIECES = re.compile(r"([{}])|(?=\b(?:OFFSET|CHANNELS)\s)")
+_PIECES = re.compile(r"([{}])|(?=\b(?:offset\s+[-+.\d]|channels\s+\d))|(?=\bframe\s*time\s*:)", re.IGNORECASE)
+_ALONE = re.compile(r"(\s*(?:hierarchy|motion))\s+(.+)", re.IGNORECASE)
+_NEXT = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|motion)\b.*)", re.IGNORECASE)
+"""A word that says nothing more, and values behind which no name can stand, with what else is on the line."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,15 @@ class _Parser:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
-            for piece in filter(None, _PIECES.split(line)):
-                word, *rest = piece.split(maxsplit=1) or [""]
-                if word:
-                    yield word, rest[0].strip() if rest else ""
+            pieces = [piece for piece in _PIECES.split(line) if piece and piece.strip()]
+            while pieces:
+                piece = pieces.pop(0)
+                several = _ALONE.fullmatch(piece) or _NEXT.fullmatch(piece)
+                if several:
+                    piece = several[1]
+                    pieces.insert(0, several[2])
+                word, *rest = piece.split(maxsplit=1)
+                yield word, rest[0].strip() if rest else ""
 
     def bvh(self) -> Bvh:
         statements = self.statements()
@@ -161,7 +169,7 @@ class _Parser:
                 path.append(len(nodes) - 1)
             elif word == "}" and path:
                 path.pop()
-            elif keyword in ("ROOT", "JOINT", "END"):
+            elif keyword in ("ROOT", "JOINT", "END", "ENDSITE"):
                 nodes.append(self.node(keyword, rest, nodes, path))
             elif keyword == "OFFSET" and path:
                 nodes[path[-1]].offset = self.numbers(rest, 3)
@@ -180,7 +188,7 @@ class _Parser:
         if path and nodes[path[-1]].is_end:
             raise self.bad(f"nothing below an End Site expected, '{keyword} {rest}' found")
         parent = path[-1] if path else -1
-        if keyword == "END":
+        if keyword.startswith("END"):
             return _Node(f"{nodes[parent].name} end site", parent, is_end=True)
         return _Node(rest or f"joint {len(nodes)}", parent, is_end=False)
 
@@ -209,20 +217,23 @@ class _Parser:
         return tuple(word.capitalize() for word in words)
 
     def labelled(self, statements: Iterator[tuple[str, str]], label: str, what: str) -> str:
-        """What stands behind a label such as "Frames:"."""
+        """What stands behind a label such as "Frames:"; numbers behind that stay, as a line of their own."""
         line = " ".join(next(statements, ("the end of", "the file"))).strip()
-        found = re.fullmatch(label + r"\s*(\S+)", line, re.IGNORECASE)
+        found = re.fullmatch(label + r"\s*:\s*(\S+)(?:\s+(\S.*))?", line, re.IGNORECASE)
         if not found:
-            raise self.bad(f"{what} expected, '{line}' found")
+            raise self.bad(f"{what} expected, '{line[:60]}' found")
+        if found[2]:
+            self.at -= 1
+            self.lines[self.at] = found[2]
         return found[1]
 
     def motion(self, statements: Iterator[tuple[str, str]], width: int) -> tuple[float, Array]:
         """The frame rate and the values (F, width)."""
-        count = self.labelled(statements, "Frames:", "'Frames:' and their number")
+        count = self.labelled(statements, "Frames", "'Frames:' and their number")
         if not count.isdecimal() or int(count) == 0:
             raise self.bad(f"at least one frame expected, {count} found")
         frames = int(count)
-        frame_time = self.labelled(statements, r"Frame\s+Time:", "'Frame Time:' and seconds")
+        frame_time = self.labelled(statements, r"Frame\s*Time", "'Frame Time:' and seconds")
         if self.number(frame_time) <= 0.0:
             raise self.bad(f"a frame time above zero expected, {frame_time} found")
         rows = self.lines[self.at :]

@@ -1,4 +1,4 @@
-"""HybrIK `.npy`: joint positions that a pose extraction saw in a video, read as one or two dancers.
+"""HybrIK arrays: joint positions that a pose extraction saw in a video, read as one or two dancers.
 
 HybrIK (Li et al. 2021) gives every person 29 joints, or SMPL's 24, in metres and in camera axes: x right, y down,
 z away. Here they become Blender's axes, so a dancer who faces the camera faces -Y.
@@ -17,58 +17,50 @@ from rigs.files import BadFile, Clip, Source
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, JOINTS, PARENTS, Skeleton
 
-_FPS = 30.0
-_SMPL_JOINTS = 24
+UNSTATED_FPS = 30.0
+"""What a file of positions is taken for, which states no rate."""
+SMPL_JOINTS = 24
 _FARTHEST = 1000.0
 """Metres from the camera beyond which a number is no dancer's place."""
-_LEAVES = list(range(_SMPL_JOINTS, len(JOINTS)))
+_LEAVES = list(range(SMPL_JOINTS, len(JOINTS)))
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
-    """Read one dancer, or two whose frames alternate, from a HybrIK `.npy`; without `fps` it is taken as 30.
+def fits(rows: Array) -> bool:
+    """Whether an array has the shape of such a file."""
+    return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
 
-    The file holds (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant
+
+def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
+    """One dancer, or two whose frames alternate, from a file's rows; without `fps` they are taken as 30 a second.
+
+    rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant
     for the whole clip puts the feet on the floor. Joints that are missing from 24 follow from common proportions.
     Raises BadFile.
     """
-    rows = _rows(path)
-    rate = _FPS if fps is None else fps
-    dancers = [rows[0::2], rows[1::2]] if _interleaved(rows) else [rows]
+    rate = fps or UNSTATED_FPS
+    expect_places(path, rows, JOINTS)
+    seen = from_camera(rows)
+    dancers = [seen[0::2], seen[1::2]] if _interleaved(seen) else [seen]
     try:
-        motions = stand_on_floor(*(_motion(positions, rate) for positions in dancers))
+        motions = stand_on_floor(*(solve(positions, rate) for positions in dancers))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
     return Clip(motions, Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])))
 
 
-def _rows(path: Path) -> Array:
-    """The file's positions (rows, 29 or 24, 3) in Blender's axes."""
-    expected = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3), expected"
-    try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise BadFile(f"{path.name}: no such file") from None
-    except (OSError, ValueError, EOFError, SyntaxError):
-        raise BadFile(f"{path.name}: {expected}") from None
-    if not isinstance(stored, np.ndarray):
-        raise BadFile(f"{path.name}: {expected}, an archive found")
-    if stored.dtype.kind != "f":
-        raise BadFile(f"{path.name}: {expected}, values of type {stored.dtype} found")
-    if (
-        stored.ndim != 3
-        or stored.shape[1] not in (_SMPL_JOINTS, len(JOINTS))
-        or stored.shape[2] != 3
-        or not len(stored)
-    ):
-        raise BadFile(f"{path.name}: {expected}, {stored.shape} found")
-    camera = np.array(stored, dtype=float)
-    absurd = ~(np.abs(camera) < _FARTHEST).all(axis=-1)
+def expect_places(path: Path, rows: Array, names: tuple[str, ...]) -> None:
+    """Raise BadFile for the first of `rows` (F, J, 3) in which a joint is nowhere or too far away to be a dancer's."""
+    absurd = ~(np.abs(rows) < _FARTHEST).all(axis=-1)
     if absurd.any():
         row, joint = np.argwhere(absurd)[0]
         raise BadFile(
-            f"{path.name}, row {row}, {JOINTS[joint]}: a position in metres expected, {camera[row, joint]} found"
+            f"{path.name}, row {row}, {names[joint]}: a position in metres expected, {rows[row, joint]} found"
         )
-    return camera[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
+
+
+def from_camera(positions: Array) -> Array:
+    """From a camera's axes (x right, y down, z away) to Blender's: (..., 3)."""
+    return positions[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
 
 
 def _interleaved(rows: Array) -> bool:
@@ -82,8 +74,8 @@ def _interleaved(rows: Array) -> bool:
     return step(1) > 2.0 * step(2)
 
 
-def _motion(positions: Array, fps: float) -> Motion:
-    """One dancer's movement from positions (F, 29 or 24, 3) m."""
+def solve(positions: Array, fps: float) -> Motion:
+    """One dancer's movement from positions (F, 29 or 24, 3) m in Blender's axes. Raises ValueError."""
     if positions.shape[1] == len(JOINTS):
         return pointcloud.solve(positions, fps)
     parents = [PARENTS[leaf] for leaf in _LEAVES]

@@ -6,6 +6,7 @@
     rotations   (F, 29, 4)  or (2, F, 29, 4) unit quaternions w, x, y, z, relative to the parent
 
 All are float32 but `fps`, which is float64. Nothing in it is ever unpickled.
+An archive whose only array but `fps` holds BlazePose's landmarks is read as these.
 """
 
 import io
@@ -15,29 +16,34 @@ from pathlib import Path
 
 import numpy as np
 
-from rigs import rotations
-from rigs.files import BadFile, Clip, Source
+from rigs import Array, rotations
+from rigs.files import BadFile, Clip, Source, blazepose
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
 _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
 
 
-def read(path: Path) -> Clip:
-    """One or two dancers. Raises BadFile."""
+def read(path: Path, fps: float | None = None) -> Clip:
+    """One or two dancers; `fps` overrides what the file says. Raises BadFile."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name]) for name in ("fps", *_SHAPES) if name in archive}
+            others = set(archive.files) - {"fps"}
+            names = others if len(others) == 1 else _SHAPES
+            arrays = {name: np.asarray(archive[name]) for name in ("fps", *names) if name in archive}
     except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error):
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
+    if fps is not None:
+        arrays["fps"] = np.float64(fps)
+    landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.fits(array)), None)
+    if landmarks is not None and landmarks.dtype.kind == "f":
+        return blazepose.to_clip(path, landmarks.astype(float), _rate(path, arrays) if "fps" in arrays else None)
     for name in ("fps", *_SHAPES):
         if name not in arrays:
             raise BadFile(f"{path.name}: an array '{name}' expected, none found")
         if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
             raise BadFile(f"{path.name}, {name}: finite numbers expected")
-    if arrays["fps"].shape != () or arrays["fps"] <= 0.0:
-        raise BadFile(f"{path.name}, fps: one number above zero expected")
-    fps, two = float(arrays["fps"]), arrays["root"].ndim == 3
+    rate, two = _rate(path, arrays), arrays["root"].ndim == 3
     frames = arrays["root"].shape[-2] if arrays["root"].ndim > 1 else 0
     for name, shape in _SHAPES.items():
         expected = (2,) * two + tuple(frames if size == "F" else size for size in shape)
@@ -50,8 +56,15 @@ def read(path: Path) -> Clip:
         arrays[name].astype(float) if two else arrays[name][None].astype(float) for name in _SHAPES
     )
     dancers = zip(offsets, root, rotations.normalize(turned), strict=True)
-    motions = tuple(Motion(fps, Skeleton(bones), places, turns) for bones, places, turns in dancers)
-    return Clip(motions, Source(path, 1.0, "Z", fps, frames))
+    motions = tuple(Motion(rate, Skeleton(bones), places, turns) for bones, places, turns in dancers)
+    return Clip(motions, Source(path, 1.0, "Z", rate, frames))
+
+
+def _rate(path: Path, arrays: dict[str, Array]) -> float:
+    fps = arrays["fps"]
+    if fps.dtype.kind not in "fiu" or fps.shape != () or not 0.0 < fps < np.inf:
+        raise BadFile(f"{path.name}, fps: one number above zero expected")
+    return float(fps)
 
 
 def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:

@@ -12,13 +12,13 @@ from rigs.skeleton import CHILDREN, DEFAULT, JOINTS, PARENTS, Skeleton
 
 TENTH_MILLIMETRE = 1e-4
 ZOO = {
-    # file: metres per unit, up, fps, the joints it lacks
+    # file: metres per unit, up, fps, the joints it lacks or bends more often than we do
     "AD_cmu1_jumping_jacks": (0.0564, "Y", 30.0, ""),
-    "AD_fair1_dab": (0.0354, "Z", 30.0, ""),
+    "AD_fair1_dab": (0.0354, "Z", 30.0, "spine2"),
     "AD_rokoko_jesse_dance": (0.01, "Y", 100.0, "head"),
     "cmu_daz_60_01": (1.31, "Y", 120.0, "spine2 head bigtoe"),
     "dataset-1_dance-short_normal_001": (0.01, "Y", 30.0, "spine2 head thumb middle bigtoe"),
-    "pybvh_bvh_test1": (0.0254, "Z", 30.0, "thumb"),
+    "pybvh_bvh_test1": (0.0254, "Z", 30.0, "spine2 thumb"),
     "pybvh_bvh_test2": (0.01, "Y", 120.0, "thumb"),
     "pybvh_standard_skeleton": (0.0254, "Z", 120.0, "thumb"),
 }
@@ -110,6 +110,3 @@ def ancestors(j: int) -> list[int]:
 def largest_turn(a: Motion, b: Motion) -> float:
     """Degrees."""
     return float(np.degrees(rotations.angle_between(a.rotations, b.rotations).max()))
-
-
-# What is read

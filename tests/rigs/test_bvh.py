@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from rigs import Array, canonical, kinematics, rotations
+from rigs import Array, kinematics, posture, rotations
 from rigs.files import BadFile, Source, bvh, bvh_text, read, write
 from rigs.files.bvh_text import Bvh, parse
 from rigs.mapping import map_bones
@@ -35,9 +35,19 @@ def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
         SMALL.replace("\n  ", "\n").replace("\n{", " {"),
         SMALL.replace("ROOT", "\n\n  root").replace("Zrotation", "ZROTATION"),
         SMALL.replace("Frame Time: ", "Frame Time:\t").replace("7 8 9\n", "7\n8 9\n"),
+        SMALL.replace("OFFSET", "offset").replace("CHANNELS", "Channels").replace("MOTION", "Motion"),
+        SMALL.replace("Frames: 2", "FRAMES :\t2")
+        .replace("Frame Time:", "frame  time :")
+        .replace("End Site", "END SITE"),
+        SMALL.replace("\n  {\n", " {").replace("End Site\n    {", "End Site {"),
+        " ".join(SMALL.split("MOTION")[0].split()) + "\nMOTION" + SMALL.split("MOTION")[1],
+        " ".join(SMALL.split()),
         "\ufeff" + SMALL + "\n  \n",
     ],
-    ids=["crlf", "cr", "tabs", "flat", "case and blank lines", "a wrapped frame", "byte order mark"],
+    ids=[
+        *("crlf", "cr", "tabs", "flat", "case and blank lines", "a wrapped frame", "lower case", "odd labels"),
+        *("braces beside names", "a hierarchy on one line", "all on one line", "byte order mark"),
+    ],
 )
 def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
     (tmp_path / "plain.bvh").write_text(SMALL)
@@ -46,6 +56,12 @@ def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
     assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
     np.testing.assert_array_equal(found.values, plain.values)
     np.testing.assert_array_equal(found.offsets, plain.offsets)
+
+
+@pytest.mark.parametrize("name", ["ns:Left Arm 01", "offset bone", "the end", "Motion", "Hips|root joint", "ROOT"])
+def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
+    (tmp_path / "small.bvh").write_text(SMALL.replace("left arm", name))
+    assert parse(tmp_path / "small.bvh").names == ("hips", name, f"{name} end site")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +225,7 @@ def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
     parsed = parse(path)
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
-    assert canonical.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
+    assert posture.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
 
 
 # What is written

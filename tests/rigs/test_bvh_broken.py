@@ -86,7 +86,9 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
             read(path)
         assert str(refused.value) == complaint
     (tmp_path / "leader.fbx").write_text("x")
-    with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .npz or .npy expected as the ending of its name"):
+    with pytest.raises(
+        BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc expected as the ending of its name"
+    ):
         read(tmp_path / "leader.fbx")
 
 

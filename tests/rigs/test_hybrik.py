@@ -8,7 +8,7 @@ import pytest
 
 from rigs import Array, rotations
 from rigs.contacts import floor_height
-from rigs.files import BadFile, hybrik, read
+from rigs.files import BadFile, read
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, INDEX, PARENTS
 
@@ -111,7 +111,7 @@ def test_the_same_file_gives_the_same_motions(corpus: Path, duet: tuple[Motion, 
 @pytest.mark.parametrize("facing", [0.0, 1.5, np.pi])
 def test_one_dancer_comes_back_from_camera_axes(tmp_path: Path, facing: float) -> None:
     truth = swaying(facing, 0.5)
-    clip = hybrik.read(save(tmp_path / "solo.npy", to_camera(truth.positions)))
+    clip = read(save(tmp_path / "solo.npy", to_camera(truth.positions)))
     assert len(clip.motions) == 1
     np.testing.assert_allclose(clip.motions[0].positions, truth.positions, atol=2e-3)
     turned = rotations.heading(clip.motions[0].rotations[:, 0]) - rotations.heading(truth.rotations[:, 0])
@@ -123,7 +123,7 @@ def test_a_dancer_who_faces_the_camera_faces_the_front(tmp_path: Path) -> None:
     camera = to_camera(swaying(0.0, 0.0).positions)
     assert np.all(camera[30, INDEX["left_bigtoe"], 2] < camera[30, INDEX["left_ankle"], 2])
     assert np.all(camera[:, INDEX["left_shoulder"], 0] > camera[:, INDEX["right_shoulder"], 0])
-    dancer = hybrik.read(save(tmp_path / "solo.npy", camera)).motions[0]
+    dancer = read(save(tmp_path / "solo.npy", camera)).motions[0]
     assert np.abs(rotations.heading(dancer.rotations[:, 0])).max() < 0.35
 
 
@@ -131,24 +131,24 @@ def test_a_dancer_who_faces_the_camera_faces_the_front(tmp_path: Path) -> None:
 def test_two_dancers_are_told_from_one(tmp_path: Path, joints: int) -> None:
     dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
     rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)[:, :joints]
-    found = hybrik.read(save(tmp_path / "duet.npy", rows)).motions
+    found = read(save(tmp_path / "duet.npy", rows)).motions
     assert [len(dancer) for dancer in found] == [60, 60]
     for dancer, truth in zip(found, dancers, strict=True):
         np.testing.assert_allclose(dancer.positions[:, :24], truth.positions[:, :24], atol=5e-3)
-    assert len(hybrik.read(save(tmp_path / "odd.npy", rows[0::2][:59])).motions) == 1
+    assert len(read(save(tmp_path / "odd.npy", rows[0::2][:59])).motions) == 1
 
 
 def test_the_two_dancers_keep_their_places_and_share_the_floor(tmp_path: Path) -> None:
     dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
     rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)
     rows[1::2, :, 1] -= 0.3
-    first, second = hybrik.read(save(tmp_path / "duet.npy", rows)).motions
+    first, second = read(save(tmp_path / "duet.npy", rows)).motions
     np.testing.assert_allclose(second.root - first.root, np.broadcast_to([0.8, 0.0, 0.3], (60, 3)), atol=1e-6)
 
 
 def test_the_frame_rate_can_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "solo.npy", to_camera(swaying(0.0, 0.0).positions))
-    clip = hybrik.read(path, 25.0)
+    clip = read(path, fps=25.0)
     assert (clip.motions[0].fps, clip.source.fps, clip.source.frames) == (25.0, 25.0, 60)
 
 
@@ -179,7 +179,7 @@ def one_heap(rows: Array) -> Array:
 def test_a_wrong_array_is_refused_in_one_sentence(tmp_path: Path, spoil, complaint: str) -> None:  # type: ignore[no-untyped-def]
     path = save(tmp_path / "wrong.npy", spoil(to_camera(swaying(0.0, 0.0).positions)))
     with pytest.raises(BadFile, match=complaint) as refusal:
-        hybrik.read(path)
+        read(path)
     assert "\n" not in str(refusal.value)
 
 
@@ -190,12 +190,12 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
     archive = (tmp_path / "archive.npz").read_bytes()
     for content in (b"", b"HIERARCHY\nROOT hips\n", whole[:40], whole[:-100], archive):
         path.write_bytes(content)
-        with pytest.raises(BadFile, match=r"wrong\.npy: a numpy array of joint positions"):
-            hybrik.read(path)
+        with pytest.raises(BadFile, match=r"wrong\.npy: .*a numpy array of joint positions"):
+            read(path)
     with pytest.raises(BadFile, match=r"missing\.npy: no such file"):
-        hybrik.read(tmp_path / "missing.npy")
-    with pytest.raises(BadFile, match="joint positions"):
-        hybrik.read(tmp_path)
+        read(tmp_path / "missing.npy")
+    with pytest.raises(BadFile, match="a folder, a file expected"):
+        read(tmp_path)
 
 
 class Explosive:
@@ -210,4 +210,4 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Explosive()))
     for name in ("objects.npy", "pickle.npy"):
         with pytest.raises(BadFile, match="joint positions"):
-            hybrik.read(tmp_path / name)
+            read(tmp_path / name)

@@ -1,0 +1,30 @@
+"""Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, told by their number."""
+
+from pathlib import Path
+
+import numpy as np
+
+from rigs import Array
+from rigs.files import BadFile, Clip, blazepose, hybrik
+
+EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or landmarks (rows, 33, 3), expected"
+
+
+def read(path: Path, fps: float | None = None) -> Clip:
+    """The dancers of an array; such a file states no rate. Raises BadFile."""
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise BadFile(f"{path.name}: no such file") from None
+    except (OSError, ValueError, EOFError, SyntaxError):
+        raise BadFile(f"{path.name}: {EXPECTED}") from None
+    if not isinstance(stored, np.ndarray):
+        raise BadFile(f"{path.name}: {EXPECTED}, an archive found")
+    if stored.dtype.kind != "f":
+        raise BadFile(f"{path.name}: {EXPECTED}, values of type {stored.dtype} found")
+    rows: Array = np.array(stored, dtype=float)
+    if blazepose.fits(rows):
+        return blazepose.to_clip(path, rows, fps)
+    if hybrik.fits(rows):
+        return hybrik.to_clip(path, rows, fps)
+    raise BadFile(f"{path.name}: {EXPECTED}, {stored.shape} found")

@@ -16,6 +16,7 @@ from rigs.rig import Rig, in_order
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 
 from . import keyframes, scenes
+from .movement import movement_of
 from .scenes import layer_of, scene_of
 
 _SHORTEST = 0.01  # m; Blender drops a bone without length
@@ -95,27 +96,15 @@ def motion_of(context: bpy.types.Context, dancer: bpy.types.Object, frames: rang
     The result has the scene's frame rate and the dancer's bones at the object's scale. Raises NotADancer.
     """
     require_dancer(dancer)
-    scene = scene_of(context)
-    assert dancer.pose is not None
-    order = [dancer.pose.bones.find(joint) for joint in JOINTS]
-    posed = np.empty((len(frames), len(dancer.pose.bones), 4, 4), np.float32)
-    placed = np.empty((len(frames), 4, 4))
-    shown = scene.frame_current, scene.frame_subframe
-    try:
-        for f, frame in enumerate(frames):
-            scene.frame_set(frame)
-            evaluated = dancer.evaluated_get(context.evaluated_depsgraph_get())
-            assert evaluated.pose is not None
-            evaluated.pose.bones.foreach_get("matrix", posed[f].ravel())
-            placed[f] = evaluated.matrix_world
-    finally:
-        scene.frame_set(shown[0], subframe=shown[1])
-    bones = placed[:, None] @ posed[:, order].swapaxes(-1, -2)  # Blender lays matrices out by columns
-    scale = _uniform_scale(dancer, placed[0])
-    turned = rotations.from_matrix(bones[..., :3, :3] / np.linalg.norm(bones[..., :3, :3], axis=-2, keepdims=True))
-    world = rotations.multiply(turned, rotations.inverse(_rest_rotations(dancer)))
-    skeleton = Skeleton(_offsets(_rest_heads(dancer) * scale))
-    return Motion(scenes.frame_rate(scene), skeleton, bones[:, 0, :3, 3], kinematics.local_rotations(world))
+    moved = movement_of(context, dancer, frames).of(JOINTS)
+    world = rotations.multiply(moved.world, rotations.inverse(_rest_rotations(dancer))[:, None])
+    skeleton = Skeleton(_offsets(_rest_heads(dancer) * _world(dancer)[2]))
+    return Motion(
+        scenes.frame_rate(scene_of(context)),
+        skeleton,
+        moved.places[0],
+        np.ascontiguousarray(kinematics.local_rotations(world.swapaxes(0, 1))),
+    )
 
 
 def rig_of(thing: bpy.types.Object) -> Rig:

@@ -30,6 +30,10 @@ _LIMP = frozenset(
 _TWIST = re.compile(r"twist|roll", re.IGNORECASE)
 _STRAIGHT = np.cos(np.radians(4.0))
 """How nearly the bones of a limb lie in one line if they are to share its twist."""
+_ENDS = (0.05, 0.95)
+"""Where along a limb they lie: what is nearer to its ends helps the joint and shares no twist."""
+_AHEAD = 0.6
+"""How far a bone of the foot begins on the way from the ankle to the ball to be one of the toes."""
 _FLOOR = (-0.05, 0.2)
 """How low and how high the lowest joint of the feet may rest above the world's floor, in legs, to stand on it."""
 
@@ -53,8 +57,8 @@ class Body:
     moved: (K,) the rig's nodes.  roles: (K,) the joint whose turn each one takes, or -1.
     above: (K,) the place in `moved` of the nearest moved bone above, or -1.  turns_with: the same, but -1 where the
     bone does not inherit rotation.
-    spine, neck: the places of the bones that share the bend of the trunk and of the neck, down to up; the last ones
-    are the chest's and the head's.
+    pelvis: the pelvis's place in `moved`.  spine, neck: those of the bones that share the bend of the trunk and of the
+    neck, from below; the last ones are the chest's and the head's.
     twists: the bones that share a limb's twist.
     rest: (29, 4) each joint's world rotation at rest; it is the identity in our T-pose.
     places: (29, 3) m, the joints at rest.  carriers: (29,) the place in `moved` of the bone that carries each joint.
@@ -66,6 +70,7 @@ class Body:
     roles: tuple[int, ...]
     above: tuple[int, ...]
     turns_with: tuple[int, ...]
+    pelvis: int
     spine: tuple[int, ...]
     neck: tuple[int, ...]
     twists: tuple[Twist, ...]
@@ -75,14 +80,13 @@ class Body:
     floor: float
 
     @property
-    def pelvis(self) -> int:
-        """The place of the pelvis's bone among the moved ones."""
-        return self.roles.index(0)
-
-    @property
     def leg(self) -> float:
         """The length of thigh and shin in m, the mean of both sides."""
         return leg_length(self.places)
+
+    def height(self, joint: str) -> float:
+        """How high an ankle, a ball of the foot or a toe is above the floor at rest, in m; of both sides' the lower."""
+        return float(self.places[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
 
     @cached_property
     def heads(self) -> Array:
@@ -98,6 +102,9 @@ def body_of(rig: Rig, mapping: Mapping) -> Body:
     shares = _twists(rig, bones)
     for node in (*spine, *neck, *(node for node, _, _ in shares)):
         roles.setdefault(node, -1)
+    for side in SIDES:
+        for node in _other_toes(rig, bones, side):
+            roles.setdefault(node, INDEX[f"{side}_foot"])
     roles |= dict.fromkeys(_lost_roots(rig, roles, bones[0]), 0)
     moved = tuple(sorted(roles))
     order = {node: k for k, node in enumerate(moved)}
@@ -109,6 +116,7 @@ def body_of(rig: Rig, mapping: Mapping) -> Body:
         roles=tuple(roles[node] for node in moved),
         above=tuple(above),
         turns_with=tuple(k if _inherits(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)),
+        pelvis=order[bones[0]],
         spine=tuple(order[node] for node in spine),
         neck=tuple(order[node] for node in neck),
         twists=tuple(Twist(order[node], joint, share) for node, joint, share in shares),
@@ -152,6 +160,16 @@ def _lost_roots(rig: Rig, moved: dict[int, int], pelvis: int) -> list[int]:
     return sorted(roots - set(moved) - set(rig.above(pelvis)))
 
 
+def _other_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
+    """The toes beside the one that the map knows."""
+    ankle, toe = (bones[INDEX[f"{side}_{joint}"]] for joint in ("ankle", "foot"))
+    if min(ankle, toe) < 0 or rig.parents[toe] != ankle:
+        return []
+    foot = rig.heads[toe] - rig.heads[ankle]
+    siblings = [node for node in range(rig.bones) if rig.parents[node] == ankle and node not in bones]
+    return [node for node in siblings if (rig.heads[node] - rig.heads[ankle]) @ foot > _AHEAD * foot @ foot]
+
+
 def _twists(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
     """The nodes that share the twist of a limb's bone, that bone's joint, and how far along it each one lies.
 
@@ -175,7 +193,7 @@ def _twists(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
                 along = rig.heads[node] - rig.heads[start]
                 share = float(along @ whole / (whole @ whole))
                 straight = along @ whole > _STRAIGHT * np.linalg.norm(along) * np.linalg.norm(whole)
-                if -0.05 < share < 1.05 and (straight or np.linalg.norm(along) < 0.05 * np.linalg.norm(whole)):
+                if straight and _ENDS[0] < share < _ENDS[1]:
                     found.append((node, joint, share))
             if between and any(node == between[0] for node, _, _ in found):
                 found.append((start, joint, 0.0))

@@ -13,6 +13,7 @@ class Figure:
     bends: for those of the body's moved bones that share a bend, how far they have turned in the world since rest,
     (F, 4); the other bones' turns follow from `world`.
     resting: (F, 4) bool, where the source's feet rest: left ankle, left foot, right ankle, right foot.
+    steps: (F, 2, 2) m, the way of the source's balls of the feet along the floor, as far as it goes on this body.
     floor: m, the height of the floor that is danced on.
     """
 
@@ -21,6 +22,7 @@ class Figure:
     world: Array
     bends: dict[int, Array]
     resting: Array
+    steps: Array
     floor: float
 
     def carried(self, offset: Array) -> "Figure":

@@ -22,6 +22,8 @@ _APPROACH = 0.5
 """s in which two dancers come as near as a hold needs."""
 _REACH = 0.985
 """The most of its length to which an arm is stretched."""
+_EASY = 0.955
+"""The part of its length to which an arm is stretched when the dancers can still come nearer."""
 _ROUNDS = 24
 """How often hands are brought to each other and back within reach; each round halves what is left."""
 _BACK = np.array([0.0, 1.0, 0.0])
@@ -71,7 +73,7 @@ def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: l
                 for figure, s in zip((first, second), hold.sides, strict=True)
             ]
             away = shoulders[1] + hold.apart - shoulders[0]
-            reach = sum(_REACH * sum(_arm(body, s)) for body, s in zip(bodies, hold.sides, strict=True))
+            reach = sum(_EASY * sum(_arm(body, s)) for body, s in zip(bodies, hold.sides, strict=True))
             level = np.sqrt(np.maximum(reach**2 - away[:, 2] ** 2, 0.0))
             over = np.linalg.norm(_level(away), axis=-1) - level
             missing = np.maximum(missing, np.where(hold.held, over, 0.0))

@@ -16,12 +16,8 @@ _BLEND = 0.15
 """s in which a foot finds its place before it is planted, and leaves it after."""
 _SHORTEST = 0.05
 """s that a foot rests at least to be planted."""
-_STILL = 0.2
-"""m/s up to which a ball of the foot that rests is planted; above it is on its way, however low."""
 _DRIFT = 0.06
-"""m that a planted ball of the foot may drift to be held at one place; where it drifts further it is only calmed."""
-_CALM = 0.4
-"""s over which the way of such a foot is averaged."""
+"""m that a resting ball of the foot may drift in the source and be held at one place; further, it drifts as it did."""
 _REACH = 0.9985
 """The most of its length to which a leg is stretched."""
 
@@ -46,19 +42,18 @@ def plant(figure: Figure, body: Body) -> Figure:
 def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
     """Where one ankle belongs (F, 3) m, and the foot's and the toes' world rotations (F, 4)."""
     ankle, ball, tip = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot", "bigtoe"))
-    heights = body.places[[ankle, ball, tip], 2] - body.floor
+    heights = [body.height(joint) for joint in ("ankle", "foot", "bigtoe")]
     blend = max(1, round(_BLEND * figure.fps))
     heel_rests, ball_rests = figure.resting[:, 2 * side], figure.resting[:, 2 * side + 1]
     foot = _flattened(figure.world[:, ankle], heel_rests & ball_rests, blend)
     toes = _flattened(figure.world[:, ball], ball_rests, blend)
     to_ball, to_tip = _carried(body, foot, ankle, ball), _carried(body, toes, ball, tip)
     places = figure.positions[:, ankle] + to_ball
-    still = ball_rests & (np.linalg.norm(np.gradient(places[:, :2], axis=0), axis=-1) * figure.fps < _STILL)
     shortest = max(2, round(_SHORTEST * figure.fps))
-    runs = spans(~_marked(~still, spans(~still, shortest)), shortest)
+    runs = spans(~_marked(spans(~ball_rests, shortest), len(places)), shortest)
     anchors = places.copy()
     for first, last in runs:
-        anchors[first:last, :2] = _anchor(places[first:last, :2], round(_CALM * figure.fps))
+        anchors[first:last, :2] = _anchor(places[first:last, :2], figure.steps[first:last, side])
         anchors[first:last, 2] = figure.floor + heights[1]
     places = places + spread(anchors - places, runs, blend)
     soles = np.stack(
@@ -78,19 +73,17 @@ def _flattened(world: Array, rests: Array, blend: int) -> Array:
     return rotations.slerp(world, rotations.about_z(rotations.heading(world)), weight)
 
 
-def _anchor(places: Array, calm: int) -> Array:
-    """Where a planted foot stands (n, 2) m: at one place; where it drifts too far, on its mean way over `calm` frames."""
-    if np.linalg.norm(np.ptp(places, axis=0)) < _DRIFT:
-        return np.broadcast_to(places.mean(axis=0), places.shape)
-    half = min(calm, len(places)) // 2
-    padded = np.pad(places, ((half, half), (0, 0)), mode="reflect", reflect_type="odd")
-    sums = np.cumsum(np.concatenate([np.zeros((1, 2)), padded]), axis=0)
-    return np.asarray((sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1))
+def _anchor(places: Array, steps: Array) -> Array:
+    """Where a planted foot stands (n, 2) m: amid its `places`, still, or drifting as far as the source's `steps`."""
+    drift = steps - steps.mean(axis=0)
+    if np.linalg.norm(np.ptp(drift, axis=0)) < _DRIFT:
+        drift = np.zeros_like(drift)
+    return np.asarray(places.mean(axis=0) + drift)
 
 
-def _marked(like: Array, runs: list[tuple[int, int]]) -> Array:
+def _marked(runs: list[tuple[int, int]], frames: int) -> Array:
     """(F,) bool, True in the runs."""
-    marked = np.zeros_like(like)
+    marked = np.zeros(frames, bool)
     for first, last in runs:
         marked[first:last] = True
     return marked

@@ -9,6 +9,7 @@ turned by D = G G0^-1. With rest rotation R its pose is R^-1 Da^-1 D R, whatever
 moved bone above it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,8 +33,10 @@ _COLLARS = [INDEX[f"{side}_collar"] for side in SIDES]
 _TOES = [INDEX[f"{side}_foot"] for side in SIDES]
 _SPINE = [INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3")]
 _CHEST, _NECK, _JAW = (INDEX[name] for name in ("spine3", "neck", "jaw"))
+_STILL = 0.2
+"""m/s along the floor up to which a low foot rests; above it is on its way, however low."""
 _FEW = 5
-"""Frames with a foot flat on the floor from which their mean tells how its sole lies."""
+"""Frames with a foot flat on the floor from which their median tells how its sole lies."""
 _LEVEL = 0.1
 """m: a capture whose floor is no further than this from z = 0 is meant to stand there."""
 
@@ -65,6 +68,18 @@ class Finish:
     hands: bool = True
 
 
+@dataclass(frozen=True)
+class Control:
+    """A bone that is moved for itself: how far it has turned since rest, (F, 4), and where its head is, (F, 3) m.
+
+    Without a head it only turns.
+    """
+
+    bone: str
+    turn: Array
+    head: Array | None
+
+
 def retarget(motion: Motion, body: Body, finish: Finish = Finish()) -> Figure:
     """One dancer's movement on another body."""
     figure = adapt(motion, body)
@@ -94,7 +109,7 @@ def adapt(motion: Motion, body: Body, *, stride: float | None = None) -> Figure:
     The way along the floor is scaled by `stride`, without it by the length of the legs; heights are scaled by the legs.
     """
     source = motion.positions
-    resting = foot_contacts(source, motion.fps)
+    resting = foot_contacts(source, motion.fps, speed=_STILL)
     world = _aligned(motion, resting)
     bends = _bends(motion, world, body)
     legs = body.leg / leg_length(motion.skeleton.rest_positions())
@@ -103,51 +118,59 @@ def adapt(motion: Motion, body: Body, *, stride: float | None = None) -> Figure:
     down, ankles = resting[:, [0, 2]], source[:, ANKLES, 2]
     sole = float(np.median(ankles[down])) if down.sum() >= _FEW else float(ankles.min())
     hips = source[:, HIPS].mean(axis=1)
-    rise = floor + body.places[ANKLES, 2].mean() - body.floor + legs * (hips[:, 2] - sole)
+    rise = floor + body.height("ankle") + legs * (hips[:, 2] - sole)
     hips = np.concatenate([hips[:, :2] * (stride or legs), rise[:, None]], axis=1)
-    return Figure(motion.fps, _positions(body, world, bends, hips), world, bends, resting, floor)
+    steps = source[:, _TOES, :2] * (stride or legs)
+    return Figure(motion.fps, _positions(body, world, bends, hips), world, bends, resting, steps, floor)
 
 
-def pose(figure: Figure, body: Body, *, root: Root = "hips", in_place: bool = False) -> RigMotion:
+def pose(
+    figure: Figure, body: Body, *, root: Root = "hips", in_place: bool = False, controls: Sequence[Control] = ()
+) -> RigMotion:
     """The rotations and locations of the rig's bones that bring the body where the figure is.
 
     root: what carries the way along the floor and the heading.  in_place: leave the way out and keep the heights.
+    controls: further bones to move, such as the ends of limbs that the rig solves itself.
     Raises ValueError where the rig has no bone above the hips to carry it.
     """
-    rig, frames = body.rig, len(figure.positions)
-    turns = _turns(body, figure.world, figure.bends)
+    rig, still = body.rig, rotations.identity(len(figure.positions))
     heads = _roots(body, figure.world, figure.positions[:, HIPS].mean(axis=1))
+    way = np.zeros((len(still), 3))
     if in_place:
         way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
-        heads = {k: head - way for k, head in heads.items()}
-    turn, shift = rotations.identity(frames), np.zeros((frames, 3))
-    carrier, below = -1, frozenset[int]()
+    turns = _turns(body, figure.world, figure.bends)
+    moved = {
+        node: (turns[k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
+        for k, node in enumerate(body.moved)
+    }
+    for control in controls:
+        moved[rig.index(control.bone)] = (control.turn, None if control.head is None else control.head - way, True)
+    base = {
+        -1: (still, np.zeros((len(still), 3)))
+    }  # what carries a bone: its turn since rest, and where the origin goes
+    carried = None
     if root != "hips":
-        turn, shift = _carriage(body, figure.world[:, 0], heads[body.pelvis])
-        carrier, below = _carried(body, root)
-    moved: dict[str, Array] = {}
-    locations: dict[str, Array] = {}
-    if carrier >= 0:
-        own, head = rig.turned[carrier], rig.heads[carrier]
-        moved[rig.names[carrier]] = _in_axes(own, turn)
-        locations[rig.names[carrier]] = rotations.rotate(
-            rotations.inverse(own), rotations.rotate(turn, head) + shift - head
-        )
-    for k, node in enumerate(body.moved):
-        own, above = rig.turned[node], body.turns_with[k]
-        base = turns[above] if above >= 0 else turn if k in below else None
-        moved[rig.names[node]] = _in_axes(own, turns[k] if base is None else _since(base, turns[k]))
-        if k in heads:
-            rest = body.heads[k]
-            gone = heads[k] - (rotations.rotate(turn, rest) + shift if k in below else rest)
-            axes = rotations.multiply(turn, own) if k in below else own
-            locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone)
-    return RigMotion(
-        figure.fps,
-        moved,
-        {name: location / rig.scale for name, location in locations.items()},
-        (turn, shift) if root == "object" else None,
-    )
+        carriage = _carriage(body, figure.world[:, 0], moved[body.moved[body.pelvis]][1])
+        if root == "object":
+            base[-1] = carried = carriage
+        else:
+            top = _root_bone(body)
+            moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
+    result = RigMotion(figure.fps, {}, {}, carried)
+    for node in sorted(moved):
+        turn, head, inherits = moved[node]
+        above = next((up for up in rig.above(node) if up in base), -1)
+        if head is not None:
+            base[node] = turn, head - rotations.rotate(turn, rig.heads[node])
+        else:
+            base[node] = turn, _shift(base[above], rig.heads[node], turn)
+        own, (parent, shift) = rig.turned[node], base[above]
+        result.turns[rig.names[node]] = _in_axes(own, _since(parent if inherits else base[-1][0], turn))
+        if head is not None:
+            gone = head - rotations.rotate(parent, rig.heads[node]) - shift
+            axes = rotations.multiply(parent, own)
+            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.scale
+    return result
 
 
 def _aligned(motion: Motion, resting: Array) -> Array:
@@ -172,7 +195,7 @@ def _aligned(motion: Motion, resting: Array) -> Array:
             level = rotations.identity()
             if flat.sum() >= _FEW:
                 normals = rotations.rotate(rotations.inverse(world[flat, j]), _UP)
-                level = rotations.between(_UP, normals.mean(axis=0))
+                level = rotations.between(_UP, np.median(normals, axis=0))
             ours[:, j] = rotations.multiply(world[:, j], rotations.multiply(level, outward))
     return ours
 
@@ -261,15 +284,17 @@ def _carriage(body: Body, pelvis: Array, head: Array) -> tuple[Array, Array]:
     return turn, shift * np.array([1.0, 1.0, 0.0])
 
 
-def _carried(body: Body, root: Root) -> tuple[int, frozenset[int]]:
-    """The node above the hips that carries the rig, -1 for its object, and the moved bones it carries directly."""
-    free = frozenset(k for k, above in enumerate(body.turns_with) if above < 0)
-    if root == "object":
-        return -1, free
+def _root_bone(body: Body) -> int:
+    """The node from which the hips hang in the end. Raises ValueError where they are the root themselves."""
     above = body.rig.above(body.moved[body.pelvis])
     if not above:
         raise ValueError("a bone above the hips expected to carry the movement, found none: choose hips or object")
-    return above[-1], frozenset(k for k in free if above[-1] in body.rig.above(body.moved[k]))
+    return above[-1]
+
+
+def _shift(carrier: tuple[Array, Array], head: Array, turn: Array) -> Array:
+    """Where the origin goes (F, 3) with a bone that turns by `turn` about its head, which `carrier` carries."""
+    return rotations.rotate(carrier[0], head) + carrier[1] - rotations.rotate(turn, head)
 
 
 def _along(world: Array, knots: Array, at: float) -> Array:

@@ -1,0 +1,102 @@
+"""Characters made up for tests: our T-posed dancer with other rest poses, rolls, sizes, places and bones."""
+
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.mapping import Mapping, map_bones
+from rigs.retarget import RigMotion
+from rigs.rig import Rig, in_order
+from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS
+
+Bones = dict[str, tuple[str | None, Array]]
+"""Each bone's parent and the place of its head, (3,) m."""
+
+
+def t_posed(scale: float = 1.0) -> Bones:
+    """The 24 joints that have children, as bones; tips are left out."""
+    heads = DEFAULT.scaled(scale).rest_positions()
+    return {
+        name: (JOINTS[PARENTS[j]] if PARENTS[j] >= 0 else None, heads[j])
+        for j, name in enumerate(JOINTS)
+        if j in PARENTS
+    } | {name: (JOINTS[PARENTS[INDEX[name]]], heads[INDEX[name]]) for name in ("head", "left_bigtoe", "right_bigtoe")}
+
+
+def swung(bones: Bones, bone: str, axis: Array, degrees: float) -> Bones:
+    """The bones with everything below `bone` turned about its head."""
+    turn = rotations.from_axis_angle(rotations.normalize(np.asarray(axis, float)), np.radians(degrees))
+    pivot = bones[bone][1]
+    return {
+        name: (parent, pivot + rotations.rotate(turn, head - pivot) if _is_below(bones, name, bone) else head)
+        for name, (parent, head) in bones.items()
+    }
+
+
+def a_posed(bones: Bones) -> Bones:
+    """The bones with the arms lowered by 50 degrees and the elbows a little bent."""
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        bones = swung(bones, f"{side}_shoulder", np.array([0.0, 1.0, 0.0]), 50.0 * sign)
+        bones = swung(bones, f"{side}_elbow", np.array([0.0, 0.0, -1.0]), 15.0 * sign)
+    return bones
+
+
+def rig(
+    bones: Bones, *, seed: int | None = None, turn: float = 0.0, move: Array | None = None, scale: float = 1.0
+) -> Rig:
+    """The bones as a rig, with any roll and direction of their own if there is a seed, its object turned and moved."""
+    names = list(bones)
+    parents = [names.index(parent) if parent else -1 for parent, _ in bones.values()]
+    order = in_order(parents)
+    rng = np.random.default_rng(seed)
+    turned = rotations.identity(len(names))
+    if seed is not None:
+        turned = rotations.normalize(rng.normal(size=(len(names), 4)))
+    placed = rotations.about_z(turn)
+    heads = rotations.rotate(placed, np.array([bones[names[n]][1] for n in order]))
+    return Rig(
+        names=tuple(names[n] for n in order),
+        parents=tuple(order.index(parents[n]) if parents[n] >= 0 else -1 for n in order),
+        heads=heads + (np.zeros(3) if move is None else move),
+        turned=rotations.multiply(placed, turned),
+        inherits=(True,) * len(names),
+        bones=len(names),
+        scale=scale,
+    )
+
+
+def mapped(character: Rig) -> Mapping:
+    """The map of a character's bones."""
+    return map_bones(character.names, character.parents, character.heads)
+
+
+def moved(character: Rig, motion: RigMotion) -> dict[str, Array]:
+    """Where the bones' heads go (F, 3) m, by matrices, as Blender evaluates an armature: rest, location, rotation."""
+    frames = len(next(iter(motion.turns.values())))
+    rest = np.tile(np.eye(4), (len(character.names), 1, 1))
+    rest[:, :3, :3] = rotations.to_matrix(character.turned) * character.scale
+    rest[:, :3, 3] = character.heads
+    carried = np.tile(np.eye(4), (frames, 1, 1))
+    if motion.carried is not None:
+        turn, shift = motion.carried
+        carried[:, :3, :3], carried[:, :3, 3] = rotations.to_matrix(turn), shift
+    posed = np.empty((len(character.names), frames, 4, 4))
+    for node, (name, parent) in enumerate(zip(character.names, character.parents, strict=True)):
+        basis = np.tile(np.eye(4), (frames, 1, 1))
+        if name in motion.turns:
+            basis[:, :3, :3] = rotations.to_matrix(motion.turns[name])
+        if name in motion.locations:
+            basis[:, :3, 3] = motion.locations[name]
+        if parent < 0:
+            posed[node] = carried @ rest[node] @ basis
+        else:
+            posed[node] = posed[parent] @ np.linalg.inv(rest[parent]) @ rest[node] @ basis
+            if not character.inherits[node]:
+                posed[node, :, :3, :3] = (carried @ rest[node] @ basis)[:, :3, :3]
+    return {name: posed[node, :, :3, 3] for node, name in enumerate(character.names)}
+
+
+def _is_below(bones: Bones, name: str, above: str) -> bool:
+    parent = bones[name][0]
+    while parent is not None and parent != above:
+        parent = bones[parent][0]
+    return parent == above

@@ -1,0 +1,116 @@
+"""Feet on the floor, judged by where the soles of made-up characters go."""
+
+import numpy as np
+import pytest
+
+from rigs import rotations
+from rigs.body import Body, body_of
+from rigs.figure import Figure
+from rigs.motion import Motion
+from rigs.planting import plant
+from rigs.retarget import adapt
+from rigs.sample_dance import sample_dance
+from rigs.skeleton import INDEX
+from tests.rigs.characters import a_posed, mapped, rig, t_posed
+
+FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+
+
+@pytest.fixture(scope="module")
+def dance() -> Motion:
+    return sample_dance()[:600]
+
+
+@pytest.fixture(scope="module", params=[0.7, 1.3])
+def body(request: pytest.FixtureRequest) -> Body:
+    character = rig(a_posed(t_posed(request.param)), seed=1)
+    return body_of(character, mapped(character))
+
+
+def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray:
+    """The mean speed along the floor (4,) m/s of the feet's joints while they rest."""
+    way = np.linalg.norm(np.diff(positions[:, [INDEX[name] for name in FEET], :2], axis=0), axis=-1) * fps
+    both = resting[1:] & resting[:-1]
+    return np.sum(way * both, axis=0) / both.sum(axis=0)
+
+
+def _soles(figure: Figure, body: Body) -> np.ndarray:
+    """How high the points under heel, ball and tip of both feet are (F, 6) m; at rest they are on the floor."""
+    lowest = []
+    for side in ("left", "right"):
+        for joint, bone in (("ankle", "ankle"), ("foot", "ankle"), ("bigtoe", "foot")):
+            point, carrier = INDEX[f"{side}_{joint}"], INDEX[f"{side}_{bone}"]
+            under = np.array([0.0, 0.0, body.floor - body.places[point, 2]])
+            at_rest = rotations.rotate(rotations.inverse(body.rest[carrier]), under)
+            lowest.append(figure.positions[:, point, 2] + rotations.rotate(figure.world[:, carrier], at_rest)[:, 2])
+    return np.stack(lowest, axis=1) - figure.floor
+
+
+def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Body) -> None:
+    free = adapt(dance, body)
+    source = _slide(dance.positions, free.resting, dance.fps)
+    planted = _slide(plant(free, body).positions, free.resting, dance.fps)
+    scale = body.leg / 0.8
+    assert (planted[[1, 3]] <= scale * source[[1, 3]] + 1e-3).all()
+    assert planted.mean() < 0.6 * scale * source.mean() + 0.01
+
+
+def test_nothing_sinks_below_the_floor(dance: Motion, body: Body) -> None:
+    sunk = _soles(adapt(dance, body).carried(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    assert sunk.min() < -0.03
+    figure = plant(adapt(dance, body).carried(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    assert _soles(figure, body).min() > -0.01
+
+
+def test_legs_keep_their_lengths_and_their_bones_follow(dance: Motion, body: Body) -> None:
+    figure = plant(adapt(dance, body), body)
+    for upper, lower in (("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("right_hip", "right_knee")):
+        bone = figure.positions[:, INDEX[lower]] - figure.positions[:, INDEX[upper]]
+        at_rest = body.places[INDEX[lower]] - body.places[INDEX[upper]]
+        assert np.allclose(np.linalg.norm(bone, axis=-1), np.linalg.norm(at_rest), atol=1e-6)
+        turn = rotations.multiply(figure.world[:, INDEX[upper]], rotations.inverse(body.rest[INDEX[upper]]))
+        assert np.allclose(rotations.rotate(turn, at_rest), bone, atol=1e-6)
+
+
+def test_knees_stay_in_their_planes(dance: Motion, body: Body) -> None:
+    free = adapt(dance, body)
+    figure = plant(free, body)
+    for side in ("left", "right"):
+        hip, knee, ankle = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
+
+        def out(f: Figure, hip: int = hip, knee: int = knee, ankle: int = ankle) -> np.ndarray:
+            along = rotations.normalize(f.positions[:, ankle] - f.positions[:, hip])
+            bend = f.positions[:, knee] - f.positions[:, hip]
+            return bend - np.sum(bend * along, axis=-1, keepdims=True) * along
+
+        bent = np.linalg.norm(out(free), axis=-1) > 0.08
+        cosines = np.sum(rotations.normalize(out(free)) * rotations.normalize(out(figure)), axis=-1)
+        assert bent.sum() > 100
+        assert cosines[bent].min() > np.cos(np.radians(25.0))
+
+
+def test_planting_does_not_shake_the_body(dance: Motion, body: Body) -> None:
+    free = adapt(dance, body)
+    figure = plant(free, body)
+
+    def jolt(f: Figure, joint: str) -> float:
+        return float(np.percentile(np.abs(np.diff(f.positions[:, INDEX[joint]], 2, axis=0)), 99.5))
+
+    for joint in ("left_ankle", "right_ankle", "left_knee", "right_knee", "pelvis"):
+        assert jolt(figure, joint) < 1.5 * jolt(free, joint) + 2e-4, joint
+
+
+def test_a_dancer_without_contacts_is_left_as_it_is_above_the_floor(body: Body) -> None:
+    dance = sample_dance()[:30]
+    free = adapt(dance, body)
+    raised = Figure(
+        free.fps,
+        free.positions + np.array([0.0, 0.0, 1.0]),
+        free.world,
+        free.bends,
+        np.zeros_like(free.resting),
+        free.steps,
+        free.floor,
+    )
+    figure = plant(raised, body)
+    assert np.allclose(figure.positions, raised.positions, atol=2e-3)

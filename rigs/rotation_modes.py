@@ -34,8 +34,18 @@ def from_quaternions(turns: Array, mode: str) -> Array:
         return turns
     if mode == "AXIS_ANGLE":
         return _axis_angle(turns)
-    angles = _continuous(rotations.to_euler(turns, mode[::-1]))
-    return angles[..., np.argsort(_outermost_first(mode))]
+    outermost_first = rotations.to_euler(turns, mode[::-1])
+    return _continuous(outermost_first[..., np.argsort(_outermost_first(mode))], mode)
+
+
+def beside(values: Array, before: Array, mode: str) -> Array:
+    """Values (F, n) for the same rotations that begin as near as can be to the values `before` (n,) them."""
+    whole_turns = (
+        2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
+    )
+    values = np.asarray(values)
+    both = [twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi)) for twin in (values, _twin(values, mode))]
+    return min(both, key=lambda twin: np.abs(twin[0] - before).sum())
 
 
 def _outermost_first(mode: str) -> list[int]:
@@ -43,15 +53,22 @@ def _outermost_first(mode: str) -> list[int]:
     return ["XYZ".index(letter) for letter in reversed(mode)]
 
 
-def _continuous(angles: Array) -> Array:
-    """Tait-Bryan angles (F, ..., 3) of the same rotations that never jump from frame to frame.
-
-    Each rotation has two triples, (a, b, c) and (a + pi, pi - b, c + pi), and each angle any number of whole turns.
-    """
-    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], axis=-1)
-    changes = _apart(angles[1:], angles[:-1]) > _apart(other[1:], angles[:-1])
+def _continuous(angles: Array, mode: str) -> Array:
+    """Euler angles (F, ..., 3) of the same rotations that never jump from frame to frame."""
+    twin = _twin(angles, mode)
+    changes = _apart(angles[1:], angles[:-1]) > _apart(twin[1:], angles[:-1])
     swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
-    return np.unwrap(np.where(swapped[..., None], other, angles), axis=0)
+    return np.unwrap(np.where(swapped[..., None], twin, angles), axis=0)
+
+
+def _twin(values: Array, mode: str) -> Array:
+    """The other values (..., n) for the same rotations, whole turns aside; each form has two."""
+    if mode in ("QUATERNION", "AXIS_ANGLE"):
+        return -values
+    middle = "XYZ".index(mode[1])
+    twin = values + np.pi
+    twin[..., middle] = np.pi - values[..., middle]
+    return twin
 
 
 def _apart(a: Array, b: Array) -> Array:

@@ -72,3 +72,13 @@ def test_an_axis_goes_on_through_a_frame_without_rotation() -> None:
 def test_a_bone_that_never_turns_has_some_axis() -> None:
     values = rotation_modes.from_quaternions(rotations.identity(5, 1), "AXIS_ANGLE")
     assert np.allclose(values, [0.0, 0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_movement_goes_on_from_any_form_of_the_rotation_before_it(mode: str) -> None:
+    turns = wandering()[:, 0]
+    whole = rotation_modes.from_quaternions(turns, mode)
+    rest = rotation_modes.from_quaternions(-turns[300:], mode)
+    goes_on = rotation_modes.beside(rest, whole[299], mode)
+    assert np.allclose(goes_on, whole[300:], atol=1e-6)
+    assert rotations.angle_between(rotation_modes.to_quaternions(goes_on, mode), turns[300:]).max() < 1e-6

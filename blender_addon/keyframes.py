@@ -1,15 +1,21 @@
-"""Whole movements written as F-curves in bulk: the one place that knows how Blender 4.2, 4.4 and 5.0 keep them."""
+"""Whole movements written as keys: onto a fresh action, the one an object has, or a strip, on all frames or on few."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import bpy
 import numpy as np
 
-from rigs import Array
+from rigs import Array, key_reduction, rotation_modes
 
-_LINEAR = 1  # the number behind "LINEAR" of a key's interpolation, as bulk writing wants it
-_SAME_FRAME = 1e-4  # a key is on a frame when it is no further from it; importers put theirs there within rounding
+from . import fcurves
+
+Onto = Literal["NEW", "CURRENT", "STRIP"]
+
+
+class Unkeyable(ValueError):
+    """An object that cannot be keyed as asked; its text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +31,93 @@ class Channel:
     group: str
 
 
+@dataclass(frozen=True)
+class Tolerance:
+    """How far reduced keys may lead from the movement: radians for rotations, m in the world for locations.
+
+    Numbers of other properties may be off by `distance`.
+    """
+
+    angle: float = np.radians(0.5)
+    distance: float = 1e-3
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A curve to be: one element of a channel, and its keys."""
+
+    path: str
+    index: int
+    group: str
+    keys: fcurves.Keys
+
+
+def channels_for(
+    thing: "bpy.types.PoseBone | bpy.types.Object", turns: Array | None = None, places: Array | None = None
+) -> list[Channel]:
+    """The channels of a bone or an object for `turns` (F, 4), in the form that it keeps, and for `places` (F, 3).
+
+    Both as its own properties have them: for a bone, relative to its parent and its rest, in its own axes and units.
+    """
+    is_bone = isinstance(thing, bpy.types.PoseBone)
+    before, group = (thing.path_from_id() + ".", thing.name) if is_bone else ("", "Object Transforms")
+    channels = []
+    if places is not None:
+        channels.append(Channel(before + "location", places, group))
+    if turns is not None:
+        name = rotation_modes.property_of(thing.rotation_mode)
+        values = rotation_modes.from_quaternions(turns, thing.rotation_mode)
+        channels.append(Channel(before + name, values, group))
+    return channels
+
+
 def create(owner: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
     """Make an action for `owner` with a linear key on every frame from `first` on; `owner` itself is not changed."""
-    action = bpy.data.actions.new(name)
-    bag = _curves_of_new(action, owner)
-    groups: dict[str, bpy.types.ActionGroup] = {}
-    for channel in channels:
-        group = groups.get(channel.group) or groups.setdefault(channel.group, bag.groups.new(channel.group))
-        for index, column in enumerate(np.asarray(channel.values).T):
-            curve = bag.fcurves.new(channel.path, index=index)
-            curve.group = group
-            _fill(curve, column, first)
-    return action
+    return _action(owner, name, _on_every_frame(list(channels), first, 1.0))
 
 
 def assign(owner: bpy.types.Object, action: bpy.types.Action) -> None:
     """Let `action` move `owner`, through its slot where actions have slots."""
-    animation = owner.animation_data or owner.animation_data_create()
-    if animation is None:
-        raise RuntimeError(f"{owner.name} takes no animation")
+    animation = _animation_of(owner)
     animation.action = action
     if hasattr(animation, "action_slot"):
         animation.action_slot = action.slots[0]
+
+
+def write(
+    owner: bpy.types.Object,
+    channels: Sequence[Channel],
+    *,
+    name: str,
+    first: float,
+    step: float = 1.0,
+    onto: Onto = "NEW",
+    tolerance: Tolerance | None = None,
+) -> bpy.types.Action:
+    """Key the channels from the frame `first` on, `step` frames of the scene apart, and let them move `owner`.
+
+    onto: a "NEW" action takes the place of the owner's, which is kept in the file; the "CURRENT" one keeps its other
+    curves, and the keys of these before and after the movement; a "STRIP" on a track of its own comes above all that
+    moves the owner now. Without an action to write onto, "CURRENT" is "NEW".
+    tolerance: keep only the keys that are needed for it, on the same frames for all channels of a bone.
+    Returns the action. Raises Unkeyable; nothing has changed then.
+    """
+    _require_keyable(owner, channels, onto)
+    onto_current = onto == "CURRENT" and owner.animation_data is not None and owner.animation_data.action is not None
+    if onto_current:
+        channels = [_continued(owner, channel, first - step) for channel in channels]
+    if tolerance is None:
+        curves = _on_every_frame(channels, first, step)
+    else:
+        curves = _on_few_frames(owner, channels, first, step, tolerance)
+    if onto_current:
+        return _replace_curves(owner, curves, first, first + step * (len(channels[0].values) - 1))
+    action = _action(owner, name, curves)
+    if onto == "STRIP":
+        _add_strips(owner, action)
+    else:
+        _assign_instead(owner, action)
+    return action
 
 
 def frame_range(owner: bpy.types.Object) -> range | None:
@@ -58,82 +129,191 @@ def frame_range(owner: bpy.types.Object) -> range | None:
     return range(int(np.floor(covered[0])), int(np.ceil(covered[1])) + 1)
 
 
-def curves_of(owner: bpy.types.Object) -> list[bpy.types.FCurve]:
-    """The F-curves of the action that the owner has now, those of its slot where actions have slots."""
+def _animation_of(owner: bpy.types.Object) -> bpy.types.AnimData:
+    animation = owner.animation_data or owner.animation_data_create()
+    if animation is None:
+        raise Unkeyable(f"{owner.name} takes no animation")
+    return animation
+
+
+def _require_keyable(owner: bpy.types.Object, channels: Sequence[Channel], onto: Onto) -> None:
+    """Raise Unkeyable unless every channel fits a property of the owner and its animation may be edited."""
+    if not channels:
+        raise Unkeyable(f"{owner.name}: something to key expected, found no channels")
+    if not owner.is_editable:
+        raise Unkeyable(f"{owner.name}: an object of this file expected, it is linked from another")
+    frames = len(channels[0].values)
+    for channel in channels:
+        values = np.asarray(channel.values)
+        try:
+            width = np.size(owner.path_resolve(channel.path))
+        except ValueError:
+            raise Unkeyable(f"{owner.name}: there is no {channel.path} to key") from None
+        if len(values) != frames or values.size != frames * width or frames == 0 or not np.isfinite(values).all():
+            raise Unkeyable(
+                f"{owner.name}, {channel.path}: {width} finite numbers a frame expected, found {values.shape}"
+            )
+    if len({channel.path for channel in channels}) < len(channels):
+        raise Unkeyable(f"{owner.name}: each property once expected, found one twice")
     animation = owner.animation_data
-    if animation is None or animation.action is None:
-        return []
-    if not hasattr(animation, "action_slot"):
-        return list(animation.action.fcurves)
-    bags = [
-        strip.channelbag(animation.action_slot)
-        for layer in animation.action.layers
-        for strip in layer.strips
-        if animation.action_slot is not None and isinstance(strip, bpy.types.ActionKeyframeStrip)
+    if animation is not None and animation.use_tweak_mode:
+        raise Unkeyable(f"{owner.name}: leave the tweak mode of its strip first")
+    action = animation.action if animation is not None and onto == "CURRENT" else None
+    if action is not None and not action.is_editable:
+        raise Unkeyable(f"{owner.name}: its action {action.name} is linked from another file")
+
+
+def _property(path: str) -> tuple[str, str]:
+    """What has the property, and the property's own name, of a data path."""
+    if path.endswith("]"):
+        end = path.rindex("[")
+        return path[:end], path[end:]
+    before, _, name = path.rpartition(".")
+    return before, name
+
+
+def _mode(owner: bpy.types.Object, path: str) -> str | None:
+    """How the rotation that a path leads to is kept; None where it leads to no rotation."""
+    before, name = _property(path)
+    if name not in rotation_modes.WIDTHS:
+        return None
+    mode = (owner.path_resolve(before) if before else owner).rotation_mode
+    if rotation_modes.property_of(mode) == name:
+        return str(mode)
+    return {"rotation_quaternion": "QUATERNION", "rotation_axis_angle": "AXIS_ANGLE"}.get(name, "XYZ")
+
+
+def _columns(channel: Channel) -> Array:
+    """A channel's elements, one a row: (n, F)."""
+    values = np.asarray(channel.values, dtype=float)
+    return values.reshape(len(values), -1).T
+
+
+def _on_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[_Curve]:
+    """A linear key for each value."""
+    return [
+        _Curve(channel.path, index, channel.group, fcurves.straight_keys(first + step * np.arange(len(column)), column))
+        for channel in channels
+        for index, column in enumerate(_columns(channel))
     ]
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
 
-def is_heard(curve: bpy.types.FCurve) -> bool:
-    """Whether Blender lets the curve move anything."""
-    return not (curve.mute or curve.is_empty or not curve.is_valid or (curve.group is not None and curve.group.mute))
+def _on_few_frames(
+    owner: bpy.types.Object, channels: Sequence[Channel], first: float, step: float, tolerance: Tolerance
+) -> list[_Curve]:
+    """Smooth curves on as few keys as the tolerance allows, on the same frames for all channels of a bone."""
+    if len(channels[0].values) < 3:
+        return _on_every_frame(channels, first, step)
+    bones: dict[str, list[Channel]] = {}
+    for channel in channels:
+        bones.setdefault(_property(channel.path)[0], []).append(channel)
+    tracks = [[_track(owner, channel, tolerance) for channel in of_bone] for of_bone in bones.values()]
+    curves = []
+    for of_bone, kept in zip(bones.values(), key_reduction.key_frames(tracks), strict=True):
+        times = first + step * kept
+        for channel in of_bone:
+            for index, column in enumerate(_columns(channel)):
+                slopes = key_reduction.slopes(column)[kept] / step
+                keys = fcurves.smooth_keys(times, column[kept], slopes)
+                curves.append(_Curve(channel.path, index, channel.group, keys))
+    return curves
 
 
-def sample(curves: Sequence[bpy.types.FCurve], frames: range) -> Array:
-    """What the curves say in these frames: (n, F)."""
-    wanted = np.arange(frames.start, frames.stop, frames.step, dtype=float)
-    known: dict[bytes, Array | None] = {}  # most curves of an action have their keys at the same times
-    return np.array([_read(curve, wanted, known) for curve in curves]).reshape(len(curves), len(wanted))
+def _track(owner: bpy.types.Object, channel: Channel, tolerance: Tolerance) -> key_reduction.Track:
+    mode = _mode(owner, channel.path)
+    allowed = tolerance.distance if mode is None else tolerance.angle
+    if channel.path.endswith("].location"):
+        allowed /= max(owner.matrix_world.median_scale, 1e-9)
+    return key_reduction.Track(_columns(channel).T, mode, allowed)
 
 
-def _read(curve: bpy.types.FCurve, wanted: Array, known: dict[bytes, Array | None]) -> Array:
-    """A curve's values (F,) at the frames `wanted`: its keys' own or those on straight lines between them in bulk."""
-    points = curve.keyframe_points
-    if len(points) > 0 and len(curve.modifiers) == 0 and curve.extrapolation == "CONSTANT":
-        keys = np.empty((len(points), 2), np.float32)
-        points.foreach_get("co", keys.ravel())
-        times, values = np.ascontiguousarray(keys.T)
-        name = times.tobytes()
-        if name not in known:
-            known[name] = _keys_at(times, wanted)
-        if (keys_there := known[name]) is not None:
-            return values[keys_there]
-        if _is_straight(curve):
-            return np.interp(wanted, times, values)
-    return np.fromiter(map(curve.evaluate, wanted.tolist()), float, len(wanted))
+def _continued(owner: bpy.types.Object, channel: Channel, time: float) -> Channel:
+    """The channel's rotations in the whole turn that the owner's own keys are in at a time before it."""
+    mode = _mode(owner, channel.path)
+    curves = {curve.array_index: curve for curve in fcurves.curves_of(owner) if curve.data_path == channel.path}
+    if mode is None or len(curves) < len(_columns(channel)) or max(c.range()[0] for c in curves.values()) > time:
+        return channel
+    before = np.array([curves[index].evaluate(time) for index in range(len(curves))])
+    return replace(channel, values=rotation_modes.beside(channel.values, before, mode))
 
 
-def _keys_at(times: Array, wanted: Array) -> Array | None:
-    """Which key (F,) gives the value in each frame; None where a frame lies between two keys."""
-    nearest = np.minimum(np.searchsorted(times, wanted - _SAME_FRAME), len(times) - 1)
-    at_key = np.abs(times[nearest] - wanted) < _SAME_FRAME
-    return nearest if (at_key | (wanted < times[0]) | (wanted > times[-1])).all() else None
+def _put(bag: fcurves.Bag, curves: Iterable[_Curve]) -> None:
+    groups: dict[str, bpy.types.ActionGroup] = {}
+    for curve in curves:
+        if curve.group not in groups:
+            groups[curve.group] = bag.groups.get(curve.group) or bag.groups.new(curve.group)
+        fcurves.put(bag, curve.path, curve.index, groups[curve.group], curve.keys)
 
 
-def _is_straight(curve: bpy.types.FCurve) -> bool:
-    kinds = np.empty(len(curve.keyframe_points), np.int32)
-    curve.keyframe_points.foreach_get("interpolation", kinds)
-    return bool((kinds == _LINEAR).all())
+def _action(owner: bpy.types.Object, name: str, curves: Sequence[_Curve]) -> bpy.types.Action:
+    """A fresh action of these curves; none stays behind where that fails."""
+    action = bpy.data.actions.new(name)
+    try:
+        _put(fcurves.bag_of_new(action, owner), curves)
+    except BaseException:
+        bpy.data.actions.remove(action)
+        raise
+    return action
 
 
-def _curves_of_new(
-    action: bpy.types.Action, owner: bpy.types.Object
-) -> "bpy.types.Action | bpy.types.ActionChannelbag":
-    """Where the F-curves and groups of a fresh action go: itself before Blender 4.4, its slot's channelbag since."""
-    if not hasattr(action, "slots"):
-        return action
-    slot = action.slots.new(id_type="OBJECT", name=owner.name)
-    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
-    assert isinstance(strip, bpy.types.ActionKeyframeStrip)
-    return strip.channelbag(slot, ensure=True)
+def _replace_curves(owner: bpy.types.Object, curves: Sequence[_Curve], first: float, last: float) -> bpy.types.Action:
+    """Put the curves into the owner's action in place of its own for the same properties and other rotation modes."""
+    old = {(curve.data_path, curve.array_index): curve for curve in fcurves.curves_of(owner)}
+    merged = [
+        replace(curve, keys=fcurves.around(fcurves.keys_of(old[place]), first, last, curve.keys))
+        if (place := (curve.path, curve.index)) in old
+        else curve
+        for curve in curves
+    ]
+    unheard = {path for curve in curves for path in _other_modes(curve.path)}
+    places = {(curve.path, curve.index) for curve in curves}
+    bag = fcurves.bag_of_current(owner)
+    for place, curve in old.items():
+        if place in places or curve.data_path in unheard:
+            bag.fcurves.remove(curve)
+    _put(bag, merged)
+    assert owner.animation_data is not None
+    assert owner.animation_data.action is not None
+    return owner.animation_data.action
 
 
-def _fill(curve: bpy.types.FCurve, values: Array, first: int) -> None:
-    frames = len(values)
-    points = np.empty((frames, 2), np.float32)
-    points[:, 0] = np.arange(first, first + frames)
-    points[:, 1] = values
-    curve.keyframe_points.add(frames)
-    curve.keyframe_points.foreach_set("co", points.ravel())
-    curve.keyframe_points.foreach_set("interpolation", np.full(frames, _LINEAR, np.int32))
-    curve.update()
+def _other_modes(path: str) -> list[str]:
+    """For a path to a rotation the paths to the other forms of the same rotation."""
+    before, name = _property(path)
+    if name not in rotation_modes.WIDTHS:
+        return []
+    return [f"{before}.{other}" if before else other for other in rotation_modes.WIDTHS if other != name]
+
+
+def _assign_instead(owner: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Assign the action, and keep the one before it in the file although it may move nothing now."""
+    before = _animation_of(owner).action
+    assign(owner, action)
+    if before is not None and before.users == 0:
+        before.use_fake_user = True
+
+
+def _add_strips(owner: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Put the action on a track above all others, and the owner's own, which would hide it, on one below."""
+    animation = _animation_of(owner)
+    if (own := animation.action) is not None:
+        pushed = _add_strip(animation, own, getattr(animation, "action_slot", None))
+        pushed.blend_type, pushed.extrapolation = animation.action_blend_type, animation.action_extrapolation
+        animation.action = None
+    strip = _add_strip(animation, action, action.slots[0] if hasattr(action, "slots") else None)
+    strip.extrapolation = "HOLD_FORWARD"  # else it would also hide what the tracks below do before it
+
+
+def _add_strip(
+    animation: bpy.types.AnimData, action: bpy.types.Action, slot: "bpy.types.ActionSlot | None"
+) -> bpy.types.NlaStrip:
+    """A strip on a new track on which the action plays at the frames of its keys."""
+    start, end = action.curve_frame_range[0], action.curve_frame_range[1]
+    track = animation.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, int(np.floor(start)), action)
+    strip.action_frame_start, strip.action_frame_end = start, end
+    strip.frame_start, strip.frame_end = start, max(end, start + 1.0)
+    if slot is not None:
+        strip.action_slot = slot
+    return strip

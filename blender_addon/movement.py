@@ -13,7 +13,7 @@ import numpy as np
 
 from rigs import Array, rotation_modes, rotations
 
-from . import keyframes
+from . import fcurves
 from .scenes import scene_of
 
 _SAME_SIZE = 5e-5  # a bone whose scale is nearer to one than this has its rest size
@@ -61,7 +61,7 @@ def _plain_channels(armature: bpy.types.Object, frames: range) -> _Channels | No
     if _moved_by_others(armature):
         return None
     values = _settings(armature, len(frames))
-    if not _fill_in(values, _owners(armature), keyframes.curves_of(armature), frames):
+    if not _fill_in(values, _owners(armature), fcurves.curves_of(armature), frames):
         return None
     sizes, scale = values["scale"][:-1], values["scale"][-1]
     if np.abs(sizes - 1.0).max(initial=0.0) > _SAME_SIZE:
@@ -131,9 +131,9 @@ def _fill_in(values: dict[str, Array], owners: dict[str, int], curves: list[bpy.
         before, _, name = curve.data_path.rpartition(".")
         if name.startswith("delta_") or name == "rotation_mode":
             return False
-        if name in values and before in owners and keyframes.is_heard(curve):
+        if name in values and before in owners and fcurves.is_heard(curve):
             moving.append((curve, values[name][owners[before], :, curve.array_index]))
-    for (_, place), sampled in zip(moving, keyframes.sample([curve for curve, _ in moving], frames), strict=True):
+    for (_, place), sampled in zip(moving, fcurves.sample([curve for curve, _ in moving], frames), strict=True):
         place[:] = sampled
     return True
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, keyframes, movement
+from bl_ext.user_default.pas_de_deux import armatures, fcurves, keyframes, movement
 from movements import TENTH_OF_A_MILLIMETRE, swaying, wandering
 
 from rigs import Array, rotations
@@ -200,12 +200,12 @@ def _size(rig: bpy.types.Object) -> None:
 
 
 def _muted(rig: bpy.types.Object) -> None:
-    for curve in keyframes.curves_of(rig)[::2]:
+    for curve in fcurves.curves_of(rig)[::2]:
         curve.mute = True
 
 
 def _noise(rig: bpy.types.Object) -> None:
-    keyframes.curves_of(rig)[2].modifiers.new("NOISE").strength = 3.0
+    fcurves.curves_of(rig)[2].modifiers.new("NOISE").strength = 3.0
 
 
 def _rest(rig: bpy.types.Object) -> None:

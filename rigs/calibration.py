@@ -32,8 +32,8 @@ def calibrate(here: list[bool], turned: Array, moved: Array, rest: Array) -> Arr
 
     here: which of the 29 joints the source has.  turned: (29, K, 4) world rotations, identity in the rest pose, and
     moved: (29, K, 3) m positions of K sample poses.  rest: (29, 3) m, the rest pose.
-    Twists are those of a rest pose that stands like a body. Knees and elbows tell them where it does not; and elbows that
-    are hinges always tell the arms', since arms that rest alike may bend in any direction.
+    Twists are those of a rest pose that stands like a body. Knees and elbows tell them where it does not; and elbows
+    that are hinges always tell the arms', since arms that rest alike may bend in any direction.
     """
     tips = _tips(here, turned, moved)
     if not stands(rest):
@@ -91,8 +91,8 @@ def _matched(here: list[bool], tips: Array, turned: Array, moved: Array, *, twis
 def _with_hinged_arms(constant: Array, here: list[bool], tips: Array, turned: Array, moved: Array) -> Array:
     """`constant` (29, 4) with arms twisted so that their elbows bend about the axis that they have in the T-pose.
 
-    The forearm, which has no twist of its own against the upper arm, goes along; the hand stays as it is at rest. An arm
-    that hardly bends, or about many axes, is left alone.
+    The forearm, which has no twist of its own against the upper arm, goes along; the hand stays as it is at rest.
+    An arm that hardly bends, or about many axes, is left alone.
     """
     constant = constant.copy()
     for name in ("left_shoulder", "right_shoulder"):

@@ -2,7 +2,8 @@
 
 Positions come out exactly as they went in wherever the rig's bones are rigid, whatever its rest pose and bone axes. The
 29 joints have three for the spine; a rig that bends its spine in more places has no bone for the middle one that stays
-at one distance from its neighbours, so that one is placed, as an elbow, where it lets the chest be exact.
+at one distance from its neighbours, so that one is placed, as an elbow, where it lets the chest be exact. Of two neck
+bones that bend, one is left: the head keeps its direction from the neck, and its mean distance.
 """
 
 import numpy as np

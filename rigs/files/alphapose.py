@@ -25,6 +25,7 @@ _FARTHEST_STEP = 0.3
 """Body heights a frame that a dancer's joints move at most, in the picture and in their pose together."""
 _UNSEEN = 10.0
 """More body heights than any step, so that a dancer is left unseen only where none is possible."""
+_NEAR_ZERO = 1e-9
 _POSE_WEIGHT = 1.0
 """How far apart two poses are that differ by a metre, in body heights between their places in the picture."""
 
@@ -35,7 +36,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
     frames, poses, pixels, scores = _detections(path)
     hybrik.expect_places(path, poses, JOINTS)
     dancers = _linked(frames, poses, pixels, scores)
-    places = _places(poses, pixels)
+    places = _places(path, poses, pixels)
     motions, warnings = [], []
     for number, dancer in enumerate(dancers, start=1):
         seen = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
@@ -137,12 +138,15 @@ def _steps(last: list[int], group: Array, poses: Array, pixels: Array) -> Array:
     return np.asarray(steps + _POSE_WEIGHT * np.linalg.norm(posed, axis=-1).mean(axis=-1))
 
 
-def _places(poses: Array, pixels: Array) -> Array:
-    """The poses (D, J, 3) m where the picture shows them; the first one's dancer stands at the side's origin."""
-    sure = pixels[..., 2:] / pixels[..., 2].sum(axis=1)[:, None, None]
+def _places(path: Path, poses: Array, pixels: Array) -> Array:
+    """The poses (D, J, 3) m where the picture shows them, to the side and in height from the first one."""
+    sure = pixels[..., 2:] / np.maximum(pixels[..., 2].sum(axis=1), _NEAR_ZERO)[:, None, None]
     flat, seen = poses[..., :2], pixels[..., :2]
     middle, seen_middle = (np.sum(sure * points, axis=1, keepdims=True) for points in (flat, seen))
     across, seen_across = flat - middle, seen - seen_middle
-    scale = np.median(np.sum(sure * across * seen_across, axis=(1, 2)) / np.sum(sure * across**2, axis=(1, 2)))
+    sizes = np.maximum(np.sum(sure * across**2, axis=(1, 2)), _NEAR_ZERO)
+    scale = float(np.median(np.sum(sure * across * seen_across, axis=(1, 2)) / sizes))
+    if not scale > _NEAR_ZERO:
+        raise BadFile(f"{path.name}: pixels that show the joints in metres expected, others found")
     shift = seen_middle / scale - middle
     return poses + np.concatenate([shift - shift[:1], np.zeros((len(poses), 1, 1))], axis=-1)

@@ -1,0 +1,153 @@
+"""AlphaPose's results: the real ones against what the authors made of them, made-up ones, and wrong ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rigs import Array
+from rigs.contacts import floor_height
+from rigs.files import BadFile, alphapose, read
+from rigs.skeleton import DEFAULT, INDEX
+
+RESULTS = "hybrik/alphapose_test-results.json"
+LINKED = "hybrik/pose_extraction_video_1.npy"
+PIXELS = 400.0
+"""In a metre, in the made-up pictures."""
+
+
+def pose(facing: float) -> Array:
+    """24 joints (24, 3) m of a T-pose turned by `facing`, about the pelvis, in camera axes."""
+    rest = DEFAULT.rest_positions()[:24] - DEFAULT.rest_positions()[0]
+    turned = np.stack(
+        [
+            rest[:, 0] * np.cos(facing) - rest[:, 1] * np.sin(facing),
+            rest[:, 0] * np.sin(facing) + rest[:, 1] * np.cos(facing),
+        ]
+    )
+    return np.stack([turned[0], -rest[:, 2], turned[1]], axis=-1)
+
+
+def detection(frame: int, facing: float, place: float, **changes: Any) -> dict[str, Any]:
+    joints = pose(facing)
+    pixels = np.concatenate([(joints[:, :2] + [place, 0.0]) * PIXELS + 900.0, np.ones((24, 1))], axis=-1)
+    whole = {
+        "image_id": f"{frame}.jpg",
+        "category_id": 1,
+        "keypoints": pixels.ravel().tolist(),
+        "score": 3.0,
+        "box": [0.0, 0.0, 1.0, 1.0],
+        "idx": 1,
+        "pred_xyz_jts": joints.tolist(),
+    }
+    return {key: value for key, value in (whole | changes).items() if value is not None}
+
+
+def couple(frames: int = 12) -> list[dict[str, Any]]:
+    """Two who stand 0.9 m apart, each turning their own way; who comes first changes with every picture."""
+    found = []
+    for f in range(frames):
+        both = [detection(f, 0.05 * f, 0.3), detection(f, np.pi - 0.05 * f, -0.6)]
+        found += both if f % 2 == 0 else both[::-1]
+    return found
+
+
+def saved(folder: Path, found: Any) -> Path:
+    path = folder / "poses.json"
+    path.write_text(found if isinstance(found, str) else json.dumps(found))
+    return path
+
+
+def test_dancers_are_linked_as_the_authors_linked_them(corpus: Path) -> None:
+    """Their rows alternate between the two dancers; they have smoothed them, but never swapped."""
+    frames, poses, pixels, scores = alphapose._detections(corpus / RESULTS)
+    rows = np.load(corpus / LINKED)
+    tracks = alphapose._linked(frames, poses, pixels, scores)
+    assert [len(track) for track in tracks] == [296, 267]
+    for track, own, other in ((tracks[0], rows[0::2], rows[1::2]), (tracks[1], rows[1::2], rows[0::2])):
+        near, far = (np.abs(poses[track] - theirs[frames[track]]).max(axis=(1, 2)) for theirs in (own, other))
+        assert (near < far).all()
+
+
+def test_real_dancers_stand_in_one_world(corpus: Path) -> None:
+    clip = read(corpus / RESULTS)
+    assert [len(motion) for motion in clip.motions] == [297, 297]
+    assert (clip.source.fps, clip.source.units) == (30.0, 1.0)
+    assert min(floor_height(motion.positions) for motion in clip.motions) == pytest.approx(0.0, abs=1e-9)
+    assert max(floor_height(motion.positions) for motion in clip.motions) < 0.25
+    apart = np.linalg.norm(clip.motions[0].root - clip.motions[1].root, axis=-1)
+    assert 0.05 < apart.min() < np.median(apart) < apart.max() < 1.5
+    for motion in clip.motions:
+        assert np.linalg.norm(np.diff(motion.root, axis=0), axis=-1).max() < 0.2
+        assert np.mean(motion.positions[:, INDEX["jaw"], 2] > motion.root[:, 2]) > 0.99
+
+
+def test_frames_without_a_dancer_are_bridged_and_told(corpus: Path) -> None:
+    assert read(corpus / RESULTS).warnings == (
+        "alphapose_test-results.json: dancer 1 not seen in 1 of 297 frames, bridged",
+        "alphapose_test-results.json: dancer 2 not seen in 30 of 297 frames, bridged",
+    )
+
+
+def test_places_and_poses_come_back(tmp_path: Path) -> None:
+    first, second = read(saved(tmp_path, couple())).motions
+    np.testing.assert_allclose(second.root - first.root, np.tile([-0.9, 0.0, 0.0], (12, 1)), atol=1e-6)
+    seen = pose(0.25)[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
+    np.testing.assert_allclose(first.positions[5, :22] - first.root[5], seen[:22], atol=1e-6)
+
+
+def test_a_dancer_seen_twice_and_a_passer_by_are_left_out(tmp_path: Path) -> None:
+    found = couple()
+    ghost = detection(6, 0.3, 0.35, score=2.0)
+    missing = [one for one in found if one["image_id"] != "6.jpg"] + [found[12], ghost]
+    first, second = read(saved(tmp_path, missing)).motions
+    whole = read(saved(tmp_path, found)).motions
+    np.testing.assert_allclose(first.positions, whole[0].positions, atol=1e-3)
+    np.testing.assert_allclose(second.positions, whole[1].positions, atol=0.02)
+    passing = [*found, detection(3, 1.0, 2.0, score=1.0)]
+    for motion, same in zip(read(saved(tmp_path, passing)).motions, whole, strict=True):
+        np.testing.assert_array_equal(motion.positions, same.positions)
+
+
+def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> None:
+    clip = read(saved(tmp_path, [detection(f, 0.05 * f, 0.0) for f in range(9)]), fps=25.0)
+    assert [len(motion) for motion in clip.motions] == [9]
+    assert clip.motions[0].fps == clip.source.fps == 25.0
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "complaint"),
+    [
+        ("{", "poses.json: AlphaPose's results expected, no JSON found"),
+        ("[]", "poses.json: AlphaPose's results expected, a list of detections"),
+        ({"0.jpg": {}}, "poses.json: AlphaPose's results expected, a list of detections"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixels found"),
+        ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: a picture with a number expected .*'x.jpg' found"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"poses.json, detection 0: numbers in threes expected"),
+        ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"poses.json, detection 0: numbers in threes expected"),
+        (
+            [detection(0, 0.0, 0.0, pred_xyz_jts=pose(0.0)[:17].tolist())],
+            r"24 or 29 joints, .* expected, 17 and 24 found",
+        ),
+        ([detection(0, 0.0, 0.0, keypoints=[float("nan")] * 72)], "poses.json, detection 0: finite numbers expected"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1e9] * 3] * 24)], "poses.json, row 0, pelvis: a position in metres"),
+        (
+            [detection(0, 0.0, 0.0, pred_xyz_jts=[[0.0] * 3] * 24)],
+            "poses.json: pixels that show the joints in metres expected",
+        ),
+        ([detection(0, 0.0, 0.0), detection(10**8, 0.0, 0.0)], "poses.json: pictures numbered one by one expected"),
+        ([1, 2], "poses.json: AlphaPose's results expected"),
+    ],
+)
+def test_what_is_no_dance_is_refused_in_one_sentence(tmp_path: Path, found: Any, complaint: str) -> None:
+    with pytest.raises(BadFile, match=complaint) as refused:
+        read(saved(tmp_path, found))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_truncated_file_is_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"poses\.json: AlphaPose\'s results expected, no JSON found"):
+        read(saved(tmp_path, (corpus / RESULTS).read_text()[:100_000]))

@@ -1,0 +1,238 @@
+"""Acclaim recordings: CMU's own against matrices built from the format's description, small ones, and broken ones."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from rigs import Array, kinematics, pointcloud, rotations
+from rigs.files import BadFile, amc, read
+from rigs.files.acclaim_text import parse_amc, parse_asf
+from rigs.skeleton import INDEX
+
+INCH = 0.0254
+MILLIMETRE, TENTH_MILLIMETRE = 1e-3, 1e-4
+TAKES = ("05_02", "05_06", "05_09", "05_10")
+JOINTS = {
+    # joint: the bone that begins there
+    "pelvis": "root", "left_hip": "lfemur", "right_knee": "rtibia", "left_ankle": "lfoot", "right_foot": "rtoes",
+    "spine2": "upperback", "spine3": "thorax", "neck": "lowerneck", "left_shoulder": "lhumerus",
+    "right_elbow": "rradius", "left_wrist": "lhand",
+}  # fmt: skip
+NEAR_JAW = 0.015
+"""m. CMU's neck has two bones that bend, ours has one: the head's distance from the chest cannot change as theirs."""
+SKELETON = """# a made-up one
+:version 1.10
+:name TEST
+:units
+  mass 1.0
+  length 1.0
+  angle deg
+:root
+   order TX TY TZ RX RY RZ
+   axis XYZ
+   position 0 0 0
+   orientation 0 0 0
+:bonedata
+  begin
+     id 1
+     name arm
+     direction 0 2 0
+     length 3
+     axis 0 0 90 XYZ
+     dof rx rz
+     limits (-160.0 20.0)
+            (-70.0 70.0)
+  end
+  begin
+     id 2
+     name hand
+     direction 1 0 0
+     length 1
+     axis 30 20 10 ZYX
+     dof rz ry rx
+  end
+:hierarchy
+  begin
+    root arm
+    arm hand
+  end
+"""
+RECORDING = """#!OML:ASF test
+:FULLY-SPECIFIED
+:DEGREES
+1
+root 1 2 3 10 20 30
+arm 40 50
+hand 5 6 7
+2
+root 1 2 3 0 0 0
+hand 0 0 0
+arm 0 0
+"""
+
+
+def written(folder: Path, skeleton: str = SKELETON, recording: str = RECORDING) -> Path:
+    (folder / "test.asf").write_text(skeleton)
+    (folder / "test_01.amc").write_text(recording)
+    return folder / "test_01.amc"
+
+
+def by_matrices(skeleton: str, recording: str) -> dict[str, Array]:
+    """Each bone's start (F, 3) in the file's units: M = parent's M . C . R . C^-1, as the format is described."""
+    fixed, frames = {}, []
+    for text in re.findall(r"begin\s+id(.*?)\bend\b", skeleton, re.DOTALL):
+        word = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
+        direction = np.array(word["direction"], float)
+        step = direction / np.linalg.norm(direction) * float(word["length"][0])
+        axes = Rotation.from_euler(word["axis"][3].lower(), np.array(word["axis"][:3], float), degrees=True)
+        fixed[word["name"][0]] = (step, axes, "".join(dof[1] for dof in word.get("dof", [])))
+    below = [line.split() for line in skeleton.split(":hierarchy")[1].splitlines() if len(line.split()) > 1]
+    for text in re.split(r"\n\d+\s*\n", recording)[1:]:
+        given = {line.split()[0]: np.array(line.split()[1:], float) for line in text.splitlines() if line.strip()}
+        turned = {"root": Rotation.from_euler("xyz", given["root"][3:], degrees=True)}
+        starts, ends = {"root": given["root"][:3]}, {"root": given["root"][:3]}
+        for parent, *children in below:
+            for name in children:
+                step, axes, order = fixed[name]
+                own = Rotation.from_euler(order, given[name], degrees=True) if order else Rotation.identity()
+                turned[name] = turned[parent] * axes * own * axes.inv()
+                starts[name] = ends[parent]
+                ends[name] = starts[name] + turned[name].apply(step)
+        frames.append(starts)
+    return {name: np.array([frame[name] for frame in frames]) for name in frames[0]}
+
+
+@pytest.mark.parametrize("take", TAKES)
+def test_joints_stand_where_matrices_put_them(corpus: Path, take: str) -> None:
+    path = corpus / "cmu_solo" / f"{take}.amc"
+    starts = by_matrices((corpus / "cmu_solo/05.asf").read_text(), path.read_text())
+    clip = read(path)
+    assert clip.source.units == pytest.approx(INCH / 0.45)
+    for joint, bone in (JOINTS | {"jaw": "head"}).items():
+        x, y, z = starts[bone].T * INCH / 0.45
+        theirs = np.stack([x, -z, y], axis=-1)
+        wrong = np.linalg.norm(clip.motions[0].positions[:, INDEX[joint]] - theirs, axis=-1)
+        assert wrong.max() < (NEAR_JAW if joint == "jaw" else TENTH_MILLIMETRE), joint
+        assert wrong.mean() < 3.0 * MILLIMETRE, joint
+
+
+@pytest.mark.parametrize("take", TAKES)
+def test_a_cmu_dancer_stands_on_the_floor_at_cmus_rate(corpus: Path, take: str) -> None:
+    clip = read(corpus / "cmu_solo" / f"{take}.amc")
+    (motion,) = clip.motions
+    assert (clip.source.up, clip.source.fps, motion.fps, clip.source.filled) == ("Y", 120.0, 120.0, ())
+    assert clip.warnings == ()
+    assert len(motion) == clip.source.frames == (corpus / f"cmu_solo/{take}.amc").read_text().count("\nroot ")
+    toes = motion.positions[:, [INDEX["left_bigtoe"], INDEX["right_bigtoe"]], 2].min(axis=1)
+    assert abs(np.median(toes)) < 0.05
+    assert 1.5 < motion.skeleton.rest_positions()[INDEX["head"], 2] < 1.9
+
+
+def test_limbs_turn_as_their_points_say(corpus: Path) -> None:
+    motion = read(corpus / "cmu_solo/05_10.amc").motions[0]
+    solved = pointcloud.solve(motion.positions, motion.fps, skeleton=motion.skeleton)
+    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (motion, solved)))
+    for joint in ("pelvis", "spine3", "left_hip", "right_knee", "left_shoulder", "right_shoulder", "right_elbow"):
+        assert np.degrees(np.median(apart[:, INDEX[joint]])) < 6.0, joint
+
+
+def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    starts = by_matrices(SKELETON, RECORDING)
+    skeleton = parse_asf(tmp_path / "test.asf")
+    _, places = amc._world(skeleton, parse_amc(path, skeleton))
+    for at, name in enumerate(skeleton.names):
+        np.testing.assert_allclose(places[at], starts[name], atol=1e-9)
+    np.testing.assert_allclose(places[skeleton.names.index("hand"), 1], [1.0, 5.0, 3.0], atol=1e-9)
+
+
+def test_radians_give_the_same_dance(tmp_path: Path) -> None:
+    skeleton = parse_asf(written(tmp_path).with_name("test.asf"))
+    degrees = parse_amc(tmp_path / "test_01.amc", skeleton)
+    lines = RECORDING.replace(":DEGREES", ":RADIANS").splitlines()
+    for at, line in enumerate(lines):
+        name, *numbers = line.split()
+        if name.isalpha():
+            kept = 3 if name == "root" else 0
+            turns = [str(np.radians(float(number))) for number in numbers[kept:]]
+            lines[at] = " ".join([name, *numbers[:kept], *turns])
+    radians = parse_amc(written(tmp_path, recording="\n".join(lines)), skeleton)
+    for one, other in zip(degrees, radians, strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_the_rate_can_be_given(corpus: Path) -> None:
+    clip = read(corpus / "cmu_solo/05_02.amc", fps=60.0)
+    assert clip.motions[0].fps == clip.source.fps == 60.0
+
+
+def test_the_skeleton_is_its_subjects_or_the_only_one(corpus: Path, tmp_path: Path) -> None:
+    recording = (corpus / "cmu_solo/05_02.amc").read_bytes()
+    skeleton = (corpus / "cmu_solo/05.asf").read_bytes()
+    (tmp_path / "05_02.amc").write_bytes(recording)
+    with pytest.raises(BadFile, match=r"^05_02\.amc: its skeleton 05\.asf expected beside it, none found$"):
+        read(tmp_path / "05_02.amc")
+    (tmp_path / "dancer.ASF").write_bytes(skeleton)
+    assert len(read(tmp_path / "05_02.amc").motions[0]) == 1123
+    (tmp_path / "another.asf").write_text(SKELETON)
+    with pytest.raises(BadFile, match=r"^05_02\.amc: its skeleton 05\.asf expected beside it, 2 others found$"):
+        read(tmp_path / "05_02.amc")
+    (tmp_path / "05.asf").write_bytes(skeleton)
+    assert len(read(tmp_path / "05_02.amc").motions[0]) == 1123
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "complaint"),
+    [
+        ("", "arm 40 50\n", r"test_01\.amc, line 7: numbers for arm in frame 1 expected, none found"),
+        ("arm 40\n", "arm 40 50\n", r"test_01\.amc, line 6: 2 numbers expected for arm, 1 found"),
+        ("arm 40 x\n", "arm 40 50\n", r"test_01\.amc, line 6: numbers expected for arm, '40 x' found"),
+        ("arm 40 nan\n", "arm 40 50\n", r"test_01\.amc, line 6: numbers expected for arm, '40 nan' found"),
+        ("leg 40 50\n", "arm 40 50\n", r"test_01\.amc, line 6: a bone of its skeleton expected, 'leg' found"),
+        ("", "1\n", r"test_01\.amc, line 4: the number of a frame expected, 'root' found"),
+        ("", "arm 0 0\n", r"test_01\.amc, line 10: numbers for arm in frame 2 expected, none found"),
+        ("# only this\n", RECORDING, r"test_01\.amc: at least one frame expected, none found"),
+        (RECORDING, RECORDING, r"test_01\.amc: no bone for .*; a dancer with two arms and two legs expected"),
+    ],
+)
+def test_a_wrong_recording_is_refused_with_its_line(tmp_path: Path, wrong: str, right: str, complaint: str) -> None:
+    with pytest.raises(BadFile, match=complaint) as refused:
+        read(written(tmp_path, recording=RECORDING.replace(right, wrong, 1)))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "complaint"),
+    [
+        ("     name\n", "     name arm\n", r"test\.asf: every bone|test\.asf, line"),
+        ("", "     length 3\n", r"test\.asf, line 14: a bone with a length expected"),
+        ("direction 0 2", "direction 0 2 0", r"test\.asf, line 17: 3 numbers expected for direction, 2 found"),
+        ("length three", "length 3", r"test\.asf, line 18: numbers expected for length, 'three' found"),
+        ("XXZ", "90 XYZ", r"test\.asf, line 19: .*expected"),
+        ("dof rx l", "dof rx rz", r"test\.asf, line 20: turns and moves such as rx expected, 'rx l' found"),
+        ("    arm leg", "    arm hand", r"test\.asf, line 35: a bone of :bonedata expected, 'leg' found"),
+        ("", "    arm hand\n", r"test\.asf: every bone below the root expected in :hierarchy, hand is not"),
+        ("    hand arm", "    root arm", r"test\.asf: every bone below the root expected in :hierarchy, a ring"),
+        ("length 0", "length 1.0", r"test\.asf, line 6: a unit of length above zero expected, 0 found"),
+        ("order TX", "   order TX TY TZ RX RY RZ", r"test_01\.amc, line 5: 1 number expected for root, 6 found"),
+        ("", "   order TX TY TZ RX RY RZ\n", r"test\.asf: an order such as TX TY TZ RX RY RZ expected for the root"),
+        ("BVH", SKELETON, r"test\.asf: an Acclaim skeleton with :bonedata and :hierarchy, each to its end, expected"),
+        ("", "    arm hand\n  end\n", r"test\.asf: an Acclaim skeleton with :bonedata and :hierarchy"),
+    ],
+)
+def test_a_wrong_skeleton_is_refused_with_its_line(tmp_path: Path, wrong: str, right: str, complaint: str) -> None:
+    with pytest.raises(BadFile, match=complaint) as refused:
+        read(written(tmp_path, skeleton=SKELETON.replace(right, wrong, 1)))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
+def test_a_truncated_recording_is_refused(corpus: Path, tmp_path: Path, cut: float) -> None:
+    whole = (corpus / "cmu_solo/05_10.amc").read_bytes()
+    (tmp_path / "05.asf").write_bytes((corpus / "cmu_solo/05.asf").read_bytes())
+    (tmp_path / "05_10.amc").write_bytes(whole[: int(len(whole) * cut)])
+    with pytest.raises(BadFile, match=r"^05_10\.amc, line \d+: .* expected.*found$"):
+        read(tmp_path / "05_10.amc")

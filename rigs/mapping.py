@@ -1,37 +1,41 @@
-"""Which bone of a rig is which of the 29 joints: name tables in `maps/*.json`, checked against the hierarchy."""
+"""Which bone of a rig is which of the 29 joints: name tables in `maps/*.json`, checked against the hierarchy.
 
-import json
-import re
-from collections.abc import Sequence
+Where the names say nothing, the places of the bones do (`body_plan`).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from rigs import Array
-from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
+from rigs import Array, body_plan
+from rigs.bone_names import END, Key, all_words, index, words
+from rigs.branches import above, is_below
+from rigs.dialects import Dialect, dialects, sided
+from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRRORED, PARENTS
 
 _SIDED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 REQUIRED: tuple[str, ...] = ("pelvis", *(f"{side}_{joint}" for joint in _SIDED for side in ("left", "right")))
 """The joints without which a rig is no dancer with two arms and two legs."""
+_ORDER = (*REQUIRED, "spine3", *(name for name in JOINTS if name not in (*REQUIRED, "spine3")))
+"""The joints as they are looked up: those first that leave the others less to choose from."""
+_SPINE = ("spine1", "spine2", "spine3")
+_FINGER = 3
+"""How many bones of a finger lie beyond its knuckle: two more and the tip."""
+_TIPS = frozenset(("end", "nub", "tip", "top"))
+
+_NAMED, _LIKELY, _FOLLOWS, _PLACED = 1.0, 0.85, 0.9, 0.6
+"""How sure a bone is that a dialect names, that common words name, that its neighbours tell, that its place tells."""
+_ONE_SIDED, _ODD_PLACE = 0.7, 0.8
+"""What is left of that where the other side's bone is named otherwise, and where the bone rests in a strange place."""
+_SEEN = 0.5
+"""What a word that tells a dialect is worth, in joints, and what the lack of all of them costs it."""
 
 
 class NoDancer(ValueError):
     """A rig whose bones cannot be mapped; its text is one clause that names the joint."""
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """One way to name bones.
-
-    joints: for each joint the normalised names it may have, the best first.
-    units: metres in the unit that files of this dialect are known to use, or None.
-    t_pose: its bones rest in our T-pose, facing -Y in Blender's axes, without a turn of their own.
-    """
-
-    name: str
-    joints: dict[str, tuple[str, ...]]
-    units: float | None
-    t_pose: bool
+BY_PLACE = Dialect("by the bones' places", {})
+"""The dialect of a rig whose names say nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,89 +62,198 @@ class Mapping:
         return tuple(name for name, bone in zip(JOINTS, self.bones, strict=True) if bone < 0)
 
 
-@cache
-def dialects() -> tuple[Dialect, ...]:
-    """Every table in `maps/`, by file name."""
-    tables = [json.loads(file.read_text("utf-8")) for file in sorted(Path(__file__).with_name("maps").glob("*.json"))]
-    return tuple(
-        Dialect(
-            table["dialect"],
-            {joint: tuple(map(normalize, names)) for joint, names in table["joints"].items()},
-            table.get("metres_per_unit"),
-            table.get("t_pose", False),
-        )
-        for table in tables
-    )
-
-
-def normalize(name: str) -> str:
-    """A bone's name without namespace, case and separators: "mixamorig:LeftUpLeg" becomes "leftupleg"."""
-    return re.sub(r"[^a-z0-9]", "", re.split(r"[:|]", name)[-1].lower())
-
-
 def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None = None) -> Mapping:
-    """Find the 29 joints among a rig's bones; the table that finds most wins.
+    """Find the 29 joints among a rig's bones.
 
-    names, parents: one for each bone, a parent before its children and -1 for a root. Of the leaves that have no
-    name, such as the crown of the head, a lone childless bone below the joint serves.
-    heads: (N, 3) where they rest, in any unit.
-    Raises NoDancer where arms, legs or the pelvis are missing.
+    names, parents: one for each bone, -1 for a root. The tail of a leaf bone may be among them as "<bone> end site".
+    heads: (N, 3) where they rest, in any unit and axes. With them a rig whose names say nothing can be mapped too.
+    The dialect that finds most wins. Raises NoDancer where arms, legs or the pelvis are missing.
     """
-    plain = _without_prefix([normalize(name) for name in names])
-    found = [Mapping(dialect, _look_up(dialect, plain, parents)) for dialect in dialects()]
-    best = max(found, key=lambda mapping: sum(bone >= 0 for bone in mapping.bones))
-    for joint in REQUIRED:
-        if joint in best.missing:
-            raise NoDancer(f"no bone for {joint}; a dancer with two arms and two legs expected")
+    named = index(names, sided())
+    dialect, bones = _best(names, parents, named)
+    lacking = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
+    placed = body_plan.find(parents, heads) if heads is not None and 2 * len(lacking) > len(REQUIRED) else None
+    if placed is not None:
+        dialect, bones = BY_PLACE, placed
+    elif lacking:
+        raise NoDancer(f"no bone for {lacking[0]}; a dancer with two arms and two legs expected")
+    else:
+        _follow(dialect, bones, parents)
+        _end(dialect, bones, names, parents)
+    return mapped(dialect, bones, _sureness(dialect, bones, named, heads), parents)
+
+
+def _best(names: Sequence[str], parents: Sequence[int], named: dict[Key, list[int]]) -> tuple[Dialect, list[int]]:
+    """The dialect that finds most and its (29,) bones; what a dancer needs and it lacks has a common name."""
+    *known, common = dialects()
+    said = {word for name in names for word in all_words(name)}
+    found = [(dialect, _look_up(dialect, named, parents, [-1] * len(JOINTS))) for dialect in known]
+    dialect, bones = max(found, key=lambda each: _worth(each[0], each[1], said))
+    if any(bones[INDEX[joint]] < 0 for joint in REQUIRED):
+        loosely = _look_up(common, named, parents, [-1] * len(JOINTS))
+        needed, complete = (sum(found[INDEX[joint]] >= 0 for joint in REQUIRED) for found in (bones, loosely))
+        if complete == len(REQUIRED) and 2 * needed < len(REQUIRED):
+            return common, loosely
+        bones = _look_up(common, named, parents, bones, REQUIRED)
+    return dialect, bones
+
+
+def mapped(dialect: Dialect, bones: Sequence[int], sureness: Sequence[float], parents: Sequence[int]) -> Mapping:
+    """The Mapping of (29,) chosen bones, with the chains of spine and neck."""
+    needed = [sureness[INDEX[joint]] for joint in REQUIRED]
+    known = None if not dialect.controls else bones
+    pelvis = bones[INDEX["pelvis"]]
+    spine = _chain([bones[INDEX[joint]] for joint in reversed(_SPINE)], (pelvis,), parents, known)
+    neck = _chain([bones[INDEX["jaw"]], bones[INDEX["neck"]]], (pelvis, *spine), parents, known)
+    if bones[INDEX["neck"]] in neck:
+        neck = neck[neck.index(bones[INDEX["neck"]]) :]
     return Mapping(
-        best.dialect,
-        best.bones,
-        sureness=tuple(float(bone >= 0) for bone in best.bones),
-        spine=_between(best.bones, ("spine3", "spine2", "spine1"), "pelvis", parents),
-        neck=_between(best.bones, ("jaw", "neck"), "spine3", parents),
+        dialect,
+        tuple(bones),
+        tuple(sureness),
+        confidence=sum(needed) / len(needed) if all(needed) else 0.0,
+        spine=spine,
+        neck=neck,
     )
 
 
-def _between(bones: tuple[int, ...], ends: tuple[str, ...], start: str, parents: Sequence[int]) -> tuple[int, ...]:
-    """The bones from above `start`'s up to and with that of the first of `ends` which has one."""
-    bone = next((bones[INDEX[end]] for end in ends if bones[INDEX[end]] >= 0), -1)
-    path: list[int] = []
-    while bone >= 0 and bone not in (bones[INDEX[start]], bones[INDEX["pelvis"]]):
-        path.insert(0, bone)
-        bone = parents[bone]
-    return tuple(path)
+def _chain(
+    tops: Sequence[int], stops: Sequence[int], parents: Sequence[int], only: Sequence[int] | None
+) -> tuple[int, ...]:
+    """The bones from above one of `stops` up to the first of `tops` that is a bone.
+
+    only: those that may be in it; where it is None, any, but only `tops` if the way up to it passes no stop.
+    """
+    top = next((bone for bone in tops if bone >= 0), -1)
+    path = [top, *above(top, parents)] if top >= 0 else []
+    stop = next((n for n, bone in enumerate(path) if bone in stops), -1)
+    serving = only if only is not None else path if stop >= 0 else tops
+    return tuple(bone for bone in reversed(path[: stop if stop >= 0 else None]) if bone in serving)
 
 
-def _without_prefix(names: list[str]) -> list[str]:
-    """Names without what they all begin with, such as "bip01" or "character1"."""
-    if len(names) < 2:
-        return names
-    first, last = min(names), max(names)
-    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return [name[shared:] for name in names] if shared >= 3 else names
+def _look_up(
+    dialect: Dialect,
+    named: dict[Key, list[int]],
+    parents: Sequence[int],
+    bones: Sequence[int],
+    joints: Sequence[str] = _ORDER,
+) -> list[int]:
+    """`bones` (29,) with those that a dialect names, in places where the joints can be, for joints without one."""
+    bones = list(bones)
+    for j in (INDEX[joint] for joint in joints):
+        if bones[j] >= 0:
+            continue
+        joint = JOINTS[j]
+        candidates = (bone for key in dialect.joints.get(joint, ()) for bone in named.get(key, ()))
+        bones[j] = next((bone for bone in candidates if _fits(j, bone, bones, parents, dialect)), -1)
+    return bones
 
 
-def _look_up(dialect: Dialect, plain: list[str], parents: Sequence[int]) -> tuple[int, ...]:
-    bones = [-1] * len(JOINTS)
+def _fits(j: int, bone: int, bones: Sequence[int], parents: Sequence[int], dialect: Dialect) -> bool:
+    """Whether a bone hangs where joint `j` can be: below the bones of the joints above it, above those below."""
+    if bone in bones or dialect.controls:
+        return bone not in bones
+    higher = _next_above(j, bones)
+    if higher >= 0 and not is_below(bone, higher, parents):
+        return JOINTS[j].endswith("_hip") and _root(bone, parents) != _root(higher, parents)
+    return all(is_below(bones[lower], bone, parents) for lower in _next_below(j, bones) if j > 0)
+
+
+def _next_above(j: int, bones: Sequence[int]) -> int:
+    """The bone of the nearest joint above `j` that has one, or -1."""
+    j = PARENTS[j]
+    while j >= 0 and bones[j] < 0:
+        j = PARENTS[j]
+    return bones[j] if j >= 0 else -1
+
+
+def _next_below(j: int, bones: Sequence[int]) -> Iterator[int]:
+    """The nearest joints below `j` that have bones."""
+    for child in CHILDREN[j]:
+        if bones[child] >= 0:
+            yield child
+        else:
+            yield from _next_below(child, bones)
+
+
+def _follow(dialect: Dialect, bones: list[int], parents: Sequence[int]) -> None:
+    """Fill in, where the dialect has no name for them, the ends and the middle of the spine's chain."""
+    first, middle, chest = (INDEX[name] for name in _SPINE)
+    trunk = [] if dialect.controls else _trunk(bones, parents)
+    if len(trunk) > 1 and bones[chest] < 0 and trunk[-1] not in bones:
+        bones[chest] = trunk[-1]
+    if trunk and bones[first] < 0 and trunk[0] not in bones:
+        bones[first] = trunk[0]
+    between = [bone for bone in trunk if bone not in bones]
+    if bones[middle] < 0 and between and min(bones[first], bones[chest]) >= 0:
+        bones[middle] = between[(len(between) - 1) // 2]
+
+
+def _trunk(bones: Sequence[int], parents: Sequence[int]) -> list[int]:
+    """The bones above the pelvis's up to the one that carries both arms, without those of the neck."""
+    pelvis, neck, left, right = (bones[INDEX[name]] for name in ("pelvis", "neck", "left_shoulder", "right_shoulder"))
+    path = above(left, parents)
+    if pelvis not in path:
+        return []
+    path = [bone for bone in path[: path.index(pelvis)] if is_below(right, bone, parents)]
+    return [bone for bone in reversed(path) if neck < 0 or not (bone == neck or is_below(bone, neck, parents))]
+
+
+def _end(dialect: Dialect, bones: list[int], names: Sequence[str], parents: Sequence[int]) -> None:
+    """Fill in the leaves that have no name, such as the crown of the head, with what alone lies beyond the joint."""
+    children: dict[int, list[int]] = {}
+    for bone, parent in enumerate(parents):
+        children.setdefault(parent, []).append(bone)
     for j, joint in enumerate(JOINTS):
-        above = PARENTS[j]
-        while above >= 0 and bones[above] < 0:
-            above = PARENTS[above]
-        candidates = [plain.index(name) for name in dialect.joints.get(joint, ()) if name in plain]
-        if not candidates and not CHILDREN[j]:
-            candidates = _leaves_below(bones[above], parents)
-        bones[j] = next((bone for bone in candidates if above < 0 or _is_below(bone, bones[above], parents)), -1)
-    return tuple(bones)
+        if bones[j] >= 0 or CHILDREN[j] or dialect.joints.get(joint) == ():
+            continue
+        beyond = _lone_path(_next_above(j, bones), children)
+        if len(beyond) > 1 and names[beyond[-1]].endswith(END) and not _TIPS.isdisjoint(words(names[beyond[-2]])):
+            beyond.pop()
+        reach = _FINGER if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
+        if 0 < len(beyond) <= reach and beyond[-1] not in bones:
+            bones[j] = beyond[-1]
 
 
-def _leaves_below(bone: int, parents: Sequence[int]) -> list[int]:
-    """The only child of `bone`, if it has no children itself."""
-    children = [child for child, parent in enumerate(parents) if parent == bone >= 0]
-    return children if len(children) == 1 and children[0] not in parents else []
+def _lone_path(bone: int, children: dict[int, list[int]]) -> list[int]:
+    """The bones beyond `bone` down to a leaf, if none of them has a sister; else none."""
+    path: list[int] = []
+    while below := children.get(bone, []):
+        if len(below) > 1:
+            return []
+        bone = below[0]
+        path.append(bone)
+    return path
 
 
-def _is_below(bone: int, above: int, parents: Sequence[int]) -> bool:
-    bone = parents[bone]
-    while bone >= 0 and bone != above:
-        bone = parents[bone]
-    return bone == above
+def _worth(dialect: Dialect, bones: Sequence[int], said: set[str]) -> tuple[int, bool, float]:
+    """How well a dialect fits, to compare: the joints that a dancer needs, controls before what follows them, all."""
+    needed = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
+    found = sum(bone >= 0 for bone in bones) * (_LIKELY if dialect.loose else 1.0)
+    seen = 0.0 if not dialect.seen else -_SEEN if said.isdisjoint(dialect.seen) else _SEEN
+    return needed, dialect.controls and needed == len(REQUIRED), found + seen
+
+
+def _sureness(dialect: Dialect, bones: Sequence[int], named: dict[Key, list[int]], heads: Array | None) -> list[float]:
+    """(29,) how sure each bone is: by what told it, by the other side's name, by where it rests."""
+    odd = frozenset() if heads is None else body_plan.odd_places(bones, heads)
+    told = [_told(dialect, j, bone, named) for j, bone in enumerate(bones)]
+    base = _PLACED if dialect == BY_PLACE else _LIKELY if dialect.loose else _NAMED
+    return [
+        0.0
+        if bone < 0
+        else (base if told[j] >= 0 or dialect == BY_PLACE else _FOLLOWS * base)
+        * (1.0 if told[j] == told[MIRRORED[j]] else _ONE_SIDED)
+        * (_ODD_PLACE if j in odd else 1.0)
+        for j, bone in enumerate(bones)
+    ]
+
+
+def _told(dialect: Dialect, j: int, bone: int, named: dict[Key, list[int]]) -> int:
+    """Which of the dialect's names for joint `j` the bone has, or -1."""
+    keys = dialect.joints.get(JOINTS[j], ())
+    return next((n for n, key in enumerate(keys) if bone in named.get(key, ())), -1)
+
+
+def _root(bone: int, parents: Sequence[int]) -> int:
+    return (above(bone, parents) or [bone])[-1]

@@ -1,0 +1,66 @@
+"""Bone maps as JSON, by the names of bones, and the hash that knows a skeleton again."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from rigs.dialects import Dialect, dialects
+from rigs.mapping import BY_PLACE, Mapping, mapped
+from rigs.skeleton import INDEX, JOINTS
+
+_KIND = "Pas de Deux bone map"
+_OWN = Dialect("made by hand", {})
+
+
+class BadMap(ValueError):
+    """A map that cannot be read or that is none of this rig; its text is one clause: what was expected and found."""
+
+
+def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
+    """16 hexadecimal digits that are the same for the same bones under the same parents, in whatever order."""
+    rows = sorted(
+        f"{name}\t{names[parent] if parent >= 0 else ''}" for name, parent in zip(names, parents, strict=True)
+    )
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+
+
+def to_json(mapping: Mapping, names: Sequence[str]) -> str:
+    """A map as text: for each joint that has a bone, that bone's name and how sure it is."""
+    joints = {
+        joint: {"bone": names[bone], "sureness": round(sure, 3)}
+        for joint, bone, sure in zip(JOINTS, mapping.bones, mapping.sureness, strict=True)
+        if bone >= 0
+    }
+    return json.dumps({"kind": _KIND, "dialect": mapping.dialect.name, "joints": joints}, indent=2) + "\n"
+
+
+def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> Mapping:
+    """The map in a text, for the rig with those bones. Raises BadMap."""
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise BadMap(f"a bone map in JSON expected, {error}") from None
+    if not isinstance(told, dict) or told.get("kind") != _KIND or not isinstance(told.get("joints"), dict):
+        raise BadMap(f'an object with "kind": "{_KIND}" and "joints" expected')
+    bones, sureness = [-1] * len(JOINTS), [0.0] * len(JOINTS)
+    for joint, row in told["joints"].items():
+        if joint not in INDEX:
+            raise BadMap(f"{joint}: one of the 29 joints expected")
+        if not isinstance(row, dict) or not isinstance(row.get("bone"), str):
+            raise BadMap(f'{joint}: an object with the name of a "bone" expected, {json.dumps(row)} found')
+        if row["bone"] not in names:
+            raise BadMap(f"{joint}: a bone of this rig expected, {row['bone']} found")
+        sure = row.get("sureness", 1.0)
+        if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0.0 <= sure <= 1.0:
+            raise BadMap(f"{joint}: a sureness from 0 to 1 expected, {json.dumps(sure)} found")
+        bones[INDEX[joint]], sureness[INDEX[joint]] = names.index(row["bone"]), float(sure)
+    taken = [bone for bone in bones if bone >= 0]
+    for j, bone in enumerate(bones):
+        if bone >= 0 and taken.count(bone) > 1:
+            raise BadMap(f"{JOINTS[j]}: a bone of its own expected, {names[bone]} is another joint's too")
+    return mapped(dialect_named(str(told.get("dialect"))), bones, sureness, parents)
+
+
+def dialect_named(name: str) -> Dialect:
+    """The known dialect of that name, or the one of maps made by hand."""
+    return next((dialect for dialect in (*dialects(), BY_PLACE) if dialect.name == name), _OWN)

@@ -12,6 +12,8 @@ import numpy as np
 
 from rigs import Array, rotation_modes
 
+_LEAST = 1e-9  # a tolerance of zero means this one
+
 
 @dataclass(frozen=True)
 class Track:
@@ -93,8 +95,9 @@ def _errors(groups: Sequence[_Group], keyed: Array) -> Array:
     before, after = _neighbours(keyed)
     for group in groups:
         curve = _between(group, before[group.bones], after[group.bones])
-        apart = _apart(curve, group) / group.tolerance[:, None]
+        apart = _apart(curve, group) / np.maximum(group.tolerance, _LEAST)[:, None]
         errors[group.bones] = np.maximum(errors[group.bones], apart)
+    errors[keyed] = 0.0
     return errors
 
 

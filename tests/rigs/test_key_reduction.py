@@ -74,6 +74,13 @@ def test_no_key_could_go_without_leaving_the_tolerance_or_its_neighbour() -> Non
     assert needless <= 0.1 * len(kept)
 
 
+@pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", None])
+def test_without_any_tolerance_all_keys_that_matter_stay(mode: str | None) -> None:
+    values = places() if mode is None else rotation_modes.from_quaternions(turning(100, 0), mode)
+    (kept,) = key_frames([[Track(values, mode, 0.0)]])
+    assert len(kept) > 0.9 * len(values)
+
+
 def test_a_jump_is_kept_on_its_frame() -> None:
     jump = np.zeros((60, 1))
     jump[30:] = 1.0

@@ -50,6 +50,11 @@ def curves_of(owner: bpy.types.Object) -> list[bpy.types.FCurve]:
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
 
+def curves_by_place(owner: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
+    """The same by data path and index."""
+    return {(curve.data_path, curve.array_index): curve for curve in curves_of(owner)}
+
+
 def is_heard(curve: bpy.types.FCurve) -> bool:
     """Whether Blender lets the curve move anything."""
     return not (curve.mute or curve.is_empty or not curve.is_valid or (curve.group is not None and curve.group.mute))
@@ -156,8 +161,12 @@ def keys_of(curve: bpy.types.FCurve) -> Keys:
     return keys
 
 
-def around(keys: Keys, first: float, last: float, between: Keys) -> Keys:
-    """The keys before the time `first` and after `last`, and `between` in the middle; `keys` hold all that keys can."""
+def around(curve: bpy.types.FCurve, first: float, last: float, between: Keys) -> Keys:
+    """The curve's keys before the time `first` and after `last`, and `between` in the middle."""
+    covered = curve.range()
+    if covered[0] > first - _SAME_FRAME and covered[1] < last + _SAME_FRAME:
+        return between
+    keys = keys_of(curve)
     times = keys["co"][:, 0]
     before, after = times < first - _SAME_FRAME, times > last + _SAME_FRAME
     count = len(between["co"])

@@ -1,15 +1,27 @@
 """Whole movements written as keys: onto a fresh action, the one an object has, or a strip, on all frames or on few."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import bpy
 import numpy as np
 
-from rigs import Array, key_reduction, rotation_modes
+from rigs import rotation_modes
 
 from . import fcurves
+from .channels import (
+    Channel,
+    Curve,
+    Tolerance,
+    channels_for,
+    on_every_frame,
+    on_few_frames,
+    other_rotations,
+    rotation_mode,
+)
+
+__all__ = ["Channel", "Onto", "Tolerance", "Unkeyable", "assign", "channels_for", "create", "frame_range", "write"]
 
 Onto = Literal["NEW", "CURRENT", "STRIP"]
 
@@ -18,62 +30,9 @@ class Unkeyable(ValueError):
     """An object that cannot be keyed as asked; its text is one sentence."""
 
 
-@dataclass(frozen=True)
-class Channel:
-    """One animated property.
-
-    path: its data path from the object.  values: (F, n), one column for each of its elements.
-    group: the name under which the dope sheet lists it.
-    """
-
-    path: str
-    values: Array
-    group: str
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far reduced keys may lead from the movement: radians for rotations, m in the world for locations.
-
-    Numbers of other properties may be off by `distance`.
-    """
-
-    angle: float = np.radians(0.5)
-    distance: float = 1e-3
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """A curve to be: one element of a channel, and its keys."""
-
-    path: str
-    index: int
-    group: str
-    keys: fcurves.Keys
-
-
-def channels_for(
-    thing: "bpy.types.PoseBone | bpy.types.Object", turns: Array | None = None, places: Array | None = None
-) -> list[Channel]:
-    """The channels of a bone or an object for `turns` (F, 4), in the form that it keeps, and for `places` (F, 3).
-
-    Both as its own properties have them: for a bone, relative to its parent and its rest, in its own axes and units.
-    """
-    is_bone = isinstance(thing, bpy.types.PoseBone)
-    before, group = (thing.path_from_id() + ".", thing.name) if is_bone else ("", "Object Transforms")
-    channels = []
-    if places is not None:
-        channels.append(Channel(before + "location", places, group))
-    if turns is not None:
-        name = rotation_modes.property_of(thing.rotation_mode)
-        values = rotation_modes.from_quaternions(turns, thing.rotation_mode)
-        channels.append(Channel(before + name, values, group))
-    return channels
-
-
 def create(owner: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
     """Make an action for `owner` with a linear key on every frame from `first` on; `owner` itself is not changed."""
-    return _action(owner, name, _on_every_frame(list(channels), first, 1.0))
+    return _action(owner, name, on_every_frame(list(channels), first, 1.0))
 
 
 def assign(owner: bpy.types.Object, action: bpy.types.Action) -> None:
@@ -105,11 +64,11 @@ def write(
     _require_keyable(owner, channels, onto)
     onto_current = onto == "CURRENT" and owner.animation_data is not None and owner.animation_data.action is not None
     if onto_current:
-        channels = [_continued(owner, channel, first - step) for channel in channels]
+        channels = _continued(owner, channels, first - step)
     if tolerance is None:
-        curves = _on_every_frame(channels, first, step)
+        curves = on_every_frame(channels, first, step)
     else:
-        curves = _on_few_frames(owner, channels, first, step, tolerance)
+        curves = on_few_frames(owner, channels, first, step, tolerance)
     if onto_current:
         return _replace_curves(owner, curves, first, first + step * (len(channels[0].values) - 1))
     action = _action(owner, name, curves)
@@ -163,81 +122,22 @@ def _require_keyable(owner: bpy.types.Object, channels: Sequence[Channel], onto:
         raise Unkeyable(f"{owner.name}: its action {action.name} is linked from another file")
 
 
-def _property(path: str) -> tuple[str, str]:
-    """What has the property, and the property's own name, of a data path."""
-    if path.endswith("]"):
-        end = path.rindex("[")
-        return path[:end], path[end:]
-    before, _, name = path.rpartition(".")
-    return before, name
-
-
-def _mode(owner: bpy.types.Object, path: str) -> str | None:
-    """How the rotation that a path leads to is kept; None where it leads to no rotation."""
-    before, name = _property(path)
-    if name not in rotation_modes.WIDTHS:
-        return None
-    mode = (owner.path_resolve(before) if before else owner).rotation_mode
-    if rotation_modes.property_of(mode) == name:
-        return str(mode)
-    return {"rotation_quaternion": "QUATERNION", "rotation_axis_angle": "AXIS_ANGLE"}.get(name, "XYZ")
-
-
-def _columns(channel: Channel) -> Array:
-    """A channel's elements, one a row: (n, F)."""
-    values = np.asarray(channel.values, dtype=float)
-    return values.reshape(len(values), -1).T
-
-
-def _on_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[_Curve]:
-    """A linear key for each value."""
-    return [
-        _Curve(channel.path, index, channel.group, fcurves.straight_keys(first + step * np.arange(len(column)), column))
-        for channel in channels
-        for index, column in enumerate(_columns(channel))
-    ]
-
-
-def _on_few_frames(
-    owner: bpy.types.Object, channels: Sequence[Channel], first: float, step: float, tolerance: Tolerance
-) -> list[_Curve]:
-    """Smooth curves on as few keys as the tolerance allows, on the same frames for all channels of a bone."""
-    if len(channels[0].values) < 3:
-        return _on_every_frame(channels, first, step)
-    bones: dict[str, list[Channel]] = {}
+def _continued(owner: bpy.types.Object, channels: Sequence[Channel], time: float) -> list[Channel]:
+    """The channels, their rotations in the whole turn that the owner's keys are in at a time before them."""
+    old = fcurves.curves_by_place(owner)
+    continued = []
     for channel in channels:
-        bones.setdefault(_property(channel.path)[0], []).append(channel)
-    tracks = [[_track(owner, channel, tolerance) for channel in of_bone] for of_bone in bones.values()]
-    curves = []
-    for of_bone, kept in zip(bones.values(), key_reduction.key_frames(tracks), strict=True):
-        times = first + step * kept
-        for channel in of_bone:
-            for index, column in enumerate(_columns(channel)):
-                slopes = key_reduction.slopes(column)[kept] / step
-                keys = fcurves.smooth_keys(times, column[kept], slopes)
-                curves.append(_Curve(channel.path, index, channel.group, keys))
-    return curves
+        mode = rotation_mode(owner, channel.path)
+        curves = [old.get((channel.path, index)) for index in range(len(channel.columns))]
+        begun = [curve for curve in curves if curve is not None and curve.range()[0] <= time]
+        if mode is not None and len(begun) == len(curves):
+            before = np.array([curve.evaluate(time) for curve in begun])
+            channel = replace(channel, values=rotation_modes.beside(channel.values, before, mode))
+        continued.append(channel)
+    return continued
 
 
-def _track(owner: bpy.types.Object, channel: Channel, tolerance: Tolerance) -> key_reduction.Track:
-    mode = _mode(owner, channel.path)
-    allowed = tolerance.distance if mode is None else tolerance.angle
-    if channel.path.endswith("].location"):
-        allowed /= max(owner.matrix_world.median_scale, 1e-9)
-    return key_reduction.Track(_columns(channel).T, mode, allowed)
-
-
-def _continued(owner: bpy.types.Object, channel: Channel, time: float) -> Channel:
-    """The channel's rotations in the whole turn that the owner's own keys are in at a time before it."""
-    mode = _mode(owner, channel.path)
-    curves = {curve.array_index: curve for curve in fcurves.curves_of(owner) if curve.data_path == channel.path}
-    if mode is None or len(curves) < len(_columns(channel)) or max(c.range()[0] for c in curves.values()) > time:
-        return channel
-    before = np.array([curves[index].evaluate(time) for index in range(len(curves))])
-    return replace(channel, values=rotation_modes.beside(channel.values, before, mode))
-
-
-def _put(bag: fcurves.Bag, curves: Iterable[_Curve]) -> None:
+def _put(bag: fcurves.Bag, curves: Iterable[Curve]) -> None:
     groups: dict[str, bpy.types.ActionGroup] = {}
     for curve in curves:
         if curve.group not in groups:
@@ -245,7 +145,7 @@ def _put(bag: fcurves.Bag, curves: Iterable[_Curve]) -> None:
         fcurves.put(bag, curve.path, curve.index, groups[curve.group], curve.keys)
 
 
-def _action(owner: bpy.types.Object, name: str, curves: Sequence[_Curve]) -> bpy.types.Action:
+def _action(owner: bpy.types.Object, name: str, curves: Sequence[Curve]) -> bpy.types.Action:
     """A fresh action of these curves; none stays behind where that fails."""
     action = bpy.data.actions.new(name)
     try:
@@ -256,16 +156,16 @@ def _action(owner: bpy.types.Object, name: str, curves: Sequence[_Curve]) -> bpy
     return action
 
 
-def _replace_curves(owner: bpy.types.Object, curves: Sequence[_Curve], first: float, last: float) -> bpy.types.Action:
+def _replace_curves(owner: bpy.types.Object, curves: Sequence[Curve], first: float, last: float) -> bpy.types.Action:
     """Put the curves into the owner's action in place of its own for the same properties and other rotation modes."""
-    old = {(curve.data_path, curve.array_index): curve for curve in fcurves.curves_of(owner)}
+    old = fcurves.curves_by_place(owner)
     merged = [
-        replace(curve, keys=fcurves.around(fcurves.keys_of(old[place]), first, last, curve.keys))
+        replace(curve, keys=fcurves.around(old[place], first, last, curve.keys))
         if (place := (curve.path, curve.index)) in old
         else curve
         for curve in curves
     ]
-    unheard = {path for curve in curves for path in _other_modes(curve.path)}
+    unheard = {path for curve in curves for path in other_rotations(curve.path)}
     places = {(curve.path, curve.index) for curve in curves}
     bag = fcurves.bag_of_current(owner)
     for place, curve in old.items():
@@ -275,14 +175,6 @@ def _replace_curves(owner: bpy.types.Object, curves: Sequence[_Curve], first: fl
     assert owner.animation_data is not None
     assert owner.animation_data.action is not None
     return owner.animation_data.action
-
-
-def _other_modes(path: str) -> list[str]:
-    """For a path to a rotation the paths to the other forms of the same rotation."""
-    before, name = _property(path)
-    if name not in rotation_modes.WIDTHS:
-        return []
-    return [f"{before}.{other}" if before else other for other in rotation_modes.WIDTHS if other != name]
 
 
 def _assign_instead(owner: bpy.types.Object, action: bpy.types.Action) -> None:

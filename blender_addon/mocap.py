@@ -1,15 +1,40 @@
 """Mocap files onto new armatures."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from rigs import files
 from rigs.motion import resample
 
-from . import dancers, scenes, settings
+from . import dancers, foreign, scenes, settings
 from .jobs import JobOperator, Outcome, Refused, Reporter, Work
 from .scenes import layer_of, manager_of, scene_of
+
+_BODY: dict[str, Any] = {
+    "name": "Body",
+    "description": "Give each dancer a simple body to look at",
+    "default": True,
+}
+_FPS: dict[str, Any] = {
+    "name": "Frame Rate",
+    "description": "Frames a second, for a file that states them wrongly or not at all; 0 takes the file's own",
+    "default": 0.0,
+    "min": 0.0,
+    "soft_max": 240.0,
+}
+
+
+def reading(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
+    """What reads the dancers of any mocap file away from bpy; what only Blender can read it has read already.
+
+    Raises BadFile, now or when it reads.
+    """
+    if path.suffix.lower() in foreign.SUFFIXES:
+        return foreign.read(context, path, fps)
+    return lambda: files.read(path, fps=fps)
 
 
 class PASDEDEUX_OT_import_mocap(JobOperator):
@@ -21,13 +46,12 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
     label = "Importing"
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    body: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Body", description="Give each dancer a simple body to look at", default=True
-    )
+    body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
+    fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         if not self.filepath:
-            return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", body=self.body)  # type: ignore[attr-defined]
+            return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", body=self.body, fps=self.fps)  # type: ignore[attr-defined]
         return super().invoke(context, event)
 
     def prepare(self, context: bpy.types.Context) -> Work:
@@ -35,13 +59,17 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
             raise Refused("Choose a mocap file to import")
         path = Path(bpy.path.abspath(self.filepath))
 
+        read = reading(context, path, self.fps or None)
+
         def work(reporter: Reporter) -> files.Clip:
             reporter.progress(0.0, f"reading {path.name}")
-            return files.read(path)
+            return read()
 
         return work
 
     def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
+        for warning in result.warnings:
+            self.report({"WARNING"}, warning)
         scene, pair = scene_of(context), settings.of(context)
         motions = list(result.motions)
         if dancers.any_keyed(scene):
@@ -71,10 +99,11 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
     bl_label = "Import Mocap"
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default="*.bvh;*.npz;*.npy;*.json;*.amc", options={"HIDDEN"})  # type: ignore[valid-type]
-    body: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Body", description="Give each dancer a simple body to look at", default=True
+    filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
+        default=";".join(f"*{suffix}" for suffix in (*files.READ, *foreign.SUFFIXES)), options={"HIDDEN"}
     )
+    body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
+    fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -85,7 +114,9 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        bpy.ops.pasdedeux.import_mocap("INVOKE_DEFAULT", filepath=self.filepath, body=self.body)  # type: ignore[attr-defined]
+        bpy.ops.pasdedeux.import_mocap(  # type: ignore[attr-defined]
+            "INVOKE_DEFAULT", filepath=self.filepath, body=self.body, fps=self.fps
+        )
         return {"FINISHED"}
 
 

@@ -81,7 +81,12 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
         clip: Clip = module.read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    found = (warning for motion in clip.motions for warning in doubts.of(motion, path.name))
+    return doubted(clip)
+
+
+def doubted(clip: Clip) -> Clip:
+    """The clip with warnings about what its dancers make doubtful."""
+    found = (warning for motion in clip.motions for warning in doubts.of(motion, clip.source.path.name))
     return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
 
 

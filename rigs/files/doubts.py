@@ -15,13 +15,15 @@ _HASTY = 3.2
 """m/s. In 28 real dances of steps 95 % of the speeds lie below at most 2.9; salsa at twice its true frame rate passes
 3.5 in every take."""
 _MOST = 95.0
+_LONG = 2.0
+"""Seconds of dance that tell something about a dancer's pace."""
 
 
 def of(motion: Motion, name: str) -> tuple[str, ...]:
     """Sentences about a file's dancer; none where nothing is doubtful."""
     ankles = motion.positions[:, _ANKLES]
     speed = _step_speed(ankles, motion.fps)
-    if speed < _HASTY or _lift(ankles) > _LOW:
+    if motion.seconds < _LONG or speed < _HASTY or _lift(ankles) > _LOW:
         return ()
     return (
         f"{name}: steps of {speed:.1f} m/s found, at most {_HASTY:g} expected of a dancer; "

@@ -55,7 +55,7 @@ def to_clip(path: Path, recording: Recording) -> Clip:
     stature = posture.stature(mapping.bones, some)
     if not stature > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
-    units = _metres_per_unit(recording.units or mapping.dialect.units, stature)
+    units = _metres_per_unit(recording.units, mapping.dialect.units, stature)
     bones = mapping.bones if ours else posture.believable(mapping.bones, some)
     places, rest = places * units, rest * units
     if up == "Y":
@@ -77,9 +77,13 @@ def to_y_up(v: Array) -> Array:
     return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
 
 
-def _metres_per_unit(stated: float | None, stature: float) -> float:
-    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall."""
-    if stated and 1.2 < stature * stated < 2.3:
-        return stated
+def _metres_per_unit(stated: float | None, usual: float | None, stature: float) -> float:
+    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall.
+
+    stated: the file's own.  usual: what others of its dialect have.
+    """
+    for unit, low, high in ((stated, 0.8, 2.6), (usual, 1.2, 2.3)):
+        if unit and low < stature * unit < high:
+            return unit
     fitting = [unit for low, high, units in _UNITS for unit in units if low < stature * unit < high]
     return min(fitting, key=lambda unit: abs(np.log(stature * unit / 1.7)), default=1.7 / stature)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 from movements import TENTH_OF_A_MILLIMETRE, apart, swaying, wandering
 
-from rigs import files
+from rigs import Array, files
 from rigs.motion import resample
 
 
@@ -74,6 +75,163 @@ def test_each_dancer_has_a_body_that_follows_the_bones(leader: Path) -> None:
 def test_without_a_body_only_the_armature_comes_in(leader: Path) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
     assert not bpy.data.meshes
+
+
+def test_the_frame_rate_can_be_given(leader: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), fps=25.0)
+    assert bpy.context.scene.render.fps / bpy.context.scene.render.fps_base == pytest.approx(25.0)
+    assert bpy.context.object.animation_data.action.frame_range[1] == 50.0
+
+
+def test_a_rate_that_makes_feet_too_fast_is_reported(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = str(corpus / "bvh_zoo" / "cmu_daz_60_01.bvh")
+    assert bpy.ops.pasdedeux.import_mocap(filepath=path, body=False) == {"FINISHED"}
+    said = capfd.readouterr()
+    assert "Warning: cmu_daz_60_01.bvh: steps of 3.7 m/s found" in said.out + said.err
+    assert bpy.ops.pasdedeux.import_mocap(filepath=path, body=False, fps=60.0) == {"FINISHED"}
+    said = capfd.readouterr()
+    assert "Warning" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "path", ["cmu_solo/05_02.amc", "hybrik/alphapose_test-results.json", "hybrik/pose_extraction_video_1.npy"]
+)
+def test_every_kind_of_file_comes_in(corpus: Path, path: str) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / path), body=False)
+    motion = files.read(corpus / path).motions[0]
+    assert apart(bpy.context.object, motion, every=100) < TENTH_OF_A_MILLIMETRE
+
+
+FBX = {
+    # file: frames, rate, and for some joints the bone that begins there
+    "Samba_Dancing.fbx": (547, 30.0, "mixamorig:{}"),
+    "Swing_Dancing.fbx": (628, 30.0, "mixamorig:{}"),
+    "deepmotion_Ballet2.fbx": (560, 30.0, "{}_JNT"),
+    "maya_human_ik_7400_binary.fbx": (1, 24.0, "Character1_{}"),
+}
+HUMAN_IK = {"pelvis": "Hips", "left_knee": "LeftLeg", "right_ankle": "RightFoot", "left_elbow": "LeftForeArm",
+            "right_wrist": "RightHand", "left_shoulder": "LeftArm", "neck": "Neck", "jaw": "Head"}  # fmt: skip
+DEEPMOTION = {"pelvis": "hips", "left_knee": "l_leg", "right_ankle": "r_foot", "left_elbow": "l_forearm",
+              "right_wrist": "r_hand", "left_shoulder": "l_arm", "neck": "neck", "jaw": "head"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FBX)
+def test_an_fbx_dancer_moves_where_blenders_importer_has_it(corpus: Path, name: str) -> None:
+    path = str(corpus / "fbx_zoo" / name)
+    frames, fps, pattern = FBX[name]
+    bpy.ops.pasdedeux.import_mocap(filepath=path, body=False)
+    dancer, scene = bpy.context.object, bpy.context.scene
+    assert dancer.animation_data.action.frame_range[1] == frames
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(fps)
+    bpy.ops.import_scene.fbx(filepath=path)
+    (theirs,) = (thing for thing in scene.objects if thing.type == "ARMATURE" and thing != dancer)
+    names = DEEPMOTION if "deepmotion" in name else HUMAN_IK
+    first = round(theirs.animation_data.action.frame_range[0])
+    for frame in range(0, frames, 60):
+        expected = heads(theirs, [pattern.format(bone) for bone in names.values()], first + frame)
+        np.testing.assert_allclose(heads(dancer, list(names), 1 + frame), expected, atol=1e-3)
+
+
+def heads(rig: bpy.types.Object, names: list[str], frame: int) -> Array:
+    bpy.context.scene.frame_set(frame)
+    shown = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([shown.matrix_world @ shown.pose.bones[name].head for name in names])
+
+
+def test_nothing_but_the_dancer_comes_out_of_an_fbx(corpus: Path) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"), body=False)
+    assert sorted(thing.name for thing in bpy.data.objects) == ["Cube", "Samba_Dancing"]
+    assert [len(blocks) for blocks in (bpy.data.armatures, bpy.data.actions, bpy.data.meshes)] == [1, 1, 1]
+    assert not bpy.data.materials
+    assert len(bpy.data.scenes) == 1
+    assert bpy.context.object.name == "Samba_Dancing"
+
+
+def test_one_undo_step_takes_an_fbx_back(corpus: Path, dump: Callable[[], dict[str, Any]]) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    before = dump()
+    path = corpus / "fbx_zoo" / "maya_human_ik_7400_binary.fbx"
+    bpy.ops.pasdedeux.import_mocap("EXEC_DEFAULT", True, filepath=str(path))
+    assert dump() != before
+    bpy.ops.ed.undo()
+    assert dump() == before
+
+
+def test_an_fbx_comes_in_while_a_mesh_is_edited(corpus: Path) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / "maya_human_ik_7400_binary.fbx"))
+    assert bpy.context.object.name == "maya_human_ik_7400_binary"
+
+
+@pytest.mark.parametrize("fps", [24.0, 50.0])
+def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
+    motion = wandering(frames=60, fps=fps, seed=2)
+    files.write(tmp_path / "dance.bvh", motion)
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.bvh"), body=False)
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "dance.glb"), export_animation_mode="ACTIVE_ACTIONS")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.glb"), body=False)
+    scene = bpy.context.scene
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(fps)
+    assert len(bpy.data.objects) == len(bpy.data.actions) == 1
+    assert apart(bpy.context.object, motion) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("maya_human_ik_6100_binary", "Blender reads only binary FBX 7.1 or later, version 6.1 found; export it again"),
+        ("maya_human_ik_7400_ascii", "Blender reads only binary FBX 7.1 or later, text found; export it again"),
+        ("maya_character_7500_binary", "a movement expected, a character that rests found"),
+        ("motionbuilder_thumbnail_7700_binary", "an armature with a dancer's bones expected, none found"),
+    ],
+)
+def test_an_fbx_without_a_dance_is_one_sentence_and_an_untouched_scene(
+    corpus: Path, dump: Callable[[], dict[str, Any]], name: str, said: str
+) -> None:
+    before = dump()
+    with pytest.raises(RuntimeError, match=f"{name}.fbx: {said}") as error:
+        bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / f"{name}.fbx"))
+    assert len(str(error.value).strip().splitlines()) == 1
+    assert dump() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.fbx", b"", "empty.fbx: empty file, a character with a movement expected"),
+        ("words.fbx", b"not an fbx", "words.fbx: Blender reads only binary FBX 7.1 or later, no FBX found"),
+        ("words.glb", b"not a gltf", "words.glb: a whole file that Blender can import expected"),
+        ("missing.fbx", None, "missing.fbx: no such file"),
+        ("cut.fbx", 40_000, "cut.fbx: a whole file that Blender can import expected"),
+        ("bone.fbx", "a bone", "bone.fbx: no bone for .*; a dancer with two arms and two legs expected"),
+    ],
+)
+def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
+    corpus: Path,
+    tmp_path: Path,
+    dump: Callable[[], dict[str, Any]],
+    name: str,
+    content: bytes | str | int | None,
+    said: str,
+) -> None:
+    path = tmp_path / name
+    if isinstance(content, int):
+        path.write_bytes((corpus / "fbx_zoo" / "Samba_Dancing.fbx").read_bytes()[:content])
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        bpy.ops.object.armature_add()
+        bpy.context.object.pose.bones[0].keyframe_insert("location", frame=1)
+        bpy.ops.export_scene.fbx(filepath=str(path))
+        bpy.ops.wm.read_homefile(use_empty=True)
+    before = dump()
+    with pytest.raises(RuntimeError, match=said) as error:
+        bpy.ops.pasdedeux.import_mocap(filepath=str(path))
+    assert len(str(error.value).strip().splitlines()) == 1
+    assert dump() == before
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,16 @@ def write(
 
 
 def frame_range(owner: bpy.types.Object) -> range | None:
-    """The whole frames that the owner's action covers; None without one."""
+    """The whole frames that the owner's action and the strips that are heard cover; None without any."""
     animation = owner.animation_data
-    if animation is None or animation.action is None:
+    if animation is None:
         return None
-    covered = animation.action.frame_range
-    return range(int(np.floor(covered[0])), int(np.ceil(covered[1])) + 1)
+    covered = [(animation.action.frame_range[0], animation.action.frame_range[1])] if animation.action else []
+    for track in animation.nla_tracks:
+        covered += [(strip.frame_start, strip.frame_end) for strip in track.strips if not (track.mute or strip.mute)]
+    if not covered:
+        return None
+    return range(int(np.floor(min(start for start, _ in covered))), int(np.ceil(max(end for _, end in covered))) + 1)
 
 
 def _animation_of(owner: bpy.types.Object) -> bpy.types.AnimData:

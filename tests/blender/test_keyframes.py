@@ -67,3 +67,11 @@ def test_the_frame_range_is_that_of_the_keys(thing: bpy.types.Object) -> None:
     assert keyframes.frame_range(thing) is None
     keyframes.assign(thing, keyframes.create(thing, "move", CHANNELS, first=10))
     assert keyframes.frame_range(thing) == range(10, 13)
+
+
+def test_the_frame_range_has_the_strips_that_are_heard_in_it(thing: bpy.types.Object) -> None:
+    for first in (5, 40):
+        keyframes.write(thing, CHANNELS, name="move", first=first, onto="STRIP")
+    assert keyframes.frame_range(thing) == range(5, 43)
+    thing.animation_data.nla_tracks[0].mute = True
+    assert keyframes.frame_range(thing) == range(40, 43)

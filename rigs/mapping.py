@@ -3,7 +3,7 @@
 Where the names say nothing, the places of the bones do (`body_plan`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from rigs import Array, body_plan
@@ -84,18 +84,20 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
 
 
 def _best(names: Sequence[str], parents: Sequence[int], named: dict[Key, list[int]]) -> tuple[Dialect, list[int]]:
-    """The dialect that finds most and its (29,) bones; what a dancer needs and it lacks has a common name."""
+    """The dialect that finds most and its (29,) bones, completed by common words.
+
+    The common words alone serve where they find more, or where no dialect finds half of what a dancer needs.
+    """
     *known, common = dialects()
     said = {word for name in names for word in all_words(name)}
-    found = [(dialect, _look_up(dialect, named, parents, [-1] * len(JOINTS))) for dialect in known]
+    found = [(dialect, _look_up(dialect, named, parents)) for dialect in known]
     dialect, bones = max(found, key=lambda each: _worth(each[0], each[1], said))
-    if any(bones[INDEX[joint]] < 0 for joint in REQUIRED):
-        loosely = _look_up(common, named, parents, [-1] * len(JOINTS))
-        needed, complete = (sum(found[INDEX[joint]] >= 0 for joint in REQUIRED) for found in (bones, loosely))
-        if complete == len(REQUIRED) and 2 * needed < len(REQUIRED):
-            return common, loosely
-        bones = _look_up(common, named, parents, bones, REQUIRED)
-    return dialect, bones
+    loosely = _look_up(common, named, parents)
+    best, loose = _worth(dialect, bones, said), _worth(common, loosely, said)
+    few = 2 * best[0] < len(REQUIRED)
+    if loose > best and (few or best[0] == loose[0]):
+        return common, loosely
+    return dialect, bones if dialect.controls else _look_up(common, named, parents, bones, barred=dialect.joints)
 
 
 def mapped(dialect: Dialect, bones: Sequence[int], sureness: Sequence[float], parents: Sequence[int]) -> Mapping:
@@ -135,15 +137,18 @@ def _look_up(
     dialect: Dialect,
     named: dict[Key, list[int]],
     parents: Sequence[int],
-    bones: Sequence[int],
-    joints: Sequence[str] = _ORDER,
+    bones: Sequence[int] = (-1,) * len(JOINTS),
+    barred: Container[str] = (),
 ) -> list[int]:
-    """`bones` (29,) with those that a dialect names, in places where the joints can be, for joints without one."""
+    """`bones` (29,) with those that a dialect names for joints without one, in places where these can be.
+
+    barred: the joints that stay without unless a dancer needs them.
+    """
     bones = list(bones)
-    for j in (INDEX[joint] for joint in joints):
-        if bones[j] >= 0:
+    for joint in _ORDER:
+        j = INDEX[joint]
+        if bones[j] >= 0 or (joint in barred and joint not in REQUIRED):
             continue
-        joint = JOINTS[j]
         candidates = (bone for key in dialect.joints.get(joint, ()) for bone in named.get(key, ()))
         bones[j] = next((bone for bone in candidates if _fits(j, bone, bones, parents, dialect)), -1)
     return bones

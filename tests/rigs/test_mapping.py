@@ -1,31 +1,30 @@
-"""Which bone is which joint: tables of names, checked against the hierarchy."""
+"""Which bone is which joint: by names in known dialects, checked against the hierarchy and against truths by hand."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rigs.dialects import Dialect, dialects
 from rigs.files import bvh
-from rigs.mapping import REQUIRED, Dialect, Mapping, NoDancer, dialects, map_bones, normalize
-from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRRORED, PARENTS
+from rigs.mapping import REQUIRED, Mapping, NoDancer, map_bones
+from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
+from tests.rigs.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
 
 OWN_PARENTS = list(PARENTS)
+DESCRIBED = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))
 
 
 def found(mapping: Mapping, names: list[str]) -> dict[str, str]:
     return {joint: names[bone] for joint, bone in zip(JOINTS, mapping.bones, strict=True) if bone >= 0}
 
 
-@pytest.mark.parametrize(
-    ("written", "plain"),
-    [
-        ("mixamorig:LeftUpLeg", "leftupleg"),
-        ("Some Guy|rig:Left Up-Leg", "leftupleg"),
-        ("left_up.leg", "leftupleg"),
-        ("UpperLeg_L", "upperlegl"),
-    ],
-)
-def test_namespace_case_and_separators_do_not_matter(written: str, plain: str) -> None:
-    assert normalize(written) == plain
+def wrong(mapping: Mapping, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
+    """The joints with another bone than the truth has; of leaves it need not speak."""
+    chosen = found(mapping, names)
+    told = [joint for joint in JOINTS if joint in truth or CHILDREN[INDEX[joint]]]
+    return {joint: chosen.get(joint) for joint in told if chosen.get(joint) != truth.get(joint)}
 
 
 def test_our_own_names_map_one_to_one() -> None:
@@ -33,62 +32,86 @@ def test_our_own_names_map_one_to_one() -> None:
     assert mapping.bones == tuple(range(29))
     assert mapping.missing == ()
     assert mapping.dialect.t_pose
+    assert mapping.sureness == (1.0,) * 29
+    assert mapping.confidence == 1.0
+    assert [JOINTS[bone] for bone in mapping.spine] == ["spine1", "spine2", "spine3"]
+    assert [JOINTS[bone] for bone in mapping.neck] == ["neck", "jaw"]
 
 
-def test_a_prefix_that_all_bones_share_does_not_matter() -> None:
-    mapping = map_bones([f"Character1_{joint}" for joint in JOINTS], OWN_PARENTS)
-    assert mapping.bones == tuple(range(29))
+@pytest.mark.parametrize("name", DESCRIBED)
+@pytest.mark.parametrize("tails", [True, False], ids=["with tails", "bones only"])
+def test_a_dialect_is_understood(name: str, tails: bool) -> None:
+    rig, truth, dialect = described(name, tails=tails)
+    mapping = map_bones(rig.names, rig.parents)
+    assert wrong(mapping, rig.names, truth) == {}
+    assert mapping.dialect.name == dialect
+    assert mapping.confidence > 0.8
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_a_rig_definition_is_understood(corpus: Path, name: str) -> None:
+    rig = defined(corpus, name)
+    mapping = map_bones(rig.names, rig.parents, rig.heads)
+    assert found(mapping, rig.names) == DEFINED[name]
+    assert mapping.confidence > 0.95
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recordings_skeleton_is_understood(corpus: Path, name: str) -> None:
+    parsed = bvh.parse(corpus / f"{name}.bvh")
+    names = list(parsed.names)
+    for mapping in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
+        assert found(mapping, names) == RECORDED[name]
+        assert mapping.confidence > 0.95
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "spine", "neck"),
     [
-        (
-            "salsa/salsa_07_leader",
-            {"pelvis": "root", "left_hip": "lfemur", "left_knee": "ltibia", "left_ankle": "lfoot", "left_foot": "ltoes",
-             "left_bigtoe": "ltoes end site", "jaw": "head", "head": "head end site", "left_elbow": "lradius",
-             "left_wrist": "lhand", "left_thumb": "lfingers", "left_middle": "lfingers end site"},
-        ),
-        (
-            "bvh_zoo/AD_rokoko_jesse_dance",
-            {"pelvis": "Hips", "right_knee": "RightLeg", "right_shoulder": "RightArm", "spine3": "Spine2",
-             "right_thumb": "RightHandMiddle1", "right_middle": "RightHandMiddle3 end site"},
-        ),
-        (
-            "bvh_zoo/dataset-1_dance-short_normal_001",
-            {"pelvis": "Hips", "left_hip": "UpperLeg_L", "left_elbow": "LowerArm_L", "spine3": "Chest"},
-        ),
-        (
-            "bvh_zoo/cmu_daz_60_01",
-            {"pelvis": "hip", "left_hip": "lThigh", "left_foot": "lFoot end site", "left_shoulder": "lShldr"},
-        ),
-        (
-            "bvh_zoo/pybvh_bvh_test2",
-            {"spine1": "Chest", "spine2": "Chest2", "spine3": "Chest4", "left_hip": "LeftHip",
-             "left_middle": "LeftWrist end site"},
-        ),
-        (
-            "bvh_zoo/AD_cmu1_jumping_jacks",
-            {"spine1": "lowerback", "spine2": "Chest", "spine3": "Chest2", "neck": "Neck", "left_thumb": "LFingers"},
-        ),
+        ("unreal5", "spine_01 spine_02 spine_03 spine_04 spine_05", "neck_01 neck_02 head"),
+        ("daz_genesis8", "abdomenLower abdomenUpper chestLower chestUpper", "neckLower neckUpper head"),
+        ("sparse", "Armature_body", "Armature_head"),
+        ("auto_rig_pro", "c_spine_01.x c_spine_02.x c_spine_03.x", "c_neck.x c_head.x"),
     ],
-)  # fmt: skip
-def test_each_dialect_is_understood(corpus: Path, name: str, expected: dict[str, str]) -> None:
-    parsed = bvh.parse(corpus / f"{name}.bvh")
-    assert expected.items() <= found(map_bones(parsed.names, parsed.parents), list(parsed.names)).items()
+)
+def test_all_bones_that_bend_the_trunk_and_the_neck_are_found(name: str, spine: str, neck: str) -> None:
+    rig, _, _ = described(name)
+    mapping = map_bones(rig.names, rig.parents)
+    assert [rig.names[bone] for bone in mapping.spine] == spine.split()
+    assert [rig.names[bone] for bone in mapping.neck] == neck.split()
 
 
-def test_the_table_that_finds_most_joints_wins() -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
+def test_spines_of_any_length_reach_from_the_pelvis_to_the_chest(count: int) -> None:
+    names, parents = list(JOINTS), OWN_PARENTS.copy()
+    rest = [j for j in range(29) if not names[j].startswith("spine")]
+    own = [f"backbone{n}" for n in range(count)]
+    chest = {"neck", "left_collar", "right_collar"}
+    names = ["pelvis", *own, *(JOINTS[j] for j in rest[1:])]
+    above = {**{bone: names[n] for n, bone in enumerate(own)}, **dict.fromkeys(chest, own[-1])}
+    parents = [
+        names.index(above.get(name) or JOINTS[PARENTS[INDEX[name]]]) if n else -1 for n, name in enumerate(names)
+    ]
+    mapping = map_bones(names, parents)
+    assert [names[bone] for bone in mapping.spine] == own
+    told = found(mapping, names)
+    assert told["spine1"] == own[0]
+    assert told.get("spine3") == (own[-1] if count > 1 else None)
+    assert ("spine2" in told) == (count > 2)
+
+
+def test_the_dialect_that_finds_most_joints_wins() -> None:
     names = [*JOINTS, "Hips", "LeftUpLeg"]
     mapping = map_bones(names, [*OWN_PARENTS, -1, 29])
     assert found(mapping, names) == {joint: joint for joint in JOINTS}
 
 
 @pytest.mark.parametrize("joint", REQUIRED)
-def test_a_limb_without_a_bone_is_named(joint: str) -> None:
+@pytest.mark.parametrize("placed", [False, True], ids=["names only", "with places"])
+def test_a_limb_without_a_bone_is_named(joint: str, placed: bool) -> None:
     names = [name if name != joint else "thing" for name in JOINTS]
     with pytest.raises(NoDancer, match=f"no bone for {joint}; a dancer with two arms and two legs expected"):
-        map_bones(names, OWN_PARENTS)
+        map_bones(names, OWN_PARENTS, DEFAULT.rest_positions() if placed else None)
 
 
 def test_a_bone_that_hangs_in_the_wrong_place_is_not_the_joint() -> None:
@@ -96,6 +119,15 @@ def test_a_bone_that_hangs_in_the_wrong_place_is_not_the_joint() -> None:
     parents[INDEX["left_knee"]] = INDEX["right_hip"]
     with pytest.raises(NoDancer, match="no bone for left_knee"):
         map_bones(list(JOINTS), parents)
+
+
+def test_a_limb_with_an_uncommon_name_in_a_known_dialect_is_found_by_a_common_one() -> None:
+    rig, _, _ = described("perception_neuron")
+    names = [name.replace("Hand", "Wrist") if name.endswith("Hand") else name for name in rig.names]
+    mapping = map_bones(names, rig.parents)
+    assert found(mapping, names)["left_wrist"] == "Robot_LeftWrist"
+    assert 0.0 < mapping.sureness[INDEX["left_wrist"]] < mapping.sureness[INDEX["left_elbow"]]
+    assert mapping.confidence < 1.0
 
 
 def test_a_lone_bone_at_the_end_serves_as_a_leaf() -> None:
@@ -108,11 +140,50 @@ def test_one_of_several_bones_at_the_end_does_not() -> None:
     assert map_bones(names, [*OWN_PARENTS, INDEX["jaw"]]).missing == ("head",)
 
 
+def test_a_bone_named_unlike_the_other_sides_is_less_sure() -> None:
+    rig, _, _ = described("gltf_mixamo")
+    names = [name.replace("LeftFoot", "LeftAnkle") for name in rig.names]
+    mapping = map_bones(names, rig.parents)
+    assert found(mapping, names)["left_ankle"] == "mixamorigLeftAnkle"
+    assert mapping.sureness[INDEX["right_ankle"]] < mapping.sureness[INDEX["right_knee"]] == 1.0
+
+
+def test_bones_whose_names_say_the_wrong_side_are_less_sure() -> None:
+    places = DEFAULT.rest_positions()
+    right = map_bones(list(JOINTS), OWN_PARENTS, places)
+    places[INDEX["left_elbow"], 0] *= -1.0
+    crossed = map_bones(list(JOINTS), OWN_PARENTS, places)
+    assert right.confidence == 1.0
+    assert crossed.sureness[INDEX["left_elbow"]] < 1.0 == crossed.sureness[INDEX["left_knee"]]
+
+
 @pytest.mark.parametrize("dialect", dialects(), ids=lambda dialect: dialect.name)
 def test_every_table_names_real_joints_on_both_sides(dialect: Dialect) -> None:
     joints = dialect.joints
     assert set(joints) <= set(JOINTS)
     assert set(REQUIRED) <= set(joints)
-    for joint, names in joints.items():
-        assert len(names) == len(joints[JOINTS[MIRRORED[INDEX[joint]]]])
-        assert all(names)
+    for joint, keys in joints.items():
+        side = joint.split("_")[0] if "_" in joint else None
+        assert all(stem and side in (key_side, None) for key_side, stem in keys)
+
+
+def test_mapping_is_quick_enough_to_run_at_every_look(corpus: Path) -> None:
+    rig = defined(corpus, "mixamo")
+    crowd = Hierarchy.many_controls(rig)
+
+    def milliseconds(rig: Hierarchy) -> float:
+        map_bones(rig.names, rig.parents, rig.heads)
+        start = time.process_time()
+        for _ in range(5):
+            map_bones(rig.names, rig.parents, rig.heads)
+        return 200.0 * (time.process_time() - start)
+
+    assert milliseconds(rig) < 10.0
+    assert len(crowd.names) > 700
+    assert milliseconds(crowd) < 100.0
+
+
+def test_places_of_any_unit_serve() -> None:
+    places = DEFAULT.rest_positions()
+    for unit in (0.01, 39.4, 1000.0):
+        np.testing.assert_array_equal(map_bones(list(JOINTS), OWN_PARENTS, places * unit).sureness, np.ones(29))

@@ -18,7 +18,7 @@ _TRUNK, _REACH = 0.69, 0.65
 """A trunk's and an arm's length in lengths of the leg, of the default dancer."""
 _UNLIKE = 0.45
 """The log ratio by which trunk or arms may differ from that and count as one."""
-_WORST = 12.0
+_WORST = 7.0
 """The cost from which a body is none."""
 _HEAD, _SPINE1, _SPINE2, _SPINE3 = 0.38, 0.2, 0.46, 0.6
 """How high the head's bone lies above the shoulders, in lengths of the trunk; the spine's, on the way to the neck."""

@@ -1,0 +1,146 @@
+"""A dancer found by the places of the bones alone, and nothing found where there is no dancer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rigs import Array, body_plan
+from rigs.files import bvh
+from rigs.mapping import BY_PLACE, REQUIRED, NoDancer, map_bones
+from rigs.rotations import from_axis_angle, rotate
+from rigs.skeleton import DEFAULT, INDEX, JOINTS, MIRRORED, PARENTS
+from tests.rigs.known_rigs import DEFINED, RECORDED, Hierarchy, defined
+
+STANDING = [name for name in RECORDED if "rokoko" not in name and "dataset" not in name]
+"""The recordings whose rest pose is a body's."""
+CORE = (*REQUIRED, "left_foot", "right_foot", "left_collar", "right_collar", "spine3")
+OTHERS_SERVE = {
+    # where the place says as well that another bone is the joint
+    "salsa/salsa_07_leader": {"left_wrist": "lwrist", "right_wrist": "rwrist"},
+    "default": {"left_foot": "toe1-1.L", "right_foot": "toe1-1.R"},
+}
+
+
+def rig_and_truth(corpus: Path, name: str) -> tuple[Hierarchy, dict[str, str]]:
+    if name in DEFINED:
+        return defined(corpus, name), DEFINED[name] | OTHERS_SERVE.get(name, {})
+    parsed = bvh.parse(corpus / f"{name}.bvh")
+    rig = Hierarchy(list(parsed.names), list(parsed.parents), bvh.rest_positions(parsed))
+    return rig, RECORDED[name] | OTHERS_SERVE.get(name, {})
+
+
+def nameless(rig: Hierarchy) -> list[str]:
+    return [f"bone_{n:03}" for n in range(len(rig.names))]
+
+
+def told(rig: Hierarchy, bones: tuple[int, ...] | list[int]) -> dict[str, str]:
+    return {joint: rig.names[bone] for joint, bone in zip(JOINTS, bones, strict=True) if bone >= 0 and joint in CORE}
+
+
+@pytest.mark.parametrize("name", [*DEFINED, *STANDING])
+def test_a_rig_without_names_is_mapped_by_its_rest_pose(corpus: Path, name: str) -> None:
+    rig, truth = rig_and_truth(corpus, name)
+    mapping = map_bones(nameless(rig), rig.parents, rig.heads)
+    assert mapping.dialect == BY_PLACE
+    assert told(rig, mapping.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
+    assert 0.4 < mapping.confidence < 0.7
+
+
+@pytest.mark.parametrize("name", [*DEFINED, *STANDING])
+def test_which_side_is_left_follows_from_where_the_toes_point(corpus: Path, name: str) -> None:
+    rig, _ = rig_and_truth(corpus, name)
+    assert rig.heads is not None
+    straight = body_plan.find(rig.parents, rig.heads)
+    turn = from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(2.5))
+    turned = body_plan.find(rig.parents, rotate(turn, rig.heads) * 7.0 + 3.0)
+    mirrored = body_plan.find(rig.parents, rig.heads * [-1.0, 1.0, 1.0])
+    assert straight is not None
+    assert turned == straight
+    assert mirrored is not None
+    assert told(rig, [mirrored[j] for j in MIRRORED]) == told(rig, straight)
+
+
+def test_a_dancer_of_our_own_is_found_with_spine_neck_and_hands() -> None:
+    found = body_plan.find(PARENTS, DEFAULT.rest_positions())
+    assert found is not None
+    leaves = ("_bigtoe", "_middle", "head")
+    assert [found[j] for j, name in enumerate(JOINTS) if not name.endswith(leaves)] == [
+        j for j, name in enumerate(JOINTS) if not name.endswith(leaves)
+    ]
+
+
+def test_bones_of_controls_beside_the_skeleton_are_left_alone() -> None:
+    places = DEFAULT.rest_positions()
+    extra, parents = [], list(PARENTS)
+    for side in ("left", "right"):
+        ankle = places[INDEX[f"{side}_ankle"]]
+        for n, (up, offset) in enumerate([(-1, 0.0), (0, 0.1), (1, 0.25), (2, 0.4)]):
+            parents.append(-1 if up < 0 else len(PARENTS) + len(extra) - 1)
+            extra.append(ankle + np.array([0.0, -offset, 0.02 * n]))
+    found = body_plan.find(parents, np.concatenate([places, extra]))
+    assert found is not None
+    assert max(found) < len(PARENTS)
+
+
+def quadruped() -> tuple[list[int], Array]:
+    """A spine along Y with two pairs of legs downwards, of a horse's proportions."""
+    parents, places = [-1, 0, 1, 2, 3], [[0, 0.6, 1.3], [0, 0.2, 1.3], [0, -0.3, 1.3], [0, -0.6, 1.6], [0, -0.9, 1.7]]
+    for y, hip in ((0.6, 0), (-0.3, 2)):
+        for x in (0.2, -0.2):
+            legs = [[x, y, 1.2], [x, y - 0.05, 0.7], [x, y + 0.05, 0.3], [x, y - 0.1, 0.0]]
+            for n, place in enumerate(legs):
+                parents.append(hip if n == 0 else len(places) - 1)
+                places.append(place)
+    return parents, np.array(places, dtype=float)
+
+
+def hand() -> tuple[list[int], Array]:
+    """A wrist with five fingers of three bones and a tip."""
+    parents, places = [-1], [[0.0, 0.0, 0.0]]
+    for finger in range(5):
+        for n in range(4):
+            parents.append(0 if n == 0 else len(places) - 1)
+            places.append([0.02 * (finger - 2), 0.08 + 0.03 * n, 0.0])
+    return parents, np.array(places)
+
+
+def rope() -> tuple[list[int], Array]:
+    return [*range(-1, 199)], np.cumsum(np.full((200, 3), 0.1), axis=0)
+
+
+def spider() -> tuple[list[int], Array]:
+    """A body with eight equal legs."""
+    parents, places = [-1], [[0.0, 0.0, 0.5]]
+    for angle in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False) + 0.2:
+        out = np.array([np.cos(angle), np.sin(angle), 0.0])
+        for n, (reach, height) in enumerate([(0.1, 0.5), (0.5, 0.9), (0.9, 0.4), (1.1, 0.0)]):
+            parents.append(0 if n == 0 else len(places) - 1)
+            places.append(list(out * reach + [0.0, 0.0, height]))
+    return parents, np.array(places)
+
+
+@pytest.mark.parametrize("make", [quadruped, hand, rope, spider])
+def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
+    parents, places = make()  # type: ignore[operator]
+    assert body_plan.find(parents, places) is None
+    with pytest.raises(NoDancer, match="a dancer with two arms and two legs expected"):
+        map_bones([f"bone_{n}" for n in range(len(parents))], parents, places)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bones_anywhere_are_no_dancer(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parents = [-1, *(int(rng.integers(0, n)) for n in range(1, 60))]
+    assert body_plan.find(parents, rng.normal(size=(60, 3))) is None
+
+
+@pytest.mark.parametrize("places", [np.zeros((29, 3)), np.full((29, 3), np.nan)], ids=["one point", "not numbers"])
+def test_bones_without_places_are_no_dancer(places: Array) -> None:
+    assert body_plan.find(PARENTS, places) is None
+
+
+def test_no_bones_are_no_dancer() -> None:
+    assert body_plan.find([], np.zeros((0, 3))) is None
+    with pytest.raises(NoDancer, match="no bone for pelvis"):
+        map_bones([], [])

@@ -1,0 +1,76 @@
+"""Bone maps as JSON: the same map comes back, for any rig with those bones, and bad ones are refused in one line."""
+
+import json
+
+import pytest
+
+from rigs.map_files import BadMap, from_json, skeleton_hash, to_json
+from rigs.mapping import map_bones
+from rigs.skeleton import INDEX, JOINTS, PARENTS
+from tests.rigs.known_rigs import described
+
+NAMES = list(JOINTS)
+
+
+@pytest.mark.parametrize("name", ["unreal5", "daz_genesis8", "auto_rig_pro", "sparse"])
+def test_a_map_comes_back_as_it_was(name: str) -> None:
+    rig, _, _ = described(name)
+    mapping = map_bones(rig.names, rig.parents)
+    back = from_json(to_json(mapping, rig.names), rig.names, rig.parents)
+    assert back.bones == mapping.bones
+    assert back.sureness == pytest.approx(mapping.sureness, abs=1e-3)
+    assert (back.dialect, back.spine, back.neck) == (mapping.dialect, mapping.spine, mapping.neck)
+
+
+def test_a_map_serves_a_rig_with_the_same_bones_in_another_order() -> None:
+    rig, _, _ = described("vroid")
+    text = to_json(map_bones(rig.names, rig.parents), rig.names)
+    names = sorted(rig.names)
+    parents = [names.index(rig.names[up]) if up >= 0 else -1 for up in (rig.parents[rig.names.index(n)] for n in names)]
+    back = from_json(text, names, parents)
+    assert names[back.bones[INDEX["left_knee"]]] == "J_Bip_L_LowerLeg"
+
+
+def test_a_map_written_by_hand_needs_only_bones() -> None:
+    text = json.dumps({"kind": "Pas de Deux bone map", "joints": {"pelvis": {"bone": "jaw"}}})
+    mapping = from_json(text, NAMES, PARENTS)
+    assert mapping.bones[INDEX["pelvis"]] == INDEX["jaw"]
+    assert mapping.sureness[INDEX["pelvis"]] == 1.0
+    assert len(mapping.missing) == 28
+    assert mapping.confidence == 0.0
+
+
+@pytest.mark.parametrize(
+    ("joints", "complaint"),
+    [
+        ({"left knee": {"bone": "jaw"}}, "left knee: one of the 29 joints expected"),
+        ({"left_knee": "jaw"}, 'left_knee: an object with the name of a "bone" expected, "jaw" found'),
+        ({"left_knee": {"bone": "shin"}}, "left_knee: a bone of this rig expected, shin found"),
+        ({"left_knee": {"bone": "jaw", "sureness": 2}}, "left_knee: a sureness from 0 to 1 expected, 2 found"),
+        (
+            {"left_knee": {"bone": "jaw"}, "right_knee": {"bone": "jaw"}},
+            "left_knee: a bone of its own expected, jaw is another joint's too",
+        ),
+        ([], 'an object with "kind": "Pas de Deux bone map" and "joints" expected'),
+    ],
+)
+def test_a_bad_map_is_refused_with_its_joint(joints: object, complaint: str) -> None:
+    with pytest.raises(BadMap) as refused:
+        from_json(json.dumps({"kind": "Pas de Deux bone map", "joints": joints}), NAMES, PARENTS)
+    assert str(refused.value) == complaint
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "Pas de Deux bone map"}', '{"kind": "x", "joints": {}}'])
+def test_what_is_no_map_is_refused(text: str) -> None:
+    with pytest.raises(BadMap, match="expected"):
+        from_json(text, NAMES, PARENTS)
+
+
+def test_a_skeleton_is_known_by_its_names_and_parents_alone() -> None:
+    order = list(reversed(range(29)))
+    names, parents = [NAMES[j] for j in order], [order.index(PARENTS[j]) if j else -1 for j in order]
+    own = skeleton_hash(NAMES, PARENTS)
+    assert skeleton_hash(names, parents) == own
+    assert skeleton_hash(["hips", *NAMES[1:]], PARENTS) != own
+    assert skeleton_hash(NAMES, [-1, 0, 0, 0, 1, 1, *PARENTS[6:]]) != own
+    assert len(own) == 16

@@ -9,12 +9,12 @@ from rigs.skeleton import DEFAULT, INDEX
 def stature(bones: tuple[int, ...], positions: Array) -> float:
     """The body's height in the unit of `positions` (N, F, 3), from the lengths of the legs and the trunk.
 
-    bones: (29,) each joint's index among the N bones, or -1. The height does not depend on the pose.
+    bones: (29,) each joint's index among the N bones, or -1. The height hardly depends on the pose.
     """
     known = [j for j in range(29) if bones[j] >= 0]
     places = positions[[bones[j] for j in known]]
     default = DEFAULT.rest_positions()[known, None]
-    spine = ("pelvis", "spine1", "spine2", "spine3", "neck", "jaw")
+    spine = ("pelvis", "spine1", "spine3", "neck", "jaw")
     trunk = [known.index(INDEX[name]) for name in spine if INDEX[name] in known]
     legs = [[known.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
 

@@ -153,6 +153,21 @@ def test_partners_of_one_recording_share_one_world(corpus: Path) -> None:
     assert np.median(np.linalg.norm(reach, axis=-1).min(axis=(1, 2))) < 0.15
 
 
+def test_a_rest_pose_before_the_dance_is_told(tmp_path: Path) -> None:
+    path = rig_file(tmp_path / "x.bvh", dance())
+    assert read(path).warnings == ()
+    lines = path.read_text().splitlines()
+    lines[-40] = " ".join([*lines[-40].split()[:6], *["0"] * (len(lines[-40].split()) - 6)])
+    path.write_text("\n".join(lines))
+    assert read(path).warnings == ("x.bvh: the dance begins in frame 2, frame 1 holds the rest pose",)
+
+
+@pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(BadFile, match=r"x.bvh: a frame rate above 0 and below 10000 expected, .* given"):
+        read(rig_file(tmp_path / "x.bvh", dance()), fps=fps)
+
+
 def test_fps_overrides_a_header_that_lies(corpus: Path) -> None:
     clip = read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0)
     assert clip.source.fps == clip.motions[0].fps == 60.0
@@ -247,7 +262,18 @@ def test_a_written_dance_reads_back_the_same(
     assert largest_turn(clip.motions[0], original) < 1e-3
 
 
-@pytest.mark.parametrize("name", ["salsa/salsa_10_leader", "bvh_zoo/AD_rokoko_jesse_dance", "bvh_zoo/pybvh_bvh_test1"])
+@pytest.mark.parametrize("name", ["salsa/salsa_07_leader", *(f"bvh_zoo/{name}" for name in ZOO)])
+def test_a_written_dance_has_every_joint_in_its_place(corpus: Path, tmp_path: Path, name: str) -> None:
+    clip = read(corpus / f"{name}.bvh")
+    write(tmp_path / "again.bvh", clip.motions, like=clip.source)
+    written = parse(tmp_path / "again.bvh")
+    nodes = map_bones(written.names, written.parents).bones
+    places = bvh.world(written)[1][list(nodes)] * clip.source.units
+    places = bvh.to_z_up(places) if clip.source.up == "Y" else places
+    np.testing.assert_allclose(places.transpose(1, 0, 2), clip.motions[0].positions, atol=TENTH_MILLIMETRE)
+
+
+@pytest.mark.parametrize("name", ["salsa/salsa_10_leader", *(f"bvh_zoo/{name}" for name in ZOO if "daz" not in name)])
 def test_a_real_dance_reads_back_the_same(corpus: Path, tmp_path: Path, name: str) -> None:
     clip = read(corpus / f"{name}.bvh")
     write(tmp_path / "again.bvh", clip.motions, like=clip.source)

@@ -117,3 +117,9 @@ def test_dancers_of_unequal_length_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"x.npz: one or two dancers expected, 3 given"):
         write(tmp_path / "x.npz", [dance()] * 3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rate_can_be_given(tmp_path: Path) -> None:
+    write(tmp_path / "duet.npz", dance())
+    clip = read(tmp_path / "duet.npz", fps=25.0)
+    assert clip.motions[0].fps == clip.source.fps == 25.0

@@ -1,0 +1,181 @@
+"""How exactly files are read and written, and what is said of those that cannot be.
+
+Only to be imported after the extension has been installed: `tests.installed`.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from rigs.files import BadFile, Clip, bvh, read, write
+from rigs.mapping import map_bones
+from rigs.skeleton import INDEX, JOINTS, PARENTS
+from tests.benchmarks import carrying
+from tests.benchmarks.quiet import quiet
+
+Array = np.ndarray
+
+ROUND_TRIP, IMPORTER = 0.1, 1.0  # mm
+SAMPLES = 30
+SALSA = "salsa/salsa_07_leader.bvh"
+
+
+def table(corpus: Path) -> list[str]:
+    """Each BVH file of the zoo, and one of the salsa: prints its row, returns what misses a bound."""
+    print(f"largest errors in mm of any joint that the file has; against Blender's importer in {SAMPLES} frames")
+    print(f"{'file':<44} {'joints':>6} {'in and out':>11} {'importer':>9}  bones")
+    faults = []
+    for path in [*sorted((corpus / "bvh_zoo").glob("*.bvh")), corpus / SALSA]:
+        try:
+            clip = read(path)
+        except BadFile as error:
+            print(f"{path.name:<44} {error}")
+            continue
+        places, named, dialect = _original(path, clip)
+        out, theirs = written_apart(clip, places), importer_apart(path, clip, named)
+        print(f"{path.name:<44} {len(places):>6} {out:>11.4f} {theirs:>9.4f}  {dialect}", flush=True)
+        for error, bound, what in ((out, ROUND_TRIP, "in and out"), (theirs, IMPORTER, "against Blender's importer")):
+            if error > bound:
+                faults.append(f"{path.name}: a joint {error:.3f} mm away {what}, {bound} at most")
+    return faults
+
+
+def written_apart(clip: Clip, places: dict[str, Array]) -> float:
+    """The largest distance (mm) between a joint of the file and of the one that is written from its Motion."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "copy.bvh")
+        write(copy, clip.motions[0], like=clip.source)
+        parsed = bvh.parse(copy)
+    found = _in_metres(parsed, clip)
+    names = [j if j in parsed.names else f"{JOINTS[PARENTS[INDEX[j]]]} end site" for j in places]
+    return 1e3 * max(
+        float(np.linalg.norm(found[parsed.names.index(name)] - wanted, axis=-1).max())
+        for name, wanted in zip(names, places.values(), strict=True)
+    )
+
+
+def importer_apart(path: Path, clip: Clip, named: dict[str, str]) -> float:
+    """The largest distance (mm) between a joint of the Motion and the bone that Blender's own importer makes of it."""
+    carrying.empty_scene()
+    forward = "-Z" if clip.source.up == "Y" else "Y"
+    with quiet():
+        bpy.ops.import_anim.bvh(
+            filepath=str(path), global_scale=clip.source.units, axis_up=clip.source.up, axis_forward=forward
+        )
+    rig = bpy.context.object
+    worst = 0.0
+    for f in np.unique(np.linspace(0, len(clip.motions[0]) - 1, SAMPLES).astype(int)):
+        bpy.context.scene.frame_set(int(f) + 1)
+        theirs = np.array([rig.matrix_world @ rig.pose.bones[bone].head for bone in named.values()])
+        ours = clip.motions[0].positions[f][[INDEX[joint] for joint in named]]
+        worst = max(worst, float(np.linalg.norm(theirs - ours, axis=-1).max()))
+    return 1e3 * worst
+
+
+def _original(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str], str]:
+    """The file's own joints by its own offsets and angles (F, 3) m, those that Blender makes bones of, and the map."""
+    parsed = bvh.parse(path)
+    mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
+    whole = _in_metres(parsed, clip)
+    nodes = {
+        joint: node
+        for joint, node in zip(JOINTS, mapping.bones, strict=True)
+        if node >= 0 and joint not in clip.source.filled
+    }
+    named = {joint: parsed.names[node] for joint, node in nodes.items() if parsed.channels[node]}
+    return {joint: whole[node] for joint, node in nodes.items()}, named, mapping.dialect.name
+
+
+def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:
+    places = bvh.world(parsed)[1] * clip.source.units
+    return bvh.to_z_up(places) if clip.source.up == "Y" else places
+
+
+def refusals(corpus: Path) -> list[str]:
+    """Give `import_mocap` every bad file, print what it says, and return which were not refused as they should be."""
+    faults = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in BAD.items():
+            made = Path(folder, name)
+            path = make(corpus, made) or made
+            carrying.empty_scene()
+            before = _blocks()
+            try:
+                with quiet():
+                    bpy.ops.pasdedeux.import_mocap(filepath=str(path))
+            except RuntimeError as error:
+                lines = str(error).strip().removeprefix("Error: ").splitlines()
+                print(f"  {path.name:<36} {lines[0]}")
+                if len(lines) > 1:
+                    faults.append(f"{path.name}: {len(lines)} lines instead of one")
+            else:
+                faults.append(f"{path.name}: imported, though it cannot be used")
+            if _blocks() != before:
+                faults.append(f"{path.name}: something is left in the scene")
+    return faults
+
+
+def _blocks() -> dict[str, int]:
+    kinds = ("objects", "armatures", "meshes", "materials", "actions", "collections", "images", "cameras", "lights")
+    return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
+
+
+def _edited(change: Callable[[str], str]) -> Callable[[Path, Path], None]:
+    """The salsa leader's file, changed as text."""
+
+    def make(corpus: Path, path: Path) -> None:
+        path.write_text(change((corpus / SALSA).read_text()))
+
+    return make
+
+
+def _array(make_rows: Callable[[Path], Array]) -> Callable[[Path, Path], None]:
+    def make(corpus: Path, path: Path) -> None:
+        np.save(path, make_rows(corpus))
+
+    return make
+
+
+def _bytes(content: Callable[[Path], bytes]) -> Callable[[Path, Path], None]:
+    def make(corpus: Path, path: Path) -> None:
+        path.write_bytes(content(corpus))
+
+    return make
+
+
+def _as_it_is(file: str) -> Callable[[Path, Path], Path]:
+    return lambda corpus, path: corpus / file
+
+
+def _last_line_short(text: str) -> str:
+    return text.rstrip().rsplit(" ", 2)[0] + "\n"
+
+
+BAD: dict[str, Callable[[Path, Path], Path | None]] = {
+    "missing.bvh": lambda corpus, path: None,
+    "empty.bvh": _bytes(lambda corpus: b""),
+    "cut off.bvh": _edited(lambda text: text[: len(text) * 6 // 10]),
+    "hierarchy alone.bvh": _edited(lambda text: text.split("MOTION")[0]),
+    "two numbers short.bvh": _edited(_last_line_short),
+    "a word among numbers.bvh": _edited(lambda text: text.replace("Frame Time: ", "Frame Time: about ")),
+    "one frame too many.bvh": _edited(lambda text: text.replace("Frames: 2071", "Frames: 2072")),
+    "an open brace.bvh": _edited(lambda text: text.replace("}", "", 1)),
+    "no dancer.bvh": _as_it_is("bvh_zoo/pybvh_rotation_first_root.bvh"),
+    "a picture.bvh": _bytes(lambda corpus: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20),
+    "24 joints flat.npy": _array(lambda corpus: np.zeros((90, 24))),
+    "not a number.npy": _array(lambda corpus: np.full((90, 29, 3), np.nan)),
+    "objects.npy": _array(lambda corpus: np.array([{"a": 1}], dtype=object)),
+    "cut off.npy": _bytes(lambda corpus: (corpus / "hybrik" / "test_dataset_ilya_hannah.npy").read_bytes()[:5000]),
+    "somebody else's.npz": lambda corpus, path: np.savez(path, weights=np.zeros(3)),
+    "settings.json": _bytes(lambda corpus: b'{"fps": 30}'),
+    "without skeleton.amc": _bytes(lambda corpus: (corpus / "cmu_solo" / "05_02.amc").read_bytes()),
+    "notes.txt": _bytes(lambda corpus: b"one two three"),
+    "ascii.fbx": _as_it_is("fbx_zoo/maya_human_ik_7400_ascii.fbx"),
+    "6100.fbx": _as_it_is("fbx_zoo/maya_human_ik_6100_binary.fbx"),
+    "a cube.fbx": _as_it_is("fbx_zoo/motionbuilder_thumbnail_7700_binary.fbx"),
+    "cut off.fbx": _bytes(lambda corpus: (corpus / "fbx_zoo" / "Samba_Dancing.fbx").read_bytes()[:200_000]),
+    "a picture.fbx": _bytes(lambda corpus: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20),
+}

@@ -1,0 +1,149 @@
+"""How long retargeting takes, beside constraints and `nla.bake`, and how much memory.
+
+Only to be imported after the extension has been installed; `python -m tests.benchmarks.speed FRAMES` is the part that
+needs a process of its own: one take of so many frames on the Mixamo rig, and a line of JSON with seconds and MB.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import installed
+from tests.rig_builders import CHARACTERS, build, rest
+
+RIGS = ("Mixamo", "Rigify")
+LENGTHS = (300, 1800)
+LONG = 18000
+OURS, THEIRS = 5, 2
+"""How often each is timed; the rows give medians."""
+LEAST_RATIO = 20.0
+WORST_GROWTH = 1.3
+"""How much longer a frame may take in a long take than in a short one."""
+
+
+def table(corpus: Path) -> list[str]:
+    faults: list[str] = []
+    print("medians; the bake is of the mapped bones alone, as add-ons do it, and of every bone of the rig")
+    print(
+        f"{'rig':<8} {'frames':>6} {'ours':>10} {'no contacts':>12} {'mapped bones':>13} {'times':>6}"
+        f" {'every bone':>11} {'times':>6}"
+    )
+    for rig in RIGS:
+        for frames in LENGTHS:
+            faults += compared(rig, frames, corpus)
+    each = []
+    for frames in (LENGTHS[-1], LONG):
+        told = alone(frames, corpus)
+        each.append(told["seconds"] / frames)
+        print(
+            f"Mixamo, {frames} frames alone: {told['seconds']:.2f} s, {1e3 * each[-1]:.3f} ms a frame; peak memory"
+            f" {told['peak']:.0f} MB, {told['before']:.0f} MB before"
+        )
+    if each[1] > WORST_GROWTH * each[0]:
+        faults.append(f"a frame of {LONG} takes {each[1] / each[0]:.2f} times as long as one of {LENGTHS[-1]}")
+    return faults
+
+
+def compared(name: str, frames: int, corpus: Path) -> list[str]:
+    """Time one rig at one length and print the row."""
+    from tests.benchmarks import carrying, rivals
+
+    carrying.empty_scene()
+    rig = build(name, corpus)
+    source = long_dance(frames, corpus)
+    paired, span = rivals.pairs(CHARACTERS[name]), carrying.frames_of(source)
+
+    def ours(contacts: bool) -> Callable[[], object]:
+        return lambda: carrying.retarget(source=source.name, target=rig.name, contacts=contacts)
+
+    def theirs(every_bone: bool) -> Callable[[], object]:
+        return lambda: rivals.constrain_and_bake(source, rig, paired, span, every_bone=every_bone)
+
+    ways = {"ours": ours(True), "bare": ours(False), "mapped": theirs(False)}
+    if name != "Rigify":  # its 706 bones take minutes
+        ways["every"] = theirs(True)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for repetition in range(OURS):
+        for way, work in ways.items():
+            if repetition < THEIRS or way in ("ours", "bare"):
+                times[way].append(seconds(work))
+                rest(rig)
+    middle = {way: statistics.median(found) for way, found in times.items()}
+    ratios = {way: middle[way] / middle["ours"] for way in ways}
+    every = f"{middle['every']:>9.2f} s {ratios['every']:>6.1f}" if "every" in ways else f"{'-':>11} {'-':>6}"
+    print(
+        f"{name:<8} {frames:>6} {1e3 * middle['ours']:>7.0f} ms {1e3 * middle['bare']:>9.0f} ms"
+        f" {middle['mapped']:>11.2f} s {ratios['mapped']:>6.1f} {every}",
+        flush=True,
+    )
+    if ratios["mapped"] >= LEAST_RATIO:
+        return []
+    return [f"{name}, {frames} frames: {ratios['mapped']:.1f} times faster than a bake, {LEAST_RATIO:.0f} at least"]
+
+
+def long_dance(frames: int, corpus: Path) -> "bpy.types.Object":  # type: ignore[name-defined]  # noqa: F821
+    """Salsa 07's leader, there and back again until so many frames are full, as a dancer of ours."""
+    import numpy as np
+
+    from rigs import files
+    from rigs.motion import Motion
+    from tests.benchmarks import carrying
+
+    motion = files.read(corpus / carrying.TAKES["salsa 07 leader"]).motions[0]
+    there = np.arange(len(motion))
+    order = np.resize(np.concatenate([there, there[::-1]]), frames)
+    dance = Motion(motion.fps, motion.skeleton, motion.root[order], motion.rotations[order])
+    with tempfile.TemporaryDirectory() as folder:
+        files.write(Path(folder, "dance.npz"), [dance])
+        return carrying.dancer(Path(folder, "dance.npz"))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def alone(frames: int, corpus: Path) -> dict[str, float]:
+    """What a process of its own tells of one take: seconds, and MB at the peak, before and in all."""
+    environment = {**os.environ, "PASDEDEUX_DATA": str(corpus)}
+    command = [sys.executable, "-m", "tests.benchmarks.speed", str(frames)]
+    done = subprocess.run(command, cwd=installed.ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"Error: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def peak() -> float:
+    """The most memory in MB that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def main(arguments: list[str]) -> int:
+    frames, corpus = int(arguments[0]), Path(os.environ["PASDEDEUX_DATA"])
+    with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
+        installed.install(installed.build(), Path(scratch))
+        from tests.benchmarks import carrying
+
+        carrying.empty_scene()
+        rig = build("Mixamo", corpus)
+        source = long_dance(frames, corpus)
+        before = peak()
+        took = seconds(lambda: carrying.retarget(source=source.name, target=rig.name))
+    print(json.dumps({"seconds": took, "before": before, "peak": peak()}))
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Blender as a module may hang in taking itself down after an FBX import.
+    os._exit(status)

@@ -31,6 +31,7 @@ Out = Annotated[Path, arg(aliases=["-o"], metavar="OUT")]
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Name = Annotated[str, arg(metavar="NAME")]
 Number = Annotated[int, arg(metavar="N")]
+Rate = Annotated[float | None, arg(metavar="RATE", help_behavior_hint="")]
 
 
 @app.command
@@ -39,6 +40,7 @@ def demo(
     leader: File = None,
     seed: Number = 0,
     model: Name = "duet-vae",
+    fps: Rate = None,
 ) -> None:
     """Make a duet once through everything: duet.mp4, duet.blend, partner.bvh and report.json.
 
@@ -47,11 +49,12 @@ def demo(
         leader: the leader's mocap; without it a sample dance.
         seed: another number gives another partner.
         model: what dreams up the partner.
+        fps: the leader's frames a second, where the file states them wrongly or not at all.
     """
     from backend.demo import demo as make
 
     with Progress("starting") as progress:
-        make(out, leader, model=model, seed=seed, progress=progress)
+        make(out, leader, model=model, seed=seed, fps=fps, progress=progress)
     for name in ("duet.mp4", "duet.blend", "partner.bvh", "report.json"):
         print(out / name)
 
@@ -66,11 +69,12 @@ def partner(
     history: File = None,
     role: Literal["follow", "lead"] = "follow",
     server: Annotated[str | None, arg(metavar="URL", help_behavior_hint="")] = None,
+    fps: Rate = None,
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
     Args:
-        leader: the mocap of the dancer that is there: .bvh, .npz or .npy.
+        leader: the mocap of the dancer that is there: .bvh, .npz, .npy, .json or .amc.
         out: the file for the partner, .bvh or .npz, in the leader's units, up axis, rate and length.
         model: what dreams up the partner.
         seed: another number gives another partner, the same number the same.
@@ -78,8 +82,9 @@ def partner(
         history: the partner's own first frames, to continue from.
         role: what the partner does.
         server: the backend to ask; without it the work is done here.
+        fps: the leader's frames a second, where the file states them wrongly or not at all.
     """
-    clip = files.read(leader)
+    clip = files.read(leader, fps=fps)
     first = clip.motions[0]
     beginnings = () if history is None else files.read(history).motions
     request = PartnerRequest(
@@ -102,6 +107,8 @@ def partner(
         if result.resolve() in (leader.resolve(), history and history.resolve()):
             raise BadInput(f"{result}: the partner would be written over it, another OUT expected")
     with workplace(out) as folder:
+        for warning in clip.warnings:
+            note(warning)
         if len(clip.motions) > 1:
             note(f"{leader.name}: two dancers, the first is taken as the leader")
         if history and len(beginnings) > 1:
@@ -119,12 +126,14 @@ def partner(
 def render(
     motions: Annotated[Positional[tuple[Path, ...]], arg(metavar="MOTION [MOTION]", help_behavior_hint="(required)")],
     out: Out,
+    fps: Rate = None,
 ) -> None:
     """Draw one dancer, or a pair, into a video.
 
     Args:
         motions: one file or two.
         out: the .mp4 file to write.
+        fps: the files' frames a second, where they state them wrongly or not at all.
     """
     from backend import blender
 
@@ -134,10 +143,13 @@ def render(
         raise BadInput(f"{out.name}: a folder, a file expected")
     if len(motions) not in (1, 2):
         raise BadInput(f"One or two files of movement expected, {len(motions)} given")
-    dancers = sum(len(files.read(motion).motions) for motion in motions)
+    clips = [files.read(motion, fps=fps) for motion in motions]
+    dancers = sum(len(clip.motions) for clip in clips)
     if dancers > 2:
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
     blender.headless()
+    for warning in (warning for clip in clips for warning in clip.warnings):
+        note(warning)
     with workplace(out) as folder, Progress("packing the extension") as progress:
         video = folder / "video.mp4"
         task = {
@@ -145,6 +157,7 @@ def render(
             "extension": str(blender.extension()),
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
+            "fps": fps or 0.0,
         }
         blender.perform(task, folder, progress)
         os.replace(video, out)

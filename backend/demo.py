@@ -27,15 +27,23 @@ SEEDS = 2**31
 
 
 def demo(
-    out: Path, leader: Path | None, *, model: str, seed: int, progress: Callable[[float, str], None]
+    out: Path,
+    leader: Path | None,
+    *,
+    model: str,
+    seed: int,
+    fps: float | None = None,
+    progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
     """Leave duet.mp4, duet.blend, partner.bvh and report.json in the folder `out`, all or none; return the report.
 
-    leader: any readable file; without it the sample dance, which is left there too.
+    leader: any readable file; without it the sample dance, which is left there too.  fps: its true rate, if it states
+    another.
     Raises BadFile, BadInput and Fault.
     """
     began = time.perf_counter()
-    motions = files.read(leader).motions if leader is not None else (sample_dance(),)
+    clip = files.read(leader, fps=fps) if leader is not None else None
+    motions = clip.motions if clip else (sample_dance(),)
     if not 0 <= seed < SEEDS:
         raise BadInput(f"seed: a whole number of 0 to {SEEDS - 1} expected, {seed} found")
     try:
@@ -47,6 +55,8 @@ def demo(
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a folder expected, a file found")
     with workplace(out) as folder:
+        for warning in clip.warnings if clip else ():
+            note(warning)
         made = folder / "made"
         made.mkdir()
         if leader is None:
@@ -66,6 +76,7 @@ def demo(
             "out": str(made.absolute()),
             "model": model,
             "seed": seed,
+            "fps": fps or 0.0,
         }
         packed = time.perf_counter()
         progress(0.0, "starting the backend")

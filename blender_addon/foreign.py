@@ -145,7 +145,7 @@ def _recordings(path: Path, scene: bpy.types.Scene, fps: float) -> list[Recordin
     ranges = [action.frame_range for action in actions if action is not None]
     if not ranges:
         raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
-    frames = range(round(min(first for first, _ in ranges)), round(max(last for _, last in ranges)) + 1)
+    frames = range(round(min(covered[0] for covered in ranges)), round(max(covered[1] for covered in ranges)) + 1)
     recordings = []
     for thing in rigs:
         rig = armatures.rig_of(thing)

@@ -62,10 +62,10 @@ def demo(task: Task) -> Task:
     addons[PACKAGE].preferences.address = task["server"]
     duet.model, duet.seed = task.get("model", duet.model), task.get("seed", duet.seed)
     with _timed(seconds, "import"), _refusing(BadInput), _telling(0.05, 0.1):
-        bpy.ops.pasdedeux.import_mocap(filepath=str(task["leader"]))
+        bpy.ops.pasdedeux.import_mocap(filepath=str(task["leader"]), fps=task.get("fps", 0.0))
     with _timed(seconds, "generate"), _refusing(Fault), _telling(0.1, 0.3):
         bpy.ops.pasdedeux.generate_partner()
-    frames = _write_partner(Path(task["leader"]), out / "partner.bvh")
+    frames = _write_partner(Path(task["leader"]), task.get("fps"), out / "partner.bvh")
     _say(progress=0.3, what="saving duet.blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "duet.blend"), check_existing=False, compress=True)
     with _timed(seconds, "render"), _refusing(Fault), _telling(0.3, 1.0):
@@ -84,7 +84,7 @@ def render(task: Task) -> Task:
         imported = []
         for file in task["motions"]:
             before = set(bpy.data.armatures)
-            bpy.ops.pasdedeux.import_mocap(filepath=str(file), body=False)
+            bpy.ops.pasdedeux.import_mocap(filepath=str(file), body=False, fps=task.get("fps", 0.0))
             imported += [thing for thing in bpy.context.scene.objects if thing.data in set(bpy.data.armatures) - before]
     duet.leader, duet.partner = imported[0], imported[1] if len(imported) > 1 else None
     with _timed(seconds, "render"), _refusing(Fault), _telling(0.1, 1.0):
@@ -139,7 +139,7 @@ def _install(task: Task) -> None:
         raise Fault(f"{Path(task['extension']).name} could not be enabled in Blender {bpy.app.version_string}")
 
 
-def _write_partner(leader: Path, path: Path) -> int:
+def _write_partner(leader: Path, fps: float | None, path: Path) -> int:
     """Write the keyed partner in the leader's units, rate and length, and return the number of frames."""
 
     bpy = _blender()
@@ -148,7 +148,7 @@ def _write_partner(leader: Path, path: Path) -> int:
     armatures = import_module(f"{PACKAGE}.armatures")
     dancers = import_module(f"{PACKAGE}.dancers")
     partner = bpy.context.scene.pas_de_deux.partner
-    source = files.read(leader).source
+    source = files.read(leader, fps=fps or None).source
     motion = armatures.motion_of(bpy.context, partner, dancers.frames_of(bpy.context.scene, partner))
     files.write(path, motion, like=source)
     return source.frames

@@ -34,7 +34,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
     except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error):
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
     if fps is not None:
-        arrays["fps"] = np.float64(fps)
+        arrays["fps"] = np.asarray(fps, dtype=float)
     landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.fits(array)), None)
     if landmarks is not None and landmarks.dtype.kind == "f":
         return blazepose.to_clip(path, landmarks.astype(float), _rate(path, arrays) if "fps" in arrays else None)

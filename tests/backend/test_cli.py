@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 def dance(fps: float) -> Motion:
     return resample(sample_dance(), fps, round(SECONDS * fps))
+
+
+def strides() -> Motion:
+    """A walk back and forth with steps of 2 m/s, for 5 seconds at 30 frames a second."""
+    motion = resample(sample_dance(), 30.0, 150)
+    root = motion.root.copy()
+    root[:, 0] += 0.5 * np.sin(np.arange(150) * 2.0 / 15.0)
+    return replace(motion, root=root)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +96,18 @@ def test_partner_has_the_leaders_units_axis_rate_and_length(units: float, up: st
     assert 0.1 < apart[0] < 2.0, "the partner starts within reach"
 
 
+def test_a_rate_that_the_file_states_wrongly_can_be_given(shelf: Path, tmp_path: Path) -> None:
+    hasty, out = tmp_path / "hasty.bvh", tmp_path / "p.bvh"
+    files.write(hasty, replace(strides(), fps=60.0))
+    doubted = run("partner", hasty, "-o", out)
+    assert doubted.returncode == 0
+    assert re.match(r"hasty\.bvh: steps of .* its 60 frames a second may be wrong, 30 would fit", doubted.stderr)
+    corrected = run("partner", hasty, "-o", out, "--fps", "30")
+    assert (corrected.returncode, "hasty.bvh" in corrected.stderr) == (0, False)
+    assert files.read(out).source.fps == pytest.approx(30.0, rel=1e-4)
+    assert files.read(out).source.frames == len(strides())
+
+
 def test_takes_are_numbered_and_differ(shelf: Path, tmp_path: Path) -> None:
     result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.npz", "--takes", "3")
     assert result.returncode == 0
@@ -141,6 +162,7 @@ BAD = {
     "an unknown model": ("partner leader.bvh -o out/p.bvh --model waltz", r"model waltz: no such model, .* expected"),
     "no takes": ("partner leader.bvh -o out/p.bvh --takes 0", r"takes: .*1 to 16 expected, 0 found"),
     "a negative seed": ("partner leader.bvh -o out/p.bvh --seed -1", r"seed: .*0 to .* expected, -1 found"),
+    "no rate": ("partner leader.bvh -o out/p.bvh --fps 0", r"leader\.bvh: a frame rate above 0 .* expected, 0 given"),
     "no address": ("partner leader.bvh -o out/p.bvh --server nonsense", r"--server nonsense: an address such as .*"),
     "a demo of a bad leader": ("demo --leader truncated.bvh --out out/demo", r"truncated\.bvh, line \d+: .*expected"),
     "a demo in a file": ("demo --leader leader.bvh --out empty.bvh", r"empty\.bvh: a folder expected"),

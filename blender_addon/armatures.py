@@ -136,6 +136,8 @@ def rig_of(thing: bpy.types.Object) -> Rig:
         inherits=(*(bones[b].use_inherit_rotation for b in order), *(True for _ in leaves)),
         bones=len(bones),
         scale=scale,
+        turn=turn,
+        unaligned=frozenset(n for n, b in enumerate(order) if not bones[b].use_local_location),
     )
 
 

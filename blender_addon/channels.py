@@ -90,12 +90,14 @@ def other_rotations(path: str) -> list[str]:
 
 
 def on_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[Curve]:
-    """Curves with a linear key for each value."""
-    return [
-        Curve(channel.path, index, channel.group, fcurves.straight_keys(first + step * np.arange(len(column)), column))
-        for channel in channels
-        for index, column in enumerate(channel.columns)
-    ]
+    """Curves with a linear key for each value; a switch that stays as it is needs but one."""
+    curves = []
+    for channel in channels:
+        for index, column in enumerate(channel.columns):
+            needed = column[:1] if channel.path.endswith("]") and np.ptp(column) == 0.0 else column
+            keys = fcurves.straight_keys(first + step * np.arange(len(needed)), needed)
+            curves.append(Curve(channel.path, index, channel.group, keys))
+    return curves
 
 
 def on_few_frames(

@@ -104,6 +104,22 @@ def bag_of_new(action: bpy.types.Action, owner: bpy.types.Object) -> Bag:
     return _bag(action, action.slots.new(id_type="OBJECT", name=owner.name))
 
 
+def bag_of_copy(action: bpy.types.Action, owner: bpy.types.Object) -> Bag:
+    """Where the curves for `owner` are in a copy of its action."""
+    if not hasattr(action, "slots"):
+        return action
+    slot = slot_like(action, owner)
+    return _bag(action, slot) if slot is not None else bag_of_new(action, owner)
+
+
+def slot_like(action: bpy.types.Action, owner: bpy.types.Object) -> "bpy.types.ActionSlot | None":
+    """The action's slot with the name of the one that moves `owner` now, or else its first; None without slots."""
+    if not hasattr(action, "slots") or not action.slots:
+        return None
+    now = getattr(owner.animation_data, "action_slot", None)
+    return (now and action.slots.get(now.identifier)) or action.slots[0]
+
+
 def bag_of_current(owner: bpy.types.Object) -> Bag:
     """Where the curves of the owner's action go; it is given a slot where it has none yet."""
     animation = owner.animation_data

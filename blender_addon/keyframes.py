@@ -36,11 +36,12 @@ def create(owner: bpy.types.Object, name: str, channels: Iterable[Channel], firs
 
 
 def assign(owner: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Let `action` move `owner`, through its slot where actions have slots."""
+    """Let `action` move `owner`, through the slot that did so before it was copied, or else its first one."""
     animation = _animation_of(owner)
+    slot = fcurves.slot_like(action, owner)
     animation.action = action
     if hasattr(animation, "action_slot"):
-        animation.action_slot = action.slots[0]
+        animation.action_slot = slot
 
 
 def write(
@@ -55,9 +56,9 @@ def write(
 ) -> bpy.types.Action:
     """Key the channels from the frame `first` on, `step` frames of the scene apart, and let them move `owner`.
 
-    onto: a "NEW" action takes the place of the owner's, which is kept in the file; the "CURRENT" one keeps its other
-    curves, and the keys of these before and after the movement; a "STRIP" on a track of its own comes above all that
-    moves the owner now. Without an action to write onto, "CURRENT" is "NEW".
+    onto: a "NEW" action takes the place of the owner's, which is kept in the file, and takes over its other curves; the
+    "CURRENT" one keeps its other curves, and the keys of these before and after the movement; a "STRIP" on a track of
+    its own comes above all that moves the owner now. Without an action to write onto, "CURRENT" is "NEW".
     tolerance: keep only the keys that are needed for it, on the same frames for all channels of a bone.
     Returns the action. Raises Unkeyable; nothing has changed then.
     """
@@ -71,10 +72,11 @@ def write(
         curves = on_few_frames(owner, channels, first, step, tolerance)
     if onto_current:
         return _replace_curves(owner, curves, first, first + step * (len(channels[0].values) - 1))
-    action = _action(owner, name, curves)
     if onto == "STRIP":
+        action = _action(owner, name, curves)
         _add_strips(owner, action)
     else:
+        action = _successor(owner, name, curves)
         _assign_instead(owner, action)
     return action
 
@@ -154,6 +156,25 @@ def _action(owner: bpy.types.Object, name: str, curves: Sequence[Curve]) -> bpy.
     action = bpy.data.actions.new(name)
     try:
         _put(fcurves.bag_of_new(action, owner), curves)
+    except BaseException:
+        bpy.data.actions.remove(action)
+        raise
+    return action
+
+
+def _successor(owner: bpy.types.Object, name: str, curves: Sequence[Curve]) -> bpy.types.Action:
+    """An action of these curves and of those of the owner's action that move something else."""
+    before = _animation_of(owner).action
+    if before is None:
+        return _action(owner, name, curves)
+    action = before.copy()
+    try:
+        action.name, action.use_fake_user = name, False
+        bag = fcurves.bag_of_copy(action, owner)
+        replaced = {path for curve in curves for path in (curve.path, *other_rotations(curve.path))}
+        for curve in [curve for curve in bag.fcurves if curve.data_path in replaced]:
+            bag.fcurves.remove(curve)
+        _put(bag, curves)
     except BaseException:
         bpy.data.actions.remove(action)
         raise

@@ -98,7 +98,10 @@ def body_of(rig: Rig, mapping: Mapping) -> Body:
     """The rig as a dancer, by the map of its bones."""
     bones = mapping.bones
     roles = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bones and j not in _LIMP}
-    spine, neck = _line(rig, mapping.spine), _line(rig, mapping.neck)
+    legs = {above for hip in HIPS for above in rig.above(bones[hip])} - {bones[0]}
+    roles = {node: j for node, j in roles.items() if node not in legs}  # what carries the legs goes with the pelvis
+    spine = tuple(node for node in _to_chest(rig, bones, mapping.spine) if node not in legs)
+    neck = _line(rig, mapping.neck)
     shares = _twists(rig, bones)
     for node in (*spine, *neck, *(node for node, _, _ in shares)):
         roles.setdefault(node, -1)
@@ -137,6 +140,17 @@ def _line(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
     """Those of `nodes` that lead to the last one, from above."""
     above = rig.above(nodes[-1]) if nodes else []
     return tuple(node for node in nodes if node in above or node == nodes[-1])
+
+
+def _to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
+    """The bones of the trunk that lead to the one on which neck and arms hang, however far up the map goes."""
+    spine = _line(rig, spine)
+    hanging = [bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0]
+    chest = next((node for node in rig.above(hanging[0]) if all(node in rig.above(h) for h in hanging)), -1)
+    path = rig.above(chest) if chest >= 0 else []
+    if spine and spine[-1] in path:
+        spine += (*reversed(path[: path.index(spine[-1])]), chest)
+    return spine
 
 
 def _nearest(rig: Rig, node: int, order: dict[int, int]) -> int:

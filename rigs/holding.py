@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from rigs import Array
+from rigs import Array, rotations
 from rigs.blending import spans, spread, widened
 from rigs.body import SIDES, Body
 from rigs.figure import Figure
@@ -24,6 +24,8 @@ _REACH = 0.985
 """The most of its length to which an arm is stretched."""
 _EASY = 0.955
 """The part of its length to which an arm is stretched when the dancers can still come nearer."""
+_NEAREST = 0.25
+"""m between two pelvises below which no hold brings them."""
 _ROUNDS = 24
 """How often hands are brought to each other and back within reach; each round halves what is left."""
 _BACK = np.array([0.0, 1.0, 0.0])
@@ -64,8 +66,7 @@ def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: l
     first, second = figures
     blend = round(_APPROACH * first.fps)
     for _ in range(3):
-        line = _level(second.positions[:, 0] - first.positions[:, 0])
-        line /= np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-6)
+        line = rotations.normalize(_between(first, second))
         missing = np.zeros(len(line))
         for hold in found:
             shoulders = [
@@ -77,9 +78,10 @@ def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: l
             level = np.sqrt(np.maximum(reach**2 - away[:, 2] ** 2, 0.0))
             over = np.linalg.norm(_level(away), axis=-1) - level
             missing = np.maximum(missing, np.where(hold.held, over, 0.0))
+        missing = np.minimum(missing, np.linalg.norm(_between(first, second), axis=-1) - _NEAREST)
         if missing.max() < 1e-3:
             break
-        step = (widened(missing, blend) / 2.0)[:, None] * line
+        step = (widened(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
         first, second = first.carried(step), second.carried(-step)
     return first, second
 
@@ -142,6 +144,11 @@ def _arm(body: Body, side: int) -> tuple[float, float]:
 
 def _joint(name: str, side: int) -> int:
     return INDEX[f"{SIDES[side]}_{name}"]
+
+
+def _between(first: Figure, second: Figure) -> Array:
+    """From the one dancer's pelvis to the other's along the floor, (F, 3) m."""
+    return _level(second.positions[:, 0] - first.positions[:, 0])
 
 
 def _level(vectors: Array) -> Array:

@@ -168,7 +168,7 @@ def pose(
         result.turns[rig.names[node]] = _in_axes(own, _since(parent if inherits else base[-1][0], turn))
         if head is not None:
             gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(parent, own)
+            axes = rotations.multiply(parent, rig.turn if node in rig.unaligned else own)
             result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.scale
     return result
 

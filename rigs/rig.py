@@ -1,9 +1,9 @@
 """`Rig`: the bones of any character as they rest in the world, which is all that retargeting needs to know of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from rigs import Array
+from rigs import Array, rotations
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Rig:
     heads: (N, 3) m.  turned: (N, 4) rest rotations; an end site has its bone's.
     inherits: whether each node turns with its parent.
     bones: how many of the nodes are bones; they are the first ones.
-    scale: metres in one unit of the bones' own space.
+    scale: metres in one unit of the bones' own space.  turn: (4,) the object's rotation in the world.
+    unaligned: the nodes that are moved along the object's axes, as their parents turn them, and not along their own.
     """
 
     names: tuple[str, ...]
@@ -26,6 +27,8 @@ class Rig:
     inherits: tuple[bool, ...]
     bones: int
     scale: float = 1.0
+    turn: Array = field(default_factory=rotations.identity)
+    unaligned: frozenset[int] = frozenset()
 
     def index(self, name: str) -> int:
         """The node of that name. Raises ValueError."""

@@ -1,0 +1,310 @@
+"""Movement from one armature to another, or from files onto one: read, adapt in numpy, key in bulk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from rigs import Array, canonical, files, rotations
+from rigs.body import Body, body_of
+from rigs.figure import Figure
+from rigs.motion import Motion, resample
+from rigs.retarget import Finish, RigMotion, Root, pose, retarget, retarget_pair
+
+from . import armatures, bone_maps, keyframes, rigify, scenes
+from .jobs import JobOperator, Outcome, Refused, Reporter, Work
+from .movement import movement_of
+from .scenes import manager_of, scene_of
+
+_GONE = "{} is not in the scene any more"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How the animator wants a movement carried over and keyed."""
+
+    finish: Finish
+    root: Root
+    in_place: bool
+    limbs: rigify.Limbs
+    tolerance: keyframes.Tolerance | None
+    onto: keyframes.Onto
+    offset: int
+
+
+class _Retargeting(JobOperator):
+    """What the operators that retarget have in common: their settings."""
+
+    bl_options = {"REGISTER", "UNDO"}
+    label = "Retargeting"
+
+    contacts: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Plant Feet",
+        description="Planted feet stay where they are, and nothing sinks below the floor",
+        default=True,
+    )
+    root: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Way",
+        description="What carries the dancer through the scene",
+        items=[
+            ("hips", "Hips", "The hips carry the whole movement"),
+            ("bone", "Root Bone", "The bone above the hips goes along the floor and turns"),
+            ("object", "Object", "The armature's object goes along the floor and turns"),
+        ],
+    )
+    in_place: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="In Place", description="Dance on the spot: leave out the way along the floor"
+    )
+    limbs: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Limbs",
+        description="Which controls of a Rigify rig are keyed",
+        items=[
+            ("FK", "FK", "The bones of arms and legs, one by one"),
+            ("IK", "IK", "Hands, feet and poles"),
+        ],
+    )
+    reduce: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Fewer Keys", description="Only the keys that the movement needs, to be edited by hand"
+    )
+    angle: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Turn",
+        description="How far a bone may turn from the movement",
+        default=np.radians(0.5),
+        min=0.0,
+        subtype="ANGLE",
+    )
+    distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Distance",
+        description="How far a bone may stray from the movement",
+        default=0.001,
+        min=0.0,
+        subtype="DISTANCE",
+        precision=4,
+    )
+    onto: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Onto",
+        description="Where the keys go",
+        items=[
+            ("NEW", "New Action", "An action of its own, which moves the rig"),
+            ("CURRENT", "Current Action", "The rig's action; only the curves of the keyed bones are replaced"),
+            ("STRIP", "NLA Strip", "A strip on a track of its own, above the others"),
+        ],
+    )
+    offset: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Offset", description="Frames by which the movement begins later than its source"
+    )
+
+    def wishes(self, *, hands: bool = True) -> Wishes:
+        """The settings as they are now."""
+        tolerance = keyframes.Tolerance(self.angle, self.distance) if self.reduce else None
+        finish = Finish(feet=self.contacts, hands=hands)
+        return Wishes(finish, self.root, self.in_place, self.limbs, tolerance, self.onto, self.offset)
+
+
+class PASDEDEUX_OT_retarget(_Retargeting):
+    """Let one rig move as another one does, whatever its bones and proportions"""
+
+    bl_idname = "pasdedeux.retarget"
+    bl_label = "Retarget"
+
+    source: bpy.props.StringProperty(name="Source", description="The armature that moves", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    target: bpy.props.StringProperty(name="Target", description="The armature to be moved", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    partner_source: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Partner's Source", description="The source of the other dancer of a pair", options={"SKIP_SAVE"}
+    )
+    partner_target: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Partner's Target", description="The armature of the other dancer of a pair", options={"SKIP_SAVE"}
+    )
+    hands: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Hold Hands", description="Hands of a pair that hold each other go on holding", default=True
+    )
+
+    _targets: tuple[str, ...] = ()
+    _first = 1
+
+    def prepare(self, context: bpy.types.Context) -> Work:
+        pairs = [_chosen(context, self.source, self.target)]
+        if self.partner_source or self.partner_target:
+            pairs.append((_named(context, self.partner_source), _named(context, self.partner_target)))
+        sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        if len({thing.name for thing in (*sources, *targets)}) < 2 * len(pairs):
+            raise Refused(
+                f"{targets[-1].name} is named twice: a source and a target of its own for each dancer expected"
+            )
+        for target in targets:
+            _expect_editable(target)
+        ranges = [_frames(source) for source in sources]
+        frames = range(min(r.start for r in ranges), max(r.stop for r in ranges))
+        motions = [motion_of(context, source, frames) for source in sources]
+        bodies = [_body(target) for target in targets]
+        wishes = self.wishes(hands=self.hands)
+        ways = [_way_to_pose(target, body, wishes) for target, body in zip(targets, bodies, strict=True)]
+        self._targets, self._first = tuple(target.name for target in targets), frames.start + wishes.offset
+
+        def work(reporter: Reporter) -> list[RigMotion]:
+            reporter.progress(0.0, "adapting the movement")
+            if len(motions) == 1:
+                figures: tuple[Figure, ...] = (retarget(motions[0], bodies[0], wishes.finish),)
+            else:
+                figures = retarget_pair((motions[0], motions[1]), (bodies[0], bodies[1]), wishes.finish)
+            return [way(figure) for way, figure in zip(ways, figures, strict=True)]
+
+        return work
+
+    def apply(self, context: bpy.types.Context, result: list[RigMotion]) -> None:
+        targets = [_named(context, name) for name in self._targets]
+        for target, motion in zip(targets, result, strict=True):
+            key(context, target, motion, f"{target.name} dance", self._first, self.wishes())
+
+
+class PASDEDEUX_OT_retarget_batch(_Retargeting):
+    """Bring several mocap files onto one rig, each as a take of its own"""
+
+    bl_idname = "pasdedeux.retarget_batch"
+    bl_label = "Retarget Files"
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: bpy.props.StringProperty(default="*.bvh;*.npz;*.npy;*.json;*.amc", options={"HIDDEN"})  # type: ignore[valid-type]
+    target: bpy.props.StringProperty(name="Target", description="The armature to be moved", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    _target = ""
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        if not self.files:
+            manager_of(context).fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        return super().invoke(context, event)
+
+    def prepare(self, context: bpy.types.Context) -> Work:
+        target = _named(context, self.target) if self.target else context.active_object
+        if target is None:
+            raise Refused("Select the armature to be moved")
+        _expect_editable(target)
+        paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
+        if not paths:
+            raise Refused("Choose the mocap files to bring onto the rig")
+        body, wishes, rate = _body(target), self.wishes(), scenes.frame_rate(scene_of(context))
+        way = _way_to_pose(target, body, wishes)
+        self._target = target.name
+
+        def work(reporter: Reporter) -> list[tuple[str, RigMotion]]:
+            takes = []
+            for n, path in enumerate(paths):
+                reporter.progress(n / len(paths), f"reading {path.name}")
+                motions = files.read(path).motions
+                for number, motion in enumerate(motions, start=1):
+                    name = path.stem if len(motions) == 1 else f"{path.stem} {number}"
+                    takes.append((name, way(retarget(resample(motion, rate), body, wishes.finish))))
+            return takes
+
+        return work
+
+    def apply(self, context: bpy.types.Context, result: list[tuple[str, RigMotion]]) -> None:
+        target, wishes = _named(context, self._target), self.wishes()
+        first = scene_of(context).frame_start + wishes.offset
+        for name, motion in result:
+            # Only the last take moves the rig, and Blender drops what nothing uses when it saves.
+            key(context, target, motion, name, first, wishes).use_fake_user = True
+
+
+def motion_of(context: bpy.types.Context, source: bpy.types.Object, frames: range) -> Motion:
+    """The movement of any armature with a dancer's bones, as it is seen in the scene. Raises ValueError."""
+    if armatures.is_dancer(source):
+        return armatures.motion_of(context, source, frames)
+    rig = armatures.rig_of(source)
+    mapping = bone_maps.mapping_of(source, rig)
+    moved = movement_of(context, source, frames).of(rig.names)
+    turned = rotations.multiply(moved.world, rotations.inverse(rig.turned)[:, None])
+    rate = scenes.frame_rate(scene_of(context))
+    return canonical.to_motion(rate, mapping.bones, turned, moved.places, rig.heads)
+
+
+def key(
+    context: bpy.types.Context, target: bpy.types.Object, motion: RigMotion, name: str, first: int, wishes: Wishes
+) -> bpy.types.Action:
+    """Let the rig move as `motion` does from frame `first` on, and lengthen the scene where it is too short."""
+    assert target.pose is not None
+    channels: list[keyframes.Channel] = []
+    for bone, turns in motion.turns.items():
+        channels += keyframes.channels_for(target.pose.bones[bone], turns, motion.locations.get(bone))
+    if motion.carried is not None:
+        turns, places = _carried(target, *motion.carried)
+        channels += keyframes.channels_for(target, turns, places)
+    frames = len(next(iter(motion.turns.values())))
+    if rigify.is_rigify(target):
+        for bone, switch, value in rigify.switches(target, wishes.limbs):
+            path = f'pose.bones["{bone}"]["{switch}"]'
+            channels.append(keyframes.Channel(path, np.full((frames, 1), value), bone))
+    scene = scene_of(context)
+    scene.frame_end = max(scene.frame_end, first + frames - 1)
+    return keyframes.write(target, channels, name=name, first=first, onto=wishes.onto, tolerance=wishes.tolerance)
+
+
+def _way_to_pose(target: bpy.types.Object, body: Body, wishes: Wishes) -> Callable[[Figure], RigMotion]:
+    """How a figure becomes the movement of this rig; needs no Blender any more."""
+    solved = wishes.limbs == "IK" and rigify.is_rigify(target)
+
+    def to_pose(figure: Figure) -> RigMotion:
+        controls = rigify.controls(figure, body) if solved else ()
+        motion = pose(figure, body, root=wishes.root, in_place=wishes.in_place, controls=controls)
+        return rigify.without_fk(motion) if solved else motion
+
+    return to_pose
+
+
+def _carried(target: bpy.types.Object, turn: Array, shift: Array) -> tuple[Array, Array]:
+    """The object's rotation (F, 4) and location (F, 3), carried from where it is in the world."""
+    if target.parent is not None:
+        raise Refused(f"{target.name} hangs on {target.parent.name}: clear its parent, or let the hips carry the way")
+    matrix = np.array(target.matrix_world)
+    own = rotations.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
+    return rotations.multiply(turn, own), rotations.rotate(turn, matrix[:3, 3]) + shift
+
+
+def _body(target: bpy.types.Object) -> Body:
+    rig = armatures.rig_of(target)
+    return body_of(rig, bone_maps.mapping_of(target, rig))
+
+
+def _chosen(context: bpy.types.Context, source: str, target: str) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """The source and the target by name; unnamed, from the other selected armature to the active one."""
+    chosen = _named(context, target) if target else context.active_object
+    if chosen is None or not isinstance(chosen.data, bpy.types.Armature):
+        raise Refused("Select the armature that moves, then the one to be moved")
+    if source:
+        return _named(context, source), chosen
+    others = [
+        thing for thing in context.selected_objects if isinstance(thing.data, bpy.types.Armature) and thing != chosen
+    ]
+    if len(others) != 1:
+        raise Refused(
+            f"One other selected armature expected, from which {chosen.name} takes its movement, found {len(others)}"
+        )
+    return others[0], chosen
+
+
+def _named(context: bpy.types.Context, name: str) -> bpy.types.Object:
+    thing = scene_of(context).objects.get(name)
+    if thing is None:
+        raise Refused(f"{name or 'A partner without a name'}: no such object in the scene")
+    return thing
+
+
+def _expect_editable(target: bpy.types.Object) -> None:
+    if not isinstance(target.data, bpy.types.Armature):
+        raise Refused(f"{target.name}: an armature expected, found a {target.type.lower()}")
+    if target.library is not None:
+        raise Refused(f"{target.name} is linked from another file: make it local, or a library override")
+
+
+def _frames(source: bpy.types.Object) -> range:
+    frames = keyframes.frame_range(source)
+    if frames is None:
+        raise Refused(f"{source.name} has no action: a source that moves expected")
+    return frames
+
+
+CLASSES = (PASDEDEUX_OT_retarget, PASDEDEUX_OT_retarget_batch)

@@ -1,12 +1,9 @@
 """How long retargeting takes, beside constraints and `nla.bake`, and how much memory.
 
-Only to be imported after the extension has been installed; `python -m tests.benchmarks.speed FRAMES` is the part that
-needs a process of its own: one take of so many frames on the Mixamo rig, and a line of JSON with seconds and MB.
+Only to be imported after the extension has been installed: `tests.installed`.
 """
 
 import json
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -114,36 +111,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 def alone(frames: int, corpus: Path) -> dict[str, float]:
     """What a process of its own tells of one take: seconds, and MB at the peak, before and in all."""
-    environment = {**os.environ, "PASDEDEUX_DATA": str(corpus)}
-    command = [sys.executable, "-m", "tests.benchmarks.speed", str(frames)]
-    done = subprocess.run(command, cwd=installed.ROOT, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.benchmarks.long_take", str(frames), str(corpus)]
+    done = subprocess.run(command, cwd=installed.ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"Error: {done.stderr.strip().splitlines()[-1]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def peak() -> float:
-    """The most memory in MB that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
-
-
-def main(arguments: list[str]) -> int:
-    frames, corpus = int(arguments[0]), Path(os.environ["PASDEDEUX_DATA"])
-    with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
-        installed.install(installed.build(), Path(scratch))
-        from tests.benchmarks import carrying
-
-        carrying.empty_scene()
-        rig = build("Mixamo", corpus)
-        source = long_dance(frames, corpus)
-        before = peak()
-        took = seconds(lambda: carrying.retarget(source=source.name, target=rig.name))
-    print(json.dumps({"seconds": took, "before": before, "peak": peak()}))
-    return 0
-
-
-if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    # Blender as a module may hang in taking itself down after an FBX import.
-    os._exit(status)

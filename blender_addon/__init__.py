@@ -4,15 +4,17 @@ import atexit
 
 import bpy
 
-from . import dancers, jobs, local_backend, mocap, panels, partner, preferences, preview, settings
+from . import bone_maps, dancers, jobs, local_backend, mocap, panels, partner, preferences, preview, retarget, settings
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *settings.CLASSES,
     *jobs.CLASSES,
+    *bone_maps.CLASSES,
     *dancers.CLASSES,
     *mocap.CLASSES,
     *partner.CLASSES,
+    *retarget.CLASSES,
     *preview.CLASSES,
     *local_backend.CLASSES,
     *panels.CLASSES,
@@ -23,6 +25,7 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
+    bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_maps.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
     atexit.register(local_backend.stop)
 
 
@@ -30,6 +33,7 @@ def unregister() -> None:
     jobs.stop()
     local_backend.stop()
     atexit.unregister(local_backend.stop)
+    del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]
     del bpy.types.Scene.pas_de_deux  # type: ignore[attr-defined]
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

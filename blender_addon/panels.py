@@ -1,8 +1,13 @@
-"""The Duet tab in the 3D view's sidebar: leader, partner, preview, from top to bottom."""
+"""The Duet tab in the 3D view's sidebar: leader, partner, bones, preview, from top to bottom."""
 
 import bpy
 
-from . import jobs, local_backend, preferences, settings
+from rigs.mapping import REQUIRED
+
+from . import bone_maps, jobs, local_backend, preferences, settings
+
+_SURE = 0.8
+"""How sure a bone is that the animator need not look at."""
 
 
 class _DuetPanel(bpy.types.Panel):
@@ -46,6 +51,49 @@ class PASDEDEUX_PT_partner(_DuetPanel):
         row.scale_y = 1.5
         row.operator("pasdedeux.generate_partner", icon="COMMUNITY")
         _draw_running(layout)
+
+
+class PASDEDEUX_PT_bones(_DuetPanel):
+    """Which bones of the active armature are a dancer's joints"""
+
+    bl_idname = "PASDEDEUX_PT_bones"
+    bl_label = "Bone Map"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.active_object is not None and isinstance(context.active_object.data, bpy.types.Armature)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        assert layout
+        assert context.active_object is not None
+        data = context.active_object.data
+        assert isinstance(data, bpy.types.Armature)
+        row = layout.row(align=True)
+        row.operator("pasdedeux.map_bones", icon="VIEWZOOM")
+        row.operator("pasdedeux.map_bones", text="", icon="LOOP_BACK").forget = True
+        row.operator("pasdedeux.map_bones", text="", icon="GREASEPENCIL").by_hand = True
+        row.operator("pasdedeux.import_map", text="", icon="IMPORT")
+        row.operator("pasdedeux.export_map", text="", icon="EXPORT")
+        kept = bone_maps.of(data)
+        if not kept.joints:
+            return
+        layout.label(text="chosen by hand" if kept.edited else f"{kept.dialect}: {kept.confidence:.0%} sure")
+        column = layout.column(align=True)
+        column.use_property_split = True
+        column.use_property_decorate = False
+        for joint in kept.joints:
+            column.prop_search(
+                joint, "bone", data, "bones", text=joint.name.replace("_", " ").capitalize(), icon=_sureness_icon(joint)
+            )
+
+
+def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> str:
+    """What to show before a joint's bone: that it is sure, likely, to be looked at, or missing."""
+    if not joint.bone:
+        return "ERROR" if joint.name in REQUIRED else "BLANK1"
+    return "CHECKMARK" if joint.sureness > _SURE else "QUESTION"
 
 
 class PASDEDEUX_PT_preview(_DuetPanel):
@@ -92,4 +140,4 @@ def _draw_running(layout: bpy.types.UILayout) -> None:
     row.operator("pasdedeux.cancel", text="", icon="X")
 
 
-CLASSES = (PASDEDEUX_PT_leader, PASDEDEUX_PT_partner, PASDEDEUX_PT_preview, PASDEDEUX_PT_backend)
+CLASSES = (PASDEDEUX_PT_leader, PASDEDEUX_PT_partner, PASDEDEUX_PT_bones, PASDEDEUX_PT_preview, PASDEDEUX_PT_backend)

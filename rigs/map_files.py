@@ -26,12 +26,14 @@ def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
 
 def to_json(mapping: Mapping, names: Sequence[str]) -> str:
     """A map as text: for each joint that has a bone, that bone's name and how sure it is."""
-    joints = {
-        joint: {"bone": names[bone], "sureness": round(sure, 3)}
-        for joint, bone, sure in zip(JOINTS, mapping.bones, mapping.sureness, strict=True)
-        if bone >= 0
-    }
-    return json.dumps({"kind": _KIND, "dialect": mapping.dialect.name, "joints": joints}, indent=2) + "\n"
+    rows = zip(JOINTS, mapping.bones, mapping.sureness, strict=True)
+    return as_text(mapping.dialect.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0})
+
+
+def as_text(dialect: str, joints: dict[str, tuple[str, float]]) -> str:
+    """The same from names. joints: for each joint its bone and how sure that is."""
+    rows = {joint: {"bone": bone, "sureness": round(sure, 3)} for joint, (bone, sure) in joints.items()}
+    return json.dumps({"kind": _KIND, "dialect": dialect, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> Mapping:

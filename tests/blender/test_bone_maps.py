@@ -1,0 +1,195 @@
+"""Mapping bones in Blender: right on rigs that are known, editable, remembered for a skeleton, exchanged as JSON."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+from bl_ext.user_default.pas_de_deux import armatures, bone_maps
+
+from rigs.mapping import REQUIRED
+from rigs.skeleton import INDEX, JOINTS
+from tests.rig_builders import CHARACTERS, build, wrong_bones
+
+BONES = {"Hips": None, "Spine": "Hips", "Head": "Spine"} | {
+    f"{side}{part}": above.replace("*", side)
+    for side in ("Left", "Right")
+    for part, above in {
+        "Arm": "Spine", "ForeArm": "*Arm", "Hand": "*ForeArm", "Prop": "*Hand", "UpLeg": "Hips", "Leg": "*UpLeg",
+        "Foot": "*Leg",
+    }.items()
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_memory() -> Iterator[None]:
+    """Begin and end without remembered maps."""
+    folder = Path(bpy.utils.extension_path_user("bl_ext.user_default.pas_de_deux", path="bone_maps", create=True))
+    yield
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types.Object:
+    """An armature whose bones lie in one point's neighbourhood, so that only their names can tell what they are."""
+    rig = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for n, (bone, above) in enumerate(BONES.items()):
+        made = rig.data.edit_bones.new(rename(bone))
+        made.head, made.tail = (0.0, 0.0, 0.1 * n), (0.0, 0.0, 0.1 * n + 0.1)
+        made.parent = rig.data.edit_bones[rename(above)] if above else None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return rig
+
+
+def chosen(rig: bpy.types.Object) -> dict[str, str | None]:
+    mapping, names = bone_maps.mapping_of(rig), armatures.rig_of(rig).names
+    return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
+
+
+def rows(rig: bpy.types.Object) -> dict[str, str]:
+    return {row.name: row.bone for row in rig.data.pas_de_deux.joints}
+
+
+@pytest.mark.parametrize("name", CHARACTERS)
+def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
+    rig = build(name, corpus)
+    assert wrong_bones(CHARACTERS[name], chosen(rig)) == []
+    assert bone_maps.mapping_of(rig).confidence > 0.95
+
+
+def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:
+    rig = build("Rigify", corpus)
+    mapping, names = bone_maps.mapping_of(rig), armatures.rig_of(rig).names
+    assert mapping.dialect.name == "Rigify"
+    assert [names[bone] for bone in mapping.spine] == ["spine_fk.002", "spine_fk.003"]
+    assert [names[bone] for bone in mapping.neck] == ["neck", "head"]
+
+
+def test_mapping_fills_a_row_for_every_joint() -> None:
+    rig = armature()
+    assert bpy.ops.pasdedeux.map_bones(target="rig") == {"FINISHED"}
+    assert list(rows(rig)) == list(JOINTS)
+    assert rows(rig)["left_knee"] == "LeftLeg"
+    assert rows(rig)["neck"] == ""
+    kept = rig.data.pas_de_deux
+    assert kept.joints["left_knee"].sureness == bone_maps.mapping_of(rig).sureness[INDEX["left_knee"]]
+    assert kept.confidence == pytest.approx(bone_maps.mapping_of(rig).confidence)
+    assert not kept.edited
+
+
+def test_without_a_target_the_active_armature_is_mapped() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    assert rows(rig)["pelvis"] == "Hips"
+
+
+def test_what_the_animator_chooses_holds() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
+    rig.data.pas_de_deux.joints["jaw"].bone = ""
+    assert chosen(rig)["left_wrist"] == "LeftProp"
+    assert chosen(rig)["jaw"] is None
+    assert rig.data.pas_de_deux.joints["left_wrist"].sureness == 1.0
+    bpy.ops.pasdedeux.map_bones()
+    assert rows(rig)["left_wrist"] == "LeftProp"
+
+
+def test_a_choice_is_remembered_for_every_armature_with_that_skeleton() -> None:
+    armature()
+    bpy.ops.pasdedeux.map_bones()
+    bpy.context.object.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
+    bpy.ops.wm.read_homefile(use_empty=True)
+    again, other = armature("again"), armature("other", str.lower)
+    assert chosen(again)["left_wrist"] == "LeftProp"
+    assert chosen(other)["left_wrist"] == "lefthand"
+    bpy.ops.pasdedeux.map_bones(target="again")
+    assert rows(again)["left_wrist"] == "LeftProp"
+
+
+def test_choices_can_be_forgotten() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
+    bpy.ops.pasdedeux.map_bones(forget=True)
+    assert rows(rig)["left_wrist"] == "LeftHand"
+    assert chosen(armature("again"))["left_wrist"] == "LeftHand"
+
+
+def test_a_renamed_bone_makes_a_choice_void() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
+    rig.data.bones["Head"].name = "Skull"
+    assert chosen(rig)["left_wrist"] == "LeftHand"
+
+
+def test_a_map_goes_to_another_armature_as_a_file(tmp_path: Path) -> None:
+    first = armature("first")
+    bpy.ops.pasdedeux.map_bones()
+    first.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
+    bpy.ops.pasdedeux.export_map(target="first", filepath=str(tmp_path / "map.json"))
+    bpy.ops.pasdedeux.map_bones(target="first", forget=True)
+    second = armature("second")
+    assert bpy.ops.pasdedeux.import_map(target="second", filepath=str(tmp_path / "map.json")) == {"FINISHED"}
+    assert chosen(second)["left_wrist"] == "LeftProp"
+    assert rows(second)["left_wrist"] == "LeftProp"
+    assert json.loads((tmp_path / "map.json").read_text())["joints"]["pelvis"]["bone"] == "Hips"
+
+
+def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
+    rig = armature(rename=lambda bone: f"bone {list(BONES).index(bone)}")
+    with pytest.raises(RuntimeError, match="rig: no bone for pelvis; a dancer with two arms and two legs expected"):
+        bpy.ops.pasdedeux.map_bones()
+    assert not rig.data.pas_de_deux.joints
+    bpy.ops.pasdedeux.map_bones(by_hand=True)
+    with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the bone map"):
+        bone_maps.mapping_of(rig)
+    for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
+        rig.data.pas_de_deux.joints[joint].bone = bone
+    assert chosen(rig)["pelvis"] == "bone 0"
+
+
+def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
+    assert rows(rig)["right_wrist"] == ""
+    with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the bone map"):
+        bone_maps.mapping_of(rig)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "map.json: no such file"),
+        ("{", "map.json: a bone map in JSON expected"),
+        (
+            '{"kind": "Pas de Deux bone map", "joints": {"pelvis": {"bone": "Tail"}}}',
+            "map.json: pelvis: a bone of this rig",
+        ),
+        ("\udcff", "map.json: "),
+    ],
+)
+def test_a_bad_map_file_changes_nothing(tmp_path: Path, text: str | None, complaint: str) -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    before = rows(rig)
+    if text is not None:
+        (tmp_path / "map.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RuntimeError, match=complaint):
+        bpy.ops.pasdedeux.import_map(filepath=str(tmp_path / "map.json"))
+    assert rows(rig) == before
+    assert not rig.data.pas_de_deux.edited
+
+
+def test_what_is_no_armature_is_said_so() -> None:
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("cube", None))
+    for operator in (bpy.ops.pasdedeux.map_bones, bpy.ops.pasdedeux.import_map, bpy.ops.pasdedeux.export_map):
+        for name in ("cube", "nobody"):
+            with pytest.raises(RuntimeError, match=f"{name}: an armature in the scene expected"):
+                operator(target=name)

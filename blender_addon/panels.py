@@ -1,5 +1,7 @@
 """The Duet tab in the 3D view's sidebar: leader, partner, bones, preview, from top to bottom."""
 
+from typing import Literal
+
 import bpy
 
 from rigs.mapping import REQUIRED
@@ -89,7 +91,7 @@ class PASDEDEUX_PT_bones(_DuetPanel):
             )
 
 
-def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> str:
+def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
     """What to show before a joint's bone: that it is sure, likely, to be looked at, or missing."""
     if not joint.bone:
         return "ERROR" if joint.name in REQUIRED else "BLANK1"

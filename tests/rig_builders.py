@@ -90,12 +90,14 @@ def wrong_bones(character: Character, chosen: Mapping[str, str | None]) -> list[
 
 
 def _is_end(character: Character, joint: str, bone: str) -> bool:
-    """Whether the bone's end is where the joint is, or, for a leaf, a bone's of the same limb."""
-    if character.places.get(joint) == (bone, "tail"):
-        return True
+    """Whether the bone's end is where the joint is, or is the end of the chain on which a leaf joint lies."""
+    place = character.places.get(joint)
+    if place is None:
+        return False
     side = joint[: joint.index("_") + 1] if "_" in joint else ""
     above = {"head": "jaw", "bigtoe": "foot", "thumb": "wrist", "middle": "thumb"}.get(joint.removeprefix(side), "")
-    return bone in (*character.bones.get(joint, ()), *character.bones.get(side + above, ()))
+    chain = (*character.bones.get(joint, ()), *character.bones.get(side + above, ()))
+    return place == (bone, "tail") or bone in chain
 
 
 def generated_rigify(corpus: Path) -> bpy.types.Object:

@@ -1,0 +1,137 @@
+"""The same frame of one dance on five rigs, side by side: `python -m tests.benchmarks.rigs_picture [OUT.png [FRAME]]`.
+
+Left stands the source, then the rigs it was retargeted to, each with its own body or, where it has none, a mannequin
+on its own bones. Without OUT it is docs/rigs.png.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import installed
+from tests.benchmarks.quiet import quiet
+
+RIGS = {"Rigify": 1.0, "Mixamo": 1.0, "UE-style": 1.0, "HumanIK": 1.0, "Kenney": 0.5}
+"""Each with the size at which it stands there."""
+TAKE, FRAME = "bvh_zoo/AD_rokoko_jesse_dance.bvh", 940
+SIZE = (1440, 420)
+APART, LENS, SENSOR = 1.45, 80.0, 36.0  # m, mm, mm
+VIEW = 0.35  # radians from the dancer's front
+LOOK_HEIGHT, ELEVATION = 0.92, 0.16  # m, radians
+
+
+def main(arguments: list[str]) -> int:
+    frame = int(arguments[1]) if len(arguments) > 1 else FRAME
+    out = Path(arguments[0] if arguments else installed.ROOT / "docs" / "rigs.png").absolute()
+    corpus = Path(os.environ.get("PASDEDEUX_DATA", installed.ROOT.parent / "shared" / "data"))
+    with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch, quiet():
+        installed.install(installed.build(), Path(scratch))
+        draw(out, corpus, frame)
+    print(f"{out}: {out.stat().st_size // 1024} kB")
+    return 0
+
+
+def draw(out: Path, corpus: Path, frame: int) -> None:
+    """Retarget the take to each rig and draw one frame of them all."""
+    import bpy
+    import numpy as np
+    from bl_ext.user_default.pas_de_deux import mannequin
+
+    from tests.benchmarks import carrying, seen
+    from tests.rig_builders import CHARACTERS, build
+
+    carrying.empty_scene()
+    bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / TAKE))
+    source = bpy.context.object
+    things = [source]
+    for name, size in RIGS.items():
+        rig = build(name, corpus, body=True)
+        rig.scale *= size
+        bpy.context.view_layer.update()
+        bodies = [thing for thing in rig.children if thing.type == "MESH"]
+        if not bodies:
+            dress(rig, name)
+        for body in bodies:
+            with bpy.context.temp_override(object=body, active_object=body):
+                bpy.ops.mesh.customdata_custom_splitnormals_clear()
+            mannequin.paint(body.data, np.tile(mannequin.TEAL, (len(body.data.vertices), 1)))
+        carrying.retarget(source=source.name, target=rig.name)
+        things.append(rig)
+    marks = [seen.joints(thing, CHARACTERS.get(thing.name)) for thing in things]
+    found = seen.watch([mark for _, mark in marks], [frame])
+    at = [dict(zip(names, places[0], strict=True)) for (names, _), places in zip(marks, found, strict=True)]
+    across = at[0]["left_hip"] - at[0]["right_hip"]
+    azimuth = np.arctan2(across[1], across[0]) + VIEW
+    right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
+    for n, (thing, places) in enumerate(zip(things, at, strict=True)):
+        place = (n - (len(things) - 1) / 2.0) * APART * right
+        shift = place - places["pelvis"]
+        thing.location.x += shift[0]
+        thing.location.y += shift[1]
+    film(right, (len(things) + 0.3) * APART)
+    scene = bpy.context.scene
+    scene.frame_set(frame)
+    scene.render.filepath = str(out)
+    bpy.ops.render.render(write_still=True)
+
+
+def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Give a rig that rests at the world's origin a mannequin in its rest pose, which its own bones move."""
+    import bpy
+    from bl_ext.user_default.pas_de_deux import mannequin
+
+    from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+    from tests.benchmarks import seen
+    from tests.rig_builders import CHARACTERS
+
+    names, marks = seen.joints(rig, CHARACTERS[name])
+    [[places]] = seen.watch([marks], [bpy.context.scene.frame_start])
+    at = dict(zip(names, places, strict=True))
+    size = at["pelvis"][2] / DEFAULT.offsets[0, 2]
+    offsets = size * DEFAULT.offsets
+    for joint, place in at.items():
+        parent = JOINTS[PARENTS[INDEX[joint]]] if joint != "pelvis" else ""
+        if not parent or parent in at:
+            offsets[INDEX[joint]] = place - at[parent] if parent else place
+    body = mannequin.add(bpy.context, rig, Skeleton(offsets), mannequin.TEAL)
+    body.matrix_parent_inverse = rig.matrix_world.inverted()
+    for group in body.vertex_groups:
+        group.name = CHARACTERS[name].places.get(group.name, (group.name, ""))[0]
+
+
+def film(right: "np.ndarray", width: float) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Set floor, light and camera, which looks across `right` (3,), for figures `width` m wide."""
+    import bpy
+    import numpy as np
+    from bl_ext.user_default.pas_de_deux import stage
+    from mathutils import Matrix
+
+    scene = bpy.context.scene
+    middle = np.zeros(3)
+    for ground in (stage._floor(middle), stage._grid(middle)):
+        scene.collection.objects.link(ground)
+    stage._set_up_picture(scene, 30.0, 1, SIZE)
+    image = scene.render.image_settings
+    if hasattr(image, "media_type"):
+        image.media_type = "IMAGE"
+    image.file_format, image.color_mode, image.compression = "PNG", "RGB", 100
+    scene.render.dither_intensity = 0.0  # which only makes the file large
+    back = np.array([-right[1], right[0], 0.0])
+    forward = np.cos(ELEVATION) * back - np.array([0.0, 0.0, np.sin(ELEVATION)])
+    eye = np.array([0.0, 0.0, LOOK_HEIGHT]) - width / SENSOR * LENS * forward
+    up = np.cross(right, forward)
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.data.lens, camera.data.sensor_width, camera.data.clip_end = LENS, SENSOR, 1000.0
+    camera.location = eye
+    camera.rotation_euler = Matrix(np.stack([right, up, -forward], axis=-1).tolist()).to_euler()
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.display.light_direction = stage._light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Blender as a module may hang in taking itself down after an FBX import.
+    os._exit(status)

@@ -4,10 +4,24 @@ import atexit
 
 import bpy
 
-from . import bone_maps, dancers, jobs, local_backend, mocap, panels, partner, preferences, preview, retarget, settings
+from . import (
+    bone_maps,
+    dancers,
+    jobs,
+    local_backend,
+    mocap,
+    panels,
+    partner,
+    preferences,
+    preview,
+    retarget,
+    retarget_options,
+    settings,
+)
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
+    *retarget_options.CLASSES,
     *settings.CLASSES,
     *jobs.CLASSES,
     *bone_maps.CLASSES,

@@ -1,4 +1,4 @@
-"""The Duet tab in the 3D view's sidebar: leader, partner, bones, preview, from top to bottom."""
+"""The Duet tab in the 3D view's sidebar: leader, partner, retargeting, bones, preview, from top to bottom."""
 
 from typing import Literal
 
@@ -7,7 +7,10 @@ import bpy
 from rigs.mapping import REQUIRED
 
 from . import bone_maps, jobs, local_backend, preferences, settings
+from .retarget_options import OPTIONS
 
+_KEYING = ("root", "in_place", "limbs", "onto", "offset", "reduce")
+"""The settings that say what is keyed, and where."""
 _SURE = 0.8
 """How sure a bone is that the animator need not look at."""
 
@@ -91,6 +94,38 @@ class PASDEDEUX_PT_bones(_DuetPanel):
             )
 
 
+class PASDEDEUX_PT_retarget(_DuetPanel):
+    """One rig's movement on another"""
+
+    bl_idname = "PASDEDEUX_PT_retarget"
+    bl_label = "Retarget"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        wanted = settings.of(context).retargeting
+        layout = self.layout
+        assert layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for names in (("source", "target"), ("partner_source", "partner_target"), ("contacts", "hands"), _KEYING):
+            column = layout.column(align=True)
+            for name in names:
+                column.prop(wanted, name)
+        if wanted.reduce:
+            column.prop(wanted, "angle")
+            column.prop(wanted, "distance")
+        button = layout.operator("pasdedeux.retarget", icon="POSE_HLT")
+        for name in ("source", "target", "partner_source", "partner_target"):
+            chosen = getattr(wanted, name)
+            setattr(button, name, chosen.name if chosen else "")
+        batch = layout.operator("pasdedeux.retarget_batch", icon="FILE_FOLDER")
+        batch.target = wanted.target.name if wanted.target else ""
+        for operator in (button, batch):
+            for name in OPTIONS:
+                setattr(operator, name, getattr(wanted, name))
+        _draw_running(layout)
+
+
 def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
     """What to show before a joint's bone: that it is sure, likely, to be looked at, or missing."""
     if not joint.bone:
@@ -142,4 +177,11 @@ def _draw_running(layout: bpy.types.UILayout) -> None:
     row.operator("pasdedeux.cancel", text="", icon="X")
 
 
-CLASSES = (PASDEDEUX_PT_leader, PASDEDEUX_PT_partner, PASDEDEUX_PT_bones, PASDEDEUX_PT_preview, PASDEDEUX_PT_backend)
+CLASSES = (
+    PASDEDEUX_PT_leader,
+    PASDEDEUX_PT_partner,
+    PASDEDEUX_PT_retarget,
+    PASDEDEUX_PT_bones,
+    PASDEDEUX_PT_preview,
+    PASDEDEUX_PT_backend,
+)

@@ -13,12 +13,13 @@ from rigs.figure import Figure
 from rigs.motion import Motion, resample
 from rigs.retarget import Finish, RigMotion, Root, pose, retarget, retarget_pair
 
-from . import armatures, bone_maps, keyframes, rigify, scenes
+from . import armatures, bone_maps, foreign, keyframes, mocap, rigify, scenes
 from .jobs import JobOperator, Outcome, Refused, Reporter, Work
 from .movement import movement_of
+from .retarget_options import Options
 from .scenes import manager_of, scene_of
 
-_GONE = "{} is not in the scene any more"
+_FILES = ";".join(f"*{suffix}" for suffix in (*files.READ, *foreign.SUFFIXES))
 
 
 @dataclass(frozen=True)
@@ -34,67 +35,11 @@ class Wishes:
     offset: int
 
 
-class _Retargeting(JobOperator):
-    """What the operators that retarget have in common: their settings."""
+class _Retargeting(Options, JobOperator):
+    """What the operators that retarget have in common"""
 
     bl_options = {"REGISTER", "UNDO"}
     label = "Retargeting"
-
-    contacts: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Plant Feet",
-        description="Planted feet stay where they are, and nothing sinks below the floor",
-        default=True,
-    )
-    root: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Way",
-        description="What carries the dancer through the scene",
-        items=[
-            ("hips", "Hips", "The hips carry the whole movement"),
-            ("bone", "Root Bone", "The bone above the hips goes along the floor and turns"),
-            ("object", "Object", "The armature's object goes along the floor and turns"),
-        ],
-    )
-    in_place: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="In Place", description="Dance on the spot: leave out the way along the floor"
-    )
-    limbs: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Limbs",
-        description="Which controls of a Rigify rig are keyed",
-        items=[
-            ("FK", "FK", "The bones of arms and legs, one by one"),
-            ("IK", "IK", "Hands, feet and poles"),
-        ],
-    )
-    reduce: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Fewer Keys", description="Only the keys that the movement needs, to be edited by hand"
-    )
-    angle: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Turn",
-        description="How far a bone may turn from the movement",
-        default=np.radians(0.5),
-        min=0.0,
-        subtype="ANGLE",
-    )
-    distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Distance",
-        description="How far a bone may stray from the movement",
-        default=0.001,
-        min=0.0,
-        subtype="DISTANCE",
-        precision=4,
-    )
-    onto: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Onto",
-        description="Where the keys go",
-        items=[
-            ("NEW", "New Action", "An action of its own, which moves the rig"),
-            ("CURRENT", "Current Action", "The rig's action; only the curves of the keyed bones are replaced"),
-            ("STRIP", "NLA Strip", "A strip on a track of its own, above the others"),
-        ],
-    )
-    offset: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Offset", description="Frames by which the movement begins later than its source"
-    )
 
     def wishes(self, *, hands: bool = True) -> Wishes:
         """The settings as they are now."""
@@ -117,10 +62,6 @@ class PASDEDEUX_OT_retarget(_Retargeting):
     partner_target: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Partner's Target", description="The armature of the other dancer of a pair", options={"SKIP_SAVE"}
     )
-    hands: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Hold Hands", description="Hands of a pair that hold each other go on holding", default=True
-    )
-
     _targets: tuple[str, ...] = ()
     _first = 1
 
@@ -167,7 +108,7 @@ class PASDEDEUX_OT_retarget_batch(_Retargeting):
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default="*.bvh;*.npz;*.npy;*.json;*.amc", options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: bpy.props.StringProperty(default=_FILES, options={"HIDDEN"})  # type: ignore[valid-type]
     target: bpy.props.StringProperty(name="Target", description="The armature to be moved", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     _target = ""
@@ -189,12 +130,13 @@ class PASDEDEUX_OT_retarget_batch(_Retargeting):
         body, wishes, rate = _body(target), self.wishes(), scenes.frame_rate(scene_of(context))
         way = _way_to_pose(target, body, wishes)
         self._target = target.name
+        readings = [mocap.reading(context, path) for path in paths]
 
         def work(reporter: Reporter) -> list[tuple[str, RigMotion]]:
             takes = []
-            for n, path in enumerate(paths):
+            for n, (path, read) in enumerate(zip(paths, readings, strict=True)):
                 reporter.progress(n / len(paths), f"reading {path.name}")
-                motions = files.read(path).motions
+                motions = read().motions
                 for number, motion in enumerate(motions, start=1):
                     name = path.stem if len(motions) == 1 else f"{path.stem} {number}"
                     takes.append((name, way(retarget(resample(motion, rate), body, wishes.finish))))
@@ -272,7 +214,7 @@ def _body(target: bpy.types.Object) -> Body:
 def _chosen(context: bpy.types.Context, source: str, target: str) -> tuple[bpy.types.Object, bpy.types.Object]:
     """The source and the target by name; unnamed, from the other selected armature to the active one."""
     chosen = _named(context, target) if target else context.active_object
-    if chosen is None or not isinstance(chosen.data, bpy.types.Armature):
+    if chosen is None:
         raise Refused("Select the armature that moves, then the one to be moved")
     if source:
         return _named(context, source), chosen

@@ -34,7 +34,7 @@ _Y = np.array([0.0, 1.0, 0.0])
 
 def is_rigify(thing: bpy.types.Object) -> bool:
     """Whether Rigify has generated the armature, with arms and legs as its human has them."""
-    if not isinstance(thing.data, bpy.types.Armature) or "rig_id" not in thing.data or thing.pose is None:
+    if not isinstance(thing.data, bpy.types.Armature) or thing.data.get("rig_id") is None or thing.pose is None:
         return False
     return all(f"{switch}.{letter}" in thing.pose.bones for switch, *_ in _LIMBS for _, letter in _SIDES)
 
@@ -50,7 +50,7 @@ def switches(thing: bpy.types.Object, limbs: Limbs) -> list[tuple[str, str, floa
             wanted += [(f"{switch}.{letter}", name, value) for name, value in values.items()]
     assert thing.pose is not None
     bones = thing.pose.bones
-    return [(bone, name, value) for bone, name, value in wanted if bone in bones and name in bones[bone]]
+    return [(bone, name, value) for bone, name, value in wanted if bone in bones and bones[bone].get(name) is not None]
 
 
 def controls(figure: Figure, body: Body) -> list[Control]:

@@ -3,6 +3,7 @@
 import bpy
 
 from . import armatures
+from .retarget_options import PASDEDEUX_PG_retargeting
 from .scenes import scene_of
 
 
@@ -50,6 +51,7 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
         min=1,
         max=16,
     )
+    retargeting: bpy.props.PointerProperty(type=PASDEDEUX_PG_retargeting)  # type: ignore[valid-type]
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview",
         description="The video to write; empty, duet.mp4 beside the .blend file",

@@ -20,6 +20,8 @@ _HINGES = {
     "left_shoulder": (0.0, 0.0, -1.0),
     "right_shoulder": (0.0, 0.0, 1.0),
 }
+_UPRIGHT = frozenset(("spine1", "spine2", "neck", "jaw", "left_collar", "right_collar"))
+"""The joints of trunk and head. In a rest pose that stands like a body they are upright, however their bones lean."""
 _NEAR_ZERO = 1e-6
 _BENT = 0.2
 """The mean sine of a knee's or elbow's bend from which its axis can be believed."""
@@ -58,9 +60,9 @@ def _tips(here: list[bool], turned: Array, moved: Array) -> Array:
 def _matched(here: list[bool], tips: Array, turned: Array, moved: Array, *, twists_known: bool) -> Array:
     """The constant rotations (29, 4) that give the bones of sample poses the directions and twists of ours.
 
-    A bone's direction, to its tip, is matched to the T-pose's; its twist is taken over, with the least turn, from the
-    bone above and averaged over the samples. Where the rest pose tells nothing about twists, elbows and knees tell it
-    by the axis they bend about.
+    A bone's direction, to its tip, is matched to the T-pose's, but for trunk and head of a rest pose; its twist is
+    taken over, with the least turn, from the bone above and averaged over the samples. Where the rest pose tells
+    nothing about twists, elbows and knees tell it by the axis they bend about.
     """
     constant = rotations.identity(29)
     default = DEFAULT.rest_positions()[:, None]
@@ -76,7 +78,7 @@ def _matched(here: list[bool], tips: Array, turned: Array, moved: Array, *, twis
         else:
             estimate = posed[anchor]
         own = rotations.inverse(turned[j])
-        if tips[j].any():
+        if tips[j].any() and not (twists_known and name in _UPRIGHT):
             straight = default[_aim(j, here)] - default[j]
             estimate = swung(estimate, rotations.rotate(turned[j], tips[j]), straight)
         constant[j] = _mean_rotation(rotations.multiply(own, estimate))

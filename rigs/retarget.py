@@ -29,10 +29,16 @@ Root = Literal["hips", "bone", "object"]
 
 _UP = np.array([0.0, 0.0, 1.0])
 _AIMED = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
-_COLLARS = [INDEX[f"{side}_collar"] for side in SIDES]
 _TOES = [INDEX[f"{side}_foot"] for side in SIDES]
 _SPINE = [INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3")]
 _CHEST, _NECK, _JAW = (INDEX[name] for name in ("spine3", "neck", "jaw"))
+_BUILD = (
+    # a joint, and the two between which it lies in turning, at which share of the way
+    (_SPINE[1], _SPINE[0], _CHEST, 1 / 3),
+    (_SPINE[2], _SPINE[0], _CHEST, 2 / 3),
+    (_NECK, _CHEST, _JAW, 0.5),
+    *((INDEX[f"{side}_collar"], _CHEST, _CHEST, 0.0) for side in SIDES),
+)
 _STILL = 0.2
 """m/s along the floor up to which a low foot rests; above it is on its way, however low."""
 _FEW = 5
@@ -139,7 +145,7 @@ def pose(
     if in_place:
         way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
     turns = _turns(body, figure.world, figure.bends)
-    moved = {
+    moved: dict[int, tuple[Array, Array | None, bool]] = {
         node: (turns[k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
         for k, node in enumerate(body.moved)
     }
@@ -150,7 +156,7 @@ def pose(
     }  # what carries a bone: its turn since rest, and where the origin goes
     carried = None
     if root != "hips":
-        carriage = _carriage(body, figure.world[:, 0], moved[body.moved[body.pelvis]][1])
+        carriage = _carriage(body, figure.world[:, 0], heads[body.pelvis] - way)
         if root == "object":
             base[-1] = carried = carriage
         else:
@@ -176,18 +182,18 @@ def pose(
 def _aligned(motion: Motion, resting: Array) -> Array:
     """The joints' world rotations (F, 29, 4), freed of what is only the source's build.
 
-    An aimed joint's axis lies exactly along the source's bone, a sole that rests is level, and the collarbones rest
-    where they do on the mean.
+    An aimed joint's axis lies exactly along the source's bone, a sole that rests is level. How collarbones, the middle
+    of the spine and the neck lean all the time is the build's, how they move is the dance's.
     """
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
     ours = world.copy()
     for j in _AIMED:
         ours[:, j] = rotations.multiply(world[:, j], rotations.between(AXES[j], offsets[CHILDREN[j][0]]))
-    for j in _COLLARS:
-        raised = _since(world[:, _CHEST], world[:, j])
-        own = rotations.multiply(raised, rotations.inverse(_mean(raised)))
-        ours[:, j] = rotations.multiply(world[:, _CHEST], own)
+    for j, start, end, way in _BUILD:
+        base = rotations.slerp(world[:, start], world[:, end], way)
+        own = _since(base, world[:, j])
+        ours[:, j] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
     for side, flat in enumerate((resting[:, 0] & resting[:, 1], resting[:, 2] & resting[:, 3])):
         foot = offsets[_TOES[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))

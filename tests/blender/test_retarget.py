@@ -1,0 +1,264 @@
+"""Retargeting in Blender: rigs as Blender evaluates them against the source beside them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+from rigs import Array, files
+from rigs.sample_dance import sample_dance
+from rigs.skeleton import JOINTS
+from tests.rig_builders import CHARACTERS, build
+
+Shown = dict[str, Array]
+FRAMES = range(1, 60, 6)
+LIMBS = [
+    (f"{side}_{upper}", f"{side}_{lower}")
+    for side in ("left", "right")
+    for upper, lower in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> bpy.types.Object:
+    """Two seconds of the sample dance on a dancer of our own."""
+    files.write(tmp_path / "dance.npz", sample_dance()[:60])
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.npz"), body=False)
+    return bpy.context.object
+
+
+def shown(rig: bpy.types.Object, places: dict[str, tuple[str, str]], frames: range = FRAMES) -> Shown:
+    """Where bones' heads or tails are in the scene, (F, 3) m each."""
+    found: dict[str, list[Array]] = {joint: [] for joint in places}
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        for joint, (bone, end) in places.items():
+            found[joint].append(np.array(evaluated.matrix_world @ getattr(evaluated.pose.bones[bone], end)))
+    return {joint: np.array(way) for joint, way in found.items()}
+
+
+def of_dancer(dancer: bpy.types.Object, frames: range = FRAMES) -> Shown:
+    return shown(dancer, {joint: (joint, "head") for joint in JOINTS}, frames)
+
+
+def of_character(rig: bpy.types.Object, name: str, frames: range = FRAMES) -> Shown:
+    return shown(rig, dict(CHARACTERS[name].places), frames)
+
+
+def greatest_angle(ours: Shown, theirs: Shown) -> float:
+    """Between the limbs of two dancers, in degrees."""
+    angles = []
+    for upper, lower in LIMBS:
+        bones = [place[lower] - place[upper] for place in (ours, theirs)]
+        one, other = (bone / np.linalg.norm(bone, axis=-1, keepdims=True) for bone in bones)
+        angles.append(np.degrees(np.arccos(np.clip(np.sum(one * other, axis=-1), -1.0, 1.0))).max())
+    return float(max(angles))
+
+
+def curves(thing: bpy.types.Object) -> dict[str, int]:
+    """How many keys each animated property of an object has."""
+    action = thing.animation_data.action
+    bag = (
+        action.layers[0].strips[0].channelbag(thing.animation_data.action_slot) if hasattr(action, "layers") else action
+    )
+    return {f"{curve.data_path}[{curve.array_index}]": len(curve.keyframe_points) for curve in bag.fcurves}
+
+
+@pytest.mark.parametrize("name", ["Rigify", "Mixamo", "UE-style", "MakeHuman", "OpenPose", "Kenney"])
+def test_limbs_point_where_the_source_s_do(source: bpy.types.Object, corpus: Path, name: str) -> None:
+    target = build(name, corpus)
+    assert bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False) == {"FINISHED"}
+    assert greatest_angle(of_character(target, name), of_dancer(source)) < 0.3
+
+
+def test_a_rotated_scaled_and_moved_object_dances_in_the_source_s_place(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("UE-style", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
+    straight = of_character(target, "UE-style")
+    target.animation_data_clear()
+    target.rotation_euler, target.location = (0.0, 0.0, 2.0), (4.0, -3.0, 0.0)
+    bpy.context.view_layer.update()
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
+    turned = of_character(target, "UE-style")
+    assert max(np.abs(turned[joint] - straight[joint]).max() for joint in straight) < 1e-3
+
+
+@pytest.mark.parametrize("mode", ["XYZ", "ZXY", "AXIS_ANGLE"])
+def test_bones_are_keyed_as_they_are_set(source: bpy.types.Object, corpus: Path, mode: str) -> None:
+    target = build("CMU", corpus)
+    for bone in target.pose.bones:
+        bone.rotation_mode = mode
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False)
+    assert greatest_angle(of_character(target, "CMU"), of_dancer(source)) < 0.05
+    kept = "rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler"
+    assert all(kept in path or "location" in path for path in curves(target))
+
+
+@pytest.mark.parametrize("onto", ["NEW", "CURRENT"])
+def test_the_animation_of_other_bones_stays(source: bpy.types.Object, corpus: Path, onto: str) -> None:
+    target = build("Mixamo", corpus)
+    finger = target.pose.bones["mixamorig:LeftHandIndex1"]
+    for frame, turn in ((1, 0.0), (30, 0.7)):
+        finger.rotation_quaternion = (np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2))
+        finger.keyframe_insert("rotation_quaternion", frame=frame)
+    before = target.animation_data.action
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, onto=onto)
+    assert (target.animation_data.action == before) == (onto == "CURRENT")
+    keys = curves(target)
+    assert keys['pose.bones["mixamorig:LeftHandIndex1"].rotation_quaternion[3]'] == 2
+    assert keys['pose.bones["mixamorig:LeftArm"].rotation_quaternion[3]'] == 60
+    bpy.context.scene.frame_set(30)
+    assert finger.rotation_quaternion[3] == pytest.approx(np.sin(0.35))
+
+
+def test_a_strip_lies_above_what_moved_the_rig(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("Mixamo", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, onto="STRIP", offset=5, contacts=False)
+    (track,) = target.animation_data.nla_tracks
+    (strip,) = track.strips
+    assert (strip.frame_start, strip.frame_end) == (6.0, 65.0)
+    theirs = of_dancer(source)
+    assert greatest_angle(of_character(target, "Mixamo", range(6, 65, 6)), theirs) < 0.05
+
+
+def test_fewer_keys_stay_near_the_movement(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("Mixamo", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False, reduce=True)
+    assert sum(curves(target).values()) < 0.6 * 60 * len(curves(target))
+    assert greatest_angle(of_character(target, "Mixamo"), of_dancer(source)) < 3.0
+
+
+@pytest.mark.parametrize("root", ["bone", "object"])
+def test_a_root_carries_the_way(source: bpy.types.Object, corpus: Path, root: str) -> None:
+    target = build("UE-style", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
+    by_hips = of_character(target, "UE-style")
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, root=root)
+    carried = of_character(target, "UE-style")
+    assert max(np.abs(carried[joint] - by_hips[joint]).max() for joint in by_hips) < 1e-4
+    moving = 'pose.bones["Root"].location[0]' if root == "bone" else "location[0]"
+    assert moving in curves(target)
+
+
+def test_rigify_takes_ik_with_hands_and_feet_in_the_same_places(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("Rigify", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs="FK")
+    by_fk = of_character(target, "Rigify")
+    assert 'pose.bones["upper_arm_parent.L"]["IK_FK"][0]' in curves(target)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs="IK")
+    by_ik = of_character(target, "Rigify")
+    for joint in ("left_wrist", "right_wrist", "left_ankle", "right_ankle"):
+        assert np.abs(by_ik[joint] - by_fk[joint]).max() < 2e-3, joint
+    for joint in ("left_elbow", "right_elbow", "left_knee", "right_knee"):
+        # Rigify's own solver shortens the bones a little where they bend
+        assert np.abs(by_ik[joint] - by_fk[joint]).max() < 0.04, joint
+    assert target.pose.bones["thigh_parent.R"]["IK_FK"] == 0.0
+
+
+def test_any_rig_is_a_source(source: bpy.types.Object, corpus: Path) -> None:
+    first = build("Mixamo", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=first.name, contacts=False)
+    bpy.ops.pasdedeux.add_dancer()
+    second = bpy.context.object
+    bpy.ops.pasdedeux.retarget(source=first.name, target=second.name, contacts=False)
+    assert greatest_angle(of_dancer(second), of_dancer(source)) < 0.5
+
+
+def test_from_the_other_selected_armature_to_the_active_one(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("Mixamo", corpus)
+    source.select_set(True)
+    assert bpy.ops.pasdedeux.retarget() == {"FINISHED"}
+    assert target.animation_data.action is not None
+
+
+def test_hands_that_hold_go_on_holding_on_other_sizes(corpus: Path) -> None:
+    for who in ("leader", "follower"):
+        bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / f"salsa/salsa_07_{who}.bvh"), body=False)
+    names = ("salsa_07_leader", "salsa_07_follower")
+    targets = []
+    for size in (0.8, 1.2):
+        target = build("UE-style", corpus)
+        target.scale = (size,) * 3
+        targets.append(target)
+    bpy.context.view_layer.update()
+    bpy.ops.pasdedeux.retarget(
+        source=names[0], target=targets[0].name, partner_source=names[1], partner_target=targets[1].name
+    )
+    frames = range(1, 2000, 9)
+    theirs = [of_dancer(bpy.data.objects[name], frames) for name in names]
+    ours = [of_character(target, "UE-style", frames) for target in targets]
+
+    def distance(pair: list[Shown]) -> Array:
+        return np.linalg.norm(pair[0]["left_wrist"] - pair[1]["right_wrist"], axis=-1)
+
+    held = distance(theirs) < 0.15
+    assert held.sum() > 20
+    assert np.abs(distance(ours) - distance(theirs))[held].max() < 0.02
+
+
+def test_one_undo_takes_everything_back(
+    source: bpy.types.Object, corpus: Path, dump: Callable[[], dict[str, Any]]
+) -> None:
+    target = build("Mixamo", corpus)
+    names = source.name, target.name
+    bpy.ops.ed.undo_push(message="before")
+    before = dump()
+    bpy.ops.pasdedeux.retarget("EXEC_DEFAULT", True, source=names[0], target=names[1])
+    assert dump() != before
+    bpy.ops.ed.undo()
+    assert dump() == before
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"source": "nobody"}, "nobody: no such object in the scene"),
+        ({"target": "Cube"}, "Cube: an armature expected, found a mesh"),
+        ({"source": "target"}, "named twice"),
+        ({"source": "still"}, "still has no action: a source that moves expected"),
+        ({"target": "table"}, "no bone for"),
+        ({"root": "bone"}, "a bone above the hips expected"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
+    source: bpy.types.Object, corpus: Path, dump: Callable[[], dict[str, Any]], what: dict[str, str], said: str
+) -> None:
+    build("Mixamo", corpus).name = "target"
+    build("CMU", corpus).name = "still"
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.armature_add()
+    bpy.context.object.name = "table"
+    before = dump()
+    with pytest.raises(RuntimeError, match=said):
+        bpy.ops.pasdedeux.retarget(**{"source": source.name, "target": "target", **what})
+    assert dump() == before
+
+
+def test_each_file_of_a_batch_is_a_take_of_its_own(source: bpy.types.Object, corpus: Path, tmp_path: Path) -> None:
+    target = build("Mixamo", corpus)
+    dance = sample_dance()
+    files.write(tmp_path / "one.npz", dance[:40])
+    files.write(tmp_path / "two.bvh", dance[100:160])
+    names = [{"name": "one.npz"}, {"name": "two.bvh"}]
+    bpy.ops.pasdedeux.retarget_batch(directory=str(tmp_path), files=names, target=target.name)
+    takes = {action.name: tuple(action.frame_range) for action in bpy.data.actions if action.name in ("one", "two")}
+    assert takes == {"one": (1.0, 40.0), "two": (1.0, 60.0)}
+    assert target.animation_data.action.name == "two"
+    assert bpy.data.actions["one"].use_fake_user
+
+
+def test_a_broken_file_of_a_batch_leaves_the_rig_alone(
+    source: bpy.types.Object, corpus: Path, tmp_path: Path, dump: Callable[[], dict[str, Any]]
+) -> None:
+    target = build("Mixamo", corpus)
+    files.write(tmp_path / "one.npz", sample_dance()[:40])
+    (tmp_path / "broken.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
+    before = dump()
+    names = [{"name": "one.npz"}, {"name": "broken.bvh"}]
+    with pytest.raises(RuntimeError, match=r"broken\.bvh"):
+        bpy.ops.pasdedeux.retarget_batch(directory=str(tmp_path), files=names, target=target.name)
+    assert dump() == before

@@ -70,6 +70,7 @@ $(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
 benchmark: extension
 	$(BIN)/python -m tests.benchmarks.bvh_loading
 	$(BIN)/python -m tests.benchmarks.partner_request
+	$(BIN)/python -m tests.benchmarks.retarget
 
 train: $(VENV)/ready
 	$(BIN)/python training/train.py duet-vae --data $(DATA)/salsa --out runs/duet-vae

@@ -19,7 +19,6 @@ from tests.rig_builders import CHARACTERS, build, rest, wrong_bones
 
 Array = np.ndarray
 
-RIGS = ("Rigify", "Mixamo", "UE-style", "CMU", "MakeHuman", "OpenPose", "HumanIK", "Kenney")
 TAKES = {
     "salsa 07 leader": "salsa/salsa_07_leader.bvh",
     "Rokoko dance": "bvh_zoo/AD_rokoko_jesse_dance.bvh",

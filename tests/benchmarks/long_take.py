@@ -16,10 +16,11 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
         installed.install(installed.build(), Path(scratch))
         from tests.benchmarks import carrying, speed
+        from tests.rig_builders import build
 
         carrying.empty_scene()
         corpus = Path(arguments[1])
-        rig, source = speed.build("Mixamo", corpus), speed.long_dance(int(arguments[0]), corpus)
+        rig, source = build("Mixamo", corpus), speed.long_dance(int(arguments[0]), corpus)
         forget_peak()
         before = memory("VmRSS")
         took = speed.seconds(lambda: carrying.retarget(source=source.name, target=rig.name))

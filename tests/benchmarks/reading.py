@@ -108,7 +108,7 @@ def refusals(corpus: Path) -> list[str]:
                     bpy.ops.pasdedeux.import_mocap(filepath=str(path))
             except RuntimeError as error:
                 lines = str(error).strip().removeprefix("Error: ").splitlines()
-                print(f"  {path.name:<36} {lines[0]}")
+                print(f"  {path.name:<40} {lines[0]}")
                 if len(lines) > 1:
                     faults.append(f"{path.name}: {len(lines)} lines instead of one")
             else:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import installed
+from tests.benchmarks.quiet import quiet
 
 
 def carrying(corpus: Path, options: argparse.Namespace) -> list[str]:
@@ -86,25 +87,28 @@ def refusing(corpus: Path, options: argparse.Namespace) -> list[str]:
     return work.refusals(corpus)
 
 
+RIGS = ("Rigify", "Mixamo", "UE-style", "CMU", "MakeHuman", "OpenPose", "HumanIK", "Kenney")
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[str]]] = {
     part.__name__: part for part in (carrying, holding, reading, speed, refusing)
 }
-RIGS = ("Rigify", "Mixamo", "UE-style", "CMU", "MakeHuman", "OpenPose", "HumanIK", "Kenney")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="What retargeting is worth.")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rigs", nargs="+", choices=RIGS, default=RIGS)
     parser.add_argument("--every", type=int, default=3)
     options = parser.parse_args(arguments)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"parts among {', '.join(PARTS)} expected, {', '.join(unknown)} found")
     corpus = Path(os.environ.get("PASDEDEUX_DATA", installed.ROOT.parent / "shared" / "data"))
     if not corpus.is_dir():
         print(f"{corpus}: no such folder (set PASDEDEUX_DATA)", file=sys.stderr)
         return 2
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
-        installed.install(installed.build(), Path(scratch))
+        with quiet():
+            installed.install(installed.build(), Path(scratch))
         import bpy
 
         print(f"Blender {bpy.app.version_string}, {os.cpu_count()} cores")

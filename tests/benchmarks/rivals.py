@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import bpy
 
-from tests.rig_builders import Character
+from tests.rig_truths import Character
 
 _LEFT_OUT = ("head", "bigtoe", "thumb", "middle")
 """Leaves of the 29 joints, which no add-on maps."""

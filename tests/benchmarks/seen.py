@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from tests.rig_builders import Character
+from tests.rig_truths import Character
 
 Array = np.ndarray
 FEET = ("ankle", "foot", "bigtoe")

@@ -64,7 +64,15 @@ def resample(motion: Motion, fps: float, frames: int | None = None) -> Motion:
         frames = int(np.ceil(motion.seconds * fps - 1e-6)) + 1
     if fps == motion.fps and frames == len(motion):
         return motion
-    at = np.minimum(np.arange(frames) * (motion.fps / fps), len(motion) - 1)
+    return sample(motion, fps, np.arange(frames) * (motion.fps / fps))
+
+
+def sample(motion: Motion, fps: float, at: Array) -> Motion:
+    """The movement at `fps` whose frames are those of `motion` at `at` (N,), which may lie between two of them.
+
+    Rotations go by slerp, the root on straight lines; outside the motion its first and its last pose are held.
+    """
+    at = np.clip(at, 0, len(motion) - 1)
     before = np.minimum(np.floor(at + 1e-9).astype(int), len(motion) - 1)
     after = np.minimum(before + 1, len(motion) - 1)
     t = np.clip(at - before, 0.0, 1.0)

@@ -1,0 +1,92 @@
+"""The beat that a dancer keeps, found in the movement alone.
+
+Kinematic beats are the moments at which the joints are slowest (Kim, Park and Shin 2003, "Rhythmic-motion synthesis
+based on motion-beat analysis"; as the minima of the mean joint speed in Li et al. 2021, "AI Choreographer"). Their
+tempo is where the speed's autocorrelation is high at the first eight multiples, as in Ellis 2007, "Beat tracking by
+dynamic programming", which also weighs tempi by how usual they are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rigs import Array
+from rigs.contacts import FEET
+from rigs.motion import Motion
+
+_PERIODS: Array = np.arange(0.25, 1.0, 0.005)
+"""s: the lengths of a beat, or of two, among which to look."""
+_USUAL, _OCTAVES = 0.45, 0.9
+"""s of the most usual of them, and the spread around it in octaves."""
+_NEARBY: Array = np.linspace(0.99, 1.01, 21)
+"""Where around the period that the autocorrelation shows the exact one is looked for."""
+_LONGEST = 0.6
+"""s; what is longer counts as two beats, so that a tempo lies from 100 to 200 a minute."""
+_MULTIPLES = np.arange(1, 9)
+_SMOOTH, _TREND = 0.04, 1.5
+"""s over which the speed is smoothed, and over which its own mean is taken away."""
+_SHORTEST = 4.0
+"""s of movement from which a beat can be told."""
+_STILL = 0.01
+"""m/s by which the mean speed of the feet, or of all joints, varies at least where they dance."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A steady beat.
+
+    period: s from one to the next.  first: s, when the first one falls.
+    """
+
+    period: float
+    first: float
+
+
+def beat_of(motion: Motion) -> Beat:
+    """The beat of a dance, by the feet or, where they stand, by the whole body. Raises ValueError where there is none.
+
+    Of a slow dance's beats, under 100 a minute, the halves are found.
+    """
+    positions, fps = motion.positions, motion.fps
+    if motion.seconds < _SHORTEST:
+        raise ValueError(
+            f"delay: {_SHORTEST:.0f} s of dance or more expected to find its beat, {motion.seconds:.1f} s found: "
+            "give it in frames"
+        )
+    speed = _speed(positions[:, FEET], fps)
+    if np.std(speed) < _STILL:
+        speed = _speed(positions, fps)
+    if np.std(speed) < _STILL:
+        raise ValueError("delay: no beat found in the leader's movement: give it in frames")
+    speed = speed - _smoothed(speed, _TREND * fps)
+    alike = _autocorrelation(speed)
+    lags = np.arange(len(alike)) / fps
+    scores = np.array([np.interp(period * _MULTIPLES, lags, alike).mean() for period in _PERIODS])
+    usual = np.exp(-0.5 * (np.log2(_PERIODS / _USUAL) / _OCTAVES) ** 2)
+    period = float(_PERIODS[np.argmax((scores - min(scores.min(), 0.0)) * usual)])
+    if period > _LONGEST:
+        period /= 2.0
+    times = np.arange(len(speed)) / fps
+    beats = [Beat(float(p), float(start)) for p in period * _NEARBY for start in np.arange(0.0, p, 0.5 / fps)]
+    slow = [np.interp(np.arange(beat.first, times[-1], beat.period), times, speed).mean() for beat in beats]
+    return beats[int(np.argmin(slow))]
+
+
+def _speed(positions: Array, fps: float) -> Array:
+    """The mean speed (F,) in m/s of the joints `positions` (F, J, 3), smoothed."""
+    return _smoothed(np.linalg.norm(np.gradient(positions, axis=0), axis=-1).mean(axis=1) * fps, _SMOOTH * fps)
+
+
+def _smoothed(values: Array, width: float) -> Array:
+    """`values` (F,) under a Gaussian of `width` frames; the ends are held."""
+    reach = max(1, int(np.ceil(3.0 * width)))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 0.1)) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
+def _autocorrelation(values: Array) -> Array:
+    """How alike `values` (F,) are to themselves, shifted by 0, 1, 2... frames: (F,), 1 for no shift."""
+    frames = len(values)
+    spectrum = np.fft.rfft(values - values.mean(), 2 * frames)
+    product = np.fft.irfft(np.abs(spectrum) ** 2)[:frames]
+    return np.asarray(product / product[0] * frames / np.arange(frames, 0, -1))

@@ -1,0 +1,123 @@
+"""Formations: where a partner stands and faces beside a leader, and how one goes around the other step by step."""
+
+from typing import Literal
+
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.blending import spans
+from rigs.contacts import foot_contacts
+from rigs.footwork import minimum_jerk
+from rigs.motion import Motion, move, turn
+from rigs.stepping import feet_of, with_feet
+
+Formation = Literal["facing", "side-by-side", "behind", "orbiting"]
+"""Seen from the leader: in front and turned to him, at his right, at his back, or in front and on around him."""
+FORMATIONS: tuple[Formation, ...] = ("facing", "side-by-side", "behind", "orbiting")
+CLOSE = 0.25
+"""m between two pelvises under which bodies pass through each other."""
+
+_PLACES = {
+    # towards where from the leader (x to the left, y to the back), and turned by how much
+    "facing": ((0.0, -1.0), np.pi),
+    "side-by-side": ((-1.0, 0.0), 0.0),
+    "behind": ((0.0, 1.0), 0.0),
+    "orbiting": ((0.0, -1.0), np.pi),
+}
+_SPEED, _NARROWEST = 0.25, 1.0
+"""m/s along the orbit, and the radius in m under which it turns no faster: at 1.5 m a full turn takes 38 s."""
+_STEP = 0.25
+"""m by which a foot may stand further along the orbit than the other one."""
+_STILL = 0.2
+"""m/s along the floor up to which a low foot rests."""
+_SHORTEST = 0.1
+"""s that a foot rests at least, and that it steps at least."""
+_GLIDE = 0.3
+"""s over which the body follows its feet."""
+
+
+def place(partner: Motion, leader: Motion, formation: Formation, distance: float) -> Motion:
+    """The partner, placed and turned as a whole so that in frame 0 it is in formation, `distance` m from the leader.
+
+    Places and directions are the pelvises'. Orbiting, it goes on around the leader's first place as its steps allow.
+    """
+    (left, back), angle = _PLACES[formation]
+    facing, own = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
+    turned = turn(partner, facing + angle - own)
+    goal = leader.root[0] + distance * rotations.rotate(rotations.about_z(facing), np.array([left, back, 0.0]))
+    placed = move(turned, (goal - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
+    return orbit(placed, leader.root[0]) if formation == "orbiting" else placed
+
+
+def orbit(motion: Motion, centre: Array) -> Motion:
+    """The motion, carried around `centre` (3,) m: a foot goes along only while it steps, the body with the feet."""
+    radius = np.maximum(np.linalg.norm((motion.root - centre)[:, :2], axis=-1), _NARROWEST)
+    goal = np.cumsum(_SPEED / radius) / motion.fps
+    resting = foot_contacts(motion.positions, motion.fps, speed=_STILL)[:, [1, 3]]
+    feet = _angles_of_feet(resting, goal, motion.fps, _STEP / radius)
+    reach = round(_GLIDE * motion.fps)
+    body = _mean_around(feet.mean(axis=1), reach)
+    ankles, turned = feet_of(motion)
+    spun = rotations.about_z(feet)
+    ankles = centre + rotations.rotate(spun, ankles - centre)
+    turned = rotations.multiply(spun[:, :, None], turned)
+    whole = motion.rotations.copy()
+    whole[:, 0] = rotations.multiply(rotations.about_z(body), whole[:, 0])
+    root = centre + rotations.rotate(rotations.about_z(body), motion.root - centre)
+    return with_feet(Motion(motion.fps, motion.skeleton, root, whole), ankles, turned)
+
+
+def nearest(leader: Motion, partner: Motion) -> tuple[float, int]:
+    """How near the two pelvises come along the floor, in m, and in which frame, counted from 0."""
+    gaps = np.linalg.norm((partner.root - leader.root)[:, :2], axis=-1)
+    frame = int(np.argmin(gaps))
+    return float(gaps[frame]), frame
+
+
+def clear_distance(leader: Motion, partner: Motion, distance: float) -> float:
+    """The distance in m from which on two dancers, now in a formation at `distance`, never come CLOSE.
+
+    It is that of a formation that does not orbit: a greater distance only moves the partner further the same way.
+    """
+    gaps = (partner.root - leader.root)[:, :2]
+    way = gaps[0] / np.linalg.norm(gaps[0])
+    along = gaps @ way
+    across = np.sum(gaps**2, axis=-1) - along**2
+    missing = np.sqrt(np.maximum(CLOSE**2 - across, 0.0)) - along
+    return distance + max(0.0, float(missing[across < CLOSE**2].max(initial=0.0)))
+
+
+def _angles_of_feet(resting: Array, goal: Array, fps: float, step: Array) -> Array:
+    """How far along the orbit (F, 2) radians each foot is: still while it rests, on its way between.
+
+    resting: (F, 2) bool.  goal: (F,) how far the dancer would be.  step: (F,) by how much one foot may be ahead.
+    """
+    runs = [(first, last, side) for side in range(2) for first, last in _stands(resting[:, side], fps)]
+    stands: list[list[tuple[int, int, float]]] = [[], []]
+    ahead = [0.0, 0.0]
+    for first, last, side in sorted(runs):
+        middle = (first + last) // 2
+        reached = min(float(goal[middle]), ahead[1 - side] + float(step[middle]))
+        ahead[side] = max(ahead[side], reached) if stands[side] else 0.0
+        stands[side].append((first, last, ahead[side]))
+    angles = np.zeros((len(goal), 2))
+    frames = np.arange(len(goal))
+    for side in range(2):
+        for (_, left, here), (landed, _, there) in zip(stands[side], stands[side][1:], strict=False):
+            angles[:, side] += (there - here) * minimum_jerk(frames, left - 1, landed)
+    return angles
+
+
+def _stands(resting: Array, fps: float) -> list[tuple[int, int]]:
+    """The runs of frames in which a foot stands, `resting` (F,) but for moments too short for a step."""
+    shortest = max(1, round(_SHORTEST * fps))
+    stepping = np.zeros(len(resting), bool)
+    for first, last in spans(~resting, shortest):
+        stepping[first:last] = True
+    return spans(~stepping, shortest)
+
+
+def _mean_around(values: Array, reach: int) -> Array:
+    """The means (F,) of `values` under a smooth window of `reach` frames to either side; the ends are held."""
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")

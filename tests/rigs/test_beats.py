@@ -1,0 +1,68 @@
+"""The beat of a dance, against dances whose beat is known and couples who dance to one music."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rigs import files, rotations
+from rigs.beats import beat_of
+from rigs.motion import Motion, resample
+from rigs.sample_dance import BEAT, sample_dance
+from rigs.skeleton import DEFAULT, INDEX
+
+
+def marching(period: float, start: float, joint: str, fps: float = 60.0, seconds: float = 12.0) -> Motion:
+    """A dancer who moves a limb on every beat and rests in between, a little unevenly."""
+    time = np.arange(round(seconds * fps)) / fps
+    count = (time - start) / period
+    swing = np.interp(np.mod(count, 1.0), [0.0, 0.25, 0.75, 1.0], [0.0, 0.0, 1.0, 1.0]) + np.floor(count)
+    loud = np.random.default_rng(1).uniform(0.7, 1.3, 500)
+    way = np.cumsum(loud * (-1.0) ** np.arange(500))
+    turning = np.zeros((len(time), 29, 3))
+    turning[:, INDEX[joint], :2] = 0.6 * np.interp(swing + 10.0, np.arange(500), way)[:, None]
+    return Motion(fps, DEFAULT, np.tile(DEFAULT.offsets[0], (len(time), 1)), rotations.from_rotation_vector(turning))
+
+
+def off_the_beat(time: float, period: float) -> float:
+    """How far a moment is from the nearest beat of those at 0, `period`, 2 `period`..."""
+    return abs((time + period / 2.0) % period - period / 2.0)
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0, 120.0])
+def test_the_beat_of_a_dance_made_on_a_beat_is_found(fps: float) -> None:
+    beat = beat_of(resample(sample_dance(), fps))
+    assert beat.period == pytest.approx(BEAT, rel=0.01)
+    assert off_the_beat(beat.first, BEAT) < 0.05
+
+
+@pytest.mark.parametrize("joint", ["left_hip", "left_shoulder"])
+@pytest.mark.parametrize("period", [0.32, 0.4, 0.5, 0.58])
+def test_the_moments_of_rest_are_the_beats(period: float, joint: str) -> None:
+    beat = beat_of(marching(period, 0.11, joint))
+    assert beat.period == pytest.approx(period, rel=0.015)
+    assert off_the_beat(beat.first - 0.11, period) < 0.06
+
+
+def test_most_couples_agree_on_their_beat(corpus: Path) -> None:
+    takes = [corpus / "salsa" / f"salsa_{take}_" for take in ("01", "03", "05", "06", "11", "13")]
+    periods = np.array(
+        [
+            [beat_of(files.read(f"{take}{role}.bvh").motions[0]).period for role in ("leader", "follower")]
+            for take in takes
+        ]
+    )
+    agree = np.abs(periods[:, 0] / periods[:, 1] - 1.0) < 0.05
+    assert agree.sum() >= 5, periods
+
+
+@pytest.mark.parametrize(
+    ("dance", "said"),
+    [
+        (sample_dance()[:100], "delay: 4 s of dance or more expected to find its beat, 3.3 s found: give it in frames"),
+        (sample_dance()[np.zeros(200, int)], "delay: no beat found in the leader's movement: give it in frames"),  # type: ignore[index]
+    ],
+)
+def test_without_a_beat_frames_are_asked_for(dance: Motion, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        beat_of(dance)

@@ -1,0 +1,155 @@
+"""What describes a window of dance in numbers: the kinetic, the geometric and the cross-dancer features.
+
+The first two are fairmotion's (Gopinath and Won 2020), chosen by Li et al. 2021 (AIST++) for Fréchet distances of
+dance; the third is that of Li et al. 2024 (Duolando). SMPL's 24 joints are our first 24.
+"""
+
+import numpy as np
+
+from rigs import Array
+from rigs.skeleton import INDEX
+
+SMPL = 24
+_WINDOW = 2
+"""Frames to either side over which the kinetic features average a velocity or an acceleration."""
+
+_HUMERUS, _SHOULDERS, _HIPS = 0.25680, 0.39085, 0.12922
+"""m: upper arm, shoulder width and hip width of SMPL's mean body; the published thresholds are multiples of these."""
+
+_CROSS = [
+    INDEX[name]
+    for name in (
+        "pelvis",
+        "left_ankle",
+        "right_ankle",
+        "left_foot",
+        "right_foot",
+        "jaw",
+        "left_shoulder",
+        "right_shoulder",
+        "left_wrist",
+        "right_wrist",
+    )
+]
+
+_GEOMETRIC: tuple[tuple[str, tuple[str, ...], float | tuple[float, float]], ...] = (
+    # kind, joints, threshold in m or m/s, or an open range in degrees: Müller et al. 2005's relational features
+    ("beside", ("neck", "right_hip", "left_hip", "right_wrist"), 1.8 * _HUMERUS),
+    ("beside", ("neck", "left_hip", "right_hip", "left_wrist"), 1.8 * _HUMERUS),
+    ("ahead", ("spine3", "neck", "neck", "right_wrist"), 0.2 * _HUMERUS),
+    ("ahead", ("spine3", "neck", "neck", "left_wrist"), 0.2 * _HUMERUS),
+    ("along", ("spine1", "spine3", "spine3"), 1.8 * _HUMERUS),
+    ("along", ("spine1", "spine3", "spine3"), 1.8 * _HUMERUS),
+    ("angle", ("right_elbow", "right_shoulder", "right_elbow", "right_wrist"), (0.0, 110.0)),
+    ("angle", ("left_elbow", "left_shoulder", "left_elbow", "left_wrist"), (0.0, 110.0)),
+    ("ahead", ("left_shoulder", "right_shoulder", "left_wrist", "right_wrist"), 2.5 * _SHOULDERS),
+    ("along", ("left_wrist", "right_wrist", "right_wrist"), 1.4 * _HUMERUS),
+    ("along", ("right_wrist", "pelvis", "left_wrist"), 1.4 * _HUMERUS),
+    ("along", ("left_wrist", "pelvis", "right_wrist"), 1.4 * _HUMERUS),
+    ("fast", ("right_wrist",), 2.5 * _HUMERUS),
+    ("fast", ("left_wrist",), 2.5 * _HUMERUS),
+    ("above plane", ("pelvis", "left_hip", "left_foot", "right_ankle"), 0.38 * _HUMERUS),
+    ("above plane", ("pelvis", "right_hip", "right_foot", "left_ankle"), 0.38 * _HUMERUS),
+    ("high", ("right_ankle",), 1.2 * _HUMERUS),
+    ("high", ("left_ankle",), 1.2 * _HUMERUS),
+    ("ahead", ("left_hip", "right_hip", "left_ankle", "right_ankle"), 2.1 * _HIPS),
+    ("angle", ("right_knee", "right_hip", "right_knee", "right_ankle"), (0.0, 110.0)),
+    ("angle", ("left_knee", "left_hip", "left_knee", "left_ankle"), (0.0, 110.0)),
+    ("fast", ("right_ankle",), 2.5 * _HUMERUS),
+    ("fast", ("left_ankle",), 2.5 * _HUMERUS),
+    ("angle", ("neck", "pelvis", "right_shoulder", "right_elbow"), (25.0, 180.0)),
+    ("angle", ("neck", "pelvis", "left_shoulder", "left_elbow"), (25.0, 180.0)),
+    ("angle", ("neck", "pelvis", "right_hip", "right_knee"), (50.0, 180.0)),
+    ("angle", ("neck", "pelvis", "left_hip", "left_knee"), (50.0, 180.0)),
+    ("above plane", ("right_ankle", "neck", "left_ankle", "pelvis"), 0.5 * _HUMERUS),
+    ("tilt", ("neck", "pelvis"), (70.0, 110.0)),
+    ("low", ("right_wrist",), 1.2 * _HUMERUS),
+    ("low", ("left_wrist",), 1.2 * _HUMERUS),
+    ("fast", ("pelvis",), 2.3 * _HUMERUS),
+)
+
+
+def kinetic(positions: Array, frame_time: float = 1.0 / 60.0) -> Array:
+    """The 72 kinetic features of windows: how fast, and how hard, each of SMPL's joints moves.
+
+    positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/60 whatever the rate of its data.
+    Returns (N, 72): for each joint the mean squared speed along the floor and that up and down, m²/s², and the mean
+    acceleration, m/s², each over velocities and accelerations averaged over five frames. Standardised features do not
+    depend on `frame_time`.
+    """
+    joints = positions[:, :, :SMPL]
+    velocity = _averaged(np.diff(joints, axis=1)) / frame_time
+    acceleration = _averaged(np.diff(joints, n=2, axis=1), last=1) / frame_time**2
+    along = np.sum(velocity[..., :2] ** 2, axis=-1).mean(axis=1)
+    vertical = (velocity[..., 2] ** 2).mean(axis=1)
+    effort = np.linalg.norm(acceleration, axis=-1).mean(axis=1)
+    return np.stack([along, vertical, effort], axis=-1).reshape(len(positions), -1)
+
+
+def _averaged(steps: Array, last: int = 0) -> Array:
+    """Means over the `_WINDOW` steps to either side and the step itself, fewer at the ends: (N, T, J, 3).
+
+    last: how many frames after the last step get a mean too, of what lies within their window.
+    """
+    count = steps.shape[1]
+    sums = np.concatenate([np.zeros_like(steps[:, :1]), np.cumsum(steps, axis=1)], axis=1)
+    at = np.arange(count + last)
+    first, end = np.maximum(at - _WINDOW, 0), np.minimum(at + _WINDOW + 1, count)
+    return np.asarray((sums[:, end] - sums[:, first]) / (end - first)[:, None, None])
+
+
+def geometric(positions: Array, frame_time: float = 1.0 / 120.0) -> Array:
+    """The 32 geometric features of windows: in which part of their frames each relation between joints holds.
+
+    positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/120 whatever the rate of its data.
+    Returns (N, 32) of 0 to 1. Kept as published: lengths are those of SMPL's mean body, not the dancer's, and where a
+    point should move along a line, the third joint is looked at and the fourth, meant one never (so the fifth and the
+    sixth feature are the same). The first frame of a window is left out.
+    """
+    held = [
+        _holds(kind, [INDEX[name] for name in names], limit, positions, frame_time) for kind, names, limit in _GEOMETRIC
+    ]
+    return np.stack(held, axis=-1).mean(axis=1)
+
+
+def _holds(
+    kind: str, joints: list[int], limit: float | tuple[float, float], positions: Array, frame_time: float
+) -> Array:
+    """The frames after the first in which a relation holds: (N, T - 1) bool."""
+    points = [positions[:, 1:, j] for j in joints]
+    steps = [np.diff(positions[:, :, j], axis=1) / frame_time for j in joints]
+    if isinstance(limit, tuple):
+        first = points[1] - points[0]
+        second = np.array([0.0, 0.0, 1.0]) if kind == "tilt" else points[3] - points[2]
+        angle = np.degrees(np.arccos(np.clip(_dot(_unit(first), _unit(second)), -1.0, 1.0)))
+        return np.asarray((angle > limit[0]) & (angle < limit[1]))
+    if kind == "fast":
+        return np.asarray(np.linalg.norm(steps[0], axis=-1) > limit)
+    if kind in ("high", "low"):
+        height = points[0][..., 2] - positions[:, 1:, :SMPL, 2].min(axis=-1)
+        return np.asarray(height > limit if kind == "high" else height < limit)
+    if kind == "ahead":
+        return np.asarray(_dot(_unit(points[1] - points[0]), points[3] - points[2]) > limit)
+    if kind == "along":
+        return np.asarray(_dot(_unit(points[1] - points[0]), steps[2] - steps[0]) > limit)
+    normal = _unit(np.cross(points[2] - points[0], points[1] - points[0]))
+    if kind == "beside":
+        return np.asarray(_dot(normal, steps[3] - steps[0]) > limit)
+    return np.asarray(_dot(normal, points[3] - points[0]) > limit)
+
+
+def cross(partner: Array, leader: Array) -> Array:
+    """The 100 cross-dancer features: mean distances of 10 joints of one dancer from 10 of the other's.
+
+    partner, leader: (N, T, 29, 3) m.  Returns (N, 100) m.
+    """
+    apart = partner[:, :, _CROSS, None] - leader[:, :, None, _CROSS]
+    return np.linalg.norm(apart, axis=-1).mean(axis=1).reshape(len(partner), -1)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.asarray(np.sum(a * b, axis=-1))
+
+
+def _unit(v: Array) -> Array:
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))

@@ -1,0 +1,264 @@
+"""All that is measured of a partner beside a leader, and how certain each figure is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from rigs import Array
+from rigs.contacts import floor_height
+from training.data import Duet
+from training.judge import beats, capsules, couple, features, physics
+from training.judge.frechet import Reference, diversity, earth_movers
+from training.judge.realness import Classifier, area_under_curve, looks
+
+Item = TypeVar("Item")
+
+WINDOW, HOP = 60, 10
+"""Frames of a window whose features are taken, and from one to the next, at 30 fps."""
+LOOK, LOOK_HOP = 30, 10
+"""Frames of a window that the classifier sees, and from one to the next."""
+BLOCK = 60
+"""Frames that are drawn together for intervals: what is nearer in time than this is not independent."""
+DRAWS = 200
+SURE = 0.9
+"""The part of the draws that an interval holds."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and the interval in which it would lie, of 100 such recordings, in 90."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two seconds of a partner: tracks (F,) of values a frame, and features (N, D) of the windows that begin in it."""
+
+    tracks: Mapping[str, Array]
+    features: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Real:
+    """What partners are compared with.
+
+    references: by the kind of feature, the real windows of all takes.  distance, facing: (F,) of the real couple.
+    seen: (N, D) the classifier's view of the real couple's windows.
+    """
+
+    references: Mapping[str, Reference]
+    distance: Array
+    facing: Array
+    seen: Array
+
+
+def windows(positions: Array, length: int, hop: int) -> Array:
+    """Stretches of (F, 29, 3) as long as `length`, one every `hop` frames: (N, length, 29, 3)."""
+    starts = range(0, len(positions) - length + 1, hop)
+    return np.array([positions[start : start + length] for start in starts]).reshape(-1, length, 29, 3)
+
+
+def described(partner: Array, leader: Array) -> dict[str, Array]:
+    """The features by kind of all windows of a couple, (F, 29, 3) m each: kinetic, geometric and cross, (N, D)."""
+    own, other = windows(partner, WINDOW, HOP), windows(leader, WINDOW, HOP)
+    return {
+        "kinetic": features.kinetic(own),
+        "geometric": features.geometric(own),
+        "cross": features.cross(own, other),
+    }
+
+
+def looked_at(partner: Array, leader: Array, fps: float) -> Array:
+    """The classifier's view of all windows of a couple, (F, 29, 3) m each: (N, D)."""
+    return looks(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
+
+
+def references(duets: Sequence[Duet], partner: int = 1) -> dict[str, Reference]:
+    """What real windows are like: of dancer 0, the leader, or 1, the follower, of the duets."""
+    found = [described(positions[partner], positions[1 - partner]) for positions in (d.positions() for d in duets)]
+    return {kind: Reference.of(np.concatenate([f[kind] for f in found])) for kind in found[0]}
+
+
+def real_of(duet: Duet, history: int, known: Mapping[str, Reference]) -> Real:
+    """The real couple after the history."""
+    leader, follower = duet.positions()
+    return Real(
+        known,
+        couple.pelvis_distance(follower, leader)[history:],
+        couple.facing(follower, leader)[history:],
+        looked_at(follower[history:], leader[history:], duet.leader.fps),
+    )
+
+
+def tracks(partner: Array, leader: Array, fps: float, floor: float, history: int, block: int) -> dict[str, Array]:
+    """Everything that has a value a frame, (F,) each, nan where it has none.
+
+    partner, leader: (F, 29, 3) m.  floor: m, the height of the floor.  block: frames that the partner is made in.
+    """
+    frames = len(partner)
+    asked = beats.kinetic_beats(leader)
+    given = beats.kinetic_beats(partner)
+    acceleration = physics.acceleration(partner, fps)
+    seam = physics.seams(frames, history, block)
+    return {
+        "foot contact score": physics.foot_contact_score(partner, fps),
+        "slide": physics.slide(partner, fps),
+        "skate": physics.skate(partner, fps),
+        "planted": 100.0 * physics.planted(partner, fps),
+        "jerk": physics.jerk(partner, fps),
+        "at seams": np.where(seam, acceleration, np.nan),
+        "between seams": np.where(seam, np.nan, acceleration),
+        "stretch": physics.stretch(partner),
+        "floating": 100.0 * physics.floating(partner, floor),
+        "sinking": 100.0 * physics.sinking(partner, floor),
+        "distance": couple.pelvis_distance(partner, leader),
+        "facing": couple.facing(partner, leader),
+        "holds": 100.0 * couple.hand_in_hand(partner, leader, fps),
+        "overlap": 100.0 * couple.overlap(partner, leader),
+        "penetration": 100.0 * capsules.penetration(partner, leader),
+        "beat echo": beats.answered(asked, given, frames),
+        "beat alignment": beats.answered(beats.pulse(asked, frames, fps), given, frames),
+    }
+
+
+def blocks_of(duet: Duet, made: Array, history: int, block: int, classifier: Classifier) -> list[Block]:
+    """A partner (F, 29, 3) m beside the leader of `duet` after the history, in pieces that can be drawn anew."""
+    leader, follower = duet.positions()
+    fps = duet.leader.fps
+    all_tracks = tracks(made, leader, fps, floor_height(follower), history, block)
+    of_windows = described(made[history:], leader[history:])
+    suspicion = classifier.suspicion(looked_at(made[history:], leader[history:], fps))[:, None]
+    pieces = []
+    for first in range(0, len(made) - history, BLOCK):
+        end = first + BLOCK
+        pieces.append(
+            Block(
+                {name: track[history + first : history + end] for name, track in all_tracks.items()},
+                {
+                    **{kind: rows[-(-first // HOP) : -(-end // HOP)] for kind, rows in of_windows.items()},
+                    "suspicion": suspicion[-(-first // LOOK_HOP) : -(-end // LOOK_HOP)],
+                },
+            )
+        )
+    return pieces
+
+
+def _mean(track: str) -> Callable[[Block, Real, Classifier], float]:
+    def of(taken: Block, real: Real, classifier: Classifier) -> float:
+        values = taken.tracks[track]
+        there = values[~np.isnan(values)]
+        return float(there.mean()) if len(there) else float("nan")
+
+    return of
+
+
+def _away(kind: str) -> Callable[[Block, Real, Classifier], float]:
+    return lambda taken, real, classifier: real.references[kind].distance(taken.features[kind])
+
+
+def _variety(kind: str) -> Callable[[Block, Real, Classifier], float]:
+    return lambda taken, real, classifier: diversity(real.references[kind].standardise(taken.features[kind]))
+
+
+def _roughness(taken: Block, real: Real, classifier: Classifier) -> float:
+    at, between = taken.tracks["at seams"], taken.tracks["between seams"]
+    return float(np.nanmean(at) / max(np.nanmean(between), 1e-9))
+
+
+def _told_apart(taken: Block, real: Real, classifier: Classifier) -> float:
+    return area_under_curve(classifier.suspicion(real.seen), taken.features["suspicion"][:, 0])
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure.  name, unit: as the table has them.  goal: "less", "more" or, where neither is better, "real"."""
+
+    name: str
+    unit: str
+    goal: str
+    of: Callable[[Block, Real, Classifier], float]
+
+
+MEASURES: dict[str, tuple[Measure, ...]] = {
+    "like a dancer": (
+        Measure("Fréchet kinetic", "", "less", _away("kinetic")),
+        Measure("Fréchet geometric", "", "less", _away("geometric")),
+        Measure("Fréchet cross-dancer", "", "less", _away("cross")),
+        Measure("told apart", "AUC", "less", _told_apart),
+        Measure("diversity kinetic", "", "real", _variety("kinetic")),
+        Measure("diversity geometric", "", "real", _variety("geometric")),
+    ),
+    "a body on a floor": (
+        Measure("PFC", "", "real", _mean("foot contact score")),
+        Measure("foot slide", "cm/s", "less", _mean("slide")),
+        Measure("skate", "cm/s", "less", _mean("skate")),
+        Measure("planted", "%", "real", _mean("planted")),
+        Measure("jerk", "m/s³", "real", _mean("jerk")),
+        Measure("seams", "ratio", "real", _roughness),
+        Measure("bones change", "%", "less", _mean("stretch")),
+        Measure("floating", "%", "less", _mean("floating")),
+        Measure("sinking", "%", "less", _mean("sinking")),
+    ),
+    "a couple": (
+        Measure("distance", "m", "real", _mean("distance")),
+        Measure(
+            "distance moved",
+            "cm",
+            "less",
+            lambda taken, real, classifier: 100.0 * earth_movers(taken.tracks["distance"], real.distance),
+        ),
+        Measure(
+            "facing moved",
+            "°",
+            "less",
+            lambda taken, real, classifier: earth_movers(taken.tracks["facing"], real.facing),
+        ),
+        Measure("hand in hand", "%", "real", _mean("holds")),
+        Measure("overlap", "%", "less", _mean("overlap")),
+        Measure("penetration", "cm", "less", _mean("penetration")),
+        Measure("BED", "", "more", _mean("beat echo")),
+        Measure("BAS", "", "more", _mean("beat alignment")),
+    ),
+}
+"""The figures of whole takes, by the table that they stand in. BAS asks the leader's steady pulse: there is no music."""
+
+
+def figures(blocks: Sequence[Block], real: Real, classifier: Classifier, seed: int = 0) -> dict[str, Figure]:
+    """Every figure of a partner's blocks with its interval."""
+
+    def measure(drawn: Sequence[Block]) -> dict[str, float]:
+        taken = Block(
+            {name: np.concatenate([b.tracks[name] for b in drawn]) for name in drawn[0].tracks},
+            {kind: np.concatenate([b.features[kind] for b in drawn]) for kind in drawn[0].features},
+        )
+        return {m.name: m.of(taken, real, classifier) for group in MEASURES.values() for m in group}
+
+    return with_intervals(blocks, measure, seed)
+
+
+def with_intervals(
+    items: Sequence[Item], measure: Callable[[Sequence[Item]], dict[str, float]], seed: int = 0
+) -> dict[str, Figure]:
+    """Figures with bootstrap intervals: of draws of as many items, with repetition (Efron and Tibshirani 1993, 12 f.).
+
+    An interval is moved so that the middle draw lies on the figure: a draw with repetitions varies less than the items
+    themselves, which would push Fréchet distances up.
+    """
+    rng = np.random.default_rng(seed)
+    values = measure(items)
+    draws = [measure([items[i] for i in rng.integers(len(items), size=len(items))]) for _ in range(DRAWS)]
+    found = {}
+    for name, value in values.items():
+        drawn = np.array([draw[name] for draw in draws])
+        drawn = drawn[~np.isnan(drawn)]
+        if len(drawn) == 0 or np.isnan(value):
+            found[name] = Figure(value, value, value)
+            continue
+        low, middle, high = np.quantile(drawn, [(1.0 - SURE) / 2.0, 0.5, (1.0 + SURE) / 2.0])
+        found[name] = Figure(value, float(value + low - middle), float(value + high - middle))
+    return found

@@ -1,0 +1,169 @@
+"""Ways to get a partner for a leader, all of one form: the models by name, and baselines that cost nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from backend.engine import Engine
+from backend.models import MODELS
+from backend.protocol import PartnerRequest
+from rigs import Array, rotations
+from rigs.blending import eased
+from rigs.motion import Motion, join, move, turn
+from rigs.skeleton import INDEX, Skeleton
+from training.data import Duet
+
+BLEND = 0.3
+"""s over which a dancer goes over from one movement into another."""
+
+Dance = Callable[[Motion, Motion, int], list[Motion]]
+"""From a leader, a partner's first frames and a number of takes to the takes, each with the leader's frames."""
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A way to get a partner.
+
+    name: as the table shows it.  dance: see `Dance`.  varies: whether takes of one request differ.
+    listens: whether it depends on the leader after the history.  block: frames that it makes at a time.
+    """
+
+    name: str
+    dance: Dance
+    varies: bool = False
+    listens: bool = True
+    block: int = 8
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a dancer stands on the floor.  at: (2,) m.  heading: radians from facing -Y, counter-clockwise."""
+
+    at: Array
+    heading: float
+
+
+def place_of(pose: Array) -> Place:
+    """Where the dancer of a pose (29, 3) m stands and faces, by pelvis and hips."""
+    across = pose[INDEX["left_hip"]] - pose[INDEX["right_hip"]]
+    return Place(pose[0, :2], float(np.arctan2(across[1], across[0])))
+
+
+def brought(motion: Motion, here: Place, there: Place) -> Motion:
+    """A movement carried and turned on the floor so that what stood `here` stands `there`."""
+    at_origin = move(motion, -np.append(here.at, 0.0))
+    return move(turn(at_origin, there.heading - here.heading), np.append(there.at, 0.0))
+
+
+def go_on(past: Motion, following: Motion) -> Motion:
+    """`past`, and after it `following`, whose first frame is the moment of the past's last.
+
+    The difference between the two poses of that moment fades within `BLEND` seconds.
+    """
+    left = 1.0 - eased(np.arange(1, len(following)) / (BLEND * past.fps))
+    root = following.root[1:] + left[:, None] * (past.root[-1] - following.root[0])
+    away = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
+    part = rotations.slerp(rotations.identity(1, 29), away[None], np.repeat(left[:, None], 29, axis=1))
+    turned = rotations.multiply(following.rotations[1:], part)
+    return join(past, replace(following, skeleton=past.skeleton, root=root, rotations=turned))
+
+
+def held(pose: Motion, frames: int) -> Motion:
+    """A single frame, held for so many."""
+    return replace(pose, root=np.repeat(pose.root, frames, axis=0), rotations=np.repeat(pose.rotations, frames, axis=0))
+
+
+def model(name: str) -> Partner:
+    """A model that the engine knows, one of `backend.models.MODELS`."""
+    engine = _engine()
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        return engine.partner(PartnerRequest(leader, history=history, model=name, takes=takes))
+
+    return Partner(name, dance, varies=True)
+
+
+@cache
+def _engine() -> Engine:
+    return Engine()
+
+
+def models() -> tuple[str, ...]:
+    """The names that `model` takes."""
+    return MODELS
+
+
+def zero_velocity() -> Partner:
+    """The partner stays as the history leaves it."""
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        return [join(history, held(history[-1:], len(leader) - len(history)))] * takes
+
+    return Partner("zero velocity", dance, listens=False)
+
+
+def mean_pose(train: Sequence[Duet]) -> Partner:
+    """The average partner of the training takes, standing where on average it stands as seen from the leader."""
+    relations, turned, heights = [], [], []
+    for duet in train:
+        for f in range(0, len(duet), 5):
+            leader, follower = (place_of(p[f]) for p in (duet.leader.positions, duet.follower.positions))
+            moved = brought(duet.follower[f : f + 1], Place(leader.at, leader.heading), Place(np.zeros(2), 0.0))
+            relations.append(moved.root[0])
+            turned.append(moved.rotations[0])
+            heights.append(follower.heading - leader.heading)
+    root = np.mean(relations, axis=0)
+    stacked = np.array(turned)
+    moments = np.einsum("fjk,fjl->jkl", stacked, stacked)
+    mean = np.linalg.eigh(moments)[1][..., -1]
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        there = place_of(leader.positions[len(history) - 1])
+        pose = Motion(leader.fps, history.skeleton, root[None], mean[None])
+        standing = brought(pose, Place(np.zeros(2), 0.0), there)
+        return [go_on(history, held(standing, len(leader) - len(history) + 1))] * takes
+
+    return Partner("mean pose", dance, listens=False)
+
+
+def copy_of_the_leader() -> Partner:
+    """The partner does what the leader does, from its own place, on its own legs."""
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        last = len(history) - 1
+        following = leader[last:]
+        scale = _legs(history.skeleton) / _legs(leader.skeleton)
+        lifted = replace(following, skeleton=history.skeleton, root=following.root * [1.0, 1.0, scale])
+        here, there = place_of(lifted.positions[0]), place_of(history.positions[-1])
+        return [go_on(history, brought(lifted, here, there))] * takes
+
+    return Partner("copy of the leader", dance)
+
+
+def another_takes_follower(train: Sequence[Duet]) -> Partner:
+    """A real follower, but of another take: brought to where its own leader would stand as this one does."""
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        missing = len(leader) - len(history)
+        longest = sorted(train, key=len, reverse=True)
+        found = [duet for duet in longest if len(duet) > missing] or longest[:1]
+        return [_beside(found[take % len(found)], leader, history) for take in range(takes)]
+
+    return Partner("another take's follower", dance, varies=True, listens=False)
+
+
+def _beside(duet: Duet, leader: Motion, history: Motion) -> Motion:
+    """The follower of `duet` after the history, played to and fro where it is too short."""
+    missing = len(leader) - len(history) + 1
+    there_and_back = np.concatenate([np.arange(len(duet)), np.arange(len(duet) - 2, 0, -1)])
+    at = np.resize(there_and_back, missing)
+    follower = replace(duet.follower, root=duet.follower.root[at], rotations=duet.follower.rotations[at])
+    here, there = place_of(duet.leader.positions[0]), place_of(leader.positions[len(history) - 1])
+    return go_on(history, brought(follower, here, there))
+
+
+def _legs(skeleton: Skeleton) -> float:
+    bones = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle")]
+    return float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())

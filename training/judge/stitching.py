@@ -1,0 +1,104 @@
+"""Nearest-neighbour stitching: the follower is put together from clips of real takes. Strong where data is small.
+
+Motion matching (Büttner and Clavet 2015; Holden et al. 2020) with a leader instead of a gamepad: every half second
+the moment of the training takes is sought whose leader moves, and whose follower stands, most like now; its follower
+goes on from there as that follower did, as seen from the leader, and the seam is blended.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rigs import Array
+from rigs.motion import Motion
+from rigs.skeleton import INDEX
+from training.data import Duet
+from training.judge.partners import Partner, brought, go_on, place_of
+
+CLIP = 16
+"""Frames that follow one moment of the training takes."""
+_AHEAD = (8, 16)
+"""Frames ahead at which it matters where the leader goes; of a leader that ends, the last frame."""
+_JOINTS = [
+    INDEX[name]
+    for name in (
+        "pelvis",
+        "spine3",
+        "left_wrist",
+        "right_wrist",
+        "left_ankle",
+        "right_ankle",
+        "left_foot",
+        "right_foot",
+    )
+]
+_CHOICE = 4
+"""Takes after the first choose among so many of the best moments."""
+
+
+def stitched(train: Sequence[Duet]) -> Partner:
+    """The baseline on these takes."""
+    described = [_described(duet.leader.positions, duet.follower.positions) for duet in train]
+    moments = [(n, f) for n, duet in enumerate(train) for f in range(len(duet) - CLIP - 1)]
+    table = np.concatenate([rows[: len(rows) - CLIP - 1] for rows in described if len(rows) > CLIP + 1])
+    centre, spread = table.mean(axis=0), _spread(table)
+    table = (table - centre) / spread
+
+    def one(leader: Motion, history: Motion, take: int) -> Motion:
+        rng = np.random.default_rng(take)
+        made = history
+        while len(made) < len(leader):
+            now = len(made) - 1
+            wanted = (_moment(leader.positions, made.positions[-2:], now) - centre) / spread
+            away = np.sum((table - wanted) ** 2, axis=1)
+            best = int(np.argmin(away)) if take == 0 else _among_the_best(away, rng)
+            n, f = moments[best]
+            clip = train[n].follower[f : f + CLIP + 1]
+            there = place_of(leader.positions[now])
+            clip = brought(clip, place_of(train[n].leader.positions[f]), there)
+            made = go_on(made, clip[: len(leader) - len(made) + 1])
+        return made
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        return [one(leader, history, take) for take in range(takes)]
+
+    return Partner("stitching", dance, varies=True, block=CLIP)
+
+
+def _among_the_best(away: Array, rng: np.random.Generator) -> int:
+    """One of the nearest moments (N,), no two of them within a clip of each other."""
+    left, best = away.copy(), []
+    for _ in range(_CHOICE):
+        best.append(int(np.argmin(left)))
+        left[max(0, best[-1] - CLIP) : best[-1] + CLIP] = np.inf
+    return best[int(rng.integers(_CHOICE))]
+
+
+def _described(leader: Array, follower: Array) -> Array:
+    """Every moment of a take: (F, D)."""
+    return np.stack([_moment(leader, follower[max(0, f - 1) : f + 1], f) for f in range(len(leader))])
+
+
+def _moment(leader: Array, follower: Array, f: int) -> Array:
+    """A moment (D,) as seen from the leader: leader (F, 29, 3) m at frame `f`, follower's last two poses (2, 29, 3) m."""
+    here = place_of(leader[f])
+    before = max(0, f - 1)
+    cosine, sine = np.cos(here.heading), np.sin(here.heading)
+    unturned = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]]).T
+    origin = np.append(here.at, 0.0)
+    ahead = [leader[min(f + n, len(leader) - 1)] for n in _AHEAD]
+    parts = [
+        (leader[f][_JOINTS] - origin) @ unturned,
+        (leader[f] - leader[before])[_JOINTS] @ unturned * 10.0,
+        *((pose[_JOINTS] - origin) @ unturned for pose in ahead),
+        (follower[-1][_JOINTS] - origin) @ unturned,
+        (follower[-1] - follower[0])[_JOINTS] @ unturned * 10.0,
+    ]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+def _spread(table: Array) -> Array:
+    """One spread (D,) for all coordinates of a part, so that a part weighs by how much it varies as a whole."""
+    parts = table.reshape(len(table), -1, 3 * len(_JOINTS))
+    whole = np.sqrt(parts.var(axis=0).mean(axis=-1, keepdims=True))
+    return np.asarray(np.repeat(np.maximum(whole, 1e-6), 3 * len(_JOINTS), axis=-1).ravel())

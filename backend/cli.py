@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import tyro
 from tyro.conf import Positional, arg
 
+from backend import devices
 from backend.models import weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
@@ -70,17 +71,21 @@ def partner(
     role: Literal["follow", "lead"] = "follow",
     server: Annotated[str | None, arg(metavar="URL", help_behavior_hint="")] = None,
     fps: Rate = None,
+    device: Annotated[devices.Options, tyro.conf.OmitArgPrefixes] = devices.USUAL,
 ) -> None:
     """Let a second dancer dance with the one of a file.
+
+    The model is a learned one, duet-vae, or a choreographic device, which follows a rule and needs no learning and no
+    backend: unison, mirror, canon, retrograde, opposition or question-and-answer.
 
     Args:
         leader: the mocap of the dancer that is there: .bvh, .npz, .npy, .json or .amc.
         out: the file for the partner, .bvh or .npz, in the leader's units, up axis, rate and length.
-        model: what dreams up the partner.
-        seed: another number gives another partner, the same number the same.
+        model: what dreams up the partner: a model or a device.
+        seed: another number gives another partner, the same number the same; a device has none.
         takes: how many different partners; more than one go to OUT with -1, -2... before the suffix.
         history: the partner's own first frames, to continue from.
-        role: what the partner does.
+        role: what the partner of a model does.
         server: the backend to ask; without it the work is done here.
         fps: the leader's frames a second, where the file states them wrongly or not at all.
     """
@@ -96,11 +101,15 @@ def partner(
         takes=takes,
     )
     with _refusing():
-        encode(HERE, request)
+        rule = devices.chosen(model, device, takes=takes, history=history)
         if server is None:
-            weights_of(model)
+            devices.expect_known(model)
         else:
             _expect_address(server)
+        if rule is None:
+            encode(HERE, request)
+            if server is None:
+                weights_of(model)
     results = numbered(out, takes)
     for result in results:
         files.expect_writable(result)
@@ -114,7 +123,10 @@ def partner(
         if history and len(beginnings) > 1:
             note(f"{history.name}: two dancers, the second is taken as the partner")
         with Progress("starting") as progress, _refusing():
-            motions = _asked(request, server, progress) if server is not None else _made(request, progress)
+            if rule is not None:
+                motions = devices.danced(first, rule)
+            else:
+                motions = _asked(request, server, progress) if server is not None else _made(request, progress)
         for result, motion in zip(results, motions, strict=True):
             files.write(folder / result.name, motion, like=clip.source)
         for result in results:

@@ -15,6 +15,7 @@ import pytest
 
 from backend.demo import serving
 from rigs import files
+from rigs.choreography import DELAYED, DEVICES, Choreography, choreograph
 from rigs.files import Source
 from rigs.motion import Motion, mirror, move, resample
 from rigs.sample_dance import sample_dance
@@ -144,6 +145,43 @@ def test_the_other_role_is_another_dance(shelf: Path, made: Path, tmp_path: Path
     assert out.read_bytes() != made.read_bytes()
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_device_dances_without_torch_in_the_leaders_rate_and_length(device: str, shelf: Path, tmp_path: Path) -> None:
+    leader, out = tmp_path / "leader.bvh", tmp_path / "p.bvh"
+    files.write(leader, dance(24.0))
+    arguments = ["partner", str(leader), "-o", str(out), "--model", device]
+    if device in DELAYED:
+        arguments += ["--delay", "9", "--delay-in", "frames"]
+    code = (
+        f"import sys; from backend.cli import main\nstatus = main({arguments!r})\n"
+        "sys.exit(status or any(name in sys.modules for name in ('torch', 'scipy', 'zmq')))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, f"{out}\n"), result.stderr
+    made, theirs = files.read(out), files.read(leader)
+    assert (made.source.frames, made.source.fps) == (theirs.source.frames, theirs.source.fps)
+    wanted = Choreography(device, delay=9.0, unit="frames")  # type: ignore[arg-type]
+    expected = choreograph(theirs.motions[0], wanted)
+    np.testing.assert_allclose(made.motions[0].positions, expected.positions, atol=1e-4)
+
+
+def test_a_formation_and_its_distance_are_kept(shelf: Path, tmp_path: Path) -> None:
+    asked = ["--model", "unison", "--formation", "behind", "--distance", "2.5"]
+    assert run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh", *asked).returncode == 0
+    theirs, ours = (files.read(path).motions[0] for path in (shelf / "leader.bvh", tmp_path / "p.bvh"))
+    away = np.linalg.norm((ours.root - theirs.root)[:, :2], axis=-1)
+    np.testing.assert_allclose(away, 2.5, atol=1e-3)
+
+
+def test_dancers_who_pass_through_each_other_are_spoken_of(shelf: Path, tmp_path: Path) -> None:
+    walking = tmp_path / "walking.npz"
+    motion = dance(30.0)
+    files.write(walking, replace(motion, root=motion.root + np.linspace(0.0, 1.0, len(motion))[:, None] * [0, -2, 0]))
+    result = run("partner", walking, "-o", tmp_path / "p.npz", "--model", "mirror")
+    assert result.returncode == 0
+    assert re.search(r"mirror: the dancers come as near as .* a distance of .* m keeps them apart\n", result.stderr)
+
+
 BAD = {
     # what is asked, and what the one line must say
     "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),
@@ -160,6 +198,30 @@ BAD = {
     ),
     "the leader as result": ("partner leader.bvh -o leader.bvh", r"leader\.bvh: .* another OUT expected"),
     "an unknown model": ("partner leader.bvh -o out/p.bvh --model waltz", r"model waltz: no such model, .* expected"),
+    "a device that takes are asked of": (
+        "partner leader.bvh -o out/p.bvh --model mirror --takes 2",
+        r"--takes: 1 expected, 2 found: mirror leaves nothing to chance",
+    ),
+    "a device with a history": (
+        "partner leader.bvh -o out/p.bvh --model canon --history partner.bvh",
+        r"--history: duet-vae.* expected as the model for it, canon found",
+    ),
+    "a formation for a model": (
+        "partner leader.bvh -o out/p.bvh --formation behind",
+        r"--formation: one of unison, .* expected as the model for it, duet-vae found",
+    ),
+    "a delay for a mirror": (
+        "partner leader.bvh -o out/p.bvh --model mirror --delay 3",
+        r"--delay: one of canon, question-and-answer expected as the model for it, mirror found",
+    ),
+    "a delay longer than the dance": (
+        "partner leader.bvh -o out/p.bvh --model canon --delay 90 --delay-in frames",
+        r"delay: 1 to 89 frames expected, 90 found",
+    ),
+    "dancers in one place": (
+        "partner leader.bvh -o out/p.bvh --model mirror --distance 0",
+        r"distance: 0\.3 to 100 m expected, 0 found",
+    ),
     "no takes": ("partner leader.bvh -o out/p.bvh --takes 0", r"takes: .*1 to 16 expected, 0 found"),
     "a negative seed": ("partner leader.bvh -o out/p.bvh --seed -1", r"seed: .*0 to .* expected, -1 found"),
     "no rate": ("partner leader.bvh -o out/p.bvh --fps 0", r"leader\.bvh: a frame rate above 0 .* expected, 0 given"),

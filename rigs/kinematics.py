@@ -6,14 +6,24 @@ from rigs import Array, rotations
 from rigs.skeleton import PARENTS
 
 
+def _levels() -> list[tuple[list[int], list[int]]]:
+    """The joints that are equally far from the pelvis, with their parents, from near to far."""
+    depth = [0] * len(PARENTS)
+    for j, parent in enumerate(PARENTS[1:], start=1):
+        depth[j] = depth[parent] + 1
+    rows = [[j for j, d in enumerate(depth) if d == level] for level in range(1, max(depth) + 1)]
+    return [(row, [PARENTS[j] for j in row]) for row in rows]
+
+
+_LEVELS = _levels()
+
+
 def global_rotations(local: Array) -> Array:
     """World rotations (..., 29, 4) of the joint rotations `local` (..., 29, 4), which are relative to the parent."""
     world = np.empty_like(local)
-    for j, parent in enumerate(PARENTS):
-        if parent < 0:
-            world[..., j, :] = local[..., j, :]
-        else:
-            world[..., j, :] = rotations.multiply(world[..., parent, :], local[..., j, :])
+    world[..., 0, :] = local[..., 0, :]
+    for joints, parents in _LEVELS:
+        world[..., joints, :] = rotations.multiply(world[..., parents, :], local[..., joints, :])
     return world
 
 

@@ -22,6 +22,7 @@ from rigs.figure import Figure
 from rigs.holding import approach, clasp, holds
 from rigs.motion import Motion
 from rigs.planting import plant
+from rigs.rig import Rig
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
 
 Root = Literal["hips", "bone", "object"]
@@ -146,35 +147,32 @@ def pose(
         way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
     turns = _turns(body, figure.world, figure.bends)
     moved: dict[int, tuple[Array, Array | None, bool]] = {
-        node: (turns[k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
+        node: (turns[:, k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
         for k, node in enumerate(body.moved)
     }
     for control in controls:
         moved[rig.index(control.bone)] = (control.turn, None if control.head is None else control.head - way, True)
-    base = {
-        -1: (still, np.zeros((len(still), 3)))
-    }  # what carries a bone: its turn since rest, and where the origin goes
-    carried = None
+    carriage = (still, np.zeros((len(still), 3)))
     if root != "hips":
         carriage = _carriage(body, figure.world[:, 0], heads[body.pelvis] - way)
-        if root == "object":
-            base[-1] = carried = carriage
-        else:
-            top = _root_bone(body)
-            moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
-    result = RigMotion(figure.fps, {}, {}, carried)
-    for node in sorted(moved):
-        turn, head, inherits = moved[node]
-        above = next((up for up in rig.above(node) if up in base), -1)
+    if root == "bone":
+        top = _root_bone(body)
+        moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
+    ground = carriage if root == "object" else (still, np.zeros((len(still), 3)))
+    nodes = sorted(moved)
+    above = {node: next((up for up in rig.above(node) if up in moved), -1) for node in nodes}
+    bases = [moved[above[node]][0] if above[node] >= 0 and moved[node][2] else ground[0] for node in nodes]
+    own = rig.turned[nodes]
+    since = _since(np.stack(bases, axis=1), np.stack([moved[node][0] for node in nodes], axis=1))
+    posed = rotations.multiply(rotations.inverse(own), rotations.multiply(since, own))
+    result = RigMotion(figure.fps, {}, {}, carriage if root == "object" else None)
+    for n, node in enumerate(nodes):
+        result.turns[rig.names[node]] = posed[:, n]
+        head = moved[node][1]
         if head is not None:
-            base[node] = turn, head - rotations.rotate(turn, rig.heads[node])
-        else:
-            base[node] = turn, _shift(base[above], rig.heads[node], turn)
-        own, (parent, shift) = rig.turned[node], base[above]
-        result.turns[rig.names[node]] = _in_axes(own, _since(parent if inherits else base[-1][0], turn))
-        if head is not None:
+            parent, shift = _carrying(rig, moved, above, above[node], ground)
             gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(parent, rig.turn if node in rig.unaligned else own)
+            axes = rotations.multiply(parent, rig.turn if node in rig.unaligned else rig.turned[node])
             result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.scale
     return result
 
@@ -188,12 +186,12 @@ def _aligned(motion: Motion, resting: Array) -> Array:
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
     ours = world.copy()
-    for j in _AIMED:
-        ours[:, j] = rotations.multiply(world[:, j], rotations.between(AXES[j], offsets[CHILDREN[j][0]]))
-    for j, start, end, way in _BUILD:
-        base = rotations.slerp(world[:, start], world[:, end], way)
-        own = _since(base, world[:, j])
-        ours[:, j] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
+    aims = rotations.between(AXES[_AIMED], offsets[[CHILDREN[j][0] for j in _AIMED]])
+    ours[:, _AIMED] = rotations.multiply(world[:, _AIMED], aims)
+    joints, starts, ends, ways = (list(column) for column in zip(*_BUILD, strict=True))
+    base = rotations.slerp(world[:, starts], world[:, ends], np.array(ways))
+    own = _since(base, world[:, joints])
+    ours[:, joints] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
     for side, flat in enumerate((resting[:, 0] & resting[:, 1], resting[:, 2] & resting[:, 3])):
         foot = offsets[_TOES[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))
@@ -231,14 +229,14 @@ def _bends(motion: Motion, world: Array, body: Body) -> dict[int, Array]:
     return bends
 
 
-def _turns(body: Body, world: Array, bends: dict[int, Array]) -> list[Array]:
-    """How far each moved bone has turned in the world since rest: K of (F, 4)."""
-    turns = [
-        bends[k] if k in bends else rotations.multiply(world[:, role], rotations.inverse(body.rest[role]))
-        for k, role in enumerate(body.roles)
-    ]
+def _turns(body: Body, world: Array, bends: dict[int, Array]) -> Array:
+    """How far the moved bones have turned in the world since rest: (F, K, 4)."""
+    roles = [max(role, 0) for role in body.roles]
+    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest[roles]))
+    for k, bend in bends.items():
+        turns[:, k] = bend
     for twist in body.twists:
-        turns[twist.bone] = _twisted(body, world, twist.joint, twist.share)
+        turns[:, twist.bone] = _twisted(body, world, twist.joint, twist.share)
     return turns
 
 
@@ -261,15 +259,12 @@ def _twisted(body: Body, world: Array, joint: int, share: float) -> Array:
 def _positions(body: Body, world: Array, bends: dict[int, Array], hips: Array) -> Array:
     """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
     turns, roots = _turns(body, world, bends), _roots(body, world, hips)
-    heads = np.empty((len(hips), len(body.moved), 3))
-    for k, above in enumerate(body.above):
-        if above < 0:
-            heads[:, k] = roots[k]
-        else:
-            heads[:, k] = heads[:, above] + rotations.rotate(turns[above], body.heads[k] - body.heads[above])
+    above = list(body.above)
+    heads = rotations.rotate(turns[:, above], body.heads - body.heads[above])
+    for k, up in enumerate(above):
+        heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
     carriers = list(body.carriers)
-    turned = np.stack([turns[k] for k in carriers], axis=1)
-    return heads[:, carriers] + rotations.rotate(turned, body.places - body.heads[carriers])
+    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.places - body.heads[carriers])
 
 
 def _roots(body: Body, world: Array, hips: Array) -> dict[int, Array]:
@@ -298,9 +293,21 @@ def _root_bone(body: Body) -> int:
     return above[-1]
 
 
-def _shift(carrier: tuple[Array, Array], head: Array, turn: Array) -> Array:
-    """Where the origin goes (F, 3) with a bone that turns by `turn` about its head, which `carrier` carries."""
-    return rotations.rotate(carrier[0], head) + carrier[1] - rotations.rotate(turn, head)
+def _carrying(
+    rig: Rig,
+    moved: dict[int, tuple[Array, Array | None, bool]],
+    above: dict[int, int],
+    node: int,
+    ground: tuple[Array, Array],
+) -> tuple[Array, Array]:
+    """How a moved bone carries what hangs on it: it turns (F, 4) about the origin, which then goes (F, 3) m."""
+    if node < 0:
+        return ground
+    turn, head, _ = moved[node]
+    if head is None:
+        parent, shift = _carrying(rig, moved, above, above[node], ground)
+        head = rotations.rotate(parent, rig.heads[node]) + shift
+    return turn, head - rotations.rotate(turn, rig.heads[node])
 
 
 def _along(world: Array, knots: Array, at: float) -> Array:
@@ -317,15 +324,10 @@ def _middles(lengths: Array) -> Array:
 
 
 def _mean(q: Array) -> Array:
-    """The rotation (4,) nearest to all of `q` (F, 4) (Markley et al. 2007)."""
-    return np.asarray(np.linalg.eigh(q.T @ q)[1][:, -1])
+    """The rotations (n, 4) nearest to all of `q` (F, n, 4) (Markley et al. 2007)."""
+    return np.linalg.eigh(np.einsum("fna,fnb->nab", q, q))[1][..., -1]
 
 
 def _since(base: Array, q: Array) -> Array:
     """`q` as seen from `base`."""
     return rotations.multiply(rotations.inverse(base), q)
-
-
-def _in_axes(axes: Array, q: Array) -> Array:
-    """The world rotation `q` (F, 4) as a rotation about the axes (4,) of a bone."""
-    return rotations.multiply(rotations.inverse(axes), rotations.multiply(q, axes))

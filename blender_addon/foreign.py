@@ -117,8 +117,9 @@ def _bring_in(path: Path) -> None:
         with redirect_stdout(io.StringIO()):
             importer(filepath=str(path))
     except (RuntimeError, AttributeError) as error:
-        lines = str(error).strip().splitlines() or ["it said nothing"]
-        raise files.BadFile(f"{path.name}: a whole file that Blender can import expected ({lines[-1]})") from None
+        said = str(error).strip().splitlines()[-1:] or ["nothing said"]
+        reason = said[0].removeprefix("Error: ").replace(str(path), path.name)
+        raise files.BadFile(f"{path.name}: a whole file that Blender can import expected ({reason})") from None
 
 
 def _rate_of_keys(scene: bpy.types.Scene) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.blending import spans, spread, widened
-from rigs.body import SIDES, Body
+from rigs.body import SIDES, Body, Sole
 from rigs.figure import Figure
 from rigs.limbs import bend_limb
 from rigs.skeleton import INDEX
@@ -18,7 +18,9 @@ _SHORTEST = 0.05
 """s that a foot rests at least to be planted."""
 _DRIFT = 0.06
 """m that a resting ball of the foot may drift in the source and be held at one place; further, it drifts as it did."""
-_REACH = 0.9985
+_PIVOT = np.radians(15.0)
+"""By how much a foot that rests flat may turn and be held at one heading; where it turns further, it pivots."""
+_REACH = 0.993
 """The most of its length to which a leg is stretched."""
 
 
@@ -41,30 +43,42 @@ def plant(figure: Figure, body: Body) -> Figure:
 
 def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
     """Where one ankle belongs (F, 3) m, and the foot's and the toes' world rotations (F, 4)."""
-    ankle, ball, tip = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot", "bigtoe"))
-    heights = [body.height(joint) for joint in ("ankle", "foot", "bigtoe")]
+    ankle, ball = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot"))
     blend = max(1, round(_BLEND * figure.fps))
     heel_rests, ball_rests = figure.resting[:, 2 * side], figure.resting[:, 2 * side + 1]
-    foot = _flattened(figure.world[:, ankle], heel_rests & ball_rests, blend)
-    toes = _flattened(figure.world[:, ball], ball_rests, blend)
-    to_ball, to_tip = _carried(body, foot, ankle, ball), _carried(body, toes, ball, tip)
+    flat = heel_rests & ball_rests
+    steady = _steadied(figure.world[:, ankle], flat, blend)
+    foot = _flattened(rotations.multiply(steady, figure.world[:, ankle]), flat, blend)
+    toes = _flattened(rotations.multiply(steady, figure.world[:, ball]), ball_rests, blend)
+    to_ball = _carried(body, foot, ankle, ball)
     places = figure.positions[:, ankle] + to_ball
     shortest = max(2, round(_SHORTEST * figure.fps))
     runs = spans(~_marked(spans(~ball_rests, shortest), len(places)), shortest)
     anchors = places.copy()
     for first, last in runs:
         anchors[first:last, :2] = _anchor(places[first:last, :2], figure.steps[first:last, side])
-        anchors[first:last, 2] = figure.floor + heights[1]
+        anchors[first:last, 2] = figure.floor + body.height("foot")
     places = places + spread(anchors - places, runs, blend)
-    soles = np.stack(
-        [
-            places[:, 2] - to_ball[:, 2] - heights[0] * rotations.rotate(foot, _UP)[:, 2],
-            places[:, 2] - heights[1],
-            places[:, 2] + to_tip[:, 2] - heights[2] * rotations.rotate(toes, _UP)[:, 2],
-        ]
-    )
-    lift = np.maximum(figure.floor - soles.min(axis=0), 0.0)
-    return places + lift[:, None] * _UP - to_ball, foot, toes
+    ankles = places - to_ball
+    lift = np.maximum(figure.floor - ankles[:, 2] - _lowest(body.soles[side], foot, toes), 0.0)
+    return ankles + lift[:, None] * _UP, foot, toes
+
+
+def _lowest(sole: Sole, foot: Array, toes: Array) -> Array:
+    """How high a foot's lowest point is from its ankle (F,) m, foot and toes turned (F, 4) in the world."""
+    on_foot, on_toes = (rotations.rotate(rotations.inverse(q), _UP) for q in (foot, toes))
+    under = sole.high * np.where(sole.of_toes, on_toes[:, 2:], on_foot[:, 2:])
+    return np.asarray((on_foot @ sole.on_foot.T + on_toes @ sole.on_toes.T - under).min(axis=1))
+
+
+def _steadied(world: Array, flat: Array, blend: int) -> Array:
+    """The turns about the vertical (F, 4) by which a foot keeps its heading where it rests flat and does not pivot."""
+    heading = np.unwrap(rotations.heading(world))
+    runs = [(a, b) for a, b in spans(flat, 2) if np.ptp(heading[a:b]) < _PIVOT]
+    offsets = np.zeros((len(heading), 1))
+    for first, last in runs:
+        offsets[first:last, 0] = heading[first:last].mean() - heading[first:last]
+    return rotations.about_z(spread(offsets, runs, blend)[:, 0])
 
 
 def _flattened(world: Array, rests: Array, blend: int) -> Array:

@@ -1,78 +1,146 @@
-"""How good a model is on duets it has not seen, beside what costs nothing: `pasdedeux evaluate` and the model cards."""
+"""How good a model is on duets it has not seen, beside what costs nothing and beside the real partner.
+
+`pasdedeux evaluate --data DIR --model NAME` prints it; what is measured is in `training.judge`.
+"""
 
 import json as jsonlib
+import math
 import os
 import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
-from backend.models import weights_of
-from backend.models.duet_weights import TrainedDuet, load
-from training.data import Duet, Split, find_duets, split_duets
-from training.metrics import HORIZONS, Starts, mean_pose, rolled_out, zero_velocity
-from training.plots import plot_curves
+from backend.models import MODELS
+from training.data import Split, find_duets, split_duets
+from training.judge import judgement, partners
+from training.judge.figures import MEASURES, SURE, Figure
+from training.judge.judgement import BEST_OF, HORIZONS, Judged
+from training.plots import plot_judgement
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+PARTS = ("validation", "test")
+_TRUTH = (*(f"after {h / 30:.1f} s" for h in HORIZONS), f"best of {BEST_OF}", "takes apart")
+_WHOM = {"": "the leader", "swapped": "another leader", "late": "the leader 1 s late", "gone": "a leader who stands"}
+_RESPONSE = (
+    "Fréchet cross-dancer",
+    "cross-dancer, this take",
+    "told apart",
+    "distance moved",
+    "facing moved",
+    "hand in hand",
+    "overlap",
+    "penetration",
+    "BED",
+)
 
 
-def evaluate(data: Path, model: str, json: Path | None = None, plot: Path | None = None) -> None:
-    """Print the rollout errors of a model on the validation and the test recordings of a folder of duets.
+def evaluate(
+    data: Path,
+    model: str,
+    json: Path | None = None,
+    plot: Path | None = None,
+    parts: Sequence[str] = PARTS,
+    takes: int = 3,
+) -> dict[str, dict[str, Judged]]:
+    """Print what the judge finds of a model on the validation and the test recordings of a folder of duets.
 
-    data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and a
-    picture of them.
-    Raises BadFile.
+    data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and for a
+    picture of them.  parts: which of them.  takes: long takes of a request that are measured.
+    Returns by part and partner what is found. Raises BadFile.
     """
-    weights = weights_of(model)
-    plan = tomllib.loads((CONFIGS / f"{model}.toml").read_text())["data"]
-    split = split_duets(find_duets(data), plan["validation"], plan["test"])
-    trained = load(weights)
-    results: dict[str, dict[str, Any]] = {}
-    for part, duets in (("validation", split.validation), ("test", split.test)):
-        curves = error_curves(trained, split, duets)
-        results[part] = {"recordings": sorted({duet.name for duet in duets}), "metres": _listed(curves)}
-        _print(part, duets, curves)
+    console = Console(width=None if Console().is_terminal else 200)
+    split = planned_split(data, model)
+    models = [partners.model(model)]
+    found = {}
+    with console.status("") as status:
+
+        def say(what: str) -> None:
+            status.update(what)
+
+        known = judgement.classifiers(models, split.train, say)
+        for part in parts:
+            found[part] = judgement.judge(models, split.train, getattr(split, part), known, say, takes)
+    for part in parts:
+        recordings = _recordings(split, part)
+        console.rule(f"{part}: {', '.join(recordings)}")
+        for table in tables(found[part]):
+            console.print(table)
     if json is not None:
-        _write_whole(json, jsonlib.dumps({"model": model, "fps": 30, "horizons": HORIZONS, **results}, indent=1))
+        of_parts = {part: {"recordings": _recordings(split, part), **_plain(found[part])} for part in parts}
+        about = {"model": model, "fps": 30, "history": judgement.HISTORY, "interval": SURE}
+        _write_whole(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
     if plot is not None:
-        plot_curves({name: torch.tensor(c) for name, c in results["test"]["metres"].items()}, plot)
+        plot_judgement({name: judged.figures for name, judged in found[parts[-1]].items()}, plot)
+    return found
 
 
-def error_curves(trained: TrainedDuet, split: Split, duets: list[Duet]) -> dict[str, Tensor]:
-    """Mean joint error in metres at each frame after the history, (60,), of the model and of the baselines."""
-    starts = Starts.of(duets, trained.network.config.window, HORIZONS[-1], every=5)
+def planned_split(data: Path, model: str) -> Split:
+    """The duets of a folder dealt out as the model's plan says; a model without one goes by the first model's."""
+    plan = next(path for name in (model, MODELS[0]) if (path := CONFIGS / f"{name}.toml").exists())
+    names = tomllib.loads(plan.read_text())["data"]
+    return split_duets(find_duets(data), names["validation"], names["test"])
+
+
+def tables(found: Mapping[str, Judged]) -> list[Table]:
+    """What is found of one part's partners, as tables to print: a figure over its interval."""
+    of_partners = {name: judged.figures for name, judged in found.items()}
+    groups = {title: [(m.name, m.unit) for m in measures] for title, measures in MEASURES.items()}
+    groups["where the real partner is, cm"] = [(name, "") for name in _TRUTH]
+    printed = [_table(title, columns, of_partners) for title, columns in groups.items()]
+    units = {m.name: m.unit for measures in MEASURES.values() for m in measures}
+    responses = {
+        f"{name}, with {_WHOM[change]}": judged.instead[change] if change else judged.figures
+        for name, judged in found.items()
+        if judged.instead
+        for change in _WHOM
+    }
+    printed.append(_table("beside the leader, having danced with", [(n, units[n]) for n in _RESPONSE], responses))
+    return printed
+
+
+def _table(title: str, columns: Sequence[tuple[str, str]], rows: Mapping[str, Mapping[str, Figure]]) -> Table:
+    table = Table(title, *(f"{name}\n{unit}".strip() for name, unit in columns), padding=(0, 1), show_lines=True)
+    for name, figures in rows.items():
+        table.add_row(name, *(_cell(figures[column]) for column, _ in columns))
+    return table
+
+
+def _cell(figure: Figure) -> str:
+    if math.isnan(figure.value):
+        return "-"
+    return f"{_short(figure.value)}\n[dim]{_short(figure.low)}-{_short(figure.high)}[/dim]"
+
+
+def _short(value: float) -> str:
+    """Three digits, as far as there are any."""
+    digits = 0 if abs(value) >= 99.5 else 1 if abs(value) >= 9.95 else 2
+    return f"{value:.{digits}f}"
+
+
+def _plain(found: Mapping[str, Judged]) -> dict[str, Any]:
+    def listed(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
+        return {
+            name: {part: None if math.isnan(value) else round(value, 5) for part, value in asdict(figure).items()}
+            for name, figure in figures.items()
+        }
+
     return {
-        "model": starts.errors(rolled_out(trained, starts)),
-        "zero velocity": starts.errors(zero_velocity(starts)),
-        "mean pose": starts.errors(mean_pose(starts, split.train)),
+        "partners": {name: listed(judged.figures) for name, judged in found.items()},
+        "other leaders": {
+            name: {change: listed(figures) for change, figures in judged.instead.items()}
+            for name, judged in found.items()
+            if judged.instead
+        },
     }
 
 
-def horizon_table(trained: TrainedDuet, split: Split) -> str:
-    """The errors on the test recordings in centimetres, as the rows of a Markdown table."""
-    head = "| frames | " + " | ".join(str(h) for h in HORIZONS) + " |\n| --- |" + " --- |" * len(HORIZONS)
-    curves = error_curves(trained, split, split.test)
-    rows = [
-        f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |"
-        for name, curve in curves.items()
-    ]
-    return "\n".join([head, *rows])
-
-
-def _listed(curves: dict[str, Tensor]) -> dict[str, list[float]]:
-    return {name: [round(float(error), 5) for error in curve] for name, curve in curves.items()}
-
-
-def _print(part: str, duets: list[Duet], curves: dict[str, Tensor]) -> None:
-    names = ", ".join(sorted({duet.name for duet in duets}))
-    table = Table("cm from the truth, after", *(f"{h} frames" for h in HORIZONS), title=f"{part}: {names}")
-    for name, curve in curves.items():
-        table.add_row(name, *(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS))
-    Console().print(table)
+def _recordings(split: Split, part: str) -> list[str]:
+    return sorted({duet.name for duet in getattr(split, part)})
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What is measured of a generated dancer: how far a rollout is from the truth, beside what costs nothing."""
+"""How far the duet model's rollout is from the truth, for its training and its card; `training.judge` measures more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backend.models.duet_vae import place
 from backend.models.duet_weights import TrainedDuet
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from training.data import Duet
+from training.data import Duet, Split
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the history at which a rollout is compared with the truth, at 30 fps."""
@@ -97,3 +97,24 @@ def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:
     there = place(starts.pairs[:, 0, starts.history - 1 :], HIPS)
     frames = starts.pairs.shape[2]
     return there.out_of(average[None].expand(len(starts.pairs), frames, -1, -1))
+
+
+def error_curves(trained: TrainedDuet, split: Split, duets: list[Duet]) -> dict[str, Tensor]:
+    """Mean joint error in metres at each frame after the history, (60,), of the model and of the baselines."""
+    starts = Starts.of(duets, trained.network.config.window, HORIZONS[-1], every=5)
+    return {
+        "model": starts.errors(rolled_out(trained, starts)),
+        "zero velocity": starts.errors(zero_velocity(starts)),
+        "mean pose": starts.errors(mean_pose(starts, split.train)),
+    }
+
+
+def horizon_table(trained: TrainedDuet, split: Split) -> str:
+    """The errors on the test recordings in centimetres, as the rows of a Markdown table."""
+    head = "| frames | " + " | ".join(str(h) for h in HORIZONS) + " |\n| --- |" + " --- |" * len(HORIZONS)
+    curves = error_curves(trained, split, split.test)
+    rows = [
+        f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |"
+        for name, curve in curves.items()
+    ]
+    return "\n".join([head, *rows])

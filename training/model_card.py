@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.models.duet_weights import TrainedDuet
 from training.data import Duet, Split
-from training.evaluate import horizon_table
+from training.metrics import horizon_table
 
 
 def write_card(path: Path, trained: TrainedDuet, split: Split, tables: dict[str, Any], step: int) -> None:

@@ -22,6 +22,8 @@ LOOK, LOOK_HOP = 30, 10
 BLOCK = 60
 """Frames that are drawn together for intervals: what is nearer in time than this is not independent."""
 DRAWS = 200
+_STILL = 0.1
+"""m/s² of joints' mean acceleration below which nothing moves that could be rough."""
 SURE = 0.9
 """The part of the draws that an interval holds."""
 
@@ -47,11 +49,13 @@ class Block:
 class Real:
     """What partners are compared with.
 
-    references: by the kind of feature, the real windows of all takes.  distance, facing: (F,) of the real couple.
-    seen: (N, D) the classifier's view of the real couple's windows.
+    references: by the kind of feature, the real windows of the training takes.  own: those of these takes alone.
+    distance, facing: (F,) of the real couples.
+    seen: (N, D) the classifier's view of their windows.
     """
 
     references: Mapping[str, Reference]
+    own: Mapping[str, Reference]
     distance: Array
     facing: Array
     seen: Array
@@ -84,14 +88,16 @@ def references(duets: Sequence[Duet], partner: int = 1) -> dict[str, Reference]:
     return {kind: Reference.of(np.concatenate([f[kind] for f in found])) for kind in found[0]}
 
 
-def real_of(duet: Duet, history: int, known: Mapping[str, Reference]) -> Real:
-    """The real couple after the history."""
-    leader, follower = duet.positions()
+def real_of(duets: Sequence[Duet], history: int, known: Mapping[str, Reference]) -> Real:
+    """The real couples of a part after the history."""
+    couples = [duet.positions()[:, history:] for duet in duets]
+    here = [described(follower, leader) for leader, follower in couples]
     return Real(
         known,
-        couple.pelvis_distance(follower, leader)[history:],
-        couple.facing(follower, leader)[history:],
-        looked_at(follower[history:], leader[history:], duet.leader.fps),
+        {kind: of_all.recentred(np.concatenate([h[kind] for h in here])) for kind, of_all in known.items()},
+        np.concatenate([couple.pelvis_distance(follower, leader) for leader, follower in couples]),
+        np.concatenate([couple.facing(follower, leader) for leader, follower in couples]),
+        np.concatenate([looked_at(positions[1], positions[0], duets[0].leader.fps) for positions in couples]),
     )
 
 
@@ -110,6 +116,7 @@ def tracks(partner: Array, leader: Array, fps: float, floor: float, history: int
         "slide": physics.slide(partner, fps),
         "skate": physics.skate(partner, fps),
         "planted": 100.0 * physics.planted(partner, fps),
+        "speed": physics.speed(partner, fps),
         "jerk": physics.jerk(partner, fps),
         "at seams": np.where(seam, acceleration, np.nan),
         "between seams": np.where(seam, np.nan, acceleration),
@@ -161,13 +168,17 @@ def _away(kind: str) -> Callable[[Block, Real, Classifier], float]:
     return lambda taken, real, classifier: real.references[kind].distance(taken.features[kind])
 
 
+def _away_from_truth(kind: str) -> Callable[[Block, Real, Classifier], float]:
+    return lambda taken, real, classifier: real.own[kind].distance(taken.features[kind])
+
+
 def _variety(kind: str) -> Callable[[Block, Real, Classifier], float]:
     return lambda taken, real, classifier: diversity(real.references[kind].standardise(taken.features[kind]))
 
 
 def _roughness(taken: Block, real: Real, classifier: Classifier) -> float:
-    at, between = taken.tracks["at seams"], taken.tracks["between seams"]
-    return float(np.nanmean(at) / max(np.nanmean(between), 1e-9))
+    at, between = np.nanmean(taken.tracks["at seams"]), np.nanmean(taken.tracks["between seams"])
+    return float(at / between) if between > _STILL else float("nan")
 
 
 def _told_apart(taken: Block, real: Real, classifier: Classifier) -> float:
@@ -189,6 +200,9 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("Fréchet kinetic", "", "less", _away("kinetic")),
         Measure("Fréchet geometric", "", "less", _away("geometric")),
         Measure("Fréchet cross-dancer", "", "less", _away("cross")),
+        Measure("kinetic, this take", "", "less", _away_from_truth("kinetic")),
+        Measure("geometric, this take", "", "less", _away_from_truth("geometric")),
+        Measure("cross-dancer, this take", "", "less", _away_from_truth("cross")),
         Measure("told apart", "AUC", "less", _told_apart),
         Measure("diversity kinetic", "", "real", _variety("kinetic")),
         Measure("diversity geometric", "", "real", _variety("geometric")),
@@ -198,6 +212,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("foot slide", "cm/s", "less", _mean("slide")),
         Measure("skate", "cm/s", "less", _mean("skate")),
         Measure("planted", "%", "real", _mean("planted")),
+        Measure("speed", "m/s", "real", _mean("speed")),
         Measure("jerk", "m/s³", "real", _mean("jerk")),
         Measure("seams", "ratio", "real", _roughness),
         Measure("bones change", "%", "less", _mean("stretch")),
@@ -225,20 +240,29 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("BAS", "", "more", _mean("beat alignment")),
     ),
 }
-"""The figures of whole takes, by the table that they stand in. BAS asks the leader's steady pulse: there is no music."""
+"""The figures of whole takes, by their table. The beats of BAS are the leader's steady pulse: there is no music."""
 
 
-def figures(blocks: Sequence[Block], real: Real, classifier: Classifier, seed: int = 0) -> dict[str, Figure]:
-    """Every figure of a partner's blocks with its interval."""
+def figures(takes: Sequence[Sequence[Block]], real: Real, classifier: Classifier, seed: int = 0) -> dict[str, Figure]:
+    """Every figure of a partner with its interval: the mean over its takes, each given as its blocks in time.
 
-    def measure(drawn: Sequence[Block]) -> dict[str, float]:
-        taken = Block(
-            {name: np.concatenate([b.tracks[name] for b in drawn]) for name in drawn[0].tracks},
-            {kind: np.concatenate([b.features[kind] for b in drawn]) for kind in drawn[0].features},
-        )
-        return {m.name: m.of(taken, real, classifier) for group in MEASURES.values() for m in group}
+    Takes are not put together: a Fréchet distance is the smaller the more windows it is taken of, and the real partner
+    has but one take. A draw draws the same moments of all takes.
+    """
 
-    return with_intervals(blocks, measure, seed)
+    def measure(drawn: Sequence[tuple[Block, ...]]) -> dict[str, float]:
+        found = [_measured(blocks, real, classifier) for blocks in zip(*drawn, strict=True)]
+        return {name: float(np.mean([values[name] for values in found])) for name in found[0]}
+
+    return with_intervals(list(zip(*takes, strict=True)), measure, seed)
+
+
+def _measured(blocks: Sequence[Block], real: Real, classifier: Classifier) -> dict[str, float]:
+    taken = Block(
+        {name: np.concatenate([b.tracks[name] for b in blocks]) for name in blocks[0].tracks},
+        {kind: np.concatenate([b.features[kind] for b in blocks]) for kind in blocks[0].features},
+    )
+    return {m.name: m.of(taken, real, classifier) for group in MEASURES.values() for m in group}
 
 
 def with_intervals(
@@ -247,7 +271,7 @@ def with_intervals(
     """Figures with bootstrap intervals: of draws of as many items, with repetition (Efron and Tibshirani 1993, 12 f.).
 
     An interval is moved so that the middle draw lies on the figure: a draw with repetitions varies less than the items
-    themselves, which would push Fréchet distances up.
+    themselves, which would push Fréchet distances up. No figure is below 0.
     """
     rng = np.random.default_rng(seed)
     values = measure(items)
@@ -260,5 +284,5 @@ def with_intervals(
             found[name] = Figure(value, value, value)
             continue
         low, middle, high = np.quantile(drawn, [(1.0 - SURE) / 2.0, 0.5, (1.0 + SURE) / 2.0])
-        found[name] = Figure(value, float(value + low - middle), float(value + high - middle))
+        found[name] = Figure(value, max(float(value + low - middle), 0.0), float(value + high - middle))
     return found

@@ -36,6 +36,11 @@ class Reference:
         standardised = (features - centre) / spread
         return cls(centre, spread, standardised.mean(axis=0), shrunk_covariance(standardised))
 
+    def recentred(self, features: Array) -> "Reference":
+        """The features (N, D) as a reference, in this one's units: for windows too few to have units of their own."""
+        standardised = self.standardise(features)
+        return Reference(self.centre, self.spread, standardised.mean(axis=0), shrunk_covariance(standardised))
+
     def standardise(self, features: Array) -> Array:
         """(N, D) in units of the real features' spread."""
         return (features - self.centre) / self.spread

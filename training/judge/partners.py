@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 
 from backend.engine import Engine
-from backend.models import MODELS
 from backend.protocol import PartnerRequest
 from rigs import Array, rotations
 from rigs.blending import eased
@@ -15,7 +14,7 @@ from rigs.motion import Motion, join, move, turn
 from rigs.skeleton import INDEX, Skeleton
 from training.data import Duet
 
-BLEND = 0.3
+BLEND = 0.5
 """s over which a dancer goes over from one movement into another."""
 
 Dance = Callable[[Motion, Motion, int], list[Motion]]
@@ -43,6 +42,9 @@ class Place:
 
     at: Array
     heading: float
+
+
+_ORIGIN = Place(np.zeros(2), 0.0)
 
 
 def place_of(pose: Array) -> Place:
@@ -76,7 +78,7 @@ def held(pose: Motion, frames: int) -> Motion:
 
 
 def model(name: str) -> Partner:
-    """A model that the engine knows, one of `backend.models.MODELS`."""
+    """A model by the name that the engine knows it by."""
     engine = _engine()
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
@@ -90,11 +92,6 @@ def _engine() -> Engine:
     return Engine()
 
 
-def models() -> tuple[str, ...]:
-    """The names that `model` takes."""
-    return MODELS
-
-
 def zero_velocity() -> Partner:
     """The partner stays as the history leaves it."""
 
@@ -106,15 +103,13 @@ def zero_velocity() -> Partner:
 
 def mean_pose(train: Sequence[Duet]) -> Partner:
     """The average partner of the training takes, standing where on average it stands as seen from the leader."""
-    relations, turned, heights = [], [], []
+    roots, turned = [], []
     for duet in train:
         for f in range(0, len(duet), 5):
-            leader, follower = (place_of(p[f]) for p in (duet.leader.positions, duet.follower.positions))
-            moved = brought(duet.follower[f : f + 1], Place(leader.at, leader.heading), Place(np.zeros(2), 0.0))
-            relations.append(moved.root[0])
+            moved = brought(duet.follower[f : f + 1], place_of(duet.leader.positions[f]), _ORIGIN)
+            roots.append(moved.root[0])
             turned.append(moved.rotations[0])
-            heights.append(follower.heading - leader.heading)
-    root = np.mean(relations, axis=0)
+    root = np.mean(roots, axis=0)
     stacked = np.array(turned)
     moments = np.einsum("fjk,fjl->jkl", stacked, stacked)
     mean = np.linalg.eigh(moments)[1][..., -1]
@@ -122,7 +117,7 @@ def mean_pose(train: Sequence[Duet]) -> Partner:
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         there = place_of(leader.positions[len(history) - 1])
         pose = Motion(leader.fps, history.skeleton, root[None], mean[None])
-        standing = brought(pose, Place(np.zeros(2), 0.0), there)
+        standing = brought(pose, _ORIGIN, there)
         return [go_on(history, held(standing, len(leader) - len(history) + 1))] * takes
 
     return Partner("mean pose", dance, listens=False)

@@ -64,6 +64,12 @@ def jerk(positions: Array, fps: float) -> Array:
     return np.pad(third, (1, 2), constant_values=np.nan)
 
 
+def speed(positions: Array, fps: float) -> Array:
+    """The joints' mean speed (F,) m/s, nan in the last frame."""
+    first = np.linalg.norm(np.diff(positions, axis=0), axis=-1).mean(axis=-1) * fps
+    return np.pad(first, (0, 1), constant_values=np.nan)
+
+
 def acceleration(positions: Array, fps: float) -> Array:
     """The joints' mean acceleration (F,) m/s², nan at both ends."""
     second = np.linalg.norm(np.diff(positions, n=2, axis=0), axis=-1).mean(axis=-1) * fps**2

@@ -30,7 +30,7 @@ _LOOKED_AT = [
 ]
 _NAMES = ("pelvis", "left_wrist", "right_wrist", "left_foot", "right_foot")
 _HANDS = [INDEX[name] for name in _NAMES]
-_PENALTY = 3.0
+_PENALTY = 10.0
 _ROUNDS = 30
 
 
@@ -66,7 +66,7 @@ def looks(partner: Array, leader: Array, fps: float) -> Array:
 
 
 def _into(positions: Array, dancer: Array) -> Array:
-    """Positions (N, T, J, 3) as seen, on the floor, from where `dancer` (N, T, 29, 3) stands and faces, a frame each."""
+    """Positions (N, T, J, 3) as seen, along the floor, from where `dancer` (N, T, 29, 3) is and faces in each frame."""
     across = dancer[:, :, INDEX["left_hip"], :2] - dancer[:, :, INDEX["right_hip"], :2]
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
     seen = positions.copy()

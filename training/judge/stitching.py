@@ -1,6 +1,6 @@
 """Nearest-neighbour stitching: the follower is put together from clips of real takes. Strong where data is small.
 
-Motion matching (Büttner and Clavet 2015; Holden et al. 2020) with a leader instead of a gamepad: every half second
+Motion matching (Büttner and Clavet 2015; Holden et al. 2020) with a leader instead of a gamepad: every 0.8 s
 the moment of the training takes is sought whose leader moves, and whose follower stands, most like now; its follower
 goes on from there as that follower did, as seen from the leader, and the seam is blended.
 """
@@ -15,8 +15,10 @@ from rigs.skeleton import INDEX
 from training.data import Duet
 from training.judge.partners import Partner, brought, go_on, place_of
 
-CLIP = 16
+CLIP = 24
 """Frames that follow one moment of the training takes."""
+_FUTURE, _FOLLOWER = 0.5, 2.0
+"""How much it counts where the leader goes, and how the follower stands and moves, beside what the leader does now."""
 _AHEAD = (8, 16)
 """Frames ahead at which it matters where the leader goes; of a leader that ends, the last frame."""
 _JOINTS = [
@@ -80,7 +82,10 @@ def _described(leader: Array, follower: Array) -> Array:
 
 
 def _moment(leader: Array, follower: Array, f: int) -> Array:
-    """A moment (D,) as seen from the leader: leader (F, 29, 3) m at frame `f`, follower's last two poses (2, 29, 3) m."""
+    """A moment (D,) as seen from the leader.
+
+    leader: (F, 29, 3) m, looked at in frame `f`.  follower: (2, 29, 3) m, its pose before and its pose in that frame.
+    """
     here = place_of(leader[f])
     before = max(0, f - 1)
     cosine, sine = np.cos(here.heading), np.sin(here.heading)
@@ -98,7 +103,8 @@ def _moment(leader: Array, follower: Array, f: int) -> Array:
 
 
 def _spread(table: Array) -> Array:
-    """One spread (D,) for all coordinates of a part, so that a part weighs by how much it varies as a whole."""
+    """One spread (D,) for all coordinates of a part, so that a part counts by how much it varies as a whole."""
     parts = table.reshape(len(table), -1, 3 * len(_JOINTS))
-    whole = np.sqrt(parts.var(axis=0).mean(axis=-1, keepdims=True))
-    return np.asarray(np.repeat(np.maximum(whole, 1e-6), 3 * len(_JOINTS), axis=-1).ravel())
+    whole = np.sqrt(parts.var(axis=0).mean(axis=-1))
+    counts = np.array([1.0, 1.0, *(_FUTURE for _ in _AHEAD), _FOLLOWER, _FOLLOWER])
+    return np.repeat(np.maximum(whole, 1e-6) / counts, 3 * len(_JOINTS))

@@ -1,0 +1,109 @@
+"""Baselines as partners: what each one keeps, and that stitching finds what it knows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from rigs.motion import Motion, move, turn
+from tests.training.duets import duet
+from training.data import Duet
+from training.judge.judgement import baselines, late
+from training.judge.partners import (
+    Partner,
+    another_takes_follower,
+    brought,
+    copy_of_the_leader,
+    go_on,
+    mean_pose,
+    place_of,
+    zero_velocity,
+)
+from training.judge.stitching import stitched
+
+HISTORY = 40
+
+
+@pytest.fixture(scope="module")
+def pair() -> Duet:
+    return Duet("a", *duet(300))
+
+
+@pytest.fixture(scope="module")
+def made(pair: Duet) -> dict[str, list[Motion]]:
+    return {p.name: p.dance(pair.leader, pair.follower[:HISTORY], 3) for p in baselines([pair])}
+
+
+def test_every_baseline_goes_on_from_the_history_for_the_leaders_frames(
+    pair: Duet, made: dict[str, list[Motion]]
+) -> None:
+    assert len(made) == 5
+    for name, takes in made.items():
+        assert len(takes) == 3, name
+        for take in takes:
+            assert len(take) == len(pair)
+            assert take.skeleton is pair.follower.skeleton
+            np.testing.assert_array_equal(take.root[:HISTORY], pair.follower.root[:HISTORY])
+            speed = np.linalg.norm(np.diff(take.positions[HISTORY - 1 :], axis=0), axis=-1).max() * 30.0
+            assert speed < 20.0, name
+
+
+def test_zero_velocity_stays(pair: Duet, made: dict[str, list[Motion]]) -> None:
+    [take, *_] = made["zero velocity"]
+    assert np.ptp(take.positions[HISTORY - 1 :], axis=0).max() == 0.0
+
+
+def test_the_mean_of_one_pose_is_that_pose_beside_the_leader(pair: Duet) -> None:
+    single = Duet("single", pair.leader[7:8], pair.follower[7:8])
+    [take] = mean_pose([single]).dance(pair.leader, pair.follower[:HISTORY], 1)
+    here, there = place_of(single.leader.positions[0]), place_of(pair.leader.positions[HISTORY - 1])
+    expected = brought(single.follower, here, there).positions[0]
+    np.testing.assert_allclose(take.positions[-1], expected, atol=1e-6)
+
+
+def test_a_copy_does_what_the_leader_does(pair: Duet) -> None:
+    [take] = copy_of_the_leader().dance(pair.leader, pair.follower[:HISTORY], 1)
+    later = HISTORY + 20
+    np.testing.assert_allclose(np.abs(np.sum(take.rotations[later:, 1:] * pair.leader.rotations[later:, 1:], -1)), 1.0)
+
+
+def test_a_followers_relation_to_the_leader_is_carried_over(pair: Duet) -> None:
+    """The same take, elsewhere: after the blend the follower is just where it was beside its leader."""
+    leader, follower = (move(turn(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower))
+    other = Duet("b", leader[HISTORY - 1 :], follower[HISTORY - 1 :])
+    [take] = another_takes_follower([other]).dance(pair.leader, pair.follower[:HISTORY], 1)
+    np.testing.assert_allclose(take.positions[HISTORY:], pair.follower.positions[HISTORY:], atol=1e-6)
+
+
+def test_stitching_finds_the_take_that_it_is_made_of(pair: Duet) -> None:
+    [take] = stitched([pair]).dance(pair.leader, pair.follower[:HISTORY], 1)
+    np.testing.assert_allclose(take.positions[:200], pair.follower.positions[:200], atol=1e-3)
+
+
+def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None:
+    leader, follower = (move(turn(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower))
+    [there] = stitched([pair]).dance(leader, follower[:HISTORY], 1)
+    np.testing.assert_allclose(there.positions[:200], follower.positions[:200], atol=1e-3)
+
+
+def test_takes_of_stitching_differ_and_come_again(pair: Duet) -> None:
+    partner = stitched([pair])
+    first, second = (partner.dance(pair.leader, pair.follower[:HISTORY], 2) for _ in range(2))
+    assert np.linalg.norm(first[0].positions - first[1].positions, axis=-1).mean() > 0.02
+    np.testing.assert_array_equal(first[1].root, second[1].root)
+
+
+def test_who_goes_on_starts_where_the_past_ends_and_ends_where_the_following_does(pair: Duet) -> None:
+    past, following = pair.follower[:HISTORY], pair.leader[100:200]
+    whole = go_on(past, following)
+    assert np.linalg.norm(whole.root[HISTORY] - past.root[-1]) < 0.05
+    np.testing.assert_allclose(whole.root[-1], following.root[-1])
+
+
+@pytest.mark.parametrize("make", [zero_velocity, copy_of_the_leader])
+def test_only_partners_that_listen_change_with_the_leader(pair: Duet, make: Callable[[], Partner]) -> None:
+    partner = make()
+    before, after = (
+        partner.dance(m, pair.follower[:HISTORY], 1)[0].root for m in (pair.leader, late(pair)[: len(pair)])
+    )
+    assert np.array_equal(before, after) != partner.listens

@@ -1,0 +1,202 @@
+"""The judge at work: every partner dances every take, short and long, and all of it is measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from rigs import Array
+from rigs.files import BadFile
+from rigs.motion import Motion, join
+from training.data import Duet
+from training.judge import figures
+from training.judge.figures import Figure, with_intervals
+from training.judge.partners import (
+    Partner,
+    another_takes_follower,
+    brought,
+    copy_of_the_leader,
+    held,
+    mean_pose,
+    place_of,
+    zero_velocity,
+)
+from training.judge.realness import Classifier, train_classifier
+from training.judge.stitching import stitched
+
+HISTORY = 64
+"""Frames of the partner that are given, at 30 fps; nothing of them is measured."""
+HORIZONS = (3, 6, 15, 30, 60)
+"""Frames after the history at which a partner is compared with the real one: 0.1 to 2 s."""
+BEST_OF = 10
+"""Takes of one request of which the nearest to the real partner is taken, and which are compared with one another."""
+_EVERY = 45
+"""Frames from the start of one short rollout to the next."""
+_STUDIED = 420
+"""Frames of each training take, at most, that the classifier learns from."""
+REAL = "real"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is found of one partner: its figures, and those of the same partner when the leader is another one."""
+
+    figures: dict[str, Figure]
+    instead: dict[str, dict[str, Figure]]
+
+
+def baselines(train: Sequence[Duet]) -> list[Partner]:
+    """What costs nothing, made of the training takes."""
+    return [
+        zero_velocity(),
+        mean_pose(train),
+        copy_of_the_leader(),
+        another_takes_follower(train),
+        stitched(train),
+    ]
+
+
+def truth(duets: Sequence[Duet]) -> Partner:
+    """The real follower of each leader, measured like every other partner: the floor of every figure."""
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        found = [duet.follower for duet in duets if duet.leader is leader]
+        return found[:1] * takes
+
+    return Partner(REAL, dance)
+
+
+def classifiers(models: Sequence[Partner], train: Sequence[Duet], say: Progress) -> dict[str, Classifier]:
+    """For each partner a classifier that has learnt to tell it from real ones on the training takes.
+
+    A baseline that is made of the training takes dances each of them without knowing it.
+    """
+    studied = [duet[:_STUDIED] for duet in train if len(duet) >= HISTORY + figures.WINDOW]
+    real = [_seen(duet, duet.follower) for duet in studied]
+    made: dict[str, list[Array]] = {}
+    for duet in studied:
+        say(f"studying {duet.name}")
+        others = [other for other in train if other.name != duet.name] or list(train)
+        for partner in [*baselines(others), *models, truth([duet])]:
+            [take] = partner.dance(duet.leader, duet.follower[:HISTORY], 1)
+            made.setdefault(partner.name, []).append(_seen(duet, take))
+    return {name: train_classifier(np.concatenate(real), np.concatenate(seen)) for name, seen in made.items()}
+
+
+def _seen(duet: Duet, partner: Motion) -> Array:
+    leader = duet.leader.positions[HISTORY:]
+    return figures.looked_at(partner.positions[HISTORY:], leader, duet.leader.fps)
+
+
+def judge(
+    models: Sequence[Partner],
+    train: Sequence[Duet],
+    duets: Sequence[Duet],
+    known: Mapping[str, Classifier],
+    say: Progress,
+    takes: int = 3,
+) -> dict[str, Judged]:
+    """All figures of models, baselines and the real partner on the duets of one part.
+
+    known: `classifiers`.  takes: how many long takes are measured of a partner whose takes differ.
+    Raises BadFile where no duet is long enough.
+    """
+    usable = [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
+    if not usable:
+        names = ", ".join(sorted({duet.name for duet in duets}))
+        raise BadFile(f"{names}: {HISTORY + figures.WINDOW} frames at 30 fps without a jump expected, fewer found")
+    references = figures.references(train)
+    real = figures.real_of(usable, HISTORY, references)
+    judged = {}
+    for partner in [truth(usable), *baselines(train), *models]:
+        say(partner.name)
+        found = _long(partner, usable, real, known[partner.name], takes if partner.varies else 1, None)
+        found |= _short(partner, usable)
+        instead = {}
+        if partner.listens and partner.name != REAL:
+            for change in (swapped(train), late, gone):
+                instead[change.__name__] = _long(partner, usable, real, known[partner.name], 1, change)
+        judged[partner.name] = Judged(found, instead)
+    return judged
+
+
+Change = Callable[[Duet], Motion]
+
+
+def swapped(train: Sequence[Duet]) -> Change:
+    """Another take's leader after the history, going on where and as this one stood."""
+    longest = sorted(train, key=len, reverse=True)
+
+    def swapped(duet: Duet) -> Motion:
+        other = next((d for d in longest if d.name != duet.name), longest[0]).leader
+        missing = len(duet) - HISTORY
+        other = join(other, held(other[-1:], max(0, missing - len(other))))[:missing]
+        here, there = place_of(other.positions[0]), place_of(duet.leader.positions[HISTORY])
+        own = duet.leader
+        return join(own[:HISTORY], replace(brought(other, here, there), skeleton=own.skeleton))
+
+    return swapped
+
+
+def late(duet: Duet) -> Motion:
+    """The same leader, who does everything 1 s later."""
+    second = round(duet.leader.fps)
+    leader = duet.leader
+    return join(leader[:HISTORY], leader[HISTORY - second : len(leader) - second])
+
+
+def gone(duet: Duet) -> Motion:
+    """The leader stands still after the history: as near to nobody as a leader can come."""
+    leader = duet.leader
+    return join(leader[:HISTORY], held(leader[HISTORY - 1 : HISTORY], len(leader) - HISTORY))
+
+
+def _long(
+    partner: Partner,
+    duets: Sequence[Duet],
+    real: figures.Real,
+    known: Classifier,
+    takes: int,
+    change: Change | None,
+) -> dict[str, Figure]:
+    """The figures of whole takes, always beside the real leader, whomever the partner has danced with."""
+    blocks: list[list[figures.Block]] = [[] for _ in range(takes)]
+    for duet in duets:
+        leader = duet.leader if change is None else change(duet)
+        for own, take in zip(blocks, partner.dance(leader, duet.follower[:HISTORY], takes), strict=True):
+            own += figures.blocks_of(duet, take.positions, HISTORY, partner.block, known)
+    return figures.figures(blocks, real, known)
+
+
+def _short(partner: Partner, duets: Sequence[Duet]) -> dict[str, Figure]:
+    """The distance from the real partner after 0.1 to 2 s, the best of ten takes, and how far those are apart."""
+    length = HISTORY + HORIZONS[-1]
+    errors, bests, aparts = [], [], []
+    for duet in duets:
+        for first in range(0, len(duet) - length + 1, _EVERY):
+            piece = duet[first : first + length]
+            real = piece.follower.positions[HISTORY:]
+            count = BEST_OF if partner.varies else 1
+            dancer = truth([piece]) if partner.name == REAL else partner
+            takes = dancer.dance(piece.leader, piece.follower[:HISTORY], count)
+            made = np.array([take.positions[HISTORY:] for take in takes])
+            error = 100.0 * np.linalg.norm(made - real, axis=-1).mean(axis=-1)
+            errors.append(error.mean(axis=0)[np.array(HORIZONS) - 1])
+            bests.append(error.mean(axis=1).min())
+            aparts.append(_apart(made[:, -1]))
+    rows = list(np.column_stack([errors, bests, aparts]))
+    names = [*(f"after {h / 30:.1f} s" for h in HORIZONS), f"best of {BEST_OF}", "takes apart"]
+
+    def mean(drawn: Sequence[Array]) -> dict[str, float]:
+        return dict(zip(names, np.mean(drawn, axis=0).tolist(), strict=True))
+
+    return with_intervals(rows, mean)
+
+
+def _apart(poses: Array) -> float:
+    """The mean distance in cm of a joint in two of the takes: (K, 29, 3) m."""
+    pairs = [100.0 * np.linalg.norm(a - b, axis=-1).mean() for a, b in combinations(poses, 2)]
+    return float(np.mean(pairs)) if pairs else 0.0

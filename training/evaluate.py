@@ -18,7 +18,8 @@ from rich.table import Table
 from backend.models import MODELS
 from training.data import Split, find_duets, split_duets
 from training.judge import judgement, partners
-from training.judge.figures import MEASURES, SURE, Figure
+from training.judge.figures import MEASURES
+from training.judge.intervals import SURE, Figure
 from training.judge.judgement import BEST_OF, HORIZONS, Judged
 from training.plots import plot_judgement
 

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from torch import Tensor
 
-from training.judge.figures import Figure
+from training.judge.intervals import Figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

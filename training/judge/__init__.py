@@ -2,5 +2,6 @@
 
 `features` and `frechet` say how near a partner's windows lie to real ones, `realness` whether a classifier can tell
 them apart, `beats`, `physics`, `couple` and `capsules` what a dancer would see; `partners` and `stitching` are the
-baselines; `figures` gathers all of it and gives it intervals.
+baselines; `figures` gathers all of it, `intervals` says how
+certain it is, and `judgement` lets every partner dance and judges it.
 """

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from rigs.contacts import floor_height
 from training.data import Duet
 from training.judge import beats, capsules, couple, features, physics
 from training.judge.frechet import Reference, diversity, earth_movers
-from training.judge.realness import Classifier, area_under_curve, looks
-
-Item = TypeVar("Item")
+from training.judge.intervals import Figure, with_intervals
+from training.judge.realness import Classifiers, area_under_curve, looks
 
 WINDOW, HOP = 60, 10
 """Frames of a window whose features are taken, and from one to the next, at 30 fps."""
@@ -21,25 +19,17 @@ LOOK, LOOK_HOP = 30, 10
 """Frames of a window that the classifier sees, and from one to the next."""
 BLOCK = 60
 """Frames that are drawn together for intervals: what is nearer in time than this is not independent."""
-DRAWS = 200
 _STILL = 0.1
 """m/s² of joints' mean acceleration below which nothing moves that could be rough."""
-SURE = 0.9
-"""The part of the draws that an interval holds."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure and the interval in which it would lie, of 100 such recordings, in 90."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
 class Block:
-    """Two seconds of a partner: tracks (F,) of values a frame, and features (N, D) of the windows that begin in it."""
+    """Two seconds of a partner.
+
+    tracks: (F,) of values a frame.  features: (N, D) of the windows that begin in it, and (N, 1) log odds by which each
+    kind of classifier thinks them generated.
+    """
 
     tracks: Mapping[str, Array]
     features: Mapping[str, Array]
@@ -51,14 +41,14 @@ class Real:
 
     references: by the kind of feature, the real windows of the training takes.  own: those of these takes alone.
     distance, facing: (F,) of the real couples.
-    seen: (N, D) the classifier's view of their windows.
+    seen: by its kind, the classifiers' view (N, D) of their windows.
     """
 
     references: Mapping[str, Reference]
     own: Mapping[str, Reference]
     distance: Array
     facing: Array
-    seen: Array
+    seen: Mapping[str, Array]
 
 
 def windows(positions: Array, length: int, hop: int) -> Array:
@@ -77,15 +67,20 @@ def described(partner: Array, leader: Array) -> dict[str, Array]:
     }
 
 
-def looked_at(partner: Array, leader: Array, fps: float) -> Array:
-    """The classifier's view of all windows of a couple, (F, 29, 3) m each: (N, D)."""
+def looked_at(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
+    """The classifiers' view of all windows of a couple, (F, 29, 3) m each: by its kind (N, D)."""
     return looks(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
+
+
+def stacked(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Arrays of several parts, by name one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def references(duets: Sequence[Duet], partner: int = 1) -> dict[str, Reference]:
     """What real windows are like: of dancer 0, the leader, or 1, the follower, of the duets."""
     found = [described(positions[partner], positions[1 - partner]) for positions in (d.positions() for d in duets)]
-    return {kind: Reference.of(np.concatenate([f[kind] for f in found])) for kind in found[0]}
+    return {kind: Reference.of(rows) for kind, rows in stacked(found).items()}
 
 
 def real_of(duets: Sequence[Duet], history: int, known: Mapping[str, Reference]) -> Real:
@@ -94,10 +89,10 @@ def real_of(duets: Sequence[Duet], history: int, known: Mapping[str, Reference])
     here = [described(follower, leader) for leader, follower in couples]
     return Real(
         known,
-        {kind: of_all.recentred(np.concatenate([h[kind] for h in here])) for kind, of_all in known.items()},
+        {kind: known[kind].recentred(rows) for kind, rows in stacked(here).items()},
         np.concatenate([couple.pelvis_distance(follower, leader) for leader, follower in couples]),
         np.concatenate([couple.facing(follower, leader) for leader, follower in couples]),
-        np.concatenate([looked_at(positions[1], positions[0], duets[0].leader.fps) for positions in couples]),
+        stacked([looked_at(follower, leader, duets[0].leader.fps) for leader, follower in couples]),
     )
 
 
@@ -133,13 +128,14 @@ def tracks(partner: Array, leader: Array, fps: float, floor: float, history: int
     }
 
 
-def blocks_of(duet: Duet, made: Array, history: int, block: int, classifier: Classifier) -> list[Block]:
+def blocks_of(duet: Duet, made: Array, history: int, block: int, classifiers: Classifiers) -> list[Block]:
     """A partner (F, 29, 3) m beside the leader of `duet` after the history, in pieces that can be drawn anew."""
     leader, follower = duet.positions()
     fps = duet.leader.fps
     all_tracks = tracks(made, leader, fps, floor_height(follower), history, block)
     of_windows = described(made[history:], leader[history:])
-    suspicion = classifier.suspicion(looked_at(made[history:], leader[history:], fps))[:, None]
+    seen = looked_at(made[history:], leader[history:], fps)
+    suspicion = {kind: known.suspicion(seen[kind])[:, None] for kind, known in classifiers.items()}
     pieces = []
     for first in range(0, len(made) - history, BLOCK):
         end = first + BLOCK
@@ -148,41 +144,47 @@ def blocks_of(duet: Duet, made: Array, history: int, block: int, classifier: Cla
                 {name: track[history + first : history + end] for name, track in all_tracks.items()},
                 {
                     **{kind: rows[-(-first // HOP) : -(-end // HOP)] for kind, rows in of_windows.items()},
-                    "suspicion": suspicion[-(-first // LOOK_HOP) : -(-end // LOOK_HOP)],
+                    **{kind: rows[-(-first // LOOK_HOP) : -(-end // LOOK_HOP)] for kind, rows in suspicion.items()},
                 },
             )
         )
     return pieces
 
 
-def _mean(track: str) -> Callable[[Block, Real, Classifier], float]:
-    def of(taken: Block, real: Real, classifier: Classifier) -> float:
-        values = taken.tracks[track]
-        there = values[~np.isnan(values)]
-        return float(there.mean()) if len(there) else float("nan")
+def _known_mean(values: Array) -> float:
+    """The mean of what is not nan, and nan where all is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _mean(track: str) -> Callable[[Block, Real, Classifiers], float]:
+    def of(taken: Block, real: Real, classifiers: Classifiers) -> float:
+        return _known_mean(taken.tracks[track])
 
     return of
 
 
-def _away(kind: str) -> Callable[[Block, Real, Classifier], float]:
-    return lambda taken, real, classifier: real.references[kind].distance(taken.features[kind])
+def _away(kind: str) -> Callable[[Block, Real, Classifiers], float]:
+    return lambda taken, real, classifiers: real.references[kind].distance(taken.features[kind])
 
 
-def _away_from_truth(kind: str) -> Callable[[Block, Real, Classifier], float]:
-    return lambda taken, real, classifier: real.own[kind].distance(taken.features[kind])
+def _away_from_truth(kind: str) -> Callable[[Block, Real, Classifiers], float]:
+    return lambda taken, real, classifiers: real.own[kind].distance(taken.features[kind])
 
 
-def _variety(kind: str) -> Callable[[Block, Real, Classifier], float]:
-    return lambda taken, real, classifier: diversity(real.references[kind].standardise(taken.features[kind]))
+def _variety(kind: str) -> Callable[[Block, Real, Classifiers], float]:
+    return lambda taken, real, classifiers: diversity(real.references[kind].standardise(taken.features[kind]))
 
 
-def _roughness(taken: Block, real: Real, classifier: Classifier) -> float:
-    at, between = np.nanmean(taken.tracks["at seams"]), np.nanmean(taken.tracks["between seams"])
-    return float(at / between) if between > _STILL else float("nan")
+def _roughness(taken: Block, real: Real, classifiers: Classifiers) -> float:
+    at, between = _known_mean(taken.tracks["at seams"]), _known_mean(taken.tracks["between seams"])
+    return at / between if between > _STILL else float("nan")
 
 
-def _told_apart(taken: Block, real: Real, classifier: Classifier) -> float:
-    return area_under_curve(classifier.suspicion(real.seen), taken.features["suspicion"][:, 0])
+def _told_apart(kind: str) -> Callable[[Block, Real, Classifiers], float]:
+    return lambda taken, real, classifiers: area_under_curve(
+        classifiers[kind].suspicion(real.seen[kind]), taken.features[kind][:, 0]
+    )
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Measure:
     name: str
     unit: str
     goal: str
-    of: Callable[[Block, Real, Classifier], float]
+    of: Callable[[Block, Real, Classifiers], float]
 
 
 MEASURES: dict[str, tuple[Measure, ...]] = {
@@ -203,7 +205,8 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("kinetic, this take", "", "less", _away_from_truth("kinetic")),
         Measure("geometric, this take", "", "less", _away_from_truth("geometric")),
         Measure("cross-dancer, this take", "", "less", _away_from_truth("cross")),
-        Measure("told apart", "AUC", "less", _told_apart),
+        Measure("told apart", "AUC", "less", _told_apart("couple")),
+        Measure("told apart alone", "AUC", "less", _told_apart("alone")),
         Measure("diversity kinetic", "", "real", _variety("kinetic")),
         Measure("diversity geometric", "", "real", _variety("geometric")),
     ),
@@ -225,13 +228,13 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
             "distance moved",
             "cm",
             "less",
-            lambda taken, real, classifier: 100.0 * earth_movers(taken.tracks["distance"], real.distance),
+            lambda taken, real, classifiers: 100.0 * earth_movers(taken.tracks["distance"], real.distance),
         ),
         Measure(
             "facing moved",
             "°",
             "less",
-            lambda taken, real, classifier: earth_movers(taken.tracks["facing"], real.facing),
+            lambda taken, real, classifiers: earth_movers(taken.tracks["facing"], real.facing),
         ),
         Measure("hand in hand", "%", "real", _mean("holds")),
         Measure("overlap", "%", "less", _mean("overlap")),
@@ -243,7 +246,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
 """The figures of whole takes, by their table. The beats of BAS are the leader's steady pulse: there is no music."""
 
 
-def figures(takes: Sequence[Sequence[Block]], real: Real, classifier: Classifier, seed: int = 0) -> dict[str, Figure]:
+def figures(takes: Sequence[Sequence[Block]], real: Real, classifiers: Classifiers, seed: int = 0) -> dict[str, Figure]:
     """Every figure of a partner with its interval: the mean over its takes, each given as its blocks in time.
 
     Takes are not put together: a Fréchet distance is the smaller the more windows it is taken of, and the real partner
@@ -251,38 +254,12 @@ def figures(takes: Sequence[Sequence[Block]], real: Real, classifier: Classifier
     """
 
     def measure(drawn: Sequence[tuple[Block, ...]]) -> dict[str, float]:
-        found = [_measured(blocks, real, classifier) for blocks in zip(*drawn, strict=True)]
-        return {name: float(np.mean([values[name] for values in found])) for name in found[0]}
+        found = [_measured(blocks, real, classifiers) for blocks in zip(*drawn, strict=True)]
+        return {name: _known_mean(np.array([values[name] for values in found])) for name in found[0]}
 
     return with_intervals(list(zip(*takes, strict=True)), measure, seed)
 
 
-def _measured(blocks: Sequence[Block], real: Real, classifier: Classifier) -> dict[str, float]:
-    taken = Block(
-        {name: np.concatenate([b.tracks[name] for b in blocks]) for name in blocks[0].tracks},
-        {kind: np.concatenate([b.features[kind] for b in blocks]) for kind in blocks[0].features},
-    )
-    return {m.name: m.of(taken, real, classifier) for group in MEASURES.values() for m in group}
-
-
-def with_intervals(
-    items: Sequence[Item], measure: Callable[[Sequence[Item]], dict[str, float]], seed: int = 0
-) -> dict[str, Figure]:
-    """Figures with bootstrap intervals: of draws of as many items, with repetition (Efron and Tibshirani 1993, 12 f.).
-
-    An interval is moved so that the middle draw lies on the figure: a draw with repetitions varies less than the items
-    themselves, which would push Fréchet distances up. No figure is below 0.
-    """
-    rng = np.random.default_rng(seed)
-    values = measure(items)
-    draws = [measure([items[i] for i in rng.integers(len(items), size=len(items))]) for _ in range(DRAWS)]
-    found = {}
-    for name, value in values.items():
-        drawn = np.array([draw[name] for draw in draws])
-        drawn = drawn[~np.isnan(drawn)]
-        if len(drawn) == 0 or np.isnan(value):
-            found[name] = Figure(value, value, value)
-            continue
-        low, middle, high = np.quantile(drawn, [(1.0 - SURE) / 2.0, 0.5, (1.0 + SURE) / 2.0])
-        found[name] = Figure(value, max(float(value + low - middle), 0.0), float(value + high - middle))
-    return found
+def _measured(blocks: Sequence[Block], real: Real, classifiers: Classifiers) -> dict[str, float]:
+    taken = Block(stacked([block.tracks for block in blocks]), stacked([block.features for block in blocks]))
+    return {m.name: m.of(taken, real, classifiers) for group in MEASURES.values() for m in group}

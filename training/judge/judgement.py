@@ -11,7 +11,7 @@ from rigs.files import BadFile
 from rigs.motion import Motion, join
 from training.data import Duet
 from training.judge import figures
-from training.judge.figures import Figure, with_intervals
+from training.judge.intervals import Figure, with_intervals
 from training.judge.partners import (
     Partner,
     another_takes_follower,
@@ -22,7 +22,7 @@ from training.judge.partners import (
     place_of,
     zero_velocity,
 )
-from training.judge.realness import Classifier, train_classifier
+from training.judge.realness import Classifiers, train_classifiers
 from training.judge.stitching import stitched
 
 HISTORY = 64
@@ -69,24 +69,25 @@ def truth(duets: Sequence[Duet]) -> Partner:
     return Partner(REAL, dance)
 
 
-def classifiers(models: Sequence[Partner], train: Sequence[Duet], say: Progress) -> dict[str, Classifier]:
-    """For each partner a classifier that has learnt to tell it from real ones on the training takes.
+def classifiers(models: Sequence[Partner], train: Sequence[Duet], say: Progress) -> dict[str, Classifiers]:
+    """For each partner the classifiers that have learnt to tell it from real ones on the training takes.
 
     A baseline that is made of the training takes dances each of them without knowing it.
     """
     studied = [duet[:_STUDIED] for duet in train if len(duet) >= HISTORY + figures.WINDOW]
     real = [_seen(duet, duet.follower) for duet in studied]
-    made: dict[str, list[Array]] = {}
+    made: dict[str, list[dict[str, Array]]] = {}
     for duet in studied:
         say(f"studying {duet.name}")
         others = [other for other in train if other.name != duet.name] or list(train)
         for partner in [*baselines(others), *models, truth([duet])]:
             [take] = partner.dance(duet.leader, duet.follower[:HISTORY], 1)
             made.setdefault(partner.name, []).append(_seen(duet, take))
-    return {name: train_classifier(np.concatenate(real), np.concatenate(seen)) for name, seen in made.items()}
+    of_real = figures.stacked(real)
+    return {name: train_classifiers(of_real, figures.stacked(seen)) for name, seen in made.items()}
 
 
-def _seen(duet: Duet, partner: Motion) -> Array:
+def _seen(duet: Duet, partner: Motion) -> dict[str, Array]:
     leader = duet.leader.positions[HISTORY:]
     return figures.looked_at(partner.positions[HISTORY:], leader, duet.leader.fps)
 
@@ -95,7 +96,7 @@ def judge(
     models: Sequence[Partner],
     train: Sequence[Duet],
     duets: Sequence[Duet],
-    known: Mapping[str, Classifier],
+    known: Mapping[str, Classifiers],
     say: Progress,
     takes: int = 3,
 ) -> dict[str, Judged]:
@@ -158,7 +159,7 @@ def _long(
     partner: Partner,
     duets: Sequence[Duet],
     real: figures.Real,
-    known: Classifier,
+    known: Classifiers,
     takes: int,
     change: Change | None,
 ) -> dict[str, Figure]:

@@ -1,5 +1,6 @@
 """A classifier that tries to tell real windows of a couple from generated ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +35,11 @@ _PENALTY = 10.0
 _ROUNDS = 30
 
 
-def looks(partner: Array, leader: Array, fps: float) -> Array:
-    """What the classifier sees of each window: how a partner stands, moves, trembles, treads, and is with the leader.
+def looks(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
+    """What the classifier sees of each window: of the partner "alone", and of the "couple".
 
-    partner, leader: (N, T, 29, 3) m.  Returns (N, D), free of where on the floor the couple is and how it is turned.
+    partner, leader: (N, T, 29, 3) m.  Returns by kind (N, D): how the partner stands, moves, trembles and treads, and
+    for the couple also how it is with the leader; free of where on the floor the couple is and how it is turned.
     """
     own = _into(partner, partner)[:, :, _LOOKED_AT]
     beside = _into(leader, partner)[:, :, _HANDS]
@@ -47,11 +49,9 @@ def looks(partner: Array, leader: Array, fps: float) -> Array:
     feet = np.linalg.norm(np.diff(partner[:, :, BALLS, :2], axis=1), axis=-1) * fps
     lowest = partner[:, :, TOES, 2].min(axis=-1)
     hands = np.linalg.norm(partner[:, :, _HANDS, None] - leader[:, :, None, _HANDS], axis=-1)
-    parts = [
+    alone = [
         own.mean(axis=1),
         own.std(axis=1),
-        beside.mean(axis=1),
-        beside.std(axis=1),
         np.log(1e-2 + velocity.mean(axis=1)),
         np.log(1e-1 + acceleration.mean(axis=1)),
         np.log(1e-1 + acceleration.max(axis=1)),
@@ -59,10 +59,13 @@ def looks(partner: Array, leader: Array, fps: float) -> Array:
         np.log(1.0 + jerk.max(axis=1)),
         np.log(1e-2 + np.sort(feet.min(axis=-1), axis=1)[:, :: max(1, feet.shape[1] // 5)]),
         np.quantile(lowest, [0.0, 0.5, 1.0], axis=1).T,
-        hands.min(axis=1),
-        hands.std(axis=1),
     ]
-    return np.concatenate([part.reshape(len(partner), -1) for part in parts], axis=1)
+    together = [beside.mean(axis=1), beside.std(axis=1), hands.min(axis=1), hands.std(axis=1)]
+    return {"alone": _rows(alone), "couple": _rows([*alone, *together])}
+
+
+def _rows(parts: list[Array]) -> Array:
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
 def _into(positions: Array, dancer: Array) -> Array:
@@ -89,6 +92,15 @@ class Classifier:
     def suspicion(self, seen: Array) -> Array:
         """How much windows with the looks (N, D) seem generated: (N,) log odds."""
         return np.clip((seen - self.centre) / self.spread, -8.0, 8.0) @ self.weights + self.bias
+
+
+Classifiers = Mapping[str, Classifier]
+"""One classifier for each kind of `looks`."""
+
+
+def train_classifiers(real: Mapping[str, Array], made: Mapping[str, Array]) -> Classifiers:
+    """Learn from each kind of `looks` to tell generated windows from real ones."""
+    return {kind: train_classifier(real[kind], made[kind]) for kind in real}
 
 
 def train_classifier(real: Array, made: Array) -> Classifier:

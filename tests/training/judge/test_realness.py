@@ -43,9 +43,9 @@ def test_a_shift_is_told_as_well_as_it_can_be() -> None:
 def test_a_dancer_who_trembles_is_found_out() -> None:
     leader, follower = (dancer.positions for dancer in duet(600))
     rng = np.random.default_rng(5)
-    seen = looks(windows(follower, 30, 10), windows(leader, 30, 10), 30.0)
+    seen = looks(windows(follower, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
     trembling = follower + rng.normal(size=follower.shape) * 0.01
-    made = looks(windows(trembling, 30, 10), windows(leader, 30, 10), 30.0)
+    made = looks(windows(trembling, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
     found = train_classifier(seen[::2], made[::2])
     assert area_under_curve(found.suspicion(seen[1::2]), found.suspicion(made[1::2])) > 0.99
 
@@ -53,4 +53,12 @@ def test_a_dancer_who_trembles_is_found_out() -> None:
 def test_the_classifier_does_not_see_where_the_couple_is() -> None:
     first, second = (windows(p, 30, 30) for p in (sample_dance().positions[:90], sample_dance().positions[100:190]))
     turned = [rotations.rotate(rotations.about_z(2.0), p) + np.array([5.0, 1.0, 0.0]) for p in (first, second)]
-    np.testing.assert_allclose(looks(*turned, 30.0), looks(first, second, 30.0), atol=1e-6)
+    for kind, seen in looks(first, second, 30.0).items():
+        np.testing.assert_allclose(looks(*turned, 30.0)[kind], seen, atol=1e-6)
+
+
+def test_alone_the_leader_is_not_seen() -> None:
+    first, second = (windows(p, 30, 30) for p in (sample_dance().positions[:90], sample_dance().positions[100:190]))
+    here, there = looks(first, second, 30.0), looks(first, second + 1.0, 30.0)
+    np.testing.assert_array_equal(here["alone"], there["alone"])
+    assert np.abs(here["couple"] - there["couple"]).max() > 0.5

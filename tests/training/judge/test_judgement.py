@@ -1,0 +1,139 @@
+"""The whole judgement on small duets: every figure, for the real partner too, with intervals and other leaders."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rigs.motion import Motion, join, move
+from tests.training.duets import duet, folder_of_duets
+from training.data import Duet, find_duets
+from training.evaluate import evaluate
+from training.judge import intervals, judgement, partners
+from training.judge.figures import MEASURES
+from training.judge.intervals import Figure, with_intervals
+from training.judge.judgement import HISTORY, HORIZONS, REAL, Judged, gone, late, swapped
+from training.judge.partners import Partner, place_of
+
+
+def drifting() -> Partner:
+    """A model that knows the truth of `duet`, but drifts 1 m/s up and away from it."""
+
+    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        whole = duet()[1]
+        first = int(np.argmin(np.linalg.norm(whole.root - history.root[0], axis=-1)))
+        rest = whole[first : first + len(leader)]
+        away = np.maximum(np.arange(len(leader)) - HISTORY + 1, 0) / 30.0
+        made = Motion(30.0, rest.skeleton, rest.root + away[:, None] * [0.6, 0.0, 0.8], rest.rotations)
+        return [join(history, move(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)]
+
+    return Partner("drifting", dance, varies=True, listens=False)
+
+
+@pytest.fixture(scope="module")
+def judged() -> dict[str, Judged]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(intervals, "DRAWS", 10)
+    pieces = [Duet("a", *duet(300)), Duet("b", *(dancer[300:600] for dancer in duet(600)))]
+    models = [drifting()]
+    known = judgement.classifiers(models, pieces, lambda what: None)
+    found = judgement.judge(models, pieces, [Duet("c", *duet(300))], known, lambda what: None)
+    patch.undo()
+    return found
+
+
+def test_every_figure_of_every_partner_is_there_with_its_interval(judged: dict[str, Judged]) -> None:
+    names = {m.name for measures in MEASURES.values() for m in measures}
+    assert next(iter(judged)) == REAL
+    assert len(judged) == 7
+    for partner, found in judged.items():
+        assert names <= set(found.figures), partner
+        for name, figure in found.figures.items():
+            if np.isnan(figure.value):
+                assert (partner, name) in {
+                    ("zero velocity", "seams"),
+                    ("mean pose", "seams"),
+                    ("drifting", "foot slide"),
+                }
+            else:
+                assert figure.low <= figure.high
+
+
+def test_the_real_partner_is_the_floor(judged: dict[str, Judged]) -> None:
+    real = judged[REAL].figures
+    for name in ("kinetic, this take", "cross-dancer, this take", "distance moved", "facing moved", "best of 10"):
+        assert real[name].value == pytest.approx(0.0, abs=1e-6), name
+    assert all(real[f"after {h / 30:.1f} s"].value == 0.0 for h in HORIZONS)
+    assert real["told apart"].value == real["told apart alone"].value == 0.5
+    assert real["bones change"].value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_drift_of_a_metre_a_second_is_measured_as_that(judged: dict[str, Judged]) -> None:
+    found = judged["drifting"].figures
+    lifted = 100.0 * np.mean([np.linalg.norm([0.6, 0.0, 0.8 + 0.01 * take]) for take in range(10)])
+    assert found["after 1.0 s"].value == pytest.approx(lifted, rel=1e-6)
+    assert found["takes apart"].value == pytest.approx(100.0 * 0.01 * 11 / 3, rel=1e-3)
+    assert found["best of 10"].value == pytest.approx(100.0 * np.mean(np.arange(1, 61)) / 30.0, rel=1e-3)
+    assert found["floating"].value > 90.0
+    assert judged[REAL].figures["floating"].value < 5.0
+    assert found["told apart alone"].value > 0.9
+
+
+def test_only_partners_that_listen_are_asked_about_other_leaders(judged: dict[str, Judged]) -> None:
+    asked = {name: set(found.instead) for name, found in judged.items()}
+    every = {"swapped", "late", "gone"}
+    assert {name for name, changes in asked.items() if changes} == {"copy of the leader", "stitching"}
+    assert asked["copy of the leader"] == every
+    copy = judged["copy of the leader"]
+    assert copy.instead["late"]["BED"].value < copy.figures["BED"].value
+    assert copy.instead["gone"]["speed"].value < 0.2 * copy.figures["speed"].value
+
+
+def test_other_leaders_begin_where_the_real_one_is() -> None:
+    pair = Duet("a", *duet(300))
+    other = Duet("b", *(move(dancer[100:], np.array([4.0, 0.0, 0.0])) for dancer in duet(600)))
+    for change in (swapped([pair, other]), late, gone):
+        leader = change(pair)
+        assert len(leader) == len(pair)
+        np.testing.assert_array_equal(leader.root[:HISTORY], pair.leader.root[:HISTORY])
+    here, there = (place_of(m.positions[HISTORY]) for m in (pair.leader, swapped([pair, other])(pair)))
+    np.testing.assert_allclose(here.at, there.at, atol=1e-9)
+    assert here.heading == pytest.approx(there.heading)
+    np.testing.assert_array_equal(late(pair).root[HISTORY + 30 :], pair.leader.root[HISTORY:-30])
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    """Means of 40 normal values: their intervals are right in about 90 of 100 samples."""
+    rng = np.random.default_rng(1)
+    right = 0
+    for sample in range(200):
+        values = [{"x": v} for v in rng.normal(size=40)]
+        found = with_intervals(values, lambda drawn: {"x": float(np.mean([d["x"] for d in drawn])) + 10.0}, sample)["x"]
+        right += found.low <= 10.0 <= found.high
+    assert 165 <= right <= 195
+
+
+def test_a_figure_that_no_frame_has_stays_unknown() -> None:
+    assert np.isnan(with_intervals([1, 2], lambda drawn: {"x": float("nan")})["x"].value)
+    assert isinstance(with_intervals([1, 2], lambda drawn: {"x": float(sum(drawn))})["x"], Figure)
+
+
+def test_evaluate_prints_and_writes_what_it_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(intervals, "DRAWS", 3)
+    monkeypatch.setattr(partners, "model", lambda name: partners.Partner(name, drifting().dance, varies=True))
+    data = folder_of_duets(tmp_path / "duets")
+    assert [len(d) for d in find_duets(data)] == [200, 200, 200]
+    evaluate(data, "duet-vae", json=tmp_path / "found.json", plot=tmp_path / "found.png")
+    printed = capsys.readouterr().out
+    for said in ("validation: b", "test: c", "Fréchet kinetic", "duet-vae", "stitching", "another leader"):
+        assert said in printed
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["test"]["recordings"] == ["c"]
+    value = found["test"]["partners"]["real"]["told apart"]
+    assert value["value"] == 0.5
+    assert set(found["test"]["other leaders"]["duet-vae"]) == {"swapped", "late", "gone"}
+    assert (tmp_path / "found.png").stat().st_size > 10_000
+    assert {path.name for path in tmp_path.iterdir()} == {"duets", "found.json", "found.png"}

@@ -51,20 +51,6 @@ class Twist:
 
 
 @dataclass(frozen=True)
-class Sole:
-    """The P points of one foot that touch the floor at rest, under its bones' ends.
-
-    on_foot: (P, 3) m, from the ankle, in the foot's own axes.  on_toes: (P, 3) m, from there, in the toes' axes.
-    high: (P,) m, how high the bone's end is above the floor.  of_toes: (P,) whether it is the toes' or the foot's.
-    """
-
-    on_foot: Array
-    on_toes: Array
-    high: Array
-    of_toes: Array
-
-
-@dataclass(frozen=True)
 class Body:
     """A rig as a dancer. Its K moved bones come in an order in which each stands before those below it.
 
@@ -101,12 +87,6 @@ class Body:
     def height(self, joint: str) -> float:
         """How high an ankle, a ball of the foot or a toe is above the floor at rest, in m; of both sides' the lower."""
         return float(self.places[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
-
-    @cached_property
-    def soles(self) -> tuple[Sole, Sole]:
-        """What of the left and of the right foot may not sink below the floor."""
-        left, right = (_sole(self, side) for side in SIDES)
-        return left, right
 
     @cached_property
     def heads(self) -> Array:
@@ -291,30 +271,6 @@ def _rest(places: Array) -> Array:
         else:
             rest[j] = rest[parent] if parent >= 0 else facing
     return rest
-
-
-def _sole(body: Body, side: str) -> Sole:
-    ankle, ball = (INDEX[f"{side}_{joint}"] for joint in ("ankle", "foot"))
-    rig, joints = body.rig, [ankle, ball, INDEX[f"{side}_bigtoe"]]
-    points = [(body.places[ankle], None), (body.places[ball], None)]
-    foot = next((body.moved[k] for k, role in enumerate(body.roles) if role == ankle), -1)
-    toes = [body.moved[k] for k, role in enumerate(body.roles) if role == ball]
-    for node in range(len(rig.names)) if foot >= 0 else ():
-        above = (node, *rig.above(node))
-        if foot in above:
-            points.append((rig.heads[node], next((rig.heads[toe] for toe in toes if toe in above[1:]), None)))
-    if not toes:
-        points.append((body.places[joints[2]], body.places[ball]))
-    back, under = rotations.inverse(body.rest[[ankle, ball]]), np.array([0.0, 0.0, 1.0])
-    on_foot = np.array([(place if pivot is None else pivot) - body.places[ankle] for place, pivot in points])
-    on_toes = np.array([place * 0.0 if pivot is None else place - pivot for place, pivot in points])
-    high = np.array([(place @ under) for place, _ in points]) - body.floor
-    return Sole(
-        rotations.rotate(back[0], on_foot),
-        rotations.rotate(back[1], on_toes),
-        np.maximum(high, 0.0),
-        np.array([pivot is not None for _, pivot in points]),
-    )
 
 
 def _floor(places: Array) -> float:

@@ -6,6 +6,8 @@ Where the names say nothing, the places of the bones do (`body_plan`).
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rigs import Array, body_plan
 from rigs.bone_names import END, Key, all_words, index, words
 from rigs.branches import above, is_below
@@ -24,6 +26,8 @@ _TIPS = frozenset(("end", "nub", "tip", "top"))
 
 _NAMED, _LIKELY, _FOLLOWS, _PLACED = 1.0, 0.85, 0.9, 0.6
 """How sure a bone is that a dialect names, that common words name, that its neighbours tell, that its place tells."""
+_AHEAD = 0.3
+"""The least cosine of the angle by which toes turn away from the foot."""
 _ONE_SIDED, _ODD_PLACE = 0.7, 0.8
 """What is left of that where the other side's bone is named otherwise, and where the bone rests in a strange place."""
 _SEEN = 0.5
@@ -80,6 +84,8 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     else:
         _follow(dialect, bones, parents)
         _end(dialect, bones, names, parents)
+        if heads is not None:
+            _drop_odd_tips(bones, names, heads)
     return mapped(dialect, bones, _sureness(dialect, bones, named, heads), parents)
 
 
@@ -218,6 +224,18 @@ def _end(dialect: Dialect, bones: list[int], names: Sequence[str], parents: Sequ
         reach = _FINGER if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
         if 0 < len(beyond) <= reach and beyond[-1] not in bones:
             bones[j] = beyond[-1]
+
+
+def _drop_odd_tips(bones: list[int], names: Sequence[str], heads: Array) -> None:
+    """Forget toes that end anywhere but ahead of the ball of the foot: some files let a last bone end as it likes."""
+    for side in ("left", "right"):
+        tip = INDEX[f"{side}_bigtoe"]
+        chain = [bones[INDEX[f"{side}_{joint}"]] for joint in ("ankle", "foot")]
+        if min(*chain, bones[tip]) < 0 or not names[bones[tip]].endswith(END):
+            continue
+        foot, toes = heads[chain[1]] - heads[chain[0]], heads[bones[tip]] - heads[chain[1]]
+        if foot @ toes < _AHEAD * np.linalg.norm(foot) * np.linalg.norm(toes):
+            bones[tip] = -1
 
 
 def _lone_path(bone: int, children: dict[int, list[int]]) -> list[int]:

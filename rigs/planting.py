@@ -6,10 +6,11 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.blending import spans, spread, widened
-from rigs.body import SIDES, Body, Sole
+from rigs.body import SIDES, Body
 from rigs.figure import Figure
 from rigs.limbs import bend_limb
 from rigs.skeleton import INDEX
+from rigs.soles import sole_of
 
 _UP = np.array([0.0, 0.0, 1.0])
 _BLEND = 0.15
@@ -60,15 +61,8 @@ def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
         anchors[first:last, 2] = figure.floor + body.height("foot")
     places = places + spread(anchors - places, runs, blend)
     ankles = places - to_ball
-    lift = np.maximum(figure.floor - ankles[:, 2] - _lowest(body.soles[side], foot, toes), 0.0)
+    lift = np.maximum(figure.floor - ankles[:, 2] - sole_of(body, SIDES[side]).lowest(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
-
-
-def _lowest(sole: Sole, foot: Array, toes: Array) -> Array:
-    """How high a foot's lowest point is from its ankle (F,) m, foot and toes turned (F, 4) in the world."""
-    on_foot, on_toes = (rotations.rotate(rotations.inverse(q), _UP) for q in (foot, toes))
-    under = sole.high * np.where(sole.of_toes, on_toes[:, 2:], on_foot[:, 2:])
-    return np.asarray((on_foot @ sole.on_foot.T + on_toes @ sole.on_toes.T - under).min(axis=1))
 
 
 def _steadied(world: Array, flat: Array, blend: int) -> Array:

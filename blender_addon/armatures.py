@@ -165,7 +165,9 @@ def undisturbed(context: bpy.types.Context) -> Iterator[None]:
     try:
         yield
     finally:
-        for thing in layer.objects:
+        # What was taken off the scene leaves the layer in the first call, and must not be walked over any more.
+        layer.update()
+        for thing in list(layer.objects):
             thing.select_set(thing in selected)
         layer.objects.active = active
         if active is not None and active.mode != mode:

@@ -47,15 +47,27 @@ class PASDEDEUX_PT_partner(_DuetPanel):
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.row().prop(wanted, "role", expand=True)
         layout.prop(wanted, "model")
-        layout.prop(wanted, "seed")
-        layout.prop(wanted, "takes")
+        if settings.is_device(wanted):
+            _draw_device(layout, wanted)
+        else:
+            layout.row().prop(wanted, "role", expand=True)
+            layout.prop(wanted, "seed")
+            layout.prop(wanted, "takes")
         layout.prop(wanted, "partner", text="Onto")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("pasdedeux.generate_partner", icon="COMMUNITY")
         _draw_running(layout)
+
+
+def _draw_device(layout: bpy.types.UILayout, wanted: settings.PASDEDEUX_PG_settings) -> None:
+    """Where a device's dancer stands and how late it is."""
+    layout.prop(wanted, "formation")
+    layout.prop(wanted, "distance")
+    if settings.is_delayed(wanted):
+        layout.prop(wanted, "delay")
+        layout.row().prop(wanted, "delay_in", expand=True)
 
 
 class PASDEDEUX_PT_bones(_DuetPanel):

@@ -13,7 +13,7 @@ import bpy
 from rigs import files
 from rigs.motion import Motion
 
-from . import armatures, dancers, settings, stage
+from . import dancers, retarget, settings, stage
 from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
 from .scenes import scene_of
 
@@ -98,7 +98,7 @@ def _motions(context: bpy.types.Context) -> list[Motion]:
     if not pair:
         raise Refused("Choose a leader first: import a mocap file or select a dancer")
     frames = dancers.frames_of(scene_of(context), *pair)
-    return [armatures.motion_of(context, dancer, frames) for dancer in pair]
+    return [retarget.motion_of(context, dancer, frames) for dancer in pair]
 
 
 def _command(task: Path) -> list[str]:

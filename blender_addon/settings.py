@@ -2,13 +2,25 @@
 
 import bpy
 
-from . import armatures
+from rigs.choreography import DELAYED, DEVICES, Choreography
+
 from .retarget_options import PASDEDEUX_PG_retargeting
 from .scenes import scene_of
 
+_MODELS = [
+    ("duet-vae", "Duet VAE", "Learned from salsa couples; one step after the other"),
+    ("unison", "Unison", "The same at the same time"),
+    ("mirror", "Mirror", "The same as a mirror shows it"),
+    ("canon", "Canon", "The same, some beats or frames later"),
+    ("retrograde", "Retrograde", "The same from the end to the beginning"),
+    ("opposition", "Opposition", "The opposite foot steps the opposite way, facing the other way"),
+    ("question-and-answer", "Question and Answer", "Watch a phrase, then repeat it"),
+]
+"""The learned models, made by a backend, and the choreographic devices, which need none."""
 
-def _is_dancer(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:
-    return armatures.is_dancer(thing)
+
+def _is_armature(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:
+    return thing.type == "ARMATURE"
 
 
 class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
@@ -16,20 +28,55 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
 
     leader: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Leader",
-        description="The dancer that is there already",
+        description="The dancer that is there already: any armature with a dancer's bones",
         type=bpy.types.Object,
-        poll=_is_dancer,
+        poll=_is_armature,
     )
     partner: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Partner",
-        description="The dancer to be moved; empty, a dancer is added",
+        description="The armature to be moved, with any dancer's bones; empty, a dancer is added",
         type=bpy.types.Object,
-        poll=_is_dancer,
+        poll=_is_armature,
     )
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model",
         description="What dreams up the partner's movement",
-        items=[("duet-vae", "Duet VAE", "Learned from salsa couples; one step after the other")],
+        items=_MODELS,
+    )
+    delay: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Delay",
+        description="How much later a canon follows, or how long a question and an answer are",
+        default=Choreography.delay,
+        min=0.25,
+        soft_max=64.0,
+        precision=2,
+    )
+    delay_in: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="In",
+        description="What the delay is counted in",
+        items=[
+            ("beats", "Beats", "Beats of the dance, found in the leader's movement"),
+            ("frames", "Frames", "Frames of the scene"),
+        ],
+    )
+    formation: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Formation",
+        description="Where the partner stands, seen from the leader",
+        items=[
+            ("facing", "Facing", "In front, face to face"),
+            ("side-by-side", "Side by Side", "At the leader's right, facing the same way"),
+            ("behind", "Behind", "At the leader's back, facing the same way"),
+            ("orbiting", "Orbiting", "In front, and step by step on around the leader"),
+        ],
+    )
+    distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Distance",
+        description="How far apart the two are in the first frame",
+        default=Choreography.distance,
+        min=0.3,
+        max=100.0,
+        soft_max=5.0,
+        subtype="DISTANCE",
     )
     role: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Role",
@@ -57,6 +104,16 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
         description="The video to write; empty, duet.mp4 beside the .blend file",
         subtype="FILE_PATH",
     )
+
+
+def is_device(wanted: PASDEDEUX_PG_settings) -> bool:
+    """Whether the partner follows a rule, and no backend is needed."""
+    return wanted.model in DEVICES
+
+
+def is_delayed(wanted: PASDEDEUX_PG_settings) -> bool:
+    """Whether the delay means something."""
+    return wanted.model in DELAYED
 
 
 def of(context: bpy.types.Context) -> PASDEDEUX_PG_settings:

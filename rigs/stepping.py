@@ -62,7 +62,7 @@ def step_over(start: Motion, end: Motion, frames: int) -> Motion:
         swing = minimum_jerk(t, lift, land)
         way = there[0, side] - here[0, side]
         ankles[:, side] = here[0, side] + swing[:, None] * way
-        ankles[:, side, 2] += _CLEARANCE * min(1.0, np.linalg.norm(way) / _STRIDE) * bump(t, lift, land)
+        ankles[:, side, 2] += _CLEARANCE * min(1.0, float(np.linalg.norm(way)) / _STRIDE) * bump(t, lift, land)
         feet[:, side] = rotations.slerp(stood[:, side], stand[:, side], swing[:, None])
     return with_feet(Motion(start.fps, start.skeleton, root, turned), ankles, feet)
 

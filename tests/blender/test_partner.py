@@ -8,14 +8,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, jobs
+from bl_ext.user_default.pas_de_deux import armatures, jobs, keyframes
 from conftest import Server, free_address
-from movements import TENTH_OF_A_MILLIMETRE, apart, swaying
+from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying
 
 from backend.client import Client
-from rigs import files
+from backend.models import MODELS
+from rigs import Array, files
+from rigs.choreography import DEVICES, Choreography, Device, choreograph
+from rigs.formations import FORMATIONS
 from rigs.motion import Motion
+from rigs.sample_dance import sample_dance
+from rigs.skeleton import DEFAULT, JOINTS
+from tests.rig_builders import CHARACTERS, build
 
 FRAMES = 75
 partner_module = import_module("bl_ext.user_default.pas_de_deux.partner")
@@ -67,7 +74,6 @@ def test_each_take_is_an_action_and_the_first_is_shown(server: Server, ready: bp
     partner = bpy.context.scene.pas_de_deux.partner
     takes = [bpy.data.actions[f"leader partner take {take}"] for take in (1, 2, 3)]
     assert partner.animation_data.action == takes[0]
-    keyframes = import_module("bl_ext.user_default.pas_de_deux.keyframes")
     for take, motion in zip(takes, answer(server, ready, takes=3), strict=True):
         keyframes.assign(partner, take)
         assert apart(partner, motion) < TENTH_OF_A_MILLIMETRE
@@ -80,6 +86,93 @@ def test_the_armature_that_is_set_is_moved_again(ready: bpy.types.Object) -> Non
     bpy.ops.pasdedeux.generate_partner()
     assert bpy.context.scene.pas_de_deux.partner == partner
     assert len(bpy.data.armatures) == count
+
+
+def choose(device: str, **wanted: Any) -> None:
+    """Set the scene's model to a device and its options."""
+    kept = bpy.context.scene.pas_de_deux
+    kept.model = device
+    for name, value in wanted.items():
+        setattr(kept, name, value)
+
+
+def of_leader(leader: bpy.types.Object) -> Motion:
+    return armatures.motion_of(bpy.context, leader, range(1, FRAMES + 1))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_device_needs_no_backend(leader: bpy.types.Object, backend_at: Callable[[str], None], device: Device) -> None:
+    backend_at(free_address())
+    choose(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    wanted = Choreography(device, delay=10.0, unit="frames", formation="side-by-side", distance=1.25)
+    expected = choreograph(of_leader(leader), wanted)
+    partner = bpy.context.scene.pas_de_deux.partner
+    assert partner.name == "leader partner"
+    assert apart(partner, expected) < TENTH_OF_A_MILLIMETRE
+    assert keyframes.frame_range(partner) == range(1, FRAMES + 1)
+
+
+def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> None:
+    kept = bpy.context.scene.pas_de_deux.bl_rna.properties
+    assert {item.identifier for item in kept["model"].enum_items} == {*DEVICES, *MODELS}
+    assert tuple(item.identifier for item in kept["formation"].enum_items) == FORMATIONS
+
+
+def test_a_delay_longer_than_the_dance_is_refused(leader: bpy.types.Object, dump: Dump) -> None:
+    choose("canon", delay=80.0, delay_in="frames")
+    refused(dump, "delay: 1 to 74 frames expected, 80 found")
+
+
+def test_any_rigs_are_leader_and_partner(tmp_path: Path, corpus: Path) -> None:
+    files.write(tmp_path / "dance.npz", sample_dance()[:FRAMES])
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.npz"), body=False)
+    source, led, follower = bpy.context.object, build("Mixamo", corpus), build("UE-style", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=led.name)
+    kept = bpy.context.scene.pas_de_deux
+    kept.leader, kept.partner = led, follower
+    choose("mirror", distance=2.0)
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    assert kept.partner == follower
+    theirs, ours = (places(rig, name) for rig, name in ((led, "Mixamo"), (follower, "UE-style")))
+    # A mirror between the two sends the left limbs' directions to the right ones', reversed along the line that joins
+    # them at the start.
+    between = (ours["pelvis"][0] - theirs["pelvis"][0]) * np.array([1.0, 1.0, 0.0])
+    assert np.linalg.norm(between) == pytest.approx(2.0, abs=0.1)
+    normal = between / np.linalg.norm(between)
+    for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee")):
+        seen, shown = (
+            place[f"{side}_{lower}"] - place[f"{side}_{upper}"] for side, place in (("left", theirs), ("right", ours))
+        )
+        reflected = seen - 2.0 * (seen @ normal)[:, None] * normal
+        one, other = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (reflected, shown))
+        assert np.degrees(np.arccos(np.clip(np.sum(one * other, axis=-1), -1.0, 1.0))).max() < 6.0
+    assert min(ours[f"{side}_foot"][:, 2].min() for side in ("left", "right")) > -0.01
+
+
+def test_a_dancer_with_other_bones_keeps_its_feet_on_the_floor(tmp_path: Path) -> None:
+    files.write(tmp_path / "leader.npz", sample_dance()[:FRAMES])
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.npz"), body=False)
+    kept = bpy.context.scene.pas_de_deux
+    kept.leader = bpy.context.object
+    kept.partner = armatures.add(bpy.context, "tall", DEFAULT.scaled(1.2))
+    choose("unison", distance=2.0)
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    balls = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
+    heights = np.array([seen(kept.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
+    np.testing.assert_allclose(heights, 1.2 * DEFAULT.rest_positions()[balls[0], 2], atol=0.005)
+
+
+def places(rig: bpy.types.Object, name: str) -> dict[str, Array]:
+    """Where a character's joints are in the scene, (n, 3) m each, every fifth frame."""
+    found: dict[str, list[Array]] = {}
+    for frame in range(1, FRAMES, 5):
+        bpy.context.scene.frame_set(frame)
+        evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        for joint, (bone, end) in CHARACTERS[name].places.items():
+            place = np.array(evaluated.matrix_world @ getattr(evaluated.pose.bones[bone], end))
+            found.setdefault(joint, []).append(place)
+    return {joint: np.array(way) for joint, way in found.items()}
 
 
 def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, dump: Dump) -> None:
@@ -137,9 +230,22 @@ def test_without_a_leader_it_says_so(dump: Dump) -> None:
     refused(dump, "Choose a leader first")
 
 
-def test_a_foreign_armature_as_leader_is_refused(dump: Dump) -> None:
+def test_an_armature_without_a_dancer_as_leader_is_refused(dump: Dump) -> None:
     bpy.ops.object.armature_add()
-    refused(dump, "bones named as the 29 joints expected")
+    refused(dump, "pelvis")
+
+
+def test_a_leader_that_is_no_armature_is_refused(dump: Dump) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    refused(dump, "Cube: an armature expected, found a mesh")
+
+
+def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Object, dump: Dump) -> None:
+    bpy.ops.object.armature_add()
+    bpy.context.scene.pas_de_deux.partner = bpy.context.object
+    bpy.context.scene.pas_de_deux.leader = leader
+    bpy.context.scene.pas_de_deux.model = "mirror"
+    refused(dump, "pelvis")
 
 
 def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, dump: Dump) -> None:

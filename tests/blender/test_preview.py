@@ -12,6 +12,7 @@ from bl_ext.user_default.pas_de_deux import jobs, preview
 from movements import swaying
 
 from rigs import Array, files
+from tests.rig_builders import build
 
 SIZE = (320, 180)
 Dump = Callable[[], dict[str, Any]]
@@ -55,6 +56,15 @@ def coral(picture: Array) -> Array:
 
 def teal(picture: Array) -> Array:
     return (picture[..., 2] > 1.3 * picture[..., 0]) & (picture[..., 1] > 1.3 * picture[..., 0])
+
+
+def test_a_rig_that_is_not_of_our_making_is_shown(tmp_path: Path, corpus: Path) -> None:
+    bpy.context.scene.pas_de_deux.leader = build("UE-style", corpus)
+    bpy.context.scene.frame_end = 2
+    assert bpy.ops.pasdedeux.render_preview(filepath=str(tmp_path / "rig.mp4"), size=SIZE) == {"FINISHED"}
+    picture, frames = frame_of(tmp_path / "rig.mp4", 1, tmp_path)
+    assert frames == 2
+    assert coral(picture).mean() > 0.002
 
 
 def test_two_seconds_of_a_pair_become_a_video_of_both(pair: None, tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def evaluate(
     model: Name,
     json: File = None,
     plot: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None,
+    part: Literal["validation", "test", "both"] = "both",
 ) -> None:
     """Measure a model on duets that it has not seen.
 
@@ -203,13 +204,15 @@ def evaluate(
         model: the model to measure.
         json: a file for the figures.
         plot: a file for a picture of them.
+        part: the recordings to measure on; choose no setting by the test's.
     """
     with _refusing():
         weights_of(model)
     for result in (json, plot):
         if result is not None and not result.parent.is_dir():
             raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
-    _command("evaluate")(data, model, json=json, plot=plot)
+    parts = ("validation", "test") if part == "both" else (part,)
+    _command("evaluate")(data, model, json=json, plot=plot, parts=parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

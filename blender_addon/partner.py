@@ -13,7 +13,8 @@ from rigs.body import body_of
 from rigs.choreography import Choreography, choreograph, doubts
 from rigs.motion import Motion
 from rigs.planting import plant
-from rigs.retarget import Finish, RigMotion, adapt, pose
+from rigs.posing import RigMotion, pose
+from rigs.retarget import Finish, adapt
 from rigs.rig import Rig
 from rigs.skeleton import JOINTS, PARENTS
 

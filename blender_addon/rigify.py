@@ -9,7 +9,7 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.body import Body
 from rigs.figure import Figure
-from rigs.retarget import Control, RigMotion
+from rigs.posing import Control, RigMotion
 from rigs.skeleton import INDEX
 
 Limbs = Literal["FK", "IK"]

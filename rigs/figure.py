@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from rigs import Array
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.body import AXES, HIPS, Body
+from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
 
 @dataclass(frozen=True)
@@ -28,3 +32,48 @@ class Figure:
     def carried(self, offset: Array) -> "Figure":
         """The figure moved by `offset` (F, 3) m."""
         return replace(self, positions=self.positions + offset[:, None])
+
+
+def turns_of(body: Body, world: Array, bends: dict[int, Array]) -> Array:
+    """How far the moved bones have turned in the world since rest: (F, K, 4)."""
+    roles = [max(role, 0) for role in body.roles]
+    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest[roles]))
+    for k, bend in bends.items():
+        turns[:, k] = bend
+    for twist in body.twists:
+        turns[:, twist.bone] = _twisted(body, world, twist.joint, twist.share)
+    return turns
+
+
+def places_of(body: Body, world: Array, bends: dict[int, Array], hips: Array) -> Array:
+    """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
+    turns, roots = turns_of(body, world, bends), starts_of(body, world, hips)
+    above = list(body.above)
+    heads = rotations.rotate(turns[:, above], body.heads - body.heads[above])
+    for k, up in enumerate(above):
+        heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
+    carriers = list(body.carriers)
+    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.places - body.heads[carriers])
+
+
+def starts_of(body: Body, world: Array, hips: Array) -> dict[int, Array]:
+    """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
+    turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest[0]))
+    middle = body.places[HIPS].mean(axis=0)
+    return {k: hips + rotations.rotate(turn, body.heads[k] - middle) for k, above in enumerate(body.above) if above < 0}
+
+
+def _twisted(body: Body, world: Array, joint: int, share: float) -> Array:
+    """The turn since rest (F, 4) of a bone that lies at `share` of a limb's upper or lower half.
+
+    An upper arm's or thigh's twist grows from none at its root; a forearm's grows towards the hand's.
+    """
+    turn = rotations.multiply(world[:, joint], rotations.inverse(body.rest[joint]))
+    child = CHILDREN[joint][0]
+    lower = JOINTS[joint].endswith(("_elbow", "_knee"))
+    above, below = (joint, child) if lower else (PARENTS[joint], joint)
+    between = rotations.since(world[:, above], world[:, below])
+    angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ AXES[joint], between[:, 0]))
+    angle -= 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi))
+    bone = rotations.normalize(body.places[child] - body.places[joint])
+    return rotations.multiply(turn, rotations.from_axis_angle(bone, (share if lower else share - 1.0) * angle))

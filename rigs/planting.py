@@ -60,7 +60,7 @@ def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
         anchors[first:last, :2] = _anchor(places[first:last, :2], figure.steps[first:last, side])
         anchors[first:last, 2] = figure.floor + body.height("foot")
     places = places + spread(anchors - places, runs, blend)
-    ankles = places - to_ball
+    ankles: Array = places - to_ball
     lift = np.maximum(figure.floor - ankles[:, 2] - sole_of(body, SIDES[side]).lowest(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
 

@@ -2,31 +2,24 @@
 
     body = body_of(rig, mapping)         # the rig as a dancer
     figure = retarget(motion, body)      # the movement on that body, joint by joint, feet on the floor
-    result = pose(figure, body)          # rotations and locations for the rig's bones
+    result = pose(figure, body)          # `posing`: rotations and locations for the rig's bones
 
-Rest poses are aligned by calculation: where a joint's world rotation is G, and G0 in the rig's rest pose, its bone has
-turned by D = G G0^-1. With rest rotation R its pose is R^-1 Da^-1 D R, whatever its roll; Da is the turn of the nearest
-moved bone above it.
+Rest poses are aligned by calculation, in `body_of`. What a source's joints do in the world, freed of what is only its
+build, the same joints of the other body do.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.body import ANKLES, AXES, HIPS, SIDES, Body, leg_length
 from rigs.contacts import floor_height, foot_contacts
-from rigs.figure import Figure
+from rigs.figure import Figure, places_of
 from rigs.holding import approach, clasp, holds
 from rigs.motion import Motion
 from rigs.planting import plant
-from rigs.rig import Rig
-from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
-
-Root = Literal["hips", "bone", "object"]
-"""What carries a rig through the world: the hips alone, the bone above them, or the object."""
+from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
 _UP = np.array([0.0, 0.0, 1.0])
 _AIMED = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
@@ -49,22 +42,6 @@ _LEVEL = 0.1
 
 
 @dataclass(frozen=True)
-class RigMotion:
-    """How a rig's bones move, ready to be keyed.
-
-    turns: each bone's pose rotations (F, 4), relative to rest and to its parent.
-    locations: for the bones that also travel, (F, 3) in the bone's own axes and units.
-    carried: where the object goes from where it is, turned about the world's origin and then shifted: (F, 4) and
-    (F, 3) m; None when it stays.
-    """
-
-    fps: float
-    turns: dict[str, Array]
-    locations: dict[str, Array]
-    carried: tuple[Array, Array] | None = None
-
-
-@dataclass(frozen=True)
 class Finish:
     """What is done to a movement on its new body.
 
@@ -73,18 +50,6 @@ class Finish:
 
     feet: bool = True
     hands: bool = True
-
-
-@dataclass(frozen=True)
-class Control:
-    """A bone that is moved for itself: how far it has turned since rest, (F, 4), and where its head is, (F, 3) m.
-
-    Without a head it only turns.
-    """
-
-    bone: str
-    turn: Array
-    head: Array | None
 
 
 def retarget(motion: Motion, body: Body, finish: Finish = Finish()) -> Figure:
@@ -128,53 +93,7 @@ def adapt(motion: Motion, body: Body, *, stride: float | None = None) -> Figure:
     rise = floor + body.height("ankle") + legs * (hips[:, 2] - sole)
     hips = np.concatenate([hips[:, :2] * (stride or legs), rise[:, None]], axis=1)
     steps = source[:, _TOES, :2] * (stride or legs)
-    return Figure(motion.fps, _positions(body, world, bends, hips), world, bends, resting, steps, floor)
-
-
-def pose(
-    figure: Figure, body: Body, *, root: Root = "hips", in_place: bool = False, controls: Sequence[Control] = ()
-) -> RigMotion:
-    """The rotations and locations of the rig's bones that bring the body where the figure is.
-
-    root: what carries the way along the floor and the heading.  in_place: leave the way out and keep the heights.
-    controls: further bones to move, such as the ends of limbs that the rig solves itself.
-    Raises ValueError where the rig has no bone above the hips to carry it.
-    """
-    rig, still = body.rig, rotations.identity(len(figure.positions))
-    heads = _roots(body, figure.world, figure.positions[:, HIPS].mean(axis=1))
-    way = np.zeros((len(still), 3))
-    if in_place:
-        way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
-    turns = _turns(body, figure.world, figure.bends)
-    moved: dict[int, tuple[Array, Array | None, bool]] = {
-        node: (turns[:, k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
-        for k, node in enumerate(body.moved)
-    }
-    for control in controls:
-        moved[rig.index(control.bone)] = (control.turn, None if control.head is None else control.head - way, True)
-    carriage = (still, np.zeros((len(still), 3)))
-    if root != "hips":
-        carriage = _carriage(body, figure.world[:, 0], heads[body.pelvis] - way)
-    if root == "bone":
-        top = _root_bone(body)
-        moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
-    ground = carriage if root == "object" else (still, np.zeros((len(still), 3)))
-    nodes = sorted(moved)
-    above = {node: next((up for up in rig.above(node) if up in moved), -1) for node in nodes}
-    bases = [moved[above[node]][0] if above[node] >= 0 and moved[node][2] else ground[0] for node in nodes]
-    own = rig.turned[nodes]
-    since = _since(np.stack(bases, axis=1), np.stack([moved[node][0] for node in nodes], axis=1))
-    posed = rotations.multiply(rotations.inverse(own), rotations.multiply(since, own))
-    result = RigMotion(figure.fps, {}, {}, carriage if root == "object" else None)
-    for n, node in enumerate(nodes):
-        result.turns[rig.names[node]] = posed[:, n]
-        head = moved[node][1]
-        if head is not None:
-            parent, shift = _carrying(rig, moved, above, above[node], ground)
-            gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(parent, rig.turn if node in rig.unaligned else rig.turned[node])
-            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.scale
-    return result
+    return Figure(motion.fps, places_of(body, world, bends, hips), world, bends, resting, steps, floor)
 
 
 def _aligned(motion: Motion, resting: Array) -> Array:
@@ -190,7 +109,7 @@ def _aligned(motion: Motion, resting: Array) -> Array:
     ours[:, _AIMED] = rotations.multiply(world[:, _AIMED], aims)
     joints, starts, ends, ways = (list(column) for column in zip(*_BUILD, strict=True))
     base = rotations.slerp(world[:, starts], world[:, ends], np.array(ways))
-    own = _since(base, world[:, joints])
+    own = rotations.since(base, world[:, joints])
     ours[:, joints] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
     for side, flat in enumerate((resting[:, 0] & resting[:, 1], resting[:, 2] & resting[:, 3])):
         foot = offsets[_TOES[side]]
@@ -229,87 +148,6 @@ def _bends(motion: Motion, world: Array, body: Body) -> dict[int, Array]:
     return bends
 
 
-def _turns(body: Body, world: Array, bends: dict[int, Array]) -> Array:
-    """How far the moved bones have turned in the world since rest: (F, K, 4)."""
-    roles = [max(role, 0) for role in body.roles]
-    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest[roles]))
-    for k, bend in bends.items():
-        turns[:, k] = bend
-    for twist in body.twists:
-        turns[:, twist.bone] = _twisted(body, world, twist.joint, twist.share)
-    return turns
-
-
-def _twisted(body: Body, world: Array, joint: int, share: float) -> Array:
-    """The turn since rest (F, 4) of a bone that lies at `share` of a limb's upper or lower half.
-
-    An upper arm's or thigh's twist grows from none at its root; a forearm's grows towards the hand's.
-    """
-    turn = rotations.multiply(world[:, joint], rotations.inverse(body.rest[joint]))
-    child = CHILDREN[joint][0]
-    lower = JOINTS[joint].endswith(("_elbow", "_knee"))
-    above, below = (joint, child) if lower else (PARENTS[joint], joint)
-    between = _since(world[:, above], world[:, below])
-    angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ AXES[joint], between[:, 0]))
-    angle -= 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi))
-    bone = rotations.normalize(body.places[child] - body.places[joint])
-    return rotations.multiply(turn, rotations.from_axis_angle(bone, (share if lower else share - 1.0) * angle))
-
-
-def _positions(body: Body, world: Array, bends: dict[int, Array], hips: Array) -> Array:
-    """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
-    turns, roots = _turns(body, world, bends), _roots(body, world, hips)
-    above = list(body.above)
-    heads = rotations.rotate(turns[:, above], body.heads - body.heads[above])
-    for k, up in enumerate(above):
-        heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
-    carriers = list(body.carriers)
-    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.places - body.heads[carriers])
-
-
-def _roots(body: Body, world: Array, hips: Array) -> dict[int, Array]:
-    """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
-    turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest[0]))
-    middle = body.places[HIPS].mean(axis=0)
-    return {k: hips + rotations.rotate(turn, body.heads[k] - middle) for k, above in enumerate(body.above) if above < 0}
-
-
-def _carriage(body: Body, pelvis: Array, head: Array) -> tuple[Array, Array]:
-    """How the rest pose is turned about the vertical (F, 4) and shifted along the floor (F, 3) to go with the pelvis.
-
-    pelvis: (F, 4) its world rotation.  head: (F, 3) m where its bone begins.
-    """
-    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(body.rest[0])
-    turn = rotations.about_z(angle)
-    shift = head - rotations.rotate(turn, body.heads[body.pelvis])
-    return turn, shift * np.array([1.0, 1.0, 0.0])
-
-
-def _root_bone(body: Body) -> int:
-    """The node from which the hips hang in the end. Raises ValueError where they are the root themselves."""
-    above = body.rig.above(body.moved[body.pelvis])
-    if not above:
-        raise ValueError("a bone above the hips expected to carry the movement, found none: choose hips or object")
-    return above[-1]
-
-
-def _carrying(
-    rig: Rig,
-    moved: dict[int, tuple[Array, Array | None, bool]],
-    above: dict[int, int],
-    node: int,
-    ground: tuple[Array, Array],
-) -> tuple[Array, Array]:
-    """How a moved bone carries what hangs on it: it turns (F, 4) about the origin, which then goes (F, 3) m."""
-    if node < 0:
-        return ground
-    turn, head, _ = moved[node]
-    if head is None:
-        parent, shift = _carrying(rig, moved, above, above[node], ground)
-        head = rotations.rotate(parent, rig.heads[node]) + shift
-    return turn, head - rotations.rotate(turn, rig.heads[node])
-
-
 def _along(world: Array, knots: Array, at: float) -> Array:
     """The rotation (F, 4) at `at` on the way through the rotations `world` (F, n, 4), which lie at `knots` (n,)."""
     at = float(np.clip(at, knots[0], knots[-1]))
@@ -326,8 +164,3 @@ def _middles(lengths: Array) -> Array:
 def _mean(q: Array) -> Array:
     """The rotations (n, 4) nearest to all of `q` (F, n, 4) (Markley et al. 2007)."""
     return np.linalg.eigh(np.einsum("fna,fnb->nab", q, q))[1][..., -1]
-
-
-def _since(base: Array, q: Array) -> Array:
-    """`q` as seen from `base`."""
-    return rotations.multiply(rotations.inverse(base), q)

@@ -34,6 +34,11 @@ def inverse(q: Array) -> Array:
     return np.asarray(q) * np.array([1.0, -1.0, -1.0, -1.0])
 
 
+def since(base: Array, q: Array) -> Array:
+    """`q` as seen from `base`: what comes after it, (..., 4)."""
+    return multiply(inverse(base), q)
+
+
 def rotate(q: Array, v: Array) -> Array:
     """Turn the vectors `v` (..., 3) by `q` (..., 4)."""
     q, v = np.asarray(q), np.asarray(v)

@@ -4,7 +4,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.mapping import Mapping, map_bones
-from rigs.retarget import RigMotion
+from rigs.posing import RigMotion
 from rigs.rig import Rig, in_order
 from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS
 

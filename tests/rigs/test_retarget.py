@@ -8,7 +8,8 @@ import pytest
 from rigs import rotations
 from rigs.body import body_of
 from rigs.motion import Motion
-from rigs.retarget import Finish, adapt, pose, retarget
+from rigs.posing import pose
+from rigs.retarget import Finish, adapt, retarget
 from rigs.sample_dance import sample_dance
 from rigs.skeleton import DEFAULT, INDEX, JOINTS
 from tests.rigs.characters import Bones, a_posed, mapped, moved, rig, swung, t_posed

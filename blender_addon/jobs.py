@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import bpy
 
-from .scenes import manager_of
+from .scenes import layer_of, manager_of
 
 Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 """What Blender's operators answer."""
@@ -156,7 +156,7 @@ class JobOperator(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         try:
-            self.apply(context, self.prepare(context)(_Blocking()))
+            self.apply(context, self._prepared(context)(_Blocking()))
         except Exception as error:
             return self._refuse(error)
         return {"FINISHED"}
@@ -166,7 +166,7 @@ class JobOperator(bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         try:
-            work = self.prepare(context)
+            work = self._prepared(context)
         except Exception as error:
             return self._refuse(error)
         current = self._job = Job(work)
@@ -199,6 +199,11 @@ class JobOperator(bpy.types.Operator):
             self._job.cancel()
         self._leave(context)
 
+    def _prepared(self, context: bpy.types.Context) -> Work:
+        # After an undo, as Blender makes one to run an operator again with other settings, nothing has its place yet.
+        layer_of(context).update()
+        return self.prepare(context)
+
     def _leave(self, context: bpy.types.Context) -> None:
         global current
         current = self._job = None
@@ -213,6 +218,16 @@ class JobOperator(bpy.types.Operator):
         else:
             self.report({"ERROR"}, sentence(error))
         return {"CANCELLED"}
+
+
+def hand_on(chooser: bpy.types.Operator, start: Callable[..., Outcome], **options: Any) -> Outcome:
+    """Let another operator work with what `chooser` has asked for; what it refuses is said as its own sentence."""
+    try:
+        start("INVOKE_DEFAULT", **options)
+    except RuntimeError as error:
+        chooser.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+        return {"CANCELLED"}
+    return {"FINISHED"}
 
 
 class PASDEDEUX_OT_cancel(bpy.types.Operator):

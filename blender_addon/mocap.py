@@ -10,7 +10,7 @@ from rigs import files
 from rigs.motion import resample
 
 from . import dancers, foreign, scenes, settings
-from .jobs import JobOperator, Outcome, Refused, Reporter, Work
+from .jobs import JobOperator, Outcome, Refused, Reporter, Work, hand_on
 from .scenes import layer_of, manager_of, scene_of
 
 _BODY: dict[str, Any] = {
@@ -114,10 +114,8 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        bpy.ops.pasdedeux.import_mocap(  # type: ignore[attr-defined]
-            "INVOKE_DEFAULT", filepath=self.filepath, body=self.body, fps=self.fps
-        )
-        return {"FINISHED"}
+        importer = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]
+        return hand_on(self, importer, filepath=self.filepath, body=self.body, fps=self.fps)
 
 
 CLASSES = (PASDEDEUX_OT_import_mocap, PASDEDEUX_OT_choose_mocap)

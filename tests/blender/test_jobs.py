@@ -2,7 +2,9 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
+import bpy
 from bl_ext.user_default.pas_de_deux import jobs
 
 
@@ -58,3 +60,12 @@ def test_cancelled_work_ends_without_a_result() -> None:
     job.start()
     job.cancel()
     assert ended(job) == [jobs.Failed("")]
+
+
+def test_work_is_prepared_with_everything_in_its_place() -> None:
+    # An undo, as before a run with other settings, leaves places to be worked out that bpy.ops would see to first.
+    thing = bpy.data.objects.new("thing", None)
+    bpy.context.scene.collection.objects.link(thing)
+    thing.location = (1.0, 2.0, 3.0)
+    asked = SimpleNamespace(prepare=lambda _: tuple(thing.matrix_world.translation))
+    assert jobs.JobOperator._prepared(asked, bpy.context) == (1.0, 2.0, 3.0)

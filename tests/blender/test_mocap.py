@@ -255,6 +255,11 @@ def test_a_bad_file_is_one_sentence_and_an_untouched_scene(
     assert dump() == before
 
 
+def test_a_chosen_file_that_blender_cannot_read_is_one_sentence(corpus: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^Error: maya_human_ik_6100_binary\.fbx: [^\n]*\n$"):
+        bpy.ops.pasdedeux.choose_mocap(filepath=str(corpus / "fbx_zoo/maya_human_ik_6100_binary.fbx"))
+
+
 def test_one_undo_step_takes_the_import_back(leader: Path, dump: Callable[[], dict[str, Any]]) -> None:
     bpy.ops.ed.undo_push(message="before")
     before = dump()

@@ -17,6 +17,7 @@ from . import (
     retarget,
     retarget_options,
     settings,
+    takes,
 )
 
 _CLASSES: tuple[type, ...] = (
@@ -29,6 +30,7 @@ _CLASSES: tuple[type, ...] = (
     *mocap.CLASSES,
     *partner.CLASSES,
     *retarget.CLASSES,
+    *takes.CLASSES,
     *preview.CLASSES,
     *local_backend.CLASSES,
     *panels.CLASSES,

@@ -1,25 +1,23 @@
-"""Movement from one armature to another, or from files onto one: read, adapt in numpy, key in bulk."""
+"""Movement from one armature to another: read, adapt in numpy, key in bulk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import bpy
 import numpy as np
 
-from rigs import Array, canonical, files, rotations
+from rigs import Array, canonical, rotations
 from rigs.body import Body, body_of
 from rigs.figure import Figure
-from rigs.motion import Motion, resample
-from rigs.retarget import Finish, RigMotion, Root, pose, retarget, retarget_pair
+from rigs.motion import Motion
+from rigs.posing import RigMotion, Root, pose
+from rigs.retarget import Finish, retarget, retarget_pair
 
-from . import armatures, bone_maps, foreign, keyframes, mocap, rigify, scenes
-from .jobs import JobOperator, Outcome, Refused, Reporter, Work
+from . import armatures, bone_maps, keyframes, rigify, scenes
+from .jobs import JobOperator, Refused, Reporter, Work
 from .movement import movement_of
-from .retarget_options import Options
-from .scenes import manager_of, scene_of
-
-_FILES = ";".join(f"*{suffix}" for suffix in (*files.READ, *foreign.SUFFIXES))
+from .retarget_options import Options, draw
+from .scenes import scene_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Wishes:
     offset: int
 
 
-class _Retargeting(Options, JobOperator):
+class Retargeting(Options, JobOperator):
     """What the operators that retarget have in common"""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -48,7 +46,7 @@ class _Retargeting(Options, JobOperator):
         return Wishes(finish, self.root, self.in_place, self.limbs, tolerance, self.onto, self.offset)
 
 
-class PASDEDEUX_OT_retarget(_Retargeting):
+class PASDEDEUX_OT_retarget(Retargeting):
     """Let one rig move as another one does, whatever its bones and proportions"""
 
     bl_idname = "pasdedeux.retarget"
@@ -65,23 +63,28 @@ class PASDEDEUX_OT_retarget(_Retargeting):
     _targets: tuple[str, ...] = ()
     _first = 1
 
+    def draw(self, context: bpy.types.Context) -> None:
+        assert self.layout
+        pair = bool(self.partner_source or self.partner_target)
+        draw(self.layout, self, pair=pair, controls=has_controls(context, self.target))
+
     def prepare(self, context: bpy.types.Context) -> Work:
         pairs = [_chosen(context, self.source, self.target)]
         if self.partner_source or self.partner_target:
-            pairs.append((_named(context, self.partner_source), _named(context, self.partner_target)))
+            pairs.append((named(context, self.partner_source), named(context, self.partner_target)))
         sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         if len({thing.name for thing in (*sources, *targets)}) < 2 * len(pairs):
             raise Refused(
                 f"{targets[-1].name} is named twice: a source and a target of its own for each dancer expected"
             )
         for target in targets:
-            _expect_editable(target)
+            expect_editable(target)
         ranges = [_frames(source) for source in sources]
         frames = range(min(r.start for r in ranges), max(r.stop for r in ranges))
         motions = [motion_of(context, source, frames) for source in sources]
-        bodies = [_body(target) for target in targets]
+        bodies = [body_for(target) for target in targets]
         wishes = self.wishes(hands=self.hands)
-        ways = [_way_to_pose(target, body, wishes) for target, body in zip(targets, bodies, strict=True)]
+        ways = [way_to_pose(target, body, wishes) for target, body in zip(targets, bodies, strict=True)]
         self._targets, self._first = tuple(target.name for target in targets), frames.start + wishes.offset
 
         def work(reporter: Reporter) -> list[RigMotion]:
@@ -95,61 +98,9 @@ class PASDEDEUX_OT_retarget(_Retargeting):
         return work
 
     def apply(self, context: bpy.types.Context, result: list[RigMotion]) -> None:
-        targets = [_named(context, name) for name in self._targets]
+        targets = [named(context, name) for name in self._targets]
         for target, motion in zip(targets, result, strict=True):
             key(context, target, motion, f"{target.name} dance", self._first, self.wishes())
-
-
-class PASDEDEUX_OT_retarget_batch(_Retargeting):
-    """Bring several mocap files onto one rig, each as a take of its own"""
-
-    bl_idname = "pasdedeux.retarget_batch"
-    bl_label = "Retarget Files"
-
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default=_FILES, options={"HIDDEN"})  # type: ignore[valid-type]
-    target: bpy.props.StringProperty(name="Target", description="The armature to be moved", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-
-    _target = ""
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        if not self.files:
-            manager_of(context).fileselect_add(self)
-            return {"RUNNING_MODAL"}
-        return super().invoke(context, event)
-
-    def prepare(self, context: bpy.types.Context) -> Work:
-        target = _named(context, self.target) if self.target else context.active_object
-        if target is None:
-            raise Refused("Select the armature to be moved")
-        _expect_editable(target)
-        paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
-        if not paths:
-            raise Refused("Choose the mocap files to bring onto the rig")
-        body, wishes, rate = _body(target), self.wishes(), scenes.frame_rate(scene_of(context))
-        way = _way_to_pose(target, body, wishes)
-        self._target = target.name
-        readings = [mocap.reading(context, path) for path in paths]
-
-        def work(reporter: Reporter) -> list[tuple[str, RigMotion]]:
-            takes = []
-            for n, (path, read) in enumerate(zip(paths, readings, strict=True)):
-                reporter.progress(n / len(paths), f"reading {path.name}")
-                motions = read().motions
-                for number, motion in enumerate(motions, start=1):
-                    name = path.stem if len(motions) == 1 else f"{path.stem} {number}"
-                    takes.append((name, way(retarget(resample(motion, rate), body, wishes.finish))))
-            return takes
-
-        return work
-
-    def apply(self, context: bpy.types.Context, result: list[tuple[str, RigMotion]]) -> None:
-        target, wishes = _named(context, self._target), self.wishes()
-        first = scene_of(context).frame_start + wishes.offset
-        for name, motion in result:
-            # Only the last take moves the rig, and Blender drops what nothing uses when it saves.
-            key(context, target, motion, name, first, wishes).use_fake_user = True
 
 
 def motion_of(context: bpy.types.Context, source: bpy.types.Object, frames: range) -> Motion:
@@ -185,7 +136,7 @@ def key(
     return keyframes.write(target, channels, name=name, first=first, onto=wishes.onto, tolerance=wishes.tolerance)
 
 
-def _way_to_pose(target: bpy.types.Object, body: Body, wishes: Wishes) -> Callable[[Figure], RigMotion]:
+def way_to_pose(target: bpy.types.Object, body: Body, wishes: Wishes) -> Callable[[Figure], RigMotion]:
     """How a figure becomes the movement of this rig; needs no Blender any more."""
     solved = wishes.limbs == "IK" and rigify.is_rigify(target)
 
@@ -206,36 +157,45 @@ def _carried(target: bpy.types.Object, turn: Array, shift: Array) -> tuple[Array
     return rotations.multiply(turn, own), rotations.rotate(turn, matrix[:3, 3]) + shift
 
 
-def _body(target: bpy.types.Object) -> Body:
+def body_for(target: bpy.types.Object) -> Body:
+    """What a rig is to a dancer, by its bone map. Raises NotADancer."""
     rig = armatures.rig_of(target)
     return body_of(rig, bone_maps.mapping_of(target, rig))
 
 
 def _chosen(context: bpy.types.Context, source: str, target: str) -> tuple[bpy.types.Object, bpy.types.Object]:
     """The source and the target by name; unnamed, from the other selected armature to the active one."""
-    chosen = _named(context, target) if target else context.active_object
+    chosen = named(context, target) if target else context.active_object
     if chosen is None:
         raise Refused("Select the armature that moves, then the one to be moved")
     if source:
-        return _named(context, source), chosen
+        return named(context, source), chosen
     others = [
         thing for thing in context.selected_objects if isinstance(thing.data, bpy.types.Armature) and thing != chosen
     ]
     if len(others) != 1:
         raise Refused(
-            f"One other selected armature expected, from which {chosen.name} takes its movement, found {len(others)}"
+            f"Choose the source of {chosen.name}'s movement: one other selected armature expected, found {len(others)}"
         )
     return others[0], chosen
 
 
-def _named(context: bpy.types.Context, name: str) -> bpy.types.Object:
+def named(context: bpy.types.Context, name: str) -> bpy.types.Object:
+    """The object of the scene with this name. Raises Refused."""
     thing = scene_of(context).objects.get(name)
     if thing is None:
         raise Refused(f"{name or 'A partner without a name'}: no such object in the scene")
     return thing
 
 
-def _expect_editable(target: bpy.types.Object) -> None:
+def has_controls(context: bpy.types.Context, target: str) -> bool:
+    """Whether the rig to be moved, the active one where none is named, has controls for both FK and IK."""
+    thing = scene_of(context).objects.get(target) if target else context.active_object
+    return thing is not None and rigify.is_rigify(thing)
+
+
+def expect_editable(target: bpy.types.Object) -> None:
+    """Let only an armature pass that may be keyed. Raises Refused."""
     if not isinstance(target.data, bpy.types.Armature):
         raise Refused(f"{target.name}: an armature expected, found a {target.type.lower()}")
     if target.library is not None:
@@ -249,4 +209,4 @@ def _frames(source: bpy.types.Object) -> range:
     return frames
 
 
-CLASSES = (PASDEDEUX_OT_retarget, PASDEDEUX_OT_retarget_batch)
+CLASSES = (PASDEDEUX_OT_retarget,)

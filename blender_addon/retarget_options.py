@@ -1,4 +1,6 @@
-"""How a movement is carried over and keyed: what the operators ask and what a scene remembers of it."""
+"""How a movement is carried over and keyed: what the operators ask, how it is drawn, what a scene remembers of it."""
+
+from typing import Any
 
 import bpy
 import numpy as np
@@ -13,7 +15,7 @@ class Options:
         default=True,
     )
     root: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Way",
+        name="Root Motion",
         description="What carries the dancer through the scene",
         items=[
             ("hips", "Hips", "The hips carry the whole movement"),
@@ -69,6 +71,34 @@ class Options:
 
 OPTIONS = tuple(Options.__annotations__)
 """The names of the settings."""
+
+
+def values(wanted: Options) -> dict[str, Any]:
+    """The settings by name, as an operator takes them."""
+    return {name: getattr(wanted, name) for name in OPTIONS}
+
+
+def draw(layout: bpy.types.UILayout, wanted: Options, *, pair: bool, controls: bool) -> None:
+    """Show the settings; those of a pair and of a rig with controls for FK and IK are grey where there is none."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    column = layout.column(align=True)
+    column.prop(wanted, "contacts")
+    row = column.row()
+    row.active = pair
+    row.prop(wanted, "hands")
+    column = layout.column(align=True)
+    column.prop(wanted, "root")
+    column.prop(wanted, "in_place")
+    row = column.row()
+    row.active = controls
+    row.prop(wanted, "limbs")
+    column = layout.column(align=True)
+    for name in ("onto", "offset", "reduce"):
+        column.prop(wanted, name)
+    if wanted.reduce:
+        column.prop(wanted, "angle")
+        column.prop(wanted, "distance")
 
 
 def _is_armature(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:

@@ -251,6 +251,28 @@ def test_each_file_of_a_batch_is_a_take_of_its_own(source: bpy.types.Object, cor
     assert bpy.data.actions["one"].use_fake_user
 
 
+def test_chosen_files_become_takes_with_the_chosen_settings(
+    source: bpy.types.Object, corpus: Path, tmp_path: Path
+) -> None:
+    target = build("Mixamo", corpus)
+    files.write(tmp_path / "one.npz", sample_dance()[:40])
+    chosen = {"directory": str(tmp_path), "files": [{"name": "one.npz"}], "target": target.name}
+    assert bpy.ops.pasdedeux.choose_takes(**chosen, offset=7, onto="STRIP") == {"FINISHED"}
+    (track,) = target.animation_data.nla_tracks
+    assert (track.strips[0].frame_start, track.strips[0].frame_end) == (8.0, 47.0)
+
+
+def test_chosen_files_that_cannot_be_taken_are_one_sentence(source: bpy.types.Object, corpus: Path) -> None:
+    target = build("Mixamo", corpus)
+    zoo = str(corpus / "fbx_zoo")
+    with pytest.raises(RuntimeError, match=r"^Error: maya_human_ik_6100_binary\.fbx: [^\n]*\n$"):
+        bpy.ops.pasdedeux.choose_takes(
+            directory=zoo, files=[{"name": "maya_human_ik_6100_binary.fbx"}], target=target.name
+        )
+    with pytest.raises(RuntimeError, match=r"^Error: Choose the mocap files"):
+        bpy.ops.pasdedeux.choose_takes(directory=zoo, files=[{"name": ""}], target=target.name)
+
+
 def test_a_broken_file_of_a_batch_leaves_the_rig_alone(
     source: bpy.types.Object, corpus: Path, tmp_path: Path, dump: Callable[[], dict[str, Any]]
 ) -> None:

@@ -18,6 +18,8 @@ from .jobs import Outcome, Refused, sentence
 from .scenes import manager_of, scene_of
 
 _FOLDER = "bone_maps"
+_FORGET = "Find all bones anew, whatever was chosen for this skeleton by hand"
+_BY_HAND = "Begin with an empty map, for a rig in which no dancer is found"
 _filling = False
 """Whether rows are being filled by the extension, and not edited by the animator."""
 
@@ -95,6 +97,11 @@ def _chosen(data: bpy.types.Armature, rig: Rig) -> Mapping | None:
     kept = of(data)
     if kept.edited and kept.skeleton == _skeleton(data):
         return map_files.from_json(_text(data), rig.names, rig.parents)
+    return _remembered(data, rig)
+
+
+def _remembered(data: bpy.types.Armature, rig: Rig) -> Mapping | None:
+    """What was chosen by hand for an armature with this skeleton."""
     try:
         return map_files.from_json(_memory(data).read_text("utf-8"), rig.names, rig.parents)
     except (OSError, UnicodeDecodeError, BadMap):
@@ -157,7 +164,7 @@ class _ForOneArmature(bpy.types.Operator):
     """What the operators on bone maps have in common: whose map it is, and that errors are one line."""
 
     target: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Target", description="The armature object; empty, the active one", options={"SKIP_SAVE"}
+        name="Target", description="The armature object; empty, the active one", options={"SKIP_SAVE", "HIDDEN"}
     )
 
     def work(self, thing: bpy.types.Object, data: bpy.types.Armature) -> None:
@@ -181,14 +188,21 @@ class PASDEDEUX_OT_map_bones(_ForOneArmature):
 
     bl_idname = "pasdedeux.map_bones"
     bl_label = "Map Bones"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     forget: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Forget Choices", description="Find all bones anew, whatever was chosen for this skeleton by hand"
+        name="Forget Choices", description=_FORGET, options={"SKIP_SAVE"}
     )
     by_hand: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="By Hand", description="Begin with an empty map, for a rig in which no dancer is found"
+        name="By Hand", description=_BY_HAND, options={"SKIP_SAVE"}
     )
+
+    @classmethod
+    def description(cls, _: bpy.types.Context, asked: bpy.types.OperatorProperties) -> str:
+        """What the button is for, by what it asks."""
+        if asked.forget:
+            return _FORGET
+        return _BY_HAND if asked.by_hand else cls.__doc__ or ""
 
     def work(self, thing: bpy.types.Object, data: bpy.types.Armature) -> None:
         _expect_editable(data)
@@ -196,7 +210,8 @@ class PASDEDEUX_OT_map_bones(_ForOneArmature):
         if self.by_hand:
             _fill(data, None, rig, edited=True)
             return
-        chosen = None if self.forget else _chosen(data, rig)
+        choices = _chosen if any(row.bone for row in of(data).joints) else _remembered
+        chosen = None if self.forget else choices(data, rig)
         try:
             mapping = chosen or map_bones(rig.names, rig.parents, rig.heads)
         except NoDancer as error:

@@ -6,11 +6,36 @@ import bpy
 
 from rigs.mapping import REQUIRED
 
-from . import bone_maps, jobs, local_backend, preferences, settings
-from .retarget_options import OPTIONS
+from . import bone_maps, jobs, local_backend, preferences, retarget_options, rigify, settings
 
-_KEYING = ("root", "in_place", "limbs", "onto", "offset", "reduce")
-"""The settings that say what is keyed, and where."""
+_ARM = {
+    "collar": "Collar",
+    "shoulder": "Shoulder",
+    "elbow": "Elbow",
+    "wrist": "Wrist",
+    "thumb": "Knuckles",
+    "middle": "Fingertips",
+}
+_LEG = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Ball", "bigtoe": "Toe Tip"}
+PARTS: dict[str, dict[str, str]] = {
+    "Trunk": {
+        "pelvis": "Pelvis",
+        "spine1": "Spine 1",
+        "spine2": "Spine 2",
+        "spine3": "Spine 3",
+        "neck": "Neck",
+        "jaw": "Head",
+        "head": "Head Top",
+    },
+    **{
+        f"{side} {part}": {f"{side.lower()}_{joint}": label for joint, label in joints.items()}
+        for part, joints in (("Arm", _ARM), ("Leg", _LEG))
+        for side in ("Left", "Right")
+    },
+}
+"""The joints of each part of the body from the pelvis outwards, and what animators call the bone that begins there."""
+_LABELS = 0.28
+"""The share of the panel's width that the joints' labels take."""
 _SURE = 0.8
 """How sure a bone is that the animator need not look at."""
 
@@ -96,14 +121,12 @@ class PASDEDEUX_PT_bones(_DuetPanel):
         kept = bone_maps.of(data)
         if not kept.joints:
             return
-        layout.label(text="chosen by hand" if kept.edited else f"{kept.dialect}: {kept.confidence:.0%} sure")
-        column = layout.column(align=True)
-        column.use_property_split = True
-        column.use_property_decorate = False
-        for joint in kept.joints:
-            column.prop_search(
-                joint, "bone", data, "bones", text=joint.name.replace("_", " ").capitalize(), icon=_sureness_icon(joint)
-            )
+        layout.label(text="Chosen by hand" if kept.edited else f"{kept.dialect}: {kept.confidence:.0%} sure")
+        for part, joints in PARTS.items():
+            column = layout.column(align=True)
+            column.label(text=part)
+            for joint, label in joints.items():
+                _draw_joint(column, data, kept.joints[joint], label)
 
 
 class PASDEDEUX_PT_retarget(_DuetPanel):
@@ -119,23 +142,39 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for names in (("source", "target"), ("partner_source", "partner_target"), ("contacts", "hands"), _KEYING):
-            column = layout.column(align=True)
-            for name in names:
-                column.prop(wanted, name)
-        if wanted.reduce:
-            column.prop(wanted, "angle")
-            column.prop(wanted, "distance")
-        button = layout.operator("pasdedeux.retarget", icon="POSE_HLT")
+        column = layout.column(align=True)
+        column.prop(wanted, "source", placeholder="Other Selected")
+        column.prop(wanted, "target", placeholder="Active")
+        column = layout.column(align=True)
+        column.prop(wanted, "partner_source", placeholder="None")
+        column.prop(wanted, "partner_target", placeholder="None")
+        target = wanted.target or context.active_object
+        pair = bool(wanted.partner_source or wanted.partner_target)
+        retarget_options.draw(layout, wanted, pair=pair, controls=target is not None and rigify.is_rigify(target))
+        row = layout.row()
+        row.scale_y = 1.5
+        button = row.operator("pasdedeux.retarget", icon="POSE_HLT")
         for name in ("source", "target", "partner_source", "partner_target"):
             chosen = getattr(wanted, name)
             setattr(button, name, chosen.name if chosen else "")
-        batch = layout.operator("pasdedeux.retarget_batch", icon="FILE_FOLDER")
+        batch = layout.operator("pasdedeux.choose_takes", icon="FILE_FOLDER")
         batch.target = wanted.target.name if wanted.target else ""
-        for operator in (button, batch):
-            for name in OPTIONS:
-                setattr(operator, name, getattr(wanted, name))
+        for name, value in retarget_options.values(wanted).items():
+            setattr(button, name, value)
+            setattr(batch, name, value)
         _draw_running(layout)
+
+
+def _draw_joint(
+    column: bpy.types.UILayout, data: bpy.types.Armature, joint: bone_maps.PASDEDEUX_PG_joint, label: str
+) -> None:
+    """One row of the bone map: the joint and a field for its bone."""
+    row = column.split(factor=_LABELS, align=True)
+    row.alert = not joint.bone and joint.name in REQUIRED
+    name = row.row()
+    name.alignment = "RIGHT"
+    name.label(text=label)
+    row.prop_search(joint, "bone", data, "bones", text="", icon=_sureness_icon(joint))
 
 
 def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:

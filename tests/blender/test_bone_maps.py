@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, bone_maps
+from bl_ext.user_default.pas_de_deux import armatures, bone_maps, panels
 
 from rigs.mapping import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
@@ -152,6 +152,20 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
     assert chosen(rig)["pelvis"] == "bone 0"
+
+
+def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones(by_hand=True)
+    assert not any(rows(rig).values())
+    bpy.ops.pasdedeux.map_bones()
+    assert rows(rig)["left_wrist"] == "LeftHand"
+    assert not rig.data.pas_de_deux.edited
+
+
+def test_the_panel_shows_every_joint_once() -> None:
+    shown = [joint for joints in panels.PARTS.values() for joint in joints]
+    assert sorted(shown) == sorted(JOINTS)
 
 
 def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:

@@ -250,6 +250,20 @@ def _terminated(number: int, _: Any) -> None:
     raise Terminated(128 + number)
 
 
+@contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Let signals come when this is done: an exception in the midst of torch's import aborts the process."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in came[:1]:
+            signal.raise_signal(late)
+
+
 def _leave(status: int) -> NoReturn:
     """End at once: torch's C++ aborts where Python ends around a half-done import of it."""
     sys.stdout.flush()
@@ -273,7 +287,10 @@ def _made(request: PartnerRequest, progress: Callable[[float, str], None]) -> li
     _, sent = decode_question(encode(HERE, request))
     assert isinstance(sent, PartnerRequest)
     try:
-        takes = Engine().partner(sent, progress=progress)
+        engine = Engine()
+        with _signals_waiting():
+            engine.load(sent.model)
+        takes = engine.partner(sent, progress=progress)
     except ModuleNotFoundError as error:
         raise Fault(f"A partner cannot be made here without {error.name}: install pas-de-deux[server]") from None
     _, result = decode_answer(encode(HERE, Result(tuple(takes))))

@@ -51,6 +51,6 @@ def sole_of(body: Body, side: str) -> Sole:
     return Sole(
         rotations.rotate(back[0], on_foot),
         rotations.rotate(back[1], on_toes),
-        np.maximum(high, 0.0),
+        high,
         np.array([pivot is not None for _, pivot in points]),
     )

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,8 +47,23 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from None
 
 
+_status = 0
+"""What the run comes to."""
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """Clean up and end at once: Blender may crash or hang where Python ends after an FBX import or a Rigify rig."""
     shutil.rmtree(_SCRATCH, ignore_errors=True)
+    if _alone(config):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

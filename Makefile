@@ -1,7 +1,7 @@
 # Everything from a fresh checkout: `make demo` and `make test` do all the set-up themselves, in .venv/.
 #
 #   make setup       the environment alone            make extension   the extension's zip, in dist/
-#   make demo        a duet, from dance to video      make train       the duet model again, from the corpus
+#   make demo        a duet, from dance to video      make train       the models again, from the corpus
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
 #   make check       lint and types                   make benchmark   speed, beside a rival in the same run
 
@@ -74,3 +74,4 @@ benchmark: extension
 
 train: $(VENV)/ready
 	$(BIN)/python training/train.py duet-vae --data $(DATA)/salsa --out runs/duet-vae
+	$(BIN)/python training/train.py partner-flow --data $(DATA)/salsa --out runs/partner-flow

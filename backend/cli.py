@@ -75,8 +75,8 @@ def partner(
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
-    The model is a learned one, duet-vae, or a choreographic device, which follows a rule and needs no learning and no
-    backend: unison, mirror, canon, retrograde, opposition or question-and-answer.
+    The model is a learned one, duet-vae or partner-flow, or a choreographic device, which follows a rule and needs no
+    learning and no backend: unison, mirror, canon, retrograde, opposition or question-and-answer.
 
     Args:
         leader: the mocap of the dancer that is there: .bvh, .npz, .npy, .json or .amc.

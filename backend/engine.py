@@ -13,6 +13,7 @@ from rigs.motion import Motion
 
 if TYPE_CHECKING:
     from backend.models.duet_partner import DuetPartner
+    from backend.models.flow_partner import FlowPartner
 
 Progress = Callable[[float, str], None]
 
@@ -35,14 +36,16 @@ class Engine:
 
     def __init__(self, accelerator: str = "auto") -> None:
         self.accelerator = accelerator
-        self._loaded: dict[str, DuetPartner] = {}
+        self._loaded: dict[str, DuetPartner | FlowPartner] = {}
 
-    def load(self, model: str = MODELS[0]) -> "DuetPartner":
-        """The model, ready to dance."""
+    def load(self, model: str = MODELS[0]) -> "DuetPartner | FlowPartner":
+        """The model, ready to dance. Raises ValueError as `weights_of` does."""
         if model not in self._loaded:
             from backend.models.duet_partner import DuetPartner
+            from backend.models.flow_partner import FlowPartner
 
-            self._loaded[model] = DuetPartner(weights_of(model), self.accelerator)
+            make = DuetPartner if model == "duet-vae" else FlowPartner
+            self._loaded[model] = make(weights_of(model), self.accelerator)
         return self._loaded[model]
 
     def partner(

@@ -19,7 +19,7 @@ from rigs.files import BadFile
 from training import losses
 from training.augment import chance, mirror_some, wander
 from training.data import Duet, Split, Windows, find_duets, split_duets
-from training.metrics import HORIZONS, Starts, rolled_out, zero_velocity
+from training.metrics import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
 from training.model_card import write_card
 from training.runs import fit
 
@@ -224,4 +224,9 @@ def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) 
     module.load_state_dict(last["state_dict"])
     module.network.eval()
     save(out / f"{NAME}.safetensors", module.trained)
-    write_card(out / f"{NAME}.md", module.trained, split, tables, step=last["global_step"])
+    figures = f"""Mean distance of a joint from the truth in centimetres, so many frames (at 30 fps) after 64 given
+ones, the follower generated beside the real leader, over the test recordings:
+
+{horizon_table(module.trained, split)}"""
+    parameters = sum(p.numel() for p in module.network.parameters())
+    write_card(out / f"{NAME}.md", parameters, f"{last['global_step']:,}, the last of the plan", figures, split, tables)

@@ -4,24 +4,24 @@ import os
 from pathlib import Path
 from typing import Any
 
-from backend.models.duet_weights import TrainedDuet
 from training.data import Duet, Split
-from training.metrics import horizon_table
 
 
-def write_card(path: Path, trained: TrainedDuet, split: Split, tables: dict[str, Any], step: int) -> None:
-    """Write the card of a duet model beside its weights, whole or not at all."""
+def write_card(path: Path, parameters: int, step: str, figures: str, split: Split, tables: dict[str, Any]) -> None:
+    """Write the card of a model beside its weights, whole or not at all.
+
+    parameters: how many it has.  step: which step's weights they are.  figures: how good it is, in words and tables.
+    """
     card = tables["card"]
     parts = "\n".join(
         f"| {part} | {', '.join(sorted({duet.name for duet in duets}))} | {_minutes(duets):.1f} |"
         for part, duets in (("train", split.train), ("validation", split.validation), ("test", split.test))
     )
-    parameters = sum(p.numel() for p in trained.network.parameters())
     text = f"""# {card["title"]}
 
 {card["what"]}
 
-{parameters:,} parameters; the weights of step {step:,}, the last of the plan.
+{parameters:,} parameters; the weights of step {step}.
 
 ## Data
 
@@ -36,10 +36,7 @@ Licence and credit:
 
 ## Figures
 
-Mean distance of a joint from the truth in centimetres, so many frames (at 30 fps) after 64 given ones, the follower
-generated beside the real leader, over the test recordings:
-
-{horizon_table(trained, split)}
+{figures}
 
 ## Limits
 

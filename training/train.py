@@ -1,6 +1,6 @@
 """Train a model on a folder of duets.
 
-    python training/train.py duet-vae --data DIR --out RUN [--resume]
+    python training/train.py {duet-vae,partner-flow} --data DIR --out RUN [--resume]
 
 RUN gets TensorBoard curves, `last.ckpt` and `best.ckpt`, and in the end the weights with their model card.
 Interrupt it (Ctrl-C) whenever you like: it ends with the step in hand and `--resume` goes on as if nothing had been.
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import tyro
 
 from rigs.files import BadFile
-from training import duet_vae
+from training import duet_vae, partner_flow
 from training.runs import Interrupted
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
@@ -24,7 +24,7 @@ CONFIGS = Path(__file__).resolve().parent / "configs"
 class Train:
     """Train a model on a folder of duets."""
 
-    model: Annotated[Literal["duet-vae"], tyro.conf.Positional]
+    model: Annotated[Literal["duet-vae", "partner-flow"], tyro.conf.Positional]
     """What to train."""
     data: Path
     """Folder of NAME_leader.* and NAME_follower.* files."""
@@ -40,7 +40,9 @@ def main() -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
     asked = tyro.cli(Train)
     try:
-        duet_vae.train(asked.data, asked.out, asked.config or CONFIGS / f"{asked.model}.toml", resume=asked.resume)
+        config = asked.config or CONFIGS / f"{asked.model}.toml"
+        train = duet_vae.train if asked.model == "duet-vae" else partner_flow.train
+        train(asked.data, asked.out, config, resume=asked.resume)
     except BadFile as bad:
         print(bad, file=sys.stderr)
         return 2

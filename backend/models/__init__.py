@@ -3,18 +3,21 @@
 import os
 from pathlib import Path
 
-MODELS: tuple[str, ...] = ("duet-vae",)
+MODELS: tuple[str, ...] = ("duet-vae", "partner-flow")
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 OWN = "PASDEDEUX_WEIGHTS"
 """The environment variable with a folder, such as a training run's, whose weights come before the shipped ones."""
 
 
 def weights_of(model: str) -> Path:
-    """The weights of a model. Raises ValueError for a name that there is none of, and a folder that is none."""
+    """The weights of a model. Raises ValueError for an unknown name, no folder, and where there are none."""
     if model not in MODELS:
         raise ValueError(f"model {model}: no such model, one of {', '.join(MODELS)} expected")
     name = f"{model}.safetensors"
     own = os.environ.get(OWN)
     if own and not Path(own).is_dir():
         raise ValueError(f"{OWN}={own}: a folder with {name} expected")
-    return Path(own, name) if own and Path(own, name).exists() else WEIGHTS / name
+    found = Path(own, name) if own and Path(own, name).exists() else WEIGHTS / name
+    if not found.exists():
+        raise ValueError(f"model {model}: no weights come with it; train it and set {OWN} to the run's folder")
+    return found

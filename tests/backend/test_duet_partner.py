@@ -135,5 +135,5 @@ def test_work_can_be_called_off_and_tells_how_far_it_is(engine: Engine, leader: 
 
 
 def test_an_unknown_model_is_refused_by_name(engine: Engine, leader: Motion) -> None:
-    with pytest.raises(ValueError, match="model waltz: no such model, one of duet-vae expected"):
+    with pytest.raises(ValueError, match="model waltz: no such model, one of duet-vae, partner-flow expected"):
         engine.partner(PartnerRequest(leader, model="waltz"))

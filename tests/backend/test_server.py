@@ -84,7 +84,7 @@ def same(one: Motion, other: Motion) -> bool:
 
 def test_hello_tells_version_and_models(backend: Backend) -> None:
     with Client(backend.url) as client:
-        assert client.hello() == Welcome(version("pas-de-deux"), ("duet-vae",))
+        assert client.hello() == Welcome(version("pas-de-deux"), ("duet-vae", "partner-flow"))
 
 
 def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:

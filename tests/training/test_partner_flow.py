@@ -1,0 +1,104 @@
+"""Training the partner flow on little: that it learns, repeats itself, and leaves weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models.partner_flow import FlowConfig, PartnerFlow, load
+from rigs import files
+from rigs.files import BadFile
+from rigs.motion import Motion, move, resample, turn
+from rigs.sample_dance import sample_dance
+from training.data import Duet
+from training.flow_windows import FlowWindows, read_plan
+from training.partner_flow import FlowTraining, prepare, train
+
+CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "partner-flow.toml"
+SMALL = FlowConfig(width=48, layers=1, heads=2)
+
+
+@pytest.fixture(scope="module")
+def duets() -> list[Duet]:
+    leader = resample(sample_dance(), 30.0)
+    follower: Motion = move(turn(leader, np.pi), np.array([0.0, -1.2, 0.0]))
+    return [Duet(name, leader[:300], follower[:300]) for name in ("a", "b")]
+
+
+@pytest.fixture
+def windows(duets: list[Duet]) -> FlowWindows:
+    _, plan = read_plan(CONFIG)
+    return FlowWindows(duets, SMALL, replace(plan, speeds=[1.0], steps=150, batch=16))
+
+
+@pytest.fixture
+def module(duets: list[Duet], windows: FlowWindows) -> FlowTraining:
+    torch.manual_seed(1)
+    network = PartnerFlow(SMALL)
+    prepare(network, windows, duets)
+    return FlowTraining(network, windows.plan, [])
+
+
+def test_equal_steps_see_equal_windows(windows: FlowWindows) -> None:
+    first = [batch.leader for batch, _ in zip(windows, range(3), strict=False)]
+    windows.start = 2
+    again = next(iter(windows))
+    assert torch.equal(first[2], again.leader)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_either_dancer_is_the_partner(windows: FlowWindows) -> None:
+    batch = windows.batch(np.random.default_rng(0))
+    assert set(batch.roles.tolist()) == {0, 1}
+    for dance, leader in zip(batch.partner.root, batch.leader, strict=True):
+        assert (dance - leader[:, 0]).norm(dim=-1).min() > 0.5
+
+
+def test_the_network_knows_the_windows_statistics_and_ways_to_begin(
+    module: FlowTraining, windows: FlowWindows, duets: list[Duet]
+) -> None:
+    network = module.network
+    assert torch.isfinite(network.partner_mean).all()
+    assert (network.partner_scale >= 0.03).all()
+    assert np.allclose(network.bodies[0].numpy(), duets[0].leader.skeleton.offsets, atol=1e-6)
+    assert (network.stances[..., 0, :2].norm(dim=-1) < 1e-4).all()
+    assert network.starts.abs().sum() > 0
+
+
+def test_a_network_learns(module: FlowTraining, windows: FlowWindows) -> None:
+    optimiser = torch.optim.Adam(module.network.parameters(), lr=3e-3)
+    seen = []
+    first = 1 + SMALL.history
+    for step in range(150):
+        torch.manual_seed(step)
+        batch = windows.batch(np.random.default_rng(step))
+        past = batch.partner[slice(1, first)]
+        terms = module.terms(past, batch.partner[slice(first, first + SMALL.block)], batch, first)
+        loss = terms["flow"] + 2.0 * terms["position"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        seen.append(float(terms["position"].detach()))
+    assert np.mean(seen[-10:]) < 0.6 * np.mean(seen[:5])
+
+
+def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path: Path) -> None:
+    (tmp_path / "duets").mkdir()
+    for name in ("one", "salsa_10", "salsa_07"):
+        for role in ("leader", "follower"):
+            files.write(tmp_path / "duets" / f"{name}_{role}.npz", getattr(duets[0], role))
+    text = CONFIG.read_text().replace("steps = 5000", "steps = 4").replace("batch = 64", "batch = 4")
+    config = tmp_path / "plan.toml"
+    config.write_text(text + "\n[network]\nwidth = 16\nlayers = 1\nheads = 2\n")
+    train(tmp_path / "duets", tmp_path / "run", config, resume=False)
+    shipped = load(tmp_path / "run" / "partner-flow.safetensors")
+    assert shipped.config.width == 16
+    assert torch.isfinite(torch.cat([p.flatten() for p in shipped.parameters()])).all()
+
+
+def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(CONFIG.read_text().replace("noise =", "loudness ="))
+    with pytest.raises(BadFile, match="missing or unknown settings: loudness, noise"):
+        read_plan(tmp_path / "plan.toml")

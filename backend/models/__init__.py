@@ -10,14 +10,11 @@ OWN = "PASDEDEUX_WEIGHTS"
 
 
 def weights_of(model: str) -> Path:
-    """The weights of a model. Raises ValueError for an unknown name, no folder, and where there are none."""
+    """The weights of a model. Raises ValueError for a name that there is none of, and a folder that is none."""
     if model not in MODELS:
         raise ValueError(f"model {model}: no such model, one of {', '.join(MODELS)} expected")
     name = f"{model}.safetensors"
     own = os.environ.get(OWN)
     if own and not Path(own).is_dir():
         raise ValueError(f"{OWN}={own}: a folder with {name} expected")
-    found = Path(own, name) if own and Path(own, name).exists() else WEIGHTS / name
-    if not found.exists():
-        raise ValueError(f"model {model}: no weights come with it; train it and set {OWN} to the run's folder")
-    return found
+    return Path(own, name) if own and Path(own, name).exists() else WEIGHTS / name

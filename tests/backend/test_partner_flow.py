@@ -143,9 +143,3 @@ def test_a_history_is_kept_and_gone_on_from(engine: Engine) -> None:
     [take] = engine.partner(PartnerRequest(leader, model=NAME, history=history))
     assert np.allclose(take.root[:88], history.root[:88])
     assert np.linalg.norm(take.root[90] - take.root[89]) < 0.2
-
-
-def test_without_weights_the_model_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(OWN, raising=False)
-    with pytest.raises(ValueError, match="model partner-flow: no weights come with it; train it"):
-        Engine("cpu").partner(PartnerRequest(sample_dance()[:60], model=NAME))

@@ -306,7 +306,7 @@ def test_a_malformed_message_is_refused_and_the_server_goes_on(
 
 def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> None:
     client = Client(backend.url)
-    with pytest.raises(RequestRefused, match=r"^model tango-net: no such model, one of duet-vae expected$"):
+    with pytest.raises(RequestRefused, match=r"^model tango-net: no such model, one of duet-vae, partner-flow expected$"):
         client.partner(leader, model="tango-net")
     with pytest.raises(RequestRefused, match=r"^takes: a whole number of 1 to 16 expected, 99 found$"):
         client.partner(leader, takes=99)
@@ -325,7 +325,7 @@ def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) ->
             with pytest.raises(BackendError, match=r"^the backend failed: .*nowhere/duet-vae.safetensors") as failure:
                 client.partner(leader)
             assert not isinstance(failure.value, RequestRefused)
-        assert client.hello().models == ("duet-vae",)
+        assert client.hello().models == ("duet-vae", "partner-flow")
 
 
 def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(start: Start, leader: Motion) -> None:

@@ -306,7 +306,9 @@ def test_a_malformed_message_is_refused_and_the_server_goes_on(
 
 def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> None:
     client = Client(backend.url)
-    with pytest.raises(RequestRefused, match=r"^model tango-net: no such model, one of duet-vae, partner-flow expected$"):
+    with pytest.raises(
+        RequestRefused, match=r"^model tango-net: no such model, one of duet-vae, partner-flow expected$"
+    ):
         client.partner(leader, model="tango-net")
     with pytest.raises(RequestRefused, match=r"^takes: a whole number of 1 to 16 expected, 99 found$"):
         client.partner(leader, takes=99)

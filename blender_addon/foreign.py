@@ -23,6 +23,7 @@ from .scenes import manager_of
 SUFFIXES = (".fbx", ".glb", ".gltf")
 _FBX_BINARY = b"Kaydara FBX Binary  \x00"
 _FBX_OLDEST = 7100
+_GLTF_OLDEST = (4, 5, 0)
 _ON_FRAME = 1e-3
 _FBX_ONLY = "Blender reads only binary FBX 7.1 or later"
 _ADVICE = "export it again from the program it comes from"
@@ -77,6 +78,9 @@ def _expect_readable(path: Path) -> None:
         if version < _FBX_OLDEST:
             found = f"version {version / 1000:.1f}"
             raise files.BadFile(f"{path.name}: {_FBX_ONLY}, {found} found; {_ADVICE}")
+    elif head.startswith(b"glTF") and bpy.app.version < _GLTF_OLDEST:
+        # Blender 4.2's importer often crashes Blender itself where a dancer's bones are made
+        raise files.BadFile(f"{path.name}: Blender 4.5 or later expected for glTF; use FBX or BVH with this one")
 
 
 @contextmanager

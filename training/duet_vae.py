@@ -1,8 +1,7 @@
 """The training of the duet model: its plan, its loss, and the rollout error that its curves show."""
 
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from training.augment import chance, mirror_some, wander
 from training.data import Duet, Split, Windows, find_duets, split_duets
 from training.metrics import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
 from training.model_card import write_card
+from training.plans import read_plan
 from training.runs import fit
 
 
@@ -170,23 +170,9 @@ def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
     return Poses(mean.float(), directions.T.float().contiguous(), deviations.float(), torch.stack(reaches).float())
 
 
-def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:
-    """A plan file: all its tables, and the `Plan` of those that steer the steps. Raises BadFile."""
-    try:
-        tables = tomllib.loads(config.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadFile(f"{config}: a TOML plan expected, {error}") from None
-    steering = {**tables.get("augment", {}), **tables.get("loss", {}), **tables.get("optimise", {})}
-    names = {field.name for field in fields(Plan)}
-    if set(steering) != names:
-        odd = ", ".join(sorted(set(steering) ^ names))
-        raise BadFile(f"{config}: missing or unknown settings: {odd}")
-    return tables, Plan(**steering)
-
-
 def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     """Train on a folder of duets into a run's folder and leave the weights there with their card."""
-    tables, plan = read_plan(config)
+    tables, plan = read_plan(config, Plan)
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = DuetVAE(DuetConfig(**tables.get("network", {})))

@@ -1,10 +1,8 @@
 """What the partner flow trains on: its plan, and windows of duets at several speeds and in the mirror."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -108,20 +106,6 @@ def dance_parts(motion: Motion) -> Parts:
     parts = (motion.root, world, contacts, motion.positions, motion.skeleton.offsets)
     root, turned, resting, joints, offsets = (torch.from_numpy(np.asarray(part)).float() for part in parts)
     return Dance(root, turned, resting), joints, offsets
-
-
-def read_plan(config: Path) -> tuple[dict[str, Any], Plan]:
-    """A plan file: all its tables, and the `Plan` of those that steer the steps. Raises BadFile."""
-    try:
-        tables = tomllib.loads(config.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadFile(f"{config}: a TOML plan expected, {error}") from None
-    steering = {**tables.get("augment", {}), **tables.get("loss", {}), **tables.get("optimise", {})}
-    names = {field.name for field in fields(Plan)}
-    if set(steering) != names:
-        odd = ", ".join(sorted(set(steering) ^ names))
-        raise BadFile(f"{config}: missing or unknown settings: {odd}")
-    return tables, Plan(**steering)
 
 
 def _copies(duet: Duet, speed: float) -> list[tuple[Parts, Parts]]:

@@ -32,8 +32,9 @@ from backend.models.partner_flow import (
 from rigs.contacts import floor_height
 from rigs.skeleton import INDEX
 from training.data import Duet, Split, find_duets, split_duets
-from training.flow_windows import Batch, FlowWindows, Parts, Plan, dance_parts, read_plan
+from training.flow_windows import Batch, FlowWindows, Parts, Plan, dance_parts
 from training.model_card import write_card
+from training.plans import read_plan
 from training.runs import fit
 
 _HORIZONS = (1, 10, 30, 60)
@@ -173,7 +174,7 @@ def prepare(network: PartnerFlow, windows: FlowWindows, duets: Sequence[Duet]) -
 
 def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     """Train on a folder of duets into a run's folder and leave the weights there."""
-    tables, plan = read_plan(config)
+    tables, plan = read_plan(config, Plan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = PartnerFlow(FlowConfig(**tables.get("network", {})))

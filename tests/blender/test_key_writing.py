@@ -1,7 +1,5 @@
 """Movements written onto bones, in every form and onto everything that plays them, against Blender's evaluation."""
 
-import time
-
 import bpy
 import numpy as np
 import pytest
@@ -291,16 +289,6 @@ def test_a_strip_being_tweaked_is_left_alone(rig: bpy.types.Object) -> None:
     rig.animation_data.use_tweak_mode = True
     with pytest.raises(keyframes.Unkeyable, match="tweak mode"):
         keyframes.write(rig, channels(rig), name="again", first=1)
-
-
-def test_twenty_five_bones_for_a_minute_take_a_moment(rig: bpy.types.Object) -> None:
-    paths = [f'["bone {b}"]' for b in range(25)]
-    for path in paths:
-        rig[path[2:-2]] = [1.0, 0.0, 0.0, 0.0]
-    many = [keyframes.Channel(path, turning(1800), path) for path in paths]
-    start = time.perf_counter()
-    keyframes.write(rig, many, name="minute", first=1)
-    assert time.perf_counter() - start < 0.5
 
 
 def pose_of(rig: bpy.types.Object, bone: str, frames: "range | tuple[int, ...]") -> Array:

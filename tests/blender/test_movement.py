@@ -1,6 +1,5 @@
 """Reading an armature's movement against where Blender's evaluation shows its bones."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import armatures, fcurves, keyframes, movement
-from movements import TENTH_OF_A_MILLIMETRE, swaying, wandering
+from movements import TENTH_OF_A_MILLIMETRE, wandering
 
 from rigs import Array, rotations
 
@@ -235,22 +234,3 @@ def test_the_current_frame_stays() -> None:
     bpy.context.scene.frame_set(7, subframe=0.25)
     movement.movement_of(bpy.context, rig, FRAMES)
     assert (bpy.context.scene.frame_current, bpy.context.scene.frame_subframe) == (7, 0.25)
-
-
-def test_curves_are_read_many_times_faster_than_frames() -> None:
-    motion = swaying(frames=300)
-    rig = armatures.add(bpy.context, "dancer", motion.skeleton)
-    keyframes.assign(rig, armatures.key(rig, motion, "dance", 1))
-    by_curves = taken(lambda: movement.movement_of(bpy.context, rig, range(1, 301)))
-    _constraint(rig)
-    assert 4.0 * by_curves < taken(lambda: movement.movement_of(bpy.context, rig, range(1, 301)))
-
-
-def taken(work: Callable[[], object]) -> float:
-    """Seconds, the best of three."""
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)

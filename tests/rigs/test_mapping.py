@@ -1,6 +1,5 @@
 """Which bone is which joint: by names in known dialects, checked against the hierarchy and against truths by hand."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -167,20 +166,13 @@ def test_every_table_names_real_joints_on_both_sides(dialect: Dialect) -> None:
         assert all(stem and side in (key_side, None) for key_side, stem in keys)
 
 
-def test_mapping_is_quick_enough_to_run_at_every_look(corpus: Path) -> None:
+def test_a_crowd_of_controls_does_not_hide_the_dancer(corpus: Path) -> None:
     rig = defined(corpus, "mixamo")
     crowd = Hierarchy.many_controls(rig)
-
-    def milliseconds(rig: Hierarchy) -> float:
-        map_bones(rig.names, rig.parents, rig.heads)
-        start = time.process_time()
-        for _ in range(5):
-            map_bones(rig.names, rig.parents, rig.heads)
-        return 200.0 * (time.process_time() - start)
-
-    assert milliseconds(rig) < 10.0
     assert len(crowd.names) > 700
-    assert milliseconds(crowd) < 100.0
+    alone, among_them = (map_bones(hierarchy.names, hierarchy.parents, hierarchy.heads) for hierarchy in (rig, crowd))
+    limbs = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("hip", "knee", "shoulder", "elbow")]
+    assert [among_them.bones[j] for j in limbs] == [alone.bones[j] for j in limbs]
 
 
 def test_places_of_any_unit_serve() -> None:

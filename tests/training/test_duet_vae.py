@@ -10,7 +10,8 @@ from backend.models.duet_weights import TrainedDuet, load, save
 from tests.conftest import ROOT
 from tests.training.duets import duet
 from training.data import Duet, Windows
-from training.duet_vae import DuetTraining, bodies, facing_starts, floors, measure, placed, read_plan, spanned
+from training.duet_vae import DuetTraining, Plan, bodies, facing_starts, floors, measure, placed, spanned
+from training.plans import read_plan
 
 PLAN = ROOT / "training" / "configs" / "duet-vae.toml"
 
@@ -28,7 +29,7 @@ def windows(duets: list[Duet]) -> Windows:
 @pytest.fixture
 def training(duets: list[Duet], windows: Windows) -> DuetTraining:
     torch.manual_seed(0)
-    _, plan = read_plan(PLAN)
+    _, plan = read_plan(PLAN, Plan)
     spans = (spanned(duets, 0), spanned(duets, 1))
     trained = TrainedDuet(
         DuetVAE(DuetConfig()), measure(windows), bodies(duets), floors(duets), spans, facing_starts(duets)
@@ -45,7 +46,7 @@ def trained_parts(training: DuetTraining) -> set[str]:
 
 
 def test_the_plan_is_the_published_one() -> None:
-    tables, plan = read_plan(PLAN)
+    tables, plan = read_plan(PLAN, Plan)
     assert (plan.error, plan.divergence, plan.velocity, plan.frames, plan.rebuild_only) == (0.5, 5e-5, 0.05, 1, 0.1)
     assert (plan.epochs, plan.noise) == (100, 0.01)
     assert "network" not in tables

@@ -13,8 +13,9 @@ from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance
 from training.data import Duet
-from training.flow_windows import FlowWindows, read_plan
+from training.flow_windows import FlowWindows, Plan
 from training.partner_flow import FlowTraining, prepare, train
+from training.plans import read_plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "partner-flow.toml"
 SMALL = FlowConfig(width=48, layers=1, heads=2)
@@ -29,7 +30,7 @@ def duets() -> list[Duet]:
 
 @pytest.fixture
 def windows(duets: list[Duet]) -> FlowWindows:
-    _, plan = read_plan(CONFIG)
+    _, plan = read_plan(CONFIG, Plan)
     return FlowWindows(duets, SMALL, replace(plan, speeds=[1.0], steps=150, batch=16))
 
 
@@ -101,4 +102,4 @@ def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path:
 def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(CONFIG.read_text().replace("noise =", "loudness ="))
     with pytest.raises(BadFile, match="missing or unknown settings: loudness, noise"):
-        read_plan(tmp_path / "plan.toml")
+        read_plan(tmp_path / "plan.toml", Plan)

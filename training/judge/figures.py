@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs import Array
+from rigs import Array, capsules
 from rigs.contacts import floor_height
 from training.data import Duet
-from training.judge import beats, capsules, couple, features, physics
+from training.judge import beats, couple, features, physics
 from training.judge.frechet import Reference, diversity, earth_movers
 from training.judge.intervals import Figure, with_intervals
 from training.judge.realness import Classifiers, area_under_curve, looks

@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from rigs import Array, rotations
 from rigs.skeleton import DEFAULT, INDEX
-from training.judge import capsules, couple
+from training.judge import couple
 
 LEADER = np.repeat(DEFAULT.rest_positions()[None], 30, axis=0)
 
@@ -43,24 +40,3 @@ def test_hands_that_meet_for_a_moment_do_not_hold() -> None:
     touched[10:13, left] = LEADER[10:13, right]
     assert couple.hand_in_hand(held, LEADER, 30.0).tolist() == [float(10 <= f < 20) for f in range(30)]
     assert not couple.hand_in_hand(touched, LEADER, 30.0).any()
-
-
-points = arrays(float, (4, 3), elements=st.floats(-2.0, 2.0, width=32))
-
-
-@given(points)
-def test_distance_of_segments_is_the_least_over_both(ends: Array) -> None:
-    a, b, c, d = ends
-    found = float(capsules.segment_distance(a, b, c, d))
-    t = np.linspace(0.0, 1.0, 101)
-    first, second = a + t[:, None] * (b - a), c + t[:, None] * (d - c)
-    sampled = np.linalg.norm(first[:, None] - second, axis=-1).min()
-    coarse = 0.005 * (np.linalg.norm(b - a) + np.linalg.norm(d - c))
-    assert sampled - coarse - 1e-6 <= found <= sampled + 1e-6
-
-
-def test_bodies_apart_do_not_touch_and_bodies_at_one_place_lie_in_each_other() -> None:
-    assert not capsules.penetration(beside(180.0, (0.0, -1.0)), LEADER).any()
-    np.testing.assert_allclose(capsules.penetration(LEADER, LEADER), 0.22)
-    near = np.linalg.norm([0.0, 0.15])
-    assert capsules.penetration(beside(180.0, (0.0, -0.15)), LEADER).max() <= 0.22 - near + 0.03

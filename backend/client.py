@@ -11,11 +11,13 @@ from types import TracebackType
 
 import zmq
 
+from backend.direction import UNDIRECTED, Direction
 from backend.protocol import (
     DEFAULT_URL,
     Cancel,
     Cancelled,
     Failure,
+    Frames,
     Hello,
     PartnerRequest,
     Progress,
@@ -28,7 +30,9 @@ from backend.protocol import (
 )
 from rigs.motion import Motion
 
-__all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "RequestRefused"]
+__all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "Direction", "RequestRefused"]
+
+Preview = Callable[[int, int, Motion], None]
 
 LOOK = 0.1
 """Seconds between two looks at whether the caller wants to go on."""
@@ -70,7 +74,7 @@ class Client:
 
     def hello(self) -> Welcome:
         """The backend's version and models. Raises BackendAway, BackendError."""
-        answer = self._ask(Hello(), _silent, _never)
+        answer = self._ask(Hello(), _silent, _never, _unseen)
         if not isinstance(answer, Welcome):
             raise BackendError(f"the backend at {self.url} answered a greeting with a {type(answer).__name__}")
         return answer
@@ -84,16 +88,21 @@ class Client:
         role: str = "follow",
         seed: int = 0,
         takes: int = 1,
+        draft: Motion | None = None,
+        direction: Direction = UNDIRECTED,
         progress: Callable[[float, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        preview: Preview | None = None,
     ) -> list[Motion]:
         """The takes of a `PartnerRequest`; blocks until they are there.
 
         progress: is told the fraction done and what is being done.  cancelled: is asked often; true ends the work.
+        preview: is shown, while the rest is danced, a take, from 1; which of its frames, from 0 at their own rate, the
+        first of these is; and these frames, not finished. One that takes long misses none but sees them late.
         Raises Cancelled, RequestRefused, BackendAway and BackendError.
         """
-        request = PartnerRequest(leader, history, model, role, seed, takes)
-        answer = self._ask(request, progress or _silent, cancelled or _never)
+        request = PartnerRequest(leader, history, model, role, seed, takes, draft, direction, preview is not None)
+        answer = self._ask(request, progress or _silent, cancelled or _never, preview or _unseen)
         if not isinstance(answer, Result) or [len(take) for take in answer.takes] != [len(leader)] * takes:
             raise BackendError(
                 f"the backend at {self.url} answered with other than {takes} takes of {len(leader)} frames"
@@ -101,7 +110,11 @@ class Client:
         return list(answer.takes)
 
     def _ask(
-        self, question: Question, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+        self,
+        question: Question,
+        progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+        preview: Preview,
     ) -> Welcome | Result:
         """The answer that ends a question."""
         id = uuid.uuid4().hex
@@ -122,11 +135,15 @@ class Client:
                 if socket.poll(int(LOOK * 1000)):
                     answer = self._answer(id, socket.recv_multipart())
                     heard = time.monotonic()
-                    if called_off is not None and not isinstance(answer, Progress):
-                        raise Cancelled
-                    if not isinstance(answer, Progress):
-                        return answer
-                    progress(answer.fraction, answer.what)
+                    match answer:
+                        case Progress():
+                            progress(answer.fraction, answer.what)
+                        case Frames():
+                            preview(answer.take, answer.first, answer.danced)
+                        case _ if called_off is not None:
+                            raise Cancelled
+                        case _:
+                            return answer
                 elif called_off is not None and time.monotonic() - called_off > FAREWELL:
                     raise Cancelled
                 elif time.monotonic() - heard > self.timeout or not socket.poll(0, zmq.POLLOUT):
@@ -147,7 +164,7 @@ class Client:
         if not socket.poll(int(min(self.timeout, CONNECT) * 1000), zmq.POLLOUT):
             raise self._away()
 
-    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Result:
+    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Frames | Result:
         """What the backend says to the question `id`; an error is raised."""
         try:
             about, answer = decode_answer(parts)
@@ -168,3 +185,7 @@ def _silent(fraction: float, what: str) -> None:
 
 def _never() -> bool:
     return False
+
+
+def _unseen(take: int, first: int, frames: Motion) -> None:
+    pass

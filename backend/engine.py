@@ -7,8 +7,9 @@ takes = engine.partner(PartnerRequest(leader, seed=1))
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from backend.direction import check_direction, expect_directed
+from backend.messages import PartnerRequest
 from backend.models import MODELS, weights_of
-from backend.protocol import PartnerRequest
 from rigs.motion import Motion
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from backend.models.flow_partner import FlowPartner
 
 Progress = Callable[[float, str], None]
+Preview = Callable[[int, int, Motion], None]
+"""Is told a take, from 1; which of its frames, from 0 at the model's rate, the first one is; and some of its frames."""
 
 
 def _silent(fraction: float, what: str) -> None:
@@ -24,6 +27,10 @@ def _silent(fraction: float, what: str) -> None:
 
 def _never() -> bool:
     return False
+
+
+def _unseen(take: int, first: int, frames: Motion) -> None:
+    pass
 
 
 class Engine:
@@ -49,11 +56,21 @@ class Engine:
         return self._loaded[model]
 
     def partner(
-        self, request: PartnerRequest, *, progress: Progress = _silent, cancelled: Callable[[], bool] = _never
+        self,
+        request: PartnerRequest,
+        *,
+        progress: Progress = _silent,
+        cancelled: Callable[[], bool] = _never,
+        preview: Preview = _unseen,
     ) -> list[Motion]:
         """The takes of a request, each with the leader's frame rate and frame count.
 
         progress: is told the fraction done and what is being done.  cancelled: is asked often; true ends the work.
+        preview: is shown a take's frames as they are danced, in their order, not finished, in the leader's world and at
+        the model's rate; by a model that dances block after block, and if the request asks for it.
         Raises Cancelled, and ValueError with one sentence for a request that no model can serve.
         """
-        return self.load(request.model).takes(request, progress, cancelled)
+        check_direction(request.direction, request.leader, request.history, request.draft)
+        expect_directed(request.model, request.direction, request.draft)
+        shown = preview if request.preview else _unseen
+        return self.load(request.model).takes(request, progress, cancelled, shown)

@@ -1,18 +1,32 @@
 """The backend's work: who is served next, and the one thread that holds the engine and serves them."""
 
+import math
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.engine import Engine
-from backend.protocol import Cancelled, Failure, PartnerRequest, Progress, ProtocolError, Result, encode
+from backend.protocol import (
+    Cancelled,
+    Failure,
+    Frames,
+    PartnerRequest,
+    Progress,
+    ProtocolError,
+    Result,
+    encode,
+)
+from rigs.motion import Motion, join
 
 MOST_WAITING = 32
 MOST_WAITING_EACH = 8
+PACE = 0.2
+"""Seconds at least between two times that a request's frames are sent."""
 
 
 class Full(Exception):
@@ -73,8 +87,46 @@ class Line:
                     yield jobs[turn]
 
 
-Report = Progress | list[bytes]
-"""How far a job has come, or the parts of the message that ends it."""
+class Previews:
+    """The frames of a request as they are danced, held back and joined so that they are not sent too often.
+
+    id: the request's.  send: is called with the parts of a message.  clock: tells seconds.
+    """
+
+    def __init__(
+        self, id: str, send: Callable[[list[bytes]], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._id = id
+        self._send = send
+        self._clock = clock
+        self._held: dict[int, list[Frames]] = {}
+        self._due = -math.inf
+
+    def __call__(self, take: int, first: int, danced: Motion) -> None:
+        """Take some frames, and send what is held if it is time. Raises ProtocolError for frames that are none."""
+        held = self._held.setdefault(take, [])
+        if held and held[-1].first + len(held[-1].danced) == first:
+            before = held.pop()
+            held.append(replace(before, danced=join(before.danced, danced)))
+        else:
+            held.append(Frames(take, first, danced))
+        if self._clock() < self._due:
+            return
+        self._due = self._clock() + PACE
+        for frames in (frames for held in self._held.values() for frames in held):
+            self._send(encode(self._id, frames))
+        self._held.clear()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The parts of a message with frames of a job that goes on."""
+
+    parts: list[bytes]
+
+
+Report = Progress | Shown | list[bytes]
+"""How far a job has come, what of it can be seen, or the parts of the message that ends it."""
 
 
 class Worker(threading.Thread):
@@ -106,11 +158,13 @@ class Worker(threading.Thread):
             self._report(job, self._done(job))
 
     def _done(self, job: Job) -> list[bytes]:
+        previews = Previews(job.id, lambda parts: self._report(job, Shown(parts)))
         try:
             takes = self._engine.partner(
                 job.request,
                 progress=lambda fraction, what: self._report(job, Progress(fraction, what)),
                 cancelled=job.called_off.is_set,
+                preview=previews,
             )
         except Cancelled:
             return encode(job.id, Failure("cancelled", "the request was cancelled"))

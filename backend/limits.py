@@ -1,7 +1,9 @@
 """What a message may hold: the limits of the specification in protocol.py, and the checks that refuse the rest."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,10 @@ UNIT = 1e-3
 """What a quaternion's length may be away from 1."""
 MAX_SEED = 2**32 - 1
 MAX_TAKES = 16
+MAX_KEPT = 1_000
+"""Frames of a draft that may be named one by one."""
+NEAREST, FURTHEST = 0.3, 100.0
+"""Metres along the floor from the leader at which a partner may be placed."""
 MAX_TEXT = 2_000
 """Characters of a text parameter."""
 ROLES = ("follow", "lead")
@@ -81,6 +87,54 @@ def models(name: str, value: Any) -> None:
         model(name, entry)
 
 
+def truth(name: str, value: Any) -> None:
+    if type(value) is not bool:
+        raise ProtocolError(f"{name}: true or false expected, {shown(value)} found")
+
+
+def some_of(names: Sequence[str]) -> Rule:
+    def rule(name: str, value: Any) -> None:
+        plain = isinstance(value, list | tuple) and all(isinstance(entry, str) and entry in names for entry in value)
+        if not plain or len(set(value)) != len(value):
+            found = value
+            if isinstance(value, list | tuple):
+                found = next((entry for entry in value if entry not in names), value)
+            raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {shown(found)} found")
+
+    return rule
+
+
+def place(name: str, value: Any) -> None:
+    """Nothing, or metres ahead, metres to the left and degrees."""
+    if value is None:
+        return
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ProtocolError(f"{name}: metres ahead, metres to the left and degrees expected, {shown(value)} found")
+    for part, limit in zip(value, (FURTHEST, FURTHEST, 360.0), strict=True):
+        number(-limit, limit)(name, part)
+    away = math.hypot(value[0], value[1])
+    if not NEAREST <= away <= FURTHEST:
+        raise ProtocolError(f"{name}: {NEAREST:g} to {FURTHEST:g} m from the leader expected, {away:.3g} found")
+
+
+def frames(name: str, value: Any) -> None:
+    """Frames, from 0 and each later than the one before."""
+    plain = isinstance(value, list | tuple) and len(value) <= MAX_KEPT and all(map(_frame, value))
+    if not plain or any(late <= early for early, late in pairwise(value)):
+        raise ProtocolError(f"{name}: at most {MAX_KEPT} frames in rising order expected, {shown(value)} found")
+
+
+def span(name: str, value: Any) -> None:
+    """Nothing, or the first and the last of some frames, from 0."""
+    plain = isinstance(value, list | tuple) and len(value) == 2 and all(map(_frame, value))
+    if value is not None and not (plain and value[0] <= value[1]):
+        raise ProtocolError(f"{name}: a first frame and a last one not before it expected, {shown(value)} found")
+
+
+def _frame(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MAX_FRAMES
+
+
 def shape(name: str, value: Any) -> None:
     plain = isinstance(value, list) and 1 <= len(value) <= 3
     if not plain or not all(type(side) is int and 0 < side <= MAX_FRAMES for side in value):
@@ -134,7 +188,7 @@ def shown(value: Any) -> str:
 
 def either(names: Sequence[str]) -> str:
     """The names as people list a choice."""
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 _MODEL = re.compile(r"[a-z0-9-]{1,64}")

@@ -5,7 +5,7 @@ A message is multipart: a JSON header, then one part a buffer, and no empty part
 
 HEADER.  A JSON object in UTF-8, at most 65,536 bytes, without NaN or Infinity, with exactly these members:
 
-    protocol    the integer 1
+    protocol    the integer 2
     id          1 to 64 of the characters A-Z a-z 0-9 - _: the client's name for its request, which no other open
                 request of this socket has. Every reply bears it; only an error that answers a message whose id could
                 not be read has "".
@@ -28,10 +28,22 @@ The parameter `fps`, 1 to 1000, is the rate of all dancers of a message. F is 1 
 UP, from the client.
 
     hello    parameters: none. Answered at once with a hello.
-    partner  parameters: model, 1 to 64 of a-z 0-9 -; role, "follow" or "lead", is what the made dancer does; seed,
-             an integer of 0 to 4,294,967,295; takes, an integer of 1 to 16; fps.
-             dancers: leader; then, if the partner's first frames are given, history.
-             Answered with progress, many times, and then with one result or one error.
+    partner  parameters, what to dance: model, 1 to 64 of a-z 0-9 -; role, "follow" or "lead", is what the made dancer
+             does; seed, an integer of 0 to 4,294,967,295; takes, an integer of 1 to 16; fps; preview, a boolean,
+             whether to be shown frames before the result.
+             parameters, how to direct it: place, null or an array of 3 numbers, where the partner stands in the first
+             frame as the leader sees it: metres ahead of the leader and metres to the leader's left, together 0.3 to
+             100 m away, and degrees of -360 to 360 by which the partner is turned away from facing the leader,
+             counter-clockwise from above; closeness, 0 to 2, how strongly the leader is followed, 1 as trained, 0 not
+             at all; energy, 0.5 to 2, how much movement beside what the model would do; keep, an array of at most
+             1,000 rising integers, the draft's frames, from 0, whose poses are to be met; redo, null or an array of 2
+             integers, the first and the last frame, from 0, to be danced anew: the draft's others do not change;
+             without, an array of the names of finishing parts to leave out, each once: seams, bodies, hands, feet,
+             floor. null, 1, 1, [], null and [] direct nothing.
+             dancers: leader; then, if the partner's first frames are given, history; or, if the whole partner is
+             given, draft, with the leader's F. A draft goes with keep or redo or both, and they with a draft; place
+             goes with neither history nor draft. A model that takes no direction refuses all but what directs nothing.
+             Answered with progress, many times, with frames if preview is true, and then with one result or one error.
     cancel   parameters: none. Its id is that of the request to end, which is answered with the error "cancelled". An
              id of no open request is passed over in silence: the answer may have crossed the cancel.
 
@@ -41,6 +53,13 @@ DOWN, from the backend.
     progress  parameters: fraction, 0 to 1; what, a few words for people; ahead, how many requests are served before
               this one, 0 when it runs. Sent at once, at every change, and at least once a second as a sign of life:
               a client that hears nothing for several seconds may take the backend for gone.
+    frames    parameters: take, an integer of 1 to 16; first, an integer of 0 to 99,999; fps, the model's. dancer:
+              danced. Movement of a take while the rest of it is danced, not finished, in the leader's world and at the
+              model's rate, which is 30 of all models there are: its frame f, from 0, is (first + f) / fps seconds
+              after the leader's first. Sent only if preview is true, and by models that dance block after block. The
+              frames of a take come in their order, at most 5 times a second, those that were danced since the last
+              time joined; where they were sent before, the later ones replace them. The last ones before the result
+              are not sent, nor is what a client that does not read has no room for. The result is what counts.
     result    parameters: fps, the leader's. dancers: take1, take2, ... as many as asked for, with the leader's F.
     error     parameters: code; text, one sentence for people. The codes: "refused", the message breaks this
               specification or asks for what the backend cannot do; "cancelled"; "fault", the backend failed or is
@@ -59,8 +78,22 @@ from typing import Any
 
 import numpy as np
 
-from backend import limits
+from backend import direction, limits
+from backend.direction import Direction, check_direction
 from backend.limits import MAX_HEADER, ProtocolError, Rule, exactly, shown
+from backend.messages import (
+    Answer,
+    Cancel,
+    Cancelled,
+    Failure,
+    Frames,
+    Hello,
+    PartnerRequest,
+    Progress,
+    Question,
+    Result,
+    Welcome,
+)
 from rigs import Array
 from rigs.motion import Motion
 from rigs.rotations import normalize
@@ -73,6 +106,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "Failure",
+    "Frames",
     "Hello",
     "PartnerRequest",
     "Progress",
@@ -85,76 +119,8 @@ __all__ = [
     "encode",
 ]
 
-PROTOCOL = 1
+PROTOCOL = 2
 DEFAULT_URL = "tcp://127.0.0.1:7429"
-
-
-class Cancelled(Exception):
-    """The work was called off by the one who asked for it."""
-
-
-@dataclass(frozen=True)
-class Hello:
-    """Who are you?"""
-
-
-@dataclass(frozen=True)
-class PartnerRequest:
-    """What a caller asks for when it wants the other dancer.
-
-    leader: the dancer that is there, at any frame rate.
-    history: the partner's own first frames, in the leader's world and at the leader's rate, to continue from.
-    role: what the generated partner does, "follow" or "lead".
-    takes: how many different results.  seed: equal seeds give equal takes.
-    """
-
-    leader: Motion
-    history: Motion | None = None
-    model: str = "duet-vae"
-    role: str = "follow"
-    seed: int = 0
-    takes: int = 1
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """End the request of this id."""
-
-
-@dataclass(frozen=True)
-class Welcome:
-    """What the backend is: its version and the models it has."""
-
-    version: str
-    models: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a request has come: a fraction of 0 to 1, what is being done, and how many requests come before it."""
-
-    fraction: float
-    what: str
-    ahead: int = 0
-
-
-@dataclass(frozen=True)
-class Result:
-    """The takes that were asked for."""
-
-    takes: tuple[Motion, ...]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why there is no result: one of CODES, and one sentence."""
-
-    code: str
-    text: str
-
-
-Question = Hello | PartnerRequest | Cancel
-Answer = Welcome | Progress | Result | Failure
 
 
 def encode(id: str, message: Question | Answer) -> list[bytes]:
@@ -162,12 +128,16 @@ def encode(id: str, message: Question | Answer) -> list[bytes]:
     name, kind = next((name, kind) for name, kind in _EVERY if isinstance(message, kind.message))
     if not (_ID.fullmatch(id) or (id == "" and isinstance(message, Failure))):
         raise _no_id(id)
-    parameters = {parameter: getattr(message, parameter) for parameter in kind.parameters}
+    said = vars(message) | (vars(message.direction) if isinstance(message, PartnerRequest) else {})
+    parameters = {parameter: said[parameter] for parameter in kind.parameters}
     for parameter, rule in kind.parameters.items():
         rule(parameter, parameters[parameter])
+    if isinstance(message, PartnerRequest):
+        check_direction(message.direction, message.leader, message.history, message.draft)
     dancers = _dancers_of(message)
-    if not set(kind.dancers[:1]) <= set(dancers) <= set(kind.dancers):
-        raise ProtocolError(f"{name}: 1 to {len(kind.dancers)} dancers expected, {len(dancers)} found")
+    if tuple(dancers) not in kind.dancers:
+        most = len(kind.dancers[-1])
+        raise ProtocolError(f"{name}: 1 to {most} dancers expected, {len(dancers)} found")
     limits.check_dancers(dancers)
     buffers: dict[str, Array] = {}
     for dancer, motion in dancers.items():
@@ -238,14 +208,15 @@ def _no_id(found: object) -> ProtocolError:
 def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[bytes]) -> Question | Answer:
     if not isinstance(parameters, dict):
         raise ProtocolError(f"parameters: an object expected, {shown(parameters)} found")
-    exactly("parameters", parameters, (*kind.parameters, *(["fps"] if kind.dancers else [])))
+    exactly("parameters", parameters, (*kind.parameters, *(["fps"] if kind.dancers[0] else [])))
     for name, rule in kind.parameters.items():
         rule(name, parameters[name])
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()
     }
     arrays = _arrays(declared, parts)
-    dancers = kind.dancers[: max(len(arrays) // len(_BUFFERS), 1)]
+    named = {name.partition(".")[0] for name in arrays}
+    dancers = min(kind.dancers, key=lambda names: len(named.symmetric_difference(names)))
     expected = [f"{dancer}.{buffer}" for dancer in dancers for buffer in _BUFFERS]
     if list(arrays) != expected:
         raise ProtocolError(f"buffers: {', '.join(expected) or 'none'} expected, {shown(', '.join(arrays))} found")
@@ -258,7 +229,18 @@ def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[byte
     }
     limits.check_dancers(motions)
     motions = {name: replace(motion, rotations=normalize(motion.rotations)) for name, motion in motions.items()}
-    return Result(tuple(motions.values())) if kind.message is Result else kind.message(**motions, **values)
+    if kind.message is Result:
+        return Result(tuple(motions.values()))
+    return _directed(motions, values) if kind.message is PartnerRequest else kind.message(**motions, **values)
+
+
+def _directed(dancers: Mapping[str, Motion], values: Mapping[str, Any]) -> PartnerRequest:
+    """The request of these dancers and parameters."""
+    asked = Direction(**{name: values[name] for name in direction.RULES})
+    others: dict[str, Any] = {name: value for name, value in values.items() if name not in direction.RULES}
+    request = PartnerRequest(direction=asked, **(others | dict(dancers)))
+    check_direction(asked, request.leader, request.history, request.draft)
+    return request
 
 
 def _arrays(declared: Any, parts: Sequence[bytes]) -> dict[str, Array]:
@@ -296,25 +278,26 @@ def _dancers_of(message: Question | Answer) -> dict[str, Motion]:
     if isinstance(message, Result):
         return {f"take{n}": take for n, take in enumerate(message.takes, start=1)}
     if isinstance(message, PartnerRequest):
-        history = {} if message.history is None else {"history": message.history}
-        return {"leader": message.leader} | history
-    return {}
+        dancers = {"leader": message.leader, "history": message.history, "draft": message.draft}
+        return {name: motion for name, motion in dancers.items() if motion is not None}
+    return {"danced": message.danced} if isinstance(message, Frames) else {}
 
 
 @dataclass(frozen=True)
 class _Kind:
     """What a kind of message holds.
 
-    parameters: their names and rules, `fps` apart.  dancers: the names it may have, in order; the first it must.
+    parameters: their names and rules, `fps` apart.  dancers: the names that it may have together, in their order.
     """
 
     message: type[Any]
     parameters: Mapping[str, Rule] = field(default_factory=dict)
-    dancers: tuple[str, ...] = ()
+    dancers: tuple[tuple[str, ...], ...] = ((),)
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BUFFERS = ("offsets", "root", "rotations")
+_TAKES = tuple(f"take{n}" for n in range(1, limits.MAX_TAKES + 1))
 _UP = {
     "hello": _Kind(Hello),
     "partner": _Kind(
@@ -324,8 +307,10 @@ _UP = {
             "role": limits.one_of(limits.ROLES),
             "seed": limits.whole(0, limits.MAX_SEED),
             "takes": limits.whole(1, limits.MAX_TAKES),
+            **direction.RULES,
+            "preview": limits.truth,
         },
-        dancers=("leader", "history"),
+        dancers=(("leader",), ("leader", "history"), ("leader", "draft")),
     ),
     "cancel": _Kind(Cancel),
 }
@@ -334,7 +319,12 @@ _DOWN = {
     "progress": _Kind(
         Progress, {"fraction": limits.number(0, 1), "what": limits.text, "ahead": limits.whole(0, 1_000_000)}
     ),
-    "result": _Kind(Result, dancers=tuple(f"take{n}" for n in range(1, limits.MAX_TAKES + 1))),
+    "frames": _Kind(
+        Frames,
+        {"take": limits.whole(1, limits.MAX_TAKES), "first": limits.whole(0, limits.MAX_FRAMES - 1)},
+        dancers=(("danced",),),
+    ),
+    "result": _Kind(Result, dancers=tuple(_TAKES[:count] for count in range(1, limits.MAX_TAKES + 1))),
     "error": _Kind(Failure, {"code": limits.one_of(limits.CODES), "text": limits.text}),
 }
 _EVERY = (*_UP.items(), *_DOWN.items())

@@ -15,7 +15,7 @@ from importlib.metadata import version
 import zmq
 
 from backend.engine import Engine
-from backend.jobs import Full, Job, Line, Report, Worker
+from backend.jobs import Full, Job, Line, Report, Shown, Worker
 from backend.protocol import (
     DEFAULT_URL,
     Answer,
@@ -178,6 +178,8 @@ class Server:
             if isinstance(report, Progress):
                 job.progress = report
                 self.say(job.client, job.id, report)
+            elif isinstance(report, Shown):
+                self.send(job.client, report.parts)
             else:
                 del self.open[job.client, job.id]
                 self.send(job.client, report)

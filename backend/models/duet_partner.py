@@ -55,9 +55,13 @@ class DuetPartner:
         self.trained.normalisation.to(self.accelerator)
 
     def takes(
-        self, request: PartnerRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+        self,
+        request: PartnerRequest,
+        progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+        preview: Callable[[int, int, Motion], None],
     ) -> list[Motion]:
-        """See `Engine.partner`."""
+        """See `Engine.partner`. There are no previews: joints are solved when all positions are there."""
         dancer = 2 if request.role == "follow" else 1
         leader = resample(request.leader, FPS)
         stage = self.stage(leader, 3 - dancer)

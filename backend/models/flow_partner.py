@@ -53,7 +53,11 @@ class FlowPartner:
         self.network = load(weights).to(self.accelerator)
 
     def takes(
-        self, request: PartnerRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+        self,
+        request: PartnerRequest,
+        progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+        preview: Callable[[int, int, Motion], None],
     ) -> list[Motion]:
         """See `Engine.partner`."""
         role = 1 if request.role == "follow" else 0

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import limits
+from backend.direction import PARTS, UNDIRECTED, Direction
 from backend.protocol import (
     Answer,
     Cancel,
     Failure,
+    Frames,
     Hello,
     PartnerRequest,
     Progress,
@@ -94,12 +96,64 @@ def test_a_request_arrives_as_float32(frames: int, earlier: int, fps: float, see
     assert isinstance(heard, PartnerRequest)
     assert (heard.model, heard.role, heard.seed, heard.takes) == ("partner-flow", role, seed, takes)
     assert (heard.history is None) == (history is None)
+    assert (heard.draft, heard.direction, heard.preview) == (None, UNDIRECTED, False)
     for before, after in ((sent.leader, heard.leader), (history or sent.leader, heard.history or heard.leader)):
-        assert after.fps == before.fps
-        assert np.array_equal(after.root, before.root.astype(np.float32))
-        assert np.array_equal(after.skeleton.offsets, before.skeleton.offsets.astype(np.float32))
-        np.testing.assert_allclose(after.rotations, before.rotations, rtol=0, atol=1e-7)
-        np.testing.assert_allclose(np.linalg.norm(after.rotations, axis=-1), 1.0, rtol=0, atol=1e-12)
+        arrived(before, after)
+
+
+def arrived(before: Motion, after: Motion) -> None:
+    """A movement is what was sent, as float32."""
+    assert after.fps == before.fps
+    assert np.array_equal(after.root, before.root.astype(np.float32))
+    assert np.array_equal(after.skeleton.offsets, before.skeleton.offsets.astype(np.float32))
+    np.testing.assert_allclose(after.rotations, before.rotations, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(np.linalg.norm(after.rotations, axis=-1), 1.0, rtol=0, atol=1e-12)
+
+
+@given(
+    closeness=st.floats(0.0, 2.0),
+    energy=st.floats(0.5, 2.0),
+    keep=st.sets(st.integers(0, 11)),
+    redo=st.none() | st.tuples(st.integers(0, 11), st.integers(0, 11)),
+    without=st.permutations(PARTS).flatmap(lambda parts: st.integers(0, 5).map(lambda count: tuple(parts[:count]))),
+    preview=st.booleans(),
+)
+def test_a_directed_draft_arrives(
+    closeness: float,
+    energy: float,
+    keep: set[int],
+    redo: tuple[int, int] | None,
+    without: tuple[str, ...],
+    preview: bool,
+) -> None:
+    span = redo and (min(redo), max(redo))
+    direction = Direction(None, closeness, energy, tuple(sorted(keep)), span, without)
+    draft = motion(12, seed=3) if keep or redo else None
+    sent = PartnerRequest(motion(12), None, "partner-flow", draft=draft, direction=direction, preview=preview)
+    _, heard = decode_question(encode("id", sent))
+    assert isinstance(heard, PartnerRequest)
+    assert (heard.direction, heard.preview, heard.history) == (direction, preview, None)
+    assert (heard.draft is None) == (draft is None)
+    if draft and heard.draft:
+        arrived(draft, heard.draft)
+
+
+@given(
+    ahead=st.floats(0.3, 70.0), left=st.floats(-70.0, 70.0), degrees=st.floats(-360.0, 360.0), energy=st.integers(1, 2)
+)
+def test_a_place_arrives(ahead: float, left: float, degrees: float, energy: int) -> None:
+    sent = Direction(place=(ahead, left, degrees), energy=energy)
+    _, heard = decode_question(encode("id", PartnerRequest(motion(), direction=sent)))
+    assert isinstance(heard, PartnerRequest)
+    assert heard.direction == sent
+
+
+def test_frames_arrive_with_their_take_and_place() -> None:
+    danced = motion(8, seed=4)
+    id, heard = decode_answer(encode("id", Frames(3, 40, danced)))
+    assert isinstance(heard, Frames)
+    assert (id, heard.take, heard.first) == ("id", 3, 40)
+    arrived(danced, heard.danced)
 
 
 def test_takes_arrive_in_their_order() -> None:
@@ -114,10 +168,23 @@ def test_the_buffers_are_as_the_specification_says() -> None:
     one = motion(3)
     header, offsets, root, turned = encode("id", PartnerRequest(one))
     assert json.loads(header) == {
-        "protocol": 1,
+        "protocol": 2,
         "id": "id",
         "kind": "partner",
-        "parameters": {"model": "duet-vae", "role": "follow", "seed": 0, "takes": 1, "fps": 30.0},
+        "parameters": {
+            "model": "duet-vae",
+            "role": "follow",
+            "seed": 0,
+            "takes": 1,
+            "place": None,
+            "closeness": 1.0,
+            "energy": 1.0,
+            "keep": [],
+            "redo": None,
+            "without": [],
+            "preview": False,
+            "fps": 30.0,
+        },
         "buffers": [
             {"name": "leader.offsets", "shape": [29, 3]},
             {"name": "leader.root", "shape": [3, 3]},
@@ -162,7 +229,8 @@ def test_a_parameter_is_refused_or_heard_as_it_was_said(name: str, value: Any) -
         assert heard.id == "one"
     else:
         assert isinstance(heard, PartnerRequest)
-        assert (heard.leader.fps if name == "fps" else getattr(heard, name)) == value
+        known = vars(heard.direction) | vars(heard) | {"fps": heard.leader.fps}
+        assert known[name] == (tuple(value) if isinstance(value, list) else value)
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 10_000), st.integers(0, 255))
@@ -183,8 +251,8 @@ BAD = {
     "NaN in JSON": ([GOOD[0].replace(b"30.0", b"NaN"), *GOOD[1:]], "header: a JSON object in UTF-8 expected"),
     "another JSON": ([b"[1]"], "header: a JSON object expected, [1] found"),
     "a long header": ([GOOD[0] + b" " * 65_536, *GOOD[1:]], "header: at most 65536 bytes expected"),
-    "another version": (rewritten(GOOD, protocol=2), "protocol: version 1 expected, 2 found"),
-    "no version": (rewritten(GOOD, protocol=None), "protocol: version 1 expected, nothing found"),
+    "another version": (rewritten(GOOD, protocol=1), "protocol: version 2 expected, 1 found"),
+    "no version": (rewritten(GOOD, protocol=None), "protocol: version 2 expected, nothing found"),
     "an unknown kind": (rewritten(GOOD, kind="tango"), "kind: hello, partner or cancel expected, 'tango' found"),
     "an answer's kind": (rewritten(GOOD, kind="result"), "kind: hello, partner or cancel expected"),
     "a further member": (rewritten(GOOD, more=1), "header: protocol, id, kind, parameters, buffers expected"),
@@ -216,7 +284,7 @@ BAD = {
         [*GOOD[:3], np.zeros((4, 29, 4), "<f4").tobytes(), *GOOD[4:]],
         "leader.rotations, frame 0, pelvis: a unit quaternion expected, one of length 0 found",
     ),
-    "a parameter too few": (rewritten(GOOD, parameters={"fps": 30.0}), "parameters: model, role, seed, takes, fps"),
+    "a parameter too few": (rewritten(GOOD, parameters={"fps": 30.0}), "parameters: model, role, seed, takes, pl"),
     "a parameter too many": (rewritten(GOOD, parameters=PARAMETERS | {"tempo": 1}), "parameters: model, role, seed"),
     "a model": (rewritten(GOOD, parameters=PARAMETERS | {"model": "../x"}), "model: 1 to 64 small letters"),
     "a role": (rewritten(GOOD, parameters=PARAMETERS | {"role": "sit"}), "role: follow or lead expected, 'sit' found"),
@@ -224,6 +292,51 @@ BAD = {
     "half a seed": (rewritten(GOOD, parameters=PARAMETERS | {"seed": 0.5}), "seed: a whole number"),
     "takes": (rewritten(GOOD, parameters=PARAMETERS | {"takes": 17}), "takes: a whole number of 1 to 16 expected, 17"),
     "a true take": (rewritten(GOOD, parameters=PARAMETERS | {"takes": True}), "takes: a whole number of 1 to 16"),
+    "a place": (rewritten(GOOD, parameters=PARAMETERS | {"place": [1, 0]}), "place: metres ahead, metres to the left"),
+    "a place too near": (
+        rewritten(GOOD, parameters=PARAMETERS | {"place": [0.1, 0, 0]}),
+        "place: 0.3 to 100 m from the leader expected, 0.1 found",
+    ),
+    "a place turned too far": (
+        rewritten(GOOD, parameters=PARAMETERS | {"place": [1, 0, 400]}),
+        "place: a number of -360 to 360 expected, 400 found",
+    ),
+    "a closeness": (
+        rewritten(GOOD, parameters=PARAMETERS | {"closeness": 3}),
+        "closeness: a number of 0 to 2 expected",
+    ),
+    "an energy": (rewritten(GOOD, parameters=PARAMETERS | {"energy": 0}), "energy: a number of 0.5 to 2 expected"),
+    "frames out of order": (
+        rewritten(GOOD, parameters=PARAMETERS | {"keep": [2, 1]}),
+        "keep: at most 1000 frames in rising order expected, [2, 1] found",
+    ),
+    "too many frames": (
+        rewritten(GOOD, parameters=PARAMETERS | {"keep": list(range(1001))}),
+        "keep: at most 1000 frames in rising order expected",
+    ),
+    "a redo backwards": (
+        rewritten(GOOD, parameters=PARAMETERS | {"redo": [3, 2]}),
+        "redo: a first frame and a last one not before it expected, [3, 2] found",
+    ),
+    "a part of no finishing": (
+        rewritten(GOOD, parameters=PARAMETERS | {"without": ["feet", "nose"]}),
+        "without: some of seams, bodies, hands, feet, floor, each once, expected, 'nose' found",
+    ),
+    "a preview of 1": (rewritten(GOOD, parameters=PARAMETERS | {"preview": 1}), "preview: true or false expected, 1"),
+    "a keep without a draft": (
+        rewritten(GOOD, parameters=PARAMETERS | {"keep": [1]}),
+        "keep: a draft expected with it, none found",
+    ),
+    "history and draft": (
+        rewritten(
+            [*GOOD, *GOOD[4:]],
+            buffers=[
+                *BUFFERS,
+                *({**buffer, "name": f"draft.{buffer['name'].split('.')[1]}"} for buffer in BUFFERS[3:]),
+            ],
+        ),
+        "buffers: leader.offsets, leader.root, leader.rotations, history.offsets",
+    ),
     "a rate": (rewritten(GOOD, parameters=PARAMETERS | {"fps": 0}), "fps: a number of 1 to 1000 expected, 0 found"),
 }
 
@@ -247,6 +360,11 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
         (PartnerRequest(replace(motion(), root=np.full((4, 3), np.nan))), "leader.root, row 0"),
         (PartnerRequest(replace(motion(), skeleton=Skeleton(np.full((29, 3), np.inf)))), "leader.offsets, row 0"),
         (PartnerRequest(replace(motion(), rotations=motion().rotations * 1.01)), "frame 0, pelvis: a unit quaternion"),
+        (PartnerRequest(motion(), direction=Direction(energy=9.0)), "energy: a number of 0.5 to 2 expected, 9.0 found"),
+        (PartnerRequest(motion(), draft=motion()), "draft: keep or redo expected with it, neither found"),
+        (PartnerRequest(motion(), motion(), draft=motion()), "history and draft: one of them expected, both found"),
+        (Frames(0, 0, motion()), "take: a whole number of 1 to 16 expected, 0 found"),
+        (Frames(1, -1, motion()), "first: a whole number of 0 to 99999 expected, -1 found"),
         (PartnerRequest(motion(), takes=0), "takes: a whole number of 1 to 16 expected, 0 found"),
         (PartnerRequest(motion(), seed=2**32), "seed: a whole number"),
         (PartnerRequest(motion(), role="both"), "role: follow or lead"),

@@ -254,10 +254,23 @@ def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, lead
 
 
 HEADER = {
-    "protocol": 1,
+    "protocol": 2,
     "id": "bad",
     "kind": "partner",
-    "parameters": {"model": "duet-vae", "role": "follow", "seed": 0, "takes": 1, "fps": 30.0},
+    "parameters": {
+        "model": "duet-vae",
+        "role": "follow",
+        "seed": 0,
+        "takes": 1,
+        "place": None,
+        "closeness": 1.0,
+        "energy": 1.0,
+        "keep": [],
+        "redo": None,
+        "without": [],
+        "preview": False,
+        "fps": 30.0,
+    },
     "buffers": [
         {"name": "leader.offsets", "shape": [29, 3]},
         {"name": "leader.root", "shape": [2, 3]},
@@ -275,9 +288,9 @@ NOT_NUMBERS = [ZEROS[0], np.full(6, np.nan, "<f4").tobytes(), ZEROS[2]]
         (b"\x80\x04\x95pickle", [], "", "a JSON object in UTF-8 expected"),
         (b" " * 70_000, [], "", "at most 65536 bytes"),
         ({"id": "\n"}, ZEROS, "", "id: 1 to 64 letters"),
-        ({"protocol": 99}, ZEROS, "bad", "version 1 expected, 99 found"),
+        ({"protocol": 99}, ZEROS, "bad", "version 2 expected, 99 found"),
         ({"kind": "tango"}, ZEROS, "bad", "hello, partner or cancel expected, 'tango' found"),
-        ({"parameters": {}}, ZEROS, "bad", "model, role, seed, takes, fps expected"),
+        ({"parameters": {}}, ZEROS, "bad", "model, role, seed, takes, place"),
         ({}, ZEROS[:2], "bad", "3 expected after the header, 2 found"),
         ({}, [*ZEROS, b""], "bad", "3 expected after the header, 4 found"),
         ({}, [ZEROS[0], b"123", ZEROS[2]], "bad", "24 bytes expected for its shape, 3 found"),

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import tyro
 from tyro.conf import Positional, arg
 
-from backend import devices
+from backend import devices, directing
+from backend.direction import expect_directed
 from backend.models import weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
@@ -72,6 +73,7 @@ def partner(
     server: Annotated[str | None, arg(metavar="URL", help_behavior_hint="")] = None,
     fps: Rate = None,
     device: Annotated[devices.Options, tyro.conf.OmitArgPrefixes] = devices.USUAL,
+    direction: Annotated[directing.Options, tyro.conf.OmitArgPrefixes] = directing.NONE,
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
@@ -91,21 +93,25 @@ def partner(
     """
     clip = files.read(leader, fps=fps)
     first = clip.motions[0]
-    beginnings = () if history is None else files.read(history).motions
-    request = PartnerRequest(
-        leader=first,
-        history=resample(beginnings[-1], first.fps) if beginnings else None,
-        model=model,
-        role=role,
-        seed=seed,
-        takes=takes,
-    )
+    draft = direction.draft
+    given = {path: files.read(path).motions for path in (history, draft) if path is not None}
     with _refusing():
+        request = PartnerRequest(
+            leader=first,
+            history=resample(given[history][-1], first.fps) if history else None,
+            model=model,
+            role=role,
+            seed=seed,
+            takes=takes,
+            draft=directing.fitted(given[draft][-1], first, draft.name) if draft else None,
+            direction=directing.asked(direction, len(first)),
+        )
         rule = devices.chosen(model, device, takes=takes, history=history)
         if server is None:
             devices.expect_known(model)
         else:
             _expect_address(server)
+        expect_directed(model, request.direction, request.draft)
         if rule is None:
             encode(HERE, request)
             if server is None:
@@ -113,15 +119,15 @@ def partner(
     results = numbered(out, takes)
     for result in results:
         files.expect_writable(result)
-        if result.resolve() in (leader.resolve(), history and history.resolve()):
+        if result.resolve() in [path.resolve() for path in (leader, *given)]:
             raise BadInput(f"{result}: the partner would be written over it, another OUT expected")
     with workplace(out) as folder:
         for warning in clip.warnings:
             note(warning)
         if len(clip.motions) > 1:
             note(f"{leader.name}: two dancers, the first is taken as the leader")
-        if history and len(beginnings) > 1:
-            note(f"{history.name}: two dancers, the second is taken as the partner")
+        for path in (path for path, motions in given.items() if len(motions) > 1):
+            note(f"{path.name}: two dancers, the second is taken as the partner")
         with Progress("starting") as progress, _refusing():
             if rule is not None:
                 motions = devices.danced(first, rule)
@@ -310,6 +316,8 @@ def _asked(request: PartnerRequest, server: str, progress: Callable[[float, str]
             role=request.role,
             seed=request.seed,
             takes=request.takes,
+            draft=request.draft,
+            direction=request.direction,
             progress=progress,
         )
     except RequestRefused as error:

@@ -113,8 +113,9 @@ class Previews:
         if self._clock() < self._due:
             return
         self._due = self._clock() + PACE
-        for frames in (frames for held in self._held.values() for frames in held):
-            self._send(encode(self._id, frames))
+        for take in sorted(self._held):
+            for frames in self._held[take]:
+                self._send(encode(self._id, frames))
         self._held.clear()
 
 

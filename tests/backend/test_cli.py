@@ -182,6 +182,7 @@ def test_dancers_who_pass_through_each_other_are_spoken_of(shelf: Path, tmp_path
     assert re.search(r"mirror: the dancers come as near as .* a distance of .* m keeps them apart\n", result.stderr)
 
 
+FLOW = "partner leader.bvh -o out/p.bvh --model partner-flow"
 BAD = {
     # what is asked, and what the one line must say
     "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),
@@ -210,6 +211,50 @@ BAD = {
         "partner leader.bvh -o out/p.bvh --formation behind",
         r"--formation: one of unison, .* expected as the model for it, duet-vae found",
     ),
+    "a directed device": (
+        "partner leader.bvh -o out/p.bvh --model mirror --energy 2",
+        r"mirror takes no direction \(energy\): partner-flow expected",
+    ),
+    "a device with a draft": (
+        "partner leader.bvh -o out/p.bvh --model canon --draft pair.npz --redo 1-9",
+        r"canon takes no direction \(redo, draft\): partner-flow expected",
+    ),
+    "a directed model that takes none": (
+        "partner leader.bvh -o out/p.bvh --place 1 -0.2 -90 --without feet",
+        r"duet-vae takes no direction \(place, without\): partner-flow expected",
+    ),
+    "too much energy": (f"{FLOW} --energy 3", r"energy: a number of 0\.5 to 2 expected, 3\.0 found"),
+    "a negative closeness": (f"{FLOW} --closeness -1", r"closeness: a number of 0 to 2 expected, -1\.0 found"),
+    "a place in the leader": (f"{FLOW} --place 0 0 90", r"place: 0\.3 to 100 m from the leader expected, 0 found"),
+    "an unknown finishing": (f"{FLOW} --without feet nose", r"without: some of seams, .* expected, 'nose' found"),
+    "a draft for nothing": (f"{FLOW} --draft pair.npz", r"draft: keep or redo expected with it, neither found"),
+    "frames of no draft": (f"{FLOW} --keep 1,5-9", r"keep: a draft expected with it, none found"),
+    "a short draft": (
+        f"{FLOW} --draft partner.bvh --keep 1",
+        r"partner\.bvh: the leader's 90 frames expected, 50",
+    ),
+    "a short draft of another rate": (
+        f"{FLOW} --draft slow_partner.bvh --keep 1",
+        r"slow_partner\.bvh: the leader's 1\.48 seconds expected, 0\.84 found",
+    ),
+    "a missing draft": (f"{FLOW} --draft missing.bvh --keep 1", r"missing\.bvh: no such file"),
+    "a draft beside a history": (
+        f"{FLOW} --draft pair.npz --redo 1-9 --history partner.bvh",
+        r"history and draft: one of them expected, both found",
+    ),
+    "a place beside a history": (
+        f"{FLOW} --place 1 0 0 --history partner.bvh",
+        r"place: no history expected beside",
+    ),
+    "the draft as result": (
+        "partner leader.bvh -o pair.npz --model partner-flow --draft pair.npz --redo 1-9",
+        r"pair\.npz: .* another OUT expected",
+    ),
+    "a frame 0": (f"{FLOW} --draft pair.npz --keep 0,3", r"--keep: frames of 1 to 90, .* expected, 0 found"),
+    "a frame past the end": (f"{FLOW} --draft pair.npz --keep 3,80-91", r"--keep: frames of 1 to 90, .*, 80-91 found"),
+    "no frames": (f"{FLOW} --draft pair.npz --keep last", r"--keep last: frames such as 31,60,121-130 expected"),
+    "frames backwards": (f"{FLOW} --draft pair.npz --redo 9-3", r"--redo: frames of 1 to 90, .* expected, 9-3 found"),
+    "two things to redo": (f"{FLOW} --draft pair.npz --redo 1-3,5-9", r"--redo 1-3,5-9: one first and one last frame"),
     "a delay for a mirror": (
         "partner leader.bvh -o out/p.bvh --model mirror --delay 3",
         r"--delay: one of canon, question-and-answer expected as the model for it, mirror found",

@@ -16,6 +16,7 @@ import pytest
 import zmq
 
 from backend.client import BackendAway, BackendError, Cancelled, Client, RequestRefused
+from backend.direction import Direction
 from backend.engine import Engine
 from backend.jobs import MOST_WAITING_EACH
 from backend.protocol import (
@@ -325,6 +326,10 @@ def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> No
         client.partner(leader, model="tango-net")
     with pytest.raises(RequestRefused, match=r"^takes: a whole number of 1 to 16 expected, 99 found$"):
         client.partner(leader, takes=99)
+    with pytest.raises(RequestRefused, match=r"^duet-vae takes no direction \(energy\): partner-flow expected$"):
+        client.partner(leader, direction=Direction(energy=2.0))
+    with pytest.raises(RequestRefused, match=r"^keep: a draft expected with it, none found$"):
+        client.partner(leader, model="partner-flow", direction=Direction(keep=(1,)))
 
 
 def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) -> None:

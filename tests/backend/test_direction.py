@@ -65,7 +65,7 @@ def test_what_contradicts_is_said(direction: Direction, dancers: dict[str, Motio
         check_direction(direction, LEADER, **whole)
     assert str(refusal.value).startswith(sentence)
     with pytest.raises(ValueError, match=r"expected") as refused:
-        Engine().partner(PartnerRequest(LEADER, model="partner-flow", direction=direction, **dancers))
+        Engine().partner(PartnerRequest(LEADER, model="partner-flow", direction=direction, **whole))
     assert str(refused.value) == str(refusal.value), "the engine is asked in vain also past the wire"
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.partner_flow import FPS, TURNED, Dance, FlowConfig
+from backend.models.flow_views import FPS, TURNED, Dance
+from backend.models.partner_flow import FARTHEST, FlowConfig
 from rigs import kinematics, rotations
 from rigs.contacts import foot_contacts
 from rigs.files import BadFile
@@ -20,19 +21,31 @@ Parts = tuple[Dance, Tensor, Tensor]
 """A dancer as the network sees them: the dance, the joints (F, 29, 3) m, the bones (29, 3) m."""
 
 
+_FOLLOWS = 0.65
+"""The part of the windows in which the follower is the partner; in the others it is the leader."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What `configs/partner-flow.toml` says of augmentation, loss and optimisation."""
 
     speeds: list[float]
+    size: float
     noise: float
+    nudged: float
     unheard: float
+    unforeseen: float
+    aimed: float
+    stirred: float
     rolled_from: float
     rolled: float
+    rolls: int
     flow: float
     position: float
     velocity: float
+    acceleration: float
     pair: float
+    hold: float
     contact: float
     nearness: float
     steps: int
@@ -67,7 +80,7 @@ class FlowWindows(IterableDataset[Batch]):
 
     def __init__(self, duets: Sequence[Duet], config: FlowConfig, plan: Plan) -> None:
         copies = [pair for duet in duets for speed in plan.speeds for pair in _copies(duet, speed)]
-        self.length = 1 + config.history + 2 * config.block + config.after * config.block
+        self.length = 1 + config.history + plan.rolls * config.block + FARTHEST + 2
         self.pairs = [pair for pair in copies if len(pair[0][0].root) > self.length]
         if not self.pairs:
             raise BadFile(f"{len(duets)} duets: takes of more than {self.length / FPS:.1f} s expected, none found")
@@ -86,7 +99,8 @@ class FlowWindows(IterableDataset[Batch]):
         """Windows drawn at random."""
         size = self.plan.batch
         chosen = [self.places[i] for i in rng.integers(len(self.places), size=size)]
-        roles = rng.integers(0, 2, size=size)
+        roles = (rng.random(size) < _FOLLOWS).astype(int)
+        sizes = torch.from_numpy(1.0 + self.plan.size * rng.uniform(-1.0, 1.0, size)).float()
         dances, leaders, bones = [], [], []
         for (pair, first), role in zip(chosen, roles.tolist(), strict=True):
             dance, _, offsets = self.pairs[pair][role]
@@ -96,7 +110,9 @@ class FlowWindows(IterableDataset[Batch]):
             bones.append(offsets)
         parts = zip(*((dance.root, dance.turned, dance.contacts) for dance in dances), strict=True)
         root, turned, contacts = map(torch.stack, parts)
-        return Batch(root, turned, contacts, torch.stack(leaders), torch.stack(bones), torch.from_numpy(roles))
+        root, offsets = root * sizes[:, None, None], torch.stack(bones) * sizes[:, None, None]
+        leader = torch.stack(leaders) * sizes[:, None, None, None]
+        return Batch(root, turned, contacts, leader, offsets, torch.from_numpy(roles))
 
 
 def dance_parts(motion: Motion) -> Parts:

@@ -1,45 +1,56 @@
-"""From a request to takes with the partner flow: block after block beside the leader, kept on the floor and apart.
-
-In the end the resting feet are planted.
-"""
+"""From a request to takes with the partner flow: what there is of the partner, what is danced, how they are joined."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_partner import Stage, finish, leg
-from backend.models.partner_flow import (
-    FPS,
-    TURNED,
-    Dance,
-    PartnerFlow,
-    dance_of,
-    joined,
-    leader_features,
-    load,
-    partner_features,
-    place_of,
-    place_of_joints,
-)
-from backend.protocol import Cancelled, PartnerRequest
+from backend.direction import PARTS
+from backend.messages import Cancelled, PartnerRequest
+from backend.models.duet_partner import Stage, leg
+from backend.models.flow_rollout import GUIDANCE, Aim, Course, fresh, roll_out
+from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
+from backend.models.partner_flow import load
 from rigs import Array, kinematics, rotations
+from rigs.blending import spans, spread
 from rigs.contacts import floor_height, foot_contacts
-from rigs.finishing import planted
-from rigs.motion import Motion, resample
-from rigs.skeleton import INDEX, PARENTS, Skeleton
+from rigs.finishing import finished
+from rigs.motion import Motion, join, resample
+from rigs.skeleton import PARENTS, Skeleton
 
-GUIDANCE = 2.0
-STEPS = 4
-_TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
-_LOWERED = 0.7
-"""The part of a block's mean height above the floor that is taken away at once."""
-_MOST = 0.05
-"""m that a block is lowered or raised at most."""
-_APART = 0.3
-"""m between two pelvises below which the partner gives way."""
+_BLEND = 0.2
+"""s around frames that are given within which what was danced goes over into them."""
+_TURN = 0.5
+"""m that a radian counts for in choosing a way to begin."""
+
+Preview = Callable[[int, int, Motion], None]
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is to be danced, at the model's rate.
+
+    given: what is there of the partner, from the first frame on, or nothing.  frames: those to be danced.
+    past: how the partner comes to them.  aims: poses to meet.  fixed: (F,) bool, the frames that stay as they are.
+    """
+
+    given: Motion | None
+    skeleton: Skeleton
+    frames: range
+    past: Dance
+    aims: list[Aim]
+    fixed: Array
+
+    def joined(self, made: Motion) -> Motion:
+        """What was danced between what is there before and after it."""
+        if self.given is None:
+            return made
+        parts = (self.given[: self.frames.start], made, self.given[self.frames.stop :])
+        return reduce(join, (part for part in parts if len(part)))
 
 
 class FlowPartner:
@@ -57,132 +68,148 @@ class FlowPartner:
         request: PartnerRequest,
         progress: Callable[[float, str], None],
         cancelled: Callable[[], bool],
-        preview: Callable[[int, int, Motion], None],
+        preview: Preview,
     ) -> list[Motion]:
         """See `Engine.partner`."""
-        role = 1 if request.role == "follow" else 0
+        role, direction = 1 if request.role == "follow" else 0, request.direction
         leader = resample(request.leader, FPS)
+        stage = self.stage(leader, role)
+        led = stage.into(leader.positions).to(self.accelerator)
+        script = self.script(request, leader, stage, led, role)
+        course = Course(
+            guidance=GUIDANCE * direction.closeness,
+            energy=None if direction.energy == 1.0 else direction.energy,
+            aims=script.aims,
+        )
+
+        def watch(first: int, block: Dance) -> None:
+            if cancelled():
+                raise Cancelled
+            progress(first / len(leader), "dancing")
+            if request.preview:
+                for n, made in enumerate(motions_of(block, script.skeleton, stage), start=1):
+                    preview(n, first, made)
+
+        offsets = torch.from_numpy(script.skeleton.offsets * stage.scale).float().to(self.accelerator)
+        noise = fresh(request.takes, request.seed, self.network.config.block, self.accelerator)
+        danced = roll_out(self.network, led, script.frames, script.past, role, offsets, noise, course, watch)
+        seams = [script.frames.start + seam for seam in danced.seams]
+        parts = [part for part in PARTS if part not in direction.without]
+        takes: list[Motion] = []
+        for made in motions_of(danced.dance, script.skeleton, stage):
+            progress(len(takes) / request.takes, "finishing")
+            done = finished(script.joined(made), leader, parts, seams=seams, fixed=script.fixed)
+            takes.append(_as_given(resample(done, request.leader.fps, len(request.leader)), request))
+        return takes
+
+    def stage(self, leader: Motion, role: int) -> Stage:
+        """How the leader's world becomes the model's."""
         known = self.network.bodies[1 - role].double().cpu().numpy()
         scale = leg(known) / leg(leader.skeleton.offsets)
         floor = float(self.network.floors[1 - role])
-        stage = Stage(scale, floor - floor_height(leader.positions) * scale)
-        led = stage.into(leader.positions).to(self.accelerator)
-        history = None
+        return Stage(scale, floor - floor_height(leader.positions) * scale)
+
+    def script(self, request: PartnerRequest, leader: Motion, stage: Stage, led: Tensor, role: int) -> Script:
+        """What of a request there is, and what is to be danced."""
+        count, fps, direction = len(leader), request.leader.fps, request.direction
+        fixed = np.zeros(count, bool)
+        body = Skeleton(self.network.bodies[role].double().cpu().numpy()).scaled(1.0 / stage.scale)
         if request.history is not None:
-            history = resample(request.history, FPS)[: len(leader)]
-            past, skeleton = self.past(history, stage), history.skeleton
+            given = resample(request.history, FPS)[:count]
+            fixed[: len(given)] = True
+            return Script(given, given.skeleton, range(len(given), count), self.past(given, stage), [], fixed)
+        if request.draft is None:
+            return Script(None, body, range(count), self.start(led[0], role, direction.place), [], fixed)
+        draft = resample(request.draft, FPS, count)
+        kept = sorted({min(round(frame / fps * FPS), count - 1) for frame in direction.keep})
+        first, last = direction.redo or (0, len(request.leader) - 1)
+        start = int(np.floor((first - 1) / fps * FPS + 1e-6)) + 1 if first else int(bool(kept) and kept[0] == 0)
+        stop = min(int(np.ceil((last + 1) / fps * FPS - 1e-6)), count)
+        aims = [Aim(f, self.pose(draft, f, stage), False) for f in kept if start <= f < stop]
+        fixed[kept] = fixed[:start] = fixed[stop:] = True
+        if stop < count:
+            aims.append(Aim(stop, self.pose(draft, stop, stage), stop + 1 < count))
+            stop += 1
+        if start:
+            past = self.past(draft[:start], stage)
         else:
-            past = self.start(led[0], role)
-            skeleton = Skeleton(self.network.bodies[role].double().cpu().numpy()).scaled(1.0 / stage.scale)
-        given = 0 if history is None else len(history)
-        noise = self.noise(request.seed, request.takes, len(leader) - given)
-
-        def watch(done: int) -> None:
-            if cancelled():
-                raise Cancelled
-            progress((given + done) / len(leader), "dancing")
-
-        offsets = torch.from_numpy(skeleton.offsets * stage.scale).float().to(self.accelerator)
-        made = roll_out(self.network, led, given, past, role, offsets, noise, watch)
-        takes = []
-        for take in range(request.takes):
-            one = Dance(made.root[take], made.turned[take], made.contacts[take])
-            takes.append(finish(planted(motion_of(one, skeleton, stage, history)), history, request))
-        return takes
+            past = self.start(led[0], role, None, place_of(self.past(draft[:1], stage)))
+        return Script(draft, draft.skeleton, range(start, stop), past, aims, fixed)
 
     def past(self, history: Motion, stage: Stage) -> Dance:
         """The history's last frames as the network sees them; one that is too short stands still before it."""
         frames = np.maximum(np.arange(len(history) - self.network.config.history, len(history)), 0)
-        world = kinematics.global_rotations(history.rotations)[frames][:, list(TURNED)]
-        contacts = foot_contacts(history.positions, history.fps)[frames]
+        return self._dance(history, frames, stage)
+
+    def pose(self, motion: Motion, frame: int, stage: Stage) -> Dance:
+        """A pose of a movement and the one after it."""
+        return self._dance(motion, np.minimum([frame, frame + 1], len(motion) - 1), stage)
+
+    def _dance(self, motion: Motion, frames: Array, stage: Stage) -> Dance:
+        world = kinematics.global_rotations(motion.rotations[frames])[:, list(TURNED)]
+        contacts = foot_contacts(motion.positions, motion.fps)[frames]
         return Dance(
-            stage.into(history.root)[frames].to(self.accelerator),
+            stage.into(motion.root)[frames].to(self.accelerator),
             torch.from_numpy(rotations.to_matrix(world)).float().to(self.accelerator),
             torch.from_numpy(contacts).float().to(self.accelerator),
         )
 
-    def start(self, leader: Tensor, role: int) -> Dance:
-        """The way to begin that was danced opposite the pose most like the leader's first one, (29, 3) m."""
+    def start(
+        self, leader: Tensor, role: int, asked: tuple[float, float, float] | None, there: Place | None = None
+    ) -> Dance:
+        """The way to begin that was danced opposite the pose most like the leader's first one, (29, 3) m.
+
+        asked: m ahead of the leader, m to its left, and degrees turned away from facing it.  there: the place itself.
+        """
         here = place_of_joints(leader)
         apart = (self.network.stances[role] - here.into(leader)).norm(dim=-1).mean(dim=-1)
-        return dance_of(self.network.starts[role, int(apart.argmin())], here)
-
-    def noise(self, seed: int, takes: int, frames: int) -> Tensor:
-        """What the blocks are drawn from (takes, blocks, block, n): a take's own, however many others are asked for."""
-        block = self.network.config.block
-        shape = (max(0, -(-frames // block)), block, len(self.network.partner_mean))
-        generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
-        return torch.stack([torch.randn(shape, generator=g) for g in generators]).to(self.accelerator)
-
-
-@torch.no_grad()
-def roll_out(
-    network: PartnerFlow,
-    leader: Tensor,
-    first: int,
-    past: Dance,
-    role: int,
-    offsets: Tensor,
-    noise: Tensor,
-    watch: Callable[[int], None] = lambda done: None,
-) -> Dance:
-    """Dance on from the frame `first` of the leader (F, 29, 3) m, as many takes at once as there is noise.
-
-    past: the partner's `history` frames before it.  offsets: (29, 3) m, the partner's bones.
-    noise: (takes, blocks, block, n).  Returns the frames from `first` to the leader's last one.
-    """
-    config, takes = network.config, len(noise)
-    block = config.block
-    before, frames = 1 + block * config.before, len(leader) - first
-    around = torch.arange(first - before, first + noise.shape[1] * block + config.after * block)
-    leader = leader[around.clamp(0, len(leader) - 1).to(leader.device)]
-    danced = Dance(*(part[None].expand(takes, *part.shape) for part in (past.root, past.turned, past.contacts)))
-    rest = danced.joints(offsets)[:, :, _TOES, 2].amin(dim=(1, 2))
-    roles = torch.full((takes,), role, device=leader.device)
-    for n in range(noise.shape[1]):
-        watch(n * block)
-        recent = danced[slice(-config.history, None)]
-        place = place_of(recent)
-        seen = leader[n * block : n * block + before + block * (1 + config.after)]
-        own = (partner_features(recent, place) - network.partner_mean) / network.partner_scale
-        led = leader_features(seen.expand(takes, -1, -1, -1), place)
-        led = (led - network.leader_mean) / network.leader_scale
-        drawn = network.draw(noise[:, n], own, led, roles, steps=STEPS, guidance=GUIDANCE)
-        drawn = _gone_on(own, drawn) * network.partner_scale + network.partner_mean
-        made = _kept_apart(_lowered(dance_of(drawn, place), offsets, rest), seen[before : before + block, 0])
-        danced = joined(danced, made)
-    return danced[slice(config.history, config.history + frames)]
+        if asked is not None:
+            at = torch.tensor([asked[1], -asked[0], 0.0]).to(leader)
+            facing = torch.atan2(-at[0], at[1]) + np.radians(asked[2])
+            seen = place_at(at, facing)
+            there = Place(here.out_of(seen.origin[None])[0], here.turn @ seen.turn)
+        if there is None:
+            return dance_of(self.network.starts[role, int(apart.argmin())], here)
+        begun = dance_of(self.network.starts[role], here)
+        places = place_of(begun)
+        turned = (places.turn[:, :2, 0] * there.turn[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
+        nearest = int((apart + (places.origin - there.origin).norm(dim=-1) + _TURN * turned).argmin())
+        one = Dance(begun.root[nearest], begun.turned[nearest], begun.contacts[nearest])
+        stood = place_of(one)
+        turn = there.turn @ stood.turn.T
+        return Dance(there.out_of(stood.into(one.root)), turn @ one.turned, one.contacts)
 
 
-def _gone_on(past: Tensor, block: Tensor) -> Tensor:
-    """The block (B, block, n) begun where the past (B, F, n) leads, the difference fading over its frames."""
-    ahead = 2.0 * past[:, -1] - past[:, -2] - block[:, 0]
-    fading = (1.0 - torch.arange(block.shape[1]).to(block) / block.shape[1]) ** 2
-    return block + ahead[:, None] * fading[:, None]
-
-
-def _lowered(dance: Dance, offsets: Tensor, rest: Tensor) -> Dance:
-    """The dance with its lower foot nearer to where it rests, (B,) m."""
-    lowest = dance.joints(offsets)[:, :, _TOES, 2].amin(dim=-1)
-    too_high = _LOWERED * (lowest - rest[:, None]).mean(dim=1).clamp(-_MOST, _MOST)
-    slowly = torch.linspace(0.0, 1.0, dance.root.shape[1] + 1)[1:].to(too_high)
-    down = torch.nn.functional.pad((too_high[:, None] * slowly)[..., None], (2, 0))
-    return Dance(dance.root - down, dance.turned, dance.contacts)
-
-
-def _kept_apart(dance: Dance, leader: Tensor) -> Dance:
-    """The dance with its pelvis no nearer to the leader's (F, 3) m than two bodies can be."""
-    away = (dance.root - leader)[..., :2]
-    distance = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-    aside = torch.nn.functional.pad((_APART - distance).clamp_min(0.0) * away / distance, (0, 1))
-    return Dance(dance.root + aside, dance.turned, dance.contacts)
-
-
-def motion_of(dance: Dance, skeleton: Skeleton, stage: Stage, history: Motion | None) -> Motion:
-    """A take's dance as a Motion in the leader's world, after its history."""
+def motions_of(dance: Dance, skeleton: Skeleton, stage: Stage) -> list[Motion]:
+    """Takes of the model's world (takes, F) as Motions in the leader's."""
     turned: Array = rotations.from_matrix(dance.turned.double().cpu().numpy())
-    world = np.stack([turned[:, TURNED.index(j if j in TURNED else PARENTS[j])] for j in range(29)], axis=1)
-    local, root = kinematics.local_rotations(world), stage.out_of(dance.root)
-    if history is not None:
-        local, root = np.concatenate([history.rotations, local]), np.concatenate([history.root, root])
-    return Motion(FPS, skeleton, root, rotations.near(local))
+    world = turned[:, :, [TURNED.index(j if j in TURNED else PARENTS[j]) for j in range(29)]]
+    root = stage.out_of(dance.root)
+    return [
+        Motion(FPS, skeleton, places, rotations.near(kinematics.local_rotations(one)))
+        for places, one in zip(root, world, strict=True)
+    ]
+
+
+def _as_given(take: Motion, request: PartnerRequest) -> Motion:
+    """The take with the frames that the request fixes exactly as they came, the rest going over into them."""
+    fixed = np.zeros(len(take), bool)
+    given, direction = request.draft, request.direction
+    if request.history is not None:
+        given = request.history[: len(take)]
+        fixed[: len(given)] = True
+        given = join(given, take[len(given) :])
+    elif given is not None:
+        fixed[list(direction.keep)] = True
+        if direction.redo is not None:
+            fixed[: direction.redo[0]] = fixed[direction.redo[1] + 1 :] = True
+    if given is None or not fixed.any():
+        return take
+    runs, blend = spans(fixed, 1), max(1, round(_BLEND * take.fps))
+    root = take.root + spread(np.where(fixed[:, None], given.root - take.root, 0.0), runs, blend)
+    away = rotations.to_rotation_vector(rotations.multiply(rotations.inverse(take.rotations), given.rotations))
+    vectors = np.where(fixed[:, None, None], away, 0.0).reshape(len(take), -1)
+    turns = rotations.from_rotation_vector(spread(vectors, runs, blend).reshape(-1, 29, 3))
+    turned = rotations.multiply(take.rotations, turns)
+    root[fixed], turned[fixed] = given.root[fixed], given.rotations[fixed]
+    return Motion(take.fps, take.skeleton, root, turned)

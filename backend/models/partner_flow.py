@@ -16,19 +16,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from rigs.skeleton import CHILDREN, PARENTS
+from backend.models.flow_views import LEADER, PARTNER, PAST, Dance, Place, leader_features, partner_features
 
 NAME = "partner-flow"
-FPS = 30.0
-TURNED = tuple(j for j in range(29) if CHILDREN[j])
-"""The 24 joints that have a rotation of their own."""
-_CARRIER = [TURNED.index(PARENTS[j]) if j else 0 for j in range(29)]
-PARTNER = 3 + 6 * len(TURNED) + 4
-"""Numbers a frame of the partner has: the pelvis's place, rotations, and contacts of the feet."""
-LEADER = 2 * 3 * 29
-"""Numbers a frame of the leader has: places and velocities."""
 STARTS = 48
 """Ways to begin a dance that a network keeps for each role."""
+FARTHEST = 40
+"""Frames after a block's first one within which the network has learnt to head for a pose."""
+_WAVES = 64
+GOAL = 2 * PARTNER + _WAVES + 2
+"""Numbers that a pose to head for has: itself, the step after it, when, whether the step is known, whether it is."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,19 @@ class FlowConfig:
     """The network's shape.
 
     block: frames drawn at once.  past: blocks of the partner's own past.  before, after: blocks of the leader before
-    the one that is drawn, and after it.  width, layers, heads: of the transformer.
+    the one that is drawn, and after it.  over: frames in which a block goes over from where the past leads to what is
+    drawn.  width, layers, heads, dropout: of the transformer.
     """
 
     block: int = 8
     past: int = 3
     before: int = 2
-    after: int = 1
+    after: int = 2
+    over: int = 6
     width: int = 256
     layers: int = 5
     heads: int = 4
+    dropout: float = 0.1
 
     @property
     def history(self) -> int:
@@ -58,182 +58,169 @@ class FlowConfig:
         return self.before + 1 + self.after
 
 
-@dataclass(frozen=True)
-class Dance:
-    """How one dancer moves.
-
-    root: (..., F, 3) m, the pelvis.  turned: (..., F, 24, 3, 3) world rotations of `TURNED`.
-    contacts: (..., F, 4) from 0 to 1.
-    """
-
-    root: Tensor
-    turned: Tensor
-    contacts: Tensor
-
-    def __getitem__(self, frames: slice) -> "Dance":
-        return Dance(self.root[..., frames, :], self.turned[..., frames, :, :, :], self.contacts[..., frames, :])
-
-    def joints(self, offsets: Tensor) -> Tensor:
-        """Joint places (..., F, 29, 3) m of a body with bone `offsets` (..., 29, 3) m."""
-        steps = torch.einsum("...fjab,...jb->...fja", self.turned[..., _CARRIER, :, :], offsets)
-        steps = torch.cat([self.root[..., None, :], steps[..., 1:, :]], dim=-2)
-        return torch.einsum("ij,...fja->...fia", _LINEAGE.to(steps), steps)
-
-
-def joined(first: Dance, second: Dance) -> Dance:
-    """One dance after the other."""
-    return Dance(
-        torch.cat([first.root, second.root], dim=-2),
-        torch.cat([first.turned, second.turned], dim=-4),
-        torch.cat([first.contacts, second.contacts], dim=-2),
-    )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where someone stands: origin (..., 3) m on the floor, and turn (..., 3, 3) about the vertical."""
-
-    origin: Tensor
-    turn: Tensor
-
-    def into(self, points: Tensor) -> Tensor:
-        """World points (..., n, 3) as seen from here."""
-        return (points - self.origin[..., None, :]) @ self.turn
-
-    def out_of(self, points: Tensor) -> Tensor:
-        """Points seen from here (..., n, 3) in the world."""
-        return points @ self.turn.transpose(-1, -2) + self.origin[..., None, :]
-
-
-def place_of(dance: Dance) -> Place:
-    """Where the dancer stands in the last frame."""
-    front = -dance.turned[..., -1, 0, :, 1]
-    return _place(dance.root[..., -1, :], torch.atan2(front[..., 0], -front[..., 1]))
-
-
-def place_of_joints(joints: Tensor) -> Place:
-    """Where a dancer stands whose joints are at (..., 29, 3) m, by the hips."""
-    left = joints[..., 1, :] - joints[..., 2, :]
-    return _place(joints[..., 0, :], torch.atan2(left[..., 1], left[..., 0]))
-
-
-def _place(root: Tensor, angle: Tensor) -> Place:
-    cosine, sine, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    rows = torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1.0], dim=-1)
-    floor = torch.tensor([1.0, 1.0, 0.0]).to(root)
-    return Place(root * floor, rows.reshape(*rows.shape[:-1], 3, 3))
-
-
-def partner_features(dance: Dance, place: Place) -> Tensor:
-    """The partner's frames (..., F, PARTNER) as seen from a place."""
-    turned = place.turn.transpose(-1, -2)[..., None, None, :, :] @ dance.turned
-    columns = turned[..., :2].transpose(-1, -2).flatten(-3)
-    return torch.cat([place.into(dance.root), columns, dance.contacts], dim=-1)
-
-
-def leader_features(joints: Tensor, place: Place) -> Tensor:
-    """The leader's frames (..., F - 1, LEADER) of joint places (..., F, 29, 3) m, as seen from a place."""
-    seen = place.into(joints.flatten(-3, -2)).reshape(joints.shape)
-    return torch.cat([seen[..., 1:, :, :], seen.diff(dim=-3) * FPS], dim=-2).flatten(-2)
-
-
-def dance_of(features: Tensor, place: Place) -> Dance:
-    """The dance in the world that has these features (..., F, PARTNER); rotations are made orthonormal."""
-    root, columns, contacts = features[..., :3], features[..., 3:-4], features[..., -4:]
-    x, y = columns.reshape(*columns.shape[:-1], len(TURNED), 2, 3).unbind(dim=-2)
-    x = nn.functional.normalize(x, dim=-1)
-    z = nn.functional.normalize(torch.linalg.cross(x, y), dim=-1)
-    turned = torch.stack([x, torch.linalg.cross(z, x), z], dim=-1)
-    return Dance(place.out_of(root), place.turn[..., None, None, :, :] @ turned, contacts)
-
-
 class PartnerFlow(nn.Module):
     """Where a noisy block of the partner is going: the clean block, from which the flow's velocity follows.
 
     A block has far more numbers than the network is wide, so the noise itself would not pass through it (Li and He
-    2025). All inputs are normalised features. The buffers keep the statistics that make them so, and what a dance needs
-    beside the network: the bodies (2, 29, 3) m of the leader and the follower trained on, the heights of their floors
-    (2,) m, and for each of the two N ways to begin, as seen from the other dancer: `starts`, and that one's pose,
-    `stances`.
+    2025). What the network writes takes over from the past's last movement within the first frames, so that blocks
+    join by construction; its later frames are absolute, so that no error adds up.
+
+    All inputs are normalised features. The buffers keep the statistics that make them so, and what a dance needs beside
+    the network: the bodies (2, 29, 3) m of the leader and the follower trained on, the heights of their floors (2,) m,
+    the mean and spread of the log of a block's speed, and for each of the two N ways to begin, as seen from the other
+    dancer: `starts`, and that one's pose, `stances`.
     """
 
     partner_mean: Tensor
     partner_scale: Tensor
     leader_mean: Tensor
     leader_scale: Tensor
+    energy: Tensor
     bodies: Tensor
     floors: Tensor
     starts: Tensor
     stances: Tensor
+    over: Tensor
 
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
         block, width = config.block, config.width
-        self.register_buffer("partner_mean", torch.zeros(PARTNER))
-        self.register_buffer("partner_scale", torch.ones(PARTNER))
+        self.register_buffer("partner_mean", torch.zeros(PAST))
+        self.register_buffer("partner_scale", torch.ones(PAST))
         self.register_buffer("leader_mean", torch.zeros(LEADER))
         self.register_buffer("leader_scale", torch.ones(LEADER))
+        self.register_buffer("energy", torch.tensor([0.0, 1.0]))
         self.register_buffer("bodies", torch.zeros(2, 29, 3))
         self.register_buffer("floors", torch.zeros(2))
         self.register_buffer("starts", torch.zeros(2, STARTS, config.history, PARTNER))
         self.register_buffer("stances", torch.zeros(2, STARTS, 29, 3))
-        self.read_past = nn.Linear(block * PARTNER, width)
+        self.register_buffer("over", _taking_over(config), persistent=False)
+        self.read_past = nn.Linear(block * PAST, width)
         self.read_noisy = nn.Linear(block * PARTNER, width)
         self.read_leader = nn.Linear(block * LEADER, width)
-        self.alone = nn.Parameter(torch.randn(config.seen, width) * 0.02)
-        self.places = nn.Parameter(torch.randn(config.past + config.seen + 1, width) * 0.02)
+        self.read_goal = nn.Linear(GOAL, width)
+        self.read_energy = nn.Linear(2, width)
+        self.unheard = nn.Parameter(torch.randn(config.seen, width) * 0.02)
+        self.places = nn.Parameter(torch.randn(config.past + config.seen + 2, width) * 0.02)
         self.roles = nn.Embedding(2, width)
-        self.clock = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, width))
-        self.layers = nn.ModuleList(_Layer(width, config.heads) for _ in range(config.layers))
+        self.clock = nn.Sequential(nn.Linear(_WAVES, width), nn.SiLU(), nn.Linear(width, width))
+        self.layers = nn.ModuleList(_Layer(width, config.heads, config.dropout) for _ in range(config.layers))
         self.finish = nn.LayerNorm(width)
         self.write = nn.Linear(width, block * PARTNER)
         nn.init.zeros_(self.write.weight)
         nn.init.zeros_(self.write.bias)
 
-    def forward(self, noisy: Tensor, t: Tensor, past: Tensor, leader: Tensor, role: Tensor, heard: Tensor) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        past: Tensor,
+        leader: Tensor,
+        role: Tensor,
+        heard: Tensor,
+        goal: Tensor,
+        energy: Tensor,
+    ) -> Tensor:
         """The clean block (B, block, PARTNER) behind `noisy` (B, block, PARTNER) at the times `t` (B,) from 0 to 1.
 
-        past: (B, history, PARTNER).  leader: (B, seen * block, LEADER).  role: (B,) 0 where the partner leads, 1 where
-        it follows.  heard: (B,) bool, False where the leader is to be ignored.
+        past: (B, history, PAST).  leader: (B, seen * block, LEADER).  role: (B,) 0 where the partner leads, 1 where it
+        follows.  heard: (B, seen) bool, False for blocks of the leader that are not to be looked at.
+        goal: (B, GOAL), 0 where there is none.  energy: (B, 2), the block's log speed, normalised, and 1, or 0 and 0.
         """
         config = self.config
         led = self.read_leader(leader.reshape(len(leader), config.seen, -1))
-        led = torch.where(heard[:, None, None], led, self.alone)
+        led = torch.where(heard[..., None], led, self.unheard)
         own = self.read_past(past.reshape(len(past), config.past, -1))
-        drawn = self.read_noisy(noisy.flatten(1))[:, None]
-        tokens = torch.cat([drawn, own, led], dim=1) + self.places
-        mood = self.clock(_waves(t)) + self.roles(role)
+        drawn, aim = self.read_noisy(noisy.flatten(1))[:, None], self.read_goal(goal)[:, None]
+        tokens = torch.cat([drawn, aim, own, led], dim=1) + self.places
+        mood = self.clock(_waves(t)) + self.roles(role) + self.read_energy(energy)
         for layer in self.layers:
             tokens = layer(tokens, mood)
-        written: Tensor = self.write(self.finish(tokens[:, 0]))
-        return written.reshape(len(written), config.block, PARTNER)
+        written = self.write(self.finish(tokens[:, 0])).reshape(len(noisy), config.block, PARTNER)
+        last, before = past[:, -1, None, :PARTNER], past[:, -2, None, :PARTNER]
+        further = torch.arange(1, config.block + 1, device=past.device)[:, None]
+        ahead = last + further * (last - before)
+        clean: Tensor = ahead + self.over * (written - ahead)
+        return clean
 
     @torch.no_grad()
     def draw(
-        self, noise: Tensor, past: Tensor, leader: Tensor, role: Tensor, *, steps: int = 4, guidance: float = 2.5
+        self,
+        noisy: Tensor,
+        past: Tensor,
+        leader: Tensor,
+        role: Tensor,
+        heard: Tensor,
+        goal: Tensor,
+        energy: Tensor,
+        *,
+        begin: float = 0.0,
+        steps: int = 4,
+        guidance: float = 2.0,
     ) -> Tensor:
-        """A block (B, block, PARTNER), normalised, drawn from `noise` of that shape."""
-        both = torch.cat([torch.ones_like(role), torch.zeros_like(role)]).bool()
-        drawn = noise
+        """A block (B, block, PARTNER), normalised, drawn from `noisy` of that shape, which is at the time `begin`.
+
+        guidance: 1 as learnt, more to follow the leader more strongly, 0 not to look at it.
+        """
+        guided = guidance not in (0.0, 1.0)
+        alone = torch.zeros_like(heard)
+        if guided:
+            given = [torch.cat([part, part]) for part in (past, leader, role, heard, goal, energy)]
+            given[3] = torch.cat([heard, alone])
+        else:
+            given = [past, leader, role, heard if guidance else alone, goal, energy]
+        drawn = noisy
         for step in range(steps):
-            t = torch.full((len(noise),), step / steps).to(noise)
-            if guidance == 1.0:
-                clean = self(drawn, t, past, leader, role, both[: len(role)])
-            else:
-                twice = (torch.cat([part, part]) for part in (drawn, t, past, leader, role))
-                heard, alone = self(*twice, both).chunk(2)
-                clean = alone + guidance * (heard - alone)
+            t = torch.full((len(given[0]),), begin + (1.0 - begin) * step / steps).to(noisy)
+            clean = self(torch.cat([drawn, drawn]) if guided else drawn, t, *given)
+            if guided:
+                listening, by_itself = clean.chunk(2)
+                clean = by_itself + guidance * (listening - by_itself)
             drawn = drawn + (clean - drawn) / (steps - step)
         return drawn
+
+    def views(self, past: Dance, offsets: Tensor, leader: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+        """What the network sees from a place, normalised: the past (B, history, PAST), and the leader.
+
+        offsets: (..., 29, 3) m.  leader: (B, 1 + seen * block, 29, 3) m, from a frame before its first block.
+        """
+        joints = place.into(past.joints(offsets).flatten(-3, -2)).reshape(*past.root.shape[:-1], 3 * 29)
+        own = torch.cat([partner_features(past, place), joints], dim=-1)
+        led = leader_features(leader, place)
+        return (own - self.partner_mean) / self.partner_scale, (led - self.leader_mean) / self.leader_scale
+
+    def normalised(self, dance: Dance, place: Place) -> Tensor:
+        """The features (B, F, PARTNER) of a dance, normalised."""
+        return (partner_features(dance, place) - self.partner_mean[:PARTNER]) / self.partner_scale[:PARTNER]
+
+    def natural(self, drawn: Tensor) -> Tensor:
+        """The features (B, F, PARTNER) that `normalised` has normalised."""
+        return drawn * self.partner_scale[:PARTNER] + self.partner_mean[:PARTNER]
+
+    def goal(self, poses: Tensor, frames: Tensor, stepped: Tensor, known: Tensor) -> Tensor:
+        """Poses to head for (B, GOAL).
+
+        poses: (B, 2, PARTNER), normalised, the pose and the one a frame later.  frames: (B,) from the block's first.
+        stepped: (B,) bool, whether the later one counts.  known: (B,) bool, whether there is one.
+        """
+        step = self.config.block * (poses[:, 1] - poses[:, 0]) * stepped[:, None]
+        flags = torch.stack([stepped, known], dim=1).to(poses)
+        return torch.cat([poses[:, 0], step, _waves(frames / FARTHEST), flags], dim=1) * known[:, None]
+
+    def stirred(self, speed: Tensor) -> Tensor:
+        """The energy (B, 2) of blocks in which joints move at the mean speeds (B,) m/s."""
+        value = (torch.log(speed + 0.05) - self.energy[0]) / self.energy[1]
+        return torch.stack([value, torch.ones_like(value)], dim=1)
 
 
 class _Layer(nn.Module):
     """One layer of the transformer, its norms moved by the time of the flow and the role (Peebles and Xie 2023)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
+        self.drop = nn.Dropout(dropout)
         self.before, self.between = (nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
         self.mood = nn.Linear(width, 4 * width)
         self.look = nn.Linear(width, 3 * width)
@@ -248,28 +235,24 @@ class _Layer(nn.Module):
         shape = (*tokens.shape[:2], self.heads, -1)
         parts = (part.reshape(shape).transpose(1, 2) for part in (queries, keys, values))
         looked = nn.functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
-        tokens = tokens + self.gather(looked)
-        thought: Tensor = tokens + self.think(self.between(tokens) * (1 + c) + d)
+        tokens = tokens + self.drop(self.gather(looked))
+        thought: Tensor = tokens + self.drop(self.think(self.between(tokens) * (1 + c) + d))
         return thought
 
 
 def _waves(t: Tensor) -> Tensor:
-    """Times (B,) from 0 to 1 as 64 sines and cosines."""
-    speeds = torch.exp(torch.linspace(0.0, 6.0, 32)).to(t)
+    """Times (B,) from 0 to 1 as sines and cosines."""
+    speeds = torch.exp(torch.linspace(0.0, 6.0, _WAVES // 2)).to(t)
     angles = t[:, None] * speeds
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-def _lineage() -> Tensor:
-    """(29, 29): 1 where the second joint is the first one or above it."""
-    lineage = torch.eye(29)
-    for j, parent in enumerate(PARENTS):
-        if parent >= 0:
-            lineage[j] += lineage[parent]
-    return lineage
-
-
-_LINEAGE = _lineage()
+def _taking_over(config: FlowConfig) -> Tensor:
+    """How much what is written counts in each frame of a block (block, PARTNER): at once for contacts."""
+    t = (torch.arange(1, config.block + 1) / config.over).clamp(max=1.0)
+    over = (t * t * (3.0 - 2.0 * t))[:, None].repeat(1, PARTNER)
+    over[:, -4:] = 1.0
+    return over
 
 
 def save(path: Path, network: PartnerFlow) -> None:

@@ -6,25 +6,26 @@ import numpy as np
 import pytest
 import torch
 
+from backend.direction import PARTS, Direction
 from backend.engine import Engine
+from backend.messages import PartnerRequest
 from backend.models import OWN
 from backend.models.duet_partner import Stage
-from backend.models.flow_partner import motion_of, roll_out
-from backend.models.partner_flow import (
-    NAME,
+from backend.models.flow_partner import motions_of
+from backend.models.flow_rollout import Aim, Course, fresh, roll_out
+from backend.models.flow_views import (
+    LEADER,
     PARTNER,
+    PAST,
     TURNED,
-    FlowConfig,
-    PartnerFlow,
+    Dance,
     dance_of,
-    load,
     partner_features,
     place_of,
-    save,
 )
-from backend.protocol import PartnerRequest
+from backend.models.partner_flow import GOAL, NAME, FlowConfig, PartnerFlow, load, save
 from rigs import kinematics, rotations
-from rigs.motion import Motion, resample
+from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance
 from rigs.skeleton import DEFAULT
 from training.flow_windows import dance_parts
@@ -46,7 +47,7 @@ def network() -> PartnerFlow:
         made.bodies[role] = torch.from_numpy(DEFAULT.offsets)
     made.starts[..., 2] = 0.95
     made.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
-    return made
+    return made.eval()
 
 
 def test_joints_are_where_the_rigs_have_them(dance: Motion) -> None:
@@ -67,7 +68,9 @@ def test_features_lead_back_to_the_dance(dance: Motion) -> None:
 
 def test_a_dance_becomes_the_motion_it_was(dance: Motion) -> None:
     made, _, _ = dance_parts(dance)
-    again = motion_of(made, dance.skeleton, Stage(1.0, 0.0), None)
+    [again] = motions_of(
+        Dance(made.root[None], made.turned[None], made.contacts[None]), dance.skeleton, Stage(1.0, 0.0)
+    )
     assert np.abs(again.positions - dance.positions).max() < 1e-4
     world = [kinematics.global_rotations(motion.rotations)[:, list(TURNED)] for motion in (again, dance)]
     assert np.degrees(rotations.angle_between(*world)).max() < 0.1
@@ -79,9 +82,25 @@ def test_a_clean_block_is_drawn_in_one_step_where_the_network_knows_it() -> None
             return torch.full_like(noisy, 3.0)
 
     network, one = Knows(SMALL), torch.zeros(1)
-    for steps, guidance in ((1, 1.0), (4, 2.5)):
-        drawn = network.draw(torch.randn(1, 8, PARTNER), one, one, one.long(), steps=steps, guidance=guidance)
+    given = (one, one, one.long(), torch.ones(1, SMALL.seen, dtype=torch.bool), torch.zeros(1, GOAL), torch.zeros(1, 2))
+    for steps, guidance in ((1, 1.0), (4, 2.5), (4, 0.0)):
+        drawn = network.draw(torch.randn(1, 8, PARTNER), *given, steps=steps, guidance=guidance)
         assert torch.allclose(drawn, torch.tensor(3.0), atol=1e-5)
+
+
+def test_a_block_goes_on_where_the_past_leads(network: PartnerFlow) -> None:
+    steady = torch.arange(24.0)[:, None] * torch.randn(PAST) * 0.1
+    drawn = network.draw(
+        torch.randn(1, 8, PARTNER),
+        steady[None],
+        torch.randn(1, 8 * SMALL.seen, LEADER),
+        torch.ones(1).long(),
+        torch.ones(1, SMALL.seen, dtype=torch.bool),
+        torch.zeros(1, GOAL),
+        torch.zeros(1, 2),
+    )
+    ahead = steady[-1, : PARTNER - 4] + (steady[-1] - steady[-2])[: PARTNER - 4]
+    assert (drawn[0, 0, :-4] - ahead).abs().max() < 0.1 * (drawn[0, -1, :-4] - ahead).abs().max()
 
 
 def test_the_file_holds_the_network(network: PartnerFlow, tmp_path: Path) -> None:
@@ -102,18 +121,42 @@ def test_the_file_of_another_model_is_refused() -> None:
 @pytest.mark.parametrize("frames", [7, 8, 61])
 def test_a_rollout_has_the_leader_s_frames(network: PartnerFlow, dance: Motion, frames: int) -> None:
     made, joints, offsets = dance_parts(dance)
-    noise = torch.randn(2, -(-frames // 8), 8, PARTNER)
-    danced = roll_out(network, joints[: 30 + frames], 30, made[slice(6, 30)], 1, offsets, noise)
-    assert danced.root.shape == (2, frames, 3)
-    assert (danced.root[0] - danced.root[1]).abs().max() > 1e-3
+    danced = roll_out(network, joints, range(30, 30 + frames), made[slice(6, 30)], 1, offsets, fresh(2, 0, 8))
+    assert danced.dance.root.shape == (2, frames, 3)
+    assert (danced.dance.root[0] - danced.dance.root[1]).abs().max() > 1e-3
+    assert danced.seams == list(range(0, frames, 8))
 
 
 def test_pelvises_stay_apart(network: PartnerFlow, dance: Motion) -> None:
     made, joints, offsets = dance_parts(dance)
-    danced = roll_out(network, joints, 30, made[slice(6, 30)], 1, offsets, torch.randn(1, 8, 8, PARTNER))
-    frames = danced.root.shape[1]
-    apart = (danced.root[0] - joints[30 : 30 + frames, 0])[:, :2].norm(dim=-1)
+    danced = roll_out(network, joints, range(30, len(joints)), made[slice(6, 30)], 1, offsets, fresh(1, 0, 8)).dance
+    apart = (danced.root[0] - joints[30:, 0])[:, :2].norm(dim=-1)
     assert apart.min() > 0.29
+
+
+@pytest.mark.parametrize("frame", [31, 37, 38, 44, 61])
+def test_a_pose_is_met_with_its_step(network: PartnerFlow, dance: Motion, frame: int) -> None:
+    made, joints, offsets = dance_parts(dance)
+    leader = joints + torch.tensor([0.0, 2.0, 0.0])
+    course = Course(aims=[Aim(frame, made[slice(frame, frame + 2)], stepped=True)])
+    danced = roll_out(network, leader, range(30, 70), made[slice(6, 30)], 1, offsets, fresh(2, 0, 8), course).dance
+    assert (danced.root[:, frame - 30] - made.root[frame]).abs().max() < 1e-4
+    assert (danced.turned[:, frame - 30] - made.turned[frame]).abs().max() < 1e-3
+    if frame - 30 >= 7:
+        step = danced.root[:, frame - 30] - danced.root[:, frame - 31]
+        assert (step - (made.root[frame + 1] - made.root[frame])).norm(dim=-1).max() < 0.03
+
+
+def test_a_leader_who_is_not_followed_changes_nothing(network: PartnerFlow, dance: Motion) -> None:
+    made, joints, offsets = dance_parts(dance)
+
+    def turned(away: float, guidance: float) -> torch.Tensor:
+        leader, course = joints + torch.tensor([away, 0.0, 0.0]), Course(guidance=guidance)
+        past, noise = made[slice(6, 30)], fresh(1, 0, 8)
+        return roll_out(network, leader, range(30, 60), past, 1, offsets, noise, course).dance.turned
+
+    assert torch.equal(turned(4.0, 0.0), turned(8.0, 0.0))
+    assert not torch.equal(turned(4.0, 2.0), turned(8.0, 2.0))
 
 
 @pytest.fixture
@@ -143,3 +186,60 @@ def test_a_history_is_kept_and_gone_on_from(engine: Engine) -> None:
     [take] = engine.partner(PartnerRequest(leader, model=NAME, history=history))
     assert np.allclose(take.root[:88], history.root[:88])
     assert np.linalg.norm(take.root[90] - take.root[89]) < 0.2
+
+
+@pytest.mark.parametrize(("ahead", "left", "turned"), [(1.0, 0.0, 0.0), (0.5, 0.8, 90.0), (-1.2, 0.1, -45.0)])
+def test_a_partner_starts_where_it_is_told_to(engine: Engine, ahead: float, left: float, turned: float) -> None:
+    leader = turn(sample_dance()[:40], 0.7)
+    direction = Direction(place=(ahead, left, turned), without=PARTS)
+    [take] = engine.partner(PartnerRequest(leader, model=NAME, direction=direction))
+    hips = leader.positions[0, 1] - leader.positions[0, 2]
+    to_left = np.array([hips[0], hips[1]]) / np.hypot(hips[0], hips[1])
+    front = np.array([to_left[1], -to_left[0]])
+    away = (take.root[0] - leader.root[0])[:2]
+    assert np.allclose([away @ front, away @ to_left], [ahead, left], atol=0.12)
+    own = take.positions[0, 1] - take.positions[0, 2]
+    facing = np.degrees(np.arctan2(-own[0], own[1])) - np.degrees(np.arctan2(-away[1], -away[0]))
+    assert abs((facing - turned + 180.0) % 360.0 - 180.0) < 15.0
+
+
+@pytest.mark.parametrize("rate", [30.0, 60.0, 24.0])
+def test_frames_outside_what_is_redone_do_not_change(engine: Engine, rate: float) -> None:
+    leader, draft = pair(rate)
+    direction = Direction(redo=(40, 90))
+    [take] = engine.partner(PartnerRequest(leader, model=NAME, draft=draft, direction=direction))
+    outside = np.r_[0:40, 91 : len(leader)]
+    assert np.array_equal(take.root[outside], draft.root[outside])
+    assert np.array_equal(take.rotations[outside], draft.rotations[outside])
+    assert np.abs(take.positions - draft.positions)[41:90].max() > 0.05
+
+
+@pytest.mark.parametrize("rate", [30.0, 60.0, 24.0])
+def test_frames_that_are_kept_are_met(engine: Engine, rate: float) -> None:
+    leader, draft = pair(rate)
+    for keep in ((0, 33, 90), (50,)):
+        request = PartnerRequest(leader, model=NAME, draft=draft, direction=Direction(keep=keep), takes=2)
+        for take in engine.partner(request):
+            assert np.abs(take.positions - draft.positions)[list(keep)].max() < 1e-3
+            assert np.abs(take.positions - draft.positions).max() > 0.05
+
+
+def test_what_is_danced_is_shown_while_the_rest_is(engine: Engine) -> None:
+    seen: list[tuple[int, int, Motion]] = []
+    leader = resample(sample_dance()[:120], 30.0)
+    direction = Direction(without=PARTS)
+    request = PartnerRequest(leader, model=NAME, takes=2, preview=True, direction=direction)
+    takes = engine.partner(request, preview=lambda *shown: seen.append(shown))
+    for number, take in enumerate(takes, start=1):
+        frames = [(first, made) for n, first, made in seen if n == number]
+        assert [first for first, _ in frames] == list(range(0, len(leader), 8))
+        shown = np.concatenate([made.root for _, made in frames])[: len(leader)]
+        assert np.abs(shown - take.root).max() < 1e-5
+
+
+def pair(rate: float) -> tuple[Motion, Motion]:
+    """A leader, and a draft of a partner."""
+    leader = resample(sample_dance()[:300], rate)
+    draft = move(turn(leader, np.pi), np.array([0.0, -1.2, 0.0]))
+    assert len(leader) > 100
+    return leader, draft

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from backend.models.flow_views import place_of
 from backend.models.partner_flow import FlowConfig, PartnerFlow, load
 from rigs import files
 from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance
 from training.data import Duet
+from training.flow_weights import prepare
 from training.flow_windows import FlowWindows, Plan
-from training.partner_flow import FlowTraining, prepare, train
+from training.partner_flow import FlowTraining, nudged, train
 from training.plans import read_plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "partner-flow.toml"
@@ -38,8 +40,8 @@ def windows(duets: list[Duet]) -> FlowWindows:
 def module(duets: list[Duet], windows: FlowWindows) -> FlowTraining:
     torch.manual_seed(1)
     network = PartnerFlow(SMALL)
-    prepare(network, windows, duets)
-    return FlowTraining(network, windows.plan, [])
+    prepare(network, windows, duets, statistics=True)
+    return FlowTraining(network, windows.plan, duets, [])
 
 
 def test_equal_steps_see_equal_windows(windows: FlowWindows) -> None:
@@ -76,7 +78,7 @@ def test_a_network_learns(module: FlowTraining, windows: FlowWindows) -> None:
         torch.manual_seed(step)
         batch = windows.batch(np.random.default_rng(step))
         past = batch.partner[slice(1, first)]
-        terms = module.terms(past, batch.partner[slice(first, first + SMALL.block)], batch, first)
+        terms = module.terms(past, batch, first)
         loss = terms["flow"] + 2.0 * terms["position"]
         optimiser.zero_grad()
         loss.backward()
@@ -85,14 +87,63 @@ def test_a_network_learns(module: FlowTraining, windows: FlowWindows) -> None:
     assert np.mean(seen[-10:]) < 0.6 * np.mean(seen[:5])
 
 
-def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path: Path) -> None:
-    (tmp_path / "duets").mkdir()
+def test_a_partner_astray_comes_back_to_what_was_danced(module: FlowTraining, windows: FlowWindows) -> None:
+    torch.manual_seed(0)
+    batch, first = windows.batch(np.random.default_rng(0)), 1 + SMALL.history
+    past = nudged(batch.partner[slice(1, first)])
+    truth = batch.partner[slice(first, first + SMALL.block)]
+    target = module.target(past, batch, place_of(past), first, torch.full((16,), 8))
+    away = (target.root - truth.root).norm(dim=-1)
+    at_first = (past.root[:, -1] - batch.partner.root[:, first - 1]).norm(dim=-1)
+    assert (away[:, 0] < at_first).all()
+    assert (away.diff(dim=1) <= 1e-6).all()
+    assert away[:, -1].max() < 1e-5
+    assert (target.turned[:, -1] - truth.turned[:, -1]).abs().max() < 1e-4
+
+
+def test_the_network_dances_near_the_truth_when_it_begins_there(module: FlowTraining, windows: FlowWindows) -> None:
+    batch, first = windows.batch(np.random.default_rng(0)), 1 + SMALL.history
+    torch.manual_seed(0)
+    made = module.danced(batch.partner[slice(1, first)], batch, first)
+    assert made.root.shape == (16, SMALL.block, 3)
+    assert torch.isfinite(made.joints(batch.offsets)).all()
+
+
+def test_sometimes_the_leader_is_not_heard_and_sometimes_not_foreseen(module: FlowTraining) -> None:
+    torch.manual_seed(0)
+    heard = module.heard(4000).float().mean(dim=0)
+    plan = module.plan
+    assert torch.allclose(heard[: SMALL.before + 1], torch.tensor(1.0 - plan.unheard), atol=0.03)
+    assert torch.allclose(
+        heard[SMALL.before + 1 :], torch.tensor((1.0 - plan.unheard) * (1.0 - plan.unforeseen)), atol=0.03
+    )
+
+
+def test_weights_can_be_trained_on(duets: list[Duet], tmp_path: Path) -> None:
+    config = little(duets, tmp_path)
+    train(tmp_path / "duets", tmp_path / "run", config, resume=False)
+    before = tmp_path / "run" / "partner-flow.safetensors"
+    train(tmp_path / "duets", tmp_path / "finer", config, resume=False, weights=before)
+    first, second = load(before), load(tmp_path / "finer" / "partner-flow.safetensors")
+    assert torch.equal(first.partner_mean, second.partner_mean)
+    assert (first.read_past.weight - second.read_past.weight).abs().max() < 0.02
+    assert not torch.equal(first.read_past.weight, second.read_past.weight)
+
+
+def little(duets: list[Duet], folder: Path) -> Path:
+    """A folder of duets, and a plan of a few steps on them."""
+    (folder / "duets").mkdir()
     for name in ("one", "salsa_10", "salsa_07"):
         for role in ("leader", "follower"):
-            files.write(tmp_path / "duets" / f"{name}_{role}.npz", getattr(duets[0], role))
-    text = CONFIG.read_text().replace("steps = 5000", "steps = 4").replace("batch = 64", "batch = 4")
-    config = tmp_path / "plan.toml"
+            files.write(folder / "duets" / f"{name}_{role}.npz", getattr(duets[0], role))
+    text = CONFIG.read_text().replace("steps = 8000", "steps = 4").replace("batch = 64", "batch = 4")
+    config = folder / "plan.toml"
     config.write_text(text + "\n[network]\nwidth = 16\nlayers = 1\nheads = 2\n")
+    return config
+
+
+def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path: Path) -> None:
+    config = little(duets, tmp_path)
     train(tmp_path / "duets", tmp_path / "run", config, resume=False)
     shipped = load(tmp_path / "run" / "partner-flow.safetensors")
     assert shipped.config.width == 16

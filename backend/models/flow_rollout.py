@@ -1,0 +1,171 @@
+"""Dancing for long with the partner flow: block after block beside the leader, on the floor, apart and on course."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from backend.models.flow_views import PARTNER, Dance, Place, dance_of, joined, partner_features, place_of
+from backend.models.partner_flow import FARTHEST, GOAL, PartnerFlow
+from rigs.skeleton import INDEX
+
+GUIDANCE = 2.0
+STEPS = 4
+_TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
+_LOWERED = 0.7
+"""The part of a block's mean height above the floor that is taken away at once."""
+_MOST = 0.05
+"""m that a block is lowered or raised at most."""
+_APART = 0.3
+"""m between two pelvises below which the partner gives way."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A pose that is to be met.
+
+    frame: of the leader.  poses: two frames, the pose and the one after it.  stepped: whether the later one counts.
+    """
+
+    frame: int
+    poses: Dance
+    stepped: bool
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a dance goes beside what the leader does.
+
+    guidance: how strongly the leader is followed, see `PartnerFlow.draw`.  energy: times the usual speed, or None for
+    what comes by itself.  aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next
+    frames are known.
+    """
+
+    guidance: float = GUIDANCE
+    energy: float | None = None
+    aims: Sequence[Aim] = ()
+    foreseen: bool = True
+
+
+@dataclass(frozen=True)
+class Danced:
+    """What comes of it: the takes' dance and the first frames of its blocks, counted from the first one."""
+
+    dance: Dance
+    seams: list[int]
+
+
+@torch.no_grad()
+def roll_out(
+    network: PartnerFlow,
+    leader: Tensor,
+    frames: range,
+    past: Dance,
+    role: int,
+    offsets: Tensor,
+    draw: Callable[[int], Tensor],
+    course: Course = Course(),
+    watch: Callable[[int, Dance], None] = lambda first, made: None,
+) -> Danced:
+    """Dance beside the frames `frames` of the leader (F, 29, 3) m.
+
+    past: the partner's `history` frames before them.  offsets: (29, 3) m, the partner's bones.
+    draw: gives the noise (takes, block, PARTNER) of the n-th block.  watch: is told each block as it is made, and the
+    leader's frame that it begins with.
+    """
+    config, noise = network.config, draw(0)
+    block, takes, device = config.block, len(noise), leader.device
+    danced = Dance(*(part[None].expand(takes, *part.shape) for part in (past.root, past.turned, past.contacts)))
+    rest = danced.joints(offsets)[:, :, _TOES, 2].amin(dim=(1, 2))
+    roles = torch.full((takes,), role, device=device)
+    heard = torch.ones(takes, config.seen, dtype=torch.bool, device=device)
+    heard[:, config.before + 1 :] = course.foreseen
+    energy = torch.zeros(takes, 2, device=device)
+    if course.energy is not None:
+        energy = network.stirred(network.energy[0].exp() * torch.full((takes,), course.energy, device=device))
+    at, seams = frames.start, []
+    while at < frames.stop:
+        around = torch.arange(at - 1 - block * config.before, at + block * (1 + config.after))
+        seen = leader[around.clamp(0, len(leader) - 1).to(device)]
+        recent = danced[slice(-config.history, None)]
+        place = place_of(recent)
+        own, led = network.views(recent, offsets, seen.expand(takes, -1, -1, -1), place)
+        aim = next((aim for aim in course.aims if aim.frame >= at), None)
+        goal = _goal(network, aim, at, place, takes)
+        guidance = course.guidance
+        drawn = network.draw(noise, own, led, roles, heard, goal, energy, steps=STEPS, guidance=guidance)
+        made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
+        made = _kept_apart(made, seen[1 + block * config.before :][:block, 0])
+        if aim is not None and aim.frame - at < block:
+            made = _met(recent, made[slice(0, aim.frame - at + 1)], aim, place)
+        elif aim is not None and aim.frame - at < 2 * block - 1:
+            made = made[slice(0, aim.frame - at - block + 1)]  # so that the next block ends with the pose
+        watch(at, made)
+        seams.append(at - frames.start)
+        danced, at = joined(danced, made), at + made.root.shape[-2]
+        noise = draw(len(seams))
+    return Danced(danced[slice(config.history, config.history + len(frames))], seams)
+
+
+def _goal(network: PartnerFlow, aim: Aim | None, at: int, place: Place, takes: int) -> Tensor:
+    """What the network is told of the pose that comes next."""
+    if aim is None or aim.frame - at > FARTHEST:
+        return torch.zeros(takes, GOAL, device=network.partner_mean.device)
+    poses = network.normalised(_for_each(aim.poses, takes), place)
+    flags = torch.ones(takes, dtype=torch.bool, device=poses.device)
+    when = torch.full((takes,), float(aim.frame - at), device=poses.device)
+    return network.goal(poses, when, flags & aim.stepped, flags)
+
+
+def _met(past: Dance, made: Dance, aim: Aim, place: Place) -> Dance:
+    """The frames that end with the pose: what is missing to it grows smoothly, so that its step goes on after it."""
+    block = partner_features(made, place)
+    poses = partner_features(_for_each(aim.poses, len(block)), place)
+    before = torch.cat([partner_features(past, place)[:, -1:], block], dim=1)
+    missing = poses[:, 0] - block[:, -1]
+    step = (poses[:, 1] - poses[:, 0]) - (before[:, -1] - before[:, -2]) if aim.stepped else torch.zeros_like(missing)
+    n = block.shape[1]
+    if n == 1:
+        return dance_of(block + missing[:, None], place)
+    # c(f) = a f³ + b f² with c(n) = missing and c(n) - c(n - 1) = step
+    cube, square = 3 * n * n - 3 * n + 1, 2 * n - 1
+    a = (step * n**2 - missing * square) / (cube * n**2 - square * n**3)
+    b = (missing - a * n**3) / n**2
+    f = torch.arange(1, n + 1).to(block)[:, None]
+    return dance_of(block + a[:, None] * f**3 + b[:, None] * f**2, place)
+
+
+def _for_each(poses: Dance, takes: int) -> Dance:
+    return Dance(*(part.expand(takes, *part.shape) for part in (poses.root, poses.turned, poses.contacts)))
+
+
+def _lowered(dance: Dance, offsets: Tensor, rest: Tensor) -> Dance:
+    """The dance with its lower foot nearer to where it rests, (B,) m."""
+    lowest = dance.joints(offsets)[:, :, _TOES, 2].amin(dim=-1)
+    too_high = _LOWERED * (lowest - rest[:, None]).mean(dim=1).clamp(-_MOST, _MOST)
+    t = torch.linspace(0.0, 1.0, dance.root.shape[1] + 1)[1:].to(too_high)
+    down = torch.nn.functional.pad((too_high[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
+    return Dance(dance.root - down, dance.turned, dance.contacts)
+
+
+def _kept_apart(dance: Dance, leader: Tensor) -> Dance:
+    """The dance with its pelvis no nearer to the leader's (F, 3) m than two bodies can be."""
+    away = (dance.root - leader)[..., :2]
+    distance = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+    aside = torch.nn.functional.pad((_APART - distance).clamp_min(0.0) * away / distance, (0, 1))
+    return Dance(dance.root + aside, dance.turned, dance.contacts)
+
+
+def fresh(takes: int, seed: int, block: int, accelerator: torch.device | str = "cpu") -> Callable[[int], Tensor]:
+    """Noise for `roll_out`: a take's own, however many others are asked for, the same for equal seed and block."""
+    generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
+    drawn: list[Tensor] = []
+
+    def draw(n: int) -> Tensor:
+        while len(drawn) <= n:
+            noise = torch.stack([torch.randn(block, PARTNER, generator=g) for g in generators])
+            drawn.append(noise.to(accelerator))
+        return drawn[n]
+
+    return draw

@@ -1,0 +1,88 @@
+"""What a partner flow is given before its training, and what is left after it: statistics, and weights with a card."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from backend.models.flow_views import PARTNER, partner_features, place_of, place_of_joints
+from backend.models.partner_flow import NAME, STARTS, PartnerFlow, save
+from rigs.contacts import floor_height
+from training.data import Duet, Split
+from training.flow_validation import HORIZONS, horizon_errors
+from training.flow_windows import FlowWindows, dance_parts
+from training.model_card import write_card
+
+_BATCHES = 40
+"""Batches whose statistics stand for all."""
+
+
+def prepare(network: PartnerFlow, windows: FlowWindows, duets: Sequence[Duet], *, statistics: bool) -> None:
+    """Let the network know the dancers' bodies, floors and ways to begin, and, where asked, the windows' statistics."""
+    if statistics:
+        _measure(network, windows)
+    history = network.config.history
+    for role in range(2):
+        motions = [(duet.leader, duet.follower)[role] for duet in duets]
+        network.bodies[role] = torch.from_numpy(np.mean([m.skeleton.offsets for m in motions], axis=0)).float()
+        network.floors[role] = float(np.mean([floor_height(m.positions) for m in motions]))
+        own_parts = [dance_parts(motion) for motion in motions]
+        other = [dance_parts((duet.follower, duet.leader)[role])[1] for duet in duets]
+        moments = [(n, f) for n, part in enumerate(own_parts) for f in range(history, len(part[1]), 8)]
+        for k, i in enumerate(np.linspace(0, len(moments) - 1, STARTS).astype(int)):
+            n, frame = moments[i]
+            here = place_of_joints(other[n][frame - 1])
+            network.starts[role, k] = partner_features(own_parts[n][0][slice(frame - history, frame)], here)
+            network.stances[role, k] = here.into(other[n][frame - 1])
+
+
+def _measure(network: PartnerFlow, windows: FlowWindows) -> None:
+    rng = np.random.default_rng(windows.plan.seed)
+    config, first = network.config, 1 + network.config.history
+    own, led, drawn, speeds = [], [], [], []
+    for _ in range(_BATCHES):
+        batch = windows.batch(rng)
+        past = batch.partner[slice(1, first)]
+        place = place_of(past)
+        around = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
+        seen, other = network.views(past, batch.offsets, batch.leader[:, around], place)
+        own.append(seen.flatten(0, 1))
+        led.append(other.flatten(0, 1))
+        block = batch.partner[slice(first, first + config.block)]
+        drawn.append(torch.cat([seen[..., :PARTNER], partner_features(block, place)], dim=1).flatten(0, 1))
+        speeds.append(block.joints(batch.offsets).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0)
+    for name, parts, least in (("partner", own, 0.03), ("leader", led, 0.05)):
+        rows = torch.cat(parts)
+        getattr(network, f"{name}_mean").copy_(rows.mean(dim=0))
+        getattr(network, f"{name}_scale").copy_(rows.std(dim=0).clamp_min(least))
+    rows = torch.cat(drawn)
+    network.partner_mean[:PARTNER] = rows.mean(dim=0)
+    network.partner_scale[:PARTNER] = rows.std(dim=0).clamp_min(0.03)
+    logs = torch.log(torch.cat(speeds) + 0.05)
+    network.energy.copy_(torch.stack([logs.mean(), logs.std()]))
+
+
+def ship(network: PartnerFlow, split: Split, out: Path, tables: dict[str, Any]) -> None:
+    """Write the mean network of the run's best checkpoint, and its model card."""
+    best = torch.load(out / "best.ckpt", weights_only=True)
+    mean = {name.removeprefix("mean."): part for name, part in best["state_dict"].items() if name.startswith("mean.")}
+    network.load_state_dict(mean)
+    save(out / f"{NAME}.safetensors", network)
+    parameters = sum(p.numel() for p in network.parameters())
+    steps = tables["optimise"]["steps"]
+    step = f"{best['global_step']:,} of {steps:,}, which danced most like real couples beside unseen leaders"
+    write_card(out / f"{NAME}.md", parameters, step, horizon_table(network, split.test), split, tables)
+
+
+def horizon_table(network: PartnerFlow, duets: Sequence[Duet]) -> str:
+    """How far the follower is from the real one, generated beside the real leader, as words and a table."""
+    errors = horizon_errors(network.eval(), [(dance_parts(d.leader), dance_parts(d.follower)) for d in duets])
+    shown = errors[[h - 1 for h in HORIZONS]] * 100.0
+    return f"""Mean distance of a joint from the truth in centimetres, so many frames (at 30 fps) after
+{network.config.history} given ones, the follower generated beside the real leader, over the test recordings:
+
+| frames | {" | ".join(str(h) for h in HORIZONS)} |
+| {" | ".join(["---"] * (1 + len(HORIZONS)))} |
+| model | {" | ".join(f"{error:.1f}" for error in shown.tolist())} |"""

@@ -5,7 +5,7 @@ import numpy as np
 from rigs import Array
 from rigs.skeleton import INDEX
 
-_CAPSULES = (
+CAPSULES = (
     # from joint to joint, radius in m: a slender adult's, so that a close hold is not yet a collision
     ("pelvis", "neck", 0.11),
     ("neck", "head", 0.08),
@@ -18,9 +18,9 @@ _CAPSULES = (
     ("left_elbow", "left_wrist", 0.03),
     ("right_elbow", "right_wrist", 0.03),
 )
-_STARTS = [INDEX[start] for start, _, _ in _CAPSULES]
-_ENDS = [INDEX[end] for _, end, _ in _CAPSULES]
-_RADII = np.array([radius for _, _, radius in _CAPSULES])
+_STARTS = [INDEX[start] for start, _, _ in CAPSULES]
+_ENDS = [INDEX[end] for _, end, _ in CAPSULES]
+_RADII = np.array([radius for _, _, radius in CAPSULES])
 
 
 def penetration(first: Array, second: Array) -> Array:
@@ -28,15 +28,31 @@ def penetration(first: Array, second: Array) -> Array:
 
     first, second: (F, 29, 3) m.  Hands and feet have no capsules: hands hold, and feet step between feet.
     """
-    apart = segment_distance(
-        first[:, _STARTS, None], first[:, _ENDS, None], second[:, None, _STARTS], second[:, None, _ENDS]
-    )
-    depth = _RADII[:, None] + _RADII - apart
-    return np.asarray(np.maximum(depth.max(axis=(1, 2)), 0.0))
+    every = list(range(len(CAPSULES)))
+    return np.asarray(np.maximum(depths(first, second, every, every)[0].max(axis=(1, 2)), 0.0))
+
+
+def depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> tuple[Array, Array]:
+    """How deep capsules lie in each other, and the way out: (F, A, B) m, negative where apart, and (F, A, B, 3).
+
+    first, second: (F, 29, 3) m.  ours, theirs: which A of `CAPSULES` of the first dancer, which B of the second.
+    The way out is the direction of length 1 in which the first one's capsule leaves the second one's.
+    """
+    start, end = (first[:, [ends[k] for k in ours], None] for ends in (_STARTS, _ENDS))
+    other_start, other_end = (second[:, None, [ends[k] for k in theirs]] for ends in (_STARTS, _ENDS))
+    apart = between_segments(start, end, other_start, other_end)
+    distance = np.linalg.norm(apart, axis=-1)
+    out = apart / np.maximum(distance, 1e-9)[..., None]
+    return _RADII[ours][:, None] + _RADII[theirs] - distance, out
 
 
 def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """The least distance between the segments from `a` to `b` and from `c` to `d` (..., 3): (...).
+    """The least distance between the segments from `a` to `b` and from `c` to `d` (..., 3): (...)."""
+    return np.linalg.norm(between_segments(a, b, c, d), axis=-1)
+
+
+def between_segments(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """From the segment from `c` to `d` (..., 3) to that from `a` to `b`, where they are nearest: (..., 3).
 
     After Ericson 2005, "Real-Time Collision Detection", 5.1.9: the nearest points of the two lines, each clamped.
     """
@@ -48,7 +64,7 @@ def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:
     s = np.clip(s, 0.0, 1.0)
     t = np.clip((uv * s + vw) / np.maximum(vv, 1e-12), 0.0, 1.0)
     s = np.clip((uv * t - uw) / np.maximum(uu, 1e-12), 0.0, 1.0)
-    return np.linalg.norm(w + s[..., None] * u - t[..., None] * v, axis=-1)
+    return np.asarray(w + s[..., None] * u - t[..., None] * v)
 
 
 def _dot(a: Array, b: Array) -> Array:

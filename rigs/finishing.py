@@ -1,51 +1,143 @@
-"""What makes a generated `Motion` stand on its feet: planted feet stay where they are, and nothing sinks."""
+"""What makes a generated partner whole: no seams, out of the leader's body, hand in hand, and on its feet.
 
+Each part is a module of its own; here is their order, and how they leave alone the frames that must stay.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
-from rigs import kinematics, rotations
+from rigs import Array, kinematics, rotations
+from rigs.blending import eased
 from rigs.body import Body, body_of
 from rigs.contacts import floor_height, foot_contacts
 from rigs.figure import Figure
-from rigs.mapping import map_bones
+from rigs.hand_snapping import lean, meant_holds, snapped
+from rigs.keeping_apart import room
+from rigs.levelling import floor_of, levelled, lifted, toes_at_rest
+from rigs.mapping import Mapping, map_bones
 from rigs.motion import Motion
 from rigs.planting import plant
 from rigs.rig import Rig
-from rigs.skeleton import INDEX, JOINTS, PARENTS, Skeleton
+from rigs.seams import blended
+from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 
+PARTS = ("seams", "bodies", "hands", "feet", "floor")
+"""What can be finished: jumps between blocks, bodies in each other, hands that nearly hold, feet that slide, and what
+floats or sinks."""
 _STILL = 0.3
 """m/s along the floor up to which a low foot is held to rest."""
+_FADE = 8
+"""Frames over which corrections fade towards frames that must stay."""
 _BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
+_UP = np.array([0.0, 0.0, 1.0])
 
 
-def planted(motion: Motion, *, still: float = _STILL) -> Motion:
+def finished(
+    partner: Motion,
+    leader: Motion,
+    parts: Collection[str] = PARTS,
+    *,
+    seams: Sequence[int] = (),
+    fixed: Array | None = None,
+) -> Motion:
+    """The generated partner finished beside its leader.
+
+    parts: those of `PARTS` that are wanted.  seams: the frames with which generated blocks begin.
+    fixed: (F,) bool, the frames that stay exactly as they are; what is done fades out towards them.
+    Raises ValueError for a part that there is not, or movements of different lengths or rates.
+    """
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise ValueError(f"parts: some of {', '.join(PARTS)} expected, {', '.join(sorted(unknown))} found")
+    fixed = np.zeros(len(partner), bool) if fixed is None else np.asarray(fixed, bool)
+    if len(leader) != len(partner) or len(fixed) != len(partner) or leader.fps != partner.fps:
+        raise ValueError(
+            f"finished: leader and fixed of {len(partner)} frames at {partner.fps:g} fps expected as the partner's, "
+            f"{len(leader)} at {leader.fps:g} fps and {len(fixed)} found"
+        )
+    share = _shares(fixed)
+    whole = blended(partner, seams, ~fixed) if "seams" in parts else partner
+    done = _placed(whole, leader, parts, share)
+    return partner if done is partner else _kept(whole, done, share)
+
+
+def _placed(partner: Motion, leader: Motion, parts: Collection[str], share: Array) -> Motion:
+    """The partner where it belongs beside the leader and on the floor, from the pelvis outwards.
+
+    share: (F,) 0 to 1, how far each frame may be carried.
+    """
+    fps, led, ours = partner.fps, leader.positions, partner.positions
+    carried = np.zeros_like(partner.root)
+    if "bodies" in parts:
+        carried += share[:, None] * room(ours, led, fps)
+    found = meant_holds(ours + carried[:, None], led, fps) if "hands" in parts else []
+    if found:
+        carried += share[:, None] * lean(ours + carried[:, None], led, partner.skeleton, found, fps)
+    floor = floor_of(partner, leader, share == 0.0) if "floor" in parts else None
+    if floor is not None:
+        carried[:, 2] += share * levelled(ours, floor, fps)
+    done = replace(partner, root=partner.root + carried) if carried.any() else partner
+    if "feet" in parts:
+        done = planted(done, floor=floor)
+    if floor is not None:
+        lift = share * lifted(done.positions, floor, fps)
+        done = replace(done, root=done.root + lift[:, None] * _UP) if lift.any() else done
+    return snapped(done, led, found)
+
+
+def planted(motion: Motion, *, still: float = _STILL, floor: float | None = None) -> Motion:
     """The movement with its resting feet planted, the rest of the body as it is but for the height of the pelvis.
 
-    still: m/s, up to which a low foot counts as resting.
+    still: m/s, up to which a low foot counts as resting.  floor: m, the height at which toes rest, where it is known.
     """
-    positions = motion.positions
+    world = kinematics.global_rotations(motion.rotations)
+    positions = kinematics.place(motion.root, world, motion.skeleton.offsets)
+    ground = floor_height(positions) if floor is None else floor
     figure = Figure(
         fps=motion.fps,
         positions=positions,
-        world=kinematics.global_rotations(motion.rotations),
+        world=world,
         bends={},
         resting=foot_contacts(positions, motion.fps, speed=still),
         steps=np.broadcast_to(positions[:, _BALLS, :2].mean(axis=0), (len(motion), 2, 2)),
-        floor=floor_height(positions) - _toes_at_rest(motion.skeleton),
+        floor=ground - toes_at_rest(motion.skeleton),
     )
     done = plant(figure, _body(motion.skeleton))
     return replace(motion, root=done.positions[:, 0], rotations=rotations.near(kinematics.local_rotations(done.world)))
 
 
+def _shares(fixed: Array) -> Array:
+    """How much of a correction each frame takes (F,): none where it is fixed, all `_FADE` frames from there."""
+    at = np.flatnonzero(fixed)
+    if not len(at):
+        return np.ones(len(fixed))
+    frames = np.arange(len(fixed))
+    after = np.minimum(np.searchsorted(at, frames), len(at) - 1)
+    nearest = np.minimum(np.abs(at[after] - frames), np.abs(at[np.maximum(after - 1, 0)] - frames))
+    return eased(nearest / (_FADE + 1))
+
+
+def _kept(before: Motion, done: Motion, share: Array) -> Motion:
+    """What was `done`, gone over into what was `before` where its `share` (F,) is less than the whole."""
+    fixed, mixed = share == 0.0, np.flatnonzero((share > 0.0) & (share < 1.0))
+    near = np.sum(done.rotations * before.rotations, axis=-1, keepdims=True) >= 0.0
+    root, turned = done.root.copy(), np.where(near, done.rotations, -done.rotations)
+    root[mixed] = before.root[mixed] + share[mixed, None] * (done.root - before.root)[mixed]
+    turned[mixed] = rotations.slerp(before.rotations[mixed], turned[mixed], share[mixed, None])
+    root[fixed], turned[fixed] = before.root[fixed], before.rotations[fixed]
+    return replace(done, root=root, rotations=turned)
+
+
 def _body(skeleton: Skeleton) -> Body:
     """Our own skeleton as a rig, whose rest pose is the T-pose itself."""
-    heads = skeleton.rest_positions()
-    rig = Rig(JOINTS, PARENTS, heads, rotations.identity(29), (True,) * 29, 29)
-    return replace(body_of(rig, map_bones(JOINTS, PARENTS, heads)), rest=rotations.identity(29))
+    rig = Rig(JOINTS, PARENTS, skeleton.rest_positions(), rotations.identity(29), (True,) * 29, 29)
+    return replace(body_of(rig, _mapping()), rest=rotations.identity(29))
 
 
-def _toes_at_rest(skeleton: Skeleton) -> float:
-    """How high the lower end of the toes is above the floor of the T-pose, in m."""
-    heads = skeleton.rest_positions()
-    return float(min(heads[INDEX[f"{side}_{joint}"], 2] for side in ("left", "right") for joint in ("foot", "bigtoe")))
+@cache
+def _mapping() -> Mapping:
+    """The map of our own joints, the same for every skeleton."""
+    return map_bones(JOINTS, PARENTS, DEFAULT.rest_positions())

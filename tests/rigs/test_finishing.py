@@ -1,16 +1,26 @@
-"""Generated movements that are made to stand on their feet."""
+"""Generated movements that are made whole beside their leader, and made to stand on their feet."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rigs import Array
-from rigs.contacts import foot_contacts
-from rigs.finishing import planted
-from rigs.motion import Motion, move
+from rigs import Array, files, rotations
+from rigs.capsules import penetration
+from rigs.contacts import floor_height, foot_contacts
+from rigs.finishing import PARTS, finished, planted
+from rigs.holding import holds
+from rigs.motion import Motion, move, resample
 from rigs.sample_dance import sample_dance
 from rigs.skeleton import INDEX
 
 BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
+TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
+FPS = 30.0
+FIRST, BLOCK = 24, 8
+SEAMS = range(FIRST, 600, BLOCK)
+GIVEN = np.arange(600) < FIRST
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +62,132 @@ def test_a_dance_that_stands_already_hardly_changes() -> None:
 def test_a_floor_elsewhere_is_the_floor(drifting: Motion) -> None:
     up = np.array([0.0, 0.0, 0.7])
     assert np.abs(planted(move(drifting, up)).positions - planted(drifting).positions - up).max() < 1e-6
+
+
+@pytest.fixture(scope="module")
+def couple(corpus: Path) -> tuple[Motion, Motion]:
+    """Twenty seconds of a real leader and his follower."""
+    leader, follower = (files.read(corpus / f"salsa/salsa_03_{who}.bvh").motions[0] for who in ("leader", "follower"))
+    start = len(leader) // 3
+    leader, follower = (resample(one[start:], FPS)[:600] for one in (leader, follower))
+    return leader, follower
+
+
+@pytest.fixture(scope="module")
+def spoiled(couple: tuple[Motion, Motion]) -> Motion:
+    """The follower as a poor model would make her after her first frames.
+
+    Blocks of eight frames jump, she comes 20 cm too near and goes as far again, and she floats 10 cm above the floor.
+    """
+    leader, follower = couple
+    rng = np.random.default_rng(5)
+    f = np.arange(len(follower))
+    begun = np.clip((f - FIRST) / 15.0, 0.0, 1.0)[:, None]
+    block = np.maximum((f - FIRST) // BLOCK + 1, 0)
+    steps, turns = rng.normal(0.0, 0.01, (block.max() + 1, 3)), rng.normal(0.0, 0.03, (block.max() + 1, 29, 3))
+    steps[0], turns[0] = 0.0, 0.0
+    towards = rotations.normalize((leader.root - follower.root) * [1.0, 1.0, 0.0])
+    pushed = begun * (0.2 * np.sin(0.8 * f / FPS)[:, None] * towards + [0.0, 0.0, 0.1])
+    turned = rotations.multiply(rotations.from_rotation_vector(turns[block]), follower.rotations)
+    return replace(follower, root=follower.root + pushed + steps[block], rotations=turned)
+
+
+def _hand_in_hand(partner: Motion, leader: Motion) -> float:
+    held = np.zeros(len(partner), bool)
+    for hold in holds(partner.positions, leader.positions, FPS):
+        held |= hold.held
+    return float(held.mean())
+
+
+def _accelerations(motion: Motion) -> tuple[float, float]:
+    """The joints' mean acceleration beside seams and between them, m/s²."""
+    acceleration = np.linalg.norm(np.diff(motion.positions, n=2, axis=0), axis=-1).mean(axis=-1) * FPS**2
+    at = np.arange(1, len(motion) - 1)
+    beside = (at >= FIRST - 1) & np.isin(at % BLOCK, (0, BLOCK - 1))
+    return float(acceleration[beside].mean()), float(acceleration[~beside].mean())
+
+
+def test_a_spoiled_partner_is_made_whole(couple: tuple[Motion, Motion], spoiled: Motion) -> None:
+    leader, follower = couple
+    done = finished(spoiled, leader, seams=SEAMS, fixed=GIVEN)
+    before, after = _accelerations(spoiled), _accelerations(done)
+    assert before[0] > 2.0 * before[1]
+    assert after[0] < after[1] < 1.2 * before[1]
+    assert np.linalg.norm((done.positions - leader.positions)[:, 0], axis=-1).min() > 0.25
+    assert (
+        penetration(done.positions, leader.positions).mean() < penetration(spoiled.positions, leader.positions).mean()
+    )
+    assert _hand_in_hand(done, leader) > _hand_in_hand(spoiled, leader) + 0.15
+    floor = floor_height(follower.positions)
+    heights = [motion.positions[2 * FIRST :, TOES, 2].min(axis=1) - floor for motion in (spoiled, done)]
+    assert (heights[0] > 0.08).mean() > 0.5
+    assert (heights[1] > 0.08).mean() < 0.02
+    assert heights[1].min() > -0.03
+    ways = [np.linalg.norm(motion.positions - follower.positions, axis=-1).mean() for motion in (spoiled, done)]
+    assert ways[1] < ways[0]
+
+
+def test_a_real_partner_hardly_changes(couple: tuple[Motion, Motion]) -> None:
+    leader, follower = couple
+    done = finished(follower, leader, seams=SEAMS, fixed=GIVEN)
+    away = np.linalg.norm(done.positions - follower.positions, axis=-1)
+    assert away.mean() < 0.04
+    assert _accelerations(done)[0] > 0.7 * _accelerations(follower)[0]
+
+
+def test_without_parts_nothing_changes(couple: tuple[Motion, Motion], spoiled: Motion) -> None:
+    done = finished(spoiled, couple[0], (), seams=SEAMS)
+    assert np.array_equal(done.root, spoiled.root)
+    assert np.array_equal(done.rotations, spoiled.rotations)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_changes_what_it_should_and_no_more(
+    couple: tuple[Motion, Motion], spoiled: Motion, part: str
+) -> None:
+    done = finished(spoiled, couple[0], [part], seams=SEAMS, fixed=GIVEN)
+    along_floor = np.abs(done.root - spoiled.root)[:, :2].max() > 0.01
+    in_height = np.abs(done.root - spoiled.root)[:, 2].max() > 0.01
+    turned = {
+        name
+        for name in ("spine2", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
+        if rotations.angle_between(done.rotations, spoiled.rotations)[:, INDEX[name]].max() > 0.02
+    }
+    arms, legs = {"left_shoulder", "right_shoulder"}, {"left_hip", "right_hip"}
+    assert (along_floor, in_height, turned) == {
+        "seams": (True, True, {"spine2"} | arms | legs),
+        "bodies": (True, False, set()),
+        "hands": (True, False, arms),
+        "feet": (False, True, legs),
+        "floor": (False, True, set()),
+    }[part]
+
+
+def test_frames_that_must_stay_are_the_same_bits_and_no_step_leads_to_them(
+    couple: tuple[Motion, Motion], spoiled: Motion
+) -> None:
+    fixed = GIVEN | ((np.arange(600) >= 300) & (np.arange(600) < 340))
+    seams = [*(seam for seam in SEAMS if seam < 300 or seam > 340), 300, 340]
+    done = finished(spoiled, couple[0], seams=seams, fixed=fixed)
+    assert np.array_equal(done.root[fixed], spoiled.root[fixed])
+    assert np.array_equal(done.rotations[fixed], spoiled.rotations[fixed])
+    assert not np.array_equal(done.root[~fixed], spoiled.root[~fixed])
+    speed = np.linalg.norm(np.diff(done.positions, axis=0), axis=-1).mean(axis=-1) * FPS
+    for edge in (FIRST, 300, 340):
+        assert speed[edge - 1] < speed[edge - 12 : edge + 12].mean() + 0.6
+
+
+def test_what_cannot_be_finished_is_said(couple: tuple[Motion, Motion]) -> None:
+    leader, follower = couple
+    with pytest.raises(ValueError, match="seams, bodies, hands, feet, floor expected, toes found"):
+        finished(follower, leader, ["toes"])
+    with pytest.raises(ValueError, match="600 frames at 30 fps expected as the partner's, 599"):
+        finished(follower, leader[:599])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4, 9])
+def test_the_shortest_partners_can_be_finished(couple: tuple[Motion, Motion], frames: int) -> None:
+    leader, follower = (one[:frames] for one in couple)
+    assert np.isfinite(finished(follower, leader, seams=[1, 3]).positions).all()
+    stays = finished(follower, leader, seams=[1, 3], fixed=np.ones(frames, bool))
+    assert np.array_equal(stays.rotations, follower.rotations)

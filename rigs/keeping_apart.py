@@ -1,0 +1,68 @@
+"""Bodies that do not run through each other: where a partner must stand so as not to be in the leader."""
+
+import numpy as np
+
+from rigs import Array
+from rigs.blending import widened
+from rigs.capsules import CAPSULES, depths
+
+_SOLID = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck", "left_hip", "right_hip")]
+"""Trunk, head and thighs; arms and shins of real couples pass each other too closely to be kept apart."""
+_TRUNKS = 2
+"""How many of them come first that are not a limb."""
+_NEAREST = 0.28
+"""m between two pelvises that two bodies need at least: what the nearest real couples have."""
+_ALLOWED = 0.005
+"""m of penetration that is left: flesh gives way."""
+_STEEPEST = 0.4
+"""The part of a step that leads out of the other body, at least, for the step to be made longer in its stead."""
+_FURTHEST = 0.3
+"""m that a partner is moved at most."""
+_TURNING = 0.3
+"""s over which the direction is averaged in which a partner gives way."""
+_BLEND = 0.4
+"""s in which a partner gives way, and comes back after."""
+_ROUNDS = 4
+"""How often it is looked how far a partner is still in the leader."""
+
+
+def room(partner: Array, leader: Array, fps: float) -> Array:
+    """How the partner must be moved along the floor so as not to be in the leader: (F, 3) m, smooth in time.
+
+    partner, leader: (F, 29, 3) m.  The way leads from the leader's pelvis to the partner's; a partner who walks right
+    through the leader is led around.
+    """
+    away = partner[:, 0, :2] - leader[:, 0, :2]
+    angle = averaged(np.unwrap(np.arctan2(away[:, 1], away[:, 0])), round(_TURNING * fps))
+    direction = np.stack([np.cos(angle), np.sin(angle), 0.0 * angle], axis=-1)
+    needed = _to_distance(away, direction[:, :2], _NEAREST)
+    near = np.flatnonzero(np.linalg.norm(away, axis=-1) < 1.0)
+    for _ in range(_ROUNDS):
+        moved = partner[near] + (needed[near, None] * direction[near])[:, None]
+        depth, out = depths(moved, leader[near], _SOLID, _SOLID)
+        slope = np.einsum("fabi,fi->fab", out, direction[near])
+        depth = depth - _ALLOWED
+        depth[:, _TRUNKS:][slope[:, _TRUNKS:] < _STEEPEST] = 0.0  # a thigh beyond the leader's comes out on that side
+        depth[:, :, _TRUNKS:][slope[:, :, _TRUNKS:] < _STEEPEST] = 0.0
+        step = (depth / np.maximum(slope, _STEEPEST)).max(axis=(1, 2))
+        if not (step > 0.0).any():
+            break
+        needed[near] += np.maximum(step, 0.0)
+        near = near[step > 0.0]
+    needed = np.minimum(needed, np.maximum(_FURTHEST, _to_distance(away, direction[:, :2], _NEAREST)))
+    return widened(needed, round(_BLEND * fps))[:, None] * direction
+
+
+def _to_distance(away: Array, direction: Array, distance: float) -> Array:
+    """How far (F,) m one must go from `away` (F, 2) in `direction` (F, 2) to be at `distance`, 0 where one is."""
+    along = np.sum(away * direction, axis=-1)
+    missing = distance**2 - np.sum(away**2, axis=-1)
+    return np.where(missing > 0.0, np.sqrt(np.maximum(along**2 + missing, 0.0)) - along, 0.0)
+
+
+def averaged(values: Array, frames: int) -> Array:
+    """The values (F, ...), each averaged with those up to `frames` before and after it."""
+    kernel = np.hanning(2 * frames + 3)[1:-1]
+    padded = np.pad(values, ((frames, frames), *((0, 0),) * (values.ndim - 1)), mode="edge")
+    seen = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis=0)
+    return np.asarray(seen @ (kernel / kernel.sum()))

@@ -1,0 +1,82 @@
+"""Seams between blocks of movement that were made one after the other: what jumps there is spread around them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rigs import Array, kinematics, rotations
+from rigs.motion import Motion
+
+_SPREAD = 2.2
+"""Frames over which a correction fades: the sixth root of what its third differences cost beside itself."""
+_STRETCH, _MARGIN = 96, 24
+"""Frames that are solved at once, and how far to either side they see: much farther than a correction reaches."""
+
+
+def blended(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
+    """The movement with the jerk at its seams taken away, the frames that are not free as they are.
+
+    seams: the frames with which blocks begin.  free: (F,) bool.
+    World rotations are corrected, not joints', so that an error of the pelvis is not made up for by every limb.
+    """
+    world = kinematics.global_rotations(motion.rotations)
+    rough = _roughness(kinematics.place(motion.root, world, motion.skeleton.offsets), seams)
+    if not rough.any() or not free.any():
+        return motion
+    world = rotations.near(world)
+    course = np.concatenate([motion.root, world.reshape(len(motion), -1)], axis=1)
+    course = course + _corrections(course, rough, free)
+    turned = rotations.normalize(course[:, 3:].reshape(world.shape))
+    local = kinematics.local_rotations(turned)
+    local = np.where(np.sum(local * motion.rotations, axis=-1, keepdims=True) >= 0.0, local, -local)
+    return replace(
+        motion,
+        root=np.where(free[:, None], course[:, :3], motion.root),
+        rotations=np.where(free[:, None, None], local, motion.rotations),
+    )
+
+
+def _roughness(positions: Array, seams: Sequence[int]) -> Array:
+    """The part of the jerk (F - 3,) from each frame to the third after it that is to go, 0 to 1.
+
+    All of it goes at a seam that is twice as rough (m²) as it is between the seams, nothing at one that is no rougher,
+    so that a movement without jumps stays much as it is.
+    """
+    frames = len(positions)
+    near = [slice(max(seam - 3, 0), seam) for seam in seams if 0 < seam < frames]
+    part, across = np.zeros(max(frames - 3, 0)), np.zeros(max(frames - 3, 0), bool)
+    for here in near:
+        across[here] = True
+    if not across.any():
+        return part
+    jerk = (np.diff(positions, n=3, axis=0) ** 2).sum(axis=-1).mean(axis=-1)
+    usual = float(jerk[~across].mean()) if not across.all() else 0.0
+    for here in near:
+        if len(jerk[here]):
+            part[here] = np.clip(jerk[here].mean() / max(usual, 1e-12) - 1.0, 0.0, 1.0)
+    return part
+
+
+def _corrections(course: Array, rough: Array, free: Array) -> Array:
+    """The least and smoothest corrections (F, n) of a course (F, n) that take away its third differences at the seams.
+
+    rough: (F - 3,) 0 to 1, which part of each.  free: (F,) bool, where there may be a correction.
+    Elsewhere the correction's own third differences are kept small, not those of the course, whose details stay.
+    Penalised least squares as Eilers 2003 ("A perfect smoother") writes them.
+    """
+    found = np.zeros_like(course)
+    for start in range(0, len(course), _STRETCH):
+        first, last = max(start - _MARGIN, 0), min(start + _STRETCH + _MARGIN, len(course))
+        if not rough[first : last - 3].any():
+            continue
+        unknown = np.flatnonzero(free[first:last])
+        third = np.diff(np.eye(last - first), n=3, axis=0)
+        jerk = rough[first : last - 3, None] * (third @ course[first:last])
+        third = third[:, unknown]
+        weight = third.T @ third + _SPREAD**-6 * np.eye(len(unknown))
+        part = np.zeros((last - first, course.shape[1]))
+        part[unknown] = -np.linalg.solve(weight, third.T @ jerk)
+        keep = slice(start, min(start + _STRETCH, len(course)))
+        found[keep] = part[keep.start - first : keep.stop - first]
+    return found

@@ -1,0 +1,75 @@
+"""Partners who stand in the leader, before one's eyes: in a T-pose, whose capsules one can work out."""
+
+import numpy as np
+import pytest
+
+from rigs import Array, rotations
+from rigs.capsules import CAPSULES, depths
+from rigs.keeping_apart import room
+from rigs.skeleton import DEFAULT, INDEX
+
+FPS = 30.0
+FRAMES = 120
+LEADER = np.repeat(DEFAULT.rest_positions()[None], FRAMES, axis=0)
+PARTNER = rotations.rotate(rotations.about_z(np.pi), LEADER)
+TRUNK = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck")]
+
+
+def _at(way: Array) -> Array:
+    """The partner on a way over the floor (F, 2) m."""
+    return PARTNER + np.pad(way, ((0, 0), (0, 1)))[:, None]
+
+
+def _carried(partner: Array) -> Array:
+    return partner + room(partner, LEADER, FPS)[:, None]
+
+
+def _pelvises(partner: Array) -> Array:
+    return np.linalg.norm((partner - LEADER)[:, 0], axis=-1)
+
+
+@pytest.fixture
+def coming() -> Array:
+    """A partner who comes to 12 cm before the leader and goes again."""
+    away = 0.12 + 0.6 * np.abs(np.linspace(-1.0, 1.0, FRAMES)) ** 1.5
+    return _at(np.stack([0.02 + 0.0 * away, -away], axis=1))
+
+
+def test_pelvises_never_come_under_25_cm(coming: Array) -> None:
+    assert _pelvises(coming).min() < 0.13
+    assert _pelvises(_carried(coming)).min() > 0.25
+
+
+def test_a_trunk_leaves_the_other(coming: Array) -> None:
+    leaning = coming.copy()
+    lean = rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.full(FRAMES, -0.35))
+    above = [INDEX[name] for name in ("spine1", "spine2", "spine3", "neck", "jaw", "head")]
+    pelvis = leaning[:, :1]
+    leaning[:, above] = pelvis + rotations.rotate(lean[:, None], (leaning - pelvis)[:, above])
+    assert depths(leaning, LEADER, TRUNK, TRUNK)[0].max() > 0.1
+    assert depths(_carried(leaning), LEADER, TRUNK, TRUNK)[0].max() < 0.015
+
+
+def test_giving_way_is_smooth(coming: Array) -> None:
+    offset = room(coming, LEADER, FPS)
+    assert np.abs(offset).max() > 0.12
+    assert np.abs(np.diff(offset, n=2, axis=0)).max() * FPS**2 < 4.0
+
+
+def test_giving_way_is_along_the_floor_and_away_from_the_leader(coming: Array) -> None:
+    offset = room(coming, LEADER, FPS)
+    assert not offset[:, 2].any()
+    assert (np.sum(offset * (coming - LEADER)[:, 0], axis=-1) >= 0.0).all()
+
+
+def test_partners_at_a_distance_stay_where_they_are() -> None:
+    assert not room(_at(np.tile([0.0, -0.6], (FRAMES, 1))), LEADER, FPS).any()
+
+
+def test_a_partner_who_walks_through_the_leader_is_led_around() -> None:
+    along = np.linspace(-1.2, 1.2, FRAMES)
+    through = _at(np.stack([along, 0.01 + 0.0 * along], axis=1))
+    done = _carried(through)
+    assert _pelvises(done).min() > 0.25
+    assert np.linalg.norm(np.diff(done[:, 0], axis=0), axis=-1).max() * FPS < 3.0
+    np.testing.assert_allclose(done[[0, -1]], through[[0, -1]], atol=1e-9)

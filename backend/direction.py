@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 
 from backend import limits
 from backend.limits import ProtocolError, Rule
+from rigs.finishing import PARTS
 from rigs.motion import Motion
 
-PARTS = ("seams", "bodies", "hands", "feet", "floor")
-"""What a partner is finished by, in the words of rigs/finishing.py."""
 DIRECTED: tuple[str, ...] = ("partner-flow",)
 """The models that take a direction."""
 
@@ -25,7 +24,7 @@ class Direction:
     energy: how much movement, 0.5 to 2, beside what the model would do.
     keep: frames of the draft, from 0 and rising, whose poses are to be met.
     redo: the first and the last frame, from 0, to be danced anew; the draft's others do not change.
-    without: parts of the finishing, of PARTS, to leave out.
+    without: parts of the finishing, of those in rigs/finishing.py, to leave out.
     """
 
     place: tuple[float, float, float] | None = None

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from backend.direction import PARTS, UNDIRECTED, Direction, check_direction, expect_directed
+from backend.direction import UNDIRECTED, Direction, check_direction, expect_directed
 from backend.engine import Engine
 from backend.protocol import PartnerRequest, ProtocolError
+from rigs.finishing import PARTS
 from rigs.motion import Motion, mirror
 from rigs.sample_dance import sample_dance
 

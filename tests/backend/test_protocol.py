@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import limits
-from backend.direction import PARTS, UNDIRECTED, Direction
+from backend.direction import UNDIRECTED, Direction
 from backend.protocol import (
     Answer,
     Cancel,
@@ -28,6 +28,7 @@ from backend.protocol import (
     encode,
 )
 from rigs import rotations
+from rigs.finishing import PARTS
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, Skeleton
 

@@ -1,6 +1,6 @@
 """Duet recordings as training sees them: found in a folder, cleaned, at 30 fps, split by recording, cut in windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from rigs import Array
-from rigs.files import BadFile, read
+from rigs.files import READ, BadFile, read
 from rigs.motion import Motion, resample
 
 FPS = 30.0
@@ -20,6 +20,7 @@ TOGETHER = 1.3
 """m: nearer than this two dancers dance with each other; farther apart they walk on or off."""
 SHORTEST = 3.0
 """s: a shorter piece is not worth keeping."""
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -50,43 +51,87 @@ class Split:
     test: list[Duet]
 
 
-def find_duets(folder: Path) -> list[Duet]:
-    """Read every `NAME_leader.*` with its `NAME_follower.*`, by name. Raises BadFile."""
+@dataclass(frozen=True)
+class Pair:
+    """The files of a recording by role, `None` where one is missing."""
+
+    name: str
+    leader: Path | None
+    follower: Path | None
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that are there, the leader's first."""
+        return [path for path in (self.leader, self.follower) if path is not None]
+
+    def both(self) -> tuple[Path, Path]:
+        """The leader's and the follower's. Raises BadFile where one is missing."""
+        if self.leader is not None and self.follower is not None:
+            return self.leader, self.follower
+        missing = "leader" if self.leader is None else "follower"
+        raise BadFile(f"{self.files[0]}: no {self.name}_{missing} beside it")
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """The files `NAME_leader.*` and `NAME_follower.*`, by name; of several for one dancer the first. Raises BadFile."""
     if not folder.is_dir():
         raise BadFile(f"{folder}: a folder of duets expected")
-    leaders = sorted(path for path in folder.iterdir() if path.stem.endswith("_leader"))
-    if not leaders:
+    found: dict[str, dict[str, Path]] = {}
+    for path in recordings(folder):
+        name, _, role = path.stem.rpartition("_")
+        if role in ("leader", "follower"):
+            found.setdefault(name, {}).setdefault(role, path)
+    if not found:
         raise BadFile(f"{folder}: no duets found, files named NAME_leader and NAME_follower expected")
-    return [_read_pair(leader) for leader in leaders]
+    return [Pair(name, found[name].get("leader"), found[name].get("follower")) for name in sorted(found)]
 
 
-def _read_pair(leader_path: Path) -> Duet:
-    name = leader_path.stem.removesuffix("_leader")
-    followers = sorted(leader_path.parent.glob(f"{name}_follower.*"))
-    if not followers:
-        raise BadFile(f"{leader_path}: no {name}_follower beside it")
-    leader, follower = read(leader_path).motions[0], read(followers[0]).motions[0]
+def recordings(folder: Path) -> list[Path]:
+    """What may be a recording in a folder, by name, and what can be read before what cannot.
+
+    Hidden files are left out, as some systems put one beside every file, and so are Acclaim's skeletons.
+    """
+    paths = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix.lower() != ".asf" and p.is_file()]
+    return sorted(paths, key=lambda path: (path.suffix.lower() not in READ, path.name))
+
+
+def find_duets(folder: Path) -> list[Duet]:
+    """Read every `NAME_leader.*` with its `NAME_follower.*`, by name. Raises BadFile."""
+    return [paired(pair, *(read(path).motions[0] for path in pair.both())) for pair in find_pairs(folder)]
+
+
+def paired(pair: Pair, leader: Motion, follower: Motion) -> Duet:
+    """The two dancers of a pair of files, one clock. Raises BadFile where their rates or lengths differ."""
+    first, second = pair.both()
     if leader.fps != follower.fps or len(leader) != len(follower):
         raise BadFile(
-            f"{followers[0]}: {len(leader)} frames at {leader.fps:g} fps expected as in {leader_path.name}, "
+            f"{second}: {len(leader)} frames at {leader.fps:g} fps expected as in {first.name}, "
             f"{len(follower)} at {follower.fps:g} found"
         )
-    return Duet(name, leader, follower)
+    return Duet(pair.name, leader, follower)
 
 
 def clean(duet: Duet) -> list[Duet]:
     """Trim the walks on and off, cut where a joint jumps, and bring the pieces to 30 fps."""
     positions = duet.positions()
-    apart = np.linalg.norm(positions[0, :, 0] - positions[1, :, 0], axis=-1)
-    together = np.flatnonzero(apart < TOGETHER)
-    if len(together) == 0:
-        return []
+    start, stop = together(positions)
     pieces = []
-    for start, stop in _runs_without(jumps(positions, duet.leader.fps), together[0], together[-1] + 1):
-        piece = duet[start:stop]
+    for first, end in _runs_without(jumps(positions, duet.leader.fps), start, stop):
+        piece = duet[first:end]
         if piece.leader.seconds >= SHORTEST:
             pieces.append(Duet(duet.name, resample(piece.leader, FPS), resample(piece.follower, FPS)))
     return pieces
+
+
+def apart(positions: Array) -> Array:
+    """How far the pelvises of `positions` (2, F, 29, 3) are from each other: (F,) m."""
+    return np.linalg.norm(positions[0, :, 0] - positions[1, :, 0], axis=-1)
+
+
+def together(positions: Array) -> tuple[int, int]:
+    """The first frame of `positions` (2, F, 29, 3) m in which the two are near, and the one past the last; or 0, 0."""
+    near = np.flatnonzero(apart(positions) < TOGETHER)
+    return (int(near[0]), int(near[-1]) + 1) if len(near) else (0, 0)
 
 
 def jumps(positions: Array, fps: float) -> Array:
@@ -104,23 +149,34 @@ def _runs_without(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int
 
 
 def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence[str]) -> Split:
-    """Clean the recordings and deal them out by name, before anything is cut or augmented.
+    """Clean the recordings and deal out by name those that are usable, before anything is cut or augmented.
 
-    Where the folder holds none of the named recordings, its last tenth by name is the test and the tenth before that
-    the validation. Raises BadFile when a part would be empty.
+    Raises BadFile when a part would be empty.
     """
-    names = sorted({duet.name for duet in duets})
+    cleaned = [(duet.name, clean(duet)) for duet in duets]
+    dealt = deal({name for name, pieces in cleaned if pieces}, validation, test)
+    parts: dict[str, list[Duet]] = {part: [] for part in PARTS}
+    for name, pieces in cleaned:
+        if pieces:
+            parts[dealt[name]] += pieces
+    for part, pieces in parts.items():
+        if not pieces:
+            names = ", ".join(sorted({name for name, _ in cleaned}))
+            raise BadFile(f"{names}: no usable duet is left for {part}, at least three recordings expected")
+    return Split(**parts)
+
+
+def deal(names: Iterable[str], validation: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+    """Each recording's part, one of PARTS.
+
+    Where none of the named recordings is there, the last tenth by name is the test and the tenth before that the
+    validation.
+    """
+    names = sorted(names)
     if not set(names) & {*validation, *test}:
         tenth = max(1, len(names) // 10)
         test, validation = names[-tenth:], names[-2 * tenth : -tenth]
-    parts: dict[str, list[Duet]] = {"train": [], "validation": [], "test": []}
-    for duet in duets:
-        part = "validation" if duet.name in validation else "test" if duet.name in test else "train"
-        parts[part] += clean(duet)
-    for part, pieces in parts.items():
-        if not pieces:
-            raise BadFile(f"{', '.join(names)}: no usable duet is left for {part}, at least three recordings expected")
-    return Split(**parts)
+    return {name: "validation" if name in validation else "test" if name in test else "train" for name in names}
 
 
 class Windows(IterableDataset[Tensor]):

@@ -76,14 +76,32 @@ def test_a_folder_with_other_names_is_split_by_order(tmp_path: Path) -> None:
     assert parts == [{"a"}, {"b"}, {"c"}]
 
 
+def test_a_recording_that_is_of_no_use_is_dealt_to_no_part(tmp_path: Path) -> None:
+    folder = folder_of_duets(tmp_path / "duets")
+    for role, motion in zip(("leader", "follower"), duet(60), strict=True):
+        write(folder / f"d_{role}.npz", motion)
+    split = split_duets(find_duets(folder), ["salsa_10"], ["salsa_07"])
+    parts = [{piece.name for piece in part} for part in (split.train, split.validation, split.test)]
+    assert parts == [{"a"}, {"b"}, {"c"}]
+
+
+def test_what_lies_beside_a_recording_is_not_taken_for_one(tmp_path: Path) -> None:
+    folder = folder_of_duets(tmp_path / "duets", ("a",))
+    for name in ("._a_leader.npz", "a_leader.asf", "a_leader.txt"):
+        (folder / name).write_bytes(b"no recording")
+    [found] = find_duets(folder)
+    assert len(found) == 200
+
+
 def broken_folders(folder: Path, leader: Motion, follower: Motion) -> dict[str, Path]:
-    lonely, unequal = folder / "lonely", folder / "unequal"
-    for place in (lonely, unequal, folder / "empty"):
+    lonely, leaderless, unequal = folder / "lonely", folder / "leaderless", folder / "unequal"
+    for place in (lonely, leaderless, unequal, folder / "empty"):
         place.mkdir()
     write(lonely / "a_leader.npz", leader)
+    write(leaderless / "a_follower.npz", follower)
     write(unequal / "a_leader.npz", leader)
     write(unequal / "a_follower.npz", follower[:50])
-    return {name: folder / name for name in ("lonely", "unequal", "empty", "missing")}
+    return {name: folder / name for name in ("lonely", "leaderless", "unequal", "empty", "missing")}
 
 
 def test_a_bad_folder_gets_one_clear_sentence(tmp_path: Path) -> None:
@@ -94,6 +112,7 @@ def test_a_bad_folder_gets_one_clear_sentence(tmp_path: Path) -> None:
         said[name] = str(bad.value)
         assert "\n" not in said[name]
     assert "no a_follower beside it" in said["lonely"]
+    assert "no a_leader beside it" in said["leaderless"]
     assert "100 frames at 30 fps expected" in said["unequal"]
     assert "50 at 30 found" in said["unequal"]
     assert "NAME_leader and NAME_follower expected" in said["empty"]

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from backend.models import partner_flow, weights_of
 from backend.models.duet_weights import load
+from backend.models.partner_flow import FlowConfig, PartnerFlow
 from tests.conftest import ROOT
 from tests.training.duets import folder_of_duets
 
@@ -117,6 +121,122 @@ def test_bad_input_gets_one_line_and_status_2(data: Path, tmp_path: Path, more: 
     assert done.returncode == 2
     assert sentence in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_check_shows_the_takes_and_trains_nothing(data: Path, tmp_path: Path) -> None:
+    done = subprocess.run(command(data, tmp_path / "run", "--check"), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    for name, part in (("a", "train"), ("b", "validation"), ("c", "test")):
+        assert re.search(rf"│ {name} +│ {part} +│ 6\.6 +│ 6\.6 +│ 0\.\d\d +│ 0\.\d\d +│", done.stdout), done.stdout
+    assert "warning: duets: 20 s of dance in all, minutes expected" in done.stdout
+    assert "can be trained on" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path) -> Path:
+    """A folder with two faults."""
+    folder = folder_of_duets(tmp_path / "spoilt")
+    (folder / "a_leader.npz").write_bytes(b"no archive")
+    (folder / "b_follower.npz").unlink()
+    return folder
+
+
+FAULTS = ["a_leader.npz: a numpy archive of plain arrays expected", "b_leader.npz: no b_follower beside it"]
+
+
+def test_all_that_is_fatal_is_said_before_a_training_and_in_a_check(spoilt: Path, tmp_path: Path) -> None:
+    done = subprocess.run(command(spoilt, tmp_path / "run"), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.splitlines()) == (2, FAULTS)
+    assert not (tmp_path / "run").exists()
+    done = subprocess.run(command(spoilt, tmp_path / "run", "--check"), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert set(FAULTS) < set(done.stdout.splitlines())
+
+
+def test_warnings_are_said_and_the_training_goes_on(data: Path, tmp_path: Path) -> None:
+    """As far as to the checkpoint that is not there to resume from."""
+    done = subprocess.run(command(data, tmp_path / "run", "--resume"), capture_output=True, text=True, timeout=120)
+    *warnings, last = done.stderr.splitlines()
+    assert "warning: duets: 20 s of dance in all, minutes expected; expect a poor dancer" in warnings
+    assert "no such checkpoint" in last
+
+
+def flow_command(data: Path, run: Path, *more: str) -> list[str]:
+    return [word.replace("duet-vae", "partner-flow") for word in command(data, run)] + list(more)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a partner flow far smaller than the plan's."""
+    torch.manual_seed(7)
+    network = PartnerFlow(FlowConfig(width=16, layers=1, heads=2))
+    path = tmp_path_factory.mktemp("weights") / "own.safetensors"
+    partner_flow.save(path, network)
+    return path
+
+
+def test_a_training_can_begin_with_weights(data: Path, weights: Path, tmp_path: Path) -> None:
+    """At a rate of nearly nothing the run ends with the very weights that it began with."""
+    text = (ROOT / "training" / "configs" / "partner-flow.toml").read_text()
+    for name, value in (("steps", "2"), ("batch", "2"), ("rate", "1e-12")):
+        text, changed = re.subn(rf"^{name} = \S+", f"{name} = {value}", text, flags=re.MULTILINE)
+        assert changed == 1
+    (tmp_path / "plan.toml").write_text(text)
+    more = ("--config", str(tmp_path / "plan.toml"), "--from", str(weights))
+    done = subprocess.run(flow_command(data, tmp_path / "run", *more), capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    before, after = (partner_flow.load(p) for p in (weights, tmp_path / "run" / "partner-flow.safetensors"))
+    assert after.config.width == 16
+    for (name, old), now in zip(before.named_parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(now, old, atol=1e-6, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("missing", "no such file, weights of partner-flow expected"),
+        ("folder", "a .safetensors file with weights of partner-flow expected"),
+        ("text", "a .safetensors file with weights of partner-flow expected"),
+        ("duet-vae", "weights of partner-flow expected, those of duet-vae found"),
+        ("older", "weights of this version's partner-flow expected, those of another version found"),
+    ],
+)
+def test_weights_that_are_none_get_one_line(
+    data: Path, weights: Path, tmp_path: Path, file: str, sentence: str
+) -> None:
+    path = tmp_path / f"{file}.safetensors"
+    if file == "folder":
+        path.mkdir()
+    elif file == "text":
+        path.write_text("weights")
+    elif file == "duet-vae":
+        path.write_bytes(weights_of("duet-vae").read_bytes())
+    elif file == "older":
+        tensors = load_file(weights)
+        del tensors["write.bias"]
+        with safe_open(weights, framework="pt") as opened:
+            save_file(tensors, path, metadata=opened.metadata())
+    done = subprocess.run(
+        flow_command(data, tmp_path / "run", "--from", str(path)), capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (2, [f"{path}: {sentence}"])
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "sentence"),
+    [
+        ("duet-vae", ["--out", "run", "--from", "w"], "--from: partner-flow expected"),
+        ("partner-flow", ["--out", "run", "--from", "w", "--resume"], "only one of the two expected"),
+        ("partner-flow", [], "--out: a folder for the run expected"),
+    ],
+)
+def test_options_that_make_no_sense_get_one_line(data: Path, model: str, more: list[str], sentence: str) -> None:
+    words = [sys.executable, str(ROOT / "training" / "train.py"), model, "--data", str(data), *more]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    [said] = done.stderr.splitlines()
+    assert sentence in said
 
 
 def test_a_finished_run_is_not_overwritten(data: Path, plan: Path, whole_run: Path) -> None:

@@ -10,6 +10,8 @@ from backend.limits import ProtocolError, Rule
 from rigs.finishing import PARTS
 from rigs.motion import Motion
 
+__all__ = ["DIRECTED", "PARTS", "RULES", "UNDIRECTED", "Direction", "check_direction", "expect_directed"]
+
 DIRECTED: tuple[str, ...] = ("partner-flow",)
 """The models that take a direction."""
 

@@ -6,6 +6,7 @@ what was really danced, and learns to go on from there and to find back, so that
 
 import copy
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
 _FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
 _BACK = 20
 """Frames in which a partner who went astray is to be back."""
+_SHAPE = "network"
+"""A checkpoint's entry with the network's shape."""
 _HELD = 0.35
 """m between two wrists within which hands hold or are about to."""
 
@@ -151,6 +154,10 @@ class FlowTraining(lightning.LightningModule):
         )
         return dance_of(network.natural(drawn), place)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the network's shape with it."""
+        checkpoint[_SHAPE] = asdict(self.network.config)
+
     def on_train_batch_end(self, *_: Any) -> None:
         """Let the mean network follow."""
         weight = min(self.plan.average, (self.global_step + 10) / (self.global_step + 200))
@@ -192,7 +199,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     tables, plan = read_plan(config, Plan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
-    network = PartnerFlow(FlowConfig(**tables.get("network", {}))) if weights is None else load(weights)
+    network = _begun(out, tables) if weights is None else load(weights)
     windows = FlowWindows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = FlowTraining(network, plan, split.train, split.validation)
@@ -207,6 +214,13 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
         resume=resume,
     )
     ship(module.mean, split, out, tables)
+
+
+def _begun(out: Path, tables: dict[str, Any]) -> PartnerFlow:
+    """A network of the plan's shape, or of that of the run to go on with, which weights may have given."""
+    last = out / "last.ckpt"
+    shape = torch.load(last, weights_only=True)[_SHAPE] if last.exists() else tables.get("network", {})
+    return PartnerFlow(FlowConfig(**shape))
 
 
 def _chance(probability: float) -> bool:

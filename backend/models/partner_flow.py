@@ -129,15 +129,15 @@ class PartnerFlow(nn.Module):
         goal: (B, GOAL), 0 where there is none.  energy: (B, 2), the block's log speed, normalised, and 1, or 0 and 0.
         """
         config = self.config
-        led = self.read_leader(leader.reshape(len(leader), config.seen, -1))
+        led = self.read_leader(leader.reshape(-1, config.seen, config.block * LEADER))
         led = torch.where(heard[..., None], led, self.unheard)
-        own = self.read_past(past.reshape(len(past), config.past, -1))
+        own = self.read_past(past.reshape(-1, config.past, config.block * PAST))
         drawn, aim = self.read_noisy(noisy.flatten(1))[:, None], self.read_goal(goal)[:, None]
         tokens = torch.cat([drawn, aim, own, led], dim=1) + self.places
         mood = self.clock(_waves(t)) + self.roles(role) + self.read_energy(energy)
         for layer in self.layers:
             tokens = layer(tokens, mood)
-        written = self.write(self.finish(tokens[:, 0])).reshape(len(noisy), config.block, PARTNER)
+        written = self.write(self.finish(tokens[:, 0])).reshape(-1, config.block, PARTNER)
         last, before = past[:, -1, None, :PARTNER], past[:, -2, None, :PARTNER]
         further = torch.arange(1, config.block + 1, device=past.device)[:, None]
         ahead = last + further * (last - before)

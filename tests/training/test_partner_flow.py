@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.models.flow_views import place_of
-from backend.models.partner_flow import FlowConfig, PartnerFlow, load
+from backend.models.partner_flow import FlowConfig, PartnerFlow, load, save
 from rigs import files
 from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
@@ -154,3 +154,13 @@ def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(CONFIG.read_text().replace("noise =", "loudness ="))
     with pytest.raises(BadFile, match="missing or unknown settings: loudness, noise"):
         read_plan(tmp_path / "plan.toml", Plan)
+
+
+def test_a_run_begun_with_weights_of_another_shape_can_be_gone_on_with(duets: list[Duet], tmp_path: Path) -> None:
+    config, run = little(duets, tmp_path), tmp_path / "run"
+    save(tmp_path / "wide.safetensors", PartnerFlow(FlowConfig(width=24, layers=2, heads=2)))
+    train(tmp_path / "duets", run, config, resume=False, weights=tmp_path / "wide.safetensors")
+    config.write_text(config.read_text().replace("steps = 4", "steps = 6"))
+    train(tmp_path / "duets", run, config, resume=True)
+    assert load(run / "partner-flow.safetensors").config.width == 24
+    assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] == 6

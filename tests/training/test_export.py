@@ -1,0 +1,47 @@
+"""The partner flow as ONNX against the network itself."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from backend.models import weights_of
+from backend.models.partner_flow import FlowConfig, PartnerFlow, load, save
+from rigs.files import BadFile
+from training.export import INPUTS, OUTPUT, example, export
+
+
+@pytest.fixture(params=["small", "shipped"])
+def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param == "shipped":
+        return weights_of("partner-flow")
+    torch.manual_seed(0)
+    network = PartnerFlow(FlowConfig(width=32, layers=2, heads=2))
+    torch.nn.init.normal_(network.write.weight, std=0.1)
+    save(tmp_path / "small.safetensors", network)
+    return tmp_path / "small.safetensors"
+
+
+def test_onnx_gives_what_the_network_gives(weights: Path, tmp_path: Path) -> None:
+    export(weights, tmp_path / "flow.onnx")
+    network = load(weights)
+    session = onnxruntime.InferenceSession(tmp_path / "flow.onnx", providers=["CPUExecutionProvider"])
+    for size in (1, 2, 5):
+        torch.manual_seed(size)
+        given = example(network, size)
+        with torch.no_grad():
+            wanted = network(*given).numpy()
+        [found] = session.run([OUTPUT], {name: part.numpy() for name, part in zip(INPUTS, given, strict=True)})
+        assert found.shape == wanted.shape
+        assert np.abs(wanted).max() > 0.1
+        assert np.abs(found - wanted).max() < 1e-3
+
+
+def test_what_is_no_partner_flow_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="weights of partner-flow expected"):
+        export(weights_of("duet-vae"), tmp_path / "flow.onnx")
+    with pytest.raises(BadFile, match="no such file"):
+        export(tmp_path / "missing.safetensors", tmp_path / "flow.onnx")
+    assert not list(tmp_path.iterdir())

@@ -10,12 +10,13 @@ from functools import cache
 import numpy as np
 
 from rigs import Array, kinematics, rotations
+from rigs.arms import brought
 from rigs.blending import eased
 from rigs.body import Body, body_of
 from rigs.contacts import floor_height, foot_contacts
 from rigs.figure import Figure
-from rigs.hand_snapping import lean, meant_holds, snapped
-from rigs.keeping_apart import room
+from rigs.hand_snapping import lean, meant_holds, to_holds
+from rigs.keeping_apart import arms_out, room
 from rigs.levelling import floor_of, levelled, lifted, toes_at_rest
 from rigs.mapping import Mapping, map_bones
 from rigs.motion import Motion
@@ -29,6 +30,8 @@ PARTS = ("seams", "bodies", "hands", "feet", "floor")
 floats or sinks."""
 _STILL = 0.3
 """m/s along the floor up to which a low foot is held to rest."""
+_SLIDING = 0.5
+"""The same of a generated partner, whose feet slide where they should rest; one that steps passes 1 m/s."""
 _FADE = 8
 """Frames over which corrections fade towards frames that must stay."""
 _BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
@@ -81,11 +84,13 @@ def _placed(partner: Motion, leader: Motion, parts: Collection[str], share: Arra
         carried[:, 2] += share * levelled(ours, floor, fps)
     done = replace(partner, root=partner.root + carried) if carried.any() else partner
     if "feet" in parts:
-        done = planted(done, floor=floor)
+        done = planted(done, still=_SLIDING, floor=floor)
     if floor is not None:
         lift = share * lifted(done.positions, floor, fps)
         done = replace(done, root=done.root + lift[:, None] * _UP) if lift.any() else done
-    return snapped(done, led, found)
+    if found:
+        done = brought(done, to_holds(done.positions, led, found, fps))
+    return brought(done, arms_out(done.positions, led, fps)) if "bodies" in parts else done
 
 
 def planted(motion: Motion, *, still: float = _STILL, floor: float | None = None) -> Motion:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from rigs import Array
+from rigs.averaging import averaged, highest
 from rigs.blending import widened
 from rigs.contacts import floor_height
-from rigs.keeping_apart import averaged
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, Skeleton
 
@@ -46,8 +46,8 @@ def levelled(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be who floats or sinks for longer than a jump, smooth in time."""
     height = positions[:, _TOES, 2].min(axis=1) - floor
     half = max(1, round(_JUMP * fps / 2.0))
-    floating = -_highest(-_highest(-height, half), half)
-    sinking = -_highest(-_highest(height, half), half)
+    floating = -highest(-highest(-height, half), half)
+    sinking = -highest(-highest(height, half), half)
     return averaged(np.maximum(-sinking - _LOW, 0.0) - np.maximum(-floating - _HIGH, 0.0), round(_BLEND * fps))
 
 
@@ -55,9 +55,3 @@ def lifted(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be for no toe to sink, however shortly."""
     sunk = floor - _LOW - positions[:, _TOES, 2].min(axis=1)
     return widened(np.maximum(sunk, 0.0), round(_LIFT * fps))
-
-
-def _highest(values: Array, frames: int) -> Array:
-    """The highest of the values (F,) up to `frames` before and after each."""
-    padded = np.pad(values, frames, mode="edge")
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).max(axis=-1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from rigs.motion import Motion
 
 _SPREAD = 2.2
 """Frames over which a correction fades: the sixth root of what its third differences cost beside itself."""
-_STRETCH, _MARGIN = 96, 24
+_STRETCH, _MARGIN = 48, 24
 """Frames that are solved at once, and how far to either side they see: much farther than a correction reaches."""
 
 
@@ -68,15 +69,22 @@ def _corrections(course: Array, rough: Array, free: Array) -> Array:
     found = np.zeros_like(course)
     for start in range(0, len(course), _STRETCH):
         first, last = max(start - _MARGIN, 0), min(start + _STRETCH + _MARGIN, len(course))
-        if not rough[first : last - 3].any():
-            continue
-        unknown = np.flatnonzero(free[first:last])
-        third = np.diff(np.eye(last - first), n=3, axis=0)
-        jerk = rough[first : last - 3, None] * (third @ course[first:last])
-        third = third[:, unknown]
-        weight = third.T @ third + _SPREAD**-6 * np.eye(len(unknown))
-        part = np.zeros((last - first, course.shape[1]))
-        part[unknown] = -np.linalg.solve(weight, third.T @ jerk)
-        keep = slice(start, min(start + _STRETCH, len(course)))
-        found[keep] = part[keep.start - first : keep.stop - first]
+        at = first + np.flatnonzero(rough[first : max(last - 3, first)])
+        if len(at):
+            jerk = rough[at, None] * (course[at + 3] - 3.0 * course[at + 2] + 3.0 * course[at + 1] - course[at])
+            keep = slice(start, min(start + _STRETCH, last))
+            found[keep] = (_response(free[first:last].tobytes())[:, at - first] @ jerk)[keep.start - first :][:_STRETCH]
     return found
+
+
+@lru_cache(maxsize=32)
+def _response(free: bytes) -> Array:
+    """The corrections of F frames for each of their third differences that is to go: (F, F - 3).
+
+    free: F bools.  In a long take nearly all stretches have the same.
+    """
+    unknown = np.flatnonzero(np.frombuffer(free, bool))
+    third = np.diff(np.eye(len(free)), n=3, axis=0)
+    response, part = np.zeros(third.T.shape), third[:, unknown]
+    response[unknown] = -np.linalg.solve(part.T @ part + _SPREAD**-6 * np.eye(len(unknown)), part.T)
+    return response

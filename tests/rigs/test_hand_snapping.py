@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rigs import Array, files, kinematics, rotations
-from rigs.hand_snapping import lean, meant_holds, snapped
+from rigs.arms import brought
+from rigs.hand_snapping import lean, meant_holds, to_holds
 from rigs.holding import Hold, holds
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance
@@ -46,7 +47,8 @@ def _held(partner: Motion, leader: Motion) -> Array:
 
 
 def _done(partner: Motion, leader: Motion) -> Motion:
-    return snapped(partner, leader.positions, meant_holds(partner.positions, leader.positions, FPS))
+    found = meant_holds(partner.positions, leader.positions, FPS)
+    return brought(partner, to_holds(partner.positions, leader.positions, found, FPS))
 
 
 def test_hands_that_hover_where_the_real_ones_held_hold_again(couple: tuple[Motion, Motion], hovering: Motion) -> None:
@@ -107,7 +109,7 @@ def test_hands_far_from_the_leaders_stay_where_they_are() -> None:
     dance = sample_dance()[:120]
     leader = move(turn(dance, np.pi), np.array([3.0, 0.0, 0.0]))
     assert not meant_holds(dance.positions, leader.positions, FPS)
-    assert snapped(dance, leader.positions, []) is dance
+    assert _done(dance, leader) is dance
 
 
 def _bare(distance: Array) -> tuple[Array, Array]:
@@ -166,3 +168,13 @@ def test_a_dancer_leans_a_few_centimetres_towards_a_hand_out_of_reach() -> None:
     assert not way[:, 2].any()
     assert not way[[0, -1]].any()
     assert np.abs(np.diff(way, n=2, axis=0)).max() * FPS**2 < 3.0
+
+
+def test_no_hand_is_worth_leaning_into_the_leader() -> None:
+    partner, leader = np.zeros((120, 29, 3)), np.zeros((120, 29, 3))
+    partner[:, 0, 0] = 0.3 + 0.01 * np.abs(np.arange(120) - 60)
+    leader[:, WRISTS[0], 0] = -2.0
+    hold = Hold((0, 0), np.ones(120, bool), np.zeros((120, 3)))
+    way = lean(partner, leader, sample_dance().skeleton, [hold], FPS)
+    assert way[0, 0] < -0.05
+    assert (partner + way[:, None])[:, 0, 0].min() >= 0.3

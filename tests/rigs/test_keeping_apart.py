@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
+from rigs.arms import brought
 from rigs.capsules import CAPSULES, depths
-from rigs.keeping_apart import room
+from rigs.keeping_apart import arms_out, room
+from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, INDEX
 
 FPS = 30.0
@@ -73,3 +75,19 @@ def test_a_partner_who_walks_through_the_leader_is_led_around() -> None:
     assert _pelvises(done).min() > 0.25
     assert np.linalg.norm(np.diff(done[:, 0], axis=0), axis=-1).max() * FPS < 3.0
     np.testing.assert_allclose(done[[0, -1]], through[[0, -1]], atol=1e-9)
+
+
+def test_an_arm_that_runs_through_the_leaders_trunk_comes_out_and_the_other_stays() -> None:
+    turned = rotations.identity(FRAMES, 29)
+    swing = np.radians(70.0) * np.sin(np.linspace(0.0, np.pi, FRAMES))
+    turned[:, INDEX["left_shoulder"]] = rotations.about_z(-swing)
+    beside = Motion(FPS, DEFAULT, DEFAULT.offsets[0] + np.tile([-0.45, 0.45, 0.0], (FRAMES, 1)), turned)
+    left, right = ([n for n, (_, end, _) in enumerate(CAPSULES) if end == f"{s}_wrist"] for s in ("left", "right"))
+    offsets = arms_out(beside.positions, LEADER, FPS)
+    done = brought(beside, offsets)
+    before, after = (depths(motion.positions, LEADER, left, TRUNK)[0].max() for motion in (beside, done))
+    assert before > 0.04
+    assert after < 0.6 * before
+    assert not offsets[1].any()
+    assert depths(done.positions, LEADER, right, TRUNK)[0].max() < 0.0
+    assert np.abs(np.diff(offsets, n=2, axis=1)).max() * FPS**2 < 12.0

@@ -38,6 +38,19 @@ _RESPONSE = (
     "penetration",
     "BED",
 )
+_FINISHED = (
+    "seams",
+    "jerk",
+    "penetration",
+    "overlap",
+    "hand in hand",
+    "foot slide",
+    "skate",
+    "floating",
+    "sinking",
+    "told apart",
+    "Fréchet cross-dancer",
+)
 
 
 def evaluate(
@@ -56,8 +69,8 @@ def evaluate(
     """
     console = Console(width=None if Console().is_terminal else 200)
     split = planned_split(data, model)
-    models = [partners.model(model)]
-    found = {}
+    models = [partners.model(name) for name in dict.fromkeys((model, MODELS[0]))]
+    found, without = {}, {}
     with console.status("") as status:
 
         def say(what: str) -> None:
@@ -65,14 +78,27 @@ def evaluate(
 
         known = judgement.classifiers(models, split.train, say)
         for part in parts:
-            found[part] = judgement.judge(models, split.train, getattr(split, part), known, say, takes)
+            duets = getattr(split, part)
+            found[part] = judgement.judge(models, split.train, duets, known, say, takes)
+            unfinished = partners.unfinished(model)
+            without[part] = judgement.unfinished(unfinished, split.train, duets, known[model], say, takes)
     for part in parts:
         recordings = _recordings(split, part)
         console.rule(f"{part}: {', '.join(recordings)}")
         for table in tables(found[part]):
             console.print(table)
+        if without[part]:
+            rows = {judgement.REAL: found[part][judgement.REAL].figures, model: found[part][model].figures}
+            console.print(_table("what finishing does", _with_units(_FINISHED), {**rows, **without[part]}))
     if json is not None:
-        of_parts = {part: {"recordings": _recordings(split, part), **_plain(found[part])} for part in parts}
+        of_parts = {
+            part: {
+                "recordings": _recordings(split, part),
+                **_plain(found[part]),
+                "unfinished": {name: _listed(figures) for name, figures in without[part].items()},
+            }
+            for part in parts
+        }
         about = {"model": model, "fps": 30, "history": judgement.HISTORY, "interval": SURE}
         _write_whole(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
     if plot is not None:
@@ -93,15 +119,19 @@ def tables(found: Mapping[str, Judged]) -> list[Table]:
     groups = {title: [(m.name, m.unit) for m in measures] for title, measures in MEASURES.items()}
     groups["where the real partner is, cm"] = [(name, "") for name in _TRUTH]
     printed = [_table(title, columns, of_partners) for title, columns in groups.items()]
-    units = {m.name: m.unit for measures in MEASURES.values() for m in measures}
     responses = {
         f"{name}, with {_WHOM[change]}": judged.instead[change] if change else judged.figures
         for name, judged in found.items()
         if judged.instead
         for change in _WHOM
     }
-    printed.append(_table("beside the leader, having danced with", [(n, units[n]) for n in _RESPONSE], responses))
+    printed.append(_table("beside the leader, having danced with", _with_units(_RESPONSE), responses))
     return printed
+
+
+def _with_units(names: Sequence[str]) -> list[tuple[str, str]]:
+    units = {m.name: m.unit for measures in MEASURES.values() for m in measures}
+    return [(name, units[name]) for name in names]
 
 
 def _table(title: str, columns: Sequence[tuple[str, str]], rows: Mapping[str, Mapping[str, Figure]]) -> Table:
@@ -123,17 +153,18 @@ def _short(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def _plain(found: Mapping[str, Judged]) -> dict[str, Any]:
-    def listed(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
-        return {
-            name: {part: None if math.isnan(value) else round(value, 5) for part, value in asdict(figure).items()}
-            for name, figure in figures.items()
-        }
-
+def _listed(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
     return {
-        "partners": {name: listed(judged.figures) for name, judged in found.items()},
+        name: {part: None if math.isnan(value) else round(value, 5) for part, value in asdict(figure).items()}
+        for name, figure in figures.items()
+    }
+
+
+def _plain(found: Mapping[str, Judged]) -> dict[str, Any]:
+    return {
+        "partners": {name: _listed(judged.figures) for name, judged in found.items()},
         "other leaders": {
-            name: {change: listed(figures) for change, figures in judged.instead.items()}
+            name: {change: _listed(figures) for change, figures in judged.instead.items()}
             for name, judged in found.items()
             if judged.instead
         },

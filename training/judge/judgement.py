@@ -124,6 +124,27 @@ def judge(
     return judged
 
 
+def unfinished(
+    models: Mapping[str, Partner],
+    train: Sequence[Duet],
+    duets: Sequence[Duet],
+    known: Classifiers,
+    say: Progress,
+    takes: int = 3,
+) -> dict[str, dict[str, Figure]]:
+    """The figures of the same takes of one model without parts of its finishing, by what is left out.
+
+    known: the classifiers that have learnt to tell the model's finished takes.
+    """
+    usable = [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
+    real = figures.real_of(usable, HISTORY, figures.references(train))
+    found = {}
+    for name, model in models.items():
+        say(name)
+        found[name] = _long(model, usable, real, known, takes, None)
+    return found
+
+
 Change = Callable[[Duet], Motion]
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from backend.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from backend.engine import Engine
 from backend.protocol import PartnerRequest
 from rigs import Array, rotations
@@ -77,14 +78,22 @@ def held(pose: Motion, frames: int) -> Motion:
     return replace(pose, root=np.repeat(pose.root, frames, axis=0), rotations=np.repeat(pose.rotations, frames, axis=0))
 
 
-def model(name: str) -> Partner:
-    """A model by the name that the engine knows it by."""
+def model(name: str, direction: Direction = UNDIRECTED) -> Partner:
+    """A model by the name that the engine knows it by, directed as told."""
     engine = _engine()
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return engine.partner(PartnerRequest(leader, history=history, model=name, takes=takes))
+        return engine.partner(PartnerRequest(leader, history=history, model=name, takes=takes, direction=direction))
 
     return Partner(name, dance, varies=True)
+
+
+def unfinished(name: str) -> dict[str, Partner]:
+    """A model that takes direction with nothing of its finishing, and with all but one part of it."""
+    if name not in DIRECTED:
+        return {}
+    without = {"without any": PARTS, **{f"without {part}": (part,) for part in PARTS}}
+    return {said: model(name, Direction(without=parts)) for said, parts in without.items()}
 
 
 @cache

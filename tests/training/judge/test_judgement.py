@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.direction import PARTS, UNDIRECTED, Direction
 from rigs.motion import Motion, join, move
 from tests.training.duets import duet, folder_of_duets
 from training.data import Duet, find_duets
@@ -123,17 +124,32 @@ def test_evaluate_prints_and_writes_what_it_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(intervals, "DRAWS", 3)
-    monkeypatch.setattr(partners, "model", lambda name: partners.Partner(name, drifting().dance, varies=True))
+
+    def model(name: str, direction: Direction = UNDIRECTED) -> Partner:
+        return Partner(name, drifting().dance, varies=True)
+
+    monkeypatch.setattr(partners, "model", model)
     data = folder_of_duets(tmp_path / "duets")
     assert [len(d) for d in find_duets(data)] == [200, 200, 200]
-    evaluate(data, "duet-vae", json=tmp_path / "found.json", plot=tmp_path / "found.png")
+    evaluate(data, "partner-flow", json=tmp_path / "found.json", plot=tmp_path / "found.png")
     printed = capsys.readouterr().out
-    for said in ("validation: b", "test: c", "Fréchet kinetic", "duet-vae", "stitching", "another leader"):
+    for said in (
+        "validation: b",
+        "test: c",
+        "Fréchet kinetic",
+        "duet-vae",
+        "stitching",
+        "another leader",
+        "without feet",
+    ):
         assert said in printed
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["test"]["recordings"] == ["c"]
     value = found["test"]["partners"]["real"]["told apart"]
     assert value["value"] == 0.5
-    assert set(found["test"]["other leaders"]["duet-vae"]) == {"swapped", "late", "gone"}
+    assert set(found["test"]["other leaders"]["partner-flow"]) == {"swapped", "late", "gone"}
+    unfinished = found["test"]["unfinished"]
+    assert list(unfinished) == ["without any", *(f"without {part}" for part in PARTS)]
+    assert unfinished["without feet"]["floating"] == found["test"]["partners"]["partner-flow"]["floating"]
     assert (tmp_path / "found.png").stat().st_size > 10_000
     assert {path.name for path in tmp_path.iterdir()} == {"duets", "found.json", "found.png"}

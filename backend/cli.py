@@ -18,7 +18,7 @@ from tyro.conf import Positional, arg
 
 from backend import devices, directing
 from backend.direction import expect_directed
-from backend.models import weights_of
+from backend.models import MODELS, weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
 from rigs import files
@@ -41,7 +41,7 @@ def demo(
     out: Annotated[Path, arg(metavar="DIR")] = Path("demo"),
     leader: File = None,
     seed: Number = 0,
-    model: Name = "duet-vae",
+    model: Name = MODELS[0],
     fps: Rate = None,
 ) -> None:
     """Make a duet once through everything: duet.mp4, duet.blend, partner.bvh and report.json.
@@ -65,7 +65,7 @@ def demo(
 def partner(
     leader: Annotated[Positional[Path], arg(metavar="LEADER")],
     out: Out,
-    model: Name = "duet-vae",
+    model: Name = MODELS[0],
     seed: Number = 0,
     takes: Annotated[int, arg(metavar="K")] = 1,
     history: File = None,
@@ -77,7 +77,7 @@ def partner(
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
-    The model is a learned one, duet-vae or partner-flow, or a choreographic device, which follows a rule and needs no
+    The model is a learned one, partner-flow or duet-vae, or a choreographic device, which follows a rule and needs no
     learning and no backend: unison, mirror, canon, retrograde, opposition or question-and-answer.
 
     Args:

@@ -12,6 +12,7 @@ from types import TracebackType
 import zmq
 
 from backend.direction import UNDIRECTED, Direction
+from backend.models import MODELS
 from backend.protocol import (
     DEFAULT_URL,
     Cancel,
@@ -84,7 +85,7 @@ class Client:
         leader: Motion,
         *,
         history: Motion | None = None,
-        model: str = "duet-vae",
+        model: str = MODELS[0],
         role: str = "follow",
         seed: int = 0,
         takes: int = 1,

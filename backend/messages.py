@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backend.direction import UNDIRECTED, Direction
+from backend.models import MODELS
 from rigs.motion import Motion
 
 
@@ -29,7 +30,7 @@ class PartnerRequest:
 
     leader: Motion
     history: Motion | None = None
-    model: str = "duet-vae"
+    model: str = MODELS[0]
     role: str = "follow"
     seed: int = 0
     takes: int = 1

@@ -8,8 +8,8 @@ from .retarget_options import PASDEDEUX_PG_retargeting
 from .scenes import scene_of
 
 _MODELS = [
-    ("duet-vae", "Duet VAE", "Learned from a salsa couple; one step after the other"),
     ("partner-flow", "Partner Flow", "Learned from a salsa couple; eight frames at once, other takes for other seeds"),
+    ("duet-vae", "Duet VAE", "Learned from a salsa couple; one step after the other"),
     ("unison", "Unison", "The same at the same time"),
     ("mirror", "Mirror", "The same as a mirror shows it"),
     ("canon", "Canon", "The same, some beats or frames later"),

@@ -69,7 +69,7 @@ def evaluate(
     """
     console = Console(width=None if Console().is_terminal else 200)
     split = planned_split(data, model)
-    models = [partners.model(name) for name in dict.fromkeys((model, MODELS[0]))]
+    models = [partners.model(name) for name in dict.fromkeys((model, MODELS[-1]))]
     found, without = {}, {}
     with console.status("") as status:
 
@@ -107,9 +107,8 @@ def evaluate(
 
 
 def planned_split(data: Path, model: str) -> Split:
-    """The duets of a folder dealt out as the model's plan says; a model without one goes by the first model's."""
-    plan = next(path for name in (model, MODELS[0]) if (path := CONFIGS / f"{name}.toml").exists())
-    names = tomllib.loads(plan.read_text())["data"]
+    """The duets of a folder dealt out as the model's plan says."""
+    names = tomllib.loads((CONFIGS / f"{model}.toml").read_text())["data"]
     return split_duets(find_duets(data), names["validation"], names["test"])
 
 

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-MODELS: tuple[str, ...] = ("duet-vae", "partner-flow")
+MODELS: tuple[str, ...] = ("partner-flow", "duet-vae")
+"""The first is the one that dances where none is named."""
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 OWN = "PASDEDEUX_WEIGHTS"
 """The environment variable with a folder, such as a training run's, whose weights come before the shipped ones."""

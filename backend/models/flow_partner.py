@@ -14,6 +14,7 @@ from backend.messages import Cancelled, PartnerRequest
 from backend.models.duet_partner import Stage, leg
 from backend.models.flow_rollout import GUIDANCE, Aim, Course, fresh, roll_out
 from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
+from backend.models.packing import packed
 from backend.models.partner_flow import load
 from rigs import Array, kinematics, rotations
 from rigs.blending import spans, spread
@@ -22,6 +23,8 @@ from rigs.finishing import finished
 from rigs.motion import Motion, join, resample
 from rigs.skeleton import PARENTS, Skeleton
 
+_DANCED = 0.95
+"""The part of the work that is done when all is danced and nothing is finished."""
 _BLEND = 0.2
 """s around frames that are given within which what was danced goes over into them."""
 _TURN = 0.5
@@ -61,7 +64,8 @@ class FlowPartner:
             accelerator = "cuda" if torch.cuda.is_available() else "cpu"
         torch.set_num_threads(1)  # blocks come one after the other, each so small that threads would wait for threads
         self.accelerator = torch.device(accelerator)
-        self.network = load(weights).to(self.accelerator)
+        network = load(weights)
+        self.network = packed(network) if self.accelerator.type == "cpu" else network.to(self.accelerator)
 
     def takes(
         self,
@@ -85,7 +89,7 @@ class FlowPartner:
         def watch(first: int, block: Dance) -> None:
             if cancelled():
                 raise Cancelled
-            progress(first / len(leader), "dancing")
+            progress(_DANCED * first / len(leader), "dancing")
             if request.preview:
                 for n, made in enumerate(motions_of(block, script.skeleton, stage), start=1):
                     preview(n, first, made)
@@ -97,7 +101,7 @@ class FlowPartner:
         parts = [part for part in PARTS if part not in direction.without]
         takes: list[Motion] = []
         for made in motions_of(danced.dance, script.skeleton, stage):
-            progress(len(takes) / request.takes, "finishing")
+            progress(_DANCED + (1.0 - _DANCED) * len(takes) / request.takes, "finishing")
             done = finished(script.joined(made), leader, parts, seams=seams, fixed=script.fixed)
             takes.append(_as_given(resample(done, request.leader.fps, len(request.leader)), request))
         return takes

@@ -205,11 +205,11 @@ BAD = {
     ),
     "a device with a history": (
         "partner leader.bvh -o out/p.bvh --model canon --history partner.bvh",
-        r"--history: duet-vae.* expected as the model for it, canon found",
+        r"--history: partner-flow.* expected as the model for it, canon found",
     ),
     "a formation for a model": (
         "partner leader.bvh -o out/p.bvh --formation behind",
-        r"--formation: one of unison, .* expected as the model for it, duet-vae found",
+        r"--formation: one of unison, .* expected as the model for it, partner-flow found",
     ),
     "a directed device": (
         "partner leader.bvh -o out/p.bvh --model mirror --energy 2",
@@ -220,7 +220,7 @@ BAD = {
         r"canon takes no direction \(redo, draft\): partner-flow expected",
     ),
     "a directed model that takes none": (
-        "partner leader.bvh -o out/p.bvh --place 1 -0.2 -90 --without feet",
+        "partner leader.bvh -o out/p.bvh --model duet-vae --place 1 -0.2 -90 --without feet",
         r"duet-vae takes no direction \(place, without\): partner-flow expected",
     ),
     "too much energy": (f"{FLOW} --energy 3", r"energy: a number of 0\.5 to 2 expected, 3\.0 found"),

@@ -102,7 +102,7 @@ def test_a_model_without_direction_refuses_all_that_is_directed(
 ) -> None:
     sentence = rf"^duet-vae takes no direction \({said}\): partner-flow expected$"
     with pytest.raises(ValueError, match=sentence):
-        Engine().partner(PartnerRequest(LEADER, draft=draft, direction=direction))
+        Engine().partner(PartnerRequest(LEADER, model="duet-vae", draft=draft, direction=direction))
 
 
 def test_nothing_directed_is_taken_by_every_model() -> None:

@@ -26,7 +26,7 @@ def leader() -> Motion:
 
 
 def one_take(engine: Engine, leader: Motion, **more: object) -> Motion:
-    [take] = engine.partner(PartnerRequest(leader, **more))  # type: ignore[arg-type]
+    [take] = engine.partner(PartnerRequest(leader, model="duet-vae", **more))  # type: ignore[arg-type]
     return take
 
 
@@ -43,7 +43,7 @@ def test_one_frame_is_enough(engine: Engine, leader: Motion) -> None:
 
 
 def test_equal_seeds_give_equal_takes_and_takes_differ(engine: Engine, leader: Motion) -> None:
-    again = [engine.partner(PartnerRequest(leader, seed=5, takes=3)) for _ in range(2)]
+    again = [engine.partner(PartnerRequest(leader, model="duet-vae", seed=5, takes=3)) for _ in range(2)]
     for first, second in zip(*again, strict=True):
         assert np.array_equal(first.rotations, second.rotations)
         assert np.array_equal(first.root, second.root)
@@ -126,7 +126,7 @@ def test_work_can_be_called_off_and_tells_how_far_it_is(engine: Engine, leader: 
     told: list[float] = []
     with pytest.raises(Cancelled):
         engine.partner(
-            PartnerRequest(leader),
+            PartnerRequest(leader, model="duet-vae"),
             progress=lambda fraction, what: told.append(fraction),
             cancelled=lambda: bool(told) and told[-1] > 0.4,
         )
@@ -135,5 +135,5 @@ def test_work_can_be_called_off_and_tells_how_far_it_is(engine: Engine, leader: 
 
 
 def test_an_unknown_model_is_refused_by_name(engine: Engine, leader: Motion) -> None:
-    with pytest.raises(ValueError, match="model waltz: no such model, one of duet-vae, partner-flow expected"):
+    with pytest.raises(ValueError, match="model waltz: no such model, one of partner-flow, duet-vae expected"):
         engine.partner(PartnerRequest(leader, model="waltz"))

@@ -56,7 +56,7 @@ GOOD = encode("one", PartnerRequest(motion(), motion(2, seed=1)))
 BUFFERS = json.loads(GOOD[0])["buffers"]
 PARAMETERS = json.loads(GOOD[0])["parameters"]
 ANSWERS = [
-    Welcome("1.2.3", ("duet-vae", "partner-flow")),
+    Welcome("1.2.3", ("partner-flow", "duet-vae")),
     Progress(0.25, "dancing", 3),
     Failure("fault", "the backend failed: “why”\nI do not know"),
 ]
@@ -173,7 +173,7 @@ def test_the_buffers_are_as_the_specification_says() -> None:
         "id": "id",
         "kind": "partner",
         "parameters": {
-            "model": "duet-vae",
+            "model": "partner-flow",
             "role": "follow",
             "seed": 0,
             "takes": 1,

@@ -85,7 +85,7 @@ def same(one: Motion, other: Motion) -> bool:
 
 def test_hello_tells_version_and_models(backend: Backend) -> None:
     with Client(backend.url) as client:
-        assert client.hello() == Welcome(version("pas-de-deux"), ("duet-vae", "partner-flow"))
+        assert client.hello() == Welcome(version("pas-de-deux"), ("partner-flow", "duet-vae"))
 
 
 def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:
@@ -321,13 +321,13 @@ def test_a_malformed_message_is_refused_and_the_server_goes_on(
 def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> None:
     client = Client(backend.url)
     with pytest.raises(
-        RequestRefused, match=r"^model tango-net: no such model, one of duet-vae, partner-flow expected$"
+        RequestRefused, match=r"^model tango-net: no such model, one of partner-flow, duet-vae expected$"
     ):
         client.partner(leader, model="tango-net")
     with pytest.raises(RequestRefused, match=r"^takes: a whole number of 1 to 16 expected, 99 found$"):
         client.partner(leader, takes=99)
     with pytest.raises(RequestRefused, match=r"^duet-vae takes no direction \(energy\): partner-flow expected$"):
-        client.partner(leader, direction=Direction(energy=2.0))
+        client.partner(leader, model="duet-vae", direction=Direction(energy=2.0))
     with pytest.raises(RequestRefused, match=r"^keep: a draft expected with it, none found$"):
         client.partner(leader, model="partner-flow", direction=Direction(keep=(1,)))
 
@@ -342,10 +342,10 @@ def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) ->
     with start(sys.executable, "-c", without_weights) as backend:
         client = Client(backend.url)
         for _ in range(2):
-            with pytest.raises(BackendError, match=r"^the backend failed: .*nowhere/duet-vae.safetensors") as failure:
+            with pytest.raises(BackendError, match=r"^the backend failed: .*nowhere/partner-flow.safetensors") as failure:
                 client.partner(leader)
             assert not isinstance(failure.value, RequestRefused)
-        assert client.hello().models == ("duet-vae", "partner-flow")
+        assert client.hello().models == ("partner-flow", "duet-vae")
 
 
 def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(start: Start, leader: Motion) -> None:

@@ -1,0 +1,61 @@
+"""Packed networks beside the ones that they were."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from backend.models import packing
+from backend.models.packing import PackedLinear, packed
+from backend.models.partner_flow import FlowConfig, PartnerFlow
+from training.export import example
+
+SMALL = FlowConfig(width=48, layers=3, heads=2)
+
+needs_packing = pytest.mark.skipif(not packing.can_pack(), reason="this torch cannot pack")
+
+
+@pytest.fixture
+def network() -> PartnerFlow:
+    torch.manual_seed(0)
+    made = PartnerFlow(SMALL)
+    nn.init.normal_(made.write.weight, std=0.1)
+    return made.eval()
+
+
+@needs_packing
+def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> None:
+    quick = packed(copy.deepcopy(network))
+    for size in (1, 2, 5):
+        given = example(network, size)
+        with torch.no_grad():
+            wanted, found = network(*given), quick(*given)
+        assert wanted.abs().max() > 0.1
+        assert (found - wanted).abs().max() < 1e-5
+        assert not torch.equal(found, wanted), "packed sums are rounded otherwise"
+
+
+@needs_packing
+def test_no_layer_is_left_out() -> None:
+    quick = packed(PartnerFlow(SMALL))
+    assert not [name for name, part in quick.named_modules() if isinstance(part, nn.Linear | nn.GELU)]
+    curved = [part for part in quick.modules() if isinstance(part, PackedLinear) and part.after[0] == "gelu"]
+    assert len(curved) == SMALL.layers
+
+
+@needs_packing
+def test_only_the_curve_that_can_be_packed_is() -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(6, 5), nn.GELU(), nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 3))
+    rows = torch.randn(7, 6)
+    with torch.no_grad():
+        wanted = plain(rows)
+        assert (packed(plain)(rows) - wanted).abs().max() < 1e-6
+    assert isinstance(plain[1], nn.GELU)
+
+
+def test_a_network_is_left_alone_where_torch_cannot_pack(network: PartnerFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert packed(network) is network
+    assert isinstance(network.write, nn.Linear)

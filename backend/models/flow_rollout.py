@@ -1,6 +1,8 @@
 """Dancing for long with the partner flow: block after block beside the leader, on the floor, apart and on course."""
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -12,13 +14,17 @@ from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0
 STEPS = 4
+_SHARE = 2
+"""Takes at least that are worth a core of their own."""
 _TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 _LOWERED = 0.7
 """The part of a block's mean height above the floor that is taken away at once."""
 _MOST = 0.05
 """m that a block is lowered or raised at most."""
-_APART = 0.3
+_APART = 0.32
 """m between two pelvises below which the partner gives way."""
+_SWIFTEST = 5
+"""Frames, at least, in which it does."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Danced:
     seams: list[int]
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def roll_out(
     network: PartnerFlow,
     leader: Tensor,
@@ -76,25 +82,23 @@ def roll_out(
     """
     config, noise = network.config, draw(0)
     block, takes, device = config.block, len(noise), leader.device
-    danced = Dance(*(part[None].expand(takes, *part.shape) for part in (past.root, past.turned, past.contacts)))
-    rest = danced.joints(offsets)[:, :, _TOES, 2].amin(dim=(1, 2))
+    recent = _for_each(past, takes)
+    rest = recent.joints(offsets)[:, :, _TOES, 2].amin(dim=(1, 2))
     roles = torch.full((takes,), role, device=device)
     heard = torch.ones(takes, config.seen, dtype=torch.bool, device=device)
     heard[:, config.before + 1 :] = course.foreseen
     energy = torch.zeros(takes, 2, device=device)
     if course.energy is not None:
         energy = network.stirred(network.energy[0].exp() * torch.full((takes,), course.energy, device=device))
-    at, seams = frames.start, []
+    at, danced, seams = frames.start, list[Dance](), list[int]()
     while at < frames.stop:
         around = torch.arange(at - 1 - block * config.before, at + block * (1 + config.after))
         seen = leader[around.clamp(0, len(leader) - 1).to(device)]
-        recent = danced[slice(-config.history, None)]
         place = place_of(recent)
         own, led = network.views(recent, offsets, seen.expand(takes, -1, -1, -1), place)
         aim = next((aim for aim in course.aims if aim.frame >= at), None)
         goal = _goal(network, aim, at, place, takes)
-        guidance = course.guidance
-        drawn = network.draw(noise, own, led, roles, heard, goal, energy, steps=STEPS, guidance=guidance)
+        drawn = _drawn(network, course.guidance, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
         made = _kept_apart(made, seen[1 + block * config.before :][:block, 0])
         if aim is not None and aim.frame - at < block:
@@ -103,9 +107,30 @@ def roll_out(
             made = made[slice(0, aim.frame - at - block + 1)]  # so that the next block ends with the pose
         watch(at, made)
         seams.append(at - frames.start)
-        danced, at = joined(danced, made), at + made.root.shape[-2]
+        danced.append(made)
+        recent, at = joined(recent, made)[slice(-config.history, None)], at + made.root.shape[-2]
         noise = draw(len(seams))
-    return Danced(danced[slice(config.history, config.history + len(frames))], seams)
+    whole = joined(recent[slice(0, 0)], *danced)
+    return Danced(whole[slice(0, len(frames))], seams)
+
+
+def _drawn(network: PartnerFlow, guidance: float, given: Sequence[Tensor]) -> Tensor:
+    """A block of every take, see `PartnerFlow.draw`: where there are many, each core draws its share of them.
+
+    To share out the takes is worth more than torch's threads, which wait for each other in every product.
+    """
+
+    def draw(part: Sequence[Tensor]) -> Tensor:
+        return network.draw(*part, steps=STEPS, guidance=guidance)
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    free = cores // torch.get_num_threads() if given[0].device.type == "cpu" else 1
+    shares = min(free, len(given[0]) // _SHARE)
+    if shares < 2:
+        return draw(given)
+    parts = zip(*(part.tensor_split(shares) for part in given), strict=True)
+    with ThreadPoolExecutor(shares) as threads:
+        return torch.cat(list(threads.map(draw, parts)))
 
 
 def _goal(network: PartnerFlow, aim: Aim | None, at: int, place: Place, takes: int) -> Tensor:
@@ -150,11 +175,17 @@ def _lowered(dance: Dance, offsets: Tensor, rest: Tensor) -> Dance:
 
 
 def _kept_apart(dance: Dance, leader: Tensor) -> Dance:
-    """The dance with its pelvis no nearer to the leader's (F, 3) m than two bodies can be."""
+    """The dance (B, F) brought aside until its pelvis, where it comes nearest to the leader's (F, 3) m, has room.
+
+    It goes aside as one movement, so that who would walk through the leader is led past on one side, not thrown.
+    """
     away = (dance.root - leader)[..., :2]
-    distance = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-    aside = torch.nn.functional.pad((_APART - distance).clamp_min(0.0) * away / distance, (0, 1))
-    return Dance(dance.root + aside, dance.turned, dance.contacts)
+    least, nearest = away.norm(dim=-1).min(dim=-1)
+    side = away[torch.arange(len(away), device=away.device), nearest] / least.clamp_min(1e-3)[:, None]
+    frames = torch.arange(1, away.shape[1] + 1).to(away)
+    t = (frames / (nearest[:, None] + 1).clamp_min(_SWIFTEST)).clamp(max=1.0)
+    aside = ((_APART - least).clamp_min(0.0)[:, None] * side)[:, None] * (t * t * (3.0 - 2.0 * t))[..., None]
+    return Dance(dance.root + torch.nn.functional.pad(aside, (0, 1)), dance.turned, dance.contacts)
 
 
 def fresh(takes: int, seed: int, block: int, accelerator: torch.device | str = "cpu") -> Callable[[int], Tensor]:

@@ -41,12 +41,12 @@ class Dance:
         return torch.einsum("ij,...fja->...fia", _LINEAGE.to(steps), steps)
 
 
-def joined(first: Dance, second: Dance) -> Dance:
+def joined(*dances: Dance) -> Dance:
     """One dance after the other."""
     return Dance(
-        torch.cat([first.root, second.root], dim=-2),
-        torch.cat([first.turned, second.turned], dim=-4),
-        torch.cat([first.contacts, second.contacts], dim=-2),
+        torch.cat([dance.root for dance in dances], dim=-2),
+        torch.cat([dance.turned for dance in dances], dim=-4),
+        torch.cat([dance.contacts for dance in dances], dim=-2),
     )
 
 

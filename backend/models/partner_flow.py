@@ -121,28 +121,45 @@ class PartnerFlow(nn.Module):
         heard: Tensor,
         goal: Tensor,
         energy: Tensor,
+        moods: Tensor | None = None,
+        known: list[Tensor] | None = None,
     ) -> Tensor:
         """The clean block (B, block, PARTNER) behind `noisy` (B, block, PARTNER) at the times `t` (B,) from 0 to 1.
 
         past: (B, history, PAST).  leader: (B, seen * block, LEADER).  role: (B,) 0 where the partner leads, 1 where it
         follows.  heard: (B, seen) bool, False for blocks of the leader that are not to be looked at.
         goal: (B, GOAL), 0 where there is none.  energy: (B, 2), the block's log speed, normalised, and 1, or 0 and 0.
+        So that nothing is made twice in the steps of one block:  moods: what `moods` makes of t, role and energy.
+        known: a list, at first empty, where the first step leaves the others the tokens that are the same for all.
         """
         config = self.config
-        led = self.read_leader(leader.reshape(-1, config.seen, config.block * LEADER))
-        led = torch.where(heard[..., None], led, self.unheard)
-        own = self.read_past(past.reshape(-1, config.past, config.block * PAST))
-        drawn, aim = self.read_noisy(noisy.flatten(1))[:, None], self.read_goal(goal)[:, None]
-        tokens = torch.cat([drawn, aim, own, led], dim=1) + self.places
-        mood = self.clock(_waves(t)) + self.roles(role) + self.read_energy(energy)
-        for layer in self.layers:
-            tokens = layer(tokens, mood)
+        known = [] if known is None else known
+        if not known:
+            known.append(self._known(past, leader, heard, goal))
+        drawn = self.read_noisy(noisy.flatten(1))[:, None] + self.places[:1]
+        tokens = torch.cat([drawn, *known], dim=1)
+        moods = self.moods(t, role, energy) if moods is None else moods
+        for n, (layer, mood) in enumerate(zip(self.layers, moods, strict=True), start=1):
+            tokens = layer(tokens, mood, wanted=1 if n == len(self.layers) else None)
         written = self.write(self.finish(tokens[:, 0])).reshape(-1, config.block, PARTNER)
         last, before = past[:, -1, None, :PARTNER], past[:, -2, None, :PARTNER]
         further = torch.arange(1, config.block + 1, device=past.device)[:, None]
         ahead = last + further * (last - before)
         clean: Tensor = ahead + self.over * (written - ahead)
         return clean
+
+    def moods(self, t: Tensor, role: Tensor, energy: Tensor) -> Tensor:
+        """By how much each layer's norms are moved: (layers, B, 1, 4 * width). See `forward`."""
+        mood = nn.functional.silu(self.clock(_waves(t)) + self.roles(role) + self.read_energy(energy))
+        return torch.stack([layer.get_submodule("mood")(mood)[:, None] for layer in self.layers])
+
+    def _known(self, past: Tensor, leader: Tensor, heard: Tensor, goal: Tensor) -> Tensor:
+        """All tokens but the first, (B, N - 1, width): what there is beside the block that is drawn. See `forward`."""
+        config = self.config
+        led = self.read_leader(leader.reshape(-1, config.seen, config.block * LEADER))
+        led = torch.where(heard[..., None], led, self.unheard)
+        own = self.read_past(past.reshape(-1, config.past, config.block * PAST))
+        return torch.cat([self.read_goal(goal)[:, None], own, led], dim=1) + self.places[1:]
 
     @torch.no_grad()
     def draw(
@@ -170,10 +187,11 @@ class PartnerFlow(nn.Module):
             given[3] = torch.cat([heard, alone])
         else:
             given = [past, leader, role, heard if guidance else alone, goal, energy]
-        drawn = noisy
-        for step in range(steps):
-            t = torch.full((len(given[0]),), begin + (1.0 - begin) * step / steps).to(noisy)
-            clean = self(torch.cat([drawn, drawn]) if guided else drawn, t, *given)
+        times = (begin + (1.0 - begin) * torch.arange(steps) / steps).repeat_interleave(len(given[0])).to(noisy)
+        moods = self.moods(times, given[2].repeat(steps), given[5].repeat(steps, 1)).chunk(steps, dim=1)
+        drawn, known = noisy, list[Tensor]()
+        for step, t in enumerate(times.chunk(steps)):
+            clean = self(torch.cat([drawn, drawn]) if guided else drawn, t, *given, moods[step], known)
             if guided:
                 listening, by_itself = clean.chunk(2)
                 clean = by_itself + guidance * (listening - by_itself)
@@ -229,14 +247,15 @@ class _Layer(nn.Module):
             nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
         )
 
-    def forward(self, tokens: Tensor, mood: Tensor) -> Tensor:
-        a, b, c, d = self.mood(nn.functional.silu(mood))[:, None].chunk(4, dim=-1)
-        queries, keys, values = self.look(self.before(tokens) * (1 + a) + b).chunk(3, dim=-1)
-        shape = (*tokens.shape[:2], self.heads, -1)
-        parts = (part.reshape(shape).transpose(1, 2) for part in (queries, keys, values))
+    def forward(self, tokens: Tensor, mood: Tensor, wanted: int | None = None) -> Tensor:
+        """The tokens (B, N, width), or the first `wanted` of them alone, after this layer.  mood: (B, 1, 4 * width)."""
+        a, b, c, d = mood.chunk(4, dim=-1)
+        queries, keys, values = self.look(torch.addcmul(b, self.before(tokens), 1 + a)).chunk(3, dim=-1)
+        queries, tokens = queries[:, :wanted], tokens[:, :wanted]
+        parts = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values))
         looked = nn.functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
         tokens = tokens + self.drop(self.gather(looked))
-        thought: Tensor = tokens + self.drop(self.think(self.between(tokens) * (1 + c) + d))
+        thought: Tensor = tokens + self.drop(self.think(torch.addcmul(d, self.between(tokens), 1 + c)))
         return thought
 
 

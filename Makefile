@@ -4,6 +4,7 @@
 #   make demo        a duet, from dance to video      make train       the models again, from the corpus
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
 #   make check       lint and types                   make benchmark   speed, beside a rival in the same run
+#   make benchmark-long   ten minutes of dance: does the last one hold what the first promises?
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test matrix check extension benchmark train
+.PHONY: setup demo test matrix check extension benchmark benchmark-long train
 
 setup: $(VENV)/ready
 
@@ -70,7 +71,12 @@ $(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
 benchmark: extension
 	$(BIN)/python -m tests.benchmarks.bvh_loading
 	$(BIN)/python -m tests.benchmarks.partner_request
+	$(BIN)/python -m tests.benchmarks.partner_speed
 	$(BIN)/python -m tests.benchmarks.retarget
+
+# Minutes of dancing: not what one waits for beside the others.
+benchmark-long: $(VENV)/ready
+	$(BIN)/python -m tests.benchmarks.long_dance
 
 train: $(VENV)/ready
 	$(BIN)/python training/train.py duet-vae --data $(DATA)/salsa --out runs/duet-vae

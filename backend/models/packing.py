@@ -37,6 +37,8 @@ def packed(network: Network) -> Network:
         return network
     for module in list(network.modules()):
         for (name, child), (following, after) in pairwise([*module.named_children(), ("", None)]):
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, nn.Identity())
             if not isinstance(child, nn.Linear):
                 continue
             curved = isinstance(module, nn.Sequential) and isinstance(after, nn.GELU) and after.approximate == "tanh"

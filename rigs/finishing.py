@@ -30,8 +30,6 @@ PARTS = ("seams", "bodies", "hands", "feet", "floor")
 floats or sinks."""
 _STILL = 0.3
 """m/s along the floor up to which a low foot is held to rest."""
-_SLIDING = 0.5
-"""The same of a generated partner, whose feet slide where they should rest; one that steps passes 1 m/s."""
 _FADE = 8
 """Frames over which corrections fade towards frames that must stay."""
 _BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
@@ -84,7 +82,7 @@ def _placed(partner: Motion, leader: Motion, parts: Collection[str], share: Arra
         carried[:, 2] += share * levelled(ours, floor, fps)
     done = replace(partner, root=partner.root + carried) if carried.any() else partner
     if "feet" in parts:
-        done = planted(done, still=_SLIDING, floor=floor)
+        done = planted(done, floor=floor)
     if floor is not None:
         lift = share * lifted(done.positions, floor, fps)
         done = replace(done, root=done.root + lift[:, None] * _UP) if lift.any() else done

@@ -14,11 +14,10 @@ from rigs.blending import spans, spread
 from rigs.holding import Hold
 from rigs.skeleton import Skeleton
 
-_NEAR, _LOOSE, _LOST = 0.3, 0.38, 0.5
+_NEAR, _LOOSE, _LOST = 0.24, 0.3, 0.5
 """m between two wrists: a hold is meant where they come as near as the first while nearer than the second.
 
-Of real holds whose hands and bodies were moved by 8 cm each, 91 % of the frames are found so, and 69 % of what is found
-is one. A gap is closed up to the third.
+Farther hands would be found too, but then hands that only pass hold as well. A gap is closed up to the third.
 """
 _SHORTEST = 0.25
 """s that a hold lasts at least: nine of ten real ones do."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from backend.direction import PARTS
 from backend.messages import Cancelled, PartnerRequest
 from backend.models.duet_partner import Stage, leg
-from backend.models.flow_rollout import GUIDANCE, Aim, Course, fresh, roll_out
+from backend.models.flow_rollout import ENERGY, GUIDANCE, Aim, Course, fresh, roll_out
 from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
 from backend.models.packing import packed
 from backend.models.partner_flow import load
@@ -82,7 +82,7 @@ class FlowPartner:
         script = self.script(request, leader, stage, led, role)
         course = Course(
             guidance=GUIDANCE * direction.closeness,
-            energy=None if direction.energy == 1.0 else direction.energy,
+            energy=ENERGY * direction.energy,
             aims=script.aims,
         )
 

@@ -1,6 +1,6 @@
 """From a request to takes with the partner flow: what there is of the partner, what is danced, how they are joined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -101,9 +101,9 @@ class FlowPartner:
         parts = [part for part in PARTS if part not in direction.without]
         takes: list[Motion] = []
         for made in motions_of(danced.dance, script.skeleton, stage):
-            progress(_DANCED + (1.0 - _DANCED) * len(takes) / request.takes, "finishing")
             done = finished(script.joined(made), leader, parts, seams=seams, fixed=script.fixed)
             takes.append(_as_given(resample(done, request.leader.fps, len(request.leader)), request))
+            progress(_DANCED + (1.0 - _DANCED) * len(takes) / request.takes, "finishing")
         return takes
 
     def stage(self, leader: Motion, role: int) -> Stage:
@@ -184,15 +184,13 @@ class FlowPartner:
         return Dance(there.out_of(stood.into(one.root)), turn @ one.turned, one.contacts)
 
 
-def motions_of(dance: Dance, skeleton: Skeleton, stage: Stage) -> list[Motion]:
-    """Takes of the model's world (takes, F) as Motions in the leader's."""
-    turned: Array = rotations.from_matrix(dance.turned.double().cpu().numpy())
-    world = turned[:, :, [TURNED.index(j if j in TURNED else PARENTS[j]) for j in range(29)]]
-    root = stage.out_of(dance.root)
-    return [
-        Motion(FPS, skeleton, places, rotations.near(kinematics.local_rotations(one)))
-        for places, one in zip(root, world, strict=True)
-    ]
+def motions_of(dance: Dance, skeleton: Skeleton, stage: Stage) -> Iterator[Motion]:
+    """Takes of the model's world (takes, F) as Motions in the leader's, one by one."""
+    carrier = [TURNED.index(j if j in TURNED else PARENTS[j]) for j in range(29)]
+    for root, turned in zip(dance.root, dance.turned, strict=True):
+        world: Array = rotations.from_matrix(turned.double().cpu().numpy())[:, carrier]
+        local = rotations.near(kinematics.local_rotations(world))
+        yield Motion(FPS, skeleton, stage.out_of(root), local)
 
 
 def _as_given(take: Motion, request: PartnerRequest) -> Motion:

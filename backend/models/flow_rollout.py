@@ -14,8 +14,8 @@ from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0
 ENERGY = 1.4
-"""Times the usual speed of the training takes. Asked for nothing, the network dances at four fifths of their speed; asked
-for this, at all of it, and its figures are the more like real ones."""
+"""Times the usual speed of the training takes. Asked for nothing, the network dances at four fifths of their speed;
+asked for this, at all of it, and its figures are the more like real ones."""
 STEPS = 4
 _SHARE = 2
 """Takes at least that are worth a core of their own."""
@@ -46,8 +46,8 @@ class Aim:
 class Course:
     """How a dance goes beside what the leader does.
 
-    guidance: how strongly the leader is followed, see `PartnerFlow.draw`.  energy: times the usual speed.  aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next
-    frames are known.
+    guidance: how strongly the leader is followed, see `PartnerFlow.draw`.  energy: times the usual speed.
+    aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next frames are known.
     """
 
     guidance: float = GUIDANCE

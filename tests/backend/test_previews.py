@@ -91,7 +91,7 @@ def test_nothing_is_shown_to_who_has_not_asked(blocks: Backend) -> None:
 
 def test_a_model_that_does_not_dance_in_blocks_shows_nothing(backend: Backend, leader: Motion) -> None:
     seen: Seen = []
-    (result,) = Client(backend.url).partner(leader, preview=lambda *one: seen.append(one))
+    (result,) = Client(backend.url).partner(leader, model="duet-vae", preview=lambda *one: seen.append(one))
     assert (len(result), seen) == (len(leader), [])
 
 

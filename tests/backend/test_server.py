@@ -342,7 +342,9 @@ def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) ->
     with start(sys.executable, "-c", without_weights) as backend:
         client = Client(backend.url)
         for _ in range(2):
-            with pytest.raises(BackendError, match=r"^the backend failed: .*nowhere/partner-flow.safetensors") as failure:
+            with pytest.raises(
+                BackendError, match=r"^the backend failed: .*nowhere/partner-flow.safetensors"
+            ) as failure:
                 client.partner(leader)
             assert not isinstance(failure.value, RequestRefused)
         assert client.hello().models == ("partner-flow", "duet-vae")

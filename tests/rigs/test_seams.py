@@ -60,7 +60,7 @@ def test_the_movement_stays_near_both_the_blocks_and_what_they_were_cut_from(cut
 
 def test_a_dance_without_jumps_hardly_changes() -> None:
     away = np.linalg.norm(blended(DANCE, SEAMS, EVERY).positions - DANCE.positions, axis=-1)
-    assert away.mean() < 0.003
+    assert away.mean() < 0.005
 
 
 def test_a_step_of_a_glide_is_spread_around_it_and_nowhere_else() -> None:

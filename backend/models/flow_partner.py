@@ -129,7 +129,7 @@ class FlowPartner:
         first, last = direction.redo or (0, len(request.leader) - 1)
         start = int(np.floor((first - 1) / fps * FPS + 1e-6)) + 1 if first else int(bool(kept) and kept[0] == 0)
         stop = min(int(np.ceil((last + 1) / fps * FPS - 1e-6)), count)
-        aims = [Aim(f, self.pose(draft, f, stage), False) for f in kept if start <= f < stop]
+        aims = [Aim(f, self.pose(draft, f, stage), f + 1 in kept) for f in kept if start <= f < stop]
         fixed[kept] = fixed[:start] = fixed[stop:] = True
         if stop < count:
             aims.append(Aim(stop, self.pose(draft, stop, stage), stop + 1 < count))

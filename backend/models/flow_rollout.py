@@ -1,14 +1,24 @@
 """Dancing for long with the partner flow: block after block beside the leader, on the floor, apart and on course."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from backend.models.flow_views import PARTNER, Dance, Place, dance_of, joined, partner_features, place_of
+from backend.models.flow_views import (
+    PARTNER,
+    Dance,
+    Place,
+    dance_of,
+    heading,
+    joined,
+    partner_features,
+    place_at,
+    place_of,
+)
 from backend.models.partner_flow import FARTHEST, GOAL, PartnerFlow
 from rigs.skeleton import INDEX
 
@@ -17,8 +27,14 @@ ENERGY = 1.4
 """Times the usual speed of the training takes. Asked for nothing, the network dances at four fifths of their speed;
 asked for this, at all of it, and its figures are the more like real ones."""
 STEPS = 4
+_AIMING = 4.0
+"""How strongly a pose to meet is headed for, see `PartnerFlow.draw`."""
+_APPROACH = 32
+"""Frames, at most, over which what is still missing to the pose is made up."""
 _SHARE = 2
 """Takes at least that are worth a core of their own."""
+_FIRM = 0.65
+"""The least length of a pelvis's axis for which a block is not drawn again; usually it is over 0.85."""
 _TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 _LOWERED = 0.7
 """The part of a block's mean height above the floor that is taken away at once."""
@@ -90,7 +106,7 @@ def roll_out(
     heard = torch.ones(takes, config.seen, dtype=torch.bool, device=device)
     heard[:, config.before + 1 :] = course.foreseen
     energy = network.stirred(network.energy[0].exp() * torch.full((takes,), course.energy, device=device))
-    at, danced, seams = frames.start, list[Dance](), list[int]()
+    at, free, danced, seams = frames.start, frames.start, list[Dance](), list[int]()
     while at < frames.stop:
         around = torch.arange(at - 1 - block * config.before, at + block * (1 + config.after))
         seen = leader[around.clamp(0, len(leader) - 1).to(device)]
@@ -98,30 +114,55 @@ def roll_out(
         own, led = network.views(recent, offsets, seen.expand(takes, -1, -1, -1), place)
         aim = next((aim for aim in course.aims if aim.frame >= at), None)
         goal = _goal(network, aim, at, place, takes)
-        drawn = _drawn(network, course.guidance, (noise, own, led, roles, heard, goal, energy))
+        how = {"guidance": course.guidance, "aiming": _AIMING if goal.any() else 1.0}
+        drawn = _sound(network, how, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
         made = _kept_apart(made, seen[1 + block * config.before :][:block, 0])
-        if aim is not None and aim.frame - at < block:
-            made = _met(recent, made[slice(0, aim.frame - at + 1)], aim, place)
-        elif aim is not None and aim.frame - at < 2 * block - 1:
-            made = made[slice(0, aim.frame - at - block + 1)]  # so that the next block ends with the pose
+        if aim is not None:
+            made = made[slice(0, _until(aim.frame - at, block))]
         watch(at, made)
         seams.append(at - frames.start)
         danced.append(made)
-        recent, at = joined(recent, made)[slice(-config.history, None)], at + made.root.shape[-2]
+        at += made.root.shape[-2]
+        if aim is not None and aim.frame == at - 1:
+            whole, way = joined(*danced), min(_APPROACH, at - free)
+            danced, free = [whole[slice(0, -way)], _met(whole[slice(-way, None)], aim)], at
+            recent = joined(_for_each(past, takes), *danced)[slice(-config.history, None)]
+        else:
+            recent = joined(recent, made)[slice(-config.history, None)]
         noise = draw(len(seams))
     whole = joined(recent[slice(0, 0)], *danced)
     return Danced(whole[slice(0, len(frames))], seams)
 
 
-def _drawn(network: PartnerFlow, guidance: float, given: Sequence[Tensor]) -> Tensor:
+def _sound(network: PartnerFlow, how: Mapping[str, float], given: Sequence[Tensor]) -> Tensor:
+    """A block of every take, drawn again where its pelvis is torn between two ways round, as none can turn."""
+    drawn, noise = _drawn(network, how, given), given[0]
+    for other in (-noise, noise.roll(1, dims=1), -noise.roll(1, dims=1)):
+        length = _firmness(network, drawn)
+        torn = length < _FIRM
+        if not torn.any():
+            break
+        again = _drawn(network, how, [part[torn] for part in (other, *given[1:])])
+        better = _firmness(network, again) > length[torn]
+        drawn[torn] = torch.where(better[:, None, None], again, drawn[torn])
+    return drawn
+
+
+def _firmness(network: PartnerFlow, drawn: Tensor) -> Tensor:
+    """The least length (B,) of the axes that say how the pelvis is turned: 1 in a body, 0 between two opposite ways."""
+    columns = network.natural(drawn)[..., 3:9]
+    return columns.reshape(len(drawn), -1, 3).norm(dim=-1).amin(dim=1)
+
+
+def _drawn(network: PartnerFlow, how: Mapping[str, float], given: Sequence[Tensor]) -> Tensor:
     """A block of every take, see `PartnerFlow.draw`: where there are many, each core draws its share of them.
 
     To share out the takes is worth more than torch's threads, which wait for each other in every product.
     """
 
     def draw(part: Sequence[Tensor]) -> Tensor:
-        return network.draw(*part, steps=STEPS, guidance=guidance)
+        return network.draw(*part, steps=STEPS, **how)
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = cores // torch.get_num_threads() if given[0].device.type == "cpu" else 1
@@ -143,22 +184,34 @@ def _goal(network: PartnerFlow, aim: Aim | None, at: int, place: Place, takes: i
     return network.goal(poses, when, flags & aim.stepped, flags)
 
 
-def _met(past: Dance, made: Dance, aim: Aim, place: Place) -> Dance:
-    """The frames that end with the pose: what is missing to it grows smoothly, so that its step goes on after it."""
-    block = partner_features(made, place)
-    poses = partner_features(_for_each(aim.poses, len(block)), place)
-    before = torch.cat([partner_features(past, place)[:, -1:], block], dim=1)
-    missing = poses[:, 0] - block[:, -1]
-    step = (poses[:, 1] - poses[:, 0]) - (before[:, -1] - before[:, -2]) if aim.stepped else torch.zeros_like(missing)
-    n = block.shape[1]
+def _until(distance: int, block: int) -> int:
+    """How many of a block's frames to take, a pose being `distance` after the first, so that a block ends with it."""
+    return distance + 1 if distance < block else min(distance - block + 1, block)
+
+
+def _met(way: Dance, aim: Aim) -> Dance:
+    """The frames (B, F) that end with the pose: what is missing to it grows smoothly on the way, and its step is taken.
+
+    First the whole body turns to the pose's heading, then the rest follows, so that nothing goes the short way through
+    itself.
+    """
+    takes, n = way.root.shape[0], way.root.shape[1]
+    poses = _for_each(aim.poses, takes)
+    place, f = place_of(poses[slice(0, 1)]), torch.arange(1, n + 1).to(way.root)
+    rise = (f / n) ** 2 * (3.0 - 2.0 * f / n)
+    left = heading(poses)[:, :1] - heading(way)[:, -1:]
+    turn = place_at(way.root, torch.atan2(left.sin(), left.cos()) * rise).turn
+    turned = turn[:, :, None] @ way.turned
+    block, wanted = partner_features(Dance(way.root, turned, way.contacts), place), partner_features(poses, place)
+    missing = wanted[:, 0] - block[:, -1]
     if n == 1:
         return dance_of(block + missing[:, None], place)
+    step = (wanted[:, 1] - wanted[:, 0]) - (block[:, -1] - block[:, -2]) if aim.stepped else torch.zeros_like(missing)
     # c(f) = a f³ + b f² with c(n) = missing and c(n) - c(n - 1) = step
     cube, square = 3 * n * n - 3 * n + 1, 2 * n - 1
     a = (step * n**2 - missing * square) / (cube * n**2 - square * n**3)
     b = (missing - a * n**3) / n**2
-    f = torch.arange(1, n + 1).to(block)[:, None]
-    return dance_of(block + a[:, None] * f**3 + b[:, None] * f**2, place)
+    return dance_of(block + a[:, None] * f[:, None] ** 3 + b[:, None] * f[:, None] ** 2, place)
 
 
 def _for_each(poses: Dance, takes: int) -> Dance:

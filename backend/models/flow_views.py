@@ -68,8 +68,13 @@ class Place:
 
 def place_of(dance: Dance) -> Place:
     """Where the dancer stands in the last frame."""
-    front = -dance.turned[..., -1, 0, :, 1]
-    return place_at(dance.root[..., -1, :], torch.atan2(front[..., 0], -front[..., 1]))
+    return place_at(dance.root[..., -1, :], heading(dance)[..., -1])
+
+
+def heading(dance: Dance) -> Tensor:
+    """By how much the pelvis is turned about the vertical from facing -Y: (..., F)."""
+    front = -dance.turned[..., 0, :, 1]
+    return torch.atan2(front[..., 0], -front[..., 1])
 
 
 def place_of_joints(joints: Tensor) -> Place:

@@ -175,26 +175,29 @@ class PartnerFlow(nn.Module):
         begin: float = 0.0,
         steps: int = 4,
         guidance: float = 2.0,
+        aiming: float = 1.0,
     ) -> Tensor:
         """A block (B, block, PARTNER), normalised, drawn from `noisy` of that shape, which is at the time `begin`.
 
-        guidance: 1 as learnt, more to follow the leader more strongly, 0 not to look at it.
+        guidance: 1 as learnt, more to follow the leader more strongly, 0 not to look at it.  aiming: 1 as learnt, more
+        to head for the goal more strongly.
         """
-        guided = guidance not in (0.0, 1.0)
-        alone = torch.zeros_like(heard)
-        if guided:
-            given = [torch.cat([part, part]) for part in (past, leader, role, heard, goal, energy)]
-            given[3] = torch.cat([heard, alone])
-        else:
-            given = [past, leader, role, heard if guidance else alone, goal, energy]
-        times = (begin + (1.0 - begin) * torch.arange(steps) / steps).repeat_interleave(len(given[0])).to(noisy)
-        moods = self.moods(times, given[2].repeat(steps), given[5].repeat(steps, 1)).chunk(steps, dim=1)
+        alone, size = torch.zeros_like(heard), len(noisy)
+        views = [(1.0, heard if guidance else alone, goal)]  # what counts how much, heard and headed for
+        if guidance not in (0.0, 1.0):
+            views = [(guidance, heard, goal), (1.0 - guidance, alone, goal)]
+        if aiming != 1.0:
+            views = [(views[0][0] + aiming - 1.0, *views[0][1:]), *views[1:], (1.0 - aiming, views[0][1], goal * 0.0)]
+        weights, hearing, goals = zip(*views, strict=True)
+        many = len(views)
+        past, leader, role, energy = (torch.cat([part] * many) for part in (past, leader, role, energy))
+        heard, goal = torch.cat(hearing), torch.cat(goals)
+        times = (begin + (1.0 - begin) * torch.arange(steps) / steps).repeat_interleave(many * size).to(noisy)
+        moods = self.moods(times, role.repeat(steps), energy.repeat(steps, 1)).chunk(steps, dim=1)
         drawn, known = noisy, list[Tensor]()
         for step, t in enumerate(times.chunk(steps)):
-            clean = self(torch.cat([drawn, drawn]) if guided else drawn, t, *given, moods[step], known)
-            if guided:
-                listening, by_itself = clean.chunk(2)
-                clean = by_itself + guidance * (listening - by_itself)
+            found = self(torch.cat([drawn] * many), t, past, leader, role, heard, goal, energy, moods[step], known)
+            clean = sum((weight * part for weight, part in zip(weights, found.chunk(many), strict=True)), drawn * 0.0)
             drawn = drawn + (clean - drawn) / (steps - step)
         return drawn
 

@@ -76,7 +76,16 @@ def test_the_draft_reaches_the_engine(draft: str, shelf: Path, tmp_path: Path) -
 
 def test_a_direction_that_no_model_takes_is_refused_without_torch(shelf: Path, tmp_path: Path) -> None:
     code = "import sys; from backend.cli import main; sys.exit(main(sys.argv[1:]) != 2 or 'torch' in sys.modules)"
-    given = ["partner", str(shelf / "leader.bvh"), "-o", str(tmp_path / "p.bvh"), "--energy", "2"]
+    given = [
+        "partner",
+        str(shelf / "leader.bvh"),
+        "-o",
+        str(tmp_path / "p.bvh"),
+        "--model",
+        "duet-vae",
+        "--energy",
+        "2",
+    ]
     assert subprocess.run([sys.executable, "-c", code, *given], stderr=subprocess.DEVNULL).returncode == 0
 
 

@@ -1,9 +1,10 @@
 """Dancing for long with the partner flow: block after block beside the leader, on the floor, apart and on course."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -72,6 +73,13 @@ class Course:
     foreseen: bool = True
 
 
+class Pull(NamedTuple):
+    """How strongly the leader is followed and a goal headed for, see `PartnerFlow.draw`."""
+
+    guidance: float
+    aiming: float
+
+
 @dataclass(frozen=True)
 class Danced:
     """What comes of it: the takes' dance and the first frames of its blocks, counted from the first one."""
@@ -114,8 +122,8 @@ def roll_out(
         own, led = network.views(recent, offsets, seen.expand(takes, -1, -1, -1), place)
         aim = next((aim for aim in course.aims if aim.frame >= at), None)
         goal = _goal(network, aim, at, place, takes)
-        how = {"guidance": course.guidance, "aiming": _AIMING if goal.any() else 1.0}
-        drawn = _sound(network, how, (noise, own, led, roles, heard, goal, energy))
+        pull = Pull(course.guidance, _AIMING if goal.any() else 1.0)
+        drawn = _sound(network, pull, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
         made = _kept_apart(made, seen[1 + block * config.before :][:block, 0])
         if aim is not None:
@@ -135,15 +143,15 @@ def roll_out(
     return Danced(whole[slice(0, len(frames))], seams)
 
 
-def _sound(network: PartnerFlow, how: Mapping[str, float], given: Sequence[Tensor]) -> Tensor:
+def _sound(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
     """A block of every take, drawn again where its pelvis is torn between two ways round, as none can turn."""
-    drawn, noise = _drawn(network, how, given), given[0]
+    drawn, noise = _drawn(network, pull, given), given[0]
     for other in (-noise, noise.roll(1, dims=1), -noise.roll(1, dims=1)):
         length = _firmness(network, drawn)
         torn = length < _FIRM
         if not torn.any():
             break
-        again = _drawn(network, how, [part[torn] for part in (other, *given[1:])])
+        again = _drawn(network, pull, [part[torn] for part in (other, *given[1:])])
         better = _firmness(network, again) > length[torn]
         drawn[torn] = torch.where(better[:, None, None], again, drawn[torn])
     return drawn
@@ -155,14 +163,14 @@ def _firmness(network: PartnerFlow, drawn: Tensor) -> Tensor:
     return columns.reshape(len(drawn), -1, 3).norm(dim=-1).amin(dim=1)
 
 
-def _drawn(network: PartnerFlow, how: Mapping[str, float], given: Sequence[Tensor]) -> Tensor:
+def _drawn(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
     """A block of every take, see `PartnerFlow.draw`: where there are many, each core draws its share of them.
 
     To share out the takes is worth more than torch's threads, which wait for each other in every product.
     """
 
     def draw(part: Sequence[Tensor]) -> Tensor:
-        return network.draw(*part, steps=STEPS, **how)
+        return network.draw(*part, steps=STEPS, guidance=pull.guidance, aiming=pull.aiming)
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = cores // torch.get_num_threads() if given[0].device.type == "cpu" else 1

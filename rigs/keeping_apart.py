@@ -26,9 +26,9 @@ _STEEPEST = 0.4
 """How much of a step along the floor leads straight out of the other body, at least, for it to be worth going."""
 _FURTHEST = 0.3
 """m that a partner is moved at most."""
-_TURNING = 0.3
+_TURNING = 0.7
 """s over which the direction is averaged in which a partner gives way."""
-_BLEND = 0.4
+_BLEND = 0.8
 """s in which a partner gives way, and comes back after."""
 _SWEEP = 0.2
 """s over which an arm's way out is averaged."""

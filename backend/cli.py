@@ -4,13 +4,12 @@ Exit status: 0 done; 2 bad input, said in one line; 1 a fault; 130 interrupted.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import tyro
@@ -18,6 +17,7 @@ from tyro.conf import Positional, arg
 
 from backend import devices, directing
 from backend.direction import expect_directed
+from backend.endings import Terminated, heed_termination, leave, signals_waiting
 from backend.models import MODELS, weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
@@ -223,7 +223,7 @@ def evaluate(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (by default this process's own) and return its exit status."""
-    signal.signal(signal.SIGTERM, _terminated)
+    heed_termination()
     try:
         status = app.cli(
             prog="pasdedeux",
@@ -240,41 +240,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         note("Interrupted")
-        return _leave(130)
+        return leave(130)
     except Terminated as end:
-        return _leave(end.status)
-
-
-class Terminated(BaseException):
-    """A signal has ended the process with this exit status, by way of every `finally`: no child, no unfinished file."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-
-
-def _terminated(number: int, _: Any) -> None:
-    raise Terminated(128 + number)
-
-
-@contextmanager
-def _signals_waiting() -> Iterator[None]:
-    """Let signals come when this is done: an exception in the midst of torch's import aborts the process."""
-    came: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for late in came[:1]:
-            signal.raise_signal(late)
-
-
-def _leave(status: int) -> NoReturn:
-    """End at once: torch's C++ aborts where Python ends around a half-done import of it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+        return leave(end.status)
 
 
 @contextmanager
@@ -294,7 +262,7 @@ def _made(request: PartnerRequest, progress: Callable[[float, str], None]) -> li
     assert isinstance(sent, PartnerRequest)
     try:
         engine = Engine()
-        with _signals_waiting():
+        with signals_waiting():
             engine.load(sent.model)
         takes = engine.partner(sent, progress=progress)
     except ModuleNotFoundError as error:

@@ -28,7 +28,7 @@ from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 PARTS = ("seams", "bodies", "hands", "feet", "floor")
 """What can be finished: jumps between blocks, bodies in each other, hands that nearly hold, feet that slide, and what
 floats or sinks."""
-_STILL = 0.3
+_STILL = 0.25
 """m/s along the floor up to which a low foot is held to rest."""
 _FADE = 8
 """Frames over which corrections fade towards frames that must stay."""

@@ -41,8 +41,8 @@ def blended(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
 def _roughness(positions: Array, seams: Sequence[int]) -> Array:
     """The part of the jerk (F - 3,) from each frame to the third after it that is to go, 0 to 1.
 
-    All of it goes at a seam that is as rough (m²) as it is between the seams, nothing at one that is half as rough: what
-    a block does in its midst is its own, what it does where it meets the next is half an accident.
+    All of it goes at a seam that is as rough (m²) as it is between the seams, nothing at one that is half as rough:
+    what a block does in its midst is its own, what it does where it meets the next is half an accident.
     """
     frames = len(positions)
     near = [slice(max(seam - 3, 0), seam) for seam in seams if 0 < seam < frames]

@@ -67,7 +67,7 @@ def evaluate(
     picture of them.  parts: which of them.  takes: long takes of a request that are measured.
     Returns by part and partner what is found. Raises BadFile.
     """
-    console = Console(width=None if Console().is_terminal else 200)
+    console = Console(width=None if Console().is_terminal else 220)
     split = planned_split(data, model)
     models = [partners.model(name) for name in dict.fromkeys((model, MODELS[-1]))]
     found, without = {}, {}

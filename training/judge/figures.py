@@ -68,8 +68,13 @@ def described(partner: Array, leader: Array) -> dict[str, Array]:
 
 
 def looked_at(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
-    """The classifiers' view of all windows of a couple, (F, 29, 3) m each: by its kind (N, D)."""
-    return looks(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
+    """The classifiers' view of all windows of a couple, (F, 29, 3) m each: by its kind (N, D).
+
+    Beside what `looks` sees, the couple's movement "slow", without what mocap trembles by.
+    """
+    seen = looks(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
+    calm, led = (windows(physics.slow(dancer, fps), LOOK, LOOK_HOP) for dancer in (partner, leader))
+    return {**seen, "slow": looks(calm, led, fps)["couple"]}
 
 
 def stacked(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
@@ -113,6 +118,7 @@ def tracks(partner: Array, leader: Array, fps: float, floor: float, history: int
         "planted": 100.0 * physics.planted(partner, fps),
         "speed": physics.speed(partner, fps),
         "jerk": physics.jerk(partner, fps),
+        "slow jerk": physics.jerk(physics.slow(partner, fps), fps),
         "at seams": np.where(seam, acceleration, np.nan),
         "between seams": np.where(seam, np.nan, acceleration),
         "stretch": physics.stretch(partner),
@@ -207,6 +213,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("cross-dancer, this take", "", "less", _away_from_truth("cross")),
         Measure("told apart", "AUC", "less", _told_apart("couple")),
         Measure("told apart alone", "AUC", "less", _told_apart("alone")),
+        Measure("told apart slow", "AUC", "less", _told_apart("slow")),
         Measure("diversity kinetic", "", "real", _variety("kinetic")),
         Measure("diversity geometric", "", "real", _variety("geometric")),
     ),
@@ -217,6 +224,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("planted", "%", "real", _mean("planted")),
         Measure("speed", "m/s", "real", _mean("speed")),
         Measure("jerk", "m/s³", "real", _mean("jerk")),
+        Measure("slow jerk", "m/s³", "real", _mean("slow jerk")),
         Measure("seams", "ratio", "real", _roughness),
         Measure("bones change", "%", "less", _mean("stretch")),
         Measure("floating", "%", "less", _mean("floating")),

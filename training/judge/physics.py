@@ -12,6 +12,8 @@ BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
 FLOATING, SINKING = 0.08, 0.03
 """m above the floor from which the lower toe floats, and below it from which a toe sinks."""
 _SKATE = 0.025
+_SLOW = 6.0
+"""Hz below which people's movement lies."""
 
 
 def foot_contact_score(positions: Array, fps: float) -> Array:
@@ -62,6 +64,19 @@ def jerk(positions: Array, fps: float) -> Array:
     """The joints' mean jerk (F,) m/s³, nan at the ends: how much a movement trembles (Flash and Hogan 1985)."""
     third = np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean(axis=-1) * fps**3
     return np.pad(third, (1, 2), constant_values=np.nan)
+
+
+def slow(positions: Array, fps: float) -> Array:
+    """The movement (F, ...) below 6 Hz, where that of people lies; what mocap has above is mostly noise of the capture.
+
+    A Butterworth filter of second order run forwards and backwards (Winter 2009, 3.4.4.2), as its response on the
+    frequencies of the movement and its mirror image.
+    """
+    frames = len(positions)
+    there_and_back = np.concatenate([positions, positions[::-1]])
+    frequency = np.fft.rfftfreq(2 * frames, 1.0 / fps).reshape(-1, *[1] * (positions.ndim - 1))
+    passed = np.fft.rfft(there_and_back, axis=0) / (1.0 + (frequency / _SLOW) ** 4)
+    return np.asarray(np.fft.irfft(passed, 2 * frames, axis=0)[:frames])
 
 
 def speed(positions: Array, fps: float) -> Array:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import butter, filtfilt
 
 from rigs.sample_dance import sample_dance
 from rigs.skeleton import DEFAULT, INDEX
@@ -93,3 +94,15 @@ def test_measures_of_real_movement_are_finite_but_at_the_ends() -> None:
     assert physics.jerk(positions, 30.0)[1:-2].mean() == pytest.approx(
         np.linalg.norm(np.diff(positions, 3, axis=0), axis=-1).mean() * 27000
     )
+
+
+def test_slow_movement_stays_and_trembling_goes() -> None:
+    """Beside scipy's filter, run forwards and backwards; apart from the ends, which each has its own way with."""
+    t = np.arange(300) / 30.0
+    sway, tremble = np.sin(2.0 * np.pi * 1.0 * t), 0.1 * np.sin(2.0 * np.pi * 12.0 * t)
+    course = np.repeat((sway + tremble)[:, None, None], 3, axis=2)
+    calm = physics.slow(course, 30.0)[:, 0, 0]
+    middle = slice(60, -60)
+    assert np.abs(calm - sway)[middle].max() < 0.02
+    b, a = butter(2, 6.0 / 15.0)
+    assert np.abs(calm - filtfilt(b, a, sway + tremble))[middle].max() < 0.02

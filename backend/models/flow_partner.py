@@ -14,7 +14,7 @@ from backend.messages import Cancelled, PartnerRequest
 from backend.models.duet_partner import Stage, leg
 from backend.models.flow_rollout import ENERGY, GUIDANCE, Aim, Course, fresh, roll_out
 from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
-from backend.models.packing import packed
+from backend.models.packing import can_halve, packed
 from backend.models.partner_flow import load
 from rigs import Array, kinematics, rotations
 from rigs.blending import spans, spread
@@ -65,7 +65,8 @@ class FlowPartner:
         torch.set_num_threads(1)  # blocks come one after the other, each so small that threads would wait for threads
         self.accelerator = torch.device(accelerator)
         network = load(weights)
-        self.network = packed(network) if self.accelerator.type == "cpu" else network.to(self.accelerator)
+        on_cpu = self.accelerator.type == "cpu"
+        self.network = packed(network, halved=can_halve()) if on_cpu else network.to(self.accelerator)
 
     def takes(
         self,

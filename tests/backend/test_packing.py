@@ -37,6 +37,19 @@ def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> No
 
 
 @needs_packing
+@pytest.mark.skipif(not packing.can_halve(), reason="this processor does not multiply bfloat16")
+def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
+    quick = packed(copy.deepcopy(network), halved=True)
+    given = example(network, 5)
+    with torch.no_grad():
+        wanted, found = network(*given), quick(*given)
+    assert 1e-5 < (found - wanted).abs().max() < 0.05 * wanted.abs().max()
+    kinds = {name: part.kind for name, part in quick.named_modules() if isinstance(part, PackedLinear)}
+    assert kinds["write"] == kinds["read_past"] == torch.float32
+    assert kinds["layers.0.look"] == torch.bfloat16
+
+
+@needs_packing
 def test_no_layer_is_left_out() -> None:
     quick = packed(PartnerFlow(SMALL))
     assert not [name for name, part in quick.named_modules() if isinstance(part, nn.Linear | nn.GELU)]

@@ -12,6 +12,9 @@ from movements import TENTH_OF_A_MILLIMETRE, apart, swaying, wandering
 from rigs import Array, files
 from rigs.motion import resample
 
+EMPTY_GLB = b"glTF\x02\x00\x00\x00\x30\x00\x00\x00\x1c\x00\x00\x00JSON" + b'{"asset":{"version":"2.0"}} '
+"""A whole glTF file with nothing in it."""
+
 
 @pytest.fixture
 def leader(tmp_path: Path) -> Path:
@@ -167,15 +170,16 @@ def test_an_fbx_comes_in_while_a_mesh_is_edited(corpus: Path) -> None:
 
 @pytest.mark.parametrize("fps", [24.0, 50.0])
 def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
+    if bpy.app.version < (4, 5, 0):  # whose exporter, too, crashes Blender at times
+        (tmp_path / "dance.glb").write_bytes(EMPTY_GLB)
+        with pytest.raises(RuntimeError, match=r"dance\.glb: Blender 4\.5 or later expected for glTF"):
+            bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.glb"), body=False)
+        return
     motion = wandering(frames=60, fps=fps, seed=2)
     files.write(tmp_path / "dance.bvh", motion)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.bvh"), body=False)
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "dance.glb"), export_animation_mode="ACTIVE_ACTIONS")
     bpy.ops.wm.read_homefile(use_empty=True)
-    if bpy.app.version < (4, 5, 0):
-        with pytest.raises(RuntimeError, match=r"dance\.glb: Blender 4\.5 or later expected for glTF"):
-            bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.glb"), body=False)
-        return
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.glb"), body=False)
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(fps)

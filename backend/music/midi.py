@@ -1,0 +1,244 @@
+"""MIDI files: `read` gives a `Score` on the grid of sixteenths, `write` a file that plays it.
+
+    score = read("song.mid")
+    write("song again.mid", score)
+
+Drums are what plays on the drum channel. The bass is every General MIDI bass (programs 32 to 39, counted from 0); where
+there is none, the track with the lowest median pitch, if several are pitched. Everything else is melody.
+"""
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+from pretty_midi import Instrument, PrettyMIDI
+
+from backend.music.score import BEAT, Meter, Note, Part, Score, bar_lines, from_notes, to_notes
+from backend.music.swing import TICKS, swing_of, to_positions, to_steps
+from rigs import Array
+from rigs.files import BadFile
+
+SUFFIXES = (".mid", ".midi")
+_BASSES = range(32, 40)
+_DRUM_CHANNEL = 9
+_PROGRAMS = {"drums": 0, "bass": 33, "melody": 0}
+_CHANNELS = {"drums": _DRUM_CHANNEL, "bass": 1, "melody": 0}
+_TIMING = ("set_tempo", "time_signature")
+_HEARD = ("note_on", "note_off", "program_change")
+_MOST_STEPS = 2**16
+"""Two hours at 120 beats a minute: a longer file is taken for a damaged one before it fills the memory."""
+_MICROSECONDS = 1e6
+_SLOWEST = 2**24 - 1
+"""Microseconds in a beat that a MIDI file can state."""
+
+
+def read(path: str | Path) -> Score:
+    """The music of a file; without a tempo it is 120 beats a minute, without a meter 4/4. Raises BadFile."""
+    path = Path(path)
+    _expect_suffix(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BadFile(f"{path.name}: no such file") from None
+    except OSError as error:
+        raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
+    midi = _parsed(path, content)
+    tempi = _Tempi(midi)
+    meters = _meters(path, midi, tempi)
+    parts = _parts(midi)
+    played = [tempi.positions(np.array([[note.start, note.end] for note in notes])) for notes in parts]
+    last = max((float(positions.max()) for positions in played if len(positions)), default=0.0)
+    if not any(parts):
+        raise BadFile(f"{path.name}: at least one note expected, none found")
+    if last > _MOST_STEPS:
+        raise BadFile(f"{path.name}: at most {_MOST_STEPS:,} sixteenths of music expected, {last:,.0f} found")
+    bars = bar_lines(meters, last + BEAT)
+    swing = swing_of(np.concatenate([positions[:, 0] for positions in played if len(positions)]), bars)
+    stepped = [list(_notes(notes, where, bars, swing)) for notes, where in zip(parts, played, strict=True)]
+    steps = int(bar_lines(meters, max(note.end for notes in stepped for note in notes))[-1])
+    drums, bass, melody = (from_notes(notes, steps) for notes in stepped)
+    inside = tuple(meter for meter in meters if meter.step < steps)
+    return Score(drums, bass, melody, tempi.seconds(np.arange(steps + 1.0)), inside, swing)
+
+
+def write(path: str | Path, score: Score) -> None:
+    """Write a file that plays a score, with its tempi, meters and swing, all or nothing. Raises BadFile."""
+    path = Path(path)
+    _expect_suffix(path)
+    midi = mido.MidiFile(ticks_per_beat=TICKS)
+    midi.tracks.append(_track([*_meter_events(score), *_tempo_events(score)]))
+    for name, part in (("drums", score.drums), ("bass", score.bass), ("melody", score.melody)):
+        if part.onset.any():
+            midi.tracks.append(_track(_part_events(name, part, score)))
+    content = io.BytesIO()
+    midi.save(file=content)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(content.getvalue())
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class _Tempi:
+    """A file's clock, between seconds and steps of its beats."""
+
+    def __init__(self, midi: PrettyMIDI) -> None:
+        times, tempi = midi.get_tempo_changes()
+        self._times = times
+        self._rates = tempi * BEAT / 60.0
+        self._steps = np.concatenate([[0.0], np.cumsum(np.diff(times) * self._rates[:-1])])
+
+    def positions(self, seconds: Array) -> Array:
+        """Steps with fractions, in the shape of `seconds`."""
+        tempo = np.maximum(np.searchsorted(self._times, seconds, side="right") - 1, 0)
+        return self._steps[tempo] + (seconds - self._times[tempo]) * self._rates[tempo]
+
+    def seconds(self, positions: Array) -> Array:
+        """Seconds, in the shape of `positions`."""
+        tempo = np.maximum(np.searchsorted(self._steps, positions, side="right") - 1, 0)
+        return self._times[tempo] + (positions - self._steps[tempo]) / self._rates[tempo]
+
+
+def _parsed(path: Path, content: bytes) -> PrettyMIDI:
+    if not content:
+        raise BadFile(f"{path.name}: empty file, a MIDI file expected")
+    if not content.startswith(b"MThd"):
+        raise BadFile(f"{path.name}: a MIDI file expected, which begins with MThd")
+    stream = io.BytesIO(content)
+    try:
+        midi = mido.MidiFile(file=stream)
+    except EOFError:
+        raise BadFile(f"{path.name}: a MIDI file up to its end expected, cut off after {len(content)} bytes") from None
+    except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
+        raise BadFile(f"{path.name}, byte {stream.tell()}: a MIDI event expected ({error})") from None
+    if midi.type == 2:
+        raise BadFile(f"{path.name}: tracks that play together expected (format 0 or 1), format 2 found")
+    if midi.ticks_per_beat <= 0:
+        raise BadFile(f"{path.name}: time in ticks of a beat expected, frames of film (SMPTE) found")
+    if any(event.type == "set_tempo" and event.tempo == 0 for track in midi.tracks for event in track):
+        raise BadFile(f"{path.name}: a tempo expected, a beat of no duration found")
+    if not any(event.type == "note_on" for track in midi.tracks for event in track):
+        raise BadFile(f"{path.name}: at least one note expected, none found")
+    midi.tracks[:] = _mended(midi.tracks)
+    try:
+        return PrettyMIDI(mido_object=midi)
+    except ValueError as error:
+        raise BadFile(f"{path.name}: music of a sensible length and meter expected ({error})") from None
+
+
+def _mended(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
+    """The tracks as pretty_midi wants them, timing first and then what is heard.
+
+    It would drop notes of no length or of no end, and overlook tempi and meters outside the first track.
+    """
+    timing: list[tuple[int, mido.MetaMessage]] = [(0, mido.MetaMessage("text"))]
+    notes = []
+    for track in tracks:
+        now = 0
+        open_since: dict[tuple[int, int], int] = {}
+        events = []
+        for event in track:
+            now += event.time
+            if event.type in _TIMING:
+                timing.append((now, event))
+                continue
+            if event.type == "note_on" and event.velocity > 0:
+                open_since.setdefault((event.channel, event.note), now)
+            elif event.type in ("note_on", "note_off"):
+                start = open_since.pop((event.channel, event.note), None)
+                if start == now:
+                    events.append((now + 1, event))
+                    continue
+            if event.type in _HEARD:
+                events.append((now, event))
+        for (channel, pitch), start in open_since.items():
+            events.append((max(now, start + 1), mido.Message("note_off", channel=channel, note=pitch)))
+        if events:
+            notes.append(_track(events))
+    return [_track(timing), *notes]
+
+
+def _meters(path: Path, midi: PrettyMIDI, tempi: _Tempi) -> tuple[Meter, ...]:
+    found = {0: Meter(0)}
+    for change in midi.time_signature_changes:
+        step = int(np.rint(tempi.positions(np.array(change.time))))
+        found[step] = Meter(step, change.numerator, change.denominator)
+        if found[step].bar < 1.0:
+            raise BadFile(
+                f"{path.name}: bars of a sixteenth or more expected, {change.numerator}/{change.denominator} found"
+            )
+    return tuple(found[step] for step in sorted(found))
+
+
+def _parts(midi: PrettyMIDI) -> tuple[list[Any], list[Any], list[Any]]:
+    """The notes of drums, bass and melody, as pretty_midi has them, in seconds."""
+    pitched = [instrument for instrument in midi.instruments if not instrument.is_drum and instrument.notes]
+    basses = [instrument for instrument in pitched if instrument.program in _BASSES]
+    if not basses and len(pitched) > 1:
+        basses = [min(pitched, key=_median_pitch)]
+    drums = [note for instrument in midi.instruments if instrument.is_drum for note in instrument.notes]
+    bass = [note for instrument in basses for note in instrument.notes]
+    return drums, bass, [note for instrument in pitched if instrument not in basses for note in instrument.notes]
+
+
+def _median_pitch(instrument: Instrument) -> float:
+    return float(np.median([note.pitch for note in instrument.notes]))
+
+
+def _notes(notes: Sequence[Any], played: Array, bars: Array, swing: float) -> Iterator[Note]:
+    """pretty_midi's notes on the grid; played: (N, 2) steps with fractions at which they begin and end."""
+    if len(notes):
+        starts, ends = (to_steps(positions, bars, swing).tolist() for positions in played.T)
+        for note, start, end in zip(notes, starts, ends, strict=True):
+            yield Note(note.pitch, note.velocity, start, max(end, start + 1))
+
+
+def _track(events: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
+    """A track of events at their ticks; those of one tick stay in their order."""
+    track = mido.MidiTrack()
+    now = 0
+    for tick, event in sorted(events, key=lambda pair: pair[0]):
+        track.append(event.copy(time=tick - now))
+        now = tick
+    return track
+
+
+def _meter_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
+    for meter in score.meters:
+        event = mido.MetaMessage("time_signature", numerator=meter.numerator, denominator=meter.denominator)
+        yield meter.step * TICKS // BEAT, event
+
+
+def _tempo_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
+    """A tempo wherever a step's length differs by what a file can tell."""
+    stated = 0
+    for step, length in enumerate(np.diff(score.seconds) * BEAT * _MICROSECONDS):
+        if abs(length - stated) >= 1.0:
+            stated = int(np.clip(np.rint(length), 1, _SLOWEST))
+            yield step * TICKS // BEAT, mido.MetaMessage("set_tempo", tempo=stated)
+
+
+def _part_events(name: str, part: Part, score: Score) -> Iterator[tuple[int, mido.Message]]:
+    """The events of a part; a note ends before another begins on the same tick."""
+    channel = _CHANNELS[name]
+    yield 0, mido.MetaMessage("track_name", name=name)
+    yield 0, mido.Message("program_change", channel=channel, program=_PROGRAMS[name])
+    notes = to_notes(part)
+    ends = np.array([[note.start, note.end] for note in notes])
+    ticks = np.rint(to_positions(ends, score.bars, score.swing) * TICKS / BEAT).astype(int).tolist()
+    for note, (_, end) in zip(notes, ticks, strict=True):
+        yield end, mido.Message("note_off", channel=channel, note=note.pitch)
+    for note, (start, _) in zip(notes, ticks, strict=True):
+        yield start, mido.Message("note_on", channel=channel, note=note.pitch, velocity=max(note.velocity, 1))
+
+
+def _expect_suffix(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadFile(f"{path.name}: .mid or .midi expected as the ending of its name")

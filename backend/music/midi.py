@@ -5,6 +5,9 @@
 
 Drums are what plays on the drum channel. The bass is every General MIDI bass (programs 32 to 39, counted from 0); where
 there is none, the track with the lowest median pitch, if several are pitched. Everything else is melody.
+
+Where a recording that does not swing lies beside its file's beats by a constant part of a sixteenth, the grid moves to
+the notes: the first step is that much longer or shorter than the rest.
 """
 
 import io
@@ -18,7 +21,7 @@ import numpy as np
 from pretty_midi import Instrument, PrettyMIDI
 
 from backend.music.score import BEAT, Meter, Note, Part, Score, bar_lines, from_notes, to_notes
-from backend.music.swing import TICKS, swing_of, to_positions, to_steps
+from backend.music.swing import STRAIGHT, TICKS, lateness, swing_of, to_positions, to_steps
 from rigs import Array
 from rigs.files import BadFile
 
@@ -56,13 +59,19 @@ def read(path: str | Path) -> Score:
         raise BadFile(f"{path.name}: at least one note expected, none found")
     if last > _MOST_STEPS:
         raise BadFile(f"{path.name}: at most {_MOST_STEPS:,} sixteenths of music expected, {last:,.0f} found")
+    starts = np.concatenate([positions[:, 0] for positions in played if len(positions)])
     bars = bar_lines(meters, last + BEAT)
-    swing = swing_of(np.concatenate([positions[:, 0] for positions in played if len(positions)]), bars)
-    stepped = [list(_notes(notes, where, bars, swing)) for notes, where in zip(parts, played, strict=True)]
+    swing = swing_of(starts, bars)
+    late = lateness(starts) if swing == STRAIGHT else 0.0
+    stepped = [
+        list(_notes(notes, np.maximum(where - late, 0.0), bars, swing))
+        for notes, where in zip(parts, played, strict=True)
+    ]
     steps = int(bar_lines(meters, max(note.end for notes in stepped for note in notes))[-1])
     drums, bass, melody = (from_notes(notes, steps) for notes in stepped)
     inside = tuple(meter for meter in meters if meter.step < steps)
-    return Score(drums, bass, melody, tempi.seconds(np.arange(steps + 1.0)), inside, swing)
+    begins = np.concatenate([[0.0], np.arange(1.0, steps + 1.0) + late])
+    return Score(drums, bass, melody, tempi.seconds(begins), inside, swing)
 
 
 def write(path: str | Path, score: Score) -> None:

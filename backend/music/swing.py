@@ -1,4 +1,4 @@
-"""Between played time and the grid: notes go to their nearest sixteenth, swung eighths are written where they were."""
+"""Between played time and the grid: where it lies, how its eighths swing, and which sixteenth is a note's nearest."""
 
 import numpy as np
 
@@ -9,12 +9,29 @@ STRAIGHT = 0.5
 _LEAST, _MOST = 0.54, 0.71
 """Where in a beat an off-beat eighth counts as swung; a dotted eighth lies behind, at 0.75."""
 _LEAST_NOTES = 4
+_MOST_A_BEAT = 4
+"""Swung notes for each on a beat; where there are more, those are not the music's beats."""
 _OFF_THE_BEAT = 0.06
 """Of a beat: where the notes nearest to beats lie so far off them, the file's beats are not the music's."""
+_AGREED = 0.65
+"""How long the mean of the notes' directions must be, where one step is the circle and 1 is full agreement."""
+_LEAST_LATE = 0.1
+"""Steps: a player's own, below which the grid stays the file's."""
 TICKS = 480
 """Of a beat, in written files; a swing is a whole number of them, so that it is read again as it was."""
 _FINE = 6
 """Decimals of a step that are meant; what lies below is a float's."""
+
+
+def lateness(positions: Array) -> float:
+    """Steps by which played notes (N,), steps with fractions, all lie behind the grid: 0, unless they agree on it.
+
+    Some recordings lie beside their file's own beats by a constant. Below 0 is before the grid; within half a step.
+    The mean of a circle's angles, and how far they agree: Mardia and Jupp, Directional Statistics, section 2.2.
+    """
+    mean = np.exp(2j * np.pi * positions).mean()
+    late = float(np.angle(mean)) / (2 * np.pi)
+    return late if abs(mean) > _AGREED and abs(late) > _LEAST_LATE else 0.0
 
 
 def swing_of(positions: Array, bars: Array) -> float:
@@ -30,7 +47,7 @@ def swing_of(positions: Array, bars: Array) -> float:
         return STRAIGHT
     phases = phases - late
     swung = phases[(phases > _LEAST) & (phases < _MOST)]
-    if len(swung) < _LEAST_NOTES:
+    if len(swung) < _LEAST_NOTES or len(swung) > _MOST_A_BEAT * len(beats):
         return STRAIGHT
     place = round(float(np.median(swung)) * TICKS) / TICKS
     nearest = np.abs(phases[:, None] - [0.25, STRAIGHT, place, 0.75, 1.0]).argmin(1)

@@ -93,7 +93,7 @@ def test_a_tempo_outside_the_first_track_counts(tmp_path):
     assert score.seconds[4] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("place", "step"), [(7 / 12, 2), (2 / 3, 3)])
+@pytest.mark.parametrize(("place", "step"), [(9 / 16, 2), (7 / 12, 2), (2 / 3, 3)])
 def test_a_swung_eighth_is_on_its_nearest_sixteenth_and_is_written_where_it_was(tmp_path, place, step):
     beats = [(4 * beat, 4 * (beat + place), 60) for beat in range(8)]
     path = song(tmp_path / "a.mid", playing(*beats, *((end, start + 4, 62) for start, end, _ in beats)))
@@ -107,11 +107,16 @@ def test_a_swung_eighth_is_on_its_nearest_sixteenth_and_is_written_where_it_was(
     assert read(tmp_path / "b.mid").swing == score.swing
 
 
-@pytest.mark.parametrize("ahead", [0.0, 0.3])
-def test_straight_sixteenths_do_not_swing_however_they_lie_to_the_beat(tmp_path, ahead):
-    score = read(song(tmp_path / "a.mid", playing(*((step + ahead, step + ahead + 1, 60) for step in range(32)))))
+@pytest.mark.parametrize("late", [0.0, 0.35, -0.35])
+def test_music_beside_its_files_beats_takes_the_grid_along(tmp_path, late):
+    path = song(tmp_path / "a.mid", playing(*((step + late, step + late + 0.9, 60) for step in range(1, 33))))
+    score = read(path)
+    assert [start for start, _, _ in places(score)] == list(range(1, 33))
     assert score.swing == 0.5
-    assert [start for start, _, _ in places(score)] == list(range(32))
+    assert score.seconds[0] == 0.0
+    write(tmp_path / "b.mid", score)
+    starts = [start for *_, start, _ in heard(path)]
+    np.testing.assert_allclose([start for *_, start, _ in heard(tmp_path / "b.mid")], starts, atol=0.002)
 
 
 def test_bars_follow_their_meters(tmp_path):
@@ -176,6 +181,14 @@ def test_a_note_of_no_length_lasts_a_sixteenth(tmp_path):
 def test_a_note_without_an_end_lasts_to_the_end_of_its_track(tmp_path):
     score = read(messages(tmp_path / "a.mid", [on(60), on(62), off(62, 480)]))
     assert places(score) == [(0, 4, 60), (0, 4, 62)]
+
+
+def test_a_shuffle_swings_and_a_samba_does_not(corpus):
+    shuffle, samba = (
+        read(min(corpus.joinpath("midi", "groove").glob(f"*{style}*.mid"))) for style in ("shuffle", "samba")
+    )
+    assert 0.6 < shuffle.swing < 0.7
+    assert samba.swing == 0.5
 
 
 NOTES = st.lists(

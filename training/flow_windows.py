@@ -20,7 +20,6 @@ from training.data import Duet
 Parts = tuple[Dance, Tensor, Tensor]
 """A dancer as the network sees them: the dance, the joints (F, 29, 3) m, the bones (29, 3) m."""
 
-
 _FOLLOWS = 0.65
 """The part of the windows in which the follower is the partner; in the others it is the leader."""
 

@@ -5,7 +5,7 @@ partner is rolled out as joint positions, solved into a Motion, and everything i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,41 +15,22 @@ from torch import Tensor
 from backend.models.duet_rollout import HIPS, Poses, rollout
 from backend.models.duet_vae import FPS, place
 from backend.models.duet_weights import load
+from backend.models.stage import chosen, stage_of
 from backend.protocol import Cancelled, PartnerRequest
-from rigs import Array, rotations
-from rigs.contacts import floor_height
+from rigs import rotations
 from rigs.motion import Motion, join, resample
 from rigs.pointcloud import solve
-from rigs.skeleton import INDEX, Skeleton
+from rigs.skeleton import Skeleton
 
 SETTLE = 0.5
 """s: over which the joints' twist goes from the history's to that of the solved positions."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How the leader's world becomes the model's: p * scale + (0, 0, lift)."""
-
-    scale: float
-    lift: float
-
-    def into(self, positions: Array) -> Tensor:
-        """(..., 29, 3) m of the world, as the model sees them."""
-        return torch.from_numpy(positions * self.scale + [0.0, 0.0, self.lift]).float()
-
-    def out_of(self, positions: Tensor) -> Array:
-        """(..., 29, 3) m of the model, in the world."""
-        return (positions.double().cpu().numpy() - [0.0, 0.0, self.lift]) / self.scale
 
 
 class DuetPartner:
     """The trained duet model on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        if accelerator == "auto":
-            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-        torch.set_num_threads(1)  # frames come one after the other, each so small that threads would wait for threads
-        self.accelerator = torch.device(accelerator)
+        self.accelerator = chosen(accelerator)
         self.trained = load(weights)
         self.trained.network.to(self.accelerator)
         self.trained.normalisation.to(self.accelerator)
@@ -64,7 +45,8 @@ class DuetPartner:
         """See `Engine.partner`. There are no previews: joints are solved when all positions are there."""
         dancer = 2 if request.role == "follow" else 1
         leader = resample(request.leader, FPS)
-        stage = self.stage(leader, 3 - dancer)
+        trained = self.trained
+        stage = stage_of(leader, trained.bodies[2 - dancer], trained.floors[2 - dancer])
         known = stage.into(leader.positions)[None]
         history = None
         if request.history is not None:
@@ -96,12 +78,6 @@ class DuetPartner:
         solved = [solve(stage.out_of(take), FPS, skeleton=skeleton) for take in made]
         return [finish(take, history, request) for take in solved]
 
-    def stage(self, known: Motion, dancer: int) -> Stage:
-        """How the world of the dancer that is there, in the part of `dancer` 1 or 2, becomes the model's."""
-        body = self.trained.bodies[dancer - 1].double().numpy()
-        scale = leg(body) / leg(known.skeleton.offsets)
-        return Stage(scale, float(self.trained.floors[dancer - 1]) - floor_height(known.positions) * scale)
-
     def start(self, known: Tensor, dancer: int) -> Tensor:
         """A pose (1, 1, 29, 3) for `dancer` that faces the other's first pose `known` (1, 1, 29, 3).
 
@@ -119,12 +95,6 @@ class DuetPartner:
         shape = (3, frames, self.trained.network.config.latent)
         generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
         return torch.stack([torch.randn(shape, generator=g) for g in generators], dim=1).to(self.accelerator)
-
-
-def leg(offsets: Array) -> float:
-    """The length in m of the legs of a body (29, 3): thigh and shin, both sides averaged."""
-    bones = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle")]
-    return float(np.linalg.norm(offsets[bones], axis=-1).sum() / 2.0)
 
 
 def finish(solved: Motion, history: Motion | None, request: PartnerRequest) -> Motion:

@@ -1,17 +1,14 @@
 """A trained duet model as a file: the network, its normalisation, two bodies and poses to start from."""
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from backend.models.duet_rollout import Poses
 from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation
+from backend.models.weights_file import read_weights, save_weights
 
 
 @dataclass(frozen=True)
@@ -39,23 +36,13 @@ def save(path: Path, trained: TrainedDuet) -> None:
     tensors |= {"bodies": trained.bodies, "floors": trained.floors, "starts": trained.starts}
     for name, tensor in zip(Poses._fields, map(torch.stack, zip(*trained.poses, strict=True)), strict=True):
         tensors[f"poses.{name}"] = tensor
-    partial = path.with_suffix(".partial")
-    about = {"model": NAME, "config": json.dumps(asdict(trained.network.config))}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=about)
-    partial.chmod(0o644)  # safetensors lets nobody else read what it writes
-    os.replace(partial, path)
+    save_weights(path, NAME, asdict(trained.network.config), tensors)
 
 
 def load(path: Path) -> TrainedDuet:
     """Read the file, ready to roll out."""
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata() or {}
-        if about.get("model") != NAME:
-            raise ValueError(
-                f"{path}: weights of {NAME} expected, those of {about.get('model', 'nothing known')} found"
-            )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    network = DuetVAE(DuetConfig(**json.loads(about["config"])))
+    config, tensors = read_weights(path, NAME)
+    network = DuetVAE(DuetConfig(**config))
     network.load_state_dict(_under("network.", tensors))
     normalisation = Normalisation(tensors["normalisation.mean"], tensors["normalisation.deviation"])
     poses = tuple(Poses(*(tensors[f"poses.{name}"][dancer] for name in Poses._fields)) for dancer in (0, 1))

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from backend.direction import PARTS
 from backend.messages import Cancelled, PartnerRequest
-from backend.models.duet_partner import Stage, leg
 from backend.models.flow_rollout import ENERGY, GUIDANCE, Aim, Course, fresh, roll_out
 from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
 from backend.models.packing import can_halve, packed
 from backend.models.partner_flow import load
+from backend.models.stage import Stage, chosen, stage_of
 from rigs import Array, kinematics, rotations
 from rigs.blending import spans, spread
-from rigs.contacts import floor_height, foot_contacts
+from rigs.contacts import foot_contacts
 from rigs.finishing import finished
 from rigs.motion import Motion, join, resample
 from rigs.skeleton import PARENTS, Skeleton
@@ -37,7 +37,8 @@ Preview = Callable[[int, int, Motion], None]
 class Script:
     """What is to be danced, at the model's rate.
 
-    given: what is there of the partner, from the first frame on, or nothing.  frames: those to be danced.
+    given: what is there of the partner, from the first frame on, or nothing.  skeleton: the partner's.
+    frames: those to be danced.
     past: how the partner comes to them.  aims: poses to meet.  fixed: (F,) bool, the frames that stay as they are.
     """
 
@@ -60,10 +61,7 @@ class FlowPartner:
     """The trained flow on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        if accelerator == "auto":
-            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-        torch.set_num_threads(1)  # blocks come one after the other, each so small that threads would wait for threads
-        self.accelerator = torch.device(accelerator)
+        self.accelerator = chosen(accelerator)
         network = load(weights)
         on_cpu = self.accelerator.type == "cpu"
         self.network = packed(network, halved=can_halve()) if on_cpu else network.to(self.accelerator)
@@ -78,7 +76,7 @@ class FlowPartner:
         """See `Engine.partner`."""
         role, direction = 1 if request.role == "follow" else 0, request.direction
         leader = resample(request.leader, FPS)
-        stage = self.stage(leader, role)
+        stage = stage_of(leader, self.network.bodies[1 - role], self.network.floors[1 - role])
         led = stage.into(leader.positions).to(self.accelerator)
         script = self.script(request, leader, stage, led, role)
         course = Course(
@@ -106,13 +104,6 @@ class FlowPartner:
             takes.append(_as_given(resample(done, request.leader.fps, len(request.leader)), request))
             progress(_DANCED + (1.0 - _DANCED) * len(takes) / request.takes, "finishing")
         return takes
-
-    def stage(self, leader: Motion, role: int) -> Stage:
-        """How the leader's world becomes the model's."""
-        known = self.network.bodies[1 - role].double().cpu().numpy()
-        scale = leg(known) / leg(leader.skeleton.offsets)
-        floor = float(self.network.floors[1 - role])
-        return Stage(scale, floor - floor_height(leader.positions) * scale)
 
     def script(self, request: PartnerRequest, leader: Motion, stage: Stage, led: Tensor, role: int) -> Script:
         """What of a request there is, and what is to be danced."""

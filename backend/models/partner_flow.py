@@ -6,17 +6,14 @@ the front. Rotations are those of the world, not of the parent, so that an error
 and Salimans 2022) follows the leader more strongly than the model alone would.
 """
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from backend.models.flow_views import LEADER, PARTNER, PAST, Dance, Place, leader_features, partner_features
+from backend.models.weights_file import read_weights, save_weights
 
 NAME = "partner-flow"
 STARTS = 48
@@ -279,21 +276,13 @@ def _taking_over(config: FlowConfig) -> Tensor:
 
 def save(path: Path, network: PartnerFlow) -> None:
     """Write the weights, as halves, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    about = {"model": NAME, "config": json.dumps(asdict(network.config))}
-    halves = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(halves, partial, metadata=about)
-    partial.chmod(0o644)  # safetensors lets nobody else read what it writes
-    os.replace(partial, path)
+    halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    save_weights(path, NAME, asdict(network.config), halves)
 
 
 def load(path: Path) -> PartnerFlow:
     """Read the weights, ready to dance. Raises ValueError for those of another model."""
-    with safe_open(path, framework="pt") as file:
-        about = file.metadata() or {}
-        if about.get("model") != NAME:
-            found = about.get("model", "nothing known")
-            raise ValueError(f"{path}: weights of {NAME} expected, those of {found} found")
-        network = PartnerFlow(FlowConfig(**json.loads(about["config"])))
-        network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+    config, tensors = read_weights(path, NAME)
+    network = PartnerFlow(FlowConfig(**config))
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network.eval()

@@ -10,7 +10,6 @@ from backend.direction import PARTS, Direction
 from backend.engine import Engine
 from backend.messages import PartnerRequest
 from backend.models import OWN
-from backend.models.duet_partner import Stage
 from backend.models.flow_partner import motions_of
 from backend.models.flow_rollout import Aim, Course, fresh, roll_out
 from backend.models.flow_views import (
@@ -24,6 +23,7 @@ from backend.models.flow_views import (
     place_of,
 )
 from backend.models.partner_flow import GOAL, NAME, FlowConfig, PartnerFlow, load, save
+from backend.models.stage import Stage
 from rigs import kinematics, rotations
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance

@@ -33,6 +33,7 @@ from backend.protocol import (
 )
 from backend.server import serve
 from rigs.motion import Motion, turn
+from rigs.sample_dance import sample_dance
 from tests.backend.conftest import Backend
 
 Start = Callable[..., AbstractContextManager[Backend]]
@@ -254,30 +255,7 @@ def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, lead
     assert all(isinstance(answer, Result) for answer in ends.values())
 
 
-HEADER = {
-    "protocol": 2,
-    "id": "bad",
-    "kind": "partner",
-    "parameters": {
-        "model": "duet-vae",
-        "role": "follow",
-        "seed": 0,
-        "takes": 1,
-        "place": None,
-        "closeness": 1.0,
-        "energy": 1.0,
-        "keep": [],
-        "redo": None,
-        "without": [],
-        "preview": False,
-        "fps": 30.0,
-    },
-    "buffers": [
-        {"name": "leader.offsets", "shape": [29, 3]},
-        {"name": "leader.root", "shape": [2, 3]},
-        {"name": "leader.rotations", "shape": [2, 29, 4]},
-    ],
-}
+HEADER = json.loads(encode("bad", PartnerRequest(sample_dance()[:2]))[0])
 ZEROS = [bytes(4 * 29 * 3), bytes(4 * 2 * 3), bytes(4 * 2 * 29 * 4)]
 NOT_NUMBERS = [ZEROS[0], np.full(6, np.nan, "<f4").tobytes(), ZEROS[2]]
 

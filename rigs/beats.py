@@ -1,9 +1,9 @@
-"""The beat that a dancer keeps, found in the movement alone.
+"""The beats that dancers keep, found in their movement alone: a steady one, or each of them as it falls.
 
 Kinematic beats are the moments at which the joints are slowest (Kim, Park and Shin 2003, "Rhythmic-motion synthesis
 based on motion-beat analysis"; as the minima of the mean joint speed in Li et al. 2021, "AI Choreographer"). Their
 tempo is where the speed's autocorrelation is high at the first eight multiples, as in Ellis 2007, "Beat tracking by
-dynamic programming", which also weighs tempi by how usual they are.
+dynamic programming", which also weighs tempi by how usual they are, and tracks beats one by one as `beats_of` does.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.contacts import FEET
-from rigs.motion import Motion
+from rigs.motion import Motion, resample
 
 _PERIODS: Array = np.arange(0.25, 1.0, 0.005)
 """s: the lengths of a beat, or of two, among which to look."""
@@ -27,6 +27,14 @@ _SMOOTH, _TREND = 0.04, 1.5
 """s over which the speed is smoothed, and over which its own mean is taken away."""
 _SHORTEST = 4.0
 """s of movement from which a beat can be told."""
+BAR = 4
+"""Beats in a bar."""
+_TRACKED = 100.0
+"""Frames a second at which beats are tracked."""
+_STEADY = 24.0
+"""How much a beat of another length costs, by the square of its octaves, beside a foot's rest of one deviation."""
+_SHORTER, _LONGER = 0.6, 1.6
+"""Of the steady beat: how short and how long a single one can be."""
 _STILL = 0.01
 """m/s by which the mean speed of the feet, or of all joints, varies at least where they dance."""
 
@@ -40,6 +48,53 @@ class Beat:
 
     period: float
     first: float
+
+
+@dataclass(frozen=True)
+class Beats:
+    """The beats of a dance as they fall.
+
+    times: (B,) s.  one: which of the first four begins a bar.
+    """
+
+    times: Array
+    one: int
+
+
+def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
+    """Each beat of one dance, of one dancer or of several in time: where the feet rest, at an almost steady distance.
+
+    period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Bars have four beats and begin
+    with the step that travels the most, as a basic step's break does. Raises ValueError where there is no beat.
+    """
+    period = beat_of(dancers[0]).period if period is None else period
+    feet = [resample(dancer, _TRACKED).positions[:, FEET] for dancer in dancers]
+    speed = np.sum([_speed(places, _TRACKED) for places in feet], axis=0)
+    rest = _smoothed(speed, _TREND * _TRACKED) - speed
+    frames = _tracked(rest / max(float(rest.std()), 1e-9), period * _TRACKED)
+    travels = np.sum([np.linalg.norm(np.diff(places[frames], axis=0), axis=-1).mean(axis=1) for places in feet], axis=0)
+    means = [travels[count::BAR].mean() if len(travels) > count else 0.0 for count in range(BAR)]
+    return Beats(frames / _TRACKED, (int(np.argmax(means)) + 1) % BAR)
+
+
+def _tracked(rest: Array, period: float) -> Array:
+    """The frames (B,) with the most `rest` (F,), one about every `period` frames: the best way through all of them."""
+    distances = np.arange(round(_SHORTER * period), round(_LONGER * period) + 1)
+    costs = _STEADY * np.log2(distances / period) ** 2
+    gain, before = rest.copy(), np.full(len(rest), -1)
+    for frame in range(distances[0], len(rest)):
+        from_where = frame - distances[: frame - distances[0] + 1]
+        gains = gain[from_where] - costs[: len(from_where)]
+        best = int(gains.argmax())
+        if gains[best] > 0.0:
+            gain[frame], before[frame] = rest[frame] + gains[best], from_where[best]
+    tail = min(round(period), len(rest))
+    frame = len(rest) - tail + int(gain[-tail:].argmax())
+    frames = [frame]
+    while before[frame] >= 0:
+        frame = int(before[frame])
+        frames.append(frame)
+    return np.array(frames[::-1])
 
 
 def beat_of(motion: Motion) -> Beat:

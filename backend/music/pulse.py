@@ -1,0 +1,84 @@
+"""The pulse of a score: the beats that a dancer steps to, faster or slower than those that are written.
+
+Written tempi lie from 40 to 200 beats a minute, steps from about 115 to 230: a dancer takes every other beat of fast
+music, and two steps to a beat of slow music.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.music.score import BEAT, Score
+from rigs import Array
+
+SLOWEST = 117.0
+"""Steps a minute, below which a dancer steps twice as often; twice as many are too fast."""
+COUNTS = 8
+"""Steps in a dancer's phrase, of two bars of four."""
+_COMPOUND = 3
+"""Quavers in a beat of such meters as 6/8."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A score's steps as they fall.
+
+    steps: (P,) sixteenths, with fractions.  seconds: (P,) s.
+    counts: (P,) 0 to 7, which of a dancer's eight counts each is; 0 and 4 begin bars, where the music has bars of four.
+    """
+
+    steps: Array
+    seconds: Array
+    counts: Array
+
+    def counted(self, seconds: Array) -> Array:
+        """Where moments (N,) s lie in a dancer's phrases: counts with fractions from 0 up to 8."""
+        steps = self.within(seconds)
+        return (self.counts[0] + steps) % COUNTS
+
+    def within(self, seconds: Array) -> Array:
+        """Where moments (N,) s lie among the pulse's steps, which go on before the first and after the last."""
+        number = np.interp(seconds, self.seconds, np.arange(len(self.seconds)))
+        first, last = self.seconds[1] - self.seconds[0], self.seconds[-1] - self.seconds[-2]
+        before = np.minimum(seconds - self.seconds[0], 0.0) / first
+        after = np.maximum(seconds - self.seconds[-1], 0.0) / last
+        return number + before + after
+
+
+def pulse(score: Score) -> Pulse:
+    """What a dancer steps to. Raises ValueError for music of less than two beats."""
+    beats = _beats(score)
+    if len(beats) < 2:
+        raise ValueError(f"music of two beats or more expected, {score.steps} sixteenths found")
+    grid = np.arange(score.steps + 1.0)
+    length = float(np.median(np.diff(np.interp(beats, grid, score.seconds))))
+    finer, first = 1.0, _first(score, beats)
+    while 60.0 / (length / finer) < SLOWEST:
+        finer *= 2.0
+    while 60.0 / (length / finer) >= 2.0 * SLOWEST:
+        finer /= 2.0
+    number = np.arange(len(beats)) - first
+    wanted = np.arange(np.ceil(number[0] * finer), np.floor(number[-1] * finer) + 1)
+    steps = np.interp(wanted / finer, number, beats)
+    return Pulse(steps, np.interp(steps, grid, score.seconds), (wanted % COUNTS).astype(int))
+
+
+def _beats(score: Score) -> Array:
+    """(B,) the sixteenths at which written beats fall, the end included where one ends there."""
+    beats: list[Array] = []
+    meters = [*score.meters, None]
+    for meter, following in zip(meters, meters[1:], strict=False):
+        assert meter is not None
+        end = score.steps if following is None else min(following.step, score.steps)
+        compound = meter.denominator == 8 and meter.numerator % _COMPOUND == 0
+        length = 2.0 * _COMPOUND if compound else float(BEAT)
+        beats.append(np.arange(meter.step, end, length))
+    return np.append(np.concatenate(beats), score.steps)
+
+
+def _first(score: Score, beats: Array) -> int:
+    """Which of the beats (B,) begins the first whole bar: a pickup comes before it."""
+    bars = score.bars
+    lengths = np.diff([*bars, score.steps])
+    pickup = len(bars) > 1 and lengths[0] < lengths[1]
+    return int(np.abs(beats - bars[1 if pickup else 0]).argmin())

@@ -5,35 +5,26 @@ Exit status: 0 done; 2 bad input, said in one line; 1 a fault; 130 interrupted.
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import tyro
 from tyro.conf import Positional, arg
 
-from backend import devices, directing
+from backend import devices, directing, translating
+from backend.asking import HERE, asked, expect_address, made, refusing
 from backend.direction import expect_directed
-from backend.endings import Terminated, heed_termination, leave, signals_waiting
+from backend.endings import Terminated, heed_termination, leave
 from backend.models import MODELS, weights_of
-from backend.protocol import DEFAULT_URL, PartnerRequest, Result, decode_answer, decode_question, encode
+from backend.options import Address, File, Name, Number, Out, Rate
+from backend.protocol import DEFAULT_URL, PartnerRequest, Result, encode
 from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
 from rigs import files
 from rigs.motion import Motion, resample
 
-HERE = "here"
-"""The id of a request that does not leave this process."""
-
 app = tyro.extras.SubcommandApp()
-
-Out = Annotated[Path, arg(aliases=["-o"], metavar="OUT")]
-File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-Name = Annotated[str, arg(metavar="NAME")]
-Number = Annotated[int, arg(metavar="N")]
-Rate = Annotated[float | None, arg(metavar="RATE", help_behavior_hint="")]
 
 
 @app.command
@@ -70,7 +61,7 @@ def partner(
     takes: Annotated[int, arg(metavar="K")] = 1,
     history: File = None,
     role: Literal["follow", "lead"] = "follow",
-    server: Annotated[str | None, arg(metavar="URL", help_behavior_hint="")] = None,
+    server: Address = None,
     fps: Rate = None,
     device: Annotated[devices.Options, tyro.conf.OmitArgPrefixes] = devices.USUAL,
     direction: Annotated[directing.Options, tyro.conf.OmitArgPrefixes] = directing.NONE,
@@ -95,7 +86,7 @@ def partner(
     first = clip.motions[0]
     draft = direction.draft
     given = {path: files.read(path).motions for path in (history, draft) if path is not None}
-    with _refusing():
+    with refusing():
         request = PartnerRequest(
             leader=first,
             history=resample(given[history][-1], first.fps) if history else None,
@@ -110,12 +101,12 @@ def partner(
         if server is None:
             devices.expect_known(model)
         else:
-            _expect_address(server)
+            expect_address(server)
         expect_directed(model, request.direction, request.draft)
         if rule is None:
             encode(HERE, request)
             if server is None:
-                weights_of(model)
+                weights_of(model, MODELS)
     results = numbered(out, takes)
     for result in results:
         files.expect_writable(result)
@@ -128,11 +119,11 @@ def partner(
             note(f"{leader.name}: two dancers, the first is taken as the leader")
         for path in (path for path, motions in given.items() if len(motions) > 1):
             note(f"{path.name}: two dancers, the second is taken as the partner")
-        with Progress("starting") as progress, _refusing():
+        with Progress("starting") as progress, refusing():
             if rule is not None:
                 motions = devices.danced(first, rule)
             else:
-                motions = _asked(request, server, progress) if server is not None else _made(request, progress)
+                motions = _takes(request, server, progress)
         for result, motion in zip(results, motions, strict=True):
             files.write(folder / result.name, motion, like=clip.source)
         for result in results:
@@ -140,10 +131,15 @@ def partner(
             print(result)
 
 
+app.command(translating.dance)
+app.command(translating.compose)
+
+
 @app.command
 def render(
     motions: Annotated[Positional[tuple[Path, ...]], arg(metavar="MOTION [MOTION]", help_behavior_hint="(required)")],
     out: Out,
+    music: File = None,
     fps: Rate = None,
 ) -> None:
     """Draw one dancer, or a pair, into a video.
@@ -151,6 +147,7 @@ def render(
     Args:
         motions: one file or two.
         out: the .mp4 file to write.
+        music: what is heard from the first frame on: a .wav, another sound file, or a .mid, which is played.
         fps: the files' frames a second, where they state them wrongly or not at all.
     """
     from backend import blender
@@ -165,6 +162,8 @@ def render(
     dancers = sum(len(clip.motions) for clip in clips)
     if dancers > 2:
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
+    if music is not None and not music.is_file():
+        raise BadInput(f"{music.name}: no such file")
     blender.headless()
     for warning in (warning for clip in clips for warning in clip.warnings):
         note(warning)
@@ -176,6 +175,7 @@ def render(
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
             "fps": fps or 0.0,
+            "music": str(_heard(music, folder).absolute()) if music is not None else "",
         }
         blender.perform(task, folder, progress)
         os.replace(video, out)
@@ -191,7 +191,7 @@ def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL) -> int:
     """
     from backend.server import serve as answer
 
-    with _refusing():
+    with refusing():
         return answer(bind)
 
 
@@ -212,8 +212,8 @@ def evaluate(
         plot: a file for a picture of them.
         part: the recordings to measure on; choose no setting by the test's.
     """
-    with _refusing():
-        weights_of(model)
+    with refusing():
+        weights_of(model, MODELS)
     for result in (json, plot):
         if result is not None and not result.parent.is_dir():
             raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
@@ -229,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prog="pasdedeux",
             description="A second dancer for the first.",
             args=arguments,
-            config=(tyro.conf.FlagConversionOff,),
+            config=(tyro.conf.FlagCreatePairsOff,),
         )
         return status if isinstance(status, int) else 0
     except (BadInput, files.BadFile) as error:
@@ -245,39 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return leave(end.status)
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Take a ValueError, whose text is one sentence by contract, as bad input."""
-    try:
-        yield
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-
-
-def _made(request: PartnerRequest, progress: Callable[[float, str], None]) -> list[Motion]:
-    """The takes, made in this process and rounded as the wire rounds, so that a backend's are the same."""
-    from backend.engine import Engine
-
-    _, sent = decode_question(encode(HERE, request))
-    assert isinstance(sent, PartnerRequest)
-    try:
-        engine = Engine()
-        with signals_waiting():
-            engine.load(sent.model)
-        takes = engine.partner(sent, progress=progress)
-    except ModuleNotFoundError as error:
-        raise Fault(f"A partner cannot be made here without {error.name}: install pas-de-deux[server]") from None
-    _, result = decode_answer(encode(HERE, Result(tuple(takes))))
-    assert isinstance(result, Result)
-    return list(result.takes)
-
-
-def _asked(request: PartnerRequest, server: str, progress: Callable[[float, str], None]) -> list[Motion]:
-    """The takes, made by a backend. One that is away is a fault: nothing about the files has to change."""
-    from backend.client import BackendError, Client, RequestRefused
-
-    try:
-        return Client(server).partner(
+def _takes(request: PartnerRequest, server: str | None, progress: Progress) -> list[Motion]:
+    """The takes, made here or by a backend."""
+    if server is None:
+        result = made(request, progress)
+        assert isinstance(result, Result)
+        return list(result.takes)
+    return asked(
+        lambda client: client.partner(
             request.leader,
             history=request.history,
             model=request.model,
@@ -287,18 +262,24 @@ def _asked(request: PartnerRequest, server: str, progress: Callable[[float, str]
             draft=request.draft,
             direction=request.direction,
             progress=progress,
-        )
-    except RequestRefused as error:
-        raise BadInput(str(error)) from None
-    except BackendError as error:
-        raise Fault(str(error)) from None
+        ),
+        server,
+    )
 
 
-def _expect_address(url: str) -> None:
-    """Raise ValueError for what cannot be a backend's address."""
-    parts = urlsplit(url)
-    if parts.scheme != "tcp" or not parts.hostname or not parts.port:
-        raise ValueError(f"--server {url}: an address such as {DEFAULT_URL} expected")
+def _heard(music: Path, folder: Path) -> Path:
+    """A sound file of some music: the file itself, or for MIDI one that is made in `folder`. Raises BadFile."""
+    if music.suffix.lower() not in (".mid", ".midi"):
+        return music
+    try:
+        from backend.music.midi import read
+        from backend.music.sound import write_wav
+    except ModuleNotFoundError as error:
+        raise Fault(f"MIDI cannot be played here without {error.name}: install pas-de-deux[server]") from None
+    played = folder / "music.wav"
+    with refusing():
+        write_wav(played, read(music))
+    return played
 
 
 def _command(name: str) -> Callable[..., None]:

@@ -2,21 +2,27 @@
 
 with Client("tcp://127.0.0.1:7429") as client:
     takes = client.partner(leader, seed=1)
+    (dancer,) = client.dance(score, seed=1)
+    score = client.compose([dancer])
 """
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import zmq
 
 from backend.direction import UNDIRECTED, Direction
-from backend.models import MODELS
+from backend.models import COMPOSERS, DANCERS, MODELS
+from backend.music.score import PARTS, Score
 from backend.protocol import (
     DEFAULT_URL,
     Cancel,
     Cancelled,
+    Composed,
+    ComposeRequest,
+    DanceRequest,
     Failure,
     Frames,
     Hello,
@@ -110,13 +116,53 @@ class Client:
             )
         return list(answer.takes)
 
+    def dance(
+        self,
+        score: Score,
+        *,
+        model: str = DANCERS[0],
+        duet: bool = False,
+        energy: float = 1.0,
+        seed: int = 0,
+        fps: float = 30.0,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Motion]:
+        """The dancer of a `DanceRequest` and, in a duet, the partner; as `partner` does it."""
+        request = DanceRequest(score, model, duet, energy, seed, fps)
+        answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
+        wanted = [(request.frames, fps)] * (2 if duet else 1)
+        if not isinstance(answer, Result) or [(len(take), take.fps) for take in answer.takes] != wanted:
+            raise BackendError(
+                f"the backend at {self.url} answered with other than {len(wanted)} dancers of {request.frames} frames"
+            )
+        return list(answer.takes)
+
+    def compose(
+        self,
+        dancers: Sequence[Motion],
+        *,
+        model: str = COMPOSERS[0],
+        tempo: float | None = None,
+        parts: Sequence[str] = PARTS,
+        seed: int = 0,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Score:
+        """The music of a `ComposeRequest`; as `partner` does it."""
+        request = ComposeRequest(tuple(dancers), model, tempo, tuple(parts), seed)
+        answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
+        if not isinstance(answer, Composed):
+            raise BackendError(f"the backend at {self.url} answered with other than music")
+        return answer.score
+
     def _ask(
         self,
         question: Question,
         progress: Callable[[float, str], None],
         cancelled: Callable[[], bool],
         preview: Preview,
-    ) -> Welcome | Result:
+    ) -> Welcome | Result | Composed:
         """The answer that ends a question."""
         id = uuid.uuid4().hex
         try:
@@ -165,7 +211,7 @@ class Client:
         if not socket.poll(int(min(self.timeout, CONNECT) * 1000), zmq.POLLOUT):
             raise self._away()
 
-    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Frames | Result:
+    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Frames | Result | Composed:
         """What the backend says to the question `id`; an error is raised."""
         try:
             about, answer = decode_answer(parts)

@@ -1,24 +1,40 @@
-"""The engine: holds the models and turns a request into takes. The only way from the rest of the backend to torch.
+"""The engine: holds the models and answers requests. The only way from the rest of the backend to torch.
 
 engine = Engine()
 takes = engine.partner(PartnerRequest(leader, seed=1))
+(dancer,) = engine.dance(DanceRequest(score, seed=1))
+score = engine.compose(ComposeRequest((dancer,)))
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from backend.direction import check_direction, expect_directed
-from backend.messages import PartnerRequest
-from backend.models import MODELS, weights_of
-from rigs.motion import Motion
+from backend.direction import Direction, expect_directed
+from backend.messages import (
+    Composed,
+    ComposeRequest,
+    DanceRequest,
+    PartnerRequest,
+    Request,
+    Result,
+    check_request,
+)
+from backend.models import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.music.score import Score
+from rigs.motion import Motion, resample
 
 if TYPE_CHECKING:
+    from backend.models.bridge_translator import BridgeTranslator
     from backend.models.duet_partner import DuetPartner
+    from backend.models.flow_composer import FlowComposer
+    from backend.models.flow_dancer import FlowDancer
     from backend.models.flow_partner import FlowPartner
 
 Progress = Callable[[float, str], None]
 Preview = Callable[[int, int, Motion], None]
 """Is told a take, from 1; which of its frames, from 0 at the model's rate, the first one is; and some of its frames."""
+_ALONE = 0.5
+"""The part of a duet's work that is done when the first dancer has danced."""
 
 
 def _silent(fraction: float, what: str) -> None:
@@ -37,13 +53,18 @@ class Engine:
     """Loads a model when it is first asked for and keeps it.
 
     accelerator: "auto" for a GPU where there is one, or a torch device's name.
+    models, dancers, composers: the names that `partner`, `dance` and `compose` take.
     """
 
     models: tuple[str, ...] = MODELS
+    dancers: tuple[str, ...] = DANCERS
+    composers: tuple[str, ...] = COMPOSERS
 
     def __init__(self, accelerator: str = "auto") -> None:
         self.accelerator = accelerator
         self._loaded: dict[str, DuetPartner | FlowPartner] = {}
+        self._dancers: dict[str, FlowDancer | BridgeTranslator] = {}
+        self._composers: dict[str, FlowComposer | BridgeTranslator] = {}
 
     def load(self, model: str = MODELS[0]) -> "DuetPartner | FlowPartner":
         """The model, ready to dance. Raises ValueError as `weights_of` does."""
@@ -52,8 +73,60 @@ class Engine:
             from backend.models.flow_partner import FlowPartner
 
             make = DuetPartner if model == "duet-vae" else FlowPartner
-            self._loaded[model] = make(weights_of(model), self.accelerator)
+            self._loaded[model] = make(weights_of(model, MODELS), self.accelerator)
         return self._loaded[model]
+
+    def load_dancer(self, model: str = DANCERS[0]) -> "FlowDancer | BridgeTranslator":
+        """The model, ready to dance to music. Raises ValueError as `weights_of` does."""
+        if model not in self._dancers:
+            weights = weights_of(model, DANCERS)
+            from backend.models.bridge_translator import BridgeTranslator
+            from backend.models.flow_dancer import FlowDancer
+
+            make = BridgeTranslator if model == "choreo-bridge" else FlowDancer
+            self._dancers[model] = make(weights, self.accelerator)
+        return self._dancers[model]
+
+    def load_composer(self, model: str = COMPOSERS[0]) -> "FlowComposer | BridgeTranslator":
+        """The model, ready to compose. Raises ValueError as `weights_of` does."""
+        if model not in self._composers:
+            weights = weights_of(model, COMPOSERS)
+            from backend.models.bridge_translator import BridgeTranslator
+            from backend.models.flow_composer import FlowComposer
+
+            make = BridgeTranslator if model == "choreo-bridge" else FlowComposer
+            self._composers[model] = make(weights, self.accelerator)
+        return self._composers[model]
+
+    def load_for(self, request: Request) -> None:
+        """Make ready what a request needs. Raises ValueError as `weights_of` does."""
+        match request:
+            case PartnerRequest():
+                self.load(request.model)
+            case DanceRequest():
+                self.load_dancer(request.model)
+                if request.duet:
+                    self.load()
+            case ComposeRequest():
+                self.load_composer(request.model)
+
+    def answer(
+        self,
+        request: Request,
+        *,
+        progress: Progress = _silent,
+        cancelled: Callable[[], bool] = _never,
+        preview: Preview = _unseen,
+    ) -> Result | Composed:
+        """What a request asks for, whichever it is; see `partner`, `dance` and `compose`."""
+        match request:
+            case PartnerRequest():
+                takes = self.partner(request, progress=progress, cancelled=cancelled, preview=preview)
+                return Result(tuple(takes))
+            case DanceRequest():
+                return Result(tuple(self.dance(request, progress=progress, cancelled=cancelled)))
+            case ComposeRequest():
+                return Composed(self.compose(request, progress=progress, cancelled=cancelled))
 
     def partner(
         self,
@@ -70,7 +143,44 @@ class Engine:
         the model's rate; by a model that dances block after block, and if the request asks for it.
         Raises Cancelled, and ValueError with one sentence for a request that no model can serve.
         """
-        check_direction(request.direction, request.leader, request.history, request.draft)
+        check_request(request)
         expect_directed(request.model, request.direction, request.draft)
         shown = preview if request.preview else _unseen
         return self.load(request.model).takes(request, progress, cancelled, shown)
+
+    def dance(
+        self, request: DanceRequest, *, progress: Progress = _silent, cancelled: Callable[[], bool] = _never
+    ) -> list[Motion]:
+        """The dancer to the music of a request and, in a duet, the partner, who follows; with the request's frames.
+
+        progress, cancelled: as in `partner`.  Raises Cancelled, and ValueError with one sentence for a request that no
+        model can serve.
+        """
+        check_request(request)
+        alone = _ALONE if request.duet else 1.0
+        danced = self.load_dancer(request.model).dance(request, _part(progress, 0.0, alone), cancelled)
+        dancer = resample(danced, request.fps, request.frames)
+        if not request.duet:
+            return [dancer]
+        asked = PartnerRequest(dancer, seed=request.seed, direction=Direction(energy=request.energy))
+        return [dancer, *self.partner(asked, progress=_part(progress, alone, 1.0), cancelled=cancelled)]
+
+    def compose(
+        self, request: ComposeRequest, *, progress: Progress = _silent, cancelled: Callable[[], bool] = _never
+    ) -> Score:
+        """The music to the dance of a request, which begins with its first frame.
+
+        progress, cancelled: as in `partner`.  Raises Cancelled, and ValueError with one sentence for a request that no
+        model can serve.
+        """
+        check_request(request)
+        return self.load_composer(request.model).compose(request, progress, cancelled)
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part of the work, which is so much of the whole."""
+
+    def tell(fraction: float, what: str) -> None:
+        progress(begin + (end - begin) * fraction, what)
+
+    return tell

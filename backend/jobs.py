@@ -15,10 +15,9 @@ from backend.protocol import (
     Cancelled,
     Failure,
     Frames,
-    PartnerRequest,
     Progress,
     ProtocolError,
-    Result,
+    Request,
     encode,
 )
 from rigs.motion import Motion, join
@@ -43,7 +42,7 @@ class Job:
 
     client: bytes
     id: str
-    request: PartnerRequest
+    request: Request
     progress: Progress = field(default_factory=lambda: Progress(0.0, "waiting"))
     called_off: threading.Event = field(default_factory=threading.Event)
 
@@ -161,7 +160,7 @@ class Worker(threading.Thread):
     def _done(self, job: Job) -> list[bytes]:
         previews = Previews(job.id, lambda parts: self._report(job, Shown(parts)))
         try:
-            takes = self._engine.partner(
+            answer = self._engine.answer(
                 job.request,
                 progress=lambda fraction, what: self._report(job, Progress(fraction, what)),
                 cancelled=job.called_off.is_set,
@@ -175,7 +174,7 @@ class Worker(threading.Thread):
             traceback.print_exc()
             return encode(job.id, Failure("fault", f"the backend failed: {one_line(error)}"))
         try:
-            return encode(job.id, Result(tuple(takes)))
+            return encode(job.id, answer)
         except ProtocolError as error:
             return encode(job.id, Failure("fault", f"the backend failed: {one_line(error)}"))
 

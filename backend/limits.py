@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.music.score import PARTS, PITCHES, Score
 from rigs import Array
 from rigs.motion import Motion
 from rigs.skeleton import JOINTS
@@ -28,6 +29,17 @@ MAX_KEPT = 1_000
 """Frames of a draft that may be named one by one."""
 NEAREST, FURTHEST = 0.3, 100.0
 """Metres along the floor from the leader at which a partner may be placed."""
+MAX_STEPS = 65_536
+"""Sixteenths of a score."""
+MAX_NOTES = 100_000
+"""Notes of a part."""
+MAX_METERS = 4_096
+MAX_UPPER, MAX_LOWER = 255, 2_048
+"""The numbers of a meter; with a larger lower one no bar is as long as a sixteenth."""
+LEAST_BARS = 2
+"""Bars of music that can be danced to."""
+LEAST_SECONDS = 1.0
+"""Seconds of dance that music can be made for."""
 MAX_TEXT = 2_000
 """Characters of a text parameter."""
 ROLES = ("follow", "lead")
@@ -92,16 +104,22 @@ def truth(name: str, value: Any) -> None:
         raise ProtocolError(f"{name}: true or false expected, {shown(value)} found")
 
 
-def some_of(names: Sequence[str]) -> Rule:
+def some_of(names: Sequence[str], least: int = 0) -> Rule:
     def rule(name: str, value: Any) -> None:
         plain = isinstance(value, list | tuple) and all(isinstance(entry, str) and entry in names for entry in value)
-        if not plain or len(set(value)) != len(value):
+        if not plain or len(set(value)) != len(value) or len(value) < least:
             found = value
             if isinstance(value, list | tuple):
                 found = next((entry for entry in value if entry not in names), value)
             raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {shown(found)} found")
 
     return rule
+
+
+def tempo(name: str, value: Any) -> None:
+    """Nothing, or beats a minute."""
+    if value is not None:
+        number(30, 300)(name, value)
 
 
 def place(name: str, value: Any) -> None:
@@ -142,6 +160,8 @@ def shape(name: str, value: Any) -> None:
 
 
 fps = number(1, 1000)
+swing = number(0.5, 0.75)
+parts = some_of(PARTS, least=1)
 
 
 def exactly(where: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -170,6 +190,85 @@ def check_dancers(dancers: Mapping[str, Motion]) -> None:
             f, j = wrong[0]
             place = f"{name}.rotations, frame {f}, {JOINTS[j]}"
             raise ProtocolError(f"{place}: a unit quaternion expected, one of length {length[f, j]:.3g} found")
+
+
+def dance_frames(score: Score, fps: float) -> int:
+    """F, the frames of a dance to music: all that come no later than its end, as the wire rounds it."""
+    return int(float(np.float32(score.seconds[-1])) * fps) + 1
+
+
+def check_danceable(name: str, score: Score, fps: float) -> None:
+    """Refuse music that is too short or too long to be danced to at a rate; `name` is where it comes from."""
+    seconds, frames = float(np.float32(score.seconds[-1])), dance_frames(score, fps)
+    if len(score.bars) < LEAST_BARS:
+        raise ProtocolError(f"{name}: at least {LEAST_BARS} bars of music expected, {len(score.bars)} found")
+    if seconds > MAX_SECONDS:
+        raise ProtocolError(f"{name}: at most {MAX_SECONDS:g} seconds of music expected, {seconds:.0f} found")
+    if frames > MAX_FRAMES:
+        raise ProtocolError(f"{name}: music of at most {MAX_FRAMES} frames expected, {frames} found")
+
+
+def check_together(dancers: Sequence[Motion]) -> None:
+    """Refuse dancers for whom no music can be made."""
+    if len(dancers) not in (1, 2):
+        raise ProtocolError(f"compose: 1 to 2 dancers expected, {len(dancers)} found")
+    for name, motion in ((f"dancer{n}", motion) for n, motion in enumerate(dancers, start=1)):
+        if motion.seconds < LEAST_SECONDS:
+            found = f"{motion.seconds:.3g}"
+            raise ProtocolError(f"{name}: at least {LEAST_SECONDS:g} second of dance expected, {found} found")
+        if len(motion) != len(dancers[0]):
+            raise ProtocolError(f"{name}: {len(dancers[0])} frames as in dancer1 expected, {len(motion)} found")
+
+
+def check_music(name: str, arrays: Mapping[str, Array]) -> None:
+    """Refuse the arrays of a score, by their buffers' names and with the wire's numbers, unless they are one's."""
+    seconds, meters = arrays["seconds"], arrays["meters"]
+    if seconds.ndim != 1 or not 2 <= len(seconds) <= MAX_STEPS + 1:
+        raise ProtocolError(f"{name}.seconds: shape (S + 1), S of 1 to {MAX_STEPS}, expected, {seconds.shape} found")
+    _expect(f"{name}.seconds", "finite numbers", seconds, np.isfinite(seconds))
+    rising = np.append(seconds[0] == 0.0, np.diff(seconds) > 0.0)
+    _expect(f"{name}.seconds", "numbers that rise from 0", seconds, rising)
+    if seconds[-1] > MAX_SECONDS:
+        raise ProtocolError(f"{name}.seconds: at most {MAX_SECONDS:g} seconds expected, {seconds[-1]:.0f} found")
+    steps = len(seconds) - 1
+    begin, upper, lower = _columns(f"{name}.meters", meters, 3, MAX_METERS)
+    rising = np.append(begin[0] == 0, np.diff(begin) > 0) & (begin < steps)
+    _expect(f"{name}.meters", f"steps that rise from 0 and stay below {steps}", begin, rising)
+    _expect(f"{name}.meters", f"an upper number of 1 to {MAX_UPPER}", upper, (upper >= 1) & (upper <= MAX_UPPER))
+    powers = 2 ** np.arange(MAX_LOWER.bit_length())
+    _expect(f"{name}.meters", f"a power of 2 up to {MAX_LOWER} as lower number", lower, np.isin(lower, powers))
+    _expect(f"{name}.meters", "bars of a sixteenth or more", 16 * upper / lower, 16 * upper >= lower)
+    for part in PARTS:
+        if part in arrays:
+            _check_notes(f"{name}.{part}", arrays[part], steps)
+
+
+def _check_notes(name: str, notes: Array, steps: int) -> None:
+    pitch, velocity, start, end = _columns(name, notes, 4, MAX_NOTES)
+    _expect(name, f"a pitch of 0 to {PITCHES - 1}", pitch, (pitch >= 0) & (pitch < PITCHES))
+    _expect(name, "a velocity of 1 to 127", velocity, (velocity >= 1) & (velocity <= 127))
+    _expect(name, f"a start of 0 to {steps - 1}", start, (start >= 0) & (start < steps))
+    _expect(name, f"an end behind the start and up to {steps}", end, (start < end) & (end <= steps))
+    order = np.lexsort((start, pitch))
+    together = (np.diff(pitch[order]) == 0) & (start[order][1:] < end[order][:-1])
+    alone = np.ones(len(notes), bool)
+    alone[order[1:][together]] = False
+    _expect(name, "a start after the last note of its pitch has ended", start, alone)
+
+
+def _columns(name: str, table: Array, columns: int, most: int) -> Array:
+    """The columns of a table of whole numbers, of one row or more."""
+    if table.ndim != 2 or table.shape[1] != columns or not 1 <= len(table) <= most:
+        raise ProtocolError(f"{name}: shape (N, {columns}), N of 1 to {most}, expected, {table.shape} found")
+    whole = np.isfinite(table) & (np.rint(table) == table)
+    _expect(name, "whole numbers", table[np.arange(len(table)), whole.argmin(axis=1)], whole.all(axis=1))
+    return table.T
+
+
+def _expect(name: str, what: str, found: Array, right: Array) -> None:
+    if not right.all():
+        row = int(right.argmin())
+        raise ProtocolError(f"{name}, row {row}: {what} expected, {found[row]:g} found")
 
 
 def _check_within(name: str, array: Array, limit: float) -> None:

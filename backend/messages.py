@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from backend.direction import UNDIRECTED, Direction
-from backend.models import MODELS
+from backend import limits
+from backend.direction import UNDIRECTED, Direction, check_direction
+from backend.limits import Rule
+from backend.models import COMPOSERS, DANCERS, MODELS
+from backend.music.score import PARTS, Score
 from rigs.motion import Motion
 
 
@@ -40,16 +43,60 @@ class PartnerRequest:
 
 
 @dataclass(frozen=True)
+class DanceRequest:
+    """What a caller asks for when it wants a dance to music.
+
+    score: the music; the dance's first frame is its beginning.
+    duet: whether a partner is to dance along.  energy: how much movement, 0.5 to 2, beside what the model would do.
+    seed: equal seeds give equal dances.  fps: frames a second of the dance.
+    """
+
+    score: Score
+    model: str = DANCERS[0]
+    duet: bool = False
+    energy: float = 1.0
+    seed: int = 0
+    fps: float = 30.0
+
+    @property
+    def frames(self) -> int:
+        """F, the frames of the dance: all that come no later than the music's end, as the wire rounds it."""
+        return limits.dance_frames(self.score, self.fps)
+
+
+@dataclass(frozen=True)
+class ComposeRequest:
+    """What a caller asks for when it wants music to a dance.
+
+    dancers: one, or two who dance together, with one rate and length; their first frame is the music's beginning.
+    tempo: beats a minute, 30 to 300, or None to find it in the dance.  parts: what is to play, of PARTS.
+    seed: equal seeds give equal music.
+    """
+
+    dancers: tuple[Motion, ...]
+    model: str = COMPOSERS[0]
+    tempo: float | None = None
+    parts: tuple[str, ...] = PARTS
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Cancel:
     """End the request of this id."""
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """What the backend is: its version and the models it has."""
+    """What the backend is: its version and the models it has.
+
+    models: those that dance a partner.  dancers: those that dance to music.  composers: those that compose for a dance.
+    The first of each is the one that works where none is named.
+    """
 
     version: str
     models: tuple[str, ...]
+    dancers: tuple[str, ...]
+    composers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,9 +122,16 @@ class Frames:
 
 @dataclass(frozen=True)
 class Result:
-    """The takes that were asked for."""
+    """The takes that were asked for; of a duet to music the dancer and the partner."""
 
     takes: tuple[Motion, ...]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The music that was asked for."""
+
+    score: Score
 
 
 @dataclass(frozen=True)
@@ -88,5 +142,35 @@ class Failure:
     text: str
 
 
-Question = Hello | PartnerRequest | Cancel
-Answer = Welcome | Progress | Frames | Result | Failure
+Request = PartnerRequest | DanceRequest | ComposeRequest
+"""What the engine works on."""
+Question = Hello | Request | Cancel
+Answer = Welcome | Progress | Frames | Result | Composed | Failure
+DANCE_RULES: dict[str, Rule] = {
+    "model": limits.model,
+    "duet": limits.truth,
+    "energy": limits.number(0.5, 2),
+    "seed": limits.whole(0, limits.MAX_SEED),
+    "fps": limits.fps,
+}
+"""What each of a dance request's values may be."""
+COMPOSE_RULES: dict[str, Rule] = {
+    "model": limits.model,
+    "tempo": limits.tempo,
+    "parts": limits.parts,
+    "seed": limits.whole(0, limits.MAX_SEED),
+}
+"""What each of a compose request's values may be."""
+
+
+def check_request(request: Request) -> None:
+    """Raise ProtocolError for what of a request contradicts the rest of it, or can be danced or played by no model."""
+    if isinstance(request, PartnerRequest):
+        check_direction(request.direction, request.leader, request.history, request.draft)
+        return
+    for name, rule in (DANCE_RULES if isinstance(request, DanceRequest) else COMPOSE_RULES).items():
+        rule(name, getattr(request, name))
+    if isinstance(request, DanceRequest):
+        limits.check_danceable("score", request.score, request.fps)
+    else:
+        limits.check_together(request.dancers)

@@ -5,7 +5,7 @@ A message is multipart: a JSON header, then one part a buffer, and no empty part
 
 HEADER.  A JSON object in UTF-8, at most 65,536 bytes, without NaN or Infinity, with exactly these members:
 
-    protocol    the integer 2
+    protocol    the integer 3
     id          1 to 64 of the characters A-Z a-z 0-9 - _: the client's name for its request, which no other open
                 request of this socket has. Every reply bears it; only an error that answers a message whose id could
                 not be read has "".
@@ -24,6 +24,23 @@ DANCERS.  One dancer's movement of F frames, here named NAME, is three buffers i
 
 in a right-handed space with Z up, in which a dancer at rest faces -Y. Joints and parents are those of rigs/skeleton.py.
 The parameter `fps`, 1 to 1000, is the rate of all dancers of a message. F is 1 to 100,000, and at most 1,800 seconds.
+
+SCORES.  A piece of music of S sixteenths is these buffers in this order; of the last three, those whose part plays
+nothing are left out:
+
+    score.seconds  (S + 1,) s, at which each sixteenth begins, and the last one ends, were it played straight: the first
+                   is 0, each is greater than the one before, and none is above 1,800; S is 1 to 65,536
+    score.meters   (M, 3), the sixteenth, from 0, from which on a meter holds and which begins a bar, the meter's upper
+                   number, 1 to 255, and its lower number, a power of 2 up to 2,048: the first meter from 0 on, each
+                   later than the one before and before S, and none with a bar shorter than a sixteenth; M is 1 to
+                   4,096; a pickup is a short first meter
+    score.drums    (N, 4), notes: pitch, 0 to 127, of drums General MIDI's number; velocity, 1 to 127; the sixteenth,
+    score.bass     from 0, that it begins with; and the one, up to S, that it has ended with, so that the difference is
+    score.melody   how many it sounds. In any order; of one pitch none begins before another has ended; N is 1 to
+                   100,000
+
+All numbers but the seconds are whole. The parameter `swing`, 0.5 to 0.75, is where in its beat the off-beat eighth
+falls: 0.5 is straight, 2/3 a triplet's. A message has one score at most.
 
 UP, from the client.
 
@@ -44,12 +61,21 @@ UP, from the client.
              given, draft, with the leader's F. A draft goes with keep or redo or both, and they with a draft; place
              goes with neither history nor draft. A model that takes no direction refuses all but what directs nothing.
              Answered with progress, many times, with frames if preview is true, and then with one result or one error.
+    dance    parameters: model; duet, a boolean, whether a partner is to dance along; energy, 0.5 to 2, how much
+             movement beside what the model would do; seed; fps, the dance's; swing. score: of two bars or more, and
+             of at most 100,000 frames of the dance. Answered with progress, many times, and then with one result or
+             one error.
+    compose  parameters: model; tempo, null to find it in the dance, or 30 to 300 quarter notes a minute; parts, an
+             array of those that are to play, one or more of drums, bass, melody, each once; seed; fps. dancers:
+             dancer1; then, if two dance together, dancer2, with the F of dancer1. A second or longer. Answered with
+             progress, many times, and then with one score or one error.
     cancel   parameters: none. Its id is that of the request to end, which is answered with the error "cancelled". An
              id of no open request is passed over in silence: the answer may have crossed the cancel.
 
 DOWN, from the backend.
 
-    hello     parameters: version, that of the backend; models, an array of the names that `partner` takes.
+    hello     parameters: version, that of the backend; models, dancers and composers, arrays of the names that
+              `partner`, `dance` and `compose` take as their models.
     progress  parameters: fraction, 0 to 1; what, a few words for people; ahead, how many requests are served before
               this one, 0 when it runs. Sent at once, at every change, and at least once a second as a sign of life:
               a client that hears nothing for several seconds may take the backend for gone.
@@ -60,7 +86,11 @@ DOWN, from the backend.
               frames of a take come in their order, at most 5 times a second, those that were danced since the last
               time joined; where they were sent before, the later ones replace them. The last ones before the result
               are not sent, nor is what a client that does not read has no room for. The result is what counts.
-    result    parameters: fps, the leader's. dancers: take1, take2, ... as many as asked for, with the leader's F.
+    result    parameters: fps. dancers: take1, take2, ... Answers partner with as many as asked for, with the leader's
+              fps and F; and dance with take1, the dancer, and, of a duet, take2, the partner, with the fps asked for:
+              frame f, from 0, is f / fps seconds after the music's beginning, and the F frames are those that come no
+              later than its end.
+    score     parameters: swing. score: the music that was asked for, whose beginning is the dancers' first frame.
     error     parameters: code; text, one sentence for people. The codes: "refused", the message breaks this
               specification or asks for what the backend cannot do; "cancelled"; "fault", the backend failed or is
               stopping. A request that has an error is over; the connection and other requests go on.
@@ -70,34 +100,35 @@ A client that disconnects has its requests cancelled. Requests of many clients t
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from backend import direction, limits
-from backend.direction import Direction, check_direction
+from backend import buffers, direction, limits
+from backend.direction import Direction
 from backend.limits import MAX_HEADER, ProtocolError, Rule, exactly, shown
 from backend.messages import (
+    COMPOSE_RULES,
+    DANCE_RULES,
     Answer,
     Cancel,
     Cancelled,
+    Composed,
+    ComposeRequest,
+    DanceRequest,
     Failure,
     Frames,
     Hello,
     PartnerRequest,
     Progress,
     Question,
+    Request,
     Result,
     Welcome,
+    check_request,
 )
-from rigs import Array
 from rigs.motion import Motion
-from rigs.rotations import normalize
-from rigs.skeleton import Skeleton
 
 __all__ = [
     "DEFAULT_URL",
@@ -105,6 +136,9 @@ __all__ = [
     "Answer",
     "Cancel",
     "Cancelled",
+    "ComposeRequest",
+    "Composed",
+    "DanceRequest",
     "Failure",
     "Frames",
     "Hello",
@@ -112,6 +146,7 @@ __all__ = [
     "Progress",
     "ProtocolError",
     "Question",
+    "Request",
     "Result",
     "Welcome",
     "decode_answer",
@@ -119,7 +154,7 @@ __all__ = [
     "encode",
 ]
 
-PROTOCOL = 2
+PROTOCOL = 3
 DEFAULT_URL = "tcp://127.0.0.1:7429"
 
 
@@ -128,30 +163,27 @@ def encode(id: str, message: Question | Answer) -> list[bytes]:
     name, kind = next((name, kind) for name, kind in _EVERY if isinstance(message, kind.message))
     if not (_ID.fullmatch(id) or (id == "" and isinstance(message, Failure))):
         raise _no_id(id)
-    said = vars(message) | (vars(message.direction) if isinstance(message, PartnerRequest) else {})
+    said = _said(message)
     parameters = {parameter: said[parameter] for parameter in kind.parameters}
     for parameter, rule in kind.parameters.items():
         rule(parameter, parameters[parameter])
-    if isinstance(message, PartnerRequest):
-        check_direction(message.direction, message.leader, message.history, message.draft)
+    arrays = buffers.from_score(said["score"]) if kind.scored else {}
+    _checked(message)
     dancers = _dancers_of(message)
     if tuple(dancers) not in kind.dancers:
         most = len(kind.dancers[-1])
         raise ProtocolError(f"{name}: 1 to {most} dancers expected, {len(dancers)} found")
-    limits.check_dancers(dancers)
-    buffers: dict[str, Array] = {}
-    for dancer, motion in dancers.items():
-        arrays = (motion.skeleton.offsets, motion.root, motion.rotations)
-        buffers |= {f"{dancer}.{buffer}": array for buffer, array in zip(_BUFFERS, arrays, strict=True)}
-        parameters["fps"] = float(motion.fps)
+    arrays |= buffers.from_dancers(dancers)
+    if dancers:
+        parameters["fps"] = float(next(iter(dancers.values())).fps)
     header = {
         "protocol": PROTOCOL,
         "id": id,
         "kind": name,
         "parameters": parameters,
-        "buffers": [{"name": name, "shape": array.shape} for name, array in buffers.items()],
+        "buffers": [{"name": name, "shape": array.shape} for name, array in arrays.items()],
     }
-    return [json.dumps(header).encode(), *(array.astype("<f4").tobytes() for array in buffers.values())]
+    return [json.dumps(header).encode(), *(array.tobytes() for array in arrays.values())]
 
 
 def decode_question(parts: Sequence[bytes]) -> tuple[str, Question]:
@@ -214,69 +246,55 @@ def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[byte
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()
     }
-    arrays = _arrays(declared, parts)
+    arrays = buffers.declared(declared, parts)
     named = {name.partition(".")[0] for name in arrays}
     dancers = min(kind.dancers, key=lambda names: len(named.symmetric_difference(names)))
-    expected = [f"{dancer}.{buffer}" for dancer in dancers for buffer in _BUFFERS]
+    expected = buffers.names_of_score(arrays) if kind.scored else buffers.names_of_dancers(dancers)
     if list(arrays) != expected:
         raise ProtocolError(f"buffers: {', '.join(expected) or 'none'} expected, {shown(', '.join(arrays))} found")
+    if kind.scored:
+        values["score"] = buffers.to_score(values.pop("swing"), arrays)
     if not dancers:
-        return kind.message(**values)
+        return _checked(kind.message(**values))
     fps = values.pop("fps")
     limits.fps("fps", fps)
-    motions = {
-        name: _motion(name, float(fps), *(arrays[f"{name}.{buffer}"] for buffer in _BUFFERS)) for name in dancers
-    }
-    limits.check_dancers(motions)
-    motions = {name: replace(motion, rotations=normalize(motion.rotations)) for name, motion in motions.items()}
-    if kind.message is Result:
-        return Result(tuple(motions.values()))
-    return _directed(motions, values) if kind.message is PartnerRequest else kind.message(**motions, **values)
+    return _danced(kind.message, buffers.to_dancers(dancers, float(fps), arrays), values)
 
 
-def _directed(dancers: Mapping[str, Motion], values: Mapping[str, Any]) -> PartnerRequest:
-    """The request of these dancers and parameters."""
+def _danced(message: type[Any], dancers: Mapping[str, Motion], values: Mapping[str, Any]) -> Question | Answer:
+    """The message of these dancers and parameters."""
+    if message is Result:
+        return Result(tuple(dancers.values()))
+    if message is ComposeRequest:
+        return _checked(ComposeRequest(tuple(dancers.values()), **values))
+    if message is Frames:
+        return Frames(**dancers, **values)
     asked = Direction(**{name: values[name] for name in direction.RULES})
     others: dict[str, Any] = {name: value for name, value in values.items() if name not in direction.RULES}
-    request = PartnerRequest(direction=asked, **(others | dict(dancers)))
-    check_direction(asked, request.leader, request.history, request.draft)
-    return request
+    return _checked(PartnerRequest(direction=asked, **(others | dict(dancers))))
 
 
-def _arrays(declared: Any, parts: Sequence[bytes]) -> dict[str, Array]:
-    """The arrays that the header declares, by name, in its order."""
-    if not isinstance(declared, list) or not all(isinstance(entry, dict) for entry in declared):
-        raise ProtocolError(f"buffers: an array of objects expected, {shown(declared)} found")
-    if len(declared) != len(parts):
-        raise ProtocolError(f"buffers: {len(declared)} expected after the header, {len(parts)} found")
-    arrays: dict[str, Array] = {}
-    for entry, part in zip(declared, parts, strict=True):
-        exactly("buffers", entry, ("name", "shape"))
-        name, shape = entry["name"], entry["shape"]
-        if not isinstance(name, str) or name in arrays:
-            raise ProtocolError(f"buffers: a name for each alone expected, {shown(name)} found")
-        limits.shape(shown(name), shape)
-        if len(part) != 4 * math.prod(shape):
-            wanted = 4 * math.prod(shape)
-            raise ProtocolError(f"{shown(name)}: {wanted} bytes expected for its shape, {len(part)} found")
-        arrays[name] = np.frombuffer(part, "<f4").reshape(shape)
-    return arrays
+def _checked(message: Any) -> Any:
+    if isinstance(message, Request):
+        check_request(message)
+    return message
 
 
-def _motion(name: str, fps: float, offsets: Array, root: Array, turned: Array) -> Motion:
-    for buffer, array, shape in (
-        ("offsets", offsets, (29, 3)),
-        ("root", root, (len(root), 3)),
-        ("rotations", turned, (len(root), 29, 4)),
-    ):
-        if array.shape != shape:
-            raise ProtocolError(f"{name}.{buffer}: shape {shape} expected, {array.shape} found")
-    return Motion(fps, Skeleton(offsets.astype(float)), root.astype(float), turned.astype(float))
+def _said(message: Question | Answer) -> dict[str, Any]:
+    """What there is to say of a message, by the parameters' names."""
+    said = dict(vars(message))
+    if isinstance(message, PartnerRequest):
+        said |= vars(message.direction)
+    if isinstance(message, DanceRequest | Composed):
+        said["swing"] = message.score.swing
+    return said
 
 
 def _dancers_of(message: Question | Answer) -> dict[str, Motion]:
     if isinstance(message, Result):
         return {f"take{n}": take for n, take in enumerate(message.takes, start=1)}
+    if isinstance(message, ComposeRequest):
+        return {f"dancer{n}": dancer for n, dancer in enumerate(message.dancers, start=1)}
     if isinstance(message, PartnerRequest):
         dancers = {"leader": message.leader, "history": message.history, "draft": message.draft}
         return {name: motion for name, motion in dancers.items() if motion is not None}
@@ -287,16 +305,17 @@ def _dancers_of(message: Question | Answer) -> dict[str, Motion]:
 class _Kind:
     """What a kind of message holds.
 
-    parameters: their names and rules, `fps` apart.  dancers: the names that it may have together, in their order.
+    parameters: their names and rules, the dancers' `fps` apart.  dancers: the names that it may have together, in their
+    order.  scored: whether it has a score.
     """
 
     message: type[Any]
     parameters: Mapping[str, Rule] = field(default_factory=dict)
     dancers: tuple[tuple[str, ...], ...] = ((),)
+    scored: bool = False
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_BUFFERS = ("offsets", "root", "rotations")
 _TAKES = tuple(f"take{n}" for n in range(1, limits.MAX_TAKES + 1))
 _UP = {
     "hello": _Kind(Hello),
@@ -312,10 +331,14 @@ _UP = {
         },
         dancers=(("leader",), ("leader", "history"), ("leader", "draft")),
     ),
+    "dance": _Kind(DanceRequest, {**DANCE_RULES, "swing": limits.swing}, scored=True),
+    "compose": _Kind(ComposeRequest, COMPOSE_RULES, dancers=(("dancer1",), ("dancer1", "dancer2"))),
     "cancel": _Kind(Cancel),
 }
 _DOWN = {
-    "hello": _Kind(Welcome, {"version": limits.text, "models": limits.models}),
+    "hello": _Kind(
+        Welcome, {"version": limits.text, **dict.fromkeys(("models", "dancers", "composers"), limits.models)}
+    ),
     "progress": _Kind(
         Progress, {"fraction": limits.number(0, 1), "what": limits.text, "ahead": limits.whole(0, 1_000_000)}
     ),
@@ -325,6 +348,7 @@ _DOWN = {
         dancers=(("danced",),),
     ),
     "result": _Kind(Result, dancers=tuple(_TAKES[:count] for count in range(1, limits.MAX_TAKES + 1))),
+    "score": _Kind(Composed, {"swing": limits.swing}, scored=True),
     "error": _Kind(Failure, {"code": limits.one_of(limits.CODES), "text": limits.text}),
 }
 _EVERY = (*_UP.items(), *_DOWN.items())

@@ -22,9 +22,9 @@ from backend.protocol import (
     Cancel,
     Failure,
     Hello,
-    PartnerRequest,
     Progress,
     ProtocolError,
+    Question,
     Welcome,
     decode_question,
     encode,
@@ -135,7 +135,7 @@ class Server:
     def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup) -> None:
         self.router = router
         self.wakeup = wakeup
-        self.welcome = Welcome(version("pas-de-deux"), engine.models)
+        self.welcome = Welcome(version("pas-de-deux"), engine.models, engine.dancers, engine.composers)
         self.reports: queue.SimpleQueue[tuple[Job, Report]] = queue.SimpleQueue()
         self.worker = Worker(engine, self.report)
         self.open: dict[tuple[bytes, str], Job] = {}
@@ -198,7 +198,7 @@ class Server:
                 self.say(client, error.id, Failure("refused", str(error)))
         self.wakeup.ring()
 
-    def answer(self, client: bytes, id: str, question: Hello | PartnerRequest | Cancel) -> None:
+    def answer(self, client: bytes, id: str, question: Question) -> None:
         """Do what a client asks for, or begin to."""
         job = self.open.get((client, id))
         match question:
@@ -208,7 +208,7 @@ class Server:
                 if job:
                     self.drop(job)
                     self.say(client, id, Failure("cancelled", "the request was cancelled"))
-            case PartnerRequest():
+            case _:
                 if job:
                     raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
                 job = Job(client, id, question)

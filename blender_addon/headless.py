@@ -5,7 +5,7 @@
 
 A task says {"task": "demo" or "render", "extension": ZIP} and
     demo    "leader": FILE, "server": URL, "out": FOLDER, "model", "seed"  leaves duet.mp4, duet.blend and partner.bvh
-    render  "motions": [FILE] or [FILE, FILE], "out": VIDEO
+    render  "motions": [FILE] or [FILE, FILE], "out": VIDEO, "music": a sound file, which it can do without
 and, as it likes, "size": [width, height]. Answers are lines of JSON on standard output, among Blender's own lines:
 {"progress": 0.4, "what": ...} and at the end {"result": ...} or {"error": one sentence}. Exit status: 0 done, 2 bad
 input, 1 a fault. Blender's user folder is a scratch folder, so the user's own extensions stay as they are.
@@ -74,11 +74,14 @@ def demo(task: Task) -> Task:
 
 
 def render(task: Task) -> Task:
-    """One or two dancers' files to a video."""
+    """One or two dancers' files to a video, with its music where there is any."""
     bpy = _blender()
     seconds: dict[str, float] = {}
     with _timed(seconds, "install"):
         _install(task)
+    music = {"music": str(Path(task["music"]).absolute())} if task.get("music") else {}
+    if music:
+        _expect_heard(Path(music["music"]))
     duet = bpy.context.scene.pas_de_deux
     with _timed(seconds, "import"), _refusing(BadInput), _telling(0.05, 0.1):
         imported = []
@@ -88,7 +91,7 @@ def render(task: Task) -> Task:
             imported += [thing for thing in bpy.context.scene.objects if thing.data in set(bpy.data.armatures) - before]
     duet.leader, duet.partner = imported[0], imported[1] if len(imported) > 1 else None
     with _timed(seconds, "render"), _refusing(Fault), _telling(0.1, 1.0):
-        bpy.ops.pasdedeux.render_preview(filepath=str(Path(task["out"]).absolute()), **_size(task))
+        bpy.ops.pasdedeux.render_preview(filepath=str(Path(task["out"]).absolute()), **_size(task), **music)
     return {"blender": bpy.app.version_string, "seconds": seconds}
 
 
@@ -137,6 +140,15 @@ def _install(task: Task) -> None:
         )
     if PACKAGE not in bpy.context.preferences.addons:
         raise Fault(f"{Path(task['extension']).name} could not be enabled in Blender {bpy.app.version_string}")
+
+
+def _expect_heard(music: Path) -> None:
+    """Raise BadInput unless this Blender can play a sound file."""
+    refused: type[Exception] = import_module(f"{PACKAGE}.jobs").Refused
+    try:
+        import_module(f"{PACKAGE}.soundtrack").expect_heard(music)
+    except refused as error:
+        raise BadInput(str(error)) from None
 
 
 def _write_partner(leader: Path, fps: float | None, path: Path) -> int:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import bpy
 from rigs import files
 from rigs.motion import Motion
 
-from . import dancers, retarget, settings, stage
+from . import dancers, retarget, settings, soundtrack, stage
 from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
 from .scenes import scene_of
 
@@ -33,13 +33,32 @@ class PASDEDEUX_OT_render_preview(JobOperator):
     size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
         name="Size", description="Width and height in pixels", size=2, min=16, default=stage.SIZE
     )
+    music: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Music",
+        description="A sound file that begins with the first frame; empty, what the scene's sequencer plays",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
 
     def prepare(self, context: bpy.types.Context) -> Work:
         path, size = self._path(context), (self.size[0], self.size[1])
-        motions = _motions(context)
-        if bpy.app.background or not self.options.is_invoke:
-            return lambda reporter: stage.render(context, motions, path, size=size, progress=reporter.progress)
-        return partial(render_elsewhere, motions, path, size)
+        pair = _pair(context)
+        frames = dancers.frames_of(scene_of(context), *pair)
+        motions = [retarget.motion_of(context, dancer, frames) for dancer in pair]
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            sound = soundtrack.of(context, self.music, frames, folder)
+            kept = stack.pop_all()
+        here = bpy.app.background or not self.options.is_invoke
+
+        def work(reporter: Reporter) -> int:
+            with kept:
+                if not here:
+                    return render_elsewhere(motions, path, size, reporter, sound=sound)
+                with soundtrack.added(sound):
+                    return stage.render(context, motions, path, size=size, progress=reporter.progress)
+
+        return work
 
     def apply(self, context: bpy.types.Context, result: int) -> None:
         self.report({"INFO"}, f"{result} frames written to {self._path(context)}")
@@ -54,12 +73,15 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         return path
 
 
-def render_elsewhere(motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter) -> int:
-    """Do as `stage.render` in a Blender process of its own. Raises Refused, Cancelled."""
+def render_elsewhere(
+    motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter, *, sound: Path | None = None
+) -> int:
+    """Do as `stage.render` in a Blender process of its own, with a sound. Raises Refused, Cancelled."""
     with tempfile.TemporaryDirectory() as folder:
         task, pair = Path(folder, "task.json"), Path(folder, "pair.npz")
         files.write(pair, motions)
-        task.write_text(json.dumps({"motions": str(pair), "out": str(path), "size": size}))
+        wanted = {"motions": str(pair), "out": str(path), "size": size, "sound": str(sound) if sound else None}
+        task.write_text(json.dumps(wanted))
         process = subprocess.Popen(_command(task), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             return _followed(process, reporter)
@@ -78,27 +100,27 @@ def main(task: str) -> None:
         print(json.dumps(message), flush=True)
 
     try:
-        frames = stage.render(
-            bpy.context,
-            motions,
-            Path(wanted["out"]),
-            size=tuple(wanted["size"]),
-            progress=lambda fraction, what: say(progress=fraction, what=what),
-        )
+        with soundtrack.added(Path(wanted["sound"]) if wanted["sound"] else None):
+            frames = stage.render(
+                bpy.context,
+                motions,
+                Path(wanted["out"]),
+                size=tuple(wanted["size"]),
+                progress=lambda fraction, what: say(progress=fraction, what=what),
+            )
     except Exception as error:
         say(error=str(error))
     else:
         say(frames=frames)
 
 
-def _motions(context: bpy.types.Context) -> list[Motion]:
-    """The scene's leader and partner, or the active dancer, on one clock."""
+def _pair(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The scene's leader and partner, or the active dancer."""
     wanted = settings.of(context)
     pair = [dancer for dancer in (wanted.leader or context.active_object, wanted.partner) if dancer]
     if not pair:
         raise Refused("Choose a leader first: import a mocap file or select a dancer")
-    frames = dancers.frames_of(scene_of(context), *pair)
-    return [retarget.motion_of(context, dancer, frames) for dancer in pair]
+    return pair
 
 
 def _command(task: Path) -> list[str]:

@@ -27,8 +27,8 @@ _SMOOTH, _TREND = 0.04, 1.5
 """s over which the speed is smoothed, and over which its own mean is taken away."""
 _SHORTEST = 4.0
 """s of movement from which a beat can be told."""
-BAR = 4
-"""Beats in a bar."""
+BAR, PHRASE = 4, 8
+"""Beats in a bar, and in a dancer's phrase, such as a whole basic step."""
 _TRACKED = 100.0
 """Frames a second at which beats are tracked."""
 _STEADY = 24.0
@@ -54,7 +54,7 @@ class Beat:
 class Beats:
     """The beats of a dance as they fall.
 
-    times: (B,) s.  one: which of the first four begins a bar.
+    times: (B,) s.  one: which of the first eight begins a phrase.
     """
 
     times: Array
@@ -64,7 +64,7 @@ class Beats:
 def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
     """Each beat of one dance, of one dancer or of several in time: where the feet rest, at an almost steady distance.
 
-    period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Bars have four beats and begin
+    period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Phrases have eight beats and begin
     with the step that travels the most, as a basic step's break does. Raises ValueError where there is no beat.
     """
     period = beat_of(dancers[0]).period if period is None else period
@@ -73,8 +73,8 @@ def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
     rest = _smoothed(speed, _TREND * _TRACKED) - speed
     frames = _tracked(rest / max(float(rest.std()), 1e-9), period * _TRACKED)
     travels = np.sum([np.linalg.norm(np.diff(places[frames], axis=0), axis=-1).mean(axis=1) for places in feet], axis=0)
-    means = [travels[count::BAR].mean() if len(travels) > count else 0.0 for count in range(BAR)]
-    return Beats(frames / _TRACKED, (int(np.argmax(means)) + 1) % BAR)
+    means = [travels[count::PHRASE].mean() if len(travels) > count else 0.0 for count in range(PHRASE)]
+    return Beats(frames / _TRACKED, (int(np.argmax(means)) + 1) % PHRASE)
 
 
 def _tracked(rest: Array, period: float) -> Array:

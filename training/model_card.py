@@ -1,21 +1,25 @@
 """The model card that goes with shipped weights: what they were trained on, how good they are, what they cannot do."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.dance_music import Pair, PairSplit
 from training.data import Duet, Split
 
 
-def write_card(path: Path, parameters: int, step: str, figures: str, split: Split, tables: dict[str, Any]) -> None:
+def write_card(
+    path: Path, parameters: int, step: str, figures: str, split: Split | PairSplit, tables: dict[str, Any]
+) -> None:
     """Write the card of a model beside its weights, whole or not at all.
 
     parameters: how many it has.  step: which step's weights they are.  figures: how good it is, in words and tables.
     """
     card = tables["card"]
     parts = "\n".join(
-        f"| {part} | {', '.join(sorted({duet.name for duet in duets}))} | {_minutes(duets):.1f} |"
-        for part, duets in (("train", split.train), ("validation", split.validation), ("test", split.test))
+        f"| {part} | {', '.join(sorted({_recording(piece) for piece in pieces}))} | {_minutes(pieces):.1f} |"
+        for part, pieces in (("train", split.train), ("validation", split.validation), ("test", split.test))
     )
     text = f"""# {card["title"]}
 
@@ -47,5 +51,10 @@ Licence and credit:
     os.replace(partial, path)
 
 
-def _minutes(duets: list[Duet]) -> float:
-    return sum(duet.leader.seconds for duet in duets) / 60.0
+def _recording(piece: Duet | Pair) -> str:
+    return piece.name if isinstance(piece, Duet) else piece.recording
+
+
+def _minutes(pieces: Sequence[Duet | Pair]) -> float:
+    """What all pieces last together; a dance that is paired with several songs counts with each."""
+    return sum(piece.leader.seconds if isinstance(piece, Duet) else piece.seconds for piece in pieces) / 60.0

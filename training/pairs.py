@@ -5,7 +5,7 @@
 Who has dance and music on one clock needs none of this: a folder of NAME.bvh and NAME.mid is a folder of pairs. What
 is made here is called synthetic everywhere, for no dancer heard this music.
 
-A dance is cut into pieces of eight bars, which begin where a bar does (`rigs.beats`). Each is laid beside every stretch
+A dance is cut into pieces of eight bars, which begin where a phrase does (`rigs.beats`). Each is laid beside every stretch
 of every song in whose pulse it fits where dance and music meet halfway, without any beat of the one or the other
 getting 15 % longer or shorter. Those stretches are kept whose loudness rises and falls the most with the dancer's
 speed. The dance is then warped in time until its beats are the music's. Recordings and songs are dealt out to
@@ -33,8 +33,8 @@ from rigs import Array, files
 from rigs.beats import BAR, beats_of
 from rigs.files import BadFile
 from rigs.motion import Motion, sample
-from training.data import FPS, PARTS, clean, deal, find_duets, recordings
 from training.dance_music import MANIFEST
+from training.data import FPS, PARTS, clean, deal, find_duets, recordings
 from training.songs import KINDS, Song, find_songs, stretch
 
 BARS = 8
@@ -73,7 +73,7 @@ class Pairing:
 class Piece:
     """Some bars of a dance.
 
-    beats: (B + 1,) s of the recording, the first one begins a bar.  liveliness: (2 B,) the joints' speed in each half
+    beats: (B + 1,) s of the recording, the first one begins a phrase.  liveliness: (2 B,) the joints' speed in each half
     beat, as the log of m/s.
     """
 
@@ -124,8 +124,8 @@ def make(asked: Pairing) -> None:
     for part in PARTS:
         mine = [piece for piece in pieces if parts[piece.recording] == part]
         matches = matched(mine, songs[part], asked.each)
-        for match in track(matches, f"{part}: {len(mine)} pieces, {len(songs[part])} songs", console=console):
-            listed.append({"part": part, **written(match, partial)})
+        what = f"{part}: {len(mine)} pieces, {len(songs[part])} songs"
+        listed += [{"part": part, **written(match, partial)} for match in track(matches, what, console=console)]
     about = {"synthetic": True, "how": "dance and music never met: paired by tempo, beat and energy", "pairs": listed}
     (partial / MANIFEST).write_text(json.dumps(about, indent=1))
     os.replace(partial, asked.out)
@@ -201,7 +201,7 @@ def matched(pieces: Sequence[Piece], songs: Sequence[Song], each: int) -> list[M
 def _best(piece: Piece, profile: Array, song: Song) -> Match | None:
     """The stretch of a song that goes best with a piece, if the piece can be warped to any."""
     beats = len(piece.beats) - 1
-    begins = song.bars[song.bars + beats < len(song.pulse.seconds)]
+    begins = song.phrases[song.phrases + beats < len(song.pulse.seconds)]
     if not len(begins):
         return None
     lengths = np.diff(song.pulse.seconds)[begins[:, None] + np.arange(beats)]

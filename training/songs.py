@@ -10,13 +10,12 @@ from backend.music import midi
 from backend.music.pulse import Pulse, pulse
 from backend.music.score import PITCHES, Meter, Part, Score
 from rigs import Array
-from rigs.beats import BAR
 from rigs.files import BadFile
 from training.data import PARTS
 
 KINDS = ("drums", "tune", "band")
 BEATS = "beat_midi.txt"
-"""The file with a song's beats that POP909 has beside each, whose own meters are wrong: seconds, -, 1 in a bar's first."""
+"""The file with beats that POP909 has beside each song, whose own meters are wrong: seconds, -, 1 in a bar's first."""
 _EACH = 10
 """One song of so many is for validation and another for the test."""
 _BAR = 16
@@ -28,7 +27,8 @@ _HALVES = 2
 class Song:
     """Music in bars of four.
 
-    of: the file it is, or whose tune it is.  kind: one of KINDS.  bars: (N,) which of the pulse's steps begin bars.
+    of: the file it is, or whose tune it is.  kind: one of KINDS.  phrases: (N,) which of the pulse's steps begin a
+    dancer's phrase, and a bar.
     loudness: (2 P,) of each half of a pulse's step, in deviations from the mean of the songs of its kind.
     """
 
@@ -37,7 +37,7 @@ class Song:
     kind: str
     score: Score
     pulse: Pulse
-    bars: Array
+    phrases: Array
     loudness: Array
 
 
@@ -106,9 +106,9 @@ def stretch(song: Song, first: int, beats: int, slower: float = 1.0) -> Score:
     """So many steps of a song's pulse from the step `first` on, as a piece of its own, so many times slower."""
     score = song.score
     start, stop = (round(float(song.pulse.steps[first + step])) for step in (0, beats))
-    parts = (_between(part, start, stop) for part in (score.drums, score.bass, score.melody))
+    drums, bass, melody = (_between(part, start, stop) for part in (score.drums, score.bass, score.melody))
     seconds = (score.seconds[start : stop + 1] - score.seconds[start]) * slower
-    return Score(*parts, seconds, swing=score.swing)
+    return Score(drums, bass, melody, seconds, swing=score.swing)
 
 
 def _between(part: Part, start: int, stop: int) -> Part:
@@ -126,15 +126,14 @@ def _heard(kind: str, named: Sequence[tuple[str, str, Score]]) -> list[Song]:
     together = np.concatenate(loud) if loud else np.zeros(1)
     mean, spread = together.mean(), max(together.std(), 1e-6)
     return [
-        Song(name, of, kind, score, beats, _bars(score, beats), (rows - mean) / spread)
+        Song(name, of, kind, score, beats, _phrases(score, beats), (rows - mean) / spread)
         for (name, of, score), beats, rows in zip(named, pulses, loud, strict=True)
     ]
 
 
-def _bars(score: Score, beats: Pulse) -> Array:
-    """Which of a pulse's steps begin a dancer's bar and one of the score's (N,)."""
-    lines = np.isin(beats.steps, score.bars)
-    return np.flatnonzero(lines & (beats.counts % BAR == 0))
+def _phrases(score: Score, beats: Pulse) -> Array:
+    """Which of a pulse's steps begin a dancer's phrase and one of the score's bars (N,)."""
+    return np.flatnonzero(np.isin(beats.steps, score.bars) & (beats.counts == 0))
 
 
 def _loudness(score: Score, beats: Pulse) -> Array:

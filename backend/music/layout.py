@@ -41,14 +41,18 @@ def roll(score: Score) -> Array:
 
 
 def windows(score: Score) -> Array:
-    """(N, 32, 128) float32: the roll from each bar on, until a window reaches the end; what lies behind it is silent.
+    """(N, 32, 128) float32: the roll from each of `window_starts` on; what lies behind the end is silent.
 
     A window has 32 steps whatever the meter: two bars of 4/4, and from a pickup or in 3/4 whatever 32 steps hold.
     """
-    starts = score.bars
-    starts = starts[: np.searchsorted(starts, score.steps - WINDOW) + 1]
     rows = np.pad(roll(score), ((0, WINDOW), (0, 0)))
-    return rows[starts[:, None] + np.arange(WINDOW)]
+    return rows[window_starts(score)[:, None] + np.arange(WINDOW)]
+
+
+def window_starts(score: Score) -> Array:
+    """(N,) the steps that windows begin with: each bar's first, until a window reaches the end."""
+    starts = score.bars
+    return starts[: np.searchsorted(starts, score.steps - WINDOW) + 1]
 
 
 def _loudness(part: Part) -> Array:

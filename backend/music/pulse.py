@@ -5,10 +5,11 @@ music, and two steps to a beat of slow music.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from backend.music.score import BEAT, Score
+from backend.music.score import BEAT, Meter, Score
 from rigs import Array
 
 SLOWEST = 117.0
@@ -66,10 +67,8 @@ def pulse(score: Score) -> Pulse:
 def _beats(score: Score) -> Array:
     """(B,) the sixteenths at which written beats fall, the end included where one ends there."""
     beats: list[Array] = []
-    meters = [*score.meters, None]
-    for meter, following in zip(meters, meters[1:], strict=False):
-        assert meter is not None
-        end = score.steps if following is None else min(following.step, score.steps)
+    for meter, following in pairwise([*score.meters, Meter(score.steps)]):
+        end = min(following.step, score.steps)
         compound = meter.denominator == 8 and meter.numerator % _COMPOUND == 0
         length = 2.0 * _COMPOUND if compound else float(BEAT)
         beats.append(np.arange(meter.step, end, length))

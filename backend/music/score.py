@@ -1,13 +1,14 @@
 """A piece of music on a grid of sixteenths: drums, bass and melody, when each step sounds, and where its bars begin."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from rigs import Array
 
+PARTS = ("drums", "bass", "melody")
 PITCHES = 128
 BEAT = 4
 """Steps in a quarter note."""
@@ -104,28 +105,72 @@ def bar_lines(meters: Sequence[Meter], least: float) -> Array:
     return together[: np.searchsorted(together, least) + 1]
 
 
-def from_notes(notes: Iterable[Note], steps: int) -> Part:
+def cut(score: Score, first: int, last: int) -> Score:
+    """The bars of a score, from 0, the last one included, and its time from 0 again. Raises ValueError for none.
+
+    What sounds over the first bar line begins at it, but for drums, which are heard as they are struck.
+    """
+    lines = [*score.bars.tolist(), score.steps]
+    if not 0 <= first <= last < len(score.bars):
+        raise ValueError(f"bars of 0 to {len(score.bars) - 1} expected, {first} to {last} found")
+    begin, end = lines[first], lines[last + 1]
+    drums, bass, melody = (_cut_part(getattr(score, part), begin, end, part == "drums") for part in PARTS)
+    before = [meter for meter in score.meters if meter.step <= begin]
+    inside = [meter for meter in score.meters if begin < meter.step < end]
+    meters = tuple(replace(meter, step=max(meter.step - begin, 0)) for meter in (before[-1], *inside))
+    return Score(drums, bass, melody, score.seconds[begin : end + 1] - score.seconds[begin], meters, score.swing)
+
+
+def _cut_part(part: Part, begin: int, end: int, struck: bool) -> Part:
+    """struck: whether what began before is not heard any more."""
+    notes = to_table(part)
+    notes = notes[(notes[:, 3] > begin) & (notes[:, 2] < end)]
+    if struck:
+        notes = notes[notes[:, 2] >= begin]
+    return from_table(np.column_stack([notes[:, :2], np.clip(notes[:, 2:] - begin, 0, end - begin)]), end - begin)
+
+
+def from_table(notes: Array, steps: int) -> Part:
     """A part of so many steps; a note ends where the next of its pitch begins.
 
+    notes: (N, 4) int: pitch, velocity, start and end of each, as a `Note` has them.
     Of two that begin in one place the louder's velocity counts, and the longer's end.
     """
-    onset, sustain = np.zeros((2, steps, PITCHES), bool)
+    onset = np.zeros((steps, PITCHES), bool)
     velocity = np.zeros((steps, PITCHES), np.uint8)
-    for note in sorted(notes, key=lambda note: note.start):
-        if not onset[note.start, note.pitch]:
-            sustain[note.start :, note.pitch] = False
-        onset[note.start, note.pitch] = True
-        sustain[note.start : max(note.end, note.start + 1), note.pitch] = True
-        velocity[note.start, note.pitch] = max(velocity[note.start, note.pitch], note.velocity)
-    return Part(onset, sustain, velocity)
+    change = np.zeros((steps + 1, PITCHES), np.int8)  # of how many notes sound: 1 or none of each pitch
+    pitches, loud, starts, ends = notes[np.lexsort((notes[:, 2], notes[:, 0]))].T
+    if len(notes):
+        fresh = np.flatnonzero(np.append(True, (np.diff(pitches) != 0) | (np.diff(starts) != 0)))
+        loud, ends = (np.maximum.reduceat(values, fresh) for values in (loud, ends))
+        pitches, starts = pitches[fresh], starts[fresh]
+        following = np.where(np.diff(pitches, append=-1) == 0, np.roll(starts, -1), steps)
+        ends = np.minimum(np.maximum(ends, starts + 1), following)
+        onset[starts, pitches] = True
+        velocity[starts, pitches] = loud
+        change[starts, pitches] = 1
+        change[ends, pitches] -= 1
+    return Part(onset, np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(bool), velocity)
+
+
+def to_table(part: Part) -> Array:
+    """(N, 4) int: pitch, velocity, start and end of a part's notes, by their starts and pitches."""
+    starts, pitches = np.nonzero(part.onset)
+    played, column = np.unique(pitches, return_inverse=True)
+    over = np.ones((len(played), len(part.onset) + 1), bool)
+    over[:, :-1] = (part.onset | ~part.sustain)[:, played].T
+    ends = np.flatnonzero(over)
+    shift = column * over.shape[1]
+    ends = ends[np.searchsorted(ends, starts + shift, side="right")] - shift
+    return np.column_stack([pitches, part.velocity[starts, pitches], starts, ends]).astype(int)
+
+
+def from_notes(notes: Iterable[Note], steps: int) -> Part:
+    """A part of these notes, as `from_table` makes it."""
+    rows = [(note.pitch, note.velocity, note.start, note.end) for note in notes]
+    return from_table(np.array(rows, int).reshape(-1, 4), steps)
 
 
 def to_notes(part: Part) -> list[Note]:
     """The notes of a part, by their starts and pitches."""
-    held = part.sustain & ~part.onset
-    notes = []
-    for start, pitch in np.argwhere(part.onset).tolist():
-        rest = held[start + 1 :, pitch]
-        length = 1 + (len(rest) if rest.all() else int(rest.argmin()))
-        notes.append(Note(pitch, int(part.velocity[start, pitch]), start, start + length))
-    return notes
+    return [Note(*note) for note in to_table(part).tolist()]

@@ -1,7 +1,7 @@
-"""Train a model on a folder of duets.
+"""Train a model on a folder of duets, or of dances and their music.
 
-    python training/train.py {duet-vae,partner-flow} --data DIR --out RUN [--resume | --from WEIGHTS.safetensors]
-    python training/train.py {duet-vae,partner-flow} --data DIR --check
+    python training/train.py MODEL --data DIR --out RUN [--resume | --from WEIGHTS.safetensors]
+    python training/train.py MODEL --data DIR --check
 
 RUN gets TensorBoard curves, `last.ckpt` and `best.ckpt`, and in the end the weights with their model card.
 Interrupt it (Ctrl-C) whenever you like: it ends with the step in hand and `--resume` goes on as if nothing had been.
@@ -22,19 +22,22 @@ from rich.table import Table
 
 from rigs.files import BadFile
 from training.check import Report, check
+from training.dance_music import find_pairs, split_pairs
 from training.data import PARTS
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+PAIRED = ("choreo-bridge",)
+"""The models that learn from dances and their music; the others learn from duets."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a model on a folder of duets."""
+    """Train a model on a folder of duets, or of dances and their music."""
 
-    model: Annotated[Literal["duet-vae", "partner-flow"], tyro.conf.Positional]
+    model: Annotated[Literal["duet-vae", "partner-flow", "choreo-bridge"], tyro.conf.Positional]
     """What to train."""
     data: Path
-    """Folder of NAME_leader.* and NAME_follower.* files."""
+    """Folder of NAME_leader.* and NAME_follower.* files, or of NAME.bvh and NAME.mid files."""
     out: Path | None = None
     """Folder of the run: curves, checkpoints, weights, model card."""
     resume: bool = False
@@ -62,6 +65,8 @@ def run(asked: Train) -> int:
     expect_sense(asked)
     config = asked.config or CONFIGS / f"{asked.model}.toml"
     validation, test = held_out(config)
+    if asked.model in PAIRED:
+        return show_pairs(asked.data, validation, test) if asked.check else train(asked, config)
     with Console(stderr=True).status("") as status:
         report = check(asked.data, validation, test, status.update)
     if asked.check:
@@ -147,6 +152,19 @@ def show(report: Report) -> None:
     shares = ", ".join(f"{seconds:.0f} s for {part}" for part, seconds in usable.items())
     verdict = "can be trained on" if report.trainable else "cannot be trained on yet"
     console.print(f"takes: {len(report.takes)}, usable: {shares}; {verdict}")
+
+
+def show_pairs(data: Path, validation: list[str], test: list[str]) -> int:
+    """Print what each part of a folder of pairs holds; the exit status. Raises BadFile."""
+    split = split_pairs(find_pairs(data), validation, test)
+    table = Table("part", "pairs", "dances", "songs", "minutes")
+    for part in PARTS:
+        pairs = getattr(split, part)
+        minutes = sum(pair.seconds for pair in pairs) / 60.0
+        counts = (len(pairs), len({pair.recording for pair in pairs}), len({pair.song for pair in pairs}))
+        table.add_row(part, *map(str, counts), f"{minutes:.1f}")
+    Console().print(table)
+    return 0
 
 
 if __name__ == "__main__":

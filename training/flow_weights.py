@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from backend.models.flow_network import STARTS, save
 from backend.models.flow_views import PARTNER, partner_features, place_of, place_of_joints
-from backend.models.partner_flow import NAME, STARTS, PartnerFlow, save
+from backend.models.partner_flow import NAME, PartnerFlow
 from rigs.contacts import floor_height
 from training.data import Duet, Split
 from training.flow_validation import HORIZONS, horizon_errors

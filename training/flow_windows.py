@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from backend.models.flow_network import FARTHEST, FlowConfig
 from backend.models.flow_views import FPS, TURNED, Dance
-from backend.models.partner_flow import FARTHEST, FlowConfig
 from rigs import kinematics, rotations
 from rigs.contacts import foot_contacts
 from rigs.files import BadFile

@@ -14,8 +14,9 @@ import lightning
 import torch
 from torch import Tensor
 
+from backend.models.flow_network import FARTHEST, GOAL, FlowConfig
 from backend.models.flow_views import Dance, Place, dance_of, joined, partner_features, place_of
-from backend.models.partner_flow import FARTHEST, GOAL, FlowConfig, PartnerFlow, load
+from backend.models.partner_flow import PartnerFlow, load
 from rigs.skeleton import INDEX
 from training.data import Duet, Split, find_duets, split_duets
 from training.flow_validation import Validation

@@ -1,4 +1,4 @@
-"""Dancing for long with the partner flow: block after block beside the leader, on the floor, apart and on course."""
+"""Dancing for long with a flow network: block after block beside what leads, on the floor, apart and on course."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from backend.models.flow_network import FARTHEST, GOAL, FlowNetwork
 from backend.models.flow_views import (
     PARTNER,
     Dance,
@@ -20,7 +21,6 @@ from backend.models.flow_views import (
     place_at,
     place_of,
 )
-from backend.models.partner_flow import FARTHEST, GOAL, PartnerFlow
 from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0
@@ -29,7 +29,7 @@ ENERGY = 1.4
 asked for this, at all of it, and its figures are the more like real ones."""
 STEPS = 4
 _AIMING = 4.0
-"""How strongly a pose to meet is headed for, see `PartnerFlow.draw`."""
+"""How strongly a pose to meet is headed for, see `FlowNetwork.draw`."""
 _APPROACH = 32
 """Frames, at most, over which what is still missing to the pose is made up."""
 _SHARE = 2
@@ -41,10 +41,6 @@ _LOWERED = 0.7
 """The part of a block's mean height above the floor that is taken away at once."""
 _MOST = 0.05
 """m that a block is lowered or raised at most."""
-_APART = 0.32
-"""m between two pelvises below which the partner gives way."""
-_SWIFTEST = 5
-"""Frames, at least, in which it does."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Aim:
 class Course:
     """How a dance goes beside what the leader does.
 
-    guidance: how strongly the leader is followed, see `PartnerFlow.draw`.  energy: times the usual speed.
+    guidance: how strongly the leader is followed, see `FlowNetwork.draw`.  energy: times the usual speed.
     aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next frames are known.
     """
 
@@ -74,7 +70,7 @@ class Course:
 
 
 class Pull(NamedTuple):
-    """How strongly the leader is followed and a goal headed for, see `PartnerFlow.draw`."""
+    """How strongly the leader is followed and a goal headed for, see `FlowNetwork.draw`."""
 
     guidance: float
     aiming: float
@@ -90,7 +86,7 @@ class Danced:
 
 @torch.inference_mode()
 def roll_out(
-    network: PartnerFlow,
+    network: FlowNetwork,
     leader: Tensor,
     frames: range,
     past: Dance,
@@ -100,7 +96,7 @@ def roll_out(
     course: Course = Course(),
     watch: Callable[[int, Dance], None] = lambda first, made: None,
 ) -> Danced:
-    """Dance beside the frames `frames` of the leader (F, 29, 3) m.
+    """Dance beside the frames `frames` of the leader (F, ...), of the kind that the network is led by.
 
     past: the partner's `history` frames before them.  offsets: (29, 3) m, the partner's bones.
     draw: gives the noise (takes, block, PARTNER) of the n-th block.  watch: is told each block as it is made, and the
@@ -119,13 +115,13 @@ def roll_out(
         around = torch.arange(at - 1 - block * config.before, at + block * (1 + config.after))
         seen = leader[around.clamp(0, len(leader) - 1).to(device)]
         place = place_of(recent)
-        own, led = network.views(recent, offsets, seen.expand(takes, -1, -1, -1), place)
+        own, led = network.views(recent, offsets, seen.expand(takes, *seen.shape), place)
         aim = next((aim for aim in course.aims if aim.frame >= at), None)
         goal = _goal(network, aim, at, place, takes)
         pull = Pull(course.guidance, _AIMING if goal.any() else 1.0)
         drawn = _sound(network, pull, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
-        made = _kept_apart(made, seen[1 + block * config.before :][:block, 0])
+        made = network.given_room(made, seen[1 + block * config.before :][:block])
         if aim is not None:
             made = made[slice(0, _until(aim.frame - at, block))]
         watch(at, made)
@@ -143,7 +139,7 @@ def roll_out(
     return Danced(whole[slice(0, len(frames))], seams)
 
 
-def _sound(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
+def _sound(network: FlowNetwork, pull: Pull, given: Sequence[Tensor]) -> Tensor:
     """A block of every take, drawn again where its pelvis is torn between two ways round, as none can turn."""
     drawn, noise = _drawn(network, pull, given), given[0]
     for other in (-noise, noise.roll(1, dims=1), -noise.roll(1, dims=1)):
@@ -157,14 +153,14 @@ def _sound(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
     return drawn
 
 
-def _firmness(network: PartnerFlow, drawn: Tensor) -> Tensor:
+def _firmness(network: FlowNetwork, drawn: Tensor) -> Tensor:
     """The least length (B,) of the axes that say how the pelvis is turned: 1 in a body, 0 between two opposite ways."""
     columns = network.natural(drawn)[..., 3:9]
     return columns.reshape(len(drawn), -1, 3).norm(dim=-1).amin(dim=1)
 
 
-def _drawn(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
-    """A block of every take, see `PartnerFlow.draw`: where there are many, each core draws its share of them.
+def _drawn(network: FlowNetwork, pull: Pull, given: Sequence[Tensor]) -> Tensor:
+    """A block of every take, see `FlowNetwork.draw`: where there are many, each core draws its share of them.
 
     To share out the takes is worth more than torch's threads, which wait for each other in every product.
     """
@@ -182,7 +178,7 @@ def _drawn(network: PartnerFlow, pull: Pull, given: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(threads.map(draw, parts)))
 
 
-def _goal(network: PartnerFlow, aim: Aim | None, at: int, place: Place, takes: int) -> Tensor:
+def _goal(network: FlowNetwork, aim: Aim | None, at: int, place: Place, takes: int) -> Tensor:
     """What the network is told of the pose that comes next."""
     if aim is None or aim.frame - at > FARTHEST:
         return torch.zeros(takes, GOAL, device=network.partner_mean.device)
@@ -233,20 +229,6 @@ def _lowered(dance: Dance, offsets: Tensor, rest: Tensor) -> Dance:
     t = torch.linspace(0.0, 1.0, dance.root.shape[1] + 1)[1:].to(too_high)
     down = torch.nn.functional.pad((too_high[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
     return Dance(dance.root - down, dance.turned, dance.contacts)
-
-
-def _kept_apart(dance: Dance, leader: Tensor) -> Dance:
-    """The dance (B, F) brought aside until its pelvis, where it comes nearest to the leader's (F, 3) m, has room.
-
-    It goes aside as one movement, so that who would walk through the leader is led past on one side, not thrown.
-    """
-    away = (dance.root - leader)[..., :2]
-    least, nearest = away.norm(dim=-1).min(dim=-1)
-    side = away[torch.arange(len(away), device=away.device), nearest] / least.clamp_min(1e-3)[:, None]
-    frames = torch.arange(1, away.shape[1] + 1).to(away)
-    t = (frames / (nearest[:, None] + 1).clamp_min(_SWIFTEST)).clamp(max=1.0)
-    aside = ((_APART - least).clamp_min(0.0)[:, None] * side)[:, None] * (t * t * (3.0 - 2.0 * t))[..., None]
-    return Dance(dance.root + torch.nn.functional.pad(aside, (0, 1)), dance.turned, dance.contacts)
 
 
 def fresh(takes: int, seed: int, block: int, accelerator: torch.device | str = "cpu") -> Callable[[int], Tensor]:

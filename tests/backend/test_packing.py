@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from backend.models import packing
+from backend.models.flow_network import FlowConfig
 from backend.models.packing import PackedLinear, packed
-from backend.models.partner_flow import FlowConfig, PartnerFlow
+from backend.models.partner_flow import PartnerFlow
 from training.export import example
 
 SMALL = FlowConfig(width=48, layers=3, heads=2)

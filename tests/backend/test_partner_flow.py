@@ -10,6 +10,7 @@ from backend.direction import PARTS, Direction
 from backend.engine import Engine
 from backend.messages import PartnerRequest
 from backend.models import OWN
+from backend.models.flow_network import GOAL, FlowConfig, save
 from backend.models.flow_partner import motions_of
 from backend.models.flow_rollout import Aim, Course, fresh, roll_out
 from backend.models.flow_views import (
@@ -22,7 +23,7 @@ from backend.models.flow_views import (
     partner_features,
     place_of,
 )
-from backend.models.partner_flow import GOAL, NAME, FlowConfig, PartnerFlow, load, save
+from backend.models.partner_flow import NAME, PartnerFlow, load
 from backend.models.stage import Stage
 from rigs import kinematics, rotations
 from rigs.motion import Motion, move, resample, turn

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from backend.models import weights_of
-from backend.models.partner_flow import FlowConfig, PartnerFlow, load, save
+from backend.models.flow_network import FlowConfig, save
+from backend.models.partner_flow import PartnerFlow, load
 from rigs.files import BadFile
 from training.export import INPUTS, OUTPUT, example, export
 

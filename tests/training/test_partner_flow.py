@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from backend.models.flow_network import FlowConfig, save
 from backend.models.flow_views import place_of
-from backend.models.partner_flow import FlowConfig, PartnerFlow, load, save
+from backend.models.partner_flow import PartnerFlow, load
 from rigs import files
 from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn

@@ -15,7 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from backend.models import partner_flow, weights_of
 from backend.models.duet_weights import load
-from backend.models.partner_flow import FlowConfig, PartnerFlow
+from backend.models.flow_network import FlowConfig
+from backend.models.partner_flow import PartnerFlow
 from tests.conftest import ROOT
 from tests.training.duets import folder_of_duets
 

@@ -1,0 +1,42 @@
+"""The dance flow: the flow network that dances alone to music, which it hears.
+
+A frame of its leader is what is heard in it (`backend.music.hearing`) and where home is: the middle of the floor it
+dances on, so that it does not wander off.
+"""
+
+import torch
+from torch import Tensor
+
+from backend.models.flow_network import STARTS, FlowConfig, FlowNetwork
+from backend.models.flow_views import Place
+from backend.music.hearing import HEARD
+
+NAME = "dance-flow"
+_HOME = 2
+
+
+class DanceFlow(FlowNetwork):
+    """See `FlowNetwork`. Ways to begin are as seen from where the dancer stands; `counts` (2, N) tells in which count.
+
+    The leader's frames are (..., HEARD + 2), what is heard, and the place of home on the floor in m.
+    """
+
+    name = NAME
+    led = HEARD + _HOME
+
+    counts: Tensor
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("counts", torch.zeros(2, STARTS))
+
+    def seen_from(self, place: Place, leader: Tensor) -> Tensor:
+        """See `FlowNetwork.seen_from`."""
+        heard, home = leader[..., 1:, :HEARD], leader[..., 1:, HEARD:]
+        seen = place.into(torch.nn.functional.pad(home, (0, 1)))
+        return torch.cat([heard, seen[..., :_HOME]], dim=-1)
+
+
+def led_by(hearing: Tensor, home: Tensor) -> Tensor:
+    """The leader (F, HEARD + 2) of a dance to what is heard (F, HEARD), at home (2,) m on the floor."""
+    return torch.cat([hearing, home.expand(len(hearing), _HOME)], dim=-1)

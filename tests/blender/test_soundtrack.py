@@ -1,0 +1,180 @@
+"""What a video sounds like, read back from its file: the music given, or what the scene's own sequencer plays."""
+
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.pas_de_deux import dancers, preview
+from conftest import ROOT
+from movements import swaying
+
+from rigs import files
+from rigs.skeleton import DEFAULT
+
+SIZE = (64, 36)
+RATE = 44_100
+HEARD = (0.25, 1.0, 1.4)
+"""s at which the music sounds, for a twentieth of a second each."""
+sounding = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Three seconds with three beeps."""
+    samples = np.zeros(3 * RATE)
+    for start in HEARD:
+        beep = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE // 20) / RATE)
+        samples[round(start * RATE) :][: len(beep)] = beep
+    with wave.open(str(tmp_path / "beeps.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return tmp_path / "beeps.wav"
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Where a test's video is written."""
+    return tmp_path / "dance.mp4"
+
+
+def dancing(folder: Path, fps: float = 30.0, seconds: float = 2.0) -> None:
+    """A leader, keyed from frame 1 on."""
+    files.write(folder / "dance.npz", swaying(frames=round(seconds * fps), fps=fps))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(folder / "dance.npz"), body=False)
+
+
+def strips() -> Any:
+    """The scene's strips."""
+    editor = bpy.context.scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def onsets(video: Path) -> tuple[list[float], float]:
+    """When a video begins to sound after silence, and for how long it has sound, in s."""
+    import aud
+
+    sound = aud.Sound(str(video))
+    rate, samples = sound.specs[0], np.abs(sound.data()).max(1)
+    loud = np.flatnonzero(samples > 0.1)
+    return (loud[np.diff(loud, prepend=-rate) > 0.05 * rate] / rate).tolist(), len(samples) / rate
+
+
+def has_sound(video: Path) -> bool:
+    """Whether there is a track of sound in an MP4: one whose handler (ISO 14496-12, 8.4.3) is for sound."""
+    content = video.read_bytes()
+    return any(part[8:12] == b"soun" for part in content.split(b"hdlr")[1:])
+
+
+@sounding
+def test_music_begins_with_the_first_frame_and_ends_with_the_last(tmp_path: Path, video: Path, music: Path) -> None:
+    dancing(tmp_path)
+    assert bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music)) == {"FINISHED"}
+    assert has_sound(video)
+    heard, seconds = onsets(video)
+    np.testing.assert_allclose(heard, HEARD, atol=0.005)
+    assert seconds == pytest.approx(2.0, abs=0.05)
+
+
+def test_without_music_a_video_has_no_sound(tmp_path: Path, video: Path) -> None:
+    dancing(tmp_path, seconds=0.2)
+    strips()
+    bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
+    assert b"vide" in video.read_bytes()
+    assert not has_sound(video)
+
+
+@sounding
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_the_scenes_own_sound_is_heard_where_it_lies(tmp_path: Path, video: Path, music: Path, fps: float) -> None:
+    dancing(tmp_path, fps)
+    strips().new_sound("music", str(music), channel=1, frame_start=1 + round(0.5 * fps))
+    bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
+    np.testing.assert_allclose(onsets(video)[0], [0.75, 1.5, 1.9], atol=0.005)
+
+
+@sounding
+def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: Path, music: Path) -> None:
+    leader = dancers.add(bpy.context, "leader", DEFAULT, partner=False, body=False)
+    dancers.dance(bpy.context, leader, swaying(), "dance", -29)
+    bpy.context.scene.render.fps = 30
+    strips().new_sound("music", str(music), channel=1, frame_start=1)
+    bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
+    np.testing.assert_allclose(onsets(video)[0], [1.25], atol=0.005)
+
+
+@sounding
+def test_the_scenes_muted_sound_stays_mute(tmp_path: Path, video: Path, music: Path) -> None:
+    dancing(tmp_path, seconds=0.2)
+    strips().new_sound("music", str(music), channel=1, frame_start=1).mute = True
+    bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
+    assert not has_sound(video)
+
+
+@sounding
+def test_music_leaves_the_scene_as_it_was(tmp_path: Path, video: Path, music: Path) -> None:
+    dancing(tmp_path, seconds=0.2)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 12, 40
+    strips().new_sound("music", str(music), channel=1, frame_start=5)
+
+    def described() -> tuple[Any, ...]:
+        return scene.frame_start, scene.frame_end, [strip.name for strip in strips()], list(bpy.data.sounds.keys())
+
+    before = described()
+    for wanted in ({}, {"music": str(music)}):
+        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, **wanted)
+        assert described() == before
+
+
+@sounding
+def test_a_file_that_is_no_sound_is_named(tmp_path: Path, video: Path) -> None:
+    dancing(tmp_path, seconds=0.2)
+    (tmp_path / "words.wav").write_text("la la la")
+    with pytest.raises(RuntimeError, match=r"words\.wav: a sound file expected"):
+        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(tmp_path / "words.wav"))
+    with pytest.raises(RuntimeError, match=r"gone\.wav: no such file"):
+        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(tmp_path / "gone.wav"))
+    assert not video.exists()
+    assert not len(bpy.data.sounds)
+
+
+@pytest.mark.skipif(bpy.app.build_options.audaspace, reason="this Blender was built with sound")
+def test_a_blender_without_sound_says_so(tmp_path: Path, video: Path, music: Path) -> None:
+    dancing(tmp_path, seconds=0.2)
+    with pytest.raises(RuntimeError, match=r"this Blender was built without sound"):
+        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music))
+
+
+@sounding
+def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
+    class Reporter:
+        def progress(self, fraction: float, what: str) -> None:
+            pass
+
+        def cancelled(self) -> bool:
+            return False
+
+    preview.render_elsewhere([swaying()], video, SIZE, Reporter(), sound=music)
+    np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)
+
+
+@sounding
+def test_the_headless_driver_takes_music(extension: Path, tmp_path: Path, video: Path, music: Path) -> None:
+    files.write(tmp_path / "leader.bvh", swaying())
+    task = {"task": "render", "extension": str(extension), "motions": [str(tmp_path / "leader.bvh")]}
+    task |= {"out": str(video), "size": SIZE}
+    command = [sys.executable, str(ROOT / "blender_addon" / "headless.py"), str(tmp_path / "task.json")]
+    for sound, status in ((music, 0), (tmp_path / "task.json", 2)):
+        (tmp_path / "task.json").write_text(json.dumps(task | {"music": str(sound)}))
+        result = subprocess.run(command, capture_output=True, text=True, timeout=250)
+        assert result.returncode == status, result.stdout
+    assert "task.json: a sound file expected" in result.stdout
+    np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)

@@ -112,8 +112,8 @@ def strike(number: int, force: float, rate: int) -> Array:
     """
     drum = _HANDS if number == _CLAP else _KIT[kind_of(number)]
     height, ringing = _TUNED.get(number, (1.0, 1.0))
-    rings = [part.ring * ringing for part in (*drum.tones, *drum.noise)]
-    blow = np.zeros(round((_RUNG_OUT * max(rings) + _FALL) * rate))
+    longest = ringing * max([tone.ring for tone in drum.tones] + [hiss.ring for hiss in drum.noise])
+    blow = np.zeros(round((_RUNG_OUT * longest + _FALL) * rate))
     seconds = np.arange(len(blow)) / rate
     for tone in drum.tones:
         blow += _tone(tone, seconds, height, ringing)

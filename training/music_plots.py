@@ -26,7 +26,7 @@ _STRUCK = 0.09
 """s that a drum takes in the picture; it has no length of its own."""
 _FEWEST = 7
 """Pitches that a panel shows at least."""
-_EMPTY = 2
+_EMPTY = 4
 """The height, in pitches, of a panel without notes."""
 _ACROSS = 24
 """Bars that are numbered at most; of more every second is, or every fourth, and so on."""

@@ -161,6 +161,7 @@ class Engine:
         danced = self.load_dancer(request.model).dance(request, _part(progress, 0.0, alone), cancelled)
         dancer = resample(danced, request.fps, request.frames)
         if not request.duet:
+            progress(1.0, "done")
             return [dancer]
         asked = PartnerRequest(dancer, seed=request.seed, direction=Direction(energy=request.energy))
         return [dancer, *self.partner(asked, progress=_part(progress, alone, 1.0), cancelled=cancelled)]
@@ -174,7 +175,9 @@ class Engine:
         model can serve.
         """
         check_request(request)
-        return self.load_composer(request.model).compose(request, progress, cancelled)
+        score = self.load_composer(request.model).compose(request, progress, cancelled)
+        progress(1.0, "done")
+        return score
 
 
 def _part(progress: Progress, begin: float, end: float) -> Progress:

@@ -216,6 +216,8 @@ def check_together(dancers: Sequence[Motion]) -> None:
         if motion.seconds < LEAST_SECONDS:
             found = f"{motion.seconds:.3g}"
             raise ProtocolError(f"{name}: at least {LEAST_SECONDS:g} second of dance expected, {found} found")
+        if motion.fps != dancers[0].fps:
+            raise ProtocolError(f"{name}: the {dancers[0].fps:g} fps of dancer1 expected, {motion.fps:g} found")
         if len(motion) != len(dancers[0]):
             raise ProtocolError(f"{name}: {len(dancers[0])} frames as in dancer1 expected, {len(motion)} found")
 

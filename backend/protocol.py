@@ -268,7 +268,7 @@ def _danced(message: type[Any], dancers: Mapping[str, Motion], values: Mapping[s
     if message is ComposeRequest:
         return _checked(ComposeRequest(tuple(dancers.values()), **values))
     if message is Frames:
-        return Frames(**dancers, **values)
+        return Frames(danced=dancers["danced"], **values)
     asked = Direction(**{name: values[name] for name in direction.RULES})
     others: dict[str, Any] = {name: value for name, value in values.items() if name not in direction.RULES}
     return _checked(PartnerRequest(direction=asked, **(others | dict(dancers))))

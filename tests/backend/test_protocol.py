@@ -56,7 +56,7 @@ GOOD = encode("one", PartnerRequest(motion(), motion(2, seed=1)))
 BUFFERS = json.loads(GOOD[0])["buffers"]
 PARAMETERS = json.loads(GOOD[0])["parameters"]
 ANSWERS = [
-    Welcome("1.2.3", ("partner-flow", "duet-vae")),
+    Welcome("1.2.3", ("partner-flow", "duet-vae"), ("dance-flow",), ()),
     Progress(0.25, "dancing", 3),
     Failure("fault", "the backend failed: “why”\nI do not know"),
 ]
@@ -169,7 +169,7 @@ def test_the_buffers_are_as_the_specification_says() -> None:
     one = motion(3)
     header, offsets, root, turned = encode("id", PartnerRequest(one))
     assert json.loads(header) == {
-        "protocol": 2,
+        "protocol": 3,
         "id": "id",
         "kind": "partner",
         "parameters": {
@@ -252,10 +252,13 @@ BAD = {
     "NaN in JSON": ([GOOD[0].replace(b"30.0", b"NaN"), *GOOD[1:]], "header: a JSON object in UTF-8 expected"),
     "another JSON": ([b"[1]"], "header: a JSON object expected, [1] found"),
     "a long header": ([GOOD[0] + b" " * 65_536, *GOOD[1:]], "header: at most 65536 bytes expected"),
-    "another version": (rewritten(GOOD, protocol=1), "protocol: version 2 expected, 1 found"),
-    "no version": (rewritten(GOOD, protocol=None), "protocol: version 2 expected, nothing found"),
-    "an unknown kind": (rewritten(GOOD, kind="tango"), "kind: hello, partner or cancel expected, 'tango' found"),
-    "an answer's kind": (rewritten(GOOD, kind="result"), "kind: hello, partner or cancel expected"),
+    "another version": (rewritten(GOOD, protocol=2), "protocol: version 3 expected, 2 found"),
+    "no version": (rewritten(GOOD, protocol=None), "protocol: version 3 expected, nothing found"),
+    "an unknown kind": (
+        rewritten(GOOD, kind="tango"),
+        "kind: hello, partner, dance, compose or cancel expected, 'tango' found",
+    ),
+    "an answer's kind": (rewritten(GOOD, kind="score"), "kind: hello, partner, dance, compose or cancel expected"),
     "a further member": (rewritten(GOOD, more=1), "header: protocol, id, kind, parameters, buffers expected"),
     "a bad id": (rewritten(GOOD, id="a b"), "id: 1 to 64 letters"),
     "a buffer too few": (GOOD[:-1], "buffers: 6 expected after the header, 5 found"),

@@ -86,7 +86,12 @@ def same(one: Motion, other: Motion) -> bool:
 
 def test_hello_tells_version_and_models(backend: Backend) -> None:
     with Client(backend.url) as client:
-        assert client.hello() == Welcome(version("pas-de-deux"), ("partner-flow", "duet-vae"))
+        assert client.hello() == Welcome(
+            version("pas-de-deux"),
+            models=("partner-flow", "duet-vae"),
+            dancers=("dance-flow", "choreo-bridge"),
+            composers=("score-flow", "choreo-bridge"),
+        )
 
 
 def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:
@@ -267,8 +272,8 @@ NOT_NUMBERS = [ZEROS[0], np.full(6, np.nan, "<f4").tobytes(), ZEROS[2]]
         (b"\x80\x04\x95pickle", [], "", "a JSON object in UTF-8 expected"),
         (b" " * 70_000, [], "", "at most 65536 bytes"),
         ({"id": "\n"}, ZEROS, "", "id: 1 to 64 letters"),
-        ({"protocol": 99}, ZEROS, "bad", "version 2 expected, 99 found"),
-        ({"kind": "tango"}, ZEROS, "bad", "hello, partner or cancel expected, 'tango' found"),
+        ({"protocol": 99}, ZEROS, "bad", "version 3 expected, 99 found"),
+        ({"kind": "tango"}, ZEROS, "bad", "partner, dance, compose or cancel expected, 'tango' found"),
         ({"parameters": {}}, ZEROS, "bad", "model, role, seed, takes, place"),
         ({}, ZEROS[:2], "bad", "3 expected after the header, 2 found"),
         ({}, [*ZEROS, b""], "bad", "3 expected after the header, 4 found"),

@@ -120,10 +120,7 @@ def partner(
         for path in (path for path, motions in given.items() if len(motions) > 1):
             note(f"{path.name}: two dancers, the second is taken as the partner")
         with Progress("starting") as progress, refusing():
-            if rule is not None:
-                motions = devices.danced(first, rule)
-            else:
-                motions = _takes(request, server, progress)
+            motions = devices.danced(first, rule) if rule is not None else _takes(request, server, progress)
         for result, motion in zip(results, motions, strict=True):
             files.write(folder / result.name, motion, like=clip.source)
         for result in results:

@@ -199,6 +199,10 @@ BAD = {
     ),
     "the leader as result": ("partner leader.bvh -o leader.bvh", r"leader\.bvh: .* another OUT expected"),
     "an unknown model": ("partner leader.bvh -o out/p.bvh --model waltz", r"model waltz: no such model, .* expected"),
+    "a dancer as partner": (
+        "partner leader.bvh -o out/p.bvh --model dance-flow",
+        r"model dance-flow: no such model, one of partner-flow, duet-vae, .* expected",
+    ),
     "a device that takes are asked of": (
         "partner leader.bvh -o out/p.bvh --model mirror --takes 2",
         r"--takes: 1 expected, 2 found: mirror leaves nothing to chance",
@@ -363,7 +367,7 @@ def test_help_lists_the_commands_that_exist() -> None:
     result = run("--help")
     assert result.returncode == 0
     listed = re.findall(r"• (\w+)", result.stdout)
-    assert listed == ["demo", "partner", "render", "serve", "evaluate"]
+    assert listed == ["demo", "partner", "dance", "compose", "render", "serve", "evaluate"]
     for name in listed:
         assert run(name, "--help").returncode == 0
     assert [entry.name for entry in entry_points(group="pasdedeux.commands")] == ["evaluate"]

@@ -1,0 +1,184 @@
+"""The shipped models between music and dance, by the command and over the wire: a dance to MIDI, MIDI to a dance."""
+
+import subprocess
+import sys
+import wave
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.client import Cancelled, Client
+from backend.engine import Engine
+from backend.models import COMPOSERS, DANCERS
+from backend.music import midi
+from backend.music.score import Score, cut, to_notes
+from backend.protocol import (
+    Composed,
+    ComposeRequest,
+    DanceRequest,
+    Request,
+    Result,
+    decode_answer,
+    decode_question,
+    encode,
+)
+from rigs import files
+from rigs.motion import Motion, resample
+from rigs.sample_dance import sample_dance
+from tests.backend.conftest import Backend
+from tests.backend.translators import same_music, song
+
+COMMAND = [sys.executable, "-m", "backend.cli"]
+SONG = song(8)
+DANCE = resample(sample_dance(), 30.0, 240)
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240)
+
+
+def rounded(request: DanceRequest | ComposeRequest) -> Result | Composed:
+    """The answer of an engine in this process, rounded as the wire rounds."""
+    _, heard = decode_question(encode("id", request))
+    assert isinstance(heard, Request)
+    _, answer = decode_answer(encode("id", Engine().answer(heard)))
+    assert isinstance(answer, Result | Composed)
+    return answer
+
+
+def lively(motion: Motion) -> float:
+    """How fast the joints move, in the middle, in m/s."""
+    return float(np.median(np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1))) * motion.fps
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("music") / "song.mid"
+    midi.write(path, SONG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def mocap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mocap") / "dance.bvh"
+    files.write(path, DANCE)
+    return path
+
+
+@pytest.mark.parametrize("model", DANCERS)
+def test_a_dance_over_the_wire_is_the_one_made_in_the_process(backend: Backend, model: str) -> None:
+    request = DanceRequest(SONG, model, seed=3, fps=24.0)
+    answer = rounded(request)
+    (heard,) = Client(backend.url).dance(SONG, model=model, seed=3, fps=24.0)
+    assert isinstance(answer, Result)
+    assert (heard.fps, len(heard)) == (24.0, request.frames)
+    np.testing.assert_allclose(heard.positions, answer.takes[0].positions, rtol=0, atol=1e-4)
+    assert 0.02 < lively(heard) < 3.0, "somebody dances"
+    assert 0.4 < np.median(heard.root[:, 2]) < 1.4, "and stands"
+
+
+@pytest.mark.parametrize("model", COMPOSERS)
+@pytest.mark.parametrize("dancers", [(DANCE,), (DANCE, DANCE)], ids=["one", "two"])
+def test_music_over_the_wire_is_that_made_in_the_process(
+    backend: Backend, model: str, dancers: tuple[Motion, ...]
+) -> None:
+    answer = rounded(ComposeRequest(dancers, model, seed=3))
+    heard = Client(backend.url).compose(dancers, model=model, seed=3)
+    assert isinstance(answer, Composed)
+    assert same_music(heard, answer.score)
+    assert to_notes(heard.drums) or to_notes(heard.bass) or to_notes(heard.melody) or model != COMPOSERS[0]
+    assert heard.seconds[-1] > DANCE.seconds - 0.5, "as long as the dance"
+    assert heard.seconds[-1] < DANCE.seconds + 10.0
+
+
+def test_equal_seeds_give_equal_dances_and_music_and_others_do_not(backend: Backend) -> None:
+    client = Client(backend.url)
+    one, again, other = (client.dance(SONG, seed=seed)[0] for seed in (1, 1, 2))
+    assert np.array_equal(one.positions, again.positions)
+    assert not np.array_equal(one.positions, other.positions)
+    some, same, more = (client.compose([DANCE], seed=seed) for seed in (1, 1, 2))
+    assert same_music(some, same)
+    assert not same_music(some, more)
+
+
+def test_other_music_is_danced_otherwise(backend: Backend) -> None:
+    still = cut(SONG, 0, 7)
+    silent = Score(still.melody, still.melody, still.melody, still.seconds)
+    one, other = (Client(backend.url).dance(music, seed=1)[0] for music in (SONG, silent))
+    assert np.abs(one.positions - other.positions).max() > 0.05
+
+
+def test_a_duet_stays_together(backend: Backend) -> None:
+    dancer, partner = Client(backend.url).dance(SONG, duet=True, seed=1)
+    assert (dancer.fps, len(dancer)) == (partner.fps, len(partner))
+    apart = np.linalg.norm((dancer.root - partner.root)[:, :2], axis=-1)
+    assert 0.2 < np.median(apart) < 3.0
+
+
+@pytest.mark.parametrize("model", COMPOSERS)
+@pytest.mark.parametrize("parts", [("drums",), ("bass", "melody")])
+def test_only_the_parts_asked_for_play(backend: Backend, model: str, parts: tuple[str, ...]) -> None:
+    score = Client(backend.url).compose([DANCE], model=model, parts=parts)
+    for part in {"drums", "bass", "melody"} - set(parts):
+        assert not to_notes(getattr(score, part))
+
+
+@pytest.mark.parametrize("tempo", [80.0, 160.0])
+def test_music_has_the_tempo_asked_for(backend: Backend, tempo: float) -> None:
+    score = Client(backend.url).compose([DANCE], tempo=tempo)
+    assert np.median(np.diff(score.seconds)) * 4.0 == pytest.approx(60.0 / tempo, rel=0.02)
+
+
+def test_dancing_and_composing_are_called_off(backend: Backend) -> None:
+    def at_once() -> bool:
+        return True
+
+    with pytest.raises(Cancelled):
+        Client(backend.url).dance(song(64), cancelled=at_once)
+    with pytest.raises(Cancelled):
+        Client(backend.url).compose([resample(sample_dance(), 30.0, 3600)], cancelled=at_once)
+
+
+def test_progress_is_told_from_start_to_end(backend: Backend) -> None:
+    for ask in (
+        lambda progress: Client(backend.url).dance(SONG, progress=progress),
+        lambda progress: Client(backend.url).compose([DANCE], progress=progress),
+    ):
+        fractions: list[float] = []
+        ask(lambda fraction, what, into=fractions: into.append(fraction))
+        assert fractions == sorted(fractions)
+        assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+
+
+def test_the_command_dances_some_bars_as_the_server_does(backend: Backend, music: Path, tmp_path: Path) -> None:
+    here, there = tmp_path / "here.bvh", tmp_path / "there.bvh"
+    asked = ["--bars", "3-6", "--seed", "2"]
+    result = run("dance", music, "-o", here, *asked)
+    assert (result.returncode, result.stdout.split()) == (0, [str(here), str(tmp_path / "here.wav")]), result.stderr
+    assert run("dance", music, "-o", there, *asked, "--server", backend.url).returncode == 0
+    assert here.read_bytes() == there.read_bytes()
+    assert len(files.read(here).motions[0]) == DanceRequest(cut(SONG, 2, 5)).frames
+    with wave.open(str(tmp_path / "here.wav")) as file:
+        assert 8.0 <= file.getnframes() / file.getframerate() < 10.0
+
+
+def test_the_command_leaves_a_duet(music: Path, tmp_path: Path) -> None:
+    result = run("dance", music, "-o", tmp_path / "d.npz", "--duet", "--energy", "1.5", "--bars", "1-4")
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d-leader.npz", "d-partner.npz", "d.wav"]
+    leader, partner = chain(*(files.read(tmp_path / f"d-{role}.npz").motions for role in ("leader", "partner")))
+    assert (leader.fps, len(leader)) == (partner.fps, len(partner))
+
+
+def test_the_command_composes_as_the_server_does(backend: Backend, mocap: Path, tmp_path: Path) -> None:
+    here, there = tmp_path / "here.mid", tmp_path / "there.mid"
+    asked = ["--tempo", "120", "--parts", "drums,bass", "--seed", "2"]
+    result = run("compose", mocap, "-o", here, *asked)
+    assert (result.returncode, result.stdout.split()) == (0, [str(here), str(tmp_path / "here.wav")]), result.stderr
+    assert run("compose", mocap, "-o", there, *asked, "--server", backend.url).returncode == 0
+    assert here.read_bytes() == there.read_bytes()
+    score = midi.read(here)
+    assert not to_notes(score.melody)
+    assert to_notes(score.drums) or to_notes(score.bass)

@@ -1,0 +1,107 @@
+"""An engine whose dancer to music and composer are no models: they do what can be told beforehand, a bar at a time."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import backend.engine
+from backend import cli, server
+from backend.engine import Engine
+from backend.messages import Cancelled, ComposeRequest, DanceRequest
+from backend.music.score import BEAT, Score, from_table, to_table
+from rigs import rotations
+from rigs.motion import Motion
+from rigs.skeleton import DEFAULT
+
+PAUSE = 0.05
+"""Seconds that a bar takes."""
+FPS = 30.0
+TEMPO = 120.0
+PITCHES = {"drums": 36, "bass": 40, "melody": 72}
+
+
+class Translator:
+    """Dances what `danced` says, at its own rate and a little too long, and composes what `composed` says."""
+
+    def dance(
+        self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    ) -> Motion:
+        work("dancing", len(request.score.bars), progress, cancelled)
+        return danced(request)
+
+    def compose(
+        self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    ) -> Score:
+        work("composing", int(request.dancers[0].seconds), progress, cancelled)
+        return composed(request)
+
+
+class TranslatingEngine(Engine):
+    """The engine with the translator under the names of the dancers and composers."""
+
+    def load_dancer(self, model: str = "") -> Any:
+        return Translator()
+
+    def load_composer(self, model: str = "") -> Any:
+        return Translator()
+
+
+def danced(request: DanceRequest) -> Motion:
+    """A dancer who moves a centimetre to the left for each step of the music, and as far forward as the seed says."""
+    frames = int(request.score.seconds[-1] * FPS) + 5
+    steps = np.interp(np.arange(frames) / FPS, request.score.seconds, np.arange(request.score.steps + 1))
+    root = np.stack([0.01 * steps, np.full(frames, -0.001 * request.seed), np.full(frames, request.energy)], axis=-1)
+    return Motion(FPS, DEFAULT, root, np.broadcast_to(rotations.IDENTITY, (frames, 29, 4)))
+
+
+def composed(request: ComposeRequest) -> Score:
+    """Each part that was asked for plays each beat, as hard as the seed and as many dancers say."""
+    tempo = request.tempo or TEMPO
+    beats = int(np.ceil(request.dancers[0].seconds * tempo / 60.0)) + 1
+    steps = BEAT * beats
+    parts = {name: from_table(np.zeros((0, 4), int), steps) for name in PITCHES}
+    for name in request.parts:
+        rows = [(PITCHES[name], request.seed + len(request.dancers), BEAT * n, BEAT * n + 2) for n in range(beats)]
+        parts[name] = from_table(np.array(rows), steps)
+    return Score(**parts, seconds=np.arange(steps + 1) * 60.0 / tempo / BEAT)
+
+
+def work(what: str, bars: int, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
+    for bar in range(bars):
+        if cancelled():
+            raise Cancelled
+        progress(bar / bars, what)
+        time.sleep(PAUSE)
+
+
+def song(bars: int = 4, seconds_a_bar: float = 2.0) -> Score:
+    """Music in 4/4: a drum on each beat, and a low note of a beat and a half at each half of a bar."""
+    steps = 16 * bars
+    drums = from_table(np.array([[36, 100, beat, beat + 1] for beat in range(0, steps, 4)]), steps)
+    bass = from_table(np.array([[40, 90, half, half + 6] for half in range(0, steps, 8)]), steps)
+    melody = from_table(np.zeros((0, 4), int), steps)
+    return Score(drums, bass, melody, np.arange(steps + 1) * seconds_a_bar / 16)
+
+
+def same_music(one: Score, other: Score) -> bool:
+    """Whether two scores are one, to a hundredth of a millisecond."""
+    parts = all(
+        np.array_equal(to_table(getattr(one, part)), to_table(getattr(other, part)))
+        for part in ("drums", "bass", "melody")
+    )
+    same_clock = one.seconds.shape == other.seconds.shape and np.allclose(one.seconds, other.seconds, rtol=0, atol=1e-5)
+    return parts and same_clock and (one.meters, one.swing) == (other.meters, other.swing)
+
+
+def serve() -> None:
+    """The server with this engine."""
+    server.Engine = TranslatingEngine  # type: ignore[attr-defined]
+    server.serve("tcp://127.0.0.1:*")
+
+
+def command(*arguments: str) -> int:
+    """The `pasdedeux` command with this engine in its process."""
+    backend.engine.Engine = TranslatingEngine  # type: ignore[misc]
+    return cli.main(arguments)

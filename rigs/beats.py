@@ -64,8 +64,8 @@ class Beats:
 def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
     """Each beat of one dance, of one dancer or of several in time: where the feet rest, at an almost steady distance.
 
-    period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Phrases have eight beats and begin
-    with the step that travels the most, as a basic step's break does. Raises ValueError where there is no beat.
+    period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Phrases have eight beats and
+    begin with the step that travels the most, as a basic step's break does. Raises ValueError where there is no beat.
     """
     period = beat_of(dancers[0]).period if period is None else period
     feet = [resample(dancer, _TRACKED).positions[:, FEET] for dancer in dancers]

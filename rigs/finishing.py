@@ -1,4 +1,4 @@
-"""What makes a generated partner whole: no seams, out of the leader's body, hand in hand, and on its feet.
+"""What makes a generated dancer whole: no seams, out of the leader's body, hand in hand, and on its feet.
 
 Each part is a module of its own; here is their order, and how they leave alone the frames that must stay.
 """
@@ -63,6 +63,19 @@ def finished(
     whole = blended(partner, seams, ~fixed) if "seams" in parts else partner
     done = _placed(whole, leader, parts, share)
     return partner if done is partner else _kept(whole, done, share)
+
+
+def finished_alone(dancer: Motion, *, seams: Sequence[int] = ()) -> Motion:
+    """The generated dancer finished where nobody leads it: without seams, its resting feet planted, on its floor.
+
+    seams: the frames with which generated blocks begin.
+    """
+    whole = blended(dancer, seams, np.ones(len(dancer), bool))
+    ours, fps = whole.positions, whole.fps
+    floor = floor_height(ours)
+    level = replace(whole, root=whole.root + levelled(ours, floor, fps)[:, None] * _UP)
+    done = planted(level, floor=floor)
+    return replace(done, root=done.root + lifted(done.positions, floor, fps)[:, None] * _UP)
 
 
 def _placed(partner: Motion, leader: Motion, parts: Collection[str], share: Array) -> Motion:

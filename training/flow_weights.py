@@ -1,16 +1,17 @@
-"""What a partner flow is given before its training, and what is left after it: statistics, and weights with a card."""
+"""What a flow network is given before its training, and what is left after it: statistics, and weights with a card."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from backend.models.flow_network import STARTS, save
+from backend.models.flow_network import STARTS, FlowNetwork, save
 from backend.models.flow_views import PARTNER, partner_features, place_of, place_of_joints
-from backend.models.partner_flow import NAME, PartnerFlow
+from backend.models.partner_flow import PartnerFlow
 from rigs.contacts import floor_height
+from training.dance_music import PairSplit
 from training.data import Duet, Split
 from training.flow_validation import HORIZONS, horizon_errors
 from training.flow_windows import FlowWindows, dance_parts
@@ -23,7 +24,7 @@ _BATCHES = 40
 def prepare(network: PartnerFlow, windows: FlowWindows, duets: Sequence[Duet], *, statistics: bool) -> None:
     """Let the network know the dancers' bodies, floors and ways to begin, and, where asked, the windows' statistics."""
     if statistics:
-        _measure(network, windows)
+        measure(network, windows)
     history = network.config.history
     for role in range(2):
         motions = [(duet.leader, duet.follower)[role] for duet in duets]
@@ -39,7 +40,8 @@ def prepare(network: PartnerFlow, windows: FlowWindows, duets: Sequence[Duet], *
             network.stances[role, k] = here.into(other[n][frame - 1])
 
 
-def _measure(network: PartnerFlow, windows: FlowWindows) -> None:
+def measure(network: FlowNetwork, windows: FlowWindows, *, leader_alone: bool = False) -> None:
+    """Let the network know the windows' statistics, or where it knows the dancers' already those of what leads them."""
     rng = np.random.default_rng(windows.plan.seed)
     config, first = network.config, 1 + network.config.history
     own, led, drawn, speeds = [], [], [], []
@@ -54,10 +56,12 @@ def _measure(network: PartnerFlow, windows: FlowWindows) -> None:
         block = batch.partner[slice(first, first + config.block)]
         drawn.append(torch.cat([seen[..., :PARTNER], partner_features(block, place)], dim=1).flatten(0, 1))
         speeds.append(block.joints(batch.offsets).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0)
-    for name, parts, least in (("partner", own, 0.03), ("leader", led, 0.05)):
+    for name, parts, least in (("leader", led, 0.05), ("partner", own, 0.03)):
         rows = torch.cat(parts)
         getattr(network, f"{name}_mean").copy_(rows.mean(dim=0))
         getattr(network, f"{name}_scale").copy_(rows.std(dim=0).clamp_min(least))
+        if leader_alone:
+            return
     rows = torch.cat(drawn)
     network.partner_mean[:PARTNER] = rows.mean(dim=0)
     network.partner_scale[:PARTNER] = rows.std(dim=0).clamp_min(0.03)
@@ -65,16 +69,25 @@ def _measure(network: PartnerFlow, windows: FlowWindows) -> None:
     network.energy.copy_(torch.stack([logs.mean(), logs.std()]))
 
 
-def ship(network: PartnerFlow, split: Split, out: Path, tables: dict[str, Any]) -> None:
-    """Write the mean network of the run's best checkpoint, and its model card."""
+def ship(
+    network: FlowNetwork,
+    split: Split | PairSplit,
+    out: Path,
+    tables: dict[str, Any],
+    how: str,
+    figures: Callable[[], str],
+) -> None:
+    """Write the mean network of the run's best checkpoint, and its model card.
+
+    how: what that checkpoint was best at.  figures: gives how good the network then is, in words and tables.
+    """
     best = torch.load(out / "best.ckpt", weights_only=True)
     mean = {name.removeprefix("mean."): part for name, part in best["state_dict"].items() if name.startswith("mean.")}
     network.load_state_dict(mean)
-    save(out / f"{NAME}.safetensors", network)
+    save(out / f"{network.name}.safetensors", network)
     parameters = sum(p.numel() for p in network.parameters())
-    steps = tables["optimise"]["steps"]
-    step = f"{best['global_step']:,} of {steps:,}, which danced most like real couples beside unseen leaders"
-    write_card(out / f"{NAME}.md", parameters, step, horizon_table(network, split.test), split, tables)
+    step = f"{best['global_step']:,} of {tables['optimise']['steps']:,}, which {how}"
+    write_card(out / f"{network.name}.md", parameters, step, figures(), split, tables)
 
 
 def horizon_table(network: PartnerFlow, duets: Sequence[Duet]) -> str:

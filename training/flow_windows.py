@@ -1,6 +1,6 @@
-"""What the partner flow trains on: its plan, and windows of duets at several speeds and in the mirror."""
+"""What a flow network trains on: its plan, and windows of dancers with what leads them, at several speeds, mirrored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ _FOLLOWS = 0.65
 
 @dataclass(frozen=True)
 class Plan:
-    """What `configs/partner-flow.toml` says of augmentation, loss and optimisation."""
+    """What a flow network's plan says of augmentation, loss and optimisation."""
 
     speeds: list[float]
     size: float
@@ -43,10 +43,7 @@ class Plan:
     position: float
     velocity: float
     acceleration: float
-    pair: float
-    hold: float
     contact: float
-    nearness: float
     steps: int
     batch: int
     rate: float
@@ -55,8 +52,17 @@ class Plan:
     seed: int
 
 
+class Take(NamedTuple):
+    """One dancer with what leads it: the dance, the leader (F, ...), the dancer's bones (29, 3) m, and its role."""
+
+    dance: Dance
+    leader: Tensor
+    offsets: Tensor
+    role: int
+
+
 class Batch(NamedTuple):
-    """Windows of B duets: the partner's dance, the leader's joints (B, F, 29, 3) m, bones and roles of the partner."""
+    """Windows of B takes: the partner's dance, what leads it (B, F, ...), bones and roles of the partner."""
 
     root: Tensor
     turned: Tensor
@@ -72,19 +78,21 @@ class Batch(NamedTuple):
 
 
 class FlowWindows(IterableDataset[Batch]):
-    """Batches of windows, one a training step, the same for equal seed and step; either dancer is the partner.
+    """Batches of windows, one a training step, the same for equal seed and step. `start` is the step to begin with.
 
-    Each duet is there at every speed, and in the mirror. `start` is the step to begin with.
+    stretches: of each the dancers that may be the partner, equally long, each as often as `shares` (K,) says.
     """
 
-    def __init__(self, duets: Sequence[Duet], config: FlowConfig, plan: Plan) -> None:
-        copies = [pair for duet in duets for speed in plan.speeds for pair in _copies(duet, speed)]
+    def __init__(
+        self, stretches: Iterable[Sequence[Take]], shares: Sequence[float], config: FlowConfig, plan: Plan
+    ) -> None:
         self.length = 1 + config.history + plan.rolls * config.block + FARTHEST + 2
-        self.pairs = [pair for pair in copies if len(pair[0][0].root) > self.length]
-        if not self.pairs:
-            raise BadFile(f"{len(duets)} duets: takes of more than {self.length / FPS:.1f} s expected, none found")
-        self.places = [(n, f) for n, pair in enumerate(self.pairs) for f in range(len(pair[0][0].root) - self.length)]
-        self.plan, self.start = plan, 0
+        self.stretches = [takes for takes in stretches if len(takes[0].leader) > self.length]
+        if not self.stretches:
+            raise BadFile(f"training: takes of more than {self.length / FPS:.1f} s expected, none found")
+        lengths = [len(takes[0].leader) - self.length for takes in self.stretches]
+        self.places = [(n, f) for n, length in enumerate(lengths) for f in range(length)]
+        self.plan, self.shares, self.start = plan, np.asarray(shares), 0
         self.steps_per_epoch = min(100, plan.steps)
 
     def __len__(self) -> int:
@@ -98,20 +106,41 @@ class FlowWindows(IterableDataset[Batch]):
         """Windows drawn at random."""
         size = self.plan.batch
         chosen = [self.places[i] for i in rng.integers(len(self.places), size=size)]
-        roles = (rng.random(size) < _FOLLOWS).astype(int)
+        who = rng.choice(len(self.shares), size=size, p=self.shares)
         sizes = torch.from_numpy(1.0 + self.plan.size * rng.uniform(-1.0, 1.0, size)).float()
-        dances, leaders, bones = [], [], []
-        for (pair, first), role in zip(chosen, roles.tolist(), strict=True):
-            dance, _, offsets = self.pairs[pair][role]
-            frames = slice(first, first + self.length)
-            dances.append(dance[frames])
-            leaders.append(self.pairs[pair][1 - role][1][frames])
-            bones.append(offsets)
+        dances, leaders, bones, roles = [], [], [], []
+        for (stretch, first), dancer in zip(chosen, who.tolist(), strict=True):
+            take = self.stretches[stretch][dancer]
+            dances.append(self.danced(take, first, rng))
+            leaders.append(take.leader[first : first + self.length])
+            bones.append(take.offsets)
+            roles.append(take.role)
         parts = zip(*((dance.root, dance.turned, dance.contacts) for dance in dances), strict=True)
         root, turned, contacts = map(torch.stack, parts)
         root, offsets = root * sizes[:, None, None], torch.stack(bones) * sizes[:, None, None]
-        leader = torch.stack(leaders) * sizes[:, None, None, None]
-        return Batch(root, turned, contacts, leader, offsets, torch.from_numpy(roles))
+        leader = torch.stack(leaders)
+        if leader.dim() == 4:  # joints grow and shrink with the couple, music does not
+            leader = leader * sizes[:, None, None, None]
+        return Batch(root, turned, contacts, leader, offsets, torch.tensor(roles))
+
+    def danced(self, take: Take, first: int, rng: np.random.Generator) -> Dance:
+        """The window of a take's dance that begins with the frame `first`."""
+        return take.dance[slice(first, first + self.length)]
+
+
+def duet_windows(duets: Sequence[Duet], config: FlowConfig, plan: Plan) -> FlowWindows:
+    """Windows of couples, in which either dancer is the partner beside the other. Raises BadFile."""
+    return FlowWindows(_couples(duets, plan), (1.0 - _FOLLOWS, _FOLLOWS), config, plan)
+
+
+def _couples(duets: Sequence[Duet], plan: Plan) -> Iterator[tuple[Take, Take]]:
+    for duet in duets:
+        for speed in plan.speeds:
+            for leader, follower in copies((duet.leader, duet.follower), speed):
+                yield (
+                    Take(leader[0], follower[1], leader[2], role=0),
+                    Take(follower[0], leader[1], follower[2], role=1),
+                )
 
 
 def dance_parts(motion: Motion) -> Parts:
@@ -123,8 +152,7 @@ def dance_parts(motion: Motion) -> Parts:
     return Dance(root, turned, resting), joints, offsets
 
 
-def _copies(duet: Duet, speed: float) -> list[tuple[Parts, Parts]]:
-    """A duet at another speed, as it is and in the mirror."""
-    pair = [resample(Motion(FPS * speed, m.skeleton, m.root, m.rotations), FPS) for m in (duet.leader, duet.follower)]
-    flipped = [mirror(motion) for motion in pair]
-    return [(dance_parts(first), dance_parts(second)) for first, second in (pair, flipped)]
+def copies(dancers: Sequence[Motion], speed: float) -> list[list[Parts]]:
+    """Dancers at another speed, as they are and in the mirror."""
+    paced = [resample(Motion(FPS * speed, m.skeleton, m.root, m.rotations), FPS) for m in dancers]
+    return [[dance_parts(motion) for motion in motions] for motions in (paced, [mirror(motion) for motion in paced])]

@@ -5,11 +5,11 @@
 Who has dance and music on one clock needs none of this: a folder of NAME.bvh and NAME.mid is a folder of pairs. What
 is made here is called synthetic everywhere, for no dancer heard this music.
 
-A dance is cut into pieces of eight bars, which begin where a phrase does (`rigs.beats`). Each is laid beside every stretch
-of every song in whose pulse it fits where dance and music meet halfway, without any beat of the one or the other
-getting 15 % longer or shorter. Those stretches are kept whose loudness rises and falls the most with the dancer's
-speed. The dance is then warped in time until its beats are the music's. Recordings and songs are dealt out to
-training, validation and test before anything is paired.
+A dance is cut into pieces of eight bars, which begin where a phrase does (`rigs.beats`). Each is laid beside every
+stretch of every song in whose pulse it fits where dance and music meet halfway, without any beat of the one or the
+other getting 15 % longer or shorter. Those stretches are kept whose loudness rises and falls the most with the
+dancer's speed. The dance is then warped in time until its beats are the music's. Recordings and songs are dealt out
+to training, validation and test before anything is paired.
 """
 
 import json
@@ -73,8 +73,8 @@ class Pairing:
 class Piece:
     """Some bars of a dance.
 
-    beats: (B + 1,) s of the recording, the first one begins a phrase.  liveliness: (2 B,) the joints' speed in each half
-    beat, as the log of m/s.
+    beats: (B + 1,) s of the recording, the first one begins a phrase.
+    liveliness: (2 B,) the joints' speed in each half beat, as the log of m/s.
     """
 
     name: str

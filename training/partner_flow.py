@@ -1,27 +1,19 @@
-"""Training of the partner flow: the flow's loss and what a body adds to it, rollouts, and an average that ships.
+"""Training of the partner flow: beside what every flow network learns, how near the couple's bodies and hands are."""
 
-A step is a function of seed and step. In the later part of a training the network first dances some blocks itself, near
-what was really danced, and learns to go on from there and to find back, so that it can dance for long.
-"""
-
-import copy
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import FARTHEST, GOAL, FlowConfig
-from backend.models.flow_views import Dance, Place, dance_of, joined, partner_features, place_of
+from backend.models.flow_network import FlowConfig
 from backend.models.partner_flow import PartnerFlow, load
 from rigs.skeleton import INDEX
-from training.data import Duet, Split, find_duets, split_duets
+from training.data import Split, find_duets, split_duets
+from training.flow_training import FlowTraining, shape_of
 from training.flow_validation import Validation
-from training.flow_weights import prepare, ship
-from training.flow_windows import Batch, FlowWindows, Plan
+from training.flow_weights import horizon_table, prepare, ship
+from training.flow_windows import Plan, duet_windows
 from training.plans import read_plan
 from training.runs import fit
 
@@ -29,181 +21,44 @@ _NEAR = [INDEX[n] for n in ("pelvis", "jaw", "left_wrist", "right_wrist", "left_
                             "right_knee", "left_foot", "right_foot")]  # fmt: skip
 """The joints whose distances to the leader's count."""
 _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
-_FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
-_BACK = 20
-"""Frames in which a partner who went astray is to be back."""
-_SHAPE = "network"
-"""A checkpoint's entry with the network's shape."""
 _HELD = 0.35
 """m between two wrists within which hands hold or are about to."""
 
 
-class FlowTraining(lightning.LightningModule):
-    """One network on its way from first to last step, and the mean of its last ones, which is what ships."""
+@dataclass(frozen=True)
+class CouplePlan(Plan):
+    """What `configs/partner-flow.toml` says beyond every flow network's plan: of the loss beside the leader."""
 
-    def __init__(self, network: PartnerFlow, plan: Plan, train: Sequence[Duet], validation: Sequence[Duet]) -> None:
-        super().__init__()
-        self.network, self.plan = network, plan
-        self.mean = copy.deepcopy(network).requires_grad_(False)
-        self.held_out = Validation(train, validation)
+    pair: float
+    hold: float
+    nearness: float
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        """One step's loss."""
-        plan, config = self.plan, self.network.config
-        torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
-        first = 1 + config.history
-        past = batch.partner[slice(1, first)]
-        if self.global_step > plan.rolled_from * plan.steps and _chance(plan.rolled):
-            for _ in range(int(torch.randint(1, plan.rolls + 1, ()))):
-                made = self.danced(past, batch, first)
-                past, first = joined(past[slice(config.block, None)], made), first + config.block
-        elif _chance(plan.nudged):
-            past = nudged(past)
-        terms = self.terms(past, batch, first)
-        for name, term in terms.items():
-            self.log(f"train/{name}", term)
-        return sum((getattr(plan, name) * term for name, term in terms.items()), torch.zeros(()))
 
-    def terms(self, past: Dance, batch: Batch, first: int) -> dict[str, Tensor]:
-        """The parts of the loss for a block that begins in the windows' frame `first`, by their weights' names."""
-        network, plan, size, block = self.network, self.plan, len(batch.roles), self.network.config.block
-        place = place_of(past)
-        own, led = self.views(network, past, batch, place, first)
-        loud = plan.noise * torch.rand(size, 1, 1) * (torch.rand(size, 1, 1) < 0.7)
-        quiet = (torch.arange(own.shape[1]) < own.shape[1] - 2)[:, None]  # blocks go on from the last two frames
-        own = own + (loud * quiet).to(own) * torch.randn_like(own)
-        aims = torch.randint(block - 1, FARTHEST + 1, (size,)).to(own.device)
-        aimed = torch.rand(size).to(own.device) < plan.aimed
-        truth = self.target(past, batch, place, first, torch.where(aimed, aims + 1, _BACK).clamp(max=_BACK))
-        clean = network.normalised(truth, place)
-        goal = self.goal(batch, place, first, aims, aimed)
-        ours_before = past[slice(-2, None)].joints(batch.offsets)
-        theirs = truth.joints(batch.offsets)
-        speed = torch.cat([ours_before[:, 1:], theirs], dim=1).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0
-        energy = network.stirred(speed) * (torch.rand(size, 1) < plan.stirred).to(own)
-        t = torch.sigmoid(torch.randn(size)).to(clean)
-        when = t[:, None, None]
-        noisy = when * clean + (1.0 - when) * torch.randn_like(clean)
-        found = network(noisy, t, own, led, batch.roles, self.heard(size).to(own.device), goal, energy)
-        flow = ((found - clean).square() / (1.0 - when).clamp_min(0.1) ** 2).mean()
-        ours = dance_of(network.natural(found), place).joints(batch.offsets)
-        motions = [torch.cat([ours_before, joints], dim=1) for joints in (ours, theirs)]
-        steps, true_steps = (joints[:, 1:].diff(dim=1) for joints in motions)
-        bends, true_bends = (joints.diff(n=2, dim=1) for joints in motions)
-        other = batch.leader[:, first : first + block]
-        apart, truly_apart = (_distances(joints, other) for joints in (ours, theirs))
-        wrists = (theirs[:, :, _WRISTS, None] - other[:, :, None, _WRISTS]).norm(dim=-1).amin(dim=-1)
-        surely = 1.0 + 2.0 * when
+class PartnerTraining(FlowTraining[PartnerFlow]):
+    """See `FlowTraining`. What leads is the other dancer's joints."""
+
+    plan: CouplePlan
+
+    def beside(self, ours: Tensor, theirs: Tensor, leader: Tensor, surely: Tensor) -> dict[str, Tensor]:
+        """See `FlowTraining.beside`: the distances of joints that are near the leader's, and the hands that hold."""
+        apart, truly_apart = (_distances(joints, leader) for joints in (ours, theirs))
+        wrists = (theirs[:, :, _WRISTS, None] - leader[:, :, None, _WRISTS]).norm(dim=-1).amin(dim=-1)
+        near = torch.exp(-truly_apart / self.plan.nearness)
         return {
-            "flow": flow,
-            "position": ((ours - theirs).norm(dim=-1) * surely).mean(),
-            "velocity": ((steps - true_steps).norm(dim=-1) * surely).mean(),
-            "acceleration": ((bends - true_bends).norm(dim=-1) * surely).mean(),
-            "pair": ((apart - truly_apart).abs() * torch.exp(-truly_apart / plan.nearness) * surely[..., None]).mean(),
+            "pair": ((apart - truly_apart).abs() * near * surely[..., None]).mean(),
             "hold": ((ours - theirs)[:, :, _WRISTS].norm(dim=-1) * (wrists < _HELD) * surely).mean(),
-            "contact": (steps[:, :, _FEET].norm(dim=-1) * truth.contacts * surely).mean(),
         }
-
-    def target(self, past: Dance, batch: Batch, place: Place, first: int, back: Tensor) -> Dance:
-        """What is to be danced after `past`: what really was, coming back to it in `back` (B,) frames."""
-        block = self.network.config.block
-        truth = partner_features(batch.partner[slice(first - 1, first + block)], place)
-        astray = partner_features(past[slice(-1, None)], place) - truth[:, :1]
-        t = torch.arange(1, block + 1).to(truth) / back[:, None]
-        left = ((1.0 - t).clamp_min(0.0) ** 2)[..., None]
-        counts = torch.ones(truth.shape[-1]).to(truth)
-        counts[-4:] = 0.0  # of the contacts
-        return dance_of(truth[:, 1:] + left * counts * astray, place)
-
-    def goal(self, batch: Batch, place: Place, first: int, aims: Tensor, aimed: Tensor) -> Tensor:
-        """For each window a pose of it to head for, `aims` (B,) frames after the block's first one."""
-        rows = torch.arange(len(aims), device=aims.device)[:, None]
-        frames = first + aims[:, None] + torch.arange(2, device=aims.device)
-        partner = batch.partner
-        ahead = Dance(*(part[rows, frames] for part in (partner.root, partner.turned, partner.contacts)))
-        stepped = torch.rand(len(aims)).to(aims.device) < 0.5
-        return self.network.goal(self.network.normalised(ahead, place), aims.float(), stepped, aimed)
-
-    def heard(self, size: int) -> Tensor:
-        """Which blocks of the leader are looked at (B, seen): sometimes none, sometimes none that is to come."""
-        config, plan = self.network.config, self.plan
-        heard = (torch.rand(size, 1) > plan.unheard).repeat(1, config.seen)
-        heard[:, config.before + 1 :] &= torch.rand(size, 1) > plan.unforeseen
-        return heard
-
-    def views(self, network: PartnerFlow, past: Dance, batch: Batch, place: Place, first: int) -> tuple[Tensor, Tensor]:
-        """What the network sees, normalised: the past, and the leader around a block that begins in frame `first`."""
-        config = network.config
-        around = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        return network.views(past, batch.offsets, batch.leader[:, around], place)
-
-    @torch.no_grad()
-    def danced(self, past: Dance, batch: Batch, first: int) -> Dance:
-        """The block that the mean network dances from the frame `first` on, more or less freely (Meng et al. 2022)."""
-        network = self.mean.eval()
-        size, place = len(batch.roles), place_of(past)
-        own, led = self.views(network, past, batch, place, first)
-        back = torch.full((size,), _BACK).to(own)
-        clean = network.normalised(self.target(past, batch, place, first, back), place)
-        begin = float(torch.rand(())) * 0.8 if _chance(0.7) else 0.0
-        noisy = begin * clean + (1.0 - begin) * torch.randn_like(clean)
-        heard = torch.ones(size, network.config.seen, dtype=torch.bool, device=own.device)
-        nothing = torch.zeros(size, GOAL).to(own), torch.zeros(size, 2).to(own)
-        guidance = 1.0 if _chance(0.5) else 2.0
-        drawn = network.draw(
-            noisy, own, led, batch.roles, heard, *nothing, begin=begin, steps=3 if begin < 0.4 else 2, guidance=guidance
-        )
-        return dance_of(network.natural(drawn), place)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the network's shape with it."""
-        checkpoint[_SHAPE] = asdict(self.network.config)
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Let the mean network follow."""
-        weight = min(self.plan.average, (self.global_step + 10) / (self.global_step + 200))
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - weight)
-
-    def validation_step(self, _: Any, index: int) -> None:
-        """Dance beside the validation takes' leaders, and compare with how real couples dance."""
-        for name, value in self.held_out.figures(self.mean.eval()).items():
-            self.log(f"validation/{name}", value, prog_bar=name == "unlikeness")
-
-    def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.plan.rate, betas=(0.9, 0.99), fused=True)
-        warm = torch.optim.lr_scheduler.LinearLR(optimiser, 0.01, total_iters=min(300, self.plan.steps // 10 + 1))
-        cool = torch.optim.lr_scheduler.CosineAnnealingLR(
-            optimiser, T_max=self.plan.steps, eta_min=0.05 * self.plan.rate
-        )
-        schedule = torch.optim.lr_scheduler.ChainedScheduler([warm, cool])
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def nudged(dance: Dance) -> Dance:
-    """A past that went a little astray: the whole of it moved by some centimetres and each joint turned a little."""
-    size, joints = dance.turned.shape[0], dance.turned.shape[-3]
-    aside = torch.randn(size, 1, 3).to(dance.root) * torch.tensor([0.05, 0.05, 0.015]).to(dance.root)
-    axes = 0.06 * torch.randn(size, 1, joints, 3).to(dance.root) * torch.rand(size, 1, 1, 1).to(dance.root)
-    return Dance(dance.root + aside, torch.linalg.matrix_exp(_skew(axes)) @ dance.turned, dance.contacts)
-
-
-def _skew(axes: Tensor) -> Tensor:
-    x, y, z = axes.unbind(dim=-1)
-    zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(*axes.shape, 3)
 
 
 def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
     """Train on a folder of duets into a run's folder, from scratch or from weights, and leave the weights there."""
-    tables, plan = read_plan(config, Plan)
+    tables, plan = read_plan(config, CouplePlan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
-    network = _begun(out, tables) if weights is None else load(weights)
-    windows = FlowWindows(split.train, network.config, plan)
+    network = PartnerFlow(FlowConfig(**shape_of(out, tables))) if weights is None else load(weights)
+    windows = duet_windows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
-    module = FlowTraining(network, plan, split.train, split.validation)
+    module = PartnerTraining(network, plan, Validation(split.train, split.validation))
     fit(
         module,
         windows,
@@ -214,18 +69,8 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
         clip=plan.clip,
         resume=resume,
     )
-    ship(module.mean, split, out, tables)
-
-
-def _begun(out: Path, tables: dict[str, Any]) -> PartnerFlow:
-    """A network of the plan's shape, or of that of the run to go on with, which weights may have given."""
-    last = out / "last.ckpt"
-    shape = torch.load(last, weights_only=True)[_SHAPE] if last.exists() else tables.get("network", {})
-    return PartnerFlow(FlowConfig(**shape))
-
-
-def _chance(probability: float) -> bool:
-    return float(torch.rand(())) < probability
+    how = "danced most like real couples beside unseen leaders"
+    ship(module.mean, split, out, tables, how, lambda: horizon_table(module.mean, split.test))
 
 
 def _distances(partner: Tensor, leader: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ The folder is checked before the first step; `--check` tells what it finds and s
 
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from math import isnan
@@ -26,15 +27,19 @@ from training.dance_music import find_pairs, split_pairs
 from training.data import PARTS
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
-PAIRED = ("choreo-bridge",)
+PAIRED = ("dance-flow", "score-flow", "choreo-bridge")
 """The models that learn from dances and their music; the others learn from duets."""
+BEGUN = {"partner-flow": ("partner-flow",), "dance-flow": ("dance-flow", "partner-flow")}
+"""The models that can begin with weights, and whose these may be."""
 
 
 @dataclass(frozen=True)
 class Train:
     """Train a model on a folder of duets, or of dances and their music."""
 
-    model: Annotated[Literal["duet-vae", "partner-flow", "choreo-bridge"], tyro.conf.Positional]
+    model: Annotated[
+        Literal["duet-vae", "partner-flow", "dance-flow", "score-flow", "choreo-bridge"], tyro.conf.Positional
+    ]
     """What to train."""
     data: Path
     """Folder of NAME_leader.* and NAME_follower.* files, or of NAME.bvh and NAME.mid files."""
@@ -43,7 +48,8 @@ class Train:
     resume: bool = False
     """Go on from RUN's last checkpoint."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Begin with these weights, shipped ones or your own, instead of with none (partner-flow)."""
+    """Begin with these weights, shipped ones or your own, instead of with none (partner-flow, or dance-flow, which can
+    also begin with a partner-flow's)."""
     check: bool = False
     """Only tell what is wrong with the folder: status 0 where it can be trained on, 2 where not."""
     config: Path | None = None
@@ -86,27 +92,31 @@ def expect_sense(asked: Train) -> None:
         return
     if asked.resume:
         raise BadFile("--from begins a run and --resume goes on with one: only one of the two expected")
-    if asked.model != "partner-flow":
-        raise BadFile(f"--from: partner-flow expected, {asked.model} trains from its beginning only")
-    expect_weights(asked.start_from)
+    if asked.model not in BEGUN:
+        raise BadFile(f"--from: {' or '.join(BEGUN)} expected, {asked.model} trains from its beginning only")
+    expect_weights(asked.start_from, BEGUN[asked.model])
 
 
-def expect_weights(path: Path) -> None:
-    """Raise BadFile for a file that does not hold the partner flow's weights."""
-    from safetensors import SafetensorError
+def expect_weights(path: Path, models: Sequence[str]) -> None:
+    """Raise BadFile for a file that does not hold the weights of one of these flow networks."""
+    from safetensors import SafetensorError, safe_open
 
-    from backend.models.partner_flow import NAME, load
+    from backend.models.dance_flow import DanceFlow
+    from backend.models.partner_flow import PartnerFlow
 
+    wanted = " or ".join(models)
     try:
-        load(path)
+        with safe_open(path, framework="pt") as file:
+            model = (file.metadata() or {}).get("model")
+        if model not in models:
+            raise BadFile(f"{path}: weights of {wanted} expected, those of {model or 'nothing known'} found")
+        (DanceFlow if model == DanceFlow.name else PartnerFlow).load(path)
     except FileNotFoundError:
-        raise BadFile(f"{path}: no such file, weights of {NAME} expected") from None
+        raise BadFile(f"{path}: no such file, weights of {wanted} expected") from None
     except (OSError, SafetensorError):
-        raise BadFile(f"{path}: a .safetensors file with weights of {NAME} expected") from None
+        raise BadFile(f"{path}: a .safetensors file with weights of {wanted} expected") from None
     except (KeyError, TypeError, RuntimeError):
-        raise BadFile(f"{path}: weights of this version's {NAME} expected, those of another version found") from None
-    except ValueError as error:
-        raise BadFile(str(error)) from None
+        raise BadFile(f"{path}: weights of this version's {model} expected, those of another version found") from None
 
 
 def held_out(config: Path) -> tuple[list[str], list[str]]:

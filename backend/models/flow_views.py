@@ -107,11 +107,19 @@ def leader_features(joints: Tensor, place: Place) -> Tensor:
 def dance_of(features: Tensor, place: Place) -> Dance:
     """The dance in the world that has these features (..., F, PARTNER); rotations are made orthonormal."""
     root, columns, contacts = features[..., :3], features[..., 3:-4], features[..., -4:]
-    x, y = columns.reshape(*columns.shape[:-1], len(TURNED), 2, 3).unbind(dim=-2)
+    turned = _orthonormal(*columns.reshape(*columns.shape[:-1], len(TURNED), 2, 3).unbind(dim=-2))
+    return Dance(place.out_of(root), place.turn[..., None, None, :, :] @ turned, contacts)
+
+
+def orthonormal(turned: Tensor) -> Tensor:
+    """The rotations nearest by their first two columns to matrices (..., 3, 3) that are almost rotations."""
+    return _orthonormal(turned[..., 0], turned[..., 1])
+
+
+def _orthonormal(x: Tensor, y: Tensor) -> Tensor:
     x = nn.functional.normalize(x, dim=-1)
     z = nn.functional.normalize(torch.linalg.cross(x, y), dim=-1)
-    turned = torch.stack([x, torch.linalg.cross(z, x), z], dim=-1)
-    return Dance(place.out_of(root), place.turn[..., None, None, :, :] @ turned, contacts)
+    return torch.stack([x, torch.linalg.cross(z, x), z], dim=-1)
 
 
 def _lineage() -> Tensor:

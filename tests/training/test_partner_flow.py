@@ -15,9 +15,11 @@ from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance import sample_dance
 from training.data import Duet
+from training.flow_training import nudged
+from training.flow_validation import Validation
 from training.flow_weights import prepare
-from training.flow_windows import FlowWindows, Plan
-from training.partner_flow import FlowTraining, nudged, train
+from training.flow_windows import FlowWindows, duet_windows
+from training.partner_flow import CouplePlan, PartnerTraining, train
 from training.plans import read_plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "partner-flow.toml"
@@ -33,16 +35,17 @@ def duets() -> list[Duet]:
 
 @pytest.fixture
 def windows(duets: list[Duet]) -> FlowWindows:
-    _, plan = read_plan(CONFIG, Plan)
-    return FlowWindows(duets, SMALL, replace(plan, speeds=[1.0], steps=150, batch=16))
+    _, plan = read_plan(CONFIG, CouplePlan)
+    return duet_windows(duets, SMALL, replace(plan, speeds=[1.0], steps=150, batch=16))
 
 
 @pytest.fixture
-def module(duets: list[Duet], windows: FlowWindows) -> FlowTraining:
+def module(duets: list[Duet], windows: FlowWindows) -> PartnerTraining:
     torch.manual_seed(1)
     network = PartnerFlow(SMALL)
     prepare(network, windows, duets, statistics=True)
-    return FlowTraining(network, windows.plan, duets, [])
+    assert isinstance(windows.plan, CouplePlan)
+    return PartnerTraining(network, windows.plan, Validation(duets, []))
 
 
 def test_equal_steps_see_equal_windows(windows: FlowWindows) -> None:
@@ -61,7 +64,7 @@ def test_either_dancer_is_the_partner(windows: FlowWindows) -> None:
 
 
 def test_the_network_knows_the_windows_statistics_and_ways_to_begin(
-    module: FlowTraining, windows: FlowWindows, duets: list[Duet]
+    module: PartnerTraining, windows: FlowWindows, duets: list[Duet]
 ) -> None:
     network = module.network
     assert torch.isfinite(network.partner_mean).all()
@@ -71,7 +74,7 @@ def test_the_network_knows_the_windows_statistics_and_ways_to_begin(
     assert network.starts.abs().sum() > 0
 
 
-def test_a_network_learns(module: FlowTraining, windows: FlowWindows) -> None:
+def test_a_network_learns(module: PartnerTraining, windows: FlowWindows) -> None:
     optimiser = torch.optim.Adam(module.network.parameters(), lr=3e-3)
     seen = []
     first = 1 + SMALL.history
@@ -88,7 +91,7 @@ def test_a_network_learns(module: FlowTraining, windows: FlowWindows) -> None:
     assert np.mean(seen[-10:]) < 0.6 * np.mean(seen[:5])
 
 
-def test_a_partner_astray_comes_back_to_what_was_danced(module: FlowTraining, windows: FlowWindows) -> None:
+def test_a_partner_astray_comes_back_to_what_was_danced(module: PartnerTraining, windows: FlowWindows) -> None:
     torch.manual_seed(0)
     batch, first = windows.batch(np.random.default_rng(0)), 1 + SMALL.history
     past = nudged(batch.partner[slice(1, first)])
@@ -102,7 +105,7 @@ def test_a_partner_astray_comes_back_to_what_was_danced(module: FlowTraining, wi
     assert (target.turned[:, -1] - truth.turned[:, -1]).abs().max() < 1e-4
 
 
-def test_the_network_dances_near_the_truth_when_it_begins_there(module: FlowTraining, windows: FlowWindows) -> None:
+def test_the_network_dances_near_the_truth_when_it_begins_there(module: PartnerTraining, windows: FlowWindows) -> None:
     batch, first = windows.batch(np.random.default_rng(0)), 1 + SMALL.history
     torch.manual_seed(0)
     made = module.danced(batch.partner[slice(1, first)], batch, first)
@@ -110,7 +113,7 @@ def test_the_network_dances_near_the_truth_when_it_begins_there(module: FlowTrai
     assert torch.isfinite(made.joints(batch.offsets)).all()
 
 
-def test_sometimes_the_leader_is_not_heard_and_sometimes_not_foreseen(module: FlowTraining) -> None:
+def test_sometimes_the_leader_is_not_heard_and_sometimes_not_foreseen(module: PartnerTraining) -> None:
     torch.manual_seed(0)
     heard = module.heard(4000).float().mean(dim=0)
     plan = module.plan
@@ -154,7 +157,7 @@ def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path:
 def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(CONFIG.read_text().replace("noise =", "loudness ="))
     with pytest.raises(BadFile, match="missing or unknown settings: loudness, noise"):
-        read_plan(tmp_path / "plan.toml", Plan)
+        read_plan(tmp_path / "plan.toml", CouplePlan)
 
 
 def test_a_run_begun_with_weights_of_another_shape_can_be_gone_on_with(duets: list[Duet], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from backend.models import partner_flow, weights_of
+from backend.models import flow_network, partner_flow, weights_of
 from backend.models.duet_weights import load
 from backend.models.flow_network import FlowConfig
 from backend.models.partner_flow import PartnerFlow
@@ -173,7 +173,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(7)
     network = PartnerFlow(FlowConfig(width=16, layers=1, heads=2))
     path = tmp_path_factory.mktemp("weights") / "own.safetensors"
-    partner_flow.save(path, network)
+    flow_network.save(path, network)
     return path
 
 
@@ -227,7 +227,7 @@ def test_weights_that_are_none_get_one_line(
 @pytest.mark.parametrize(
     ("model", "more", "sentence"),
     [
-        ("duet-vae", ["--out", "run", "--from", "w"], "--from: partner-flow expected"),
+        ("duet-vae", ["--out", "run", "--from", "w"], "--from: partner-flow or dance-flow expected"),
         ("partner-flow", ["--out", "run", "--from", "w", "--resume"], "only one of the two expected"),
         ("partner-flow", [], "--out: a folder for the run expected"),
     ],

@@ -1,0 +1,103 @@
+"""Training of the dance flow: a flow network that hears music instead of seeing a leader.
+
+What a dancer's body can do it may have learnt before, beside a leader: `--from` takes a partner flow's weights.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from backend.models.dance_flow import DanceFlow
+from backend.models.flow_network import STARTS, FlowConfig
+from backend.models.flow_views import partner_features, place_of
+from backend.models.partner_flow import PartnerFlow
+from backend.music.hearing import HEARD, counts_of
+from rigs.contacts import floor_height
+from training.dance_music import Pair, PairSplit, find_pairs, split_pairs
+from training.dance_validation import DanceValidation
+from training.dance_windows import DanceWindows, MusicPlan, role_of
+from training.flow_training import FlowTraining, shape_of
+from training.flow_weights import measure, ship
+from training.flow_windows import FlowWindows
+from training.plans import read_plan
+from training.runs import fit
+
+_OF_THE_LEADER = ("leader_mean", "leader_scale", "read_leader.weight", "read_leader.bias", "stances")
+"""What a partner flow knows of a leader it sees, which is of no use for one that is heard."""
+
+
+def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
+    """Train on a folder of pairs into a run's folder, and leave the weights there. weights: of either flow network."""
+    tables, plan = read_plan(config, MusicPlan)
+    split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
+    torch.manual_seed(plan.seed)
+    network = _begun(weights) if weights is not None else DanceFlow(FlowConfig(**shape_of(out, tables)))
+    windows = DanceWindows(split.train, network.config, plan)
+    prepare(network, windows, split.train, statistics=weights is None)
+    module = FlowTraining(network, plan, DanceValidation(split.train, split.validation))
+    fit(
+        module,
+        windows,
+        out,
+        monitor="validation/unlikeness",
+        steps_per_epoch=windows.steps_per_epoch,
+        validate_every=min(5, plan.steps // windows.steps_per_epoch),
+        clip=plan.clip,
+        resume=resume,
+    )
+    how = "danced most like real dancers, and in time, to unheard music"
+    ship(module.mean, split, out, tables, how, lambda: _figures(module.mean, split))
+
+
+def _begun(weights: Path) -> DanceFlow:
+    """A network with what the weights of a dance flow, or of a partner flow, know."""
+    try:
+        return DanceFlow.load(weights)
+    except ValueError:
+        known = PartnerFlow.load(weights)
+    network = DanceFlow(known.config)
+    kept = {name: part for name, part in known.state_dict().items() if name not in _OF_THE_LEADER}
+    network.load_state_dict({**network.state_dict(), **kept})
+    return network
+
+
+def prepare(network: DanceFlow, windows: FlowWindows, pairs: Sequence[Pair], *, statistics: bool) -> None:
+    """Let the network know the dancers' bodies, floors and ways to begin, and the windows' statistics.
+
+    statistics: also the dancers', not only those of what is heard.
+    """
+    measure(network, windows, leader_alone=not statistics)
+    history = network.config.history
+    takes = [take for (take,) in windows.stretches]
+    for role in range(2):
+        # A folder in which all dancers have one role gives them to the other too.
+        mine = [pair for pair in pairs if role_of(pair) == role] or list(pairs)
+        network.bodies[role] = torch.from_numpy(np.mean([p.dancer.skeleton.offsets for p in mine], axis=0)).float()
+        network.floors[role] = float(np.mean([floor_height(p.dancer.positions) for p in mine]))
+        own = [take for take in takes if take.role == role] or takes
+        for k, n in enumerate(np.linspace(0, len(own) - 1, STARTS).astype(int)):
+            take = own[n]
+            # Ways to begin come from all counts of the phrase, so that any music finds one for its first moment.
+            counts = counts_of(take.leader[:, :HEARD].numpy())
+            wanted = 8.0 * k / STARTS
+            away = np.abs((counts[history:] - wanted + 4.0) % 8.0 - 4.0)
+            frame = history + int(away.argmin())
+            past = take.dance[slice(frame - history, frame)]
+            network.starts[role, k] = partner_features(past, place_of(past))
+            network.counts[role, k] = float(counts[frame])
+
+
+def _figures(network: DanceFlow, split: PairSplit) -> str:
+    found: dict[str, Any] = DanceValidation(split.train, split.test).figures(network.eval())
+    rows = "\n".join(f"| {name} | {value:.3g} |" for name, value in found.items())
+    return f"""On the test pairs, which are synthetic, danced on from their first {network.config.history} frames:
+
+| | |
+| --- | --- |
+{rows}
+
+The Fréchet distances are from the training dances; "in time" is how far the feet's speed keeps to the music's counts as
+real dancers' does in these pairs: 1 as much, 0 not at all."""

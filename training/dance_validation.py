@@ -1,0 +1,71 @@
+"""How well a dance flow dances by itself to music that it has not heard: what its checkpoints are chosen by."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backend.models.dance_flow import DanceFlow
+from backend.models.flow_rollout import fresh, roll_out
+from backend.models.flow_views import FPS
+from backend.music.pulse import pulse
+from rigs import Array
+from training.dance_music import Pair
+from training.dance_windows import hearing, role_of
+from training.flow_windows import dance_parts
+from training.judge import features, figures
+from training.judge.frechet import Reference
+from training.judge.rhythm import rhythm
+
+_REFERENCES = 120
+"""Training dances that stand for all."""
+_DANCED = 12
+_TAKES = 2
+_LEAST = 0.1
+
+
+class DanceValidation:
+    """The pairs to dance, and what real dances of the training pairs are like."""
+
+    def __init__(self, train: Sequence[Pair], pairs: Sequence[Pair]) -> None:
+        known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCES, len(train))).astype(int)]
+        rows = [described(pair.dancer.positions) for pair in known]
+        self.references = {kind: Reference.of(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+        self.rhythm = np.mean([rhythm(p.dancer.positions, _counts(p, len(p.dancer)), FPS) for p in known], axis=0)
+        self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_DANCED, len(pairs))).astype(int)]
+
+    def figures(self, network: DanceFlow) -> dict[str, float]:
+        """Whole pairs danced.
+
+        unlikeness: the geometric mean of the Fréchet distances from real dances, the more the less in time.
+        in time: how far the feet keep to the music's counts as real ones do, 1 as much, 0 not at all.
+        """
+        found, rhythms = [], []
+        for pair in self.pairs:
+            dance, _, offsets = dance_parts(pair.dancer)
+            first, frames = network.config.history, len(pair.dancer)
+            leader = hearing(pair.score, frames, dance.root[:, :2].mean(dim=0))
+            past, noise = dance[slice(0, first)], fresh(_TAKES, 0, network.config.block)
+            danced = roll_out(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
+            for made in danced.dance.joints(offsets).double().numpy():
+                seen = described(made)
+                found.append([np.log(known.distance(seen[kind])) for kind, known in self.references.items()])
+                rhythms.append(rhythm(made, _counts(pair, frames)[first:], FPS))
+        kinds = dict(zip(self.references, np.exp(np.mean(found, axis=0)).tolist(), strict=True))
+        kept = alike(np.mean(rhythms, axis=0), self.rhythm)
+        unlikeness = float(np.exp(np.mean(found))) / max(min(kept, 1.0), _LEAST)
+        return {"unlikeness": unlikeness, "in time": kept, **kinds}
+
+
+def described(positions: Array) -> dict[str, Array]:
+    """The features by kind of all windows of a dance (F, 29, 3) m: kinetic and geometric, (N, D)."""
+    windows = figures.windows(positions, figures.WINDOW, figures.HOP)
+    return {"kinetic": features.kinetic(windows), "geometric": features.geometric(windows)}
+
+
+def alike(made: Array, real: Array) -> float:
+    """How much of the `real` rhythm (N,) there is in the `made` one."""
+    return float((made * real.conj()).real.sum() / (np.abs(real) ** 2).sum())
+
+
+def _counts(pair: Pair, frames: int) -> Array:
+    return pulse(pair.score).counted(np.arange(frames) / FPS)

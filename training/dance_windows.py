@@ -1,0 +1,87 @@
+"""What the dance flow trains on: dances with the music that they are paired with, at times a little beside its beat."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backend.models.dance_flow import led_by
+from backend.models.flow_network import FlowConfig
+from backend.models.flow_views import FPS, Dance, orthonormal
+from backend.music.hearing import heard
+from backend.music.score import Score
+from training.dance_music import Pair
+from training.flow_windows import FlowWindows, Plan, Take, copies
+
+_CATCHING_UP = (16, 40)
+"""Frames in which a dancer who is late, or early, is in time again."""
+
+
+@dataclass(frozen=True)
+class MusicPlan(Plan):
+    """What `configs/dance-flow.toml` says beyond every flow network's plan.
+
+    beside: probability that a past is beside the beat.  late: s by which it is, at most, before the beat or behind it.
+    """
+
+    beside: float
+    late: float
+
+
+class DanceWindows(FlowWindows):
+    """See `FlowWindows`. In some windows the past is late or early, and the dancer hurries or waits until in time.
+
+    Where the past always was in time, the next frames could be told from it alone, and the music need not be heard.
+    """
+
+    plan: MusicPlan
+
+    def __init__(self, pairs: Sequence[Pair], config: FlowConfig, plan: MusicPlan) -> None:
+        super().__init__(_dances(pairs, plan), (1.0,), config, plan)
+        self.history = config.history
+
+    def danced(self, take: Take, first: int, rng: np.random.Generator) -> Dance:
+        """See `FlowWindows.danced`."""
+        late = FPS * rng.uniform(-self.plan.late, self.plan.late)
+        begins = rng.uniform(self.history / 3, self.history + 8)
+        takes = rng.uniform(*_CATCHING_UP)
+        if rng.random() >= self.plan.beside:
+            return super().danced(take, first, rng)
+        frames = torch.arange(self.length, dtype=torch.float32)
+        t = ((frames - begins) / takes).clamp(0.0, 1.0)
+        at = first + frames + late * (1.0 - t * t * (3.0 - 2.0 * t))
+        return sampled(take.dance, at)
+
+
+def sampled(dance: Dance, at: Tensor) -> Dance:
+    """A dance (F) at frames (N,) that may lie between two, the first and the last held."""
+    at = at.clamp(0, len(dance.root) - 1)
+    before = at.floor().long().clamp(max=len(dance.root) - 2)
+    part = at - before
+
+    def between(rows: Tensor) -> Tensor:
+        share = part.reshape(-1, *[1] * (rows.dim() - 1))
+        return rows[before] + share * (rows[before + 1] - rows[before])
+
+    return Dance(between(dance.root), orthonormal(between(dance.turned)), between(dance.contacts))
+
+
+def hearing(score: Score, frames: int, home: Tensor) -> Tensor:
+    """What leads a dance of so many frames to a score (F, HEARD + 2)."""
+    return led_by(torch.from_numpy(heard(score, frames, FPS)), home)
+
+
+def role_of(pair: Pair) -> int:
+    """1 for a dancer who follows, by the pair's name, 0 for any other."""
+    return int("follower" in pair.name)
+
+
+def _dances(pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Take]]:
+    for pair in pairs:
+        for speed in plan.speeds:
+            score = replace(pair.score, seconds=pair.score.seconds / speed)
+            for ((dance, _, offsets),) in copies((pair.dancer,), speed):
+                leader = hearing(score, len(dance.root), dance.root[:, :2].mean(dim=0))
+                yield (Take(dance, leader, offsets, role_of(pair)),)

@@ -200,17 +200,17 @@ def evaluate(
     plot: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None,
     part: Literal["validation", "test", "both"] = "both",
 ) -> None:
-    """Measure a model on duets that it has not seen.
+    """Measure a model on duets, or on dances and their music, that it has not seen.
 
     Args:
-        data: the folder of leaders' and followers' files.
+        data: the folder of leaders' and followers' files, or of dances and MIDI files.
         model: the model to measure.
         json: a file for the figures.
         plot: a file for a picture of them.
         part: the recordings to measure on; choose no setting by the test's.
     """
     with refusing():
-        weights_of(model, MODELS)
+        weights_of(model)
     for result in (json, plot):
         if result is not None and not result.parent.is_dir():
             raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")

@@ -47,7 +47,7 @@ def step_terms(network: ChoreoBridge, batch: Batch, plan: Plan, step: int, first
 
 def vae_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tensor]:
     """Rebuild each side's windows; the two VAEs have nothing in common but the step."""
-    terms = {}
+    terms: dict[str, Tensor] = {}
     for side in SIDES:
         vae, windows = network.vae(side), batch.side(side)
         posterior = vae.encode(windows)
@@ -58,7 +58,8 @@ def vae_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tens
 
 def bridge_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tensor]:
     """Rebuild each side's latents, and draw the sides' embeddings together; the VAEs stay as they are."""
-    terms, embedded = {}, []
+    terms: dict[str, Tensor] = {}
+    embedded = []
     for side in SIDES:
         with torch.no_grad():
             latents = network.vae(side).encode(batch.side(side)).mean

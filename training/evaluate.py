@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.models import MODELS
+from rigs.files import BadFile
 from training.data import Split, find_duets, split_duets
 from training.judge import judgement, partners
 from training.judge.figures import MEASURES
@@ -25,6 +27,8 @@ from training.plots import plot_judgement
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 PARTS = ("validation", "test")
+TRANSLATORS = {"choreo-bridge": "training.bridge_table"}
+"""The models between music and dance, and the modules whose `evaluate` measures them on a folder of pairs."""
 _TRUTH = (*(f"after {h / 30:.1f} s" for h in HORIZONS), f"best of {BEST_OF}", "takes apart")
 _WHOM = {"": "the leader", "swapped": "another leader", "late": "the leader 1 s late", "gone": "a leader who stands"}
 _RESPONSE = (
@@ -65,8 +69,13 @@ def evaluate(
 
     data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and for a
     picture of them.  parts: which of them.  takes: long takes of a request that are measured.
-    Returns by part and partner what is found. Raises BadFile.
+    Returns by part and partner what is found; nothing for a translator, which has tables of its own. Raises BadFile.
     """
+    if model in TRANSLATORS:
+        if plot is not None:
+            raise BadFile(f"--plot: a model of partners expected, {model} has no picture")
+        import_module(TRANSLATORS[model]).evaluate(data, json=json, parts=parts)
+        return {}
     console = Console(width=None if Console().is_terminal else 220)
     split = planned_split(data, model)
     models = [partners.model(name) for name in dict.fromkeys((model, MODELS[-1]))]

@@ -73,7 +73,7 @@ class VAE(nn.Module):
         """z: (B, latent).  Returns (B, *shape)."""
         rows: Tensor = self.decoder(z)
         rows = rows if self.bound is None else self.bound * torch.tanh(rows)
-        return rows.unflatten(1, self.shape)
+        return rows.reshape(-1, *self.shape)
 
 
 class ChoreoBridge(nn.Module):

@@ -168,7 +168,7 @@ def workers(file: Path) -> set[str]:
 def test_two_workers_that_are_interrupted_finish_when_resumed(data: Path, tmp_path: Path) -> None:
     space = tmp_path / "space.toml"
     space.write_text(
-        "[network]\nbridge = [4, 8]\n[loss]\ndistance = [1.0, 10.0]\n[optimise]\nepochs = [8]\nbatch = [3]\n"
+        "[network]\nbridge = [4, 8]\n[loss]\ndistance = [1.0, 10.0]\n[optimise]\nepochs = [4]\nbatch = [3]\n"
     )
     words = [
         *(sys.executable, str(ROOT / "training" / "sweep.py"), "choreo-bridge", "--data", str(data)),

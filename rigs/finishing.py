@@ -65,15 +65,11 @@ def finished(
     return partner if done is partner else _kept(whole, done, share)
 
 
-def finished_alone(dancer: Motion, *, seams: Sequence[int] = ()) -> Motion:
-    """The generated dancer finished where nobody leads it: without seams, its resting feet planted, on its floor.
-
-    seams: the frames with which generated blocks begin.
-    """
-    whole = blended(dancer, seams, np.ones(len(dancer), bool))
-    ours, fps = whole.positions, whole.fps
+def finished_alone(dancer: Motion) -> Motion:
+    """The generated dancer finished where nobody leads it: its resting feet planted, on its own floor."""
+    ours, fps = dancer.positions, dancer.fps
     floor = floor_height(ours)
-    level = replace(whole, root=whole.root + levelled(ours, floor, fps)[:, None] * _UP)
+    level = replace(dancer, root=dancer.root + levelled(ours, floor, fps)[:, None] * _UP)
     done = planted(level, floor=floor)
     return replace(done, root=done.root + lifted(done.positions, floor, fps)[:, None] * _UP)
 

@@ -17,7 +17,7 @@ from backend.models.partner_flow import PartnerFlow
 from backend.music.hearing import HEARD, counts_of
 from rigs.contacts import floor_height
 from training.dance_music import Pair, PairSplit, find_pairs, split_pairs
-from training.dance_validation import DanceValidation
+from training.dance_validation import DanceValidation, usual_rhythm
 from training.dance_windows import DanceWindows, MusicPlan, role_of
 from training.flow_training import FlowTraining, shape_of
 from training.flow_weights import measure, ship
@@ -70,6 +70,8 @@ def prepare(network: DanceFlow, windows: FlowWindows, pairs: Sequence[Pair], *, 
     statistics: also the dancers', not only those of what is heard.
     """
     measure(network, windows, leader_alone=not statistics)
+    kept = usual_rhythm(pairs)
+    network.rhythm.copy_(torch.from_numpy(np.stack([kept.real, kept.imag], axis=1)))
     history = network.config.history
     takes = [take for (take,) in windows.stretches]
     for role in range(2):

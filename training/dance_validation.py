@@ -8,19 +8,19 @@ from backend.models.dance_flow import DanceFlow
 from backend.models.flow_rollout import fresh, roll_out
 from backend.models.flow_views import FPS
 from backend.music.pulse import pulse
+from backend.music.score import Score
 from rigs import Array
+from rigs.timing import rhythm
 from training.dance_music import Pair
 from training.dance_windows import hearing, role_of
 from training.flow_windows import dance_parts
 from training.judge import features, figures
 from training.judge.frechet import Reference
-from training.judge.rhythm import rhythm
 
 _REFERENCES = 120
 """Training dances that stand for all."""
 _DANCED = 12
 _TAKES = 2
-_LEAST = 0.1
 
 
 class DanceValidation:
@@ -30,13 +30,13 @@ class DanceValidation:
         known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCES, len(train))).astype(int)]
         rows = [described(pair.dancer.positions) for pair in known]
         self.references = {kind: Reference.of(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
-        self.rhythm = np.mean([rhythm(p.dancer.positions, _counts(p, len(p.dancer)), FPS) for p in known], axis=0)
+        self.rhythm = usual_rhythm(known)
         self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_DANCED, len(pairs))).astype(int)]
 
     def figures(self, network: DanceFlow) -> dict[str, float]:
         """Whole pairs danced.
 
-        unlikeness: the geometric mean of the Fréchet distances from real dances, the more the less in time.
+        unlikeness: the geometric mean of the Fréchet distances from real dances.
         in time: how far the feet keep to the music's counts as real ones do, 1 as much, 0 not at all.
         """
         found, rhythms = [], []
@@ -49,11 +49,10 @@ class DanceValidation:
             for made in danced.dance.joints(offsets).double().numpy():
                 seen = described(made)
                 found.append([np.log(known.distance(seen[kind])) for kind, known in self.references.items()])
-                rhythms.append(rhythm(made, _counts(pair, frames)[first:], FPS))
+                rhythms.append(rhythm(made, counts_in(pair.score, frames)[first:], FPS))
         kinds = dict(zip(self.references, np.exp(np.mean(found, axis=0)).tolist(), strict=True))
         kept = alike(np.mean(rhythms, axis=0), self.rhythm)
-        unlikeness = float(np.exp(np.mean(found))) / max(min(kept, 1.0), _LEAST)
-        return {"unlikeness": unlikeness, "in time": kept, **kinds}
+        return {"unlikeness": float(np.exp(np.mean(found))), "in time": kept, **kinds}
 
 
 def described(positions: Array) -> dict[str, Array]:
@@ -67,5 +66,13 @@ def alike(made: Array, real: Array) -> float:
     return float((made * real.conj()).real.sum() / (np.abs(real) ** 2).sum())
 
 
-def _counts(pair: Pair, frames: int) -> Array:
-    return pulse(pair.score).counted(np.arange(frames) / FPS)
+def usual_rhythm(pairs: Sequence[Pair]) -> Array:
+    """The mean rhythm (4,) of pairs, see `rigs.timing`."""
+    return np.asarray(
+        np.mean([rhythm(p.dancer.positions, counts_in(p.score, len(p.dancer)), FPS) for p in pairs], axis=0)
+    )
+
+
+def counts_in(score: Score, frames: int) -> Array:
+    """(F,) where in a dancer's phrase each frame of a dance to the score is."""
+    return pulse(score).counted(np.arange(frames) / FPS)

@@ -18,6 +18,8 @@ _HOME = 2
 class DanceFlow(FlowNetwork):
     """See `FlowNetwork`. Ways to begin are as seen from where the dancer stands; `counts` (2, N) tells in which count.
 
+    rhythm: (4, 2) the real and imaginary parts of how dancers keep to the music, see `rigs.timing`.
+
     The leader's frames are (..., HEARD + 2), what is heard, and the place of home on the floor in m.
     """
 
@@ -25,10 +27,12 @@ class DanceFlow(FlowNetwork):
     led = HEARD + _HOME
 
     counts: Tensor
+    rhythm: Tensor
 
     def __init__(self, config: FlowConfig) -> None:
         super().__init__(config)
         self.register_buffer("counts", torch.zeros(2, STARTS))
+        self.register_buffer("rhythm", torch.zeros(4, 2))
 
     def seen_from(self, place: Place, leader: Tensor) -> Tensor:
         """See `FlowNetwork.seen_from`."""

@@ -14,10 +14,13 @@ from backend.models.flow_rollout import ENERGY, Course, fresh, roll_out
 from backend.models.flow_views import FPS, Dance, dance_of, place_at
 from backend.models.packing import can_halve, packed
 from backend.models.stage import Stage, chosen
-from backend.music.hearing import HEARD, counts_of, heard
+from backend.music.hearing import HEARD, LIVELY, counts_of, heard
+from backend.music.pulse import pulse
 from rigs.finishing import finished_alone
 from rigs.motion import Motion, resample
+from rigs.seams import blended
 from rigs.skeleton import Skeleton
+from rigs.timing import in_time
 
 GUIDANCE = 2.0
 """How strongly the music is followed, see `FlowNetwork.draw`."""
@@ -25,6 +28,10 @@ _LEADS = 0
 """The role of who dances alone: a partner can follow."""
 _DANCED = 0.97
 """The part of the work that is done when all is danced and nothing is finished."""
+_ANSWER = 0.5
+"""Deviations of a block's speed for one of the music's liveliness."""
+_LIVELIEST = 2.5
+"""Deviations from its mean beyond which liveliness is not answered."""
 _NEAREST = 6
 """Ways to begin, those nearest in count, of which a seed takes one."""
 
@@ -61,13 +68,24 @@ class FlowDancer:
             _LEADS,
             network.bodies[_LEADS],
             fresh(1, request.seed, network.config.block, self.accelerator),
-            Course(guidance=GUIDANCE, energy=ENERGY * request.energy),
+            Course(guidance=GUIDANCE, energy=ENERGY * request.energy * self.stirring(hearing)),
             watch,
         )
         skeleton = Skeleton(network.bodies[_LEADS].double().cpu().numpy())
         (made,) = motions_of(danced.dance, skeleton, stage)
         progress(_DANCED, "finishing")
-        return resample(finished_alone(made, seams=danced.seams), request.fps, request.frames)
+        counts = pulse(request.score).counted(np.arange(frames) / FPS)
+        smooth = blended(made, danced.seams, np.ones(frames, bool))
+        timed = in_time(smooth, counts, network.rhythm.double().cpu().numpy() @ [1.0, 1.0j])
+        return resample(finished_alone(timed), request.fps, request.frames)
+
+    def stirring(self, hearing: Tensor) -> Tensor:
+        """(F,) by how much more than usual each frame is to move, as lively as what is heard (F, HEARD) is."""
+        network = self.network
+        mean, scale = (part[:HEARD][LIVELY].cpu() for part in (network.leader_mean, network.leader_scale))
+        lively = ((hearing[:, LIVELY] - mean) / scale).clamp(-_LIVELIEST, _LIVELIEST).mean(dim=1)
+        stirring: Tensor = (_ANSWER * float(network.energy[1]) * lively).exp().to(self.accelerator)
+        return stirring
 
     def start(self, hearing: Tensor, seed: int) -> Dance:
         """A way to begin, at the origin and facing -Y, that was danced in about the count in which the music begins."""

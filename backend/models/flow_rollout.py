@@ -59,12 +59,13 @@ class Aim:
 class Course:
     """How a dance goes beside what the leader does.
 
-    guidance: how strongly the leader is followed, see `FlowNetwork.draw`.  energy: times the usual speed.
+    guidance: how strongly the leader is followed, see `FlowNetwork.draw`.
+    energy: times the usual speed, for the whole dance or for each of the leader's frames (F,).
     aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next frames are known.
     """
 
     guidance: float = GUIDANCE
-    energy: float = ENERGY
+    energy: float | Tensor = ENERGY
     aims: Sequence[Aim] = ()
     foreseen: bool = True
 
@@ -109,7 +110,7 @@ def roll_out(
     roles = torch.full((takes,), role, device=device)
     heard = torch.ones(takes, config.seen, dtype=torch.bool, device=device)
     heard[:, config.before + 1 :] = course.foreseen
-    energy = network.stirred(network.energy[0].exp() * torch.full((takes,), course.energy, device=device))
+    stirring = torch.as_tensor(course.energy, device=device).expand(len(leader))
     at, free, danced, seams = frames.start, frames.start, list[Dance](), list[int]()
     while at < frames.stop:
         around = torch.arange(at - 1 - block * config.before, at + block * (1 + config.after))
@@ -119,6 +120,8 @@ def roll_out(
         aim = next((aim for aim in course.aims if aim.frame >= at), None)
         goal = _goal(network, aim, at, place, takes)
         pull = Pull(course.guidance, _AIMING if goal.any() else 1.0)
+        asked = stirring[at : at + block].mean().expand(takes)
+        energy = network.stirred(network.energy[0].exp() * asked)
         drawn = _sound(network, pull, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
         made = network.given_room(made, seen[1 + block * config.before :][:block])

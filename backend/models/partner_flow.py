@@ -16,9 +16,9 @@ _SWIFTEST = 5
 
 
 class PartnerFlow(FlowNetwork):
-    """See `FlowNetwork`. Ways to begin are as seen from the other dancer, whose poses then (2, N, 29, 3) m are `stances`.
+    """See `FlowNetwork`. Ways to begin are as seen from the other dancer, whose poses then are `stances`.
 
-    The leader's frames are (..., 29, 3) m, joints in the world.
+    stances: (2, N, 29, 3) m, from where that dancer stands.  The leader's frames: (..., 29, 3) m, joints in the world.
     """
 
     name = NAME

@@ -11,13 +11,15 @@ _CYCLES = (1, 2, 4, 8)
 """Counts after which a phase comes round."""
 _FADES = 0.12
 """s in which what was struck is heard by a third of its strength."""
-_LIVELY = (0.5, 2.0, 8.0)
+_WIDTHS = (0.5, 2.0, 8.0)
 """s over which liveliness is heard: the moment's, the bar's, the section's."""
 _USUAL = 165.0
 """Steps a minute of a usual dance."""
 _MIDDLE, _OCTAVE = 60, 12
-HEARD = 2 * len(_CYCLES) + 1 + len(DRUMS) + 5 + len(_LIVELY) + 3
+HEARD = 2 * len(_CYCLES) + 1 + len(DRUMS) + 5 + len(_WIDTHS) + 3
 """Numbers that a moment has."""
+LIVELY = [HEARD - 5, HEARD - 4]
+"""Which of them say how lively the bar is, and how lively the section beside the whole piece."""
 
 
 def heard(score: Score, frames: int, fps: float) -> Array:
@@ -86,7 +88,7 @@ def _liveliness(score: Score, seconds: Array) -> Array:
     far = np.concatenate([[0.0], np.cumsum(struck)])
     end = score.seconds[-1]
     columns = []
-    for width in _LIVELY:
+    for width in _WIDTHS:
         first, last = np.clip(seconds - width / 2, 0.0, end), np.clip(seconds + width / 2, 0.0, end)
         much = np.interp(last, score.seconds, far) - np.interp(first, score.seconds, far)
         columns.append(np.log1p(much / np.maximum(last - first, 0.1)))

@@ -1,0 +1,194 @@
+"""How good dances to music are that a model has not heard, beside real ones and with the controls that show its ear.
+
+`pasdedeux evaluate --data PAIRS --model dance-flow` prints it.
+"""
+
+import json as jsonlib
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from backend.engine import Engine
+from backend.messages import DanceRequest
+from backend.models import DANCERS
+from backend.music.pulse import pulse
+from backend.music.score import Score
+from rigs import Array
+from rigs.contacts import FEET, floor_height
+from rigs.timing import rhythm
+from training.dance_music import Pair, find_pairs, split_pairs
+from training.dance_validation import alike, counts_in, described, usual_rhythm
+from training.data import FPS
+from training.judge import beats, physics
+from training.judge.frechet import Reference
+
+CONFIG = Path(__file__).resolve().parent / "configs" / "dance-flow.toml"
+PARTS = ("validation", "test")
+SEEDS = 10
+_SONGS = 12
+"""Pairs of a part that are danced, evenly over all of them."""
+_REFERENCES = 150
+FIGURES = (
+    "BAS",
+    "in time",
+    "feet foretold, %",
+    "Fréchet kinetic",
+    "Fréchet geometric",
+    "variance",
+    "speed, m/s",
+    "foot slide, cm/s",
+    "skate, cm/s",
+    "jerk, m/s³",
+    "off the floor, %",
+    "seeds apart, cm",
+)
+
+
+@dataclass(frozen=True)
+class Real:
+    """What dances are compared with: features of real windows by kind, how real dancers keep time, and the variance of
+    real poses in m²."""
+
+    references: Mapping[str, Reference]
+    rhythm: Array
+    variance: float
+
+
+def evaluate(
+    data: Path, json: Path | None = None, parts: Sequence[str] = PARTS
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Print the figures of the parts of a folder of pairs, by dancer; the same as a value. Raises BadFile."""
+    console = Console(width=None if Console().is_terminal else 200)
+    names = tomllib.loads(CONFIG.read_text())["data"]
+    split = split_pairs(find_pairs(data), names["validation"], names["test"])
+    real, found = real_of(split.train), {}
+    with console.status("") as status:
+        for part in parts:
+            pairs = getattr(split, part)
+            chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_SONGS, len(pairs))).astype(int)]
+            found[part] = judged(chosen, split.train, real, status.update)
+    for part, rows in found.items():
+        console.rule(f"{part}: {', '.join(sorted({pair.recording for pair in getattr(split, part)}))}, synthetic pairs")
+        table = Table("dance", *FIGURES, padding=(0, 1))
+        for name, row in rows.items():
+            table.add_row(name, *(f"{row[figure]:.3g}" if figure in row else "-" for figure in FIGURES))
+        console.print(table)
+    if json is not None:
+        partial = json.with_name(json.name + ".partial")
+        partial.write_text(jsonlib.dumps({"seeds": SEEDS, "songs": _SONGS, **found}, indent=1, ensure_ascii=False))
+        os.replace(partial, json)
+    return found
+
+
+def real_of(pairs: Sequence[Pair]) -> Real:
+    """What real dances of the training pairs are like."""
+    known = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_REFERENCES, len(pairs))).astype(int)]
+    rows = [described(pair.dancer.positions) for pair in known]
+    poses = np.concatenate([_pose(pair.dancer.positions) for pair in known])
+    references = {kind: Reference.of(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+    return Real(references, usual_rhythm(known), float(poses.var(axis=0).mean()))
+
+
+def judged(
+    pairs: Sequence[Pair], train: Sequence[Pair], real: Real, say: Callable[[str], None] = lambda what: None
+) -> dict[str, dict[str, float]]:
+    """The figures by dance: the real ones, those of another song, and each model's, with its own and a stranger's song.
+
+    train: pairs whose dances are tried as if they were made for a song, which is what chance gives.
+    """
+    engine = Engine()
+    others = [next(p for p in (*pairs[n + 1 :], *pairs[:n]) if p.song != pair.song) for n, pair in enumerate(pairs)]
+    strangers = [[train[(37 * n + 101 * seed) % len(train)].dancer.positions for seed in range(SEEDS)]
+                 for n in range(len(pairs))]  # fmt: skip
+    rows = {
+        "real, the pairs": figures([[pair.dancer.positions] for pair in pairs], pairs, real),
+        "real, of other songs": figures(strangers, pairs, real),
+    }
+    for model in DANCERS:
+        for name, scores in ((model, [p.score for p in pairs]), (f"{model}, other song", [p.score for p in others])):
+            made = []
+            for n, score in enumerate(scores):
+                say(f"{name}: {n + 1} of {len(pairs)}")
+                made.append([_danced(engine, model, score, seed) for seed in range(SEEDS)])
+            rows[name] = figures(made, pairs, real)
+    return rows
+
+
+def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) -> dict[str, float]:
+    """The figures of dances (F, 29, 3) m, several to each pair's song, whichever song they were made for."""
+    tracks: dict[str, list[float]] = {}
+    rhythms, windows, foretold = [], [], []
+    for dances, pair in zip(made, pairs, strict=True):
+        frames = min(len(pair.dancer), *(len(dance) for dance in dances))
+        counts = counts_in(pair.score, frames)
+        asked = _beat_frames(pair.score, frames)
+        for whole in dances:
+            dance = whole[:frames]
+            rhythms.append(rhythm(dance, counts, FPS))
+            windows.append(described(dance))
+            floor = floor_height(dance)
+            marks = {
+                "BAS": beats.answered(asked, beats.kinetic_beats(dance), frames),
+                "speed, m/s": physics.speed(dance, FPS),
+                "foot slide, cm/s": physics.slide(dance, FPS),
+                "skate, cm/s": physics.skate(dance, FPS),
+                "jerk, m/s³": physics.jerk(dance, FPS),
+                "off the floor, %": 100.0 * (physics.floating(dance, floor) + physics.sinking(dance, floor)),
+                "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
+            }
+            for name, track in marks.items():
+                tracks.setdefault(name, []).append(float(np.nanmean(track)))
+        if len(dances) > 1:
+            pelvises = [_pose(dance[:frames]) for dance in dances]
+            apart = [np.linalg.norm(a - b, axis=-1).mean() for n, a in enumerate(pelvises) for b in pelvises[:n]]
+            tracks.setdefault("seeds apart, cm", []).append(100.0 * float(np.mean(apart)))
+            foretold.append(_foretold(dances, pair.dancer.positions[:frames]))
+    stacked = {kind: np.concatenate([window[kind] for window in windows]) for kind in windows[0]}
+    found = {name: float(np.mean(values)) for name, values in tracks.items()}
+    found["in time"] = alike(np.mean(rhythms, axis=0), real.rhythm)
+    for kind, reference in real.references.items():
+        found[f"Fréchet {kind}"] = reference.distance(stacked[kind])
+    if foretold:
+        ours, none = np.sum(foretold, axis=0)
+        found["feet foretold, %"] = 100.0 * (1.0 - ours / none)
+    return found
+
+
+def _foretold(dances: Sequence[Array], truth: Array) -> tuple[float, float]:
+    """The squared error with which the mean of the dances tells the real feet's speed, and that of its mean."""
+    told = np.mean([_feet(dance[: len(truth)]) for dance in dances], axis=0)
+    real = _feet(truth)
+    return float(((told - real) ** 2).sum()), float((real**2).sum())
+
+
+def _feet(positions: Array) -> Array:
+    """(F,) the feet's speed as a part of its mean, less 1: how much a dancer moves is another question than when."""
+    speed = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1)
+    return speed / speed.mean() - 1.0
+
+
+def _pose(positions: Array) -> Array:
+    """(F, 29, 3) m as seen from the pelvis, unturned."""
+    across = positions[:, 1, :2] - positions[:, 2, :2]
+    angle = np.arctan2(across[:, 1], across[:, 0])
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    seen = positions - positions[:, :1]
+    x, y = seen[..., 0], seen[..., 1]
+    return np.stack([x * cosine + y * sine, y * cosine - x * sine, seen[..., 2]], axis=-1)
+
+
+def _beat_frames(score: Score, frames: int) -> Array:
+    """The frames (B,) of the beats that a dancer steps to."""
+    at = np.rint(pulse(score).seconds * FPS).astype(int)
+    return at[(at >= 0) & (at < frames)]
+
+
+def _danced(engine: Engine, model: str, score: Score, seed: int) -> Array:
+    (dance, *_) = engine.dance(DanceRequest(score, model=model, seed=seed, fps=FPS))
+    return dance.positions

@@ -116,7 +116,7 @@ class Coders(nn.Module):
 
     def decode(self, codes: Tensor, held: Tensor) -> Heard:
         """Bars as logits of codes (B, codes)."""
-        parts = codes.split([self.config.drums, self.config.pitched], dim=-1)
+        parts = torch.split(codes, [self.config.drums, self.config.pitched], dim=-1)
         drums, pitched = (self.decode_part(n, part, held) for n, part in enumerate(parts))
         onset, loud = torch.cat([drums.onset, pitched.onset], -1), torch.cat([drums.loud, pitched.loud], -1)
         return Heard(onset, pitched.sustain, loud)
@@ -131,10 +131,10 @@ class Coders(nn.Module):
     def decode_part(self, part: int, codes: Tensor, held: Tensor) -> Heard:
         """What one of them plays, as logits of its own rows alone; the drums sustain nothing."""
         if part == 0:
-            onset, loud = self.drums.decode(codes, held).split([KINDS, KINDS], dim=-1)
+            onset, loud = torch.split(self.drums.decode(codes, held), [KINDS, KINDS], dim=-1)
             return Heard(onset, onset[..., :0], loud)
         rows = self.pitched.decode(codes, held)
-        return Heard(*rows.split([PITCHED, PITCHED, LOUD - KINDS], dim=-1))
+        return Heard(*torch.split(rows, [PITCHED, PITCHED, LOUD - KINDS], dim=-1))
 
 
 def transposed(rows: Tensor, shift: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ def transposed(rows: Tensor, shift: Tensor) -> Tensor:
 
 def _moved(rows: Tensor, shift: Tensor) -> Tensor:
     parts = []
-    for part in rows.split([BASS, CHORDS, TUNE], dim=-1):
+    for part in torch.split(rows, [BASS, CHORDS, TUNE], dim=-1):
         size = part.shape[-1]
         wanted = torch.arange(size, device=rows.device) - shift[:, None]  # (B, rows) where each row comes from
         inside = (wanted >= 0) & (wanted < size)

@@ -30,7 +30,7 @@ def decide(chances: Heard, held: Tensor, begins: Tensor, sounds: Tensor) -> tupl
         now = onset[:, step, KINDS:]
         silenced = [
             part.any(dim=1, keepdim=True).expand_as(part) if n != 1 else torch.zeros_like(part)
-            for n, part in enumerate(now.split(SIZES, dim=1))
+            for n, part in enumerate(torch.split(now, list(SIZES), dim=1))
         ]
         held = now | (held & going_on[:, step] & ~torch.cat(silenced, dim=1))
         sustain[:, step] = held
@@ -39,7 +39,7 @@ def decide(chances: Heard, held: Tensor, begins: Tensor, sounds: Tensor) -> tupl
 
 def begun(chances: Tensor, begins: Tensor) -> Tensor:
     """(B, 16, 84) bool: which notes begin."""
-    kinds, bass, chords, tune = chances.split([KINDS, *SIZES], dim=-1)
+    kinds, bass, chords, tune = torch.split(chances, [KINDS, *SIZES], dim=-1)
     parts = [kinds >= begins[:KINDS]]
     for voice, least, together in ((bass, begins[-3], 1), (chords, begins[-2], _TOGETHER), (tune, begins[-1], 1)):
         best = voice.topk(together, dim=-1)

@@ -13,16 +13,22 @@ from backend.models.bar_lines import BarLines, lay_bars
 from backend.models.dance_views import track_of, two_bars, window_of
 from backend.models.deciding import decide
 from backend.models.ending import ended
-from backend.models.score_flow import BACK, PHRASE, Asked, ScoreFlow, load, tempo_of
-from backend.models.score_views import PITCHED, STEPS, Bars, score_of
+from backend.models.score_flow import BACK, PHRASE, Asked, ScoreFlow, load, spread, tempo_of
+from backend.models.score_views import PARTS, PITCHED, STEPS, Bars, score_of
 from backend.models.stage import chosen
 from backend.music.score import Score
 from rigs import Array
 
 GUIDANCE = 1.5
 """How strongly the music follows the dance."""
-AGAIN = 0.6
-"""How much of a bar's noise is that of the bar a phrase before, so that phrases are alike."""
+CALM = 0.8
+"""Of the noise that was learnt: with less, bars are more usual ones."""
+_STEADY = (0.85, 0.4)
+"""How much of a bar's noise is that of the piece, of drums and of all others, so that a groove stays what it is."""
+_AGAIN = 0.6
+"""How much of the rest is that of the bar a phrase before, so that phrases are alike."""
+TAKES = 6
+"""Pieces that are composed at once, of which the most usual is kept."""
 _LOWEST_KEY, _KEYS = -4, 9
 """Semitones from C to the lowest key, and how many keys there are."""
 
@@ -48,7 +54,8 @@ class FlowComposer:
                 raise Cancelled
             progress(bar / len(lines.bars), "composing")
 
-        bars = compose_bars(self.network, dances, lines, parts, request.seed, watch)
+        takes = compose_bars(self.network, dances, lines, parts, request.seed, watch, TAKES)
+        bars = min(takes, key=lambda take: unusual(self.network, take, parts))
         key = _LOWEST_KEY + int(np.random.default_rng(request.seed).integers(_KEYS))
         return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key)
 
@@ -67,48 +74,66 @@ def compose_bars(
     parts: Tensor,
     seed: int,
     watch: Callable[[int], None],
-    guidance: float = GUIDANCE,
-) -> Bars:
-    """The bars to the dances (B, D, POSES, TRACK) of D dancers, who count alike; parts: (1, 2) which are played."""
+    takes: int = 1,
+) -> list[Bars]:
+    """Takes of the bars to the dances (B, D, POSES, TRACK) of D dancers, who count alike.
+
+    parts: (1, 2) which are played.  watch: is told the bar that is begun.
+    """
     generator = torch.Generator().manual_seed(seed)
     codes = network.config.coder.codes
-    read = network.read(dances.flatten(0, 1)).unflatten(0, dances.shape[:2]).mean(dim=1)
-    energy = network.stirred(dances.flatten(0, 1)).unflatten(0, dances.shape[:2]).mean(dim=1)
+    alike = range(dances.shape[1])
+    read = torch.stack([network.read(dances[:, n]) for n in alike]).mean(dim=0)
+    energy = torch.stack([network.stirred(dances[:, n]) for n in alike]).mean(dim=0)
     windows = np.stack([two_bars(lines.seconds, int(start)) for start in lines.bars])
     tempo = tempo_of(torch.from_numpy(windows[:, -1] - windows[:, STEPS]).float()).to(dances.device)
-    held = torch.zeros(1, PITCHED, dtype=torch.bool, device=dances.device)
+    held = torch.zeros(takes, PITCHED, dtype=torch.bool, device=dances.device)
     made: list[Heard] = []
     known: list[Tensor] = []
     noises: list[Tensor] = []
-    one, nothing = torch.ones(1, device=dances.device), torch.zeros(1, codes, device=dances.device)
+    counts = spread(parts, (network.config.coder.drums, network.config.coder.pitched))
+    piece = torch.randn(takes, codes, generator=generator)
+    steady = spread(torch.tensor([_STEADY]), (network.config.coder.drums, network.config.coder.pitched))
+    one, nothing = torch.ones(takes, device=dances.device), torch.zeros(takes, codes, device=dances.device)
     for bar in range(len(dances)):
         watch(bar)
-        noise = torch.randn(1, codes, generator=generator)
+        noises.append(torch.randn(takes, codes, generator=generator))
         if bar >= PHRASE:
-            noise = AGAIN * noises[bar - PHRASE] + (1.0 - AGAIN**2) ** 0.5 * noise
-        noises.append(noise)
+            noises[bar] = mixed(_AGAIN, noises[bar - PHRASE], noises[bar])
+        noise = CALM * mixed(steady, piece, noises[bar])
         place = torch.tensor([(bar - (lines.pickup > 0)) % PHRASE], device=dances.device)
         past = [(known[bar - back], one) if bar >= back else (nothing, one * 0.0) for back in (1, BACK)]
         asked = Asked(
-            read[bar : bar + 1],
+            read[bar].expand(takes, -1),
             one,
-            tempo[bar : bar + 1],
-            energy[bar : bar + 1],
-            nn.functional.one_hot(place, PHRASE).float(),
+            tempo[bar].expand(takes, -1),
+            energy[bar].expand(takes, -1),
+            nn.functional.one_hot(place, PHRASE).float().expand(takes, -1),
             *past[0],
             *past[1],
-            parts,
+            parts.expand(takes, -1),
         )
-        drawn = network.natural(network.draw(noise.to(dances.device), asked, guidance=guidance))
+        drawn = network.natural(network.draw(noise.to(dances.device), asked, guidance=GUIDANCE))
         chances = network.coders.decode(drawn, held.float()).chances()
         notes, after = decide(chances, held, network.begins, network.sounds)
-        known.append(network.normalised(network.coders.encode(notes, held.float())[0]) * _spread(parts, network))
+        known.append(network.normalised(network.coders.encode(notes, held.float())[0]) * counts)
         held = after
         made.append(notes)
-    onset, sustain, loud = (torch.cat(rows).cpu().numpy() for rows in zip(*made, strict=True))
-    return Bars(onset > 0, sustain > 0, loud)
+    onset, sustain, loud = (torch.stack(rows, dim=1).cpu().numpy() for rows in zip(*made, strict=True))
+    return [Bars(onset[take] > 0, sustain[take] > 0, loud[take]) for take in range(takes)]
 
 
-def _spread(parts: Tensor, network: ScoreFlow) -> Tensor:
-    coder = network.config.coder
-    return parts.repeat_interleave(torch.tensor([coder.drums, coder.pitched], device=parts.device), dim=1)
+def unusual(network: ScoreFlow, bars: Bars, parts: Tensor) -> float:
+    """How far a piece's notes a bar are from usual ones, in deviations, over the parts (1, 2) that play."""
+    away = 0.0
+    for part, rows in enumerate(PARTS.values()):
+        if float(parts[0, min(part, 1)]):
+            mean, deviation = network.density[part].tolist()
+            away += abs(np.log(bars.onset[..., rows].sum() / len(bars) + 0.1) - mean) / max(deviation, 1e-3)
+    return float(away)
+
+
+def mixed(part: float | Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Noise of which so much is one and the rest another, as loud as either."""
+    made: Tensor = part * one + (1.0 - part**2) ** 0.5 * other
+    return made

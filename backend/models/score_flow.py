@@ -3,7 +3,8 @@
 A window is two bars: one that is there already, and one that is drawn from noise in a few steps (Liu et al. 2023),
 given the dance over both, the tempo, the dancer's energy, the place in a phrase of eight bars, the bar before and the
 one four before. What the dance becomes is learnt twice over: for drawing, and in a space in which the music's windows
-lie too, where a dance is near the music that it was danced to (InfoNCE, Oord et al. 2018).
+lie too, where a dance is near the music that it was danced to (InfoNCE, Oord et al. 2018). From the dance the network
+also tells directly how likely each note begins, so that what it reads is about notes.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from backend.models.bar_coder import CoderConfig, Coders
 from backend.models.dance_views import POSES, SPEED, TRACK
-from backend.models.score_views import KINDS, LOUD
+from backend.models.score_views import KINDS, LOUD, PARTS, ROWS, STEPS
 from backend.models.weights_file import read_weights, save_weights
 
 NAME = "score-flow"
@@ -24,6 +25,10 @@ PHRASE = 8
 BACK = 4
 """How many bars before a bar the one is that it may repeat."""
 _WAVES = 32
+_SPEEDS = 3
+"""How many of a pose's numbers, its last, are speeds."""
+_UNSEEN = 0.6
+"""How often the poses of a dance are not seen in training."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,9 @@ class FlowConfig:
     """
 
     coder: CoderConfig = field(default_factory=CoderConfig)
-    width: int = 384
-    layers: int = 4
-    reader: int = 128
+    width: int = 256
+    layers: int = 3
+    reader: int = 32
     shared: int = 64
     dropout: float = 0.2
 
@@ -76,8 +81,9 @@ class ScoreFlow(nn.Module):
     """Where a noisy code is going, given what is asked: the clean code, from which the flow's velocity follows.
 
     The buffers keep the statistics that normalise codes (codes,), what is seen of a dance (TRACK,), and the log of a
-    window's speed; the usual seconds of a bar; and, calibrated after the training, the chances from which on each drum,
-    the bass, a chord and the tune begin (15,), and from which on the latter three sound on (3,).
+    window's speed; the usual seconds of a bar; mean and spread (3, 2) of the log of songs' notes a bar, by part; and,
+    calibrated after the training, the chances from which on each drum, the bass, a chord and the tune begin (15,), and
+    from which on the latter three sound on (3,).
     """
 
     code_mean: Tensor
@@ -86,6 +92,7 @@ class ScoreFlow(nn.Module):
     track_scale: Tensor
     energy: Tensor
     usual: Tensor
+    density: Tensor
     begins: Tensor
     sounds: Tensor
 
@@ -99,6 +106,7 @@ class ScoreFlow(nn.Module):
         self.register_buffer("track_scale", torch.ones(TRACK))
         self.register_buffer("energy", torch.tensor([0.0, 1.0]))
         self.register_buffer("usual", torch.tensor(2.0))
+        self.register_buffer("density", torch.tensor([[0.0, 1.0]] * len(PARTS)))
         self.register_buffer("begins", torch.full((LOUD,), 0.5))
         self.register_buffer("sounds", torch.full((LOUD - KINDS,), 0.5))
         self.coders = Coders(config.coder)
@@ -111,8 +119,11 @@ class ScoreFlow(nn.Module):
         self.take = nn.Linear(codes, width)
         self.layers = nn.ModuleList(_Layer(width, config.dropout) for _ in range(config.layers))
         self.write = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, codes))
-        nn.init.zeros_(self.write[1].weight)
-        nn.init.zeros_(self.write[1].bias)
+        self.tell = nn.Linear(reader + 1 + 2 + 2, STEPS * ROWS)
+        for last in (self.write[1], self.tell):
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, noisy: Tensor, t: Tensor, asked: Asked) -> Tensor:
         """The clean codes (B, codes), normalised, behind `noisy` of that shape at the times `t` (B,) from 0 to 1."""
@@ -125,6 +136,12 @@ class ScoreFlow(nn.Module):
             seen = layer(seen, mood)
         clean: Tensor = self.write(seen)
         return clean
+
+    def expected(self, asked: Asked) -> Tensor:
+        """Logits (B, 16, 84) of each note's beginning in bars of which only dance, tempo and energy are looked at."""
+        known = torch.cat([asked.dance, asked.danced[:, None], asked.tempo, asked.energy], dim=1)
+        told: Tensor = self.tell(known).reshape(-1, STEPS, ROWS)
+        return told
 
     @torch.no_grad()
     def draw(self, noise: Tensor, asked: Asked, *, steps: int = 12, guidance: float = 1.5) -> Tensor:
@@ -174,7 +191,10 @@ def tempo_of(seconds: Tensor) -> Tensor:
 
 
 class _Reader(nn.Module):
-    """Reads the dance of two bars, from half sixteenths to eighths to beats."""
+    """Reads the dance of two bars: its poses, from half sixteenths to beats; and how fast it is in every sixteenth.
+
+    There are few dances to learn from, so in training the poses are often not seen at all.
+    """
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -186,14 +206,19 @@ class _Reader(nn.Module):
             nn.Dropout(dropout),
             nn.Conv1d(width, width, 4, stride=2, padding=1),
             nn.GELU(),
-            nn.Conv1d(width, 32, 1),
+            nn.Conv1d(width, 16, 1),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(16 * POSES // 8, width),
         )
-        self.gather = nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), nn.Linear(32 * POSES // 8, width), nn.GELU(), nn.Linear(width, width)
-        )
+        self.unseen = nn.Dropout(_UNSEEN)
+        self.pace = nn.Linear(_SPEEDS * POSES // 2, width)
+        self.gather = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width))
 
     def forward(self, windows: Tensor) -> Tensor:
-        read: Tensor = self.gather(self.steps(windows.transpose(1, 2)))
+        speeds = windows[..., -_SPEEDS:].reshape(-1, POSES // 2, 2, _SPEEDS).mean(dim=2)
+        seen = self.steps(windows.transpose(1, 2)) * self.unseen(torch.ones_like(windows[:, 0, :1]))
+        read: Tensor = self.gather(seen + self.pace(speeds.flatten(1)))
         return read
 
 
@@ -227,7 +252,7 @@ class _Layer(nn.Module):
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.mood = nn.Linear(width, 3 * width)
         self.inner = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.SiLU(), nn.Dropout(dropout / 2.0), nn.Linear(2 * width, width)
+            nn.Linear(width, 2 * width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
         )
 
     def forward(self, rows: Tensor, mood: Tensor) -> Tensor:

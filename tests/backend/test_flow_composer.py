@@ -13,9 +13,10 @@ from backend.models.bar_lines import BarLines, lay_bars
 from backend.models.dance_views import POSES, SPEED, track_of, two_bars, window_of
 from backend.models.deciding import VOICES, decide
 from backend.models.ending import ended
-from backend.models.flow_composer import FlowComposer
+from backend.models.flow_composer import FlowComposer, compose_bars, windows_over
 from backend.models.score_flow import FlowConfig, ScoreFlow, load, save
 from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
+from backend.models.weights_file import save_weights
 from backend.music.score import Score, to_notes
 from rigs.motion import Motion, move, turn
 from rigs.sample_dance import sample_dance
@@ -130,11 +131,9 @@ def test_equal_seeds_give_equal_music_and_others_other(composer: FlowComposer, d
 def test_another_dance_gives_other_music_and_so_does_a_second_dancer(composer: FlowComposer, dancer: Motion) -> None:
     lines = BarLines(np.arange(129) / 6.4, 0)
     slow = Motion(dancer.fps, dancer.skeleton, dancer.root[::-1], dancer.rotations[::-1])
-    from backend.models.flow_composer import compose_bars, windows_over
-
     tracks = track_of(dancer), track_of(slow)
     made = [
-        compose_bars(composer.network, windows_over(seen, lines), lines, torch.ones(1, 2), 0, lambda bar: None)
+        compose_bars(composer.network, windows_over(seen, lines), lines, torch.ones(1, 2), 0, lambda bar: None)[0]
         for seen in ([tracks[0]], [tracks[1]], [tracks[0], tracks[1]])
     ]
     assert not (made[0].loud == made[1].loud).all()
@@ -181,9 +180,7 @@ def test_a_piece_ends_on_the_tonic() -> None:
 def test_weights_come_back_as_they_were(weights: Path) -> None:
     network = load(weights)
     assert network.config == SMALL
+    other = weights.with_name("other.safetensors")
+    save_weights(other, "partner-flow", {}, {"x": torch.zeros(1)})
     with pytest.raises(ValueError, match="score-flow"):
-        other = weights.with_name("other.safetensors")
-        from backend.models.weights_file import save_weights
-
-        save_weights(other, "partner-flow", {}, {"x": torch.zeros(1)})
         load(other)

@@ -1,0 +1,70 @@
+"""The judge of composed music, on music of which the verdict is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
+from training.score_judge import GALLERY, Figures, Onsets, Recall, _recall, best_f1, f1, figures_in_words, inside
+
+
+def made_bars(seed: int, density: float, bars: int = 8) -> Bars:
+    rng = np.random.default_rng(seed)
+    onset = rng.random((bars, 16, ROWS)) < density
+    return Bars(onset, onset[..., KINDS:], np.zeros((bars, 16, KINDS + 3)))
+
+
+def test_f1_counts_notes_that_both_have() -> None:
+    made, real = torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False])
+    assert f1(made, real) == pytest.approx(0.5)
+    assert f1(real, real) == 1.0
+    assert f1(made & ~made, real) == 0.0
+
+
+def test_the_best_threshold_is_found() -> None:
+    real = torch.rand(50, 40, generator=torch.Generator().manual_seed(0)) < 0.1
+    assert best_f1(0.3 * real + 0.2, real) == 1.0
+    everything = best_f1(torch.full(real.shape, 0.5), real)
+    assert everything == pytest.approx(2 * real.float().mean().item() / (1 + real.float().mean().item()), rel=1e-4)
+
+
+def test_what_is_nearest_is_recalled_and_noise_is_by_chance() -> None:
+    others = ~np.eye(200, dtype=bool)
+    assert _recall(np.eye(200), others) == Recall(1.0, 1.0)
+    noise = np.random.default_rng(0).random((200, 200))
+    found = _recall(noise, others)
+    assert found.first == pytest.approx(1 / GALLERY, abs=0.02)
+    assert found.five == pytest.approx(5 / GALLERY, abs=0.05)
+
+
+def test_the_gain_that_a_stranger_costs() -> None:
+    assert Onsets(mean=0.2, ours=0.4, strangers=0.25, other_dance=0.3, drawn=0.3, spread=1.0).used == pytest.approx(
+        0.75
+    )
+    assert np.isnan(Onsets(mean=0.4, ours=0.3, strangers=0.2, other_dance=0.2, drawn=0.2, spread=1.0).used)
+
+
+def test_pieces_like_the_real_ones_are_inside_and_others_are_not() -> None:
+    real = [made_bars(seed, 0.05 + 0.002 * seed) for seed in range(20)]
+    like = inside([made_bars(100 + seed, 0.07) for seed in range(5)], real)
+    dense = inside([made_bars(100 + seed, 0.5) for seed in range(5)], real)
+    assert like["drums, notes a bar"] == like["melody, notes a bar"] == 1.0
+    assert like["bass, rhythm"] > 0.7
+    assert dense["drums, notes a bar"] == dense["bass, notes a bar"] == 0.0
+
+
+def test_a_shifted_register_is_outside() -> None:
+    real = [made_bars(seed, 0.1) for seed in range(20)]
+    low = made_bars(50, 0.1)
+    onset = low.onset.copy()
+    onset[..., KINDS + 24 + 12 + 12 :] = False
+    moved = inside([Bars(onset, np.zeros((8, 16, PITCHED), bool), low.loud)], real)
+    assert moved["melody, middle pitch"] == 0.0
+
+
+def test_figures_are_told_by_part() -> None:
+    told = figures_in_words(
+        Figures({"drums": Onsets(0.2, 0.4, 0.25, 0.3, 0.35, 0.9)}, Recall(0.1, 0.3), Recall(0.1, 0.2), 7)
+    )
+    assert "| drums | 0.200 | 0.400 | 0.250 | 0.300 | 75% | 0.350 | 0.90 |" in told
+    assert "7 bars" in told

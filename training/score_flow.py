@@ -1,0 +1,320 @@
+"""Training of the score flow: first the coder of bars, then, in its space, the flow and what pairs dance with music.
+
+A step is a function of seed and step. The coder learns from all music there is, in all keys; the flow from pairs, and
+from music alone, of which it learns how songs go on.
+"""
+
+import copy
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from backend.models.bar_coder import Heard
+from backend.models.dance_views import SPEED
+from backend.models.deciding import VOICES
+from backend.models.score_flow import Asked, ScoreFlow, config_of
+from backend.models.score_views import KINDS, PITCHED, TUNE
+from training.dance_music import find_pairs, split_pairs
+from training.plans import read_plan
+from training.runs import fit
+from training.score_asking import Coded, asked_of, by_dance, coded, music_of, usual_onsets
+from training.score_judge import f1, figures, figures_in_words
+from training.score_weights import calibrate, ship
+from training.score_windows import Places, Plan, ScoreWindows, Table, find_music, moved, table_of
+
+_SHAPE = "network"
+"""A checkpoint's entry with the network's shape."""
+_STRUCK, _TUNE, _HELD = 2.0, 4.0, 0.5
+"""How much a note that begins counts beside one that does not, and one of the tune; and a step that sounds."""
+_PROJECTIONS = 64
+_TIMES = (0.1, 0.3, 0.5, 0.7)
+"""Of the flow, at which a validation looks.  _MOST: bars that it looks at."""
+_MOST = 4096
+
+
+class ScoreTraining(lightning.LightningModule):
+    """One network on its way from first to last step, and the mean of its last ones, which is what ships."""
+
+    def __init__(self, network: ScoreFlow, plan: Plan, table: Table, held_out: Table) -> None:
+        super().__init__()
+        self.network, self.plan = network, plan
+        self.tables = (table, held_out)
+        self.mean = copy.deepcopy(network).requires_grad_(False).eval()
+        self._codes: list[Coded] = []
+
+    def training_step(self, batch: Places, index: int) -> Tensor:
+        """One step's loss."""
+        plan = self.plan
+        torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
+        if self.global_step < plan.coder_steps:
+            terms = self.coding(batch)
+        else:
+            if not self._codes:
+                self.begin_flow()
+            terms = self.flowing(batch)
+        for name, term in terms.items():
+            self.log(f"train/{name}", term)
+        return sum(terms.values(), torch.zeros(()))
+
+    def coding(self, batch: Places) -> dict[str, Tensor]:
+        """The coder's loss: what a bar's notes lose on their way, and what their code costs."""
+        terms = {}
+        drums, no_keys = self.tables[0].heard(batch.drums)
+        pitched, held = moved(*self.tables[0].heard(batch.pitched), batch.shift)
+        coders = self.network.coders
+        with torch.autocast(self.device.type, torch.bfloat16):
+            for part, bars, before in ((0, drums, no_keys), (1, pitched, held)):
+                if len(bars.onset):
+                    mean, variance = coders.encode_part(part, bars, before)
+                    codes = mean + torch.randn_like(mean) * (variance / 2).exp()
+                    made = coders.decode_part(part, codes, before)
+                    lost = self.lost(part, made, bars)
+                    cost = 0.5 * (mean.square() + variance.exp() - 1.0 - variance).float().mean(dim=0)
+                    terms[("drums", "pitched")[part]] = lost
+                    terms[("drum codes", "pitched codes")[part]] = self.plan.beta * cost.clamp_min(self.plan.free).sum()
+        return terms
+
+    def lost(self, part: int, made: Heard, bars: Heard) -> Tensor:
+        """What was lost of a part's notes in a bar, in nats; made: logits of that part alone."""
+        rows, loud = (slice(0, KINDS), slice(0, KINDS)) if part == 0 else (slice(KINDS, None), slice(KINDS, None))
+        begins, louds = bars.onset[..., rows], bars.loud[..., loud]
+        counts = torch.full((begins.shape[-1],), _STRUCK)
+        counts[-TUNE if part == 1 else KINDS :] = _TUNE
+        lost = _entropy(made.onset.float(), begins, 1.0 + (counts - 1.0) * begins)
+        if part == 1:
+            lost = lost + _HELD * _entropy(made.sustain.float(), bars.sustain, torch.ones(()))
+        wrong = (made.loud.float().sigmoid() - louds).square() * (louds > 0)
+        return lost + self.plan.loudness * wrong.sum(dim=(1, 2)).mean()
+
+    @torch.no_grad()
+    def begin_flow(self) -> None:
+        """Freeze the coder at its mean, keep its codes of all bars, and know their statistics."""
+        network = self.network
+        if self.global_step == self.plan.coder_steps:
+            network.coders.load_state_dict(self.mean.coders.state_dict())
+        network.coders.requires_grad_(False)
+        self._codes = [coded(network, table) for table in self.tables]
+        if self.global_step == self.plan.coder_steps:
+            table, (means, variances, counts) = self.tables[0], self._codes[0]
+            total = counts.sum(dim=0).clamp_min(1.0)
+            mean = (means * counts).sum(dim=0) / total
+            spreads = (((means - mean).square() + variances.exp()) * counts).sum(dim=0) / total
+            speed = torch.log(table.windows[..., SPEED].mean(dim=(1, 2)) + 0.05)
+            rows = table.windows.flatten(0, 2)[:: max(1, len(table.windows) // 100)]
+            for one in (network, self.mean):
+                one.code_mean.copy_(mean)
+                one.code_scale.copy_(spreads.sqrt().clamp_min(1e-3))
+                one.energy.copy_(torch.stack([speed.mean(), speed.std().clamp_min(1e-3)]))
+                one.tell.bias.copy_(usual_onsets(table).flatten())
+                one.usual.copy_(table.seconds[table.danced >= 0].log().mean().exp())
+                one.track_mean.copy_(rows.mean(dim=0))
+                one.track_scale.copy_(rows.std(dim=0).clamp_min(0.02))
+
+    def flowing(self, batch: Places) -> dict[str, Tensor]:
+        """The loss of the flow, and of the space that dance and music share."""
+        plan, network, table = self.plan, self.network, self.tables[0]
+        codes = self._codes[0]
+        clean, counts = network.normalised(codes.drawn(batch.flow)), codes.counts[batch.flow]
+        windows = table.windows[table.danced[batch.flow], batch.mirrored]
+        windows = windows * torch.empty(len(windows), 1, 1).uniform_(1.0 - plan.size, 1.0 + plan.size)
+        windows = windows + plan.shaken * network.track_scale * torch.randn_like(windows)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            read = network.read(windows)
+        read = read.float()
+        asked = self.forgotten(asked_of(network, table, codes, batch.flow, windows, read))
+        t = torch.sigmoid(torch.randn(len(clean)))
+        when = t[:, None]
+        noisy = (when * clean + (1.0 - when) * torch.randn_like(clean)) * counts
+        with torch.autocast(self.device.type, torch.bfloat16):
+            found = network(noisy, t, asked)
+        found = found.float()
+        wrong = ((found - clean).square() / (1.0 - when).clamp_min(0.1) ** 2 * counts).sum() / counts.sum()
+        danced = ((table.danced[batch.flow] >= 0) & (table.before[batch.flow] >= 0)).nonzero()[:, 0]
+        dance = network.shared_dance(read[danced])
+        music = music_of(network, table, codes, batch.flow[danced])
+        return {
+            "flow": wrong,
+            "telling": plan.telling * self.untold(asked, batch.flow),
+            "pairing": plan.pairing * self.pairing(dance, music, batch.flow[danced]),
+            "distance": plan.distance * sliced_distance(dance, music),
+        }
+
+    def untold(self, asked: Asked, places: Tensor) -> Tensor:
+        """What the dance does not tell of the notes that begin, in nats."""
+        table = self.tables[0]
+        begins = table.onset[places].float()
+        there = torch.cat([table.parts[places, :1].expand(-1, KINDS), table.parts[places, 1:].expand(-1, PITCHED)], 1)
+        lost = nn.functional.binary_cross_entropy_with_logits(self.network.expected(asked), begins, reduction="none")
+        return (lost * there[:, None]).sum() / len(places)
+
+    def forgotten(self, asked: Asked) -> Asked:
+        """The same with much of it forgotten at times, and the past not quite as it was."""
+        plan, size = self.plan, len(asked.dance)
+
+        def kept(forget: float) -> Tensor:
+            return (torch.rand(size) > forget).float()
+
+        danced, alone = kept(plan.undanced), kept(plan.alone)
+        follows, recalls = asked.follows * alone * kept(0.1), asked.recalls * alone * kept(plan.unrecalled)
+        wrong = plan.noise * torch.rand(size, 1)
+        parts, tempo = asked.parts, asked.tempo[:, 0] + plan.rushed * torch.randn(size)
+        both = (parts.sum(dim=1) == 2.0) & (torch.rand(size) < 0.3)
+        return asked._replace(
+            dance=asked.dance * danced[:, None],
+            danced=asked.danced * danced,
+            tempo=torch.stack([tempo, torch.ones(size)], dim=1) * kept(plan.timeless)[:, None],
+            energy=asked.energy * (danced * kept(plan.unstirred))[:, None],
+            phrase=asked.phrase * kept(plan.unphrased)[:, None],
+            before=(asked.before + wrong * torch.randn_like(asked.before)) * follows[:, None],
+            follows=follows,
+            earlier=(asked.earlier + wrong * torch.randn_like(asked.earlier)) * recalls[:, None],
+            recalls=recalls,
+            parts=torch.where(both[:, None], torch.eye(2)[torch.randint(2, (size,))], parts) if both.any() else parts,
+        )
+
+    def pairing(self, dance: Tensor, music: Tensor, places: Tensor) -> Tensor:
+        """How ill a dance is told from others by its music, and music by its dance (InfoNCE).
+
+        Those of the same recording or song do not count as others: they may fit as well.
+        """
+        table = self.tables[0]
+        song, recording = table.song[places], table.recording[places]
+        alike = (song[:, None] == song) | (recording[:, None] == recording)
+        others = alike & ~torch.eye(len(places), dtype=torch.bool)
+        scores = (dance @ music.T * self.network.warmth.clamp(max=3.5).exp()).masked_fill(others, -1e4)
+        right = torch.arange(len(places))
+        return (nn.functional.cross_entropy(scores, right) + nn.functional.cross_entropy(scores.T, right)) / 2.0
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the network's shape with it."""
+        checkpoint[_SHAPE] = asdict(self.network.config)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Let the mean network follow."""
+        since = self.global_step - (self.plan.coder_steps if self.global_step > self.plan.coder_steps else 0)
+        weight = min(self.plan.average, (since + 10) / (since + 200))
+        with torch.no_grad():
+            for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(now, 1.0 - weight)
+
+    @torch.no_grad()
+    def validation_step(self, _: Any, index: int) -> None:
+        """Code unseen songs, or draw the bars of unseen pairs."""
+        table = self.tables[1]
+        if self.global_step < self.plan.coder_steps or not self._codes:
+            marks = recoded(self.mean, table)
+            for name, mark in marks.items():
+                self.log(f"validation/{name}", mark, prog_bar=True)
+            self.log("validation/left", 2.0 - sum(marks.values()) / max(len(marks), 1))
+            return
+        left = drawn_again(self.mean, table, self._codes[1])
+        for name, value in left.items():
+            self.log(f"validation/{name}", value, prog_bar=True)
+        together = (left["all known"] + left["dance"]) / 2.0
+        self.log("validation/left", together / (1.0 + together))
+
+    def configure_optimizers(self) -> Any:
+        plan = self.plan
+        coder = [p for n, p in self.network.named_parameters() if n.startswith("coders.")]
+        flow = [p for n, p in self.network.named_parameters() if not n.startswith("coders.")]
+        groups = [
+            {"params": coder, "lr": plan.coder_rate, "weight_decay": 0.01},
+            {"params": flow, "lr": plan.rate, "weight_decay": plan.decay},
+        ]
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
+        turns = [(0, plan.coder_steps), (plan.coder_steps, plan.steps)]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, [_turn(*turn) for turn in turns])
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _turn(first: int, last: int) -> Any:
+    """The rate of a turn of steps, which warms up and cools down; nothing before and after it."""
+    warm = max(1, min(300, (last - first) // 10))
+
+    def rate(step: int) -> float:
+        if not first <= step < last:
+            return 0.0
+        done = (step - first) / max(last - first, 1)
+        return min(1.0, (step - first + 1) / warm) * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+    return rate
+
+
+def _entropy(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """What is lost of a bar of binary truth, in nats."""
+    lost = nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weights
+    return lost.sum(dim=(1, 2)).mean()
+
+
+def sliced_distance(first: Tensor, second: Tensor) -> Tensor:
+    """The sliced Wasserstein distance of two clouds (B, N) of points (Bonneel et al. 2015), squared."""
+    directions = nn.functional.normalize(torch.randn(first.shape[1], _PROJECTIONS), dim=0)
+    ordered = ((cloud @ directions).sort(dim=0).values for cloud in (first, second))
+    one, other = ordered
+    return (one - other).square().mean() * first.shape[1]
+
+
+@torch.no_grad()
+def recoded(network: ScoreFlow, table: Table) -> dict[str, Tensor]:
+    """The F1 of onsets in bars that were coded and decoded: drums, bass, chords and tune."""
+    bars, held = table.heard(torch.arange(len(table))[:_MOST])
+    made = network.coders.decode(network.coders.encode(bars, held)[0], held)
+    return {
+        name: torch.tensor(f1(made.onset[..., rows] > 0, bars.onset[..., rows] > 0)) for name, rows in VOICES.items()
+    }
+
+
+@torch.no_grad()
+def drawn_again(network: ScoreFlow, table: Table, codes: Coded) -> dict[str, Tensor]:
+    """What is missing to the codes of danced bars that are drawn from some noise, with more or less known of them."""
+    generator = torch.Generator().manual_seed(0)
+    places = (table.danced >= 0).nonzero()[:, 0][:_MOST]
+    asked = asked_of(network, table, codes, places, table.windows[table.danced[places], 0])
+    alone = by_dance(asked)
+    clean, counts = network.normalised(codes.means[places]), codes.counts[places]
+    left = {}
+    for name, known in (("all known", asked), ("dance", alone), ("nothing", alone.without_dance())):
+        wrong = torch.zeros(())
+        for t in _TIMES:
+            noisy = (t * clean + (1.0 - t) * torch.randn(clean.shape, generator=generator)) * counts
+            found = network(noisy, torch.full((len(places),), t), known)
+            wrong = wrong + ((found - clean).square() * counts).sum() / counts.sum() / len(_TIMES)
+        left[name] = wrong
+    return left
+
+
+def train(data: Path, out: Path, config: Path, *, resume: bool, music: Path | None = None) -> None:
+    """Train on a folder of pairs, and of music alone, into a run's folder, and leave the weights there."""
+    tables, plan = read_plan(config, Plan)
+    split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
+    songs = find_music(music)
+    parts = {
+        "train": table_of(split.train, songs.get("train", [])),
+        "validation": table_of(split.validation, songs.get("validation", [])),
+    }
+    torch.manual_seed(plan.seed)
+    network = ScoreFlow(config_of(tables.get("network", {})))
+    windows = ScoreWindows(parts["train"], plan)
+    module = ScoreTraining(network, plan, parts["train"], parts["validation"])
+    fit(
+        module,
+        windows,
+        out,
+        monitor="validation/left",
+        steps_per_epoch=windows.steps_per_epoch,
+        validate_every=1,
+        clip=plan.clip,
+        resume=resume,
+    )
+    best = torch.load(out / "best.ckpt", weights_only=True)
+    mean = {name.removeprefix("mean."): part for name, part in best["state_dict"].items() if name.startswith("mean.")}
+    network = module.mean
+    network.load_state_dict(mean)
+    calibrate(network, parts["train"], parts["validation"])
+    test = table_of(split.test)
+    ship(network, split, out, tables, best["global_step"], figures_in_words(figures(network, parts["train"], test)))

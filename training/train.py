@@ -50,6 +50,8 @@ class Train:
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Begin with these weights, shipped ones or your own, instead of with none (partner-flow, or dance-flow, which can
     also begin with a partner-flow's)."""
+    music: Path | None = None
+    """Folder of MIDI files that teach music alone, without a dance (score-flow)."""
     check: bool = False
     """Only tell what is wrong with the folder: status 0 where it can be trained on, 2 where not."""
     config: Path | None = None
@@ -88,6 +90,8 @@ def expect_sense(asked: Train) -> None:
     """Raise BadFile for options that contradict each other, and for weights to begin with that are none."""
     if asked.out is None and not asked.check:
         raise BadFile("--out: a folder for the run expected, or --check to look at the data alone")
+    if asked.music is not None and asked.model != "score-flow":
+        raise BadFile(f"--music: score-flow expected, {asked.model} learns from pairs or duets alone")
     if asked.start_from is None:
         return
     if asked.resume:
@@ -136,6 +140,7 @@ def train(asked: Train, config: Path) -> int:
 
     module = import_module(f"training.{asked.model.replace('-', '_')}")
     more = {"weights": asked.start_from} if asked.start_from else {}
+    more |= {"music": asked.music} if asked.music else {}
     try:
         module.train(asked.data, asked.out, config, resume=asked.resume, **more)
     except Interrupted as interrupted:

@@ -230,6 +230,7 @@ def test_weights_that_are_none_get_one_line(
         ("duet-vae", ["--out", "run", "--from", "w"], "--from: partner-flow or dance-flow expected"),
         ("partner-flow", ["--out", "run", "--from", "w", "--resume"], "only one of the two expected"),
         ("partner-flow", [], "--out: a folder for the run expected"),
+        ("dance-flow", ["--out", "run", "--music", "midi"], "--music: score-flow expected"),
     ],
 )
 def test_options_that_make_no_sense_get_one_line(data: Path, model: str, more: list[str], sentence: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from backend.music.layout import DRUMS
 from backend.music.pulse import COUNTS, pulse
-from backend.music.score import Part, Score
+from backend.music.score import PITCHES, Part, Score
 from rigs import Array
 
 _CYCLES = (1, 2, 4, 8)
@@ -16,6 +16,9 @@ _WIDTHS = (0.5, 2.0, 8.0)
 _USUAL = 165.0
 """Steps a minute of a usual dance."""
 _MIDDLE, _OCTAVE = 60, 12
+_NAMED = [list(numbers) for _, numbers in DRUMS]
+_KINDS = [*_NAMED[:-1], sorted({*range(PITCHES)}.difference(*_NAMED[:-1]))]
+"""The drums of each kind, all else among the last."""
 HEARD = 2 * len(_CYCLES) + 1 + len(DRUMS) + 5 + len(_WIDTHS) + 3
 """Numbers that a moment has."""
 LIVELY = [HEARD - 5, HEARD - 4]
@@ -34,7 +37,7 @@ def heard(score: Score, frames: int, fps: float) -> Array:
     counts = beats.counted(seconds)
     phases = 2 * np.pi * counts[:, None] / _CYCLES
     length = np.interp(seconds, beats.seconds[:-1], np.diff(beats.seconds))
-    drums = np.stack([score.drums.velocity[:, list(numbers)].max(axis=1) for _, numbers in DRUMS], axis=1) / 127.0
+    drums = np.stack([score.drums.velocity[:, kind].max(axis=1) for kind in _KINDS], axis=1) / 127.0
     struck = np.concatenate([drums, _struck(score.bass), _struck(score.melody)], axis=1)
     there = np.array([part.onset.any() for part in (score.drums, score.bass, score.melody)], float)
     return np.concatenate(

@@ -49,35 +49,46 @@ class Pulse:
 def pulse(score: Score) -> Pulse:
     """What a dancer steps to. Raises ValueError for music of less than two beats."""
     beats = _beats(score)
-    if len(beats) < 2:
-        raise ValueError(f"music of two beats or more expected, {score.steps} sixteenths found")
     grid = np.arange(score.steps + 1.0)
-    length = float(np.median(np.diff(np.interp(beats, grid, score.seconds))))
-    finer, first = 1.0, _first(score, beats)
-    while 60.0 / (length / finer) < SLOWEST:
-        finer *= 2.0
+    length = float(np.median(np.diff(np.interp(beats, grid, score.seconds)))) if len(beats) > 1 else np.inf
+    finer = 1.0
     while 60.0 / (length / finer) >= 2.0 * SLOWEST:
         finer /= 2.0
-    number = np.arange(len(beats)) - first
+    while 0.0 < 60.0 / (length / finer) < SLOWEST:
+        finer *= 2.0
+    number = np.arange(len(beats)) - int(np.searchsorted(beats, _first_bar(score)))
     wanted = np.arange(np.ceil(number[0] * finer), np.floor(number[-1] * finer) + 1)
+    if len(wanted) < 2:
+        raise ValueError(f"music of two beats or more expected, {score.steps} sixteenths found")
     steps = np.interp(wanted / finer, number, beats)
     return Pulse(steps, np.interp(steps, grid, score.seconds), (wanted % COUNTS).astype(int))
 
 
 def _beats(score: Score) -> Array:
-    """(B,) the sixteenths at which written beats fall, the end included where one ends there."""
-    beats: list[Array] = []
-    for meter, following in pairwise([*score.meters, Meter(score.steps)]):
-        end = min(following.step, score.steps)
-        compound = meter.denominator == 8 and meter.numerator % _COMPOUND == 0
-        length = 2.0 * _COMPOUND if compound else float(BEAT)
-        beats.append(np.arange(meter.step, end, length))
-    return np.append(np.concatenate(beats), score.steps)
+    """(B,) the sixteenths at which written beats fall, the end included where one ends there.
+
+    Those of a pickup are counted back from the first whole bar.
+    """
+    start = _first_bar(score)
+    meters = [meter for meter in score.meters if meter.step < score.steps]
+    before = _beat([meter for meter in meters if meter.step <= start][-1])
+    beats = [np.arange(start % before, start, before)]
+    for meter, following in pairwise([*meters, Meter(score.steps)]):
+        beats.append(np.arange(max(meter.step, start), following.step, _beat(meter)))
+    last = meters[-1]
+    if (score.steps - max(last.step, start)) % _beat(last) == 0.0:
+        beats.append(np.array([float(score.steps)]))
+    return np.concatenate(beats)
 
 
-def _first(score: Score, beats: Array) -> int:
-    """Which of the beats (B,) begins the first whole bar: a pickup comes before it."""
+def _beat(meter: Meter) -> float:
+    """Sixteenths in a beat of a meter."""
+    compound = meter.denominator == 8 and meter.numerator % _COMPOUND == 0
+    return 2.0 * _COMPOUND if compound else float(BEAT)
+
+
+def _first_bar(score: Score) -> int:
+    """The sixteenth with which the first whole bar begins: a pickup comes before it."""
     bars = score.bars
     lengths = np.diff([*bars, score.steps])
-    pickup = len(bars) > 1 and lengths[0] < lengths[1]
-    return int(np.abs(beats - bars[1 if pickup else 0]).argmin())
+    return int(bars[1]) if len(bars) > 1 and lengths[0] < lengths[1] else 0

@@ -16,7 +16,11 @@ from backend.models.deciding import VOICES, begun
 from backend.models.flow_composer import GUIDANCE
 from backend.models.score_flow import Asked, ScoreFlow
 from backend.models.score_views import PARTS, PITCHED, Bars
+from backend.music.score import Score, to_notes
 from rigs import Array
+from rigs.contacts import FEET
+from rigs.motion import Motion, resample
+from training.data import FPS
 from training.score_asking import Coded, asked_of, by_dance, coded, music_of
 from training.score_windows import Table
 
@@ -28,6 +32,8 @@ _ALIKE = 0.7
 """From which correlation on two windows of dance count as one moment's."""
 _THRESHOLDS = 60
 _LOW, _HIGH = 5.0, 95.0
+_ON_BEATS = (36, 38)
+"""Kick and snare."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,21 @@ def inside(made: Sequence[Bars], real: Sequence[Bars]) -> dict[str, float]:
                 title = name.split(", step")[0] + ", rhythm" if ", step" in name else name
                 shares.setdefault(title, []).append(bool(low - 1e-9 <= mark <= high + 1e-9))
     return {name: float(np.mean(values)) for name, values in shares.items()}
+
+
+def speed_at_drums(score: Score, dancer: Motion) -> float:
+    """How fast the feet are when kick or snare sound, beside how fast they are on the whole; 1 is out of time.
+
+    A dancer's beat is where the feet rest, so music in time has less.
+    """
+    feet = resample(dancer, FPS).positions[:, FEET]
+    speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=-1).mean(axis=1) * FPS
+    steps = sorted({note.start for note in to_notes(score.drums) if note.pitch in _ON_BEATS})
+    moments = score.seconds[steps]
+    moments = moments[moments <= dancer.seconds]
+    if not len(moments):
+        return 1.0
+    return float(np.interp(moments, np.arange(len(speeds)) / FPS, speeds).mean() / speeds.mean())
 
 
 def figures_in_words(found: Figures) -> str:

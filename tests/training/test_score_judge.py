@@ -5,7 +5,22 @@ import pytest
 import torch
 
 from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
-from training.score_judge import GALLERY, Figures, Onsets, Recall, _recall, best_f1, f1, figures_in_words, inside
+from backend.music.score import Note, Score, from_notes
+from rigs import Array
+from rigs.beats import beats_of
+from rigs.sample_dance import sample_dance
+from training.score_judge import (
+    GALLERY,
+    Figures,
+    Onsets,
+    Recall,
+    _recall,
+    best_f1,
+    f1,
+    figures_in_words,
+    inside,
+    speed_at_drums,
+)
 
 
 def made_bars(seed: int, density: float, bars: int = 8) -> Bars:
@@ -68,3 +83,16 @@ def test_figures_are_told_by_part() -> None:
     )
     assert "| drums | 0.200 | 0.400 | 0.250 | 0.300 | 75% | 0.350 | 0.90 |" in told
     assert "7 bars" in told
+
+
+def test_drums_where_the_feet_rest_are_in_time_and_others_are_not() -> None:
+    dancer = sample_dance()
+    beats = beats_of(dancer).times
+    halfway = (beats[1:] + beats[:-1]) / 2.0
+
+    def struck(moments: Array) -> Score:
+        seconds = np.append(moments, moments[-1] + 0.1)
+        kicks = from_notes([Note(36, 90, step, step + 1) for step in range(len(moments))], len(moments))
+        return Score(kicks, from_notes([], len(moments)), from_notes([], len(moments)), seconds)
+
+    assert speed_at_drums(struck(beats), dancer) < 0.8 < 1.0 < speed_at_drums(struck(halfway), dancer)

@@ -1,6 +1,7 @@
 """Builds the extension: `python blender_addon/build.py` writes dist/pas_de_deux-VERSION.zip, complete for offline use.
 
-The zip holds these modules, the project's own wheel and pyzmq's wheels for every supported platform and Python.
+The zip holds these modules, the project's own wheel, pyzmq's wheels for every supported platform and Python, and those
+of the readers of MIDI, which are pure Python and run everywhere.
 Blender's own tool, found in the installed bpy, packs and validates it. Equal sources give equal bytes.
 """
 
@@ -31,6 +32,8 @@ PYTHONS = {
     "3.11": ("cp311",),
     "3.13": ("cp313", "cp314"),
 }
+PURE = ("importlib_resources", "mido", "packaging", "pretty_midi", "six")
+"""The readers of MIDI and what they need beside numpy."""
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 """The time of every file in the zip, so that it depends on nothing but their contents."""
 
@@ -52,7 +55,7 @@ def build(out: Path = ROOT / "dist") -> Path:
             if source.name not in LEFT_OUT:
                 shutil.copy(source, stage)
         _own_wheel(wheels)
-        for wheel in pyzmq_wheels():
+        for wheel in (*pyzmq_wheels(), *pure_wheels()):
             shutil.copy(wheel, wheels)
         _write_manifest(stage, version)
         packed, unfinished = Path(folder, "packed.zip"), Path(folder, "extension.zip")
@@ -66,30 +69,40 @@ def build(out: Path = ROOT / "dist") -> Path:
 
 def pyzmq_wheels() -> list[Path]:
     """pyzmq's wheels, in the release installed here, for every platform and Python. Raises BuildFailed."""
-    pin = f"pyzmq=={metadata.version('pyzmq')}"
     found = []
     for platform in PLATFORMS.values():
         for python, tags in PYTHONS.items():
-            folder = CACHE / pin / f"{platform}-{'.'.join(tags)}"
-            if not list(folder.glob("*.whl")):
-                _fetch(pin, platform, python, tags, folder)
-            found += sorted(folder.glob("*.whl"))
+            target = ("--platform", platform, "--python-version", python)
+            found += _wheels("pyzmq", f"{platform}-{'.'.join(tags)}", target, tags)
     return found
 
 
-def _fetch(pin: str, platform: str, python: str, tags: tuple[str, ...], folder: Path) -> None:
-    """Download one wheel, say in its name for which Pythons it is, and put it into `folder`."""
+def pure_wheels() -> list[Path]:
+    """The wheels of PURE, in the releases installed here. Raises BuildFailed."""
+    return [wheel for name in PURE for wheel in _wheels(name, "any")]
+
+
+def _wheels(name: str, target: str, options: tuple[str, ...] = (), tags: tuple[str, ...] = ()) -> list[Path]:
+    """A package's wheel for a target, in the release installed here, downloaded once. Raises BuildFailed."""
+    pin = f"{name}=={metadata.version(name)}"
+    folder = CACHE / pin / target
+    if not list(folder.glob("*.whl")):
+        _fetch(pin, options, tags, folder)
+    return sorted(folder.glob("*.whl"))
+
+
+def _fetch(pin: str, options: tuple[str, ...], tags: tuple[str, ...], folder: Path) -> None:
+    """Download one wheel, say in its name for which Pythons it is where that is asked, and put it into `folder`."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as fetched:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         try:
-            _run([*pip, "--platform", platform, "--python-version", python, "--dest", fetched, pin])
+            _run([*pip, *options, "--dest", fetched, pin])
         except BuildFailed as error:
-            raise BuildFailed(
-                f"{pin} for {platform} and Python {python} could not be downloaded, is the network there? ({error})"
-            ) from None
+            wanted = " ".join((pin, *options))
+            raise BuildFailed(f"{wanted} could not be downloaded, is the network there? ({error})") from None
         (wheel,) = Path(fetched).glob("*.whl")
-        if f"-{tags[0]}-{tags[0]}-" not in wheel.name:
+        if tags and f"-{tags[0]}-{tags[0]}-" not in wheel.name:
             retag = [sys.executable, "-m", "wheel", "tags", "--remove"]
             _run([*retag, "--python-tag", ".".join(tags), "--abi-tag", ".".join(tags), wheel])
             (wheel,) = Path(fetched).glob("*.whl")
@@ -98,8 +111,15 @@ def _fetch(pin: str, platform: str, python: str, tags: tuple[str, ...], folder: 
 
 
 def _own_wheel(folder: Path) -> None:
-    """Build rigs and backend into a wheel in `folder`."""
-    _run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT])
+    """Build rigs and backend into a wheel in `folder`, without the models' weights: it is others who load them."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", scratch, ROOT])
+        (whole,) = Path(scratch).glob("*.whl")
+        _run([sys.executable, "-m", "wheel", "unpack", "--dest", scratch, whole])
+        (unpacked,) = (entry for entry in Path(scratch).iterdir() if entry.is_dir())
+        for weights in (unpacked / "backend" / "weights").glob("*.safetensors"):
+            weights.unlink()
+        _run([sys.executable, "-m", "wheel", "pack", "--dest-dir", folder, unpacked])
 
 
 def _write_manifest(stage: Path, version: str) -> None:

@@ -1,4 +1,4 @@
-"""Pas de Deux in Blender: bring in one dancer's mocap, generate the partner, look at the pair."""
+"""Pas de Deux in Blender: bring in one dancer's mocap, generate the partner, dance to music, look at the pair."""
 
 import atexit
 
@@ -10,6 +10,8 @@ from . import (
     jobs,
     local_backend,
     mocap,
+    music,
+    music_options,
     panels,
     partner,
     preferences,
@@ -23,12 +25,14 @@ from . import (
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *retarget_options.CLASSES,
+    *music_options.CLASSES,
     *settings.CLASSES,
     *jobs.CLASSES,
     *bone_maps.CLASSES,
     *dancers.CLASSES,
     *mocap.CLASSES,
     *partner.CLASSES,
+    *music.CLASSES,
     *retarget.CLASSES,
     *takes.CLASSES,
     *preview.CLASSES,

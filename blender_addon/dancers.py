@@ -6,7 +6,7 @@ from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, Skeleton
 
 from . import armatures, keyframes, mannequin, settings
-from .jobs import Outcome
+from .jobs import Outcome, Refused
 from .scenes import scene_of
 
 
@@ -32,6 +32,16 @@ def frames_of(scene: bpy.types.Scene, *pair: bpy.types.Object | None) -> range:
     if not ranges:
         return range(scene.frame_start, scene.frame_end + 1)
     return range(min(frames.start for frames in ranges), max(frames.stop for frames in ranges))
+
+
+def pair_of(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The scene's leader, or else the active object, and the partner where there is one. Raises Refused."""
+    wanted, things = settings.of(context), scene_of(context).objects
+    leader, partner = (thing if thing and thing.name in things else None for thing in (wanted.leader, wanted.partner))
+    pair = list(dict.fromkeys(dancer for dancer in (leader or context.active_object, partner) if dancer))
+    if not pair:
+        raise Refused("Choose a leader first: import a mocap file or select a dancer")
+    return pair
 
 
 def any_keyed(scene: bpy.types.Scene) -> bool:

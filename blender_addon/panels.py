@@ -1,4 +1,4 @@
-"""The Duet tab in the 3D view's sidebar: leader, partner, retargeting, bones, preview, from top to bottom."""
+"""The Duet tab in the 3D view's sidebar: leader, partner, music, retargeting, bones, preview, from top to bottom."""
 
 from typing import Literal
 
@@ -93,6 +93,40 @@ def _draw_device(layout: bpy.types.UILayout, wanted: settings.PASDEDEUX_PG_setti
     if settings.is_delayed(wanted):
         layout.prop(wanted, "delay")
         layout.row().prop(wanted, "delay_in", expand=True)
+
+
+class PASDEDEUX_PT_music(_DuetPanel):
+    """Music to dance to, and music for a dance"""
+
+    bl_idname = "PASDEDEUX_PT_music"
+    bl_label = "Music"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        wanted = settings.of(context).music
+        layout = self.layout
+        assert layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(wanted, "midi", text="", placeholder="MIDI file to dance to")
+        layout.prop(wanted, "bars", placeholder="All")
+        layout.prop(wanted, "dancer")
+        layout.prop(wanted, "duet")
+        layout.prop(wanted, "energy", slider=True)
+        layout.prop(wanted, "dance_seed")
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("pasdedeux.generate_dance", icon="PLAY_SOUND")
+        layout.separator()
+        layout.row().prop(wanted, "parts")
+        layout.prop(wanted, "composer")
+        layout.prop(wanted, "tempo")
+        layout.prop(wanted, "music_seed")
+        layout.prop(wanted, "out", text="", placeholder="music.mid beside this file")
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("pasdedeux.compose_music", icon="FILE_SOUND")
+        _draw_running(layout)
 
 
 class PASDEDEUX_PT_bones(_DuetPanel):
@@ -194,6 +228,7 @@ class PASDEDEUX_PT_preview(_DuetPanel):
         assert self.layout
         column = self.layout.column()
         column.prop(settings.of(context), "preview", text="", placeholder="duet.mp4 beside this file")
+        column.prop(settings.of(context), "sound", text="", placeholder="What the sequencer plays")
         column.operator("pasdedeux.render_preview", icon="RENDER_ANIMATION")
 
 
@@ -231,6 +266,7 @@ def _draw_running(layout: bpy.types.UILayout) -> None:
 CLASSES = (
     PASDEDEUX_PT_leader,
     PASDEDEUX_PT_partner,
+    PASDEDEUX_PT_music,
     PASDEDEUX_PT_retarget,
     PASDEDEUX_PT_bones,
     PASDEDEUX_PT_preview,

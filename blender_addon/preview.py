@@ -35,19 +35,19 @@ class PASDEDEUX_OT_render_preview(JobOperator):
     )
     music: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
-        description="A sound file that begins with the first frame; empty, what the scene's sequencer plays",
+        description="A sound file that begins with the first frame; empty, the scene's, or what its sequencer plays",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
 
     def prepare(self, context: bpy.types.Context) -> Work:
         path, size = self._path(context), (self.size[0], self.size[1])
-        pair = _pair(context)
+        pair = dancers.pair_of(context)
         frames = dancers.frames_of(scene_of(context), *pair)
         motions = [retarget.motion_of(context, dancer, frames) for dancer in pair]
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            sound = soundtrack.of(context, self.music, frames, folder)
+            sound = soundtrack.of(context, self.music or settings.of(context).sound, frames, folder)
             kept = stack.pop_all()
         here = bpy.app.background or not self.options.is_invoke
 
@@ -112,15 +112,6 @@ def main(task: str) -> None:
         say(error=str(error))
     else:
         say(frames=frames)
-
-
-def _pair(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The scene's leader and partner, or the active dancer."""
-    wanted = settings.of(context)
-    pair = [dancer for dancer in (wanted.leader or context.active_object, wanted.partner) if dancer]
-    if not pair:
-        raise Refused("Choose a leader first: import a mocap file or select a dancer")
-    return pair
 
 
 def _command(task: Path) -> list[str]:

@@ -4,6 +4,7 @@ import bpy
 
 from rigs.choreography import DELAYED, DEVICES, Choreography
 
+from .music_options import PASDEDEUX_PG_music
 from .retarget_options import PASDEDEUX_PG_retargeting
 from .scenes import scene_of
 
@@ -25,7 +26,7 @@ def _is_armature(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:
 
 
 class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
-    """The two dancers of a scene and how the partner is made"""
+    """The two dancers of a scene, how the partner is made, and their music"""
 
     leader: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Leader",
@@ -100,9 +101,15 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
         max=16,
     )
     retargeting: bpy.props.PointerProperty(type=PASDEDEUX_PG_retargeting)  # type: ignore[valid-type]
+    music: bpy.props.PointerProperty(type=PASDEDEUX_PG_music)  # type: ignore[valid-type]
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview",
         description="The video to write; empty, duet.mp4 beside the .blend file",
+        subtype="FILE_PATH",
+    )
+    sound: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Sound",
+        description="The sound file with which the preview begins; empty, what the scene's sequencer plays",
         subtype="FILE_PATH",
     )
 

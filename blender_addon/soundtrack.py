@@ -11,6 +11,8 @@ import bpy
 from .jobs import Refused
 from .scenes import frame_rate, scene_of
 
+Strips = Any
+"""A sequencer's strips, which each Blender calls otherwise."""
 _BITRATE = 192
 """kbit a second of the video's sound."""
 
@@ -48,7 +50,7 @@ def added(sound: Path | None) -> Iterator[None]:
 
     def begin(scene: bpy.types.Scene, _: object = None) -> None:
         assert scene.render.ffmpeg is not None
-        _strips(scene).new_sound("music", str(sound), channel=1, frame_start=scene.frame_start)
+        strips_of(scene).new_sound("music", str(sound), channel=1, frame_start=scene.frame_start)
         scene.render.ffmpeg.audio_codec, scene.render.ffmpeg.audio_bitrate = "AAC", _BITRATE
         scene.render.ffmpeg.audio_channels = "STEREO"
 
@@ -62,6 +64,12 @@ def added(sound: Path | None) -> Iterator[None]:
     finally:
         bpy.app.handlers.render_init.remove(begin)
         bpy.data.batch_remove(set(bpy.data.sounds) - sounds)
+
+
+def strips_of(scene: bpy.types.Scene) -> Strips:
+    """The strips of a scene's sequencer."""
+    editor = scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
 def _plays(scene: bpy.types.Scene) -> bool:
@@ -98,9 +106,3 @@ def _delay(path: Path, seconds: float) -> None:
     with wave.open(str(path), "wb") as file:
         file.setparams(form)
         file.writeframes(bytes(round(seconds * form.framerate) * form.nchannels * form.sampwidth) + played)
-
-
-def _strips(scene: bpy.types.Scene) -> Any:
-    """The sequencer's strips, as each Blender calls them."""
-    editor = scene.sequence_editor_create()
-    return editor.strips if hasattr(editor, "strips") else editor.sequences

@@ -139,14 +139,62 @@ def backend_at() -> Callable[[str], None]:
 
 
 @pytest.fixture
+def reached(server: Server, backend_at: Callable[[str], None]) -> Server:
+    """A backend that can be reached."""
+    backend_at(server.address)
+    return server
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """Four bars of music, eight seconds."""
+    from pieces import piece
+
+    from backend.music import midi
+
+    (tmp_path / "music").mkdir()
+    midi.write(tmp_path / "music" / "song.mid", piece())
+    return tmp_path / "music" / "song.mid"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The folder of the scene's .blend file."""
+    import bpy
+
+    (tmp_path / "home").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "home" / "scene.blend"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def dancing() -> Any:
+    """A leader who dances five seconds from frame 20 on."""
+    import bpy
+    from bl_ext.user_default.pas_de_deux import dancers
+
+    from rigs.sample_dance import sample_dance
+    from rigs.skeleton import DEFAULT
+
+    bpy.context.scene.render.fps = 30
+    leader = dancers.add(bpy.context, "leader", DEFAULT, partner=False, body=False)
+    dancers.dance(bpy.context, leader, sample_dance()[:151], "dance", 20)
+    bpy.context.scene.pas_de_deux.leader = leader
+    return leader
+
+
+@pytest.fixture
 def dump() -> Callable[[], dict[str, Any]]:
     """All that a user could find changed in the file: data-blocks, keys, who has which action, the scene's settings."""
     import bpy
+    from movements import span_of, strips_of
 
     def describe() -> dict[str, Any]:
         scene = bpy.context.scene
-        collections = ("objects", "armatures", "meshes", "materials", "actions", "scenes", "cameras", "images", "texts")
-        found: dict[str, Any] = {name: sorted(block.name for block in getattr(bpy.data, name)) for name in collections}
+        things = ("objects", "armatures", "meshes", "materials", "actions", "scenes", "cameras", "images", "texts")
+        found: dict[str, Any] = {
+            name: sorted(block.name for block in getattr(bpy.data, name)) for name in (*things, "sounds")
+        }
         found["moved by"] = {
             thing.name: thing.animation_data.action and thing.animation_data.action.name
             for thing in bpy.data.objects
@@ -158,6 +206,8 @@ def dump() -> Callable[[], dict[str, Any]]:
             *(scene.render.filepath, scene.render.engine, scene.camera),
             *(str(scene.pas_de_deux.leader), str(scene.pas_de_deux.partner)),
         )
+        found["markers"] = sorted((marker.frame, marker.name) for marker in scene.timeline_markers)
+        found["strips"] = sorted((strip.name, strip.channel, *span_of(strip)) for strip in strips_of(scene))
         found["selected"] = sorted(thing.name for thing in bpy.context.selected_objects)
         found["active"] = bpy.context.view_layer.objects.active and bpy.context.view_layer.objects.active.name
         return found

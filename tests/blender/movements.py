@@ -1,5 +1,7 @@
 """Movements and readings that several of these tests need."""
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -40,3 +42,16 @@ def apart(dancer: bpy.types.Object, motion: Motion, first: int = 1, every: int =
     """The greatest distance (m) between where Blender shows a joint and where the motion has it."""
     frames = range(0, len(motion), every)
     return max(float(np.abs(seen(dancer, first + f) - motion.positions[f]).max()) for f in frames)
+
+
+def strips_of(scene: bpy.types.Scene) -> list[Any]:
+    """The strips in a scene's sequencer, as each Blender calls them."""
+    editor = scene.sequence_editor
+    return list(editor.strips if hasattr(editor, "strips") else editor.sequences) if editor else []
+
+
+def span_of(strip: Any) -> tuple[int, int]:
+    """A strip's first frame, and how many it has."""
+    if hasattr(strip, "left_handle"):
+        return strip.left_handle, strip.duration
+    return strip.frame_final_start, strip.frame_final_duration

@@ -1,10 +1,12 @@
 """The zip: what is in it, that it builds again to the same bytes, and that it comes and goes without a trace."""
 
+import io
 import os
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import addon_utils
@@ -17,6 +19,8 @@ OPERATORS = (
     "import_mocap",
     "add_dancer",
     "generate_partner",
+    "generate_dance",
+    "compose_music",
     "render_preview",
     "start_backend",
     "stop_backend",
@@ -36,6 +40,14 @@ def test_the_zip_holds_wheels_for_every_platform_and_python(extension: Path) -> 
 def test_the_zip_leaves_out_what_only_developers_need(extension: Path) -> None:
     names = zipfile.ZipFile(extension).namelist()
     assert not [name for name in names if "__pycache__" in name or name in ("build.py", "headless.py")]
+
+
+def test_the_zip_leaves_the_models_weights_to_the_backend(extension: Path) -> None:
+    zipped = zipfile.ZipFile(extension)
+    (own,) = (name for name in zipped.namelist() if Path(name).name.startswith("pas_de_deux-"))
+    files = zipfile.ZipFile(io.BytesIO(zipped.read(own))).namelist()
+    assert "backend/music/midi.py" in files
+    assert not [name for name in files if name.endswith(".safetensors")]
 
 
 def test_the_manifest_has_the_projects_version(extension: Path) -> None:
@@ -86,5 +98,15 @@ def test_disabling_leaves_nothing_and_enabling_brings_all_back(time: str) -> Non
 
 def test_what_runs_comes_from_the_wheels() -> None:
     resources = Path(bpy.utils.user_resource("EXTENSIONS"))
-    for name in ("rigs", "rigs.motion", "backend", "backend.client", "zmq"):
+    for name in (
+        "rigs",
+        "rigs.motion",
+        "backend",
+        "backend.client",
+        "backend.music.midi",
+        "mido",
+        "pretty_midi",
+        "zmq",
+    ):
+        import_module(name)
         assert resources in Path(str(sys.modules[name].__file__)).parents, name

@@ -1,0 +1,63 @@
+"""Music that several of these tests dance to, and what they look for in the scene and in files."""
+
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from movements import span_of, strips_of
+
+from backend.music.score import Meter, Score, from_table
+
+Dump = Callable[[], dict[str, Any]]
+BEAT = 0.5
+"""s of a quarter note in these tests' music."""
+sounding = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
+
+
+def piece(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0) -> Score:
+    """Music at 120 beats a minute: a drum on each quarter, a low note on each half and a high one on each eighth."""
+    steps = steps or 16 * bars
+    drums = [(36 if step % 8 == 0 else 38, 100, step, step + 1) for step in range(0, steps, 4)]
+    bass = [(40, 90, step, step + 6) for step in range(0, steps, 8)]
+    melody = [(60 + step % 12, 80, step, step + 2) for step in range(0, steps, 2)]
+    parts = (from_table(np.array(notes), steps) for notes in (drums, bass, melody))
+    return Score(*parts, np.arange(steps + 1) * BEAT / 4, meters)
+
+
+def kept() -> Any:
+    return bpy.context.scene.pas_de_deux.music
+
+
+def markers() -> list[tuple[int, str]]:
+    return sorted((marker.frame, marker.name) for marker in bpy.context.scene.timeline_markers)
+
+
+def strips() -> list[Any]:
+    return strips_of(bpy.context.scene)
+
+
+def begins() -> list[tuple[str, int]]:
+    """The file and the first frame of each strip."""
+    return sorted((Path(bpy.path.abspath(s.sound.filepath)).name, span_of(s)[0]) for s in strips())
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def seconds_of(file: Path) -> float:
+    with wave.open(str(file), "rb") as sound:
+        return sound.getnframes() / sound.getframerate()
+
+
+def refused(dump: Dump, operator: str, said: str, **options: Any) -> None:
+    """An operator fails with one sentence and leaves all as it was."""
+    before = dump()
+    with pytest.raises(RuntimeError, match=said) as error:
+        getattr(bpy.ops.pasdedeux, operator)(**options)
+    assert len(str(error.value).strip().splitlines()) == 1
+    assert dump() == before

@@ -1,0 +1,98 @@
+"""Music to dance with a real backend: what is written, marked and heard, and what is refused."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.pas_de_deux import armatures, dancers, timeline
+from conftest import Server
+from movements import span_of, swaying
+from pieces import Dump, begins, kept, left_in, markers, refused, seconds_of, sounding, strips
+
+from backend.client import Client
+from backend.music import midi
+from backend.music.playing import length
+from backend.music.score import PARTS, Score, to_table
+from rigs.sample_dance import sample_dance
+from rigs.skeleton import DEFAULT
+
+
+def same(one: Score, other: Score) -> bool:
+    """Whether two scores have the same notes."""
+    return all(np.array_equal(to_table(getattr(one, part)), to_table(getattr(other, part))) for part in PARTS)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_the_music_is_what_the_backend_composes(
+    reached: Server, home: Path, dancing: bpy.types.Object, pair: bool
+) -> None:
+    shown = [dancing]
+    if pair:
+        partner = dancers.add(bpy.context, "partner", DEFAULT, partner=True, body=False)
+        dancers.dance(bpy.context, partner, swaying(151, place=1.0), "sway", 20)
+        bpy.context.scene.pas_de_deux.partner = partner
+        shown.append(partner)
+    kept().music_seed, kept().tempo = 4, 120.0
+    assert bpy.ops.pasdedeux.compose_music() == {"FINISHED"}
+    motions = [armatures.motion_of(bpy.context, dancer, range(20, 171)) for dancer in shown]
+    score = Client(reached.address).compose(motions, tempo=120.0, seed=4)
+    assert same(midi.read(home / "music.mid"), score)
+    assert seconds_of(home / "music.wav") == pytest.approx(length(score), abs=2.0)
+    assert markers() == [(20 + round(seconds * 30), name) for name, seconds in timeline.beats_of(score)]
+    if bpy.app.build_options.audaspace:
+        assert begins() == [("music.wav", 20)]
+
+
+def test_only_the_parts_that_are_chosen_play(reached: Server, tmp_path: Path, dancing: bpy.types.Object) -> None:
+    kept().parts = {"drums", "bass"}
+    bpy.ops.pasdedeux.compose_music(filepath=str(tmp_path / "beat"))
+    score = midi.read(tmp_path / "beat.mid")
+    assert not score.melody.onset.any()
+    assert (score.drums.onset | score.bass.onset).any()
+
+
+@sounding
+def test_music_that_is_made_again_is_heard_anew(reached: Server, home: Path, dancing: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.compose_music()
+    ((_, before),) = map(span_of, strips())
+    dancers.dance(bpy.context, dancing, sample_dance()[:301], "longer", 20)
+    bpy.ops.pasdedeux.compose_music()
+    ((_, after),) = map(span_of, strips())
+    assert after > before + 100
+
+
+def test_what_cannot_be_composed_is_refused(
+    reached: Server, tmp_path: Path, dancing: bpy.types.Object, dump: Dump
+) -> None:
+    refused(dump, "compose_music", "Save the .blend file first")
+    out = str(tmp_path / "music.mid")
+    refused(dump, "compose_music", "There is no folder", filepath=str(tmp_path / "nowhere" / "music.mid"))
+    kept().midi = out
+    refused(dump, "compose_music", r"music\.mid is the music to dance to", filepath=out)
+    kept().midi, kept().tempo = "", 10.0
+    refused(dump, "compose_music", "tempo: a number of 30 to 300 expected", filepath=out)
+    kept().tempo, kept().parts = 0.0, set()
+    refused(dump, "compose_music", "Choose who plays", filepath=out)
+    kept().parts = {"bass"}
+    dancers.dance(bpy.context, dancing, sample_dance()[:8], "short", 20)
+    refused(dump, "compose_music", "at least 1 second of dance", filepath=out)
+    bpy.ops.object.delete()
+    refused(dump, "compose_music", "Choose a leader first", filepath=out)
+    assert left_in(tmp_path) == []
+
+
+@sounding
+def test_from_music_to_dance_to_music_to_a_video_with_sound(reached: Server, song: Path, home: Path) -> None:
+    bpy.context.scene.render.fps = 6
+    bpy.ops.pasdedeux.generate_dance(filepath=str(song))
+    bpy.ops.pasdedeux.compose_music()
+    bpy.ops.pasdedeux.render_preview(size=(64, 36))
+    assert any(part[8:12] == b"soun" for part in (home / "duet.mp4").read_bytes().split(b"hdlr")[1:])
+
+
+@sounding
+def test_the_previews_own_sound_comes_before_the_sequencers(dancing: bpy.types.Object, home: Path) -> None:
+    bpy.context.scene.pas_de_deux.sound = str(home / "gone.wav")
+    with pytest.raises(RuntimeError, match=r"gone\.wav: no such file"):
+        bpy.ops.pasdedeux.render_preview(size=(64, 36))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rigs import files, rotations
-from rigs.beats import beat_of
-from rigs.motion import Motion, resample
+from rigs.beats import PHRASE, beat_of, beats_of
+from rigs.motion import Motion, mirror, move, resample, sample
 from rigs.sample_dance import BEAT, sample_dance
 from rigs.skeleton import DEFAULT, INDEX
 
@@ -66,3 +66,59 @@ def test_most_couples_agree_on_their_beat(corpus: Path) -> None:
 def test_without_a_beat_frames_are_asked_for(dance: Motion, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         beat_of(dance)
+
+
+@pytest.mark.parametrize("period", [0.3, 0.36, 0.42, 0.5])
+def test_every_beat_of_a_dance_made_on_beats_is_found_once(period: float) -> None:
+    beats = beats_of(marching(period, 0.11, "left_hip"))
+    counted = (beats.times - 0.11) / period
+    assert np.abs(counted - np.rint(counted)).max() * period < 0.03
+    assert (np.diff(np.rint(counted)) == 1.0).all()
+    assert len(beats.times) >= 12.0 / period - 3.0
+
+
+def test_every_beat_of_the_sample_dance_is_found_once() -> None:
+    counted = beats_of(sample_dance()).times / BEAT
+    assert np.abs(counted - np.rint(counted)).max() * BEAT < 0.05
+    assert (np.diff(np.rint(counted)) == 1.0).all()
+
+
+def test_beats_follow_a_dance_that_gets_slower_and_faster() -> None:
+    """By a tenth. The first beats and the last ones, which have neighbours on one side alone, are less sure."""
+    even = marching(0.4, 0.0, "left_hip", seconds=24.0)
+    seconds = np.arange(0.0, 22.0, 1.0 / 60.0)
+    uneven = sample(even, 60.0, 60.0 * (seconds + 0.35 * np.sin(seconds / 4.0)))
+    shown = beats_of(uneven).times
+    counted = (shown + 0.35 * np.sin(shown / 4.0)) / 0.4
+    assert np.abs(counted - np.rint(counted))[3:-3].max() * 0.4 < 0.05
+    assert (np.diff(np.rint(counted)) == 1.0).all()
+
+
+@pytest.mark.parametrize("travelling", range(PHRASE))
+def test_a_phrase_begins_with_the_step_that_travels_the_most(travelling: int) -> None:
+    dance = marching(0.4, 0.0, "left_hip", seconds=20.0)
+    count = np.arange(len(dance)) / dance.fps / 0.4 - travelling + 1.0  # the way of a step lies before its beat
+    way = 0.6 * (np.floor(count / PHRASE) + np.clip(np.interp(count % PHRASE, [0.25, 0.75], [0.0, 1.0]), 0.0, 1.0))
+    gone = Motion(dance.fps, dance.skeleton, dance.root + way[:, None] * [0.0, -1.0, 0.0], dance.rotations)
+    beats = beats_of(gone, period=0.4)
+    first = beats.times[beats.one :: PHRASE] / 0.4
+    assert np.allclose((first - travelling + 4.0) % PHRASE - 4.0, 0.0, atol=0.1)
+
+
+def test_two_who_dance_together_have_one_beat() -> None:
+    leader = sample_dance()
+    follower = move(mirror(leader), np.array([0.0, -0.9, 0.0]))
+    alone, together = beats_of(leader), beats_of(leader, follower)
+    assert together.one == alone.one
+    assert np.abs(together.times - alone.times).max() < 0.03
+
+
+def test_where_one_of_two_stands_the_other_gives_the_beat() -> None:
+    leader = sample_dance()
+    still = sample(leader, leader.fps, np.zeros(len(leader)))
+    assert np.array_equal(beats_of(leader, still).times, beats_of(leader).times)
+
+
+def test_a_period_that_is_given_is_kept_to() -> None:
+    beats = beats_of(sample_dance(), period=2.0 * BEAT)
+    assert np.median(np.diff(beats.times)) == pytest.approx(2.0 * BEAT, rel=0.05)

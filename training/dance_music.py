@@ -56,10 +56,12 @@ def find_pairs(folder: Path) -> list[Pair]:
         raise BadFile(f"{folder}: a folder of dances and music expected, NAME.bvh beside NAME.mid")
     about = _manifest(folder / MANIFEST)
     dances: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in READ and path.name != MANIFEST and not path.name.startswith("."):
+    scores: dict[str, Path] = {}
+    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+        if path.suffix.lower() in READ and path.name != MANIFEST:
             dances.setdefault(path.stem, path)
-    scores = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in midi.SUFFIXES}
+        elif path.suffix.lower() in midi.SUFFIXES:
+            scores.setdefault(path.stem, path)
     if not dances or not scores:
         raise BadFile(f"{folder}: no pairs found, files named NAME.bvh (or .npz) and NAME.mid expected")
     for name in sorted(dances.keys() ^ scores.keys()):
@@ -97,16 +99,19 @@ def split_pairs(pairs: Iterable[Pair], validation: Sequence[str], test: Sequence
     """Deal out the pairs: those that know their part to it, the others by their recordings' names.
 
     validation, test: names of recordings; where none of them is there, see `training.data.deal`.
-    A pair whose song another part has is left out, so that no song is in two parts.
+    A pair whose song or recording another part has is left out, so that none is in two parts.
     Raises BadFile when a part would be empty.
     """
     pairs = list(pairs)
     by_name = deal({pair.recording for pair in pairs if pair.part is None}, validation, test)
     parts: dict[str, list[Pair]] = {part: [] for part in PARTS}
-    owner: dict[str, str] = {}
+    owner: dict[tuple[str, str], str] = {}
     for part in ("test", "validation", "train"):
         for pair in pairs:
-            if (pair.part or by_name[pair.recording]) == part and owner.setdefault(pair.song, part) == part:
+            taken = [("song", pair.song), ("recording", pair.recording)]
+            mine = (pair.part or by_name[pair.recording]) == part
+            if mine and all(owner.get(what, part) == part for what in taken):
+                owner.update(dict.fromkeys(taken, part))
                 parts[part].append(pair)
     for part, dealt in parts.items():
         if not dealt:

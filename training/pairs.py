@@ -46,6 +46,7 @@ _LEAST = 4
 _WARP = 1.15
 """Times by which a beat may get longer or shorter."""
 _MARGIN = 1e-6
+_HOW = "dance and music never met: paired by tempo, beat and energy"
 _TEMPO, _LEVEL, _TIRED = 1.0, 0.2, 0.02
 """How much these count beside what is missing to a correlation of 1 between loudness and speed: the log of a change of
 tempo, the difference of the means in deviations, and each time that a song was taken already."""
@@ -73,7 +74,7 @@ class Pairing:
 class Piece:
     """Some bars of a dance.
 
-    beats: (B + 1,) s of the recording, the first one begins a phrase.
+    beats: (B + 1,) s of the dancer's movement, the first one begins a phrase.
     liveliness: (2 B,) the joints' speed in each half beat, as the log of m/s.
     """
 
@@ -116,19 +117,23 @@ def make(asked: Pairing) -> None:
     console = Console(stderr=True)
     pieces = [piece for folder in asked.dances for piece in pieces_of(folder)]
     parts = deal({piece.recording for piece in pieces}, asked.validation, asked.test)
+    songs = find_songs(asked.midi)
     partial = asked.out.with_name(asked.out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    songs = find_songs(asked.midi)
     listed = []
-    for part in PARTS:
-        mine = [piece for piece in pieces if parts[piece.recording] == part]
-        matches = matched(mine, songs[part], asked.each)
-        what = f"{part}: {len(mine)} pieces, {len(songs[part])} songs"
-        listed += [{"part": part, **written(match, partial)} for match in track(matches, what, console=console)]
-    about = {"synthetic": True, "how": "dance and music never met: paired by tempo, beat and energy", "pairs": listed}
-    (partial / MANIFEST).write_text(json.dumps(about, indent=1))
-    os.replace(partial, asked.out)
+    try:
+        for part in PARTS:
+            mine = [piece for piece in pieces if parts[piece.recording] == part]
+            matches = matched(mine, songs[part], asked.each)
+            what = f"{part}: {len(mine)} pieces, {len(songs[part])} songs"
+            listed += [{"part": part, **written(match, partial)} for match in track(matches, what, console=console)]
+        if not listed:
+            raise BadFile(f"{asked.out}: no pair found, dances and songs of one part and of like tempi expected")
+        (partial / MANIFEST).write_text(json.dumps({"synthetic": True, "how": _HOW, "pairs": listed}, indent=1))
+        os.replace(partial, asked.out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     kinds = {part: sum(pair["part"] == part for pair in listed) for part in PARTS}
     console.print(f"{asked.out}: {len(listed)} synthetic pairs, {kinds}")
 
@@ -136,7 +141,10 @@ def make(asked: Pairing) -> None:
 def pieces_of(folder: Path) -> list[Piece]:
     """The dances of a folder in pieces: both dancers of each couple, or each dancer of what are no couples."""
     found = []
+    past = Counter[str]()  # tenths of a second of each recording that the movements before have taken
     for recording, dancers in _dances(folder):
+        begin = past[recording]
+        past[recording] += round(10.0 * next(iter(dancers.values())).seconds) + 1
         try:
             beats = beats_of(*dancers.values())
         except ValueError:
@@ -148,7 +156,7 @@ def pieces_of(folder: Path) -> list[Piece]:
                 break  # the piece before holds all of it
             inside = inside[: (len(inside) - 1) // BAR * BAR + 1]
             for who, dancer in dancers.items():
-                name = f"{recording}_{who}_{round(inside[0] * 10):04d}".replace("__", "_")
+                name = f"{recording}_{who}_{begin + round(inside[0] * 10):04d}".replace("__", "_")
                 found.append(Piece(name, recording, dancer, inside, _liveliness(dancer, inside)))
     return found
 

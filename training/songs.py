@@ -1,6 +1,7 @@
 """MIDI files as music to dance to: which bars they have, how loud each half beat is, and bands put together of two."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,14 +48,15 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
     Files that are not in bars of four are left out. Songs are dealt out by their order among those of their kind.
     Raises BadFile.
     """
-    paths = sorted({path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in midi.SUFFIXES})
+    files = {path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in midi.SUFFIXES}
+    paths = sorted(path for path in files if not path.name.startswith("."))
     if not paths:
         raise BadFile(f"{', '.join(map(str, folders))}: MIDI files expected, none found")
     scores: dict[str, dict[str, Score]] = {"drums": {}, "tune": {}}
-    for path in paths:
+    for path, name in zip(paths, _names(paths), strict=True):
         score = in_fours(midi.read(path), path)
         if score is not None:
-            scores["drums" if score.drums.onset.any() else "tune"][path.stem] = score
+            scores["drums" if score.drums.onset.any() else "tune"][name] = score
     dealt: dict[str, dict[str, list[tuple[str, str, Score]]]] = {part: {kind: [] for kind in KINDS} for part in PARTS}
     for kind, named in scores.items():
         for number, (name, score) in enumerate(sorted(named.items())):
@@ -69,12 +71,29 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
     return {part: [song for kind in KINDS for song in _heard(kind, kinds[kind])] for part, kinds in dealt.items()}
 
 
+def _names(paths: Sequence[Path]) -> Iterator[str]:
+    """What the files are called, with the folders that they are in as far as others have the same name."""
+    parts = [path.relative_to(path.anchor).with_suffix("").parts for path in paths]
+    ends = [["-".join(own[-k:]) for k in range(1, len(own) + 1)] for own in parts]
+    taken = Counter(end for own in ends for end in own)
+    for path, own in zip(paths, ends, strict=True):
+        yield next((end for end in own if taken[end] == 1), path.name)
+
+
 def in_fours(score: Score, path: Path) -> Score | None:
-    """The score in bars of four quarters, by its own meter or by the beats written beside it; None if it has others."""
+    """The score in bars of four quarters, by its own meter or by the beats written beside it; None if it has others.
+
+    Raises BadFile for beats that cannot be read.
+    """
     beside = path.with_name(BEATS)
     if beside.exists():
-        rows = np.loadtxt(beside, ndmin=2)
-        ones = np.interp(rows[rows[:, 2] == 1.0, 0], score.seconds, np.arange(score.steps + 1.0))
+        try:
+            times, _, one = np.loadtxt(beside, ndmin=2).T
+        except ValueError:
+            one = times = np.zeros(0)
+        if not (one == 1.0).any():
+            raise BadFile(f"{beside}: rows of seconds, any number, and 1 in a bar's first expected")
+        ones = np.interp(times[one == 1.0], score.seconds, np.arange(score.steps + 1.0))
         phase = np.exp(2j * np.pi * ones / _BAR).mean()
         pickup = round(float(np.angle(phase)) / (2 * np.pi) * _BAR) % _BAR
         meters = (Meter(0, pickup, 16), Meter(pickup)) if pickup else (Meter(0),)

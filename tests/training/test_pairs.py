@@ -1,0 +1,287 @@
+"""Pairing dances with music: what comes of a small folder of each, told from the files that it leaves."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.music import midi
+from backend.music.pulse import pulse
+from backend.music.score import Meter, Note, Score, from_notes
+from rigs import Array, files
+from rigs.beats import beats_of
+from rigs.motion import Motion, join, mirror, move, turn
+from rigs.sample_dance import BEAT, sample_dance
+from training.dance_music import MANIFEST, find_pairs, split_pairs
+from training.data import PARTS
+from training.pairs import Pairing, Piece, main, make, matched, pieces_of
+from training.songs import find_songs
+
+Command = Callable[..., tuple[int, list[str]]]
+
+RATES = {"one": 30.0, "two": 31.0, "three": 28.5}
+"""Couples who dance to 180, 186 and 171 beats a minute."""
+MOST = 1.15
+NEAR = 0.09
+"""s from a beat of the music to the dance's."""
+
+
+def song(number: int, *, drums: bool, bars: int = 12) -> Score:
+    """Bars of four at a tempo of its own from 140 to 195, louder in its later half."""
+    steps = 16 * bars
+    notes = [Note(40 + number, 50 if at < steps / 2 else 110, at, at + 2) for at in range(0, steps, 4)]
+    none, played = from_notes([], steps), from_notes(notes, steps)
+    seconds = 15.0 / (140 + 5 * number) * np.arange(steps + 1)
+    return Score(played if drums else none, none, none if drums else played, seconds)
+
+
+def couple(fps: float, frames: int = 600) -> tuple[Motion, Motion]:
+    leader = replace(sample_dance()[:frames], fps=fps)
+    return leader, move(turn(mirror(leader), np.pi), np.array([0.0, -0.9, 0.0]))
+
+
+@pytest.fixture(scope="module")
+def dances(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dances")
+    for name, fps in RATES.items():
+        for role, dancer in zip(("leader", "follower"), couple(fps), strict=True):
+            files.write(folder / f"{name}_{role}.npz", dancer)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("midi")
+    for number in range(12):
+        midi.write(folder / f"tune{number:02d}.mid", song(number, drums=False))
+        midi.write(folder / f"drums{number:02d}.mid", song(number, drums=True))
+    return folder
+
+
+def asked(dances: Path, music: Path, out: Path) -> Pairing:
+    return Pairing((dances,), (music,), out, each=2, validation=("two",), test=("three",))
+
+
+@pytest.fixture(scope="module")
+def made(dances: Path, music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("made") / "pairs"
+    make(asked(dances, music, out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def listed(made: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((made / MANIFEST).read_text())["pairs"]
+    return found
+
+
+def test_pairs_are_called_synthetic(made: Path) -> None:
+    assert json.loads((made / MANIFEST).read_text())["synthetic"] is True
+
+
+def test_each_pair_that_is_listed_is_there_and_no_other(made: Path, listed: list[dict[str, Any]]) -> None:
+    names = [pair["name"] for pair in listed]
+    assert len(names) == len(set(names))
+    expected = {f"{name}.{suffix}" for name in names for suffix in ("npz", "mid")}
+    assert {path.name for path in made.iterdir()} == {*expected, MANIFEST}
+
+
+def test_all_dancers_of_a_part_dance_to_songs_of_each_kind(listed: list[dict[str, Any]]) -> None:
+    for part in PARTS:
+        pairs = [pair for pair in listed if pair["part"] == part]
+        assert {"leader" in pair["name"] for pair in pairs} == {True, False}
+        assert {pair["kind"] for pair in pairs} == {"drums", "tune", "band"}
+
+
+def test_names_say_who_dances_when_and_to_what(listed: list[dict[str, Any]]) -> None:
+    for pair in listed:
+        dancer, music = pair["name"].split("__")
+        recording, role, begins = dancer.split("_")
+        assert (recording, role in ("leader", "follower")) == (pair["recording"], True)
+        assert int(begins) == round(10 * pair["from"])
+        assert music.split("+")[0] == pair["song"]
+
+
+def test_no_recording_and_no_song_is_in_two_parts(listed: list[dict[str, Any]]) -> None:
+    for said in ("recording", "song"):
+        by_part = [{pair[said] for pair in listed if pair["part"] == part} for part in PARTS]
+        assert all(by_part)
+        assert sum(map(len, by_part)) == len(set().union(*by_part))
+    drummers = [{pair["name"].split("__")[1].split("+")[-1] for pair in listed if pair["part"] == p} for p in PARTS]
+    assert sum(map(len, drummers)) == len(set().union(*drummers))
+    assert {p["recording"] for p in listed if p["part"] == "validation"} == {"two"}
+    assert {p["recording"] for p in listed if p["part"] == "test"} == {"three"}
+
+
+def test_the_folder_can_be_read_as_pairs_and_split_as_it_was_dealt(made: Path, listed: list[dict[str, Any]]) -> None:
+    split = split_pairs(find_pairs(made), (), ())
+    for part in PARTS:
+        assert {p.name for p in getattr(split, part)} == {p["name"] for p in listed if p["part"] == part}
+
+
+def test_beats_of_the_dance_are_those_of_the_music_beside_it(made: Path) -> None:
+    for pair in find_pairs(made):
+        asked_for, found = pulse(pair.score).seconds, beats_of(pair.dancer).times
+        away = np.abs(asked_for[2:-2, None] - found).min(axis=1)
+        assert np.median(away) < NEAR / 2, pair.name
+        assert (away < NEAR).mean() > 0.9, pair.name
+
+
+def test_both_begin_and_end_together(made: Path) -> None:
+    for pair in find_pairs(made):
+        assert abs(pair.dancer.seconds - pair.score.seconds[-1]) < 2.0 / 30.0
+        assert pulse(pair.score).counts[0] == 0
+
+
+def test_a_tempo_is_met_halfway(listed: list[dict[str, Any]]) -> None:
+    danced = {name: fps / 30.0 * 60.0 / BEAT for name, fps in RATES.items()}
+    for pair in listed:
+        written = 140.0 + 5.0 * int(pair["song"][-2:])
+        assert pair["tempo"] == pytest.approx(np.sqrt(danced[pair["recording"]] * written), rel=0.02)
+        assert pair["played slower"] == pytest.approx(written / pair["tempo"], rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def pieces(dances: Path) -> list[Piece]:
+    return pieces_of(dances)
+
+
+def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(pieces: list[Piece], music: Path) -> None:
+    matches = matched(pieces, find_songs([music])["train"], each=4)
+    assert len(matches) > 10
+    for match in matches:
+        written = match.song.pulse.seconds[match.first : match.first + len(match.piece.beats)]
+        change = np.diff(written) * match.slower / np.diff(match.piece.beats)
+        assert 1.0 / MOST - 1e-4 <= change.min() <= change.max() <= MOST + 1e-4
+        assert 1.0 / MOST - 1e-4 <= match.slower <= MOST + 1e-4
+    assert max(match.slower for match in matches) > 1.02
+
+
+def test_music_that_would_have_to_be_warped_further_is_not_taken(pieces: list[Piece], tmp_path: Path) -> None:
+    """Of 133 steps a minute, and of 240, which are danced to at half the rate."""
+    for number, tempo in enumerate((133.0, 240.0)):
+        score = song(number, drums=False)
+        midi.write(tmp_path / f"{number}.mid", replace(score, seconds=15.0 / tempo * np.arange(score.steps + 1)))
+    songs = [song for part in find_songs([tmp_path]).values() for song in part]
+    assert len(songs) == 2
+    assert matched(pieces, songs, each=4) == []
+
+
+def test_music_goes_with_a_dance_that_is_lively_where_it_is_loud(pieces: list[Piece], tmp_path: Path) -> None:
+    """Of two songs alike but for what is loud, the one that rises and falls with the dancer's speed is taken."""
+    (piece, *_) = pieces
+    lively = np.repeat(piece.liveliness, 2)
+    for name, strength in (("with", lively), ("against", -lively)):
+        rank = np.argsort(np.argsort(strength)) / len(strength)
+        notes = [Note(60, 10 + round(110 * loud), at, at + 1) for at, loud in enumerate(rank)]
+        steps = len(strength) + 16
+        none = from_notes([], steps)
+        seconds = 15.0 / 180.0 * np.arange(steps + 1)
+        midi.write(tmp_path / f"{name}.mid", Score(none, none, from_notes(notes, steps), seconds))
+    songs = [song for part in find_songs([tmp_path]).values() for song in part]
+    assert len(songs) == 2
+    (match,) = matched([piece], songs, each=1)
+    assert (match.song.name, match.first) == ("with", 0)
+
+
+def test_songs_are_taken_in_turns(pieces: list[Piece], music: Path) -> None:
+    matches = matched(pieces, find_songs([music])["train"], each=2)
+    for piece in pieces:
+        mine = [match.song for match in matches if match.piece is piece]
+        assert len({song.name for song in mine}) == len(mine) == 6
+    assert len({match.song.name for match in matches}) > 6
+
+
+def test_pieces_are_whole_bars_that_begin_where_phrases_do(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        assert (len(piece.beats) - 1) % 4 == 0
+        assert 16 <= len(piece.beats) - 1 <= 32
+        assert len(piece.liveliness) == 2 * (len(piece.beats) - 1)
+        assert np.isfinite(piece.liveliness).all()
+
+
+def test_liveliness_is_the_log_of_the_joints_mean_speed(pieces: list[Piece]) -> None:
+    piece = pieces[0]
+    middle = np.interp(np.arange(0.25, len(piece.beats) - 1.25, 0.5), np.arange(len(piece.beats)), piece.beats)
+    speed = _speed(piece.dancer)
+    expected = [speed[round((t - 0.08) * 30) : round((t + 0.08) * 30)].mean() for t in middle]
+    assert np.corrcoef(np.exp(piece.liveliness[: len(expected)]), expected)[0, 1] > 0.98
+    assert np.exp(piece.liveliness).mean() - 0.05 == pytest.approx(np.mean(expected), rel=0.1)
+
+
+def _speed(dancer: Motion) -> Array:
+    return np.linalg.norm(np.diff(dancer.positions, axis=0), axis=-1).mean(axis=1) * dancer.fps
+
+
+def test_a_recording_that_is_cut_in_two_has_pieces_with_names_of_their_own(tmp_path: Path) -> None:
+    for role, dancer in zip(("leader", "follower"), couple(30.0), strict=True):
+        elsewhere = move(dancer, np.array([3.0, 0.0, 0.0]))
+        files.write(tmp_path / f"cut_{role}.npz", join(dancer, elsewhere))
+    names = [piece.name for piece in pieces_of(tmp_path)]
+    assert len(names) >= 4
+    assert len(set(names)) == len(names)
+
+
+def test_those_who_dance_alone_are_paired_too(tmp_path: Path) -> None:
+    files.write(tmp_path / "anna.npz", couple(30.0)[0])
+    files.write(tmp_path / "still.npz", sample_dance()[np.zeros(300, int)])  # type: ignore[index]
+    assert {(piece.recording, piece.name.split("_")[1]) for piece in pieces_of(tmp_path)} == {("anna", "solo")}
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(dances: Path, music: Path, out: Path, *more: str) -> tuple[int, list[str]]:
+        given = ["pairs.py", "--dances", str(dances), "--midi", str(music), "--out", str(out), *more]
+        monkeypatch.setattr(sys, "argv", given)
+        status = main()
+        return status, capsys.readouterr().err.splitlines()
+
+    return run
+
+
+def test_what_is_there_already_is_refused(command: Command, dances: Path, music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pairs"
+    out.mkdir()
+    (out / "mine").touch()
+    assert command(dances, music, out) == (2, [f"{out}: is there already, another --out expected"])
+    assert [path.name for path in out.iterdir()] == ["mine"]
+
+
+def test_a_broken_midi_file_leaves_nothing(command: Command, dances: Path, tmp_path: Path) -> None:
+    (tmp_path / "midi").mkdir()
+    midi.write(tmp_path / "midi" / "good.mid", song(8, drums=False))
+    (tmp_path / "midi" / "bad.mid").write_bytes(b"MThd, cut off")
+    status, (said,) = command(dances, tmp_path / "midi", tmp_path / "pairs")
+    assert status == 2
+    assert said.startswith("bad.mid")
+    assert [path.name for path in tmp_path.iterdir()] == ["midi"]
+
+
+def test_a_broken_dance_leaves_nothing(command: Command, music: Path, tmp_path: Path) -> None:
+    (tmp_path / "dances").mkdir()
+    (tmp_path / "dances" / "a_leader.npz").write_bytes(b"no archive")
+    (tmp_path / "dances" / "a_follower.npz").write_bytes(b"no archive")
+    status, (said,) = command(tmp_path / "dances", music, tmp_path / "pairs")
+    assert status == 2
+    assert said.startswith("a_leader.npz: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["dances"]
+
+
+def test_a_folder_that_is_none_is_said(command: Command, music: Path, tmp_path: Path) -> None:
+    expected = f"{tmp_path / 'none'}: a folder of dances expected"
+    assert command(tmp_path / "none", music, tmp_path / "pairs") == (2, [expected])
+
+
+def test_where_nothing_goes_with_anything_nothing_is_left(command: Command, dances: Path, tmp_path: Path) -> None:
+    (tmp_path / "midi").mkdir()
+    waltz = replace(song(8, drums=False), meters=(Meter(0, 3),))
+    midi.write(tmp_path / "midi" / "waltz.mid", waltz)
+    status, lines = command(dances, tmp_path / "midi", tmp_path / "pairs")
+    assert status == 2
+    assert lines[-1] == f"{tmp_path / 'pairs'}: no pair found, dances and songs of one part and of like tempi expected"
+    assert [path.name for path in tmp_path.iterdir()] == ["midi"]

@@ -35,6 +35,11 @@ def rhythm(positions: Array, counts: Array, fps: float) -> Array:
     return np.asarray(2.0 * (_beside(positions, fps)[:, None] * _waves(counts)).mean(axis=0))
 
 
+def swing(counts: Array, wanted: Array) -> Array:
+    """(F,) by which part the feet are faster or slower than usual at counts (F,), in a rhythm (4,)."""
+    return np.asarray((_waves(counts).conj() * wanted).real.sum(axis=1))
+
+
 def in_time(dance: Motion, counts: Array, wanted: Array) -> Motion:
     """The dance, as long as it is, slid so that its feet keep to the music as well as they can.
 
@@ -46,7 +51,7 @@ def in_time(dance: Motion, counts: Array, wanted: Array) -> Motion:
     hops = np.arange(0, frames, _HOP)
     reach = round(_MOST * fps * _FINE)
     slides = np.arange(-reach, reach + 1) / _FINE
-    asked = (_waves(counts).conj() * wanted).real.sum(axis=1)[hops]
+    asked = swing(counts, wanted)[hops]
     gains = asked[:, None] * np.interp(hops[:, None] + slides, np.arange(frames), speed)
     total = np.where(slides == 0.0, 0.0, -np.inf)
     moves = np.zeros((len(hops), len(slides)), int)

@@ -37,7 +37,7 @@ _REFERENCES = 150
 FIGURES = (
     "BAS",
     "in time",
-    "feet foretold, %",
+    "feet foretold, r",
     "Fréchet kinetic",
     "Fréchet geometric",
     "variance",
@@ -155,16 +155,16 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
     for kind, reference in real.references.items():
         found[f"Fréchet {kind}"] = reference.distance(stacked[kind])
     if foretold:
-        ours, none = np.sum(foretold, axis=0)
-        found["feet foretold, %"] = 100.0 * (1.0 - ours / none)
+        together, told, true = np.sum(foretold, axis=0)
+        found["feet foretold, r"] = float(together / np.sqrt(told * true))
     return found
 
 
-def _foretold(dances: Sequence[Array], truth: Array) -> tuple[float, float]:
-    """The squared error with which the mean of the dances tells the real feet's speed, and that of its mean."""
+def _foretold(dances: Sequence[Array], truth: Array) -> tuple[float, float, float]:
+    """What the correlation of the real feet's speed with the mean of the dances' is made of: product and squares."""
     told = np.mean([_feet(dance[: len(truth)]) for dance in dances], axis=0)
     real = _feet(truth)
-    return float(((told - real) ** 2).sum()), float((real**2).sum())
+    return float((told * real).sum()), float((told**2).sum()), float((real**2).sum())
 
 
 def _feet(positions: Array) -> Array:

@@ -16,11 +16,12 @@ from backend.models.packing import can_halve, packed
 from backend.models.stage import Stage, chosen
 from backend.music.hearing import HEARD, LIVELY, counts_of, heard
 from backend.music.pulse import pulse
+from rigs.contacts import FEET
 from rigs.finishing import finished_alone
 from rigs.motion import Motion, resample
 from rigs.seams import blended
 from rigs.skeleton import Skeleton
-from rigs.timing import in_time
+from rigs.timing import in_time, swing
 
 GUIDANCE = 2.0
 """How strongly the music is followed, see `FlowNetwork.draw`."""
@@ -32,6 +33,11 @@ _ANSWER = 0.5
 """Deviations of a block's speed for one of the music's liveliness."""
 _LIVELIEST = 2.5
 """Deviations from its mean beyond which liveliness is not answered."""
+_TRIED = 4
+"""Blocks that are danced for each that is taken, the one that steps with the music best."""
+_FORGETS = 0.15
+"""How much of the feet's usual speed is forgotten with each block."""
+_FEET = list(FEET)
 _NEAREST = 6
 """Ways to begin, those nearest in count, of which a seed takes one."""
 
@@ -60,6 +66,8 @@ class FlowDancer:
                 raise Cancelled
             progress(_DANCED * first / frames, "dancing")
 
+        counts = pulse(request.score).counted(np.arange(frames + network.config.block) / FPS)
+        wanted = network.rhythm.double().cpu().numpy() @ [1.0, 1.0j]
         danced = roll_out(
             network,
             leader,
@@ -67,16 +75,18 @@ class FlowDancer:
             self.start(hearing, request.seed),
             _LEADS,
             network.bodies[_LEADS],
-            fresh(1, request.seed, network.config.block, self.accelerator),
-            Course(guidance=GUIDANCE, energy=ENERGY * request.energy * self.stirring(hearing)),
+            fresh(_TRIED, request.seed, network.config.block, self.accelerator),
+            Course(
+                guidance=GUIDANCE,
+                energy=ENERGY * request.energy * self.stirring(hearing),
+                choose=self.in_step(torch.from_numpy(swing(counts, wanted)).to(self.accelerator)),
+            ),
             watch,
         )
         skeleton = Skeleton(network.bodies[_LEADS].double().cpu().numpy())
-        (made,) = motions_of(danced.dance, skeleton, stage)
+        made = next(motions_of(danced.dance[slice(0, frames)], skeleton, stage))
         progress(_DANCED, "finishing")
-        counts = pulse(request.score).counted(np.arange(frames) / FPS)
-        smooth = blended(made, danced.seams, np.ones(frames, bool))
-        timed = in_time(smooth, counts, network.rhythm.double().cpu().numpy() @ [1.0, 1.0j])
+        timed = in_time(blended(made, danced.seams, np.ones(frames, bool)), counts[:frames], wanted)
         return resample(finished_alone(timed), request.fps, request.frames)
 
     def stirring(self, hearing: Tensor) -> Tensor:
@@ -86,6 +96,27 @@ class FlowDancer:
         lively = ((hearing[:, LIVELY] - mean) / scale).clamp(-_LIVELIEST, _LIVELIEST).mean(dim=1)
         stirring: Tensor = (_ANSWER * float(network.energy[1]) * lively).exp().to(self.accelerator)
         return stirring
+
+    def in_step(self, asked: Tensor) -> Callable[[Dance, int], int]:
+        """Which of some blocks steps with the music best.
+
+        asked: (F,) how much faster or slower than usual feet are to be in each frame, see `rigs.timing.swing`.
+        """
+        offsets, usual = self.network.bodies[_LEADS], torch.zeros(())
+        before: Tensor | None = None
+
+        def choose(made: Dance, at: int) -> int:
+            nonlocal before, usual
+            feet = made.joints(offsets)[:, :, _FEET]
+            path = feet if before is None else torch.cat([before.expand(len(feet), -1, -1, -1), feet], dim=1)
+            speed = path.diff(dim=1).norm(dim=-1).mean(dim=-1)
+            usual = speed.mean() if before is None else usual + _FORGETS * (speed.mean() - usual)
+            beside = speed / usual.clamp_min(1e-3) - 1.0
+            best = int((beside * asked[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1).argmax())
+            before = feet[best : best + 1, -1:]
+            return best
+
+        return choose
 
     def start(self, hearing: Tensor, seed: int) -> Dance:
         """A way to begin, at the origin and facing -Y, that was danced in about the count in which the music begins."""

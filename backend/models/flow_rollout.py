@@ -62,12 +62,15 @@ class Course:
     guidance: how strongly the leader is followed, see `FlowNetwork.draw`.
     energy: times the usual speed, for the whole dance or for each of the leader's frames (F,).
     aims: poses to meet, in the order of their frames.  foreseen: whether the leader's next frames are known.
+    choose: is given a block of every take and its first frame, and says which of them all takes go on with; without it
+    each goes on with its own.
     """
 
     guidance: float = GUIDANCE
     energy: float | Tensor = ENERGY
     aims: Sequence[Aim] = ()
     foreseen: bool = True
+    choose: Callable[[Dance, int], int] | None = None
 
 
 class Pull(NamedTuple):
@@ -125,6 +128,9 @@ def roll_out(
         drawn = _sound(network, pull, (noise, own, led, roles, heard, goal, energy))
         made = _lowered(dance_of(network.natural(drawn), place), offsets, rest)
         made = network.given_room(made, seen[1 + block * config.before :][:block])
+        if course.choose is not None:
+            best = course.choose(made, at)
+            made = _for_each(Dance(made.root[best], made.turned[best], made.contacts[best]), takes)
         if aim is not None:
             made = made[slice(0, _until(aim.frame - at, block))]
         watch(at, made)

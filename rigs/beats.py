@@ -73,6 +73,8 @@ def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
     rest = _smoothed(speed, _TREND * _TRACKED) - speed
     frames = _tracked(rest / max(float(rest.std()), 1e-9), period * _TRACKED)
     travels = np.sum([np.linalg.norm(np.diff(places[frames], axis=0), axis=-1).mean(axis=1) for places in feet], axis=0)
+    if len(frames) < 2:
+        raise ValueError("a dance of two beats or more expected, one found")
     means = [travels[count::PHRASE].mean() if len(travels) > count else 0.0 for count in range(PHRASE)]
     return Beats(frames / _TRACKED, (int(np.argmax(means)) + 1) % PHRASE)
 
@@ -104,15 +106,12 @@ def beat_of(motion: Motion) -> Beat:
     """
     positions, fps = motion.positions, motion.fps
     if motion.seconds < _SHORTEST:
-        raise ValueError(
-            f"delay: {_SHORTEST:.0f} s of dance or more expected to find its beat, {motion.seconds:.1f} s found: "
-            "give it in frames"
-        )
+        raise ValueError(f"{_SHORTEST:.0f} s of dance or more expected to find its beat, {motion.seconds:.1f} s found")
     speed = _speed(positions[:, FEET], fps)
     if np.std(speed) < _STILL:
         speed = _speed(positions, fps)
     if np.std(speed) < _STILL:
-        raise ValueError("delay: no beat found in the leader's movement: give it in frames")
+        raise ValueError("a dance expected that has a beat, none found in the movement")
     speed = speed - _smoothed(speed, _TREND * fps)
     alike = _autocorrelation(speed)
     lags = np.arange(len(alike)) / fps

@@ -165,7 +165,10 @@ def _delay(leader: Motion, wanted: Choreography) -> tuple[int, int]:
     if wanted.unit == "frames":
         late, first = round(wanted.delay), 0
     else:
-        beat = beat_of(leader)
+        try:
+            beat = beat_of(leader)
+        except ValueError as error:
+            raise ValueError(f"delay: {error}: give it in frames") from None
         late, first = round(wanted.delay * beat.period * leader.fps), round(beat.first * leader.fps)
     if not 0 < late < len(leader) - first:
         raise ValueError(f"delay: 1 to {len(leader) - first - 1} frames expected, {late} found")

@@ -55,7 +55,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
 def _begun(weights: Path) -> DanceFlow:
     """A network with what the weights of a dance flow, or of a partner flow, know."""
     try:
-        return DanceFlow.load(weights)
+        return DanceFlow.load(weights).train()
     except ValueError:
         known = PartnerFlow.load(weights)
     network = DanceFlow(known.config)

@@ -48,7 +48,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
         clip=plan.clip,
         resume=resume,
     )
-    how = "danced most like real dancers, and in time, to unheard music"
+    how = "danced most like real dancers to unheard music"
     ship(module.mean, split, out, tables, how, lambda: _figures(module.mean, split))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from backend.engine import Engine
 from backend.messages import DanceRequest
@@ -75,7 +75,7 @@ def evaluate(
             found[part] = judged(chosen, split.train, real, status.update)
     for part, rows in found.items():
         console.rule(f"{part}: {', '.join(sorted({pair.recording for pair in getattr(split, part)}))}, synthetic pairs")
-        table = Table("dance", *FIGURES, padding=(0, 1))
+        table = Table(Column("dance", no_wrap=True), *FIGURES, padding=(0, 1))
         for name, row in rows.items():
             table.add_row(name, *(f"{row[figure]:.3g}" if figure in row else "-" for figure in FIGURES))
         console.print(table)
@@ -103,7 +103,8 @@ def judged(
     train: pairs whose dances are tried as if they were made for a song, which is what chance gives.
     """
     engine = Engine()
-    others = [next(p for p in (*pairs[n + 1 :], *pairs[:n]) if p.song != pair.song) for n, pair in enumerate(pairs)]
+    choice = [(*pairs[n + 1 :], *pairs[:n], *train) for n in range(len(pairs))]
+    others = [next(p for p in choice[n] if p.song != pair.song) for n, pair in enumerate(pairs)]
     strangers = [[train[(37 * n + 101 * seed) % len(train)].dancer.positions for seed in range(SEEDS)]
                  for n in range(len(pairs))]  # fmt: skip
     rows = {
@@ -143,14 +144,14 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
                 "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
             }
             for name, track in marks.items():
-                tracks.setdefault(name, []).append(float(np.nanmean(track)))
+                tracks.setdefault(name, []).append(_mean(track))
         if len(dances) > 1:
             pelvises = [_pose(dance[:frames]) for dance in dances]
             apart = [np.linalg.norm(a - b, axis=-1).mean() for n, a in enumerate(pelvises) for b in pelvises[:n]]
             tracks.setdefault("seeds apart, cm", []).append(100.0 * float(np.mean(apart)))
             foretold.append(_foretold(dances, pair.dancer.positions[:frames]))
     stacked = {kind: np.concatenate([window[kind] for window in windows]) for kind in windows[0]}
-    found = {name: float(np.mean(values)) for name, values in tracks.items()}
+    found = {name: _mean(np.array(values)) for name, values in tracks.items()}
     found["in time"] = alike(np.mean(rhythms, axis=0), real.rhythm)
     for kind, reference in real.references.items():
         found[f"Fréchet {kind}"] = reference.distance(stacked[kind])
@@ -158,6 +159,12 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
         together, told, true = np.sum(foretold, axis=0)
         found["feet foretold, r"] = float(together / np.sqrt(told * true))
     return found
+
+
+def _mean(values: Array) -> float:
+    """The mean of what is known of (N,); of nothing, nan."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _foretold(dances: Sequence[Array], truth: Array) -> tuple[float, float, float]:

@@ -1,0 +1,176 @@
+"""The judge of dances to music, on dances of which the verdict is known, and its table with small models."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models import DANCERS, OWN
+from backend.models.dance_flow import DanceFlow
+from backend.models.flow_network import STARTS, FlowConfig, save
+from backend.models.flow_views import TURNED
+from backend.music.score import cut
+from rigs import Array
+from rigs.motion import sample
+from rigs.sample_dance import sample_dance
+from rigs.skeleton import DEFAULT
+from tests.training.bridge_pairs import folder_of_pairs, pairs
+from training import dance_judge
+from training.dance_judge import FIGURES, Real, figures, judged, real_of
+from training.dance_music import Pair
+from training.evaluate import evaluate
+
+
+@pytest.fixture(scope="module")
+def known() -> list[Pair]:
+    return pairs(4)
+
+
+@pytest.fixture(scope="module")
+def real(known: list[Pair]) -> Real:
+    return real_of(known)
+
+
+@pytest.fixture(scope="module")
+def own(known: list[Pair], real: Real) -> dict[str, float]:
+    """The figures of the pairs' own dances, as if each had been danced twice."""
+    return figures([[pair.dancer.positions] * 2 for pair in known], known, real)
+
+
+def at(number: int, speed: float = 1.0, late: float = 0.0) -> Array:
+    """What `pairs` dance, at another speed or so many s late: (180, 29, 3) m."""
+    frames = 60 * number + speed * (np.arange(180) - 30.0 * late)
+    return sample(sample_dance(), 30.0, frames).positions
+
+
+def test_real_dances_are_as_real_dances_are(own: dict[str, float]) -> None:
+    assert set(own) == set(FIGURES)
+    assert own["in time"] == pytest.approx(1.0)
+    assert own["feet foretold, r"] == pytest.approx(1.0)
+    assert max(own["Fréchet kinetic"], own["Fréchet geometric"]) < 1.0
+    assert own["seeds apart, cm"] == 0.0
+    assert own["variance"] == pytest.approx(1.0, abs=0.4)
+    assert own["off the floor, %"] < 10.0
+    assert own["foot slide, cm/s"] < 12.0
+
+
+def test_speed_is_that_of_the_joints(known: list[Pair], own: dict[str, float]) -> None:
+    means = [np.linalg.norm(np.diff(p.dancer.positions, axis=0), axis=-1).mean() * 30.0 for p in known]
+    assert own["speed, m/s"] == pytest.approx(np.mean(means), rel=0.02)
+
+
+def test_dances_half_a_beat_late_are_out_of_time(known: list[Pair], real: Real, own: dict[str, float]) -> None:
+    late = figures([[at(n, late=1.0 / 6.0)] for n in range(len(known))], known, real)
+    assert late["in time"] < 0.7
+    assert late["BAS"] < own["BAS"]
+
+
+def test_dances_to_no_beat_are_not_in_time(known: list[Pair], real: Real, own: dict[str, float]) -> None:
+    slow = figures([[at(n, speed=0.8)] for n in range(len(known))], known, real)
+    assert abs(slow["in time"]) < 0.5
+    assert slow["speed, m/s"] == pytest.approx(0.8 * own["speed, m/s"], rel=0.15)
+
+
+def test_feet_are_foretold_by_the_same_dance_alone(known: list[Pair], real: Real) -> None:
+    strangers = [[at(n + 1, late=0.5), at(n + 2, speed=0.9)] for n in range(len(known))]
+    assert figures(strangers, known, real)["feet foretold, r"] < 0.6
+
+
+def test_one_who_stands_has_no_variance_and_is_far_from_real_dancers(
+    known: list[Pair], real: Real, own: dict[str, float]
+) -> None:
+    nearly = [at(n, speed=0.01) for n in range(len(known))]
+    found = figures([[dance] for dance in nearly], known, real)
+    assert found["variance"] < 0.05
+    assert found["speed, m/s"] < 0.05
+    assert found["Fréchet kinetic"] > own["Fréchet kinetic"] + 1.0
+
+
+def test_seeds_are_as_far_apart_as_their_poses(known: list[Pair], real: Real) -> None:
+    """Poses, seen from the pelvis: one who dances the same elsewhere is not another seed's dance."""
+    moved = [[dance, dance + np.array([1.0, 2.0, 0.0])] for dance in map(at, range(len(known)))]
+    raised = [[dance, raised_hand(dance, 0.29)] for dance in map(at, range(len(known)))]
+    assert figures(moved, known, real)["seeds apart, cm"] == pytest.approx(0.0, abs=1e-9)
+    assert figures(raised, known, real)["seeds apart, cm"] == pytest.approx(1.0)
+
+
+def raised_hand(dance: Array, by: float) -> Array:
+    """One joint of the 29 so many m higher."""
+    higher = dance.copy()
+    higher[:, 20, 2] += by
+    return higher
+
+
+def test_dances_that_slide_and_float_are_told(known: list[Pair], real: Real, own: dict[str, float]) -> None:
+    t = np.arange(180) / 30.0
+    swim = np.stack([0.1 * np.sin(3.0 * t), 0.0 * t, 0.08 * np.sin(2.0 * t)], axis=1)[:, None]
+    found = figures([[at(n) + swim] for n in range(len(known))], known, real)
+    assert found["foot slide, cm/s"] > own["foot slide, cm/s"] + 5.0
+    assert found["off the floor, %"] > own["off the floor, %"] + 20.0
+
+
+def test_a_figure_that_one_dance_has_not_is_that_of_the_others(known: list[Pair], real: Real) -> None:
+    """Feet that rest nowhere slide nowhere."""
+    flying = at(0) + 0.1 * np.arange(180)[:, None, None] * np.array([1.0, 0.0, 1.0])
+    alone, both = (figures([[at(0)], [dance]], known[:2], real) for dance in (at(0), flying))
+    assert both["foot slide, cm/s"] == pytest.approx(alone["foot slide, cm/s"])
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small dance flow that knows nothing, and only two seeds of each model, so that all is judged in seconds."""
+    torch.manual_seed(0)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    network = DanceFlow(FlowConfig(width=16, layers=1, heads=2))
+    torch.nn.init.normal_(network.write.weight, std=0.02)
+    for role in range(2):
+        network.bodies[role] = torch.from_numpy(DEFAULT.offsets)
+        network.counts[role] = 8.0 * torch.arange(STARTS) / STARTS
+    network.starts[..., 2] = 0.95
+    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
+    save(folder / "dance-flow.safetensors", network)
+    monkeypatch.setenv(OWN, str(folder))
+    monkeypatch.setattr(dance_judge, "SEEDS", 2)
+    return folder
+
+
+def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Path, known: list[Pair]) -> None:
+    said: list[str] = []
+    rows = judged([replace(p, score=cut(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append)
+    models = [name for model in DANCERS for name in (model, f"{model}, other song")]
+    assert list(rows) == ["real, the pairs", "real, of other songs", *models]
+    assert rows["real, the pairs"]["in time"] > max(rows["dance-flow"]["in time"], 0.5)
+    for name in rows.keys() - {"real, the pairs"}:
+        assert set(rows[name]) == set(FIGURES)
+    assert rows["dance-flow"]["seeds apart, cm"] > 0.0
+    assert said[:2] == ["dance-flow: 1 of 2", "dance-flow: 2 of 2"]
+
+
+def test_other_songs_are_other_ones(weights: Path, known: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a model dances to another song is what it dances to that one; a lone pair's is a training pair's."""
+    monkeypatch.setattr(dance_judge, "DANCERS", ("dance-flow",))
+    one, other = (replace(pair, dancer=known[0].dancer, score=cut(pair.score, 0, 1)) for pair in known[:2])
+    both = judged([one, other], known[2:], real_of(known))
+    lone = judged([one], [other, *known[2:]], real_of(known))
+    for name in ("speed, m/s", "variance", "jerk, m/s³"):
+        assert both["dance-flow, other song"][name] == pytest.approx(both["dance-flow"][name])
+        assert lone["dance-flow, other song"][name] != lone["dance-flow"][name]
+
+
+def test_the_command_prints_and_writes_the_figures(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder_of_pairs(tmp_path / "pairs", 4)
+    evaluate(data, "dance-flow", json=tmp_path / "figures.json", parts=("test",))
+    said = capsys.readouterr().out
+    assert "test: take3, synthetic pairs" in said
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert (written["seeds"], "validation" in written) == (2, False)
+    for name, row in written["test"].items():
+        assert name in said
+        assert f"{row['in time']:.3g}" in said
+    assert [path.name for path in tmp_path.glob("*.partial")] == []

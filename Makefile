@@ -72,12 +72,21 @@ benchmark: extension
 	$(BIN)/python -m tests.benchmarks.bvh_loading
 	$(BIN)/python -m tests.benchmarks.partner_request
 	$(BIN)/python -m tests.benchmarks.partner_speed
+	$(BIN)/python -m tests.benchmarks.song_speed
 	$(BIN)/python -m tests.benchmarks.retarget
 
 # Minutes of dancing: not what one waits for beside the others.
 benchmark-long: $(VENV)/ready
 	$(BIN)/python -m tests.benchmarks.long_dance
 
-train: $(VENV)/ready
+# No dance at hand was recorded with its music: dances and MIDI files are paired first.
+runs/pairs: | $(VENV)/ready
+	$(BIN)/python training/pairs.py --dances $(DATA)/salsa $(DATA)/cmu_solo --midi $(DATA)/midi --out $@ --each 5
+
+train: $(VENV)/ready runs/pairs
 	$(BIN)/python training/train.py duet-vae --data $(DATA)/salsa --out runs/duet-vae
 	$(BIN)/python training/train.py partner-flow --data $(DATA)/salsa --out runs/partner-flow
+	$(BIN)/python training/train.py dance-flow --data runs/pairs --out runs/dance-flow \
+		--from runs/partner-flow/partner-flow.safetensors
+	$(BIN)/python training/train.py score-flow --data runs/pairs --music $(DATA)/midi --out runs/score-flow
+	$(BIN)/python training/train.py choreo-bridge --data runs/pairs --out runs/choreo-bridge

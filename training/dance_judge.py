@@ -200,7 +200,7 @@ def _takes(engine: Engine, model: str, score: Score) -> list[Array]:
     """The model's dances (F, 29, 3) m, one a seed; where seeds change nothing, the same one."""
     takes: list[Array] = []
     for seed in range(SEEDS):
-        if len(takes) == 2 and np.array_equal(*takes):
+        if len(takes) == 2 and np.array_equal(takes[0], takes[1]):
             return takes[:1] * SEEDS
         (dance,) = engine.dance(DanceRequest(score, model=model, seed=seed, fps=FPS))
         takes.append(dance.positions)

@@ -1,0 +1,142 @@
+"""How long songs take to be danced to, and dances to have music: `python -m tests.benchmarks.song_speed [SONG.mid]`.
+
+song      three minutes of music to a dance, beside the choreographic bridge in the same run
+duet      the same with a partner who dances along
+compose   a minute of dance to music, beside the choreographic bridge in the same run
+
+On two cores and with one process that has danced and composed already; the song is POP909's first of three minutes or
+more, or one that is made here. Rows give medians and, in brackets, the least and the most, the processors' time of one,
+and how many times faster than the music or the dance itself that is. Exit status 1 if a bound is missed, and the last
+lines say which.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from backend.engine import Engine
+from backend.messages import ComposeRequest, DanceRequest
+from backend.models import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.music import midi
+from backend.music.score import Note, Score, cut, from_notes
+from rigs.files import BadFile
+from rigs.motion import Motion
+from tests.benchmarks.leaders import FPS, leader_of
+from tests.benchmarks.partner_request import seconds, spread
+from tests.benchmarks.partner_speed import CORES
+from tests.conftest import ROOT
+
+OURS, RIVAL = DANCERS[0], "choreo-bridge"
+COMPOSER = COMPOSERS[0]
+LENGTH, MINUTE = 180.0, 60.0
+"""s of the song, and of the dance to compose for."""
+REPETITIONS = 3
+LEAST_TIMES = 10.0
+"""Times faster than it sounds that a song is to be danced to."""
+_BARS = 96
+_STEP = 15.0 / 128.0
+"""s: sixteenths of the song that is made here, at 128 beats a minute."""
+
+
+def song(engine: Engine, score: Score) -> list[str]:
+    length, work = float(score.seconds[-1]), partial(danced, engine, score)
+    ours, rival = (rate(model, length, REPETITIONS, partial(work, model)) for model in (OURS, RIVAL))
+    print(f"{OURS} takes {rival / ours:.0f} times as long as {RIVAL}")
+    missed = f"song: danced to {ours:.1f} times as fast as it sounds, {LEAST_TIMES:g} at least"
+    return [missed] if ours < LEAST_TIMES else []
+
+
+def duet(engine: Engine, score: Score) -> list[str]:
+    for model in (OURS, RIVAL):
+        rate(model, float(score.seconds[-1]), 1, partial(danced, engine, score, model, duet=True))
+    return []
+
+
+def compose(engine: Engine, dancer: Motion) -> list[str]:
+    work = partial(composed, engine, dancer)
+    ours, rival = (rate(model, dancer.seconds, REPETITIONS, partial(work, model)) for model in (COMPOSER, RIVAL))
+    print(f"{COMPOSER} takes {rival / ours:.0f} times as long as {RIVAL}")
+    return []
+
+
+def rate(model: str, length: float, times: int, work: Callable[[int], None]) -> float:
+    """How many times faster than the `length` s that it lasts the work is done, with one seed after the other.
+
+    The processors' time is printed beside it, which tells how much of the wait was for others' work.
+    """
+    begun = time.process_time()
+    took = [seconds(partial(work, seed)) for seed in range(times)]
+    spent = (time.process_time() - begun) / times
+    found = length / statistics.median(took)
+    processor = f"{1000.0 * spent:>8.1f} ms of processors"
+    print(f"{model:<13} {length:>5.0f} s  {spread(took):>36} {processor}, {found:>6.1f} times as fast", flush=True)
+    return found
+
+
+def danced(engine: Engine, score: Score, model: str, seed: int, *, duet: bool = False) -> None:
+    engine.dance(DanceRequest(score, model=model, duet=duet, seed=seed))
+
+
+def composed(engine: Engine, dancer: Motion, model: str, seed: int) -> None:
+    engine.compose(ComposeRequest((dancer,), model=model, seed=seed))
+
+
+def song_of_three_minutes() -> tuple[Score, str]:
+    """The song and what it is. Raises BadFile for one that is named and cannot be read."""
+    data = Path(os.environ.get("PASDEDEUX_DATA", ROOT.parent / "shared" / "data"))
+    named = [Path(name) for name in sys.argv[1:]]
+    for path in named or sorted((data / "midi" / "pop909").rglob("*.mid")):
+        score = midi.read(path)
+        if score.seconds[-1] >= LENGTH or named:
+            begins = score.seconds[score.bars]
+            last = int(np.searchsorted(begins, LENGTH)) - 1
+            return cut(score, 0, last), path.name
+    return made_song(), "a song made here"
+
+
+def made_song() -> Score:
+    """A march of three minutes: drums on every quaver, a bass on every beat, and a melody over them."""
+    steps = 16 * _BARS
+    drums = [Note((36, 42, 38, 42)[at // 2 % 4], 90, at, at + 1) for at in range(0, steps, 2)]
+    bass = [Note(36 + 5 * (at // 16 % 3), 80, at, at + 4) for at in range(0, steps, 4)]
+    melody = [Note(60 + at * 7 // 2 % 17, 80, at, at + 4) for at in range(0, steps, 4)]
+    return Score(*(from_notes(notes, steps) for notes in (drums, bass, melody)), _STEP * np.arange(steps + 1))
+
+
+def main() -> int:
+    for model in dict.fromkeys((OURS, COMPOSER, RIVAL, MODELS[0])):
+        if not weights_of(model).is_file():
+            print(f"{weights_of(model)}: no such file, train the model first", file=sys.stderr)
+            return 2
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    try:
+        score, what = song_of_three_minutes()
+    except BadFile as bad:
+        print(bad, file=sys.stderr)
+        return 2
+    dancer, who = leader_of(round(MINUTE * FPS) + 1)
+    engine = Engine("cpu")
+    short = cut(score, 0, 1)
+    for model in (OURS, RIVAL):
+        danced(engine, short, model, 0, duet=True)
+    for model in (COMPOSER, RIVAL):
+        composed(engine, dancer[:300], model, 0)
+    print(f"song: {what}, {score.seconds[-1]:.0f} s; dance to compose for: {who}, {dancer.seconds:.0f} s")
+    faults = []
+    for name, part in (("song", partial(song, engine, score)), ("duet", partial(duet, engine, score)),
+                       ("compose", partial(compose, engine, dancer))):  # fmt: skip
+        print(f"\n{name}", flush=True)
+        faults += part()
+    print("\n" + ("\n".join(["missed:", *faults]) if faults else "all within bounds"))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from backend.messages import Cancelled, ComposeRequest
+from backend.models.answering import Choice, danced, swelled
 from backend.models.bar_coder import Heard
 from backend.models.bar_lines import BarLines, lay_bars
 from backend.models.dance_views import track_of, two_bars, window_of
@@ -28,9 +30,19 @@ _STEADY = (0.85, 0.4)
 _AGAIN = 0.6
 """How much of the rest is that of the bar a phrase before, so that phrases are alike."""
 TAKES = 6
-"""Pieces that are composed at once, of which the most usual is kept."""
+"""Pieces that are composed at once, of which the best is kept."""
+TRIED = 8
+"""Bars that are drawn for each that is taken, the one that answers the dance best."""
 _LOWEST_KEY, _KEYS = -4, 9
 """Semitones from C to the lowest key, and how many keys there are."""
+
+
+class Takes(NamedTuple):
+    """Several pieces for a dance, without an end and in C major or A minor; by what one is chosen; where bars lie."""
+
+    bars: list[Bars]
+    choice: Choice
+    lines: BarLines
 
 
 class FlowComposer:
@@ -44,6 +56,12 @@ class FlowComposer:
         self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Score:
         """See `Engine.compose`."""
+        return piece_of(self.takes(request, progress, cancelled), request)
+
+    def takes(
+        self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    ) -> Takes:
+        """All that is composed for a request."""
         lines = lay_bars(request.dancers, request.tempo, float(self.network.usual))
         dances = windows_over([track_of(dancer) for dancer in request.dancers], lines).to(self.accelerator)
         drums, pitched = "drums" in request.parts, bool({"bass", "melody"} & set(request.parts))
@@ -54,10 +72,16 @@ class FlowComposer:
                 raise Cancelled
             progress(bar / len(lines.bars), "composing")
 
-        takes = compose_bars(self.network, dances, lines, parts, request.seed, watch, TAKES)
-        bars = min(takes, key=lambda take: unusual(self.network, take, parts))
-        key = _LOWEST_KEY + int(np.random.default_rng(request.seed).integers(_KEYS))
-        return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key)
+        plays = torch.tensor([float(part in request.parts) for part in PARTS])
+        choice = Choice(danced(request.dancers, lines), self.network.density.cpu(), plays, TAKES)
+        return Takes(compose_bars(self.network, dances, lines, parts, request.seed, watch, choice), choice, lines)
+
+
+def piece_of(takes: Takes, request: ComposeRequest) -> Score:
+    """The best of the takes as a score that ends, in a key that the seed chooses."""
+    bars, lines = swelled(takes.bars[takes.choice.take()], takes.choice.dance), takes.lines
+    key = _LOWEST_KEY + int(np.random.default_rng(request.seed).integers(_KEYS))
+    return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key)
 
 
 def windows_over(tracks: Sequence[Array], lines: BarLines) -> Tensor:
@@ -74,12 +98,14 @@ def compose_bars(
     parts: Tensor,
     seed: int,
     watch: Callable[[int], None],
-    takes: int = 1,
+    choice: Choice | None = None,
 ) -> list[Bars]:
     """Takes of the bars to the dances (B, D, POSES, TRACK) of D dancers, who count alike.
 
     parts: (1, 2) which are played.  watch: is told the bar that is begun.
+    choice: chooses each bar of each take; without it the one take has the first that comes.
     """
+    takes, tried = (len(choice.loud), TRIED) if choice else (1, 1)
     generator = torch.Generator().manual_seed(seed)
     codes = network.config.coder.codes
     alike = range(dances.shape[1])
@@ -92,15 +118,15 @@ def compose_bars(
     known: list[Tensor] = []
     noises: list[Tensor] = []
     counts = spread(parts, (network.config.coder.drums, network.config.coder.pitched))
-    piece = torch.randn(takes, codes, generator=generator)
+    piece = torch.randn(takes, 1, codes, generator=generator)
     steady = spread(torch.tensor([_STEADY]), (network.config.coder.drums, network.config.coder.pitched))
     one, nothing = torch.ones(takes, device=dances.device), torch.zeros(takes, codes, device=dances.device)
     for bar in range(len(dances)):
         watch(bar)
-        noises.append(torch.randn(takes, codes, generator=generator))
+        fresh = torch.randn(takes, tried, codes, generator=generator)
         if bar >= PHRASE:
-            noises[bar] = mixed(_AGAIN, noises[bar - PHRASE], noises[bar])
-        noise = CALM * mixed(steady, piece, noises[bar])
+            fresh = mixed(_AGAIN, noises[bar - PHRASE][:, None], fresh)
+        noise = (CALM * mixed(steady, piece, fresh)).flatten(0, 1).to(dances.device)
         place = torch.tensor([(bar - (lines.pickup > 0)) % PHRASE], device=dances.device)
         past = [(known[bar - back], one) if bar >= back else (nothing, one * 0.0) for back in (1, BACK)]
         asked = Asked(
@@ -113,24 +139,18 @@ def compose_bars(
             *past[1],
             parts.expand(takes, -1),
         )
-        drawn = network.natural(network.draw(noise.to(dances.device), asked, guidance=GUIDANCE))
-        chances = network.coders.decode(drawn, held.float()).chances()
-        notes, after = decide(chances, held, network.begins, network.sounds)
+        drawn = network.natural(network.draw(noise, asked.each(tried), guidance=GUIDANCE))
+        before = held.repeat_interleave(tried, dim=0)
+        chances = network.coders.decode(drawn, before.float()).chances()
+        notes, after = decide(chances, before, network.begins, network.sounds)
+        taken = choice.best(Heard(*(part.cpu() for part in notes))) if choice else torch.arange(1)
+        noises.append(fresh.flatten(0, 1)[taken])
+        notes = Heard(*(part[taken] for part in notes))
         known.append(network.normalised(network.coders.encode(notes, held.float())[0]) * counts)
-        held = after
+        held = after[taken]
         made.append(notes)
     onset, sustain, loud = (torch.stack(rows, dim=1).cpu().numpy() for rows in zip(*made, strict=True))
     return [Bars(onset[take] > 0, sustain[take] > 0, loud[take]) for take in range(takes)]
-
-
-def unusual(network: ScoreFlow, bars: Bars, parts: Tensor) -> float:
-    """How far a piece's notes a bar are from usual ones, in deviations, over the parts (1, 2) that play."""
-    away = 0.0
-    for part, rows in enumerate(PARTS.values()):
-        if float(parts[0, min(part, 1)]):
-            mean, deviation = network.density[part].tolist()
-            away += abs(np.log(bars.onset[..., rows].sum() / len(bars) + 0.1) - mean) / max(deviation, 1e-3)
-    return float(away)
 
 
 def mixed(part: float | Tensor, one: Tensor, other: Tensor) -> Tensor:

@@ -72,6 +72,10 @@ class Asked(NamedTuple):
         nothing = torch.zeros_like(self.danced)
         return self._replace(dance=self.dance * 0.0, danced=nothing, energy=self.energy * 0.0)
 
+    def each(self, times: int) -> "Asked":
+        """The same, each so many times one after the other."""
+        return Asked(*(part.repeat_interleave(times, dim=0) for part in self))
+
     def twice(self, other: "Asked") -> "Asked":
         """These and those, one after the other."""
         return Asked(*(torch.cat(pair) for pair in zip(self, other, strict=True)))

@@ -1,0 +1,154 @@
+"""Music that answers a dance: by what it is measured, and that of several bars the one is taken that answers best."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from backend.models.answering import (
+    Choice,
+    Danced,
+    answer,
+    correlation,
+    danced,
+    half_step,
+    liveliness,
+    loudness,
+    struck,
+    swelled,
+)
+from backend.models.bar_coder import Heard
+from backend.models.bar_lines import BarLines
+from backend.models.score_views import KINDS, LOUD, PITCHED, ROWS, Bars
+from backend.music.score import Note, Score, from_notes
+from rigs.motion import Motion
+from rigs.sample_dance import sample_dance
+
+SNARE = 2
+USUAL = torch.tensor([[2.0, 1.0]] * 3)
+
+
+@pytest.fixture(scope="module")
+def dancer() -> Motion:
+    return sample_dance()
+
+
+def bars(*steps: list[int], row: int = SNARE, hard: float = 0.8) -> Heard:
+    """Bars in which one row begins at these steps."""
+    onset, loud = torch.zeros(len(steps), 16, ROWS), torch.zeros(len(steps), 16, LOUD)
+    for bar, places in enumerate(steps):
+        onset[bar, places, row] = 1.0
+        loud[bar, places, row if row < KINDS else KINDS] = hard
+    return Heard(onset, torch.zeros(len(steps), 16, PITCHED), loud)
+
+
+def silent(steps: int) -> Score:
+    rest = from_notes([], steps)
+    return Score(rest, rest, rest, np.arange(steps + 1) / 11.0)
+
+
+def test_who_moves_twice_as_fast_is_livelier_by_that_much(dancer: Motion) -> None:
+    seconds = np.arange(0.0, dancer.seconds / 2.0, 0.25)
+    slow, fast = liveliness([dancer], seconds), liveliness([replace(dancer, fps=2.0 * dancer.fps)], seconds / 2.0)
+    assert np.allclose(np.exp(fast) - 0.05, 2.0 * (np.exp(slow) - 0.05))
+
+
+def test_half_a_step_is_two_sixteenths_of_music_as_fast_as_steps_and_one_of_slower() -> None:
+    assert [half_step(np.arange(33) * 15.0 / tempo) for tempo in (85.0, 170.0, 240.0)] == [1, 2, 4]
+
+
+def test_a_note_is_as_loud_as_it_is_struck_and_chords_are_louder() -> None:
+    one = bars([0, 5])
+    assert struck(one)[0, [0, 1, 5]].tolist() == pytest.approx([0.8, 0.0, 0.8])
+    chord = bars([0], row=KINDS + 3)
+    chord.onset[0, 0, KINDS + 7] = 1.0
+    assert float(struck(chord)[0, 0]) == pytest.approx(1.6)
+    assert loudness(struck(one), 4)[0].tolist() == pytest.approx(np.log1p([0.8, 0.8, 0.0, 0.0]).tolist())
+
+
+def test_correlation_is_that_of_numpy() -> None:
+    torch.manual_seed(0)
+    loud, lively = torch.randn(3, 40), torch.randn(40)
+    assert correlation(loud, lively).tolist() == pytest.approx(
+        [np.corrcoef(row, lively)[0, 1] for row in loud.numpy()], abs=1e-5
+    )
+    assert float(correlation(torch.ones(4), torch.randn(4))) == 0.0
+
+
+def test_beyond_a_dance_nothing_is_asked(dancer: Motion) -> None:
+    step = dancer.seconds / 40.0
+    found = danced([dancer], BarLines(np.arange(65) * step, 0))
+    assert found.lively.shape == (4, 16 // found.half)
+    assert found.lively[:2].abs().min() > 0.0
+    assert not found.lively[3].any()
+    assert not found.feet[3].any()
+
+
+def chosen(tried: Heard, lively: torch.Tensor, feet: torch.Tensor) -> int:
+    usual = USUAL.clone()
+    usual[0] = torch.tensor([float(np.log(4.1)), 1.0])
+    choice = Choice(Danced(lively, 1, feet), usual, torch.tensor([1.0, 0.0, 0.0]), 1)
+    return int(choice.best(tried)[0])
+
+
+def test_the_bar_is_taken_that_is_loud_where_the_dancers_are_lively() -> None:
+    lively = torch.zeros(1, 16)
+    lively[0, 8:] = 1.0
+    tried = bars([0, 1, 2, 3], [8, 10, 12, 14], [0, 4, 8, 12])
+    assert chosen(tried, lively, torch.zeros(1, 16)) == 1
+    assert chosen(tried, -lively, torch.zeros(1, 16)) == 0
+
+
+def test_snares_come_where_the_feet_rest() -> None:
+    feet = torch.ones(1, 16)
+    feet[0, ::4] = -0.9
+    tried = bars([1, 5, 9, 13], [2, 6, 10, 14], [0, 4, 8, 12])
+    assert chosen(tried, torch.zeros(1, 16), feet) == 2
+
+
+def test_as_many_notes_are_taken_as_songs_have() -> None:
+    tried = bars(list(range(16)), [0, 4, 8, 12], [0])
+    assert chosen(tried, torch.zeros(1, 16), torch.zeros(1, 16)) == 1
+
+
+def test_drums_go_on_as_they_began() -> None:
+    choice = Choice(Danced(torch.zeros(2, 16), 1, torch.zeros(2, 16)), USUAL, torch.tensor([1.0, 0.0, 0.0]), 1)
+    choice.best(bars([0, 3, 6, 10]))
+    assert choice.best(bars([1, 4, 8, 12], [0, 3, 6, 11], [0, 2, 8, 10])).tolist() == [1]
+
+
+def test_music_swells_over_lively_bars_and_not_without_end() -> None:
+    lively = torch.full((6, 16), -1.0)
+    lively[3:] = 1.0
+    dance = Danced(lively, 1, torch.zeros(6, 16))
+    loud = np.full((6, 16, LOUD), 0.5)
+    made = swelled(Bars(np.zeros((6, 16, ROWS), bool), np.zeros((6, 16, PITCHED), bool), loud), dance).loud
+    assert made[1].max() < 0.4 < 0.6 < made[4].min() <= made.max() <= 1.0
+    assert np.abs(np.diff(made[..., 0].ravel())).max() < 0.05
+
+
+def test_each_take_goes_on_with_its_own_bar_and_parts_that_are_not_heard_do_not_count() -> None:
+    lively = torch.zeros(2, 16)
+    lively[:, :8] = 1.0
+    choice = Choice(Danced(lively, 1, torch.zeros(2, 16)), USUAL, torch.tensor([1.0, 0.0, 0.0]), 2)
+    good, bad = [0, 2, 4, 6], [9, 11, 13, 15]
+    assert choice.best(bars(good, bad, bad, good)).tolist() == [0, 3]
+    assert choice.best(bars(bad, bad, bad, good)).tolist()[1] == 3
+    assert choice.take() == 1
+    heard = choice.loud.clone()
+    other = Choice(Danced(lively, 1, torch.zeros(2, 16)), USUAL, torch.tensor([0.0, 1.0, 0.0]), 2)
+    other.best(bars(good, bad, bad, good))
+    assert heard.any()
+    assert not other.loud.any()
+
+
+def test_music_made_of_the_dance_answers_it_and_reversed_it_does_not(dancer: Motion) -> None:
+    score = silent(int(11.0 * dancer.seconds))
+    lively = liveliness([dancer], score.seconds)
+    rank = np.rint(20.0 + 100.0 * lively.argsort().argsort() / len(lively)).astype(int)
+    drums = from_notes([Note(38, int(hard), step, step + 1) for step, hard in enumerate(rank)], score.steps)
+    turned = from_notes([Note(38, int(140 - hard), step, step + 1) for step, hard in enumerate(rank)], score.steps)
+    assert answer(replace(score, drums=drums), [dancer]) > 0.8
+    assert answer(replace(score, drums=turned), [dancer]) < -0.7
+    assert answer(score, [dancer]) == 0.0

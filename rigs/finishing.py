@@ -65,10 +65,13 @@ def finished(
     return partner if done is partner else _kept(whole, done, share)
 
 
-def finished_alone(dancer: Motion) -> Motion:
-    """The generated dancer finished where nobody leads it: its resting feet planted, on its own floor."""
+def finished_alone(dancer: Motion, floor: float | None = None) -> Motion:
+    """The generated dancer finished where nobody leads it: its resting feet planted, and on the floor.
+
+    floor: m, the height at which toes rest; without it, that of its own feet.
+    """
     ours, fps = dancer.positions, dancer.fps
-    floor = floor_height(ours)
+    floor = floor_height(ours) if floor is None else floor
     level = replace(dancer, root=dancer.root + levelled(ours, floor, fps)[:, None] * _UP)
     done = planted(level, floor=floor)
     return replace(done, root=done.root + lifted(done.positions, floor, fps)[:, None] * _UP)

@@ -56,7 +56,7 @@ class FlowDancer:
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Motion:
-        """The dance of a request, from where it begins at the origin; see `Engine.dance`."""
+        """The dance of a request, on the floor z = 0, from where it begins at the origin; see `Engine.dance`."""
         network = self.network
         frames = int(np.ceil((request.frames - 1) / request.fps * FPS - 1e-6)) + 1
         hearing = torch.from_numpy(heard(request.score, frames, FPS))
@@ -89,7 +89,7 @@ class FlowDancer:
         made = next(motions_of(danced.dance[slice(0, frames)], skeleton, stage))
         progress(_DANCED, "finishing")
         timed = in_time(blended(made, danced.seams, np.ones(frames, bool)), counts[:frames], wanted)
-        return resample(finished_alone(timed), request.fps, request.frames)
+        return resample(finished_alone(timed, floor=0.0), request.fps, request.frames)
 
     def stirring(self, hearing: Tensor) -> Tensor:
         """(F,) by how much more than usual each frame is to move, as lively as what is heard (F, HEARD) is."""

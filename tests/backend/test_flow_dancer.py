@@ -216,15 +216,15 @@ def even(shipped: FlowDancer) -> list[Motion]:
 def test_feet_stand_on_one_floor_and_do_not_slide(even: list[Motion]) -> None:
     for dance in even:
         floor = floor_height(dance.positions)
-        assert abs(floor) < 0.05
+        assert abs(floor) < 0.02
         lowest = dance.positions[:, TOES, 2].min(axis=1)
         assert lowest.min() > floor - 0.04
         assert np.median(lowest) < floor + 0.04
         resting = foot_contacts(dance.positions, 30.0)[:, [1, 3]]
-        assert resting.any(axis=1).mean() > 0.7  # on real salsa, which stands more firmly, 0.9 to 0.97
+        assert resting.any(axis=1).mean() > 0.6  # real dancers of salsa stand more firmly: 0.9 to 0.97
         balls = dance.positions[:, [INDEX["left_foot"], INDEX["right_foot"]], :2]
         way = np.linalg.norm(np.diff(balls, axis=0), axis=-1) * 30.0
-        assert way[resting[1:] & resting[:-1]].mean() < 0.12
+        assert way[resting[1:] & resting[:-1]].mean() < 0.15
 
 
 def test_a_loud_half_is_danced_livelier_than_a_quiet_one(dances: list[Motion]) -> None:

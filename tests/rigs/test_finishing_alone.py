@@ -70,3 +70,15 @@ def test_nobody_is_moved_along_the_floor(spoiled: Motion, done: Motion) -> None:
 def test_a_floor_elsewhere_is_the_floor(spoiled: Motion, done: Motion) -> None:
     up = np.array([0.0, 0.0, 0.8])
     assert np.abs(finished_alone(move(spoiled, up)).positions - done.positions - up).max() < 1e-6
+
+
+def test_a_floor_that_is_known_counts_for_more_than_where_most_feet_are() -> None:
+    """Who dances mostly too low, as one does who sank and did not come up again, is brought up all the way."""
+    dance = sample_dance()[:480]
+    sunk = np.where(np.arange(480) > 100, -0.08, 0.0)[:, None] * np.array([0.0, 0.0, 1.0])
+    astray = Motion(dance.fps, dance.skeleton, dance.root + sunk, dance.rotations)
+    floor = floor_height(dance.positions)
+    assert np.median(lowest(astray)) < floor - 0.06
+    done = finished_alone(astray, floor=floor)
+    assert lowest(done).min() > floor - 0.025
+    assert np.median(lowest(done)) < floor + 0.025

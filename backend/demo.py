@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import blender
-from backend.models import weights_of
+from backend.models import MODELS, weights_of
 from backend.protocol import PartnerRequest, encode
 from backend.terminal import BadInput, Fault, note, workplace
 from rigs import files
@@ -48,7 +48,7 @@ def demo(
         raise BadInput(f"seed: a whole number of 0 to {SEEDS - 1} expected, {seed} found")
     try:
         encode("demo", PartnerRequest(motions[0], model=model, seed=seed))
-        weights_of(model)
+        weights_of(model, MODELS)
     except ValueError as error:
         raise BadInput(str(error)) from None
     blender.headless()

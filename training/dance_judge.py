@@ -34,6 +34,10 @@ SEEDS = 10
 _SONGS = 12
 """Pairs of a part that are danced, evenly over all of them."""
 _REFERENCES = 150
+_SMOOTH = 2.5
+"""Frames at 30 fps over which speed is smoothed for BAS: the published 5, which were of 60 a second."""
+_EVERY = 2
+"""BAS asks every other count, 1, 3, 5 and 7: dancers, real ones too, come to rest there and not at each step."""
 FIGURES = (
     "BAS",
     "in time",
@@ -135,7 +139,7 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
             windows.append(described(dance))
             floor = floor_height(dance)
             marks = {
-                "BAS": beats.answered(asked, beats.kinetic_beats(dance), frames),
+                "BAS": beats.answered(asked, beats.kinetic_beats(dance, _SMOOTH), frames),
                 "speed, m/s": physics.speed(dance, FPS),
                 "foot slide, cm/s": physics.slide(dance, FPS),
                 "skate, cm/s": physics.skate(dance, FPS),
@@ -191,8 +195,9 @@ def _pose(positions: Array) -> Array:
 
 
 def _beat_frames(score: Score, frames: int) -> Array:
-    """The frames (B,) of the beats that a dancer steps to."""
-    at = np.rint(pulse(score).seconds * FPS).astype(int)
+    """The frames (B,) of the beats that BAS asks."""
+    beat = pulse(score)
+    at = np.rint(beat.seconds[beat.counts % _EVERY == 0] * FPS).astype(int)
     return at[(at >= 0) & (at < frames)]
 
 

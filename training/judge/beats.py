@@ -12,14 +12,15 @@ _PERIODS = (0.28, 0.75)
 """s: the shortest and the longest beat of a dance."""
 
 
-def kinetic_beats(positions: Array) -> Array:
+def kinetic_beats(positions: Array, smooth: float = SMOOTH) -> Array:
     """The frames at which the movement comes nearest to rest: the strict minima of the joints' smoothed mean speed.
 
-    positions: (F, 29, 3) m at 30 fps.  Returns (B,) frames. As Li et al. 2021 (AIST++) define dance beats.
+    positions: (F, 29, 3) m at 30 fps.  smooth: frames, the Gaussian's deviation.
+    Returns (B,) frames. As Li et al. 2021 (AIST++) define dance beats.
     """
     speed = np.linalg.norm(np.diff(positions, axis=0), axis=-1).mean(axis=-1)
-    smooth = smoothed(speed, SMOOTH)
-    return np.flatnonzero((smooth[1:-1] < smooth[:-2]) & (smooth[1:-1] < smooth[2:])) + 1
+    calm = smoothed(speed, smooth)
+    return np.flatnonzero((calm[1:-1] < calm[:-2]) & (calm[1:-1] < calm[2:])) + 1
 
 
 def smoothed(values: Array, deviation: float) -> Array:

@@ -7,7 +7,7 @@ from rigs import Array, rotations
 from rigs.contacts import FEET
 from rigs.motion import Motion, sample
 from rigs.skeleton import DEFAULT, INDEX
-from rigs.timing import CYCLES, in_time, rhythm
+from rigs.timing import CYCLES, in_time, rhythm, swing
 
 FPS = 30.0
 BEAT = 0.4
@@ -72,6 +72,13 @@ def test_the_rhythm_is_the_fourier_coefficient_of_a_known_speed() -> None:
     found = rhythm(positions, (angle / (2 * np.pi) * 4.0) % 8.0, FPS)[CYCLES.index(4)]
     assert abs(found) == pytest.approx(0.6, rel=0.05)
     assert np.angle(found) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_rhythm_swings_by_its_parts_at_its_angles() -> None:
+    at = np.linspace(0.0, 8.0, 50)
+    rhythmic = np.array([0.0, 0.6 * np.exp(1.0j), 0.0, 0.2])
+    expected = 0.6 * np.cos(2 * np.pi * at / 2.0 - 1.0) + 0.2 * np.cos(2 * np.pi * at / 8.0)
+    assert np.allclose(swing(at, rhythmic), expected)
 
 
 def test_a_dance_to_no_beat_of_the_music_has_hardly_a_rhythm() -> None:

@@ -27,7 +27,11 @@ from training.plots import plot_judgement
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 PARTS = ("validation", "test")
-TRANSLATORS = {"dance-flow": "training.dance_judge", "choreo-bridge": "training.bridge_table"}
+TRANSLATORS = {
+    "dance-flow": "training.dance_judge",
+    "score-flow": "training.score_table",
+    "choreo-bridge": "training.bridge_table",
+}
 """The models between music and dance, and the modules whose `evaluate` measures them on a folder of pairs."""
 _TRUTH = (*(f"after {h / 30:.1f} s" for h in HORIZONS), f"best of {BEST_OF}", "takes apart")
 _WHOM = {"": "the leader", "swapped": "another leader", "late": "the leader 1 s late", "gone": "a leader who stands"}

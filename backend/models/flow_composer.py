@@ -80,8 +80,12 @@ class FlowComposer:
 def piece_of(takes: Takes, request: ComposeRequest) -> Score:
     """The best of the takes as a score that ends, in a key that the seed chooses."""
     bars, lines = swelled(takes.bars[takes.choice.take()], takes.choice.dance), takes.lines
-    key = _LOWEST_KEY + int(np.random.default_rng(request.seed).integers(_KEYS))
-    return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key)
+    return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key_by(request.seed))
+
+
+def key_by(seed: int) -> int:
+    """Semitones from C major or A minor to the key that a seed chooses."""
+    return _LOWEST_KEY + int(np.random.default_rng(seed).integers(_KEYS))
 
 
 def windows_over(tracks: Sequence[Array], lines: BarLines) -> Tensor:

@@ -82,6 +82,13 @@ def key_of(score: Score) -> int:
 
 def bars_of(score: Score, starts: Array, shift: int = 0) -> Bars:
     """The bars that begin at the steps `starts` (N,), their pitches moved by `shift` semitones."""
+    onset, sustain, loud = rows_of(score, shift)
+    steps = np.asarray(starts, int)[:, None] + np.arange(STEPS)
+    return Bars(onset[steps], sustain[steps], loud[steps])
+
+
+def rows_of(score: Score, shift: int = 0) -> tuple[Array, Array, Array]:
+    """A whole score as `Bars` has it, but in one row of steps: onset (S, 84), sustain (S, 72) and loud (S, 15)."""
     bass, beside = _line(to_notes(score.bass), lowest=True)
     tune, chords = _line(to_notes(score.melody), lowest=False)
     onset, sustain = (np.zeros((score.steps, ROWS), bool) for _ in range(2))
@@ -98,8 +105,7 @@ def bars_of(score: Score, starts: Array, shift: int = 0) -> Bars:
             onset[note.start, row] = True
             sustain[note.start : note.end, row] = True
             loud[note.start, KINDS + voice] = max(loud[note.start, KINDS + voice], note.velocity / _LOUDEST)
-    steps = np.asarray(starts, int)[:, None] + np.arange(STEPS)
-    return Bars(onset[steps], sustain[steps][..., KINDS:], loud[steps])
+    return onset, sustain[:, KINDS:], loud
 
 
 def score_of(bars: Bars, seconds: Array, parts: Sequence[str], pickup: int = 0, shift: int = 0) -> Score:

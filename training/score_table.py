@@ -1,0 +1,262 @@
+"""How good music is that is composed for dances whose own music is hidden, with the controls that tell what of it is
+the dance's.
+
+`pasdedeux evaluate --data PAIRS --model score-flow` prints it. Two tables are about onsets. In the first all begin with
+nothing but the dance: no grid, no tempo. In the second, the stricter one, the grid and the tempo of the true music are
+given to all, so that no beat is gained any more.
+"""
+
+import json as jsonlib
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from backend.engine import Engine
+from backend.messages import ComposeRequest
+from backend.models import weights_of
+from backend.models.answering import answer
+from backend.models.flow_composer import FlowComposer, key_by, piece_of
+from backend.models.score_flow import NAME, load
+from backend.models.score_views import PARTS as MUSIC
+from backend.models.score_views import Bars, bars_of, key_of, whole_bars
+from backend.music.score import Score
+from rigs.motion import Motion
+from training.dance_music import MANIFEST, Pair, find_pairs, split_pairs
+from training.score_judge import Figures, figures, inside, speed_at_drums
+from training.score_onsets import (
+    Likely,
+    Onsets,
+    alike,
+    best_least,
+    changes,
+    mean_bar,
+    mean_of,
+    on_beats,
+    on_mean_tempo,
+    onsets_of,
+    scored,
+)
+from training.score_windows import table_of
+
+CONFIG = Path(__file__).resolve().parent / "configs" / f"{NAME}.toml"
+PARTS = ("validation", "test")
+SEEDS = 3
+"""Pieces for each dance."""
+_DANCES, _DIVERSE, _KNOWN = 36, 4, 40
+"""Pairs of a part that are composed for, evenly over all of them; those whose seeds are compared; and pairs of the
+training by which a mean's thresholds are found."""
+_SEEDS_APART = 10
+OURS, STRANGER = "score-flow", "score-flow, another's dance"
+DRAWN, DRAWN_ON_BEATS = "drawn from the mean bar", "drawn from the mean bar, on our beats"
+BRIDGE, OTHER, REAL = "choreo-bridge", "real music of another song", "real, the pairs"
+EXPECTED, EXPECTED_STRANGER = "score-flow, mean of takes", "mean of takes, another's dance"
+MEAN, MEAN_ON_BEATS = "mean bar", "mean bar, on our beats"
+PIECES, GUESSES = "pieces", "what is expected"
+ONSETS = (OURS, STRANGER, DRAWN, DRAWN_ON_BEATS, BRIDGE, OTHER, EXPECTED, EXPECTED_STRANGER, MEAN, MEAN_ON_BEATS)
+COMPARED = {PIECES: (OURS, STRANGER, DRAWN), GUESSES: (EXPECTED, EXPECTED_STRANGER, MEAN),
+            "pieces, the mean not drawn": (OURS, STRANGER, MEAN)}  # fmt: skip
+"""Ours, ours by another's dance, and the mean bar of the training at its mean tempo, which knows of no dance."""
+
+Say = Callable[[str], None]
+Marks = dict[str, float]
+
+
+def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+    """Print the figures of the parts of a folder of pairs; the same as a value. Raises BadFile."""
+    console = Console(width=None if Console().is_terminal else 200)
+    named = tomllib.loads(CONFIG.read_text())["data"]
+    network, found = load(weights_of(NAME)), {}
+    with console.status("reading pairs") as status:
+        split = split_pairs(find_pairs(data), named["validation"], named["test"])
+        begins = _begins(data)
+        known = table_of(split.train)
+        for part in parts:
+            pairs = getattr(split, part)
+            onsets, marks = judged(_evenly(pairs, _DANCES), split.train, begins, status.update)
+            status.update("the stricter table")
+            found[part] = (onsets, marks, figures(network, known, table_of(pairs)))
+    for part, (onsets, marks, strict) in found.items():
+        recordings = ", ".join(sorted({pair.recording for pair in getattr(split, part)}))
+        console.rule(f"{part}: {recordings}, synthetic pairs")
+        for table in (_printed("onset F1, by the dance alone", onsets), _printed("music", marks), *_strict(strict)):
+            console.print(table)
+        for title, rows in gains(onsets).items():
+            console.print(_printed(f"over the mean, {title}", rows))
+    values = {
+        part: {"onsets": onsets, "gains": gains(onsets), "music": marks, "strict": asdict(strict)}
+        for part, (onsets, marks, strict) in found.items()
+    }
+    if json is not None:
+        partial = json.with_name(json.name + ".partial")
+        partial.write_text(jsonlib.dumps({"model": NAME, "seeds": SEEDS, **values}, indent=1))
+        os.replace(partial, json)
+    return values
+
+
+def gains(onsets: Mapping[str, Marks]) -> dict[str, dict[str, Marks]]:
+    """What ours gains over the mean bar in each part of the music, and what of it another's dance costs.
+
+    lost: the part of the gain that another's dance costs, half of it or more where the dance is used; not there where
+    nothing is gained. Pieces are compared with pieces, and what is expected with what is expected; that one piece is
+    no match for what is expected holds for real music too.
+    """
+    found: dict[str, dict[str, Marks]] = {}
+    for title, (ours, strange, mean) in COMPARED.items():
+        found[title] = {}
+        for part in onsets[ours]:
+            gain, cost = (onsets[ours][part] - onsets[other][part] for other in (mean, strange))
+            found[title][part] = {"gain": gain, "cost": cost} | ({"lost": cost / gain} if gain > 0.0 else {})
+    return found
+
+
+def judged(
+    pairs: Sequence[Pair], train: Sequence[Pair], begins: Mapping[str, float], say: Say
+) -> tuple[dict[str, Marks], dict[str, Marks]]:
+    """By whose music it is, the onset F1 of each part; and all other marks.
+
+    begins: s of the recording, by the name of the pair, where it is known.
+    """
+    composer, engine = FlowComposer(weights_of(NAME), "auto"), Engine()
+    others = strangers(pairs, begins)
+    ours, likely = composed(composer, pairs, SEEDS, say)
+    real = [[pair.score] for pair in pairs]
+    music = {
+        OURS: ours,
+        STRANGER: [ours[n] for n in others],
+        BRIDGE: [[engine.compose(ComposeRequest((pair.dancer,), model=BRIDGE))] for pair in pairs],
+        OTHER: [real[n] for n in others],
+        REAL: real,
+    }
+    heard = {name: [[onsets_of(score) for score in scores] for scores in of] for name, of in music.items()}
+    # As the mean bar's key is known, and need not be found in few notes, so is that of what was composed.
+    heard[OURS] = [[onsets_of(score, key_by(SEEDS * n + k)) for k, score in enumerate(of)] for n, of in enumerate(ours)]
+    heard[STRANGER] = [heard[OURS][n] for n in others]
+    truths = [onsets[0] for onsets in heard[REAL]]
+    known = _evenly(train, _KNOWN)
+    usual = float(composer.network.usual)
+    bar = mean_bar([pair.score for pair in train])
+    expected = {
+        EXPECTED: (likely, composed(composer, known, SEEDS, say)[1]),
+        MEAN: (on_mean_tempo(bar, pairs, usual), on_mean_tempo(bar, known, usual)),
+        MEAN_ON_BEATS: (on_beats(bar, pairs, usual), on_beats(bar, known, usual)),
+    }
+    say("matching onsets")
+    known_truths = [onsets_of(pair.score) for pair in known]
+    guesses = {}
+    for name, (here, there) in expected.items():
+        least = best_least(there, known_truths, [pair.seconds for pair in known])
+        guesses[name] = [[guess.certain(least)] for guess in here]
+    guesses[EXPECTED_STRANGER] = [guesses[EXPECTED][n] for n in others]
+    for name, of in ((DRAWN, MEAN), (DRAWN_ON_BEATS, MEAN_ON_BEATS)):
+        guesses[name] = [[guess.drawn(SEEDS * n + k) for k in range(SEEDS)] for n, guess in enumerate(expected[of][0])]
+    ends = [min(pair.seconds, pairs[other].seconds) for pair, other in zip(pairs, others, strict=True)]
+    onsets = {name: scored((heard | guesses)[name], truths, ends) for name in ONSETS}
+    usual_bars = [whole(pair.score) for pair in _evenly(train, 10 * _KNOWN)]
+    marks = {}
+    for name in (REAL, OURS, STRANGER, BRIDGE, OTHER):
+        marks[name] = fitting(music[name], [pair.dancer for pair in pairs]) | varied(heard[name], truths, pairs)
+        whole_pieces = [whole(score) for scores in music[name] for score in scores if len(whole_bars(score))]
+        marks[name] |= {f"{mark}, inside": share for mark, share in inside(whole_pieces, usual_bars).items()}
+    say("composing with other seeds")
+    marks[OURS] |= diversity(engine, _evenly(pairs, _DIVERSE))
+    return onsets, marks
+
+
+def composed(
+    composer: FlowComposer, pairs: Sequence[Pair], seeds: int, say: Say
+) -> tuple[list[list[Score]], list[Likely]]:
+    """So many pieces for each pair's dance, and the mean of all takes that they were chosen from."""
+    pieces, likely = [], []
+    for n, pair in enumerate(pairs):
+        say(f"composing {n + 1} of {len(pairs)}")
+        requests = [ComposeRequest((pair.dancer,), seed=seeds * n + k) for k in range(seeds)]
+        takes = [composer.takes(request, lambda fraction, what: None, lambda: False) for request in requests]
+        pieces.append([piece_of(*both) for both in zip(takes, requests, strict=True)])
+        likely.append(mean_of([bars for of in takes for bars in of.bars], takes[0].lines))
+    return pieces, likely
+
+
+def strangers(pairs: Sequence[Pair], begins: Mapping[str, float]) -> list[int]:
+    """For each pair another, at random, of another song and of another recording or moment where there is one."""
+    rng = np.random.default_rng(0)
+    chosen = []
+    for n, pair in enumerate(pairs):
+        songs = [m for m, other in enumerate(pairs) if other.song != pair.song]
+        moments = [m for m in songs if _moment(pairs[m], begins) != _moment(pair, begins)]
+        chosen.append(int(rng.choice(moments or songs or [n])))
+    return chosen
+
+
+def _moment(pair: Pair, begins: Mapping[str, float]) -> tuple[str, float]:
+    return pair.recording, begins.get(pair.name, 0.0)
+
+
+def fitting(music: Sequence[Sequence[Score]], dancers: Sequence[Motion]) -> Marks:
+    """How far music answers its dance, and how fast the feet are at kick and snare, beside their mean."""
+    answers, drums = [], []
+    for scores, dancer in zip(music, dancers, strict=True):
+        answers += [answer(score, (dancer,)) for score in scores]
+        drums += [speed_at_drums(score, dancer) for score in scores if score.drums.onset.any()]
+    return {"answers the dance, r": float(np.mean(answers)), "feet at drums": float(np.mean(drums or [np.nan]))}
+
+
+def varied(heard: Sequence[Sequence[Onsets]], truths: Sequence[Onsets], pairs: Sequence[Pair]) -> Marks:
+    """By part the variance, from second to second, of how many onsets there are, beside that of real music."""
+    found = {}
+    for part in MUSIC:
+        has = [n for n, truth in enumerate(truths) if truth.begun[part].any()]
+        if has:
+            real = np.concatenate([changes(truths[n], part, pairs[n].seconds) for n in has])
+            made = np.concatenate([changes(one, part, pairs[n].seconds) for n in has for one in heard[n]])
+            found[f"variance, {part}"] = float(made.var() / max(real.var(), 1e-9))
+    return found
+
+
+def diversity(engine: Engine, pairs: Sequence[Pair]) -> Marks:
+    """By part the onsets that two seeds have in common."""
+    shared: dict[str, list[float]] = {part: [] for part in MUSIC}
+    for pair in pairs:
+        requests = [ComposeRequest((pair.dancer,), seed=seed) for seed in range(_SEEDS_APART)]
+        several = [onsets_of(engine.compose(request)) for request in requests]
+        for part, marks in shared.items():
+            marks.append(alike(several, part))
+    return {f"seeds alike, {part}": float(np.mean(marks)) for part, marks in shared.items()}
+
+
+def whole(score: Score) -> Bars:
+    """A score's whole bars, in C major or A minor."""
+    return bars_of(score, whole_bars(score), key_of(score))
+
+
+def _begins(data: Path) -> dict[str, float]:
+    """Where in their recordings pairs begin, by name, in s; what is not said is not known."""
+    path = data / MANIFEST
+    listed = jsonlib.loads(path.read_text())["pairs"] if path.exists() else []
+    return {pair["name"]: float(pair.get("from", 0.0)) for pair in listed}
+
+
+def _evenly(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    return [pairs[n] for n in np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)]
+
+
+def _printed(title: str, rows: Mapping[str, Marks]) -> Table:
+    """Marks with a column for each of the rows, as they have more names than there are rows."""
+    table = Table(title, *rows, padding=(0, 1))
+    for mark in dict.fromkeys(mark for row in rows.values() for mark in row):
+        table.add_row(mark, *(f"{row[mark]:.3f}" if mark in row else "-" for row in rows.values()))
+    return table
+
+
+def _strict(found: Figures) -> tuple[Table, Table]:
+    """The stricter table, and how well music and dance find each other."""
+    names = ("mean", "ours", "strangers", "other_dance", "drawn", "spread")
+    onsets = {part: {name: getattr(of, name) for name in names} for part, of in found.onsets.items()}
+    recall = {"music by dance": asdict(found.music), "dance by music": asdict(found.dance)}
+    return _printed(f"onset F1, beats given, {found.bars} bars", onsets), _printed("found among 64", recall)

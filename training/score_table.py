@@ -172,13 +172,16 @@ def judged(
 def composed(
     composer: FlowComposer, pairs: Sequence[Pair], seeds: int, say: Say
 ) -> tuple[list[list[Score]], list[Likely]]:
-    """So many pieces for each pair's dance, and the mean of all takes that they were chosen from."""
+    """So many pieces for each pair's dance, and the mean of all takes that they were chosen from.
+
+    Pairs are cut out of dances and songs that go on, so these pieces have no end either.
+    """
     pieces, likely = [], []
     for n, pair in enumerate(pairs):
         say(f"composing {n + 1} of {len(pairs)}")
         requests = [ComposeRequest((pair.dancer,), seed=seeds * n + k) for k in range(seeds)]
         takes = [composer.takes(request, lambda fraction, what: None, lambda: False) for request in requests]
-        pieces.append([piece_of(*both) for both in zip(takes, requests, strict=True)])
+        pieces.append([piece_of(*both, ends=False) for both in zip(takes, requests, strict=True)])
         likely.append(mean_of([bars for of in takes for bars in of.bars], takes[0].lines))
     return pieces, likely
 

@@ -77,10 +77,11 @@ class FlowComposer:
         return Takes(compose_bars(self.network, dances, lines, parts, request.seed, watch, choice), choice, lines)
 
 
-def piece_of(takes: Takes, request: ComposeRequest) -> Score:
-    """The best of the takes as a score that ends, in a key that the seed chooses."""
+def piece_of(takes: Takes, request: ComposeRequest, *, ends: bool = True) -> Score:
+    """The best of the takes as a score, in a key that the seed chooses; ends: on the tonic, or it breaks off."""
     bars, lines = swelled(takes.bars[takes.choice.take()], takes.choice.dance), takes.lines
-    return score_of(ended(bars, lines), lines.seconds, request.parts, lines.pickup, key_by(request.seed))
+    whole = ended(bars, lines) if ends else bars
+    return score_of(whole, lines.seconds, request.parts, lines.pickup, key_by(request.seed))
 
 
 def key_by(seed: int) -> int:

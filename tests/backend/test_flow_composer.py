@@ -13,7 +13,7 @@ from backend.models.bar_lines import BarLines, lay_bars
 from backend.models.dance_views import POSES, SPEED, track_of, two_bars, window_of
 from backend.models.deciding import VOICES, decide
 from backend.models.ending import ended
-from backend.models.flow_composer import FlowComposer, compose_bars, windows_over
+from backend.models.flow_composer import FlowComposer, compose_bars, piece_of, windows_over
 from backend.models.score_flow import FlowConfig, ScoreFlow, load, save
 from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
 from backend.models.weights_file import save_weights
@@ -120,6 +120,16 @@ def test_only_parts_that_are_asked_for_play(composer: FlowComposer, dancer: Moti
     assert score.bass.onset.any()
     assert not score.drums.onset.any()
     assert not score.melody.onset.any()
+
+
+def test_a_piece_may_break_off_instead_of_ending(composer: FlowComposer, dancer: Motion) -> None:
+    request = ComposeRequest((dancer,), seed=2)
+    takes = composer.takes(request, lambda fraction, what: None, lambda: False)
+    whole, broken = piece_of(takes, request), piece_of(takes, request, ends=False)
+    last = int(whole.bars[-2])
+    assert (whole.drums.onset[:last] == broken.drums.onset[:last]).all()
+    assert not whole.drums.onset[-2:].any()
+    assert broken.drums.onset[last:].sum() > whole.drums.onset[last:].sum()
 
 
 def test_equal_seeds_give_equal_music_and_others_other(composer: FlowComposer, dancer: Motion) -> None:

@@ -55,7 +55,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     tables, plan = read_plan(config, CouplePlan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
-    network = PartnerFlow(FlowConfig(**shape_of(out, tables))) if weights is None else load(weights)
+    network = PartnerFlow(FlowConfig(**shape_of(out, tables))) if weights is None else load(weights).train()
     windows = duet_windows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = PartnerTraining(network, plan, Validation(split.train, split.validation))

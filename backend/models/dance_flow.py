@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from backend.models.flow_network import STARTS, FlowConfig, FlowNetwork
-from backend.models.flow_views import Place
+from backend.models.flow_views import Dance, Place
 from backend.music.hearing import HEARD
 
 NAME = "dance-flow"
 _HOME = 2
+_FARTHEST = 4.0
+"""Deviations from the mean beyond which nothing is heard."""
 
 
 class DanceFlow(FlowNetwork):
@@ -33,6 +35,11 @@ class DanceFlow(FlowNetwork):
         super().__init__(config)
         self.register_buffer("counts", torch.zeros(2, STARTS))
         self.register_buffer("rhythm", torch.zeros(4, 2))
+
+    def views(self, past: Dance, offsets: Tensor, leader: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+        """See `FlowNetwork.views`. Whole songs swell and rest more than the stretches learnt from: that is bounded."""
+        own, led = super().views(past, offsets, leader, place)
+        return own, led.clamp(-_FARTHEST, _FARTHEST)
 
     def seen_from(self, place: Place, leader: Tensor) -> Tensor:
         """See `FlowNetwork.seen_from`."""

@@ -25,20 +25,22 @@ from rigs.timing import in_time, swing
 
 GUIDANCE = 1.0
 """How strongly the music is followed, see `FlowNetwork.draw`: as learnt, as more costs twice the time for nothing."""
-ENERGY = 1.6
-"""Times the usual speed, at which it is nearest to real dancers; see `flow_rollout.ENERGY`."""
+ENERGY = 1.4
+"""Times the usual speed, at which it moves as much as real dancers; see `flow_rollout.ENERGY`."""
 _LEADS = 0
 """The role of who dances alone: a partner can follow."""
 _DANCED = 0.97
 """The part of the work that is done when all is danced and nothing is finished."""
 _ANSWER = 0.5
 """Deviations of a block's speed for one of the music's liveliness."""
-_LIVELIEST = 2.5
+_LIVELIEST = 1.5
 """Deviations from its mean beyond which liveliness is not answered."""
 _TRIED = 4
 """Blocks that are danced for each that is taken, the one that steps with the music best."""
 _FORGETS = 0.15
 """How much of the feet's usual speed is forgotten with each block."""
+_UPRIGHT, _CROUCHING = 0.92, 40.0
+"""The part of the pelvis's usual height below which a dancer crouches, and what a metre of that costs beside steps."""
 _FEET = list(FEET)
 _NEAREST = 6
 """Ways to begin, those nearest in count, of which a seed takes one."""
@@ -94,17 +96,18 @@ class FlowDancer:
     def stirring(self, hearing: Tensor) -> Tensor:
         """(F,) by how much more than usual each frame is to move, as lively as what is heard (F, HEARD) is."""
         network = self.network
-        mean, scale = (part[:HEARD][LIVELY].cpu() for part in (network.leader_mean, network.leader_scale))
-        lively = ((hearing[:, LIVELY] - mean) / scale).clamp(-_LIVELIEST, _LIVELIEST).mean(dim=1)
+        mean, scale = (part[LIVELY].cpu() for part in (network.leader_mean, network.leader_scale))
+        lively = ((hearing[:, LIVELY] - mean) / scale).clamp(-_LIVELIEST, _LIVELIEST)
         stirring: Tensor = (_ANSWER * float(network.energy[1]) * lively).exp().to(self.accelerator)
         return stirring
 
     def in_step(self, asked: Tensor) -> Callable[[Dance, int], int]:
-        """Which of some blocks steps with the music best.
+        """Which of some blocks steps with the music best and does not crouch.
 
         asked: (F,) how much faster or slower than usual feet are to be in each frame, see `rigs.timing.swing`.
         """
         offsets, usual = self.network.bodies[_LEADS], torch.zeros(())
+        upright = _UPRIGHT * self.network.starts[_LEADS, ..., 2].median()
         before: Tensor | None = None
 
         def choose(made: Dance, at: int) -> int:
@@ -114,7 +117,9 @@ class FlowDancer:
             speed = path.diff(dim=1).norm(dim=-1).mean(dim=-1)
             usual = speed.mean() if before is None else usual + _FORGETS * (speed.mean() - usual)
             beside = speed / usual.clamp_min(1e-3) - 1.0
-            best = int((beside * asked[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1).argmax())
+            steps = (beside * asked[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1)
+            crouches = (upright - made.root[..., 2]).clamp_min(0.0).mean(dim=1)
+            best = int((steps - _CROUCHING * crouches).argmax())
             before = feet[best : best + 1, -1:]
             return best
 

@@ -21,8 +21,8 @@ _KINDS = [*_NAMED[:-1], sorted({*range(PITCHES)}.difference(*_NAMED[:-1]))]
 """The drums of each kind, all else among the last."""
 HEARD = 2 * len(_CYCLES) + 1 + len(DRUMS) + 5 + len(_WIDTHS) + 3
 """Numbers that a moment has."""
-LIVELY = [HEARD - 5, HEARD - 4]
-"""Which of them say how lively the bar is, and how lively the section beside the whole piece."""
+LIVELY = HEARD - 5
+"""Which of them says how lively the bar is."""
 
 
 def heard(score: Score, frames: int, fps: float) -> Array:

@@ -32,8 +32,8 @@ _AIMING = 4.0
 """How strongly a pose to meet is headed for, see `FlowNetwork.draw`."""
 _APPROACH = 32
 """Frames, at most, over which what is still missing to the pose is made up."""
-_SHARE = 2
-"""Takes at least that are worth a core of their own."""
+_SHARE = 4
+"""Rows at least, of which guidance takes two a take, that are worth a core of their own."""
 _FIRM = 0.65
 """The least length of a pelvis's axis for which a block is not drawn again; usually it is over 0.85."""
 _TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
@@ -179,7 +179,8 @@ def _drawn(network: FlowNetwork, pull: Pull, given: Sequence[Tensor]) -> Tensor:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = cores // torch.get_num_threads() if given[0].device.type == "cpu" else 1
-    shares = min(free, len(given[0]) // _SHARE)
+    rows = len(given[0]) * (1 if pull.guidance in (0.0, 1.0) else 2)
+    shares = min(free, rows // _SHARE)
     if shares < 2:
         return draw(given)
     parts = zip(*(part.tensor_split(shares) for part in given), strict=True)

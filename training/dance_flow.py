@@ -19,11 +19,10 @@ from rigs.contacts import floor_height
 from training.dance_music import Pair, PairSplit, find_pairs, split_pairs
 from training.dance_validation import DanceValidation, usual_rhythm
 from training.dance_windows import DanceWindows, MusicPlan, role_of
-from training.flow_training import FlowTraining, shape_of
+from training.flow_training import FlowTraining, fit_flow, shape_of
 from training.flow_weights import measure, ship
 from training.flow_windows import FlowWindows
 from training.plans import read_plan
-from training.runs import fit
 
 _OF_THE_LEADER = ("leader_mean", "leader_scale", "read_leader.weight", "read_leader.bias", "stances")
 """What a partner flow knows of a leader it sees, which is of no use for one that is heard."""
@@ -38,16 +37,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     windows = DanceWindows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = FlowTraining(network, plan, DanceValidation(split.train, split.validation))
-    fit(
-        module,
-        windows,
-        out,
-        monitor="validation/unlikeness",
-        steps_per_epoch=windows.steps_per_epoch,
-        validate_every=min(5, plan.steps // windows.steps_per_epoch),
-        clip=plan.clip,
-        resume=resume,
-    )
+    fit_flow(module, windows, out, resume=resume)
     how = "danced most like real dancers to unheard music"
     ship(module.mean, split, out, tables, how, lambda: _figures(module.mean, split))
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from backend.models.flow_network import FARTHEST, GOAL, FlowNetwork
 from backend.models.flow_views import Dance, Place, dance_of, joined, partner_features, place_of
 from rigs.skeleton import INDEX
-from training.flow_windows import Batch, Plan
+from training.flow_windows import Batch, FlowWindows, Plan
+from training.runs import fit
 
 _FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
 _BACK = 20
@@ -192,6 +193,20 @@ def _skew(axes: Tensor) -> Tensor:
     x, y, z = axes.unbind(dim=-1)
     zero = torch.zeros_like(x)
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(*axes.shape, 3)
+
+
+def fit_flow(module: FlowTraining[Any], windows: FlowWindows, out: Path, *, resume: bool) -> None:
+    """Train to the last step; see `training.runs.fit`."""
+    fit(
+        module,
+        windows,
+        out,
+        monitor="validation/unlikeness",
+        steps_per_epoch=windows.steps_per_epoch,
+        validate_every=min(5, module.plan.steps // windows.steps_per_epoch),
+        clip=module.plan.clip,
+        resume=resume,
+    )
 
 
 def shape_of(out: Path, tables: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Pictures of scores: `piano_roll(score, "song.png")` draws what drums, bass and melody play, one above the other."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from backend.music.drum_kit import kind_of
 from backend.music.layout import DRUMS
 from backend.music.playing import Played, length, played, seconds_of
 from backend.music.score import Score
+from training.plots import save_figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -70,7 +70,7 @@ def piano_roll(score: Score, path: str | Path, *, span: tuple[float, float] | No
     panels[-1].set_xlabel("seconds")
     if title:
         figure.suptitle(title, fontsize=12)
-    _save(figure, Path(path))
+    save_figure(figure, Path(path))
 
 
 def _reach(notes: Sequence[Played]) -> range:
@@ -118,10 +118,3 @@ def _name_pitches(panel: Any, pitches: range) -> None:
     for pitch in pitches:
         if pitch % _OCTAVE in _BLACK:
             panel.axhspan(pitch - 0.5, pitch + 0.5, color="#f1f3f5", zorder=-1, linewidth=0)
-
-
-def _save(figure: Any, path: Path) -> None:
-    partial = path.with_name(path.stem + ".partial.png")
-    figure.savefig(partial)
-    pyplot.close(figure)
-    os.replace(partial, path)

@@ -10,12 +10,11 @@ from backend.models.flow_network import FlowConfig
 from backend.models.partner_flow import PartnerFlow, load
 from rigs.skeleton import INDEX
 from training.data import Split, find_duets, split_duets
-from training.flow_training import FlowTraining, shape_of
+from training.flow_training import FlowTraining, fit_flow, shape_of
 from training.flow_validation import Validation
 from training.flow_weights import horizon_table, prepare, ship
 from training.flow_windows import Plan, duet_windows
 from training.plans import read_plan
-from training.runs import fit
 
 _NEAR = [INDEX[n] for n in ("pelvis", "jaw", "left_wrist", "right_wrist", "left_elbow", "right_elbow", "left_knee",
                             "right_knee", "left_foot", "right_foot")]  # fmt: skip
@@ -59,16 +58,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     windows = duet_windows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = PartnerTraining(network, plan, Validation(split.train, split.validation))
-    fit(
-        module,
-        windows,
-        out,
-        monitor="validation/unlikeness",
-        steps_per_epoch=windows.steps_per_epoch,
-        validate_every=min(5, plan.steps // windows.steps_per_epoch),
-        clip=plan.clip,
-        resume=resume,
-    )
+    fit_flow(module, windows, out, resume=resume)
     how = "danced most like real couples beside unseen leaders"
     ship(module.mean, split, out, tables, how, lambda: horizon_table(module.mean, split.test))
 

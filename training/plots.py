@@ -29,7 +29,7 @@ def plot_curves(curves: dict[str, Tensor], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.tight_layout()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 SHOWN = (
@@ -78,10 +78,11 @@ def plot_judgement(found: Mapping[str, Mapping[str, Figure]], path: Path) -> Non
         panel.grid(alpha=0.25, axis="x")
         panel.spines[["top", "right", "left"]].set_visible(False)
     figure.tight_layout()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all, and close it."""
     partial = path.with_name(path.stem + ".partial.png")
     figure.savefig(partial)
     pyplot.close(figure)

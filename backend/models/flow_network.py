@@ -8,6 +8,7 @@ Salimans 2022) follows the leader more strongly than the model alone would.
 What leads is another dancer (`partner_flow`) or music (`dance_flow`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -57,7 +58,7 @@ class FlowConfig:
         return self.before + 1 + self.after
 
 
-class FlowNetwork(nn.Module):
+class FlowNetwork(nn.Module, ABC):
     """Where a noisy block of a dancer is going: the clean block, from which the flow's velocity follows.
 
     A block has far more numbers than the network is wide, so the noise itself would not pass through it (Li and He
@@ -221,9 +222,9 @@ class FlowNetwork(nn.Module):
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return network.eval()
 
+    @abstractmethod
     def seen_from(self, place: Place, leader: Tensor) -> Tensor:
         """The leader as seen from a place: (B, F - 1, led) of (B, F, ...)."""
-        raise NotImplementedError
 
     def given_room(self, made: Dance, leader: Tensor) -> Dance:
         """A block (B, F) with what leads it (F, ...), brought to where it can be."""

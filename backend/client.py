@@ -13,8 +13,7 @@ from types import TracebackType
 
 import zmq
 
-from backend.direction import UNDIRECTED, Direction
-from backend.models import COMPOSERS, DANCERS, MODELS
+from backend.model_registry import COMPOSERS, DANCERS, MODELS
 from backend.music.score import PARTS, Score
 from backend.protocol import (
     DEFAULT_URL,
@@ -35,6 +34,7 @@ from backend.protocol import (
     decode_answer,
     encode,
 )
+from backend.wire.direction import UNDIRECTED, Direction
 from rigs.motion import Motion
 
 __all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "Direction", "RequestRefused"]

@@ -9,26 +9,18 @@ score = engine.compose(ComposeRequest((dancer,)))
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from backend.direction import Direction, expect_directed
-from backend.messages import (
-    Composed,
-    ComposeRequest,
-    DanceRequest,
-    PartnerRequest,
-    Request,
-    Result,
-    check_request,
-)
-from backend.models import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_of
 from backend.music.score import Score
+from backend.wire.direction import Direction, expect_directed
+from backend.wire.messages import Composed, ComposeRequest, DanceRequest, PartnerRequest, Request, Result, check_request
 from rigs.motion import Motion, resample
 
 if TYPE_CHECKING:
-    from backend.models.bridge_translator import BridgeTranslator
-    from backend.models.duet_partner import DuetPartner
-    from backend.models.flow_composer import FlowComposer
-    from backend.models.flow_dancer import FlowDancer
-    from backend.models.flow_partner import FlowPartner
+    from backend.models.choreo_bridge.pipeline import BridgeTranslator
+    from backend.models.dance_flow.pipeline import FlowDancer
+    from backend.models.duet_vae.pipeline import DuetPartner
+    from backend.models.partner_flow.pipeline import FlowPartner
+    from backend.models.score_flow.pipeline import FlowComposer
 
 Progress = Callable[[float, str], None]
 Preview = Callable[[int, int, Motion], None]
@@ -69,8 +61,8 @@ class Engine:
     def load(self, model: str = MODELS[0]) -> "DuetPartner | FlowPartner":
         """The model, ready to dance. Raises ValueError as `weights_of` does."""
         if model not in self._loaded:
-            from backend.models.duet_partner import DuetPartner
-            from backend.models.flow_partner import FlowPartner
+            from backend.models.duet_vae.pipeline import DuetPartner
+            from backend.models.partner_flow.pipeline import FlowPartner
 
             make = DuetPartner if model == "duet-vae" else FlowPartner
             self._loaded[model] = make(weights_of(model, MODELS), self.accelerator)
@@ -80,8 +72,8 @@ class Engine:
         """The model, ready to dance to music. Raises ValueError as `weights_of` does."""
         if model not in self._dancers:
             weights = weights_of(model, DANCERS)
-            from backend.models.bridge_translator import BridgeTranslator
-            from backend.models.flow_dancer import FlowDancer
+            from backend.models.choreo_bridge.pipeline import BridgeTranslator
+            from backend.models.dance_flow.pipeline import FlowDancer
 
             make = BridgeTranslator if model == "choreo-bridge" else FlowDancer
             self._dancers[model] = make(weights, self.accelerator)
@@ -91,8 +83,8 @@ class Engine:
         """The model, ready to compose. Raises ValueError as `weights_of` does."""
         if model not in self._composers:
             weights = weights_of(model, COMPOSERS)
-            from backend.models.bridge_translator import BridgeTranslator
-            from backend.models.flow_composer import FlowComposer
+            from backend.models.choreo_bridge.pipeline import BridgeTranslator
+            from backend.models.score_flow.pipeline import FlowComposer
 
             make = BridgeTranslator if model == "choreo-bridge" else FlowComposer
             self._composers[model] = make(weights, self.accelerator)

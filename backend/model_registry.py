@@ -11,7 +11,7 @@ DANCERS: tuple[str, ...] = ("dance-flow", "choreo-bridge")
 COMPOSERS: tuple[str, ...] = ("score-flow", "choreo-bridge")
 """Those that compose music for a dance, the first where none is named."""
 ALL: tuple[str, ...] = tuple(dict.fromkeys((*MODELS, *DANCERS, *COMPOSERS)))
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS = Path(__file__).resolve().parent / "weights"
 OWN = "PASDEDEUX_WEIGHTS"
 """The environment variable with a folder, such as a training run's, whose weights come before the shipped ones."""
 

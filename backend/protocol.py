@@ -105,10 +105,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend import buffers, direction, limits
-from backend.direction import Direction
-from backend.limits import MAX_HEADER, ProtocolError, Rule, exactly, shown
-from backend.messages import (
+from backend.wire import buffers, direction, validation
+from backend.wire.direction import Direction
+from backend.wire.messages import (
     COMPOSE_RULES,
     DANCE_RULES,
     Answer,
@@ -128,6 +127,7 @@ from backend.messages import (
     Welcome,
     check_request,
 )
+from backend.wire.validation import MAX_HEADER, ProtocolError, Rule, exactly, shown
 from rigs.motion import Motion
 
 __all__ = [
@@ -209,7 +209,7 @@ def _decode(parts: Sequence[bytes], kinds: "Mapping[str, _Kind]") -> tuple[str, 
         exactly("header", header, ("protocol", "id", "kind", "parameters", "buffers"))
         name = header["kind"]
         if not isinstance(name, str) or name not in kinds:
-            raise ProtocolError(f"kind: {limits.either(list(kinds))} expected, {shown(name)} found")
+            raise ProtocolError(f"kind: {validation.either(list(kinds))} expected, {shown(name)} found")
         return str(id), _message(kinds[name], header["parameters"], header["buffers"], parts[1:])
     except ProtocolError as error:
         raise ProtocolError(str(error), str(id) if known else "") from None
@@ -257,7 +257,7 @@ def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[byte
     if not dancers:
         return _checked(kind.message(**values))
     fps = values.pop("fps")
-    limits.fps("fps", fps)
+    validation.fps("fps", fps)
     return _danced(kind.message, buffers.to_dancers(dancers, float(fps), arrays), values)
 
 
@@ -316,39 +316,40 @@ class _Kind:
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TAKES = tuple(f"take{n}" for n in range(1, limits.MAX_TAKES + 1))
+_TAKES = tuple(f"take{n}" for n in range(1, validation.MAX_TAKES + 1))
 _UP = {
     "hello": _Kind(Hello),
     "partner": _Kind(
         PartnerRequest,
         {
-            "model": limits.model,
-            "role": limits.one_of(limits.ROLES),
-            "seed": limits.whole(0, limits.MAX_SEED),
-            "takes": limits.whole(1, limits.MAX_TAKES),
+            "model": validation.model,
+            "role": validation.one_of(validation.ROLES),
+            "seed": validation.whole(0, validation.MAX_SEED),
+            "takes": validation.whole(1, validation.MAX_TAKES),
             **direction.RULES,
-            "preview": limits.truth,
+            "preview": validation.truth,
         },
         dancers=(("leader",), ("leader", "history"), ("leader", "draft")),
     ),
-    "dance": _Kind(DanceRequest, {**DANCE_RULES, "swing": limits.swing}, scored=True),
+    "dance": _Kind(DanceRequest, {**DANCE_RULES, "swing": validation.swing}, scored=True),
     "compose": _Kind(ComposeRequest, COMPOSE_RULES, dancers=(("dancer1",), ("dancer1", "dancer2"))),
     "cancel": _Kind(Cancel),
 }
 _DOWN = {
     "hello": _Kind(
-        Welcome, {"version": limits.text, **dict.fromkeys(("models", "dancers", "composers"), limits.models)}
+        Welcome, {"version": validation.text, **dict.fromkeys(("models", "dancers", "composers"), validation.models)}
     ),
     "progress": _Kind(
-        Progress, {"fraction": limits.number(0, 1), "what": limits.text, "ahead": limits.whole(0, 1_000_000)}
+        Progress,
+        {"fraction": validation.number(0, 1), "what": validation.text, "ahead": validation.whole(0, 1_000_000)},
     ),
     "frames": _Kind(
         Frames,
-        {"take": limits.whole(1, limits.MAX_TAKES), "first": limits.whole(0, limits.MAX_FRAMES - 1)},
+        {"take": validation.whole(1, validation.MAX_TAKES), "first": validation.whole(0, validation.MAX_FRAMES - 1)},
         dancers=(("danced",),),
     ),
-    "result": _Kind(Result, dancers=tuple(_TAKES[:count] for count in range(1, limits.MAX_TAKES + 1))),
-    "score": _Kind(Composed, {"swing": limits.swing}, scored=True),
-    "error": _Kind(Failure, {"code": limits.one_of(limits.CODES), "text": limits.text}),
+    "result": _Kind(Result, dancers=tuple(_TAKES[:count] for count in range(1, validation.MAX_TAKES + 1))),
+    "score": _Kind(Composed, {"swing": validation.swing}, scored=True),
+    "error": _Kind(Failure, {"code": validation.one_of(validation.CODES), "text": validation.text}),
 }
 _EVERY = (*_UP.items(), *_DOWN.items())

@@ -15,7 +15,6 @@ from importlib.metadata import version
 import zmq
 
 from backend.engine import Engine
-from backend.jobs import Full, Job, Line, Report, Shown, Worker
 from backend.protocol import (
     DEFAULT_URL,
     Answer,
@@ -29,6 +28,7 @@ from backend.protocol import (
     decode_question,
     encode,
 )
+from backend.worker import Full, Job, Line, Report, Shown, Worker
 
 BEAT = 0.5
 """Seconds between two signs of life of each request."""

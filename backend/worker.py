@@ -11,15 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from backend.engine import Engine
-from backend.protocol import (
-    Cancelled,
-    Failure,
-    Frames,
-    Progress,
-    ProtocolError,
-    Request,
-    encode,
-)
+from backend.protocol import Cancelled, Failure, Frames, Progress, ProtocolError, Request, encode
 from rigs.motion import Motion, join
 
 MOST_WAITING = 32

@@ -4,39 +4,35 @@ import atexit
 
 import bpy
 
-from . import (
-    bone_maps,
-    dancers,
-    jobs,
-    local_backend,
-    mocap,
-    music,
-    music_options,
-    panels,
-    partner,
-    preferences,
-    preview,
+from . import background_job, panels
+from .animation import dancers
+from .operators import (
+    backend_process,
+    bone_map,
+    dance_and_music,
+    generate_partner,
+    import_mocap,
+    render_preview,
     retarget,
-    retarget_options,
-    settings,
-    takes,
+    retarget_files,
 )
+from .properties import music_settings, preferences, retarget_settings, settings
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
-    *retarget_options.CLASSES,
-    *music_options.CLASSES,
+    *retarget_settings.CLASSES,
+    *music_settings.CLASSES,
     *settings.CLASSES,
-    *jobs.CLASSES,
-    *bone_maps.CLASSES,
+    *background_job.CLASSES,
+    *bone_map.CLASSES,
     *dancers.CLASSES,
-    *mocap.CLASSES,
-    *partner.CLASSES,
-    *music.CLASSES,
+    *import_mocap.CLASSES,
+    *generate_partner.CLASSES,
+    *dance_and_music.CLASSES,
     *retarget.CLASSES,
-    *takes.CLASSES,
-    *preview.CLASSES,
-    *local_backend.CLASSES,
+    *retarget_files.CLASSES,
+    *render_preview.CLASSES,
+    *backend_process.CLASSES,
     *panels.CLASSES,
 )
 
@@ -45,14 +41,14 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
-    bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_maps.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
-    atexit.register(local_backend.stop)
+    bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
+    atexit.register(backend_process.stop)
 
 
 def unregister() -> None:
-    jobs.stop()
-    local_backend.stop()
-    atexit.unregister(local_backend.stop)
+    background_job.stop()
+    backend_process.stop()
+    atexit.unregister(backend_process.stop)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]
     del bpy.types.Scene.pas_de_deux  # type: ignore[attr-defined]
     for cls in reversed(_CLASSES):

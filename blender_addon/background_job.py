@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import bpy
 
-from .scenes import layer_of, manager_of
+from .context_access import layer_of, manager_of
 
 Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 """What Blender's operators answer."""

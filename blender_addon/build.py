@@ -51,9 +51,11 @@ def build(out: Path = ROOT / "dist") -> Path:
         stage = Path(folder, "pas_de_deux")
         wheels = stage / "wheels"
         wheels.mkdir(parents=True)
-        for source in sorted(HERE.glob("*.py")):
+        for source in sorted(HERE.rglob("*.py")):
             if source.name not in LEFT_OUT:
-                shutil.copy(source, stage)
+                copy = stage / source.relative_to(HERE)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copy(source, copy)
         _own_wheel(wheels)
         for wheel in (*pyzmq_wheels(), *pure_wheels()):
             shutil.copy(wheel, wheels)

@@ -2,6 +2,9 @@
 
 import bpy
 
+EXTENSION = __package__ or ""
+"""The extension's own package, as preferences and user folders know it; a sub-package's `__package__` is not it."""
+
 
 def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene that the animator looks at."""

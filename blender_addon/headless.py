@@ -144,9 +144,9 @@ def _install(task: Task) -> None:
 
 def _expect_heard(music: Path) -> None:
     """Raise BadInput unless this Blender can play a sound file."""
-    refused: type[Exception] = import_module(f"{PACKAGE}.jobs").Refused
+    refused: type[Exception] = import_module(f"{PACKAGE}.background_job").Refused
     try:
-        import_module(f"{PACKAGE}.soundtrack").expect_heard(music)
+        import_module(f"{PACKAGE}.media.soundtrack").expect_heard(music)
     except refused as error:
         raise BadInput(str(error)) from None
 
@@ -157,8 +157,8 @@ def _write_partner(leader: Path, fps: float | None, path: Path) -> int:
     bpy = _blender()
     from rigs import files
 
-    armatures = import_module(f"{PACKAGE}.armatures")
-    dancers = import_module(f"{PACKAGE}.dancers")
+    armatures = import_module(f"{PACKAGE}.animation.armatures")
+    dancers = import_module(f"{PACKAGE}.animation.dancers")
     partner = bpy.context.scene.pas_de_deux.partner
     source = files.read(leader, fps=fps or None).source
     motion = armatures.motion_of(bpy.context, partner, dancers.frames_of(bpy.context.scene, partner))
@@ -198,7 +198,7 @@ def _telling(start: float, end: float) -> Iterator[None]:
     def listener(fraction: float, what: str) -> None:
         _say(progress=round(start + (end - start) * fraction, 4), what=what)
 
-    listeners = import_module(f"{PACKAGE}.jobs").listeners
+    listeners = import_module(f"{PACKAGE}.background_job").listeners
     listeners.append(listener)
     try:
         yield

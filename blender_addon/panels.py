@@ -4,9 +4,12 @@ from typing import Literal
 
 import bpy
 
-from rigs.mapping import REQUIRED
+from rigs.bone_mapping.bone_mapper import REQUIRED
 
-from . import bone_maps, jobs, local_backend, preferences, retarget_options, rigify, settings
+from . import background_job
+from .animation import rigify
+from .operators import backend_process, bone_map
+from .properties import preferences, retarget_settings, settings
 
 _ARM = {
     "collar": "Collar",
@@ -152,7 +155,7 @@ class PASDEDEUX_PT_bones(_DuetPanel):
         row.operator("pasdedeux.map_bones", text="", icon="GREASEPENCIL").by_hand = True
         row.operator("pasdedeux.import_map", text="", icon="IMPORT")
         row.operator("pasdedeux.export_map", text="", icon="EXPORT")
-        kept = bone_maps.of(data)
+        kept = bone_map.of(data)
         if not kept.joints:
             return
         layout.label(text="Chosen by hand" if kept.edited else f"{kept.dialect}: {kept.confidence:.0%} sure")
@@ -184,7 +187,7 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
         column.prop(wanted, "partner_target", placeholder="None")
         target = wanted.target or context.active_object
         pair = bool(wanted.partner_source or wanted.partner_target)
-        retarget_options.draw(layout, wanted, pair=pair, controls=target is not None and rigify.is_rigify(target))
+        retarget_settings.draw(layout, wanted, pair=pair, controls=target is not None and rigify.is_rigify(target))
         row = layout.row()
         row.scale_y = 1.5
         button = row.operator("pasdedeux.retarget", icon="POSE_HLT")
@@ -193,14 +196,14 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
             setattr(button, name, chosen.name if chosen else "")
         batch = layout.operator("pasdedeux.choose_takes", icon="FILE_FOLDER")
         batch.target = wanted.target.name if wanted.target else ""
-        for name, value in retarget_options.values(wanted).items():
+        for name, value in retarget_settings.values(wanted).items():
             setattr(button, name, value)
             setattr(batch, name, value)
         _draw_running(layout)
 
 
 def _draw_joint(
-    column: bpy.types.UILayout, data: bpy.types.Armature, joint: bone_maps.PASDEDEUX_PG_joint, label: str
+    column: bpy.types.UILayout, data: bpy.types.Armature, joint: bone_map.PASDEDEUX_PG_joint, label: str
 ) -> None:
     """One row of the bone map: the joint and a field for its bone."""
     row = column.split(factor=_LABELS, align=True)
@@ -211,7 +214,7 @@ def _draw_joint(
     row.prop_search(joint, "bone", data, "bones", text="", icon=_sureness_icon(joint))
 
 
-def _sureness_icon(joint: bone_maps.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
+def _sureness_icon(joint: bone_map.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
     """What to show before a joint's bone: that it is sure, likely, to be looked at, or missing."""
     if not joint.bone:
         return "ERROR" if joint.name in REQUIRED else "BLANK1"
@@ -247,7 +250,7 @@ class PASDEDEUX_PT_backend(_DuetPanel):
         if not preferences.is_here(chosen.address):
             return
         column.prop(chosen, "python", text="", placeholder="Python with the backend")
-        if local_backend.is_running():
+        if backend_process.is_running():
             column.operator("pasdedeux.stop_backend", icon="PAUSE")
         else:
             column.operator("pasdedeux.start_backend", icon="PLAY")
@@ -255,7 +258,7 @@ class PASDEDEUX_PT_backend(_DuetPanel):
 
 def _draw_running(layout: bpy.types.UILayout) -> None:
     """How far the running work is, and a way to stop it."""
-    job = jobs.current
+    job = background_job.current
     if job is None:
         return
     row = layout.row(align=True)

@@ -1,6 +1,6 @@
 """How good a model is on duets it has not seen, beside what costs nothing and beside the real partner.
 
-`pasdedeux evaluate --data DIR --model NAME` prints it; what is measured is in `training.judge`.
+`pasdedeux evaluate --data DIR --model NAME` prints it; what is measured is in `training.evaluation`.
 """
 
 import json as jsonlib
@@ -16,21 +16,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backend.models import MODELS
+from backend.model_registry import MODELS
 from rigs.files import BadFile
-from training.data import Split, find_duets, split_duets
-from training.judge import judgement, partners
-from training.judge.figures import MEASURES
-from training.judge.intervals import SURE, Figure
-from training.judge.judgement import BEST_OF, HORIZONS, Judged
-from training.plots import plot_judgement
+from training.data.duets import Split, find_duets, split_duets
+from training.evaluation import baselines, evaluator
+from training.evaluation.confidence_intervals import SURE, Figure
+from training.evaluation.evaluator import BEST_OF, HORIZONS, Judged
+from training.evaluation.partner_metrics import MEASURES
+from training.experiment.figure_plots import plot_judgement
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 PARTS = ("validation", "test")
 TRANSLATORS = {
-    "dance-flow": "training.dance_judge",
-    "score-flow": "training.score_table",
-    "choreo-bridge": "training.bridge_table",
+    "dance-flow": "training.dance_flow.evaluate",
+    "score-flow": "training.score_flow.evaluate",
+    "choreo-bridge": "training.choreo_bridge.evaluate",
 }
 """The models between music and dance, and the modules whose `evaluate` measures them on a folder of pairs."""
 _TRUTH = (*(f"after {h / 30:.1f} s" for h in HORIZONS), f"best of {BEST_OF}", "takes apart")
@@ -82,26 +82,26 @@ def evaluate(
         return {}
     console = Console(width=None if Console().is_terminal else 220)
     split = planned_split(data, model)
-    models = [partners.model(name) for name in dict.fromkeys((model, MODELS[-1]))]
+    models = [baselines.model(name) for name in dict.fromkeys((model, MODELS[-1]))]
     found, without = {}, {}
     with console.status("") as status:
 
         def say(what: str) -> None:
             status.update(what)
 
-        known = judgement.classifiers(models, split.train, say)
+        known = evaluator.classifiers(models, split.train, say)
         for part in parts:
             duets = getattr(split, part)
-            found[part] = judgement.judge(models, split.train, duets, known, say, takes)
-            unfinished = partners.unfinished(model)
-            without[part] = judgement.unfinished(unfinished, split.train, duets, known[model], say, takes)
+            found[part] = evaluator.judge(models, split.train, duets, known, say, takes)
+            unfinished = baselines.unfinished(model)
+            without[part] = evaluator.unfinished(unfinished, split.train, duets, known[model], say, takes)
     for part in parts:
         recordings = _recordings(split, part)
         console.rule(f"{part}: {', '.join(recordings)}")
         for table in tables(found[part]):
             console.print(table)
         if without[part]:
-            rows = {judgement.REAL: found[part][judgement.REAL].figures, model: found[part][model].figures}
+            rows = {evaluator.REAL: found[part][evaluator.REAL].figures, model: found[part][model].figures}
             console.print(_table("what finishing does", _with_units(_FINISHED), {**rows, **without[part]}))
     if json is not None:
         of_parts = {
@@ -112,7 +112,7 @@ def evaluate(
             }
             for part in parts
         }
-        about = {"model": model, "fps": 30, "history": judgement.HISTORY, "interval": SURE}
+        about = {"model": model, "fps": 30, "history": evaluator.HISTORY, "interval": SURE}
         _write_whole(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
     if plot is not None:
         plot_judgement({name: judged.figures for name, judged in found[parts[-1]].items()}, plot)

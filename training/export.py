@@ -16,9 +16,9 @@ import torch
 import tyro
 from torch import Tensor
 
-from backend.models.flow_network import GOAL
-from backend.models.flow_views import LEADER, PARTNER, PAST
-from backend.models.partner_flow import NAME, PartnerFlow, load
+from backend.models.motion_flow.features import LEADER, PARTNER, PAST
+from backend.models.motion_flow.network import GOAL
+from backend.models.partner_flow.network import NAME, PartnerFlow, load
 from rigs.files import BadFile
 
 INPUTS = ("noisy", "t", "past", "leader", "role", "heard", "goal", "energy")

@@ -5,11 +5,11 @@
 Who has dance and music on one clock needs none of this: a folder of NAME.bvh and NAME.mid is a folder of pairs. What
 is made here is called synthetic everywhere, for no dancer heard this music.
 
-A dance is cut into pieces of eight bars, which begin where a phrase does (`rigs.beats`). Each is laid beside every
-stretch of every song in whose pulse it fits where dance and music meet halfway, without any beat of the one or the
-other getting 15 % longer or shorter. Those stretches are kept whose loudness rises and falls the most with the
-dancer's speed. The dance is then warped in time until its beats are the music's. Recordings and songs are dealt out
-to training, validation and test before anything is paired.
+A dance is cut into pieces of eight bars, which begin where a phrase does (`rigs.choreography.beat_tracking`). Each is
+laid beside every stretch of every song in whose pulse it fits where dance and music meet halfway, without any beat of
+the one or the other getting 15 % longer or shorter. Those stretches are kept whose loudness rises and falls the most
+with the dancer's speed. The dance is then warped in time until its beats are the music's. Recordings and songs are
+dealt out to training, validation and test before anything is paired.
 """
 
 import json
@@ -30,12 +30,12 @@ from rich.progress import track
 from backend.music import midi
 from backend.music.pulse import pulse
 from rigs import Array, files
-from rigs.beats import BAR, beats_of
+from rigs.choreography.beat_tracking import BAR, beats_of
 from rigs.files import BadFile
 from rigs.motion import Motion, sample
-from training.dance_music import MANIFEST
-from training.data import FPS, PARTS, clean, deal, find_duets, recordings
-from training.songs import KINDS, Song, find_songs, stretch
+from training.data.duets import FPS, PARTS, clean, deal, find_duets, recordings
+from training.data.music_pairs import MANIFEST
+from training.data.songs import KINDS, Song, find_songs, stretch
 
 BARS = 8
 """Bars of four beats in a piece of dance."""

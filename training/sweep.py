@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rigs.files import BadFile
-from training.bridge_trials import Trials, changed
-from training.sweep_queue import Queue, Space
+from training.choreo_bridge.trials import Trials, changed
+from training.experiment.trial_queue import Queue, Space
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 _LOOK = 0.2

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rigs.files import BadFile
-from training.check import Report, check
-from training.dance_music import find_pairs, split_pairs
-from training.data import PARTS
+from training.data.duets import PARTS
+from training.data.folder_check import Report, check
+from training.data.music_pairs import find_pairs, split_pairs
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 PAIRED = ("dance-flow", "score-flow", "choreo-bridge")
@@ -105,8 +105,8 @@ def expect_weights(path: Path, models: Sequence[str]) -> None:
     """Raise BadFile for a file that does not hold the weights of one of these flow networks."""
     from safetensors import SafetensorError, safe_open
 
-    from backend.models.dance_flow import DanceFlow
-    from backend.models.partner_flow import PartnerFlow
+    from backend.models.dance_flow.network import DanceFlow
+    from backend.models.partner_flow.network import PartnerFlow
 
     wanted = " or ".join(models)
     try:
@@ -136,9 +136,11 @@ def held_out(config: Path) -> tuple[list[str], list[str]]:
 
 def train(asked: Train, config: Path) -> int:
     """Train the model; the exit status. Raises BadFile."""
-    from training.runs import Interrupted  # lightning takes seconds to load, which a check alone need not wait for
+    from training.experiment.fit import (
+        Interrupted,  # lightning takes seconds to load, which a check alone need not wait for
+    )
 
-    module = import_module(f"training.{asked.model.replace('-', '_')}")
+    module = import_module(f"training.{asked.model.replace('-', '_')}.task")
     more = {"weights": asked.start_from} if asked.start_from else {}
     more |= {"music": asked.music} if asked.music else {}
     try:

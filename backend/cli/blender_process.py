@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from backend.terminal import BadInput, Fault
+from backend.cli.terminal import BadInput, Fault
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKED = ("rigs", "backend", "blender_addon", "pyproject.toml")
 """What the extension's zip is made from."""
 LOG = 400

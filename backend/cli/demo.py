@@ -12,12 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from backend import blender
-from backend.models import MODELS, weights_of
+from backend.cli import blender_process
+from backend.cli.terminal import BadInput, Fault, note, workplace
+from backend.model_registry import MODELS, weights_of
 from backend.protocol import PartnerRequest, encode
-from backend.terminal import BadInput, Fault, note, workplace
 from rigs import files
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
 LISTENING = "listening on "
 PATIENCE = 120.0
@@ -51,7 +51,7 @@ def demo(
         weights_of(model, MODELS)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    blender.headless()
+    blender_process.headless()
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a folder expected, a file found")
     with workplace(out) as folder:
@@ -71,7 +71,7 @@ def demo(
         progress(0.0, "packing the extension")
         task = {
             "task": "demo",
-            "extension": str(blender.extension()),
+            "extension": str(blender_process.extension()),
             "leader": str(given.absolute()),
             "out": str(made.absolute()),
             "model": model,
@@ -83,7 +83,7 @@ def demo(
         with serving(folder) as (url, log):
             started = time.perf_counter()
             try:
-                result = blender.perform(task | {"server": url}, folder, progress)
+                result = blender_process.perform(task | {"server": url}, folder, progress)
             except Fault as fault:
                 raise Fault(str(fault), fault.log + log.read_text(errors="replace")) from None
         report = {
@@ -118,7 +118,7 @@ def serving(folder: Path) -> Iterator[tuple[str, Path]]:
     log = folder / "backend.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "backend.cli", "serve", "--bind", "tcp://127.0.0.1:*"],
+            [sys.executable, "-P", "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
@@ -128,7 +128,7 @@ def serving(folder: Path) -> Iterator[tuple[str, Path]]:
     try:
         yield _address(process, log), log
     finally:
-        blender.end(process)
+        blender_process.end(process)
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:

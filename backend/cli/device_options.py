@@ -6,10 +6,10 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from backend.models import MODELS
-from backend.terminal import note
-from rigs.choreography import DELAYED, DEVICES, Choreography, Unit, choreograph, doubts
-from rigs.formations import Formation
+from backend.cli.terminal import note
+from backend.model_registry import MODELS
+from rigs.choreography.devices import DELAYED, DEVICES, Choreography, Unit, choreograph, doubts
+from rigs.choreography.formations import Formation
 from rigs.motion import Motion
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from backend.direction import Direction
+from backend.wire.direction import Direction
 from rigs.motion import Motion, resample
 
 ALIKE = 1e-3

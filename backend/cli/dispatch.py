@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from backend.endings import signals_waiting
-from backend.messages import Request
+from backend.cli.signals import signals_waiting
+from backend.cli.terminal import BadInput, Fault
 from backend.protocol import DEFAULT_URL, Composed, Result, decode_answer, decode_question, encode
-from backend.terminal import BadInput, Fault
+from backend.wire.messages import Request
 
 if TYPE_CHECKING:
     from backend.client import Client

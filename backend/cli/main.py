@@ -13,14 +13,14 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
-from backend import devices, directing, translating
-from backend.asking import HERE, asked, expect_address, made, refusing
-from backend.direction import expect_directed
-from backend.endings import Terminated, heed_termination, leave
-from backend.models import MODELS, weights_of
-from backend.options import Address, File, Name, Number, Out, Rate
+from backend.cli import device_options, direction_options, music_commands
+from backend.cli.common_options import Address, File, Name, Number, Out, Rate
+from backend.cli.dispatch import HERE, asked, expect_address, made, refusing
+from backend.cli.signals import Terminated, heed_termination, leave
+from backend.cli.terminal import BadInput, Fault, Progress, note, numbered, workplace
+from backend.model_registry import MODELS, weights_of
 from backend.protocol import DEFAULT_URL, PartnerRequest, Result, encode
-from backend.terminal import BadInput, Fault, Progress, note, numbered, workplace
+from backend.wire.direction import expect_directed
 from rigs import files
 from rigs.motion import Motion, resample
 
@@ -44,7 +44,7 @@ def demo(
         model: what dreams up the partner.
         fps: the leader's frames a second, where the file states them wrongly or not at all.
     """
-    from backend.demo import demo as make
+    from backend.cli.demo import demo as make
 
     with Progress("starting") as progress:
         make(out, leader, model=model, seed=seed, fps=fps, progress=progress)
@@ -63,8 +63,8 @@ def partner(
     role: Literal["follow", "lead"] = "follow",
     server: Address = None,
     fps: Rate = None,
-    device: Annotated[devices.Options, tyro.conf.OmitArgPrefixes] = devices.USUAL,
-    direction: Annotated[directing.Options, tyro.conf.OmitArgPrefixes] = directing.NONE,
+    device: Annotated[device_options.Options, tyro.conf.OmitArgPrefixes] = device_options.USUAL,
+    direction: Annotated[direction_options.Options, tyro.conf.OmitArgPrefixes] = direction_options.NONE,
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
@@ -94,12 +94,12 @@ def partner(
             role=role,
             seed=seed,
             takes=takes,
-            draft=directing.fitted(given[draft][-1], first, draft.name) if draft else None,
-            direction=directing.asked(direction, len(first)),
+            draft=direction_options.fitted(given[draft][-1], first, draft.name) if draft else None,
+            direction=direction_options.asked(direction, len(first)),
         )
-        rule = devices.chosen(model, device, takes=takes, history=history)
+        rule = device_options.chosen(model, device, takes=takes, history=history)
         if server is None:
-            devices.expect_known(model)
+            device_options.expect_known(model)
         else:
             expect_address(server)
         expect_directed(model, request.direction, request.draft)
@@ -120,7 +120,7 @@ def partner(
         for path in (path for path, motions in given.items() if len(motions) > 1):
             note(f"{path.name}: two dancers, the second is taken as the partner")
         with Progress("starting") as progress, refusing():
-            motions = devices.danced(first, rule) if rule is not None else _takes(request, server, progress)
+            motions = device_options.danced(first, rule) if rule is not None else _takes(request, server, progress)
         for result, motion in zip(results, motions, strict=True):
             files.write(folder / result.name, motion, like=clip.source)
         for result in results:
@@ -128,8 +128,8 @@ def partner(
             print(result)
 
 
-app.command(translating.dance)
-app.command(translating.compose)
+app.command(music_commands.dance)
+app.command(music_commands.compose)
 
 
 @app.command
@@ -147,7 +147,7 @@ def render(
         music: what is heard from the first frame on: a .wav, another sound file, or a .mid, which is played.
         fps: the files' frames a second, where they state them wrongly or not at all.
     """
-    from backend import blender
+    from backend.cli import blender_process
 
     if out.suffix.lower() != ".mp4":
         raise BadInput(f"{out.name}: .mp4 expected as the ending of its name")
@@ -161,20 +161,20 @@ def render(
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
     if music is not None and not music.is_file():
         raise BadInput(f"{music.name}: no such file")
-    blender.headless()
+    blender_process.headless()
     for warning in (warning for clip in clips for warning in clip.warnings):
         note(warning)
     with workplace(out) as folder, Progress("packing the extension") as progress:
         video = folder / "video.mp4"
         task = {
             "task": "render",
-            "extension": str(blender.extension()),
+            "extension": str(blender_process.extension()),
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
             "fps": fps or 0.0,
             "music": str(_heard(music, folder).absolute()) if music is not None else "",
         }
-        blender.perform(task, folder, progress)
+        blender_process.perform(task, folder, progress)
         os.replace(video, out)
     print(out)
 
@@ -269,8 +269,8 @@ def _heard(music: Path, folder: Path) -> Path:
     if music.suffix.lower() not in (".mid", ".midi"):
         return music
     try:
+        from backend.music.audio.wav import write_wav
         from backend.music.midi import read
-        from backend.music.sound import write_wav
     except ModuleNotFoundError as error:
         raise Fault(f"MIDI cannot be played here without {error.name}: install pas-de-deux[server]") from None
     played = folder / "music.wav"

@@ -8,13 +8,13 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from backend import limits
-from backend.asking import HERE, asked, expect_address, made, refusing
-from backend.models import COMPOSERS, DANCERS, weights_of
+from backend.cli.common_options import Address, Name, Number, Out, Rate
+from backend.cli.dispatch import HERE, asked, expect_address, made, refusing
+from backend.cli.terminal import BadInput, Progress, note, workplace
+from backend.model_registry import COMPOSERS, DANCERS, weights_of
 from backend.music.score import PARTS, Score, cut
-from backend.options import Address, Name, Number, Out, Rate
 from backend.protocol import Composed, ComposeRequest, DanceRequest, Result, encode
-from backend.terminal import BadInput, Progress, note, workplace
+from backend.wire import validation
 from rigs import files
 from rigs.motion import Motion
 
@@ -47,7 +47,7 @@ def dance(
         server: the backend to ask; without it the work is done here.
     """
     from backend.music import midi
-    from backend.music.sound import write_wav
+    from backend.music.audio.wav import write_wav
 
     danced = [out.with_name(f"{out.stem}-{role}{out.suffix}") for role in ("leader", "partner")] if duet else [out]
     sound = out.with_suffix(".wav")
@@ -58,8 +58,8 @@ def dance(
     with refusing():
         if bars is not None:
             score = cut(score, *_span(bars, len(score.bars)))
-        limits.fps("fps", fps)
-        limits.check_danceable(music.name, score, fps)
+        validation.fps("fps", fps)
+        validation.check_danceable(music.name, score, fps)
         request = DanceRequest(score, model, duet, energy, seed, fps)
         encode(HERE, request)
         _expect_served(model, DANCERS, server)
@@ -96,14 +96,14 @@ def compose(
         server: the backend to ask; without it the work is done here.
     """
     from backend.music import midi
-    from backend.music.sound import write_wav
+    from backend.music.audio.wav import write_wav
 
     sound = out.with_suffix(".wav")
     if out.suffix.lower() not in midi.SUFFIXES:
         raise BadInput(f"{out.name}: {' or '.join(midi.SUFFIXES)} expected as the ending of its name")
     _expect_results([out, sound], motion)
     clip = files.read(motion, fps=fps)
-    if clip.motions[0].seconds < limits.LEAST_SECONDS:
+    if clip.motions[0].seconds < validation.LEAST_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")
     with refusing():
         playing = tuple(part.strip() for part in parts.split(","))
@@ -138,7 +138,7 @@ def _tempo(said: str) -> float | None:
         return None
     try:
         tempo = float(said)
-        limits.tempo("tempo", tempo)
+        validation.tempo("tempo", tempo)
     except ValueError:
         raise ValueError(f"--tempo: {FOUND}, or 30 to 300 beats a minute, expected, {said} found") from None
     return tempo

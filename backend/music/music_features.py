@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backend.music.layout import DRUMS
+from backend.music.piano_roll import DRUMS
 from backend.music.pulse import COUNTS, pulse
 from backend.music.score import PITCHES, Part, Score
 from rigs import Array

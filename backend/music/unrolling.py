@@ -1,10 +1,10 @@
-"""The way back from a model's roll of 128 rows (`backend.music.layout`) to a score that can be played."""
+"""The way back from a model's roll of 128 rows (`backend.music.piano_roll`) to a score that can be played."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from backend.music.layout import BASS, DRUMS, MELODY
+from backend.music.piano_roll import BASS, DRUMS, MELODY
 from backend.music.score import PARTS, PITCHES, Meter, Note, Part, Score, from_notes
 from backend.music.swing import STRAIGHT
 from rigs import Array

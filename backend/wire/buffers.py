@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backend import limits
-from backend.limits import ProtocolError, exactly, shown
 from backend.music.score import PARTS, Meter, Part, Score, from_table, to_table
+from backend.wire import validation
+from backend.wire.validation import ProtocolError, exactly, shown
 from rigs import Array
 from rigs.motion import Motion
 from rigs.rotations import normalize
@@ -31,7 +31,7 @@ def declared(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
         name, shape = entry["name"], entry["shape"]
         if not isinstance(name, str) or name in arrays:
             raise ProtocolError(f"buffers: a name for each alone expected, {shown(name)} found")
-        limits.shape(shown(name), shape)
+        validation.shape(shown(name), shape)
         if len(part) != 4 * math.prod(shape):
             wanted = 4 * math.prod(shape)
             raise ProtocolError(f"{shown(name)}: {wanted} bytes expected for its shape, {len(part)} found")
@@ -52,7 +52,7 @@ def names_of_score(found: Container[str]) -> list[str]:
 
 def from_dancers(dancers: Mapping[str, Motion]) -> dict[str, Array]:
     """The buffers of dancers, by name. Raises ProtocolError for what none may be."""
-    limits.check_dancers(dancers)
+    validation.check_dancers(dancers)
     arrays = [
         array for motion in dancers.values() for array in (motion.skeleton.offsets, motion.root, motion.rotations)
     ]
@@ -62,7 +62,7 @@ def from_dancers(dancers: Mapping[str, Motion]) -> dict[str, Array]:
 def to_dancers(dancers: Sequence[str], fps: float, buffers: Mapping[str, Array]) -> dict[str, Motion]:
     """The dancers of these names whose buffers these are. Raises ProtocolError for buffers of none."""
     motions = {name: _motion(name, fps, buffers) for name in dancers}
-    limits.check_dancers(motions)
+    validation.check_dancers(motions)
     return {name: replace(motion, rotations=normalize(motion.rotations)) for name, motion in motions.items()}
 
 
@@ -84,14 +84,14 @@ def from_score(score: Score) -> dict[str, Array]:
     meters = np.array([(meter.step, meter.numerator, meter.denominator) for meter in score.meters])
     every = {"seconds": score.seconds, "meters": meters} | {part: notes for part, notes in tables.items() if len(notes)}
     arrays = {name: array.astype("<f4") for name, array in every.items()}
-    limits.check_music(_SCORE, arrays)
+    validation.check_music(_SCORE, arrays)
     return {f"{_SCORE}.{name}": array for name, array in arrays.items()}
 
 
 def to_score(swing: float, buffers: Mapping[str, Array]) -> Score:
     """The score whose buffers these are. Raises ProtocolError for buffers of none."""
     arrays = {name.removeprefix(f"{_SCORE}."): array for name, array in buffers.items()}
-    limits.check_music(_SCORE, arrays)
+    validation.check_music(_SCORE, arrays)
     seconds = arrays["seconds"].astype(float)
     meters = tuple(Meter(*meter) for meter in arrays["meters"].astype(int).tolist())
     drums, bass, melody = (_part(arrays.get(part), len(seconds) - 1) for part in PARTS)

@@ -5,10 +5,10 @@ It leans on numpy alone, so that Blender has it too.
 
 from dataclasses import dataclass, fields
 
-from backend import limits
-from backend.limits import ProtocolError, Rule
-from rigs.finishing import PARTS
+from backend.wire import validation
+from backend.wire.validation import ProtocolError, Rule
 from rigs.motion import Motion
+from rigs.post_processing.post_process import PARTS
 
 __all__ = ["DIRECTED", "PARTS", "RULES", "UNDIRECTED", "Direction", "check_direction", "expect_directed"]
 
@@ -26,7 +26,7 @@ class Direction:
     energy: how much movement, 0.5 to 2, beside what the model would do.
     keep: frames of the draft, from 0 and rising, whose poses are to be met.
     redo: the first and the last frame, from 0, to be danced anew; the draft's others do not change.
-    without: parts of the finishing, of those in rigs/finishing.py, to leave out.
+    without: parts of the finishing, of those in rigs/post_processing/post_process.py, to leave out.
     """
 
     place: tuple[float, float, float] | None = None
@@ -44,12 +44,12 @@ class Direction:
 
 UNDIRECTED = Direction()
 RULES: dict[str, Rule] = {
-    "place": limits.place,
-    "closeness": limits.number(0, 2),
-    "energy": limits.number(0.5, 2),
-    "keep": limits.frames,
-    "redo": limits.span,
-    "without": limits.some_of(PARTS),
+    "place": validation.place,
+    "closeness": validation.number(0, 2),
+    "energy": validation.number(0.5, 2),
+    "keep": validation.frames,
+    "redo": validation.span,
+    "without": validation.some_of(PARTS),
 }
 """What each of a direction's values may be."""
 
@@ -84,4 +84,4 @@ def expect_directed(model: str, direction: Direction, draft: Motion | None) -> N
     """Raise ProtocolError where something is directed and the model, or device, takes no direction."""
     said = (*direction.said, *(["draft"] if draft is not None else []))
     if said and model not in DIRECTED:
-        raise ProtocolError(f"{model} takes no direction ({', '.join(said)}): {limits.either(DIRECTED)} expected")
+        raise ProtocolError(f"{model} takes no direction ({', '.join(said)}): {validation.either(DIRECTED)} expected")

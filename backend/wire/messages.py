@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from backend import limits
-from backend.direction import UNDIRECTED, Direction, check_direction
-from backend.limits import Rule
-from backend.models import COMPOSERS, DANCERS, MODELS
+from backend.model_registry import COMPOSERS, DANCERS, MODELS
 from backend.music.score import PARTS, Score
+from backend.wire import validation
+from backend.wire.direction import UNDIRECTED, Direction, check_direction
+from backend.wire.validation import Rule
 from rigs.motion import Motion
 
 
@@ -61,7 +61,7 @@ class DanceRequest:
     @property
     def frames(self) -> int:
         """F, the frames of the dance: all that come no later than the music's end, as the wire rounds it."""
-        return limits.dance_frames(self.score, self.fps)
+        return validation.dance_frames(self.score, self.fps)
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,18 @@ Request = PartnerRequest | DanceRequest | ComposeRequest
 Question = Hello | Request | Cancel
 Answer = Welcome | Progress | Frames | Result | Composed | Failure
 DANCE_RULES: dict[str, Rule] = {
-    "model": limits.model,
-    "duet": limits.truth,
-    "energy": limits.number(0.5, 2),
-    "seed": limits.whole(0, limits.MAX_SEED),
-    "fps": limits.fps,
+    "model": validation.model,
+    "duet": validation.truth,
+    "energy": validation.number(0.5, 2),
+    "seed": validation.whole(0, validation.MAX_SEED),
+    "fps": validation.fps,
 }
 """What each of a dance request's values may be."""
 COMPOSE_RULES: dict[str, Rule] = {
-    "model": limits.model,
-    "tempo": limits.tempo,
-    "parts": limits.parts,
-    "seed": limits.whole(0, limits.MAX_SEED),
+    "model": validation.model,
+    "tempo": validation.tempo,
+    "parts": validation.parts,
+    "seed": validation.whole(0, validation.MAX_SEED),
 }
 """What each of a compose request's values may be."""
 
@@ -171,6 +171,6 @@ def check_request(request: Request) -> None:
     for name, rule in (DANCE_RULES if isinstance(request, DanceRequest) else COMPOSE_RULES).items():
         rule(name, getattr(request, name))
     if isinstance(request, DanceRequest):
-        limits.check_danceable("score", request.score, request.fps)
+        validation.check_danceable("score", request.score, request.fps)
     else:
-        limits.check_together(request.dancers)
+        validation.check_together(request.dancers)

@@ -11,13 +11,14 @@ import bpy
 import numpy as np
 
 from rigs import Array, kinematics, rotations
+from rigs.characters.rig import Rig, in_order
 from rigs.motion import Motion
-from rigs.rig import Rig, in_order
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 
-from . import keyframes, scenes
-from .movement import movement_of
-from .scenes import layer_of, scene_of
+from .. import context_access
+from ..context_access import layer_of, scene_of
+from . import keyframes
+from .pose_sampling import movement_of
 
 _SHORTEST = 0.01  # m; Blender drops a bone without length
 _LEAF = 0.6  # of its parent's length
@@ -100,7 +101,7 @@ def motion_of(context: bpy.types.Context, dancer: bpy.types.Object, frames: rang
     world = rotations.multiply(moved.world, rotations.inverse(_rest_rotations(dancer))[:, None])
     skeleton = Skeleton(_offsets(_rest_heads(dancer) * _world(dancer)[2]))
     return Motion(
-        scenes.frame_rate(scene_of(context)),
+        context_access.frame_rate(scene_of(context)),
         skeleton,
         moved.places[0],
         np.ascontiguousarray(kinematics.local_rotations(world.swapaxes(0, 1))),

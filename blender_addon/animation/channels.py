@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from rigs import Array, key_reduction, rotation_modes
+from rigs import Array
+from rigs.retargeting import key_reduction, rotation_modes
 
 from . import fcurves
 

@@ -5,9 +5,10 @@ import bpy
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, Skeleton
 
-from . import armatures, keyframes, mannequin, settings
-from .jobs import Outcome, Refused
-from .scenes import scene_of
+from ..background_job import Outcome, Refused
+from ..context_access import scene_of
+from ..properties import settings
+from . import armatures, keyframes, mannequin
 
 
 def add(

@@ -16,9 +16,10 @@ import numpy as np
 from rigs import files, rotations
 from rigs.files.recording import Recording, to_clip
 
-from . import armatures, fcurves, scenes
-from .movement import movement_of
-from .scenes import manager_of
+from .. import context_access
+from ..context_access import manager_of
+from . import armatures, fcurves
+from .pose_sampling import movement_of
 
 SUFFIXES = (".fbx", ".glb", ".gltf")
 _FBX_BINARY = b"Kaydara FBX Binary  \x00"
@@ -37,11 +38,11 @@ def read(context: bpy.types.Context, path: Path, fps: float | None = None) -> Ca
     _expect_readable(path)
     with _elsewhere(context) as scene:
         _bring_in(path)
-        if path.suffix.lower() != ".fbx" and (rate := _rate_of_keys(scene)) != scenes.frame_rate(scene):
+        if path.suffix.lower() != ".fbx" and (rate := _rate_of_keys(scene)) != context_access.frame_rate(scene):
             _clear(scene)
-            scenes.set_frame_rate(scene, rate)
+            context_access.set_frame_rate(scene, rate)
             _bring_in(path)
-        recordings = _recordings(path, scene, fps or round(scenes.frame_rate(scene), 3))
+        recordings = _recordings(path, scene, fps or round(context_access.frame_rate(scene), 3))
     return lambda: _clip(path, recordings)
 
 
@@ -131,11 +132,15 @@ def _rate_of_keys(scene: bpy.types.Scene) -> float:
     curves = [curve for thing in scene.objects if thing.type == "ARMATURE" for curve in fcurves.curves_of(thing)]
     longest = max(curves, key=lambda curve: len(curve.keyframe_points), default=None)
     if longest is None or len(longest.keyframe_points) < 2:
-        return scenes.frame_rate(scene)
+        return context_access.frame_rate(scene)
     points = np.empty(2 * len(longest.keyframe_points), np.float32)
     longest.keyframe_points.foreach_get("co", points)
     step = float(np.median(np.diff(points[::2])))
-    return scenes.frame_rate(scene) if abs(step - 1.0) < _ON_FRAME else round(scenes.frame_rate(scene) / step, 2)
+    return (
+        context_access.frame_rate(scene)
+        if abs(step - 1.0) < _ON_FRAME
+        else round(context_access.frame_rate(scene) / step, 2)
+    )
 
 
 def _recordings(path: Path, scene: bpy.types.Scene, fps: float) -> list[Recording]:

@@ -7,7 +7,7 @@ from typing import Literal
 import bpy
 import numpy as np
 
-from rigs import rotation_modes
+from rigs.retargeting import rotation_modes
 
 from . import fcurves
 from .channels import (

@@ -13,7 +13,7 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.skeleton import DEFAULT, INDEX, JOINTS, Skeleton
 
-from .scenes import scene_of
+from ..context_access import scene_of
 
 CORAL = (0.92, 0.36, 0.26)
 TEAL = (0.04, 0.40, 0.45)

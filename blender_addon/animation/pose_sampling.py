@@ -11,10 +11,11 @@ import bpy
 import mathutils
 import numpy as np
 
-from rigs import Array, rotation_modes, rotations
+from rigs import Array, rotations
+from rigs.retargeting import rotation_modes
 
+from ..context_access import scene_of
 from . import fcurves
-from .scenes import scene_of
 
 _SAME_SIZE = 5e-5  # a bone whose scale is nearer to one than this has its rest size
 _EVEN = 1e-4  # an object whose sides' scales differ by less is scaled evenly

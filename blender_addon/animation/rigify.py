@@ -7,9 +7,9 @@ import bpy
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.body import Body
-from rigs.figure import Figure
-from rigs.posing import Control, RigMotion
+from rigs.characters.humanoid import Body
+from rigs.characters.posed_humanoid import Figure
+from rigs.retargeting.bone_transforms import Control, RigMotion
 from rigs.skeleton import INDEX
 
 Limbs = Literal["FK", "IK"]

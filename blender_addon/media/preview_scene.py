@@ -16,7 +16,9 @@ from rigs import Array
 from rigs.motion import Motion, resample
 from rigs.skeleton import INDEX
 
-from . import armatures, framing, keyframes, mannequin, scenes
+from .. import context_access
+from ..animation import armatures, keyframes, mannequin
+from . import camera_framing
 
 SIZE = (848, 480)
 """Width and height of a preview: 20 s of it render in two to three minutes without a GPU."""
@@ -105,7 +107,7 @@ def _perform(
 def _film(scene: bpy.types.Scene, positions: Array, fps: float, size: tuple[int, int]) -> None:
     """Place and key the camera for joint positions (F, D, 29, 3)."""
     half = _SENSOR / 2.0 / _LENS
-    view = framing.frame(positions, fps, width=half, height=half * size[1] / size[0])
+    view = camera_framing.frame(positions, fps, width=half, height=half * size[1] / size[0])
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     assert isinstance(camera.data, bpy.types.Camera)
     camera.data.lens, camera.data.sensor_width, camera.data.clip_end = _LENS, _SENSOR, 2.0 * _FLOOR_RADIUS
@@ -127,7 +129,7 @@ def _light(way: Array) -> tuple[float, float, float]:
 def _set_up_picture(scene: bpy.types.Scene, fps: float, frames: int, size: tuple[int, int]) -> None:
     """Workbench as a studio, and an H.264 file."""
     scene.frame_start, scene.frame_end = 1, frames
-    scenes.set_frame_rate(scene, fps)
+    context_access.set_frame_rate(scene, fps)
     scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.engine = "BLENDER_WORKBENCH"  # type: ignore[assignment]

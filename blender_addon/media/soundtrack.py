@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
-from .jobs import Refused
-from .scenes import frame_rate, scene_of
+from ..background_job import Refused
+from ..context_access import frame_rate, scene_of
 
 Strips = Any
 """A sequencer's strips, which each Blender calls otherwise."""

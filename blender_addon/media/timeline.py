@@ -14,8 +14,9 @@ import numpy as np
 from backend.music.score import Meter, Score
 from rigs import Array
 
-from . import settings, soundtrack
-from .scenes import frame_rate, scene_of
+from ..context_access import frame_rate, scene_of
+from ..properties import settings
+from . import soundtrack
 
 _OURS = "pas_de_deux"
 """The property of a strip that says who put it there."""

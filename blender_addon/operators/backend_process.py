@@ -9,11 +9,12 @@ from typing import IO
 
 import bpy
 
-from . import preferences
-from .jobs import Cancelled, JobOperator, Outcome, Refused, Reporter, Work
+from ..background_job import Cancelled, JobOperator, Outcome, Refused, Reporter, Work
+from ..context_access import EXTENSION
+from ..properties import preferences
 
 _PATIENCE = 120.0  # s for a backend to load its model
-_SERVE = "from backend.cli import main; main()"
+_SERVE = "from backend.cli.main import main; main()"
 
 _process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +42,7 @@ class PASDEDEUX_OT_start_backend(JobOperator):
             raise Refused("Choose the Python with the backend in the extension's preferences first")
         if not python.is_file():
             raise Refused(f"There is no Python at {python}: choose another in the extension's preferences")
-        folder = bpy.utils.extension_path_user(__package__ or "", create=True)
+        folder = bpy.utils.extension_path_user(EXTENSION, create=True)
         return lambda reporter: _start(python, address, Path(folder), reporter)
 
     def apply(self, context: bpy.types.Context, result: "subprocess.Popen[bytes]") -> None:

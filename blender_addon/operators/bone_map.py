@@ -6,16 +6,16 @@ from pathlib import Path
 
 import bpy
 
-from rigs import map_files
-from rigs.map_files import BadMap
-from rigs.mapping import REQUIRED, Mapping, NoDancer, map_bones
-from rigs.rig import Rig
+from rigs.bone_mapping import map_io
+from rigs.bone_mapping.bone_mapper import REQUIRED, Mapping, NoDancer, map_bones
+from rigs.bone_mapping.map_io import BadMap
+from rigs.characters.rig import Rig
 from rigs.skeleton import JOINTS
 
-from . import armatures
-from .armatures import NotADancer
-from .jobs import Outcome, Refused, sentence
-from .scenes import manager_of, scene_of
+from ..animation import armatures
+from ..animation.armatures import NotADancer
+from ..background_job import Outcome, Refused, sentence
+from ..context_access import EXTENSION, manager_of, scene_of
 
 _FOLDER = "bone_maps"
 _FORGET = "Find all bones anew, whatever was chosen for this skeleton by hand"
@@ -96,14 +96,14 @@ def _chosen(data: bpy.types.Armature, rig: Rig) -> Mapping | None:
     """What was chosen by hand for this armature or, elsewhere, for its skeleton. Raises BadMap."""
     kept = of(data)
     if kept.edited and kept.skeleton == _skeleton(data):
-        return map_files.from_json(_text(data), rig.names, rig.parents)
+        return map_io.from_json(_text(data), rig.names, rig.parents)
     return _remembered(data, rig)
 
 
 def _remembered(data: bpy.types.Armature, rig: Rig) -> Mapping | None:
     """What was chosen by hand for an armature with this skeleton."""
     try:
-        return map_files.from_json(_memory(data).read_text("utf-8"), rig.names, rig.parents)
+        return map_io.from_json(_memory(data).read_text("utf-8"), rig.names, rig.parents)
     except (OSError, UnicodeDecodeError, BadMap):
         return None
 
@@ -136,20 +136,20 @@ def _by_itself() -> Iterator[None]:
 
 def _text(data: bpy.types.Armature) -> str:
     kept = of(data)
-    return map_files.as_text(kept.dialect, {row.name: (row.bone, row.sureness) for row in kept.joints if row.bone})
+    return map_io.as_text(kept.dialect, {row.name: (row.bone, row.sureness) for row in kept.joints if row.bone})
 
 
 def _skeleton(data: bpy.types.Armature) -> str:
     bones = list(data.bones)
     index = {bone.name: b for b, bone in enumerate(bones)}
-    return map_files.skeleton_hash(
+    return map_io.skeleton_hash(
         [bone.name for bone in bones], [index[bone.parent.name] if bone.parent else -1 for bone in bones]
     )
 
 
 def _memory(data: bpy.types.Armature, *, create: bool = False) -> Path:
     """The file in which the choices for this skeleton are remembered."""
-    folder = bpy.utils.extension_path_user(__package__ or "", path=_FOLDER, create=create)
+    folder = bpy.utils.extension_path_user(EXTENSION, path=_FOLDER, create=create)
     return Path(folder) / f"{_skeleton(data)}.json"
 
 
@@ -249,7 +249,7 @@ class PASDEDEUX_OT_export_map(_MapFile):
 
     def work(self, thing: bpy.types.Object, data: bpy.types.Armature) -> None:
         rig = armatures.rig_of(thing)
-        self.file().write_text(map_files.to_json(mapping_of(thing, rig), rig.names), "utf-8")
+        self.file().write_text(map_io.to_json(mapping_of(thing, rig), rig.names), "utf-8")
 
 
 class PASDEDEUX_OT_import_map(_MapFile):
@@ -263,7 +263,7 @@ class PASDEDEUX_OT_import_map(_MapFile):
         _expect_editable(data)
         file, rig = self.file(), armatures.rig_of(thing)
         try:
-            mapping = map_files.from_json(file.read_text("utf-8"), rig.names, rig.parents)
+            mapping = map_io.from_json(file.read_text("utf-8"), rig.names, rig.parents)
         except FileNotFoundError:
             raise Refused(f"{file.name}: no such file") from None
         except (UnicodeDecodeError, BadMap) as error:

@@ -15,16 +15,20 @@ from typing import TypeVar
 
 import bpy
 
-from backend import limits
 from backend.client import Cancelled as CalledOff
 from backend.client import Client
+from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS, Score, cut
-from backend.music.sound import write_wav
+from backend.wire import validation
 from rigs.motion import Motion
 
-from . import dancers, preferences, retarget, scenes, settings, timeline
-from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
-from .scenes import layer_of, scene_of
+from .. import context_access
+from ..animation import dancers
+from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
+from ..context_access import layer_of, scene_of
+from ..media import timeline
+from ..properties import preferences, settings
+from . import retarget
 
 _SUFFIXES = (".mid", ".midi")
 _Answer = TypeVar("_Answer")
@@ -69,7 +73,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             raise Refused("Choose a MIDI file to dance to first")
         path = Path(bpy.path.abspath(self.filepath or wanted.midi)).absolute()
         self._song, self._first = path.stem, scene_of(context).frame_start
-        bars, fps, into = wanted.bars, scenes.frame_rate(scene_of(context)), _home()
+        bars, fps, into = wanted.bars, context_access.frame_rate(scene_of(context)), _home()
         model, duet, energy, seed = wanted.dancer, wanted.duet, wanted.energy, wanted.dance_seed
         client = Client(preferences.reachable_address(context))
 
@@ -79,7 +83,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
 
             reporter.progress(0.0, f"reading {path.name}")
             score, number = _cut(midi.read(path), bars)
-            limits.check_danceable(path.name, score, fps)
+            validation.check_danceable(path.name, score, fps)
             motions = _asked(
                 lambda: client.dance(
                     score,
@@ -99,7 +103,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
 
     def apply(self, context: bpy.types.Context, result: _Danced) -> None:
         with result.folder as folder:
-            if result.motions[0].fps != scenes.frame_rate(scene_of(context)):
+            if result.motions[0].fps != context_access.frame_rate(scene_of(context)):
                 raise Refused("The scene's frame rate was changed meanwhile: generate the dance again")
             heard = _left(Path(folder, f"{self._song}.wav"))
         leader, *others = [

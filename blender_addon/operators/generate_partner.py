@@ -9,18 +9,20 @@ import numpy as np
 from backend.client import Cancelled as CalledOff
 from backend.client import Client
 from rigs import Array
-from rigs.body import body_of
-from rigs.choreography import Choreography, choreograph, doubts
+from rigs.characters.humanoid import body_of
+from rigs.characters.rig import Rig
+from rigs.choreography.devices import Choreography, choreograph, doubts
+from rigs.constraints.foot_planting import plant
 from rigs.motion import Motion
-from rigs.planting import plant
-from rigs.posing import RigMotion, pose
-from rigs.retarget import Finish, adapt
-from rigs.rig import Rig
+from rigs.retargeting.bone_transforms import RigMotion, pose
+from rigs.retargeting.retarget import Finish, adapt
 from rigs.skeleton import JOINTS, PARENTS
 
-from . import armatures, bone_maps, dancers, keyframes, preferences, retarget, settings
-from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
-from .scenes import scene_of
+from ..animation import armatures, dancers, keyframes
+from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
+from ..context_access import scene_of
+from ..properties import preferences, settings
+from . import bone_map, retarget
 
 _KEYED = retarget.Wishes(Finish(), "hips", False, "FK", None, "NEW", 0)
 """How a rig that is not of our making is keyed."""
@@ -137,7 +139,7 @@ def _fitting(partner: bpy.types.Object) -> Callable[[Motion], Motion | RigMotion
     """
     rig = armatures.rig_of(partner)
     own = _lengths(rig) if armatures.is_dancer(partner) else None
-    body = body_of(rig, bone_maps.mapping_of(partner, rig))
+    body = body_of(rig, bone_map.mapping_of(partner, rig))
 
     def fit(motion: Motion) -> Motion | RigMotion:
         if own is not None and np.allclose(own, np.linalg.norm(motion.skeleton.offsets[1:], axis=-1), atol=_ALIKE):
@@ -169,7 +171,7 @@ def _key(
 def _expect_dancer(thing: bpy.types.Object) -> None:
     """Raise ValueError for what is not an armature with a dancer's bones."""
     if not armatures.is_dancer(thing):
-        bone_maps.mapping_of(thing, armatures.rig_of(thing))
+        bone_map.mapping_of(thing, armatures.rig_of(thing))
 
 
 def _partner_of(context: bpy.types.Context, leader: bpy.types.Object) -> bpy.types.Object | None:

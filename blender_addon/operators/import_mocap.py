@@ -9,9 +9,11 @@ import bpy
 from rigs import files
 from rigs.motion import resample
 
-from . import dancers, foreign, scenes, settings
-from .jobs import JobOperator, Outcome, Refused, Reporter, Work, hand_on
-from .scenes import layer_of, manager_of, scene_of
+from .. import context_access
+from ..animation import dancers, fbx_gltf
+from ..background_job import JobOperator, Outcome, Refused, Reporter, Work, hand_on
+from ..context_access import layer_of, manager_of, scene_of
+from ..properties import settings
 
 _BODY: dict[str, Any] = {
     "name": "Body",
@@ -32,8 +34,8 @@ def reading(context: bpy.types.Context, path: Path, fps: float | None = None) ->
 
     Raises BadFile, now or when it reads.
     """
-    if path.suffix.lower() in foreign.SUFFIXES:
-        return foreign.read(context, path, fps)
+    if path.suffix.lower() in fbx_gltf.SUFFIXES:
+        return fbx_gltf.read(context, path, fps)
     return lambda: files.read(path, fps=fps)
 
 
@@ -73,9 +75,9 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
         scene, pair = scene_of(context), settings.of(context)
         motions = list(result.motions)
         if dancers.any_keyed(scene):
-            motions = [resample(motion, scenes.frame_rate(scene)) for motion in motions]
+            motions = [resample(motion, context_access.frame_rate(scene)) for motion in motions]
         else:
-            scenes.set_frame_rate(scene, motions[0].fps)
+            context_access.set_frame_rate(scene, motions[0].fps)
         stem = result.source.path.stem
         added = []
         for number, motion in enumerate(motions, start=1):
@@ -100,7 +102,7 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
-        default=";".join(f"*{suffix}" for suffix in (*files.READ, *foreign.SUFFIXES)), options={"HIDDEN"}
+        default=";".join(f"*{suffix}" for suffix in (*files.READ, *fbx_gltf.SUFFIXES)), options={"HIDDEN"}
     )
     body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
     fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]

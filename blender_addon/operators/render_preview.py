@@ -13,9 +13,12 @@ import bpy
 from rigs import files
 from rigs.motion import Motion
 
-from . import dancers, retarget, settings, soundtrack, stage
-from .jobs import Cancelled, JobOperator, Refused, Reporter, Work
-from .scenes import scene_of
+from ..animation import dancers
+from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
+from ..context_access import EXTENSION, scene_of
+from ..media import preview_scene, soundtrack
+from ..properties import settings
+from . import retarget
 
 _IN_CHILD = "import addon_utils; addon_utils.enable({0!r}); from {0}.preview import main; main({1!r})"
 
@@ -31,7 +34,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         name="Video", description="The video to write; empty, the scene's", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
-        name="Size", description="Width and height in pixels", size=2, min=16, default=stage.SIZE
+        name="Size", description="Width and height in pixels", size=2, min=16, default=preview_scene.SIZE
     )
     music: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
@@ -56,7 +59,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
                 if not here:
                     return render_elsewhere(motions, path, size, reporter, sound=sound)
                 with soundtrack.added(sound):
-                    return stage.render(context, motions, path, size=size, progress=reporter.progress)
+                    return preview_scene.render(context, motions, path, size=size, progress=reporter.progress)
 
         return work
 
@@ -88,7 +91,7 @@ def render_elsewhere(
         finally:
             process.kill()
             process.wait()
-            stage.unfinished(path).unlink(missing_ok=True)
+            preview_scene.unfinished(path).unlink(missing_ok=True)
 
 
 def main(task: str) -> None:
@@ -101,7 +104,7 @@ def main(task: str) -> None:
 
     try:
         with soundtrack.added(Path(wanted["sound"]) if wanted["sound"] else None):
-            frames = stage.render(
+            frames = preview_scene.render(
                 bpy.context,
                 motions,
                 Path(wanted["out"]),
@@ -115,7 +118,7 @@ def main(task: str) -> None:
 
 
 def _command(task: Path) -> list[str]:
-    code = _IN_CHILD.format(__package__, str(task))
+    code = _IN_CHILD.format(EXTENSION, str(task))
     if bpy.app.binary_path:
         return [bpy.app.binary_path, "--background", "--python-expr", code]
     return [sys.executable, "-c", f"import bpy; {code}"]

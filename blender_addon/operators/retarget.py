@@ -6,18 +6,21 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from rigs import Array, canonical, rotations
-from rigs.body import Body, body_of
-from rigs.figure import Figure
+from rigs import Array, rotations
+from rigs.characters import to_motion
+from rigs.characters.humanoid import Body, body_of
+from rigs.characters.posed_humanoid import Figure
 from rigs.motion import Motion
-from rigs.posing import RigMotion, Root, pose
-from rigs.retarget import Finish, retarget, retarget_pair
+from rigs.retargeting.bone_transforms import RigMotion, Root, pose
+from rigs.retargeting.retarget import Finish, retarget, retarget_pair
 
-from . import armatures, bone_maps, keyframes, rigify, scenes
-from .jobs import JobOperator, Refused, Reporter, Work
-from .movement import movement_of
-from .retarget_options import Options, draw
-from .scenes import scene_of
+from .. import context_access
+from ..animation import armatures, keyframes, rigify
+from ..animation.pose_sampling import movement_of
+from ..background_job import JobOperator, Refused, Reporter, Work
+from ..context_access import scene_of
+from ..properties.retarget_settings import Options, draw
+from . import bone_map
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,11 @@ def motion_of(context: bpy.types.Context, source: bpy.types.Object, frames: rang
     if armatures.is_dancer(source):
         return armatures.motion_of(context, source, frames)
     rig = armatures.rig_of(source)
-    mapping = bone_maps.mapping_of(source, rig)
+    mapping = bone_map.mapping_of(source, rig)
     moved = movement_of(context, source, frames).of(rig.names)
     turned = rotations.multiply(moved.world, rotations.inverse(rig.turned)[:, None])
-    rate = scenes.frame_rate(scene_of(context))
-    return canonical.to_motion(rate, mapping.bones, turned, moved.places, rig.heads)
+    rate = context_access.frame_rate(scene_of(context))
+    return to_motion.to_motion(rate, mapping.bones, turned, moved.places, rig.heads)
 
 
 def key(
@@ -160,7 +163,7 @@ def _carried(target: bpy.types.Object, turn: Array, shift: Array) -> tuple[Array
 def body_for(target: bpy.types.Object) -> Body:
     """What a rig is to a dancer, by its bone map. Raises NotADancer."""
     rig = armatures.rig_of(target)
-    return body_of(rig, bone_maps.mapping_of(target, rig))
+    return body_of(rig, bone_map.mapping_of(target, rig))
 
 
 def _chosen(context: bpy.types.Context, source: str, target: str) -> tuple[bpy.types.Object, bpy.types.Object]:

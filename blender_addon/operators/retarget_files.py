@@ -6,16 +6,18 @@ import bpy
 
 from rigs import files
 from rigs.motion import resample
-from rigs.posing import RigMotion
-from rigs.retarget import retarget
+from rigs.retargeting.bone_transforms import RigMotion
+from rigs.retargeting.retarget import retarget
 
-from . import foreign, mocap, scenes
-from .jobs import Cancelled, Outcome, Refused, Reporter, Work, hand_on
+from .. import context_access
+from ..animation import fbx_gltf
+from ..background_job import Cancelled, Outcome, Refused, Reporter, Work, hand_on
+from ..context_access import manager_of, scene_of
+from ..properties.retarget_settings import Options, draw, values
+from . import import_mocap
 from .retarget import Retargeting, body_for, expect_editable, has_controls, key, named, way_to_pose
-from .retarget_options import Options, draw, values
-from .scenes import manager_of, scene_of
 
-_FILES = ";".join(f"*{suffix}" for suffix in (*files.READ, *foreign.SUFFIXES))
+_FILES = ";".join(f"*{suffix}" for suffix in (*files.READ, *fbx_gltf.SUFFIXES))
 Takes = tuple[list[tuple[str, RigMotion]], list[str]]
 """Each take's name and movement, and what is doubtful about the files."""
 _NO_FILES = "Choose the mocap files to bring onto the rig"
@@ -50,10 +52,10 @@ class PASDEDEUX_OT_retarget_batch(Retargeting):
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
             raise Refused(_NO_FILES)
-        body, wishes, rate = body_for(target), self.wishes(), scenes.frame_rate(scene_of(context))
+        body, wishes, rate = body_for(target), self.wishes(), context_access.frame_rate(scene_of(context))
         way = way_to_pose(target, body, wishes)
         self._target = target.name
-        readings = [mocap.reading(context, path) for path in paths]
+        readings = [import_mocap.reading(context, path) for path in paths]
 
         def work(reporter: Reporter) -> Takes:
             takes: list[tuple[str, RigMotion]] = []

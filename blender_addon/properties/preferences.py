@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 import bpy
 
-from .jobs import Refused
+from ..background_job import Refused
+from ..context_access import EXTENSION
 
 _HERE = {"127.0.0.1", "localhost", "::1"}
 
@@ -12,7 +13,7 @@ _HERE = {"127.0.0.1", "localhost", "::1"}
 class PASDEDEUX_preferences(bpy.types.AddonPreferences):
     """Settings of this machine rather than of a scene"""
 
-    bl_idname = __package__ or ""
+    bl_idname = EXTENSION
 
     address: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Backend address",
@@ -34,7 +35,7 @@ class PASDEDEUX_preferences(bpy.types.AddonPreferences):
 def of(context: bpy.types.Context) -> PASDEDEUX_preferences:
     """This extension's preferences."""
     assert context.preferences is not None
-    addon = context.preferences.addons[__package__ or ""]
+    addon = context.preferences.addons[EXTENSION]
     assert isinstance(addon.preferences, PASDEDEUX_preferences)
     return addon.preferences
 

@@ -2,11 +2,11 @@
 
 import bpy
 
-from rigs.choreography import DELAYED, DEVICES, Choreography
+from rigs.choreography.devices import DELAYED, DEVICES, Choreography
 
-from .music_options import PASDEDEUX_PG_music
-from .retarget_options import PASDEDEUX_PG_retargeting
-from .scenes import scene_of
+from ..context_access import scene_of
+from .music_settings import PASDEDEUX_PG_music
+from .retarget_settings import PASDEDEUX_PG_retargeting
 
 _MODELS = [
     ("partner-flow", "Partner Flow", "Learned from a salsa couple; eight frames at once, other takes for other seeds"),

@@ -1,4 +1,4 @@
-"""Which bone of a rig is which of the 29 joints: name tables in `maps/*.json`, checked against the hierarchy.
+"""Which bone of a rig is which of the 29 joints: name tables in `presets/*.json`, checked against the hierarchy.
 
 Where the names say nothing, the places of the bones do (`body_plan`).
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs import Array, body_plan
-from rigs.bone_names import END, Key, all_words, index, words
-from rigs.branches import above, is_below
-from rigs.dialects import Dialect, dialects, sided
+from rigs import Array
+from rigs.bone_mapping import structure_mapper
+from rigs.bone_mapping.bone_names import END, Key, all_words, index, words
+from rigs.bone_mapping.limb_finder import above, is_below
+from rigs.bone_mapping.naming_conventions import Dialect, dialects, sided
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRRORED, PARENTS
 
 _SIDED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -76,7 +77,7 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     named = index(names, sided())
     dialect, bones = _best(names, parents, named)
     lacking = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
-    placed = body_plan.find(parents, heads) if heads is not None and 2 * len(lacking) > len(REQUIRED) else None
+    placed = structure_mapper.find(parents, heads) if heads is not None and 2 * len(lacking) > len(REQUIRED) else None
     if placed is not None:
         dialect, bones = BY_PLACE, placed
     elif lacking:
@@ -259,7 +260,7 @@ def _worth(dialect: Dialect, bones: Sequence[int], said: set[str]) -> tuple[int,
 
 def _sureness(dialect: Dialect, bones: Sequence[int], named: dict[Key, list[int]], heads: Array | None) -> list[float]:
     """(29,) how sure each bone is: by what told it, by the other side's name, by where it rests."""
-    odd = frozenset() if heads is None else body_plan.odd_places(bones, heads)
+    odd = frozenset() if heads is None else structure_mapper.odd_places(bones, heads)
     told = [_told(dialect, j, bone, named) for j, bone in enumerate(bones)]
     base = _PLACED if dialect == BY_PLACE else _LIKELY if dialect.loose else _NAMED
     return [

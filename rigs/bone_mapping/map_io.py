@@ -4,8 +4,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from rigs.dialects import Dialect, dialects
-from rigs.mapping import BY_PLACE, Mapping, mapped
+from rigs.bone_mapping.bone_mapper import BY_PLACE, Mapping, mapped
+from rigs.bone_mapping.naming_conventions import Dialect, dialects
 from rigs.skeleton import INDEX, JOINTS
 
 _KIND = "Pas de Deux bone map"

@@ -1,4 +1,4 @@
-"""The ways to name bones that are known, from the tables in `maps/*.json`."""
+"""The ways to name bones that are known, from the tables in `presets/*.json`."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rigs.bone_names import Key, normalize, of_left
+from rigs.bone_mapping.bone_names import Key, normalize, of_left
 from rigs.skeleton import INDEX, JOINTS, MIRRORED
 
 
@@ -33,8 +33,8 @@ class Dialect:
 
 @cache
 def dialects() -> tuple[Dialect, ...]:
-    """Every table in `maps/`, by file name, the common words last."""
-    files = sorted(Path(__file__).with_name("maps").glob("*.json"))
+    """Every table in `presets/`, by file name, the common words last."""
+    files = sorted(Path(__file__).with_name("presets").glob("*.json"))
     tables = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
     found = [_dialect(table, tables.get(table.get("like"), {})) for table in tables.values()]
     return tuple(sorted(found, key=lambda dialect: dialect.loose))

@@ -11,7 +11,19 @@ from itertools import pairwise
 import numpy as np
 
 from rigs import Array
-from rigs.branches import ARM, EVEN, LEG, Limb, Pair, Tree, carriers, everything_below, grow, pairs, reach
+from rigs.bone_mapping.limb_finder import (
+    ARM,
+    EVEN,
+    LEG,
+    Limb,
+    Pair,
+    Tree,
+    carriers,
+    everything_below,
+    grow,
+    pairs,
+    reach,
+)
 from rigs.skeleton import INDEX, JOINTS, MIRRORED
 
 _TRUNK, _REACH = 0.69, 0.65

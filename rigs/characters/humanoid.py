@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.mapping import Mapping
-from rigs.rig import Rig
+from rigs.bone_mapping.bone_mapper import Mapping
+from rigs.characters.rig import Rig
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
 
 SIDES = ("left", "right")

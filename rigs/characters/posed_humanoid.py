@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.body import AXES, HIPS, Body
+from rigs.characters.humanoid import AXES, HIPS, Body
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.posture import stands, triad
+from rigs.characters.body_measures import stands, triad
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
 
 _TRIADS = (INDEX["pelvis"], INDEX["spine3"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.body import Body
+from rigs.characters.humanoid import Body
 from rigs.skeleton import INDEX
 
 _UP = np.array([0.0, 0.0, 1.0])

@@ -9,11 +9,11 @@ bones that bend, one is left: the head keeps its direction from the neck, and it
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.calibration import calibrate, swung
-from rigs.limbs import STRETCH, two_bone
+from rigs.characters.body_measures import stands
+from rigs.characters.rest_alignment import calibrate, swung
 from rigs.motion import Motion
-from rigs.posture import stands
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.two_bone_ik import STRETCH, two_bone
 
 _LOWER, _MIDDLE, _CHEST = (INDEX[name] for name in ("spine1", "spine2", "spine3"))
 _SAMPLES = 200

@@ -2,7 +2,8 @@
 
     partner = choreograph(leader, Choreography("canon", delay=4, formation="side-by-side"))
 
-A device makes what the partner dances of what the leader dances; the formation says where (`rigs.formations`).
+A device makes what the partner dances of what the leader dances; the formation says where
+(`rigs.choreography.formations`).
 """
 
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.beats import beat_of
-from rigs.formations import CLOSE, FORMATIONS, Formation, clear_distance, nearest, place
+from rigs.choreography.beat_tracking import beat_of
+from rigs.choreography.formations import CLOSE, FORMATIONS, Formation, clear_distance, nearest, place
+from rigs.choreography.stepping import LEGS, step_over, with_feet
 from rigs.motion import Motion, join, mirror, move, sample, turn
-from rigs.stepping import LEGS, step_over, with_feet
 
 Device = Literal["unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer"]
 DEVICES: tuple[Device, ...] = ("unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer")

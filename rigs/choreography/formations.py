@@ -6,10 +6,10 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.blending import spans
+from rigs.choreography.stepping import feet_of, with_feet
 from rigs.contacts import foot_contacts
-from rigs.footwork import minimum_jerk
 from rigs.motion import Motion, move, turn
-from rigs.stepping import feet_of, with_feet
+from rigs.sample_dance.footwork import minimum_jerk
 
 Formation = Literal["facing", "side-by-side", "behind", "orbiting"]
 """Seen from the leader: in front and turned to him, at his right, at his back, or in front and on around him."""

@@ -4,11 +4,11 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.blending import widened
-from rigs.body import SIDES
-from rigs.footwork import bump, minimum_jerk
-from rigs.limbs import bend_limb
+from rigs.characters.humanoid import SIDES
 from rigs.motion import Motion
+from rigs.sample_dance.footwork import bump, minimum_jerk
 from rigs.skeleton import INDEX
+from rigs.two_bone_ik import bend_limb
 
 LEGS = tuple(tuple(INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle", "foot")) for side in SIDES)
 """Of the left and of the right leg: hip, knee, ankle, ball of the foot."""

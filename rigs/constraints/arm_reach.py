@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from rigs import Array, kinematics
-from rigs.body import SIDES
-from rigs.limbs import bend_limb
+from rigs.characters.humanoid import SIDES
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, Skeleton
+from rigs.two_bone_ik import bend_limb
 
 BENT = 0.93
 """The part of its length from which an arm reaches less far than is asked."""

@@ -6,11 +6,11 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.blending import spans, spread, widened
-from rigs.body import SIDES, Body
-from rigs.figure import Figure
-from rigs.limbs import bend_limb
+from rigs.characters.humanoid import SIDES, Body
+from rigs.characters.posed_humanoid import Figure
+from rigs.characters.sole import sole_of
 from rigs.skeleton import INDEX
-from rigs.soles import sole_of
+from rigs.two_bone_ik import bend_limb
 
 _UP = np.array([0.0, 0.0, 1.0])
 _BLEND = 0.15

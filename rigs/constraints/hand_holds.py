@@ -7,10 +7,10 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.blending import spans, spread, widened
-from rigs.body import SIDES, Body
-from rigs.figure import Figure
-from rigs.limbs import bend_limb
+from rigs.characters.humanoid import SIDES, Body
+from rigs.characters.posed_humanoid import Figure
 from rigs.skeleton import INDEX
+from rigs.two_bone_ik import bend_limb
 
 _NEAR, _LOOSE = 0.2, 0.25
 """m between two wrists at which a hold begins, and at which it ends."""

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rigs.files import doubts
+from rigs.files import frame_rate_check
 from rigs.motion import Motion, resample
 
 
@@ -86,7 +86,7 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
 
 def doubted(clip: Clip) -> Clip:
     """The clip with warnings about what its dancers make doubtful."""
-    found = (warning for motion in clip.motions for warning in doubts.of(motion, clip.source.path.name))
+    found = (warning for motion in clip.motions for warning in frame_rate_check.of(motion, clip.source.path.name))
     return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
+from rigs.characters.rig import in_order
 from rigs.files import BadFile
-from rigs.rig import in_order
 
 _ROOT = "root"
 _CHANNELS = ("rx", "ry", "rz", "tx", "ty", "tz")

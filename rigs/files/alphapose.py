@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rigs import Array, pointcloud
+from rigs import Array, pose_fitting
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source, hybrik
 from rigs.skeleton import JOINTS
@@ -41,7 +41,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
     for number, dancer in enumerate(dancers, start=1):
         seen = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
         seen[frames[dancer]] = places[dancer]
-        whole, unseen = pointcloud.bridged(seen)
+        whole, unseen = pose_fitting.bridged(seen)
         if unseen:
             warnings.append(f"{path.name}: dancer {number} not seen in {unseen} of {len(seen)} frames, bridged")
         try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip
-from rigs.files.acclaim_text import Asf, parse_amc, parse_asf
+from rigs.files.acclaim_parser import Asf, parse_amc, parse_asf
 from rigs.files.recording import Recording, to_clip
 
 _FPS = 120.0

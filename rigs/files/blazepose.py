@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rigs import Array, pointcloud, rotations
+from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source
 from rigs.files.hybrik import UNSTATED_FPS, expect_places, from_camera
@@ -40,10 +40,10 @@ def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
     rows: as `fits` says. Frames in which nobody was found are nan; straight lines bridge them. Raises BadFile.
     """
     rate = fps or UNSTATED_FPS
-    landmarks, unseen = pointcloud.bridged(rows[..., :3])
+    landmarks, unseen = pose_fitting.bridged(rows[..., :3])
     expect_places(path, landmarks, LANDMARKS)
     try:
-        (motion,) = stand_on_floor(pointcloud.solve(joints(from_camera(landmarks)), rate))
+        (motion,) = stand_on_floor(pose_fitting.solve(joints(from_camera(landmarks)), rate))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
     warnings = (f"{path.name}: nobody seen in {unseen} of {len(rows)} frames, bridged",) if unseen else ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, Source
-from rigs.files.bvh_text import Bvh, parse, to_text
+from rigs.files.bvh_parser import Bvh, parse, to_text
 from rigs.files.recording import Recording, to_clip, to_y_up, to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS

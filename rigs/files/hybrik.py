@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rigs import Array, pointcloud, rotations
+from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source
 from rigs.motion import Motion
@@ -77,11 +77,11 @@ def _interleaved(rows: Array) -> bool:
 def solve(positions: Array, fps: float) -> Motion:
     """One dancer's movement from positions (F, 29 or 24, 3) m in Blender's axes. Raises ValueError."""
     if positions.shape[1] == len(JOINTS):
-        return pointcloud.solve(positions, fps)
+        return pose_fitting.solve(positions, fps)
     parents = [PARENTS[leaf] for leaf in _LEAVES]
     grandparents = [PARENTS[parent] for parent in parents]
     beyond = 2.0 * positions[:, parents] - positions[:, grandparents]
-    solved = pointcloud.solve(np.concatenate([positions, beyond], axis=1), fps)
+    solved = pose_fitting.solve(np.concatenate([positions, beyond], axis=1), fps)
     offsets, turned = solved.skeleton.offsets.copy(), solved.rotations.copy()
     for leaf, parent in zip(_LEAVES, parents, strict=True):
         length, common = (np.linalg.norm(bones[parent]) for bones in (offsets, DEFAULT.offsets))

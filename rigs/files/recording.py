@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rigs import Array, canonical, posture
+from rigs import Array
+from rigs.bone_mapping.bone_mapper import NoDancer, map_bones
+from rigs.characters import body_measures, to_motion
 from rigs.files import BadFile, Clip, Source
-from rigs.mapping import NoDancer, map_bones
 from rigs.skeleton import JOINTS
 
 _UNITS = (
@@ -51,18 +52,18 @@ def to_clip(path: Path, recording: Recording) -> Clip:
     except NoDancer as error:
         raise BadFile(f"{path.name}: {error}") from None
     ours = mapping.dialect.t_pose
-    up = recording.up or posture.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
-    stature = posture.stature(mapping.bones, some)
+    up = recording.up or body_measures.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
+    stature = body_measures.stature(mapping.bones, some)
     if not stature > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
     units = _metres_per_unit(recording.units, mapping.dialect.units, stature)
-    bones = mapping.bones if ours else posture.believable(mapping.bones, some)
+    bones = mapping.bones if ours else body_measures.believable(mapping.bones, some)
     places, rest = places * units, rest * units
     if up == "Y":
         turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
         places, rest = to_z_up(places), to_z_up(rest)
-    motion = canonical.to_motion(recording.fps, bones, turned, places, rest, in_t_pose=ours)
-    own = canonical.followed(bones, places)
+    motion = to_motion.to_motion(recording.fps, bones, turned, places, rest, in_t_pose=ours)
+    own = to_motion.followed(bones, places)
     filled = tuple(name for name, bone in zip(JOINTS, own, strict=True) if bone < 0)
     return Clip((motion,), Source(path, units, up, recording.fps, len(motion), filled))
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from rigs import Array
-from rigs.averaging import averaged
 from rigs.blending import widened
-from rigs.body import SIDES
-from rigs.capsules import CAPSULES, depths
+from rigs.characters.humanoid import SIDES
+from rigs.post_processing.capsules import CAPSULES, depths
+from rigs.smoothing import averaged
 
 _SOLID = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck", "left_hip", "right_hip")]
 """Trunk, head and thighs; arms and shins of real couples pass each other too closely to be kept apart."""

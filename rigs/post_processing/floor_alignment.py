@@ -3,11 +3,11 @@
 import numpy as np
 
 from rigs import Array
-from rigs.averaging import averaged, highest
 from rigs.blending import widened
 from rigs.contacts import floor_height
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, Skeleton
+from rigs.smoothing import averaged, highest
 
 _TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 _JUMP = 0.7

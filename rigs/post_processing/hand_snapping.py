@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.arms import BENT, joint, lengths
-from rigs.averaging import averaged, highest
 from rigs.blending import spans, spread
-from rigs.holding import Hold
+from rigs.constraints.arm_reach import BENT, joint, lengths
+from rigs.constraints.hand_holds import Hold
 from rigs.skeleton import Skeleton
+from rigs.smoothing import averaged, highest
 
 _NEAR, _LOOSE, _LOST = 0.24, 0.3, 0.5
 """m between two wrists: a hold is meant where they come as near as the first while nearer than the second.

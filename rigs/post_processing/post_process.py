@@ -10,19 +10,19 @@ from functools import cache
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.arms import brought
 from rigs.blending import eased
-from rigs.body import Body, body_of
+from rigs.bone_mapping.bone_mapper import Mapping, map_bones
+from rigs.characters.humanoid import Body, body_of
+from rigs.characters.posed_humanoid import Figure
+from rigs.characters.rig import Rig
+from rigs.constraints.arm_reach import brought
+from rigs.constraints.foot_planting import plant
 from rigs.contacts import floor_height, foot_contacts
-from rigs.figure import Figure
-from rigs.hand_snapping import lean, meant_holds, to_holds
-from rigs.keeping_apart import arms_out, room
-from rigs.levelling import floor_of, levelled, lifted, toes_at_rest
-from rigs.mapping import Mapping, map_bones
 from rigs.motion import Motion
-from rigs.planting import plant
-from rigs.rig import Rig
-from rigs.seams import blended
+from rigs.post_processing.body_collision import arms_out, room
+from rigs.post_processing.floor_alignment import floor_of, levelled, lifted, toes_at_rest
+from rigs.post_processing.hand_snapping import lean, meant_holds, to_holds
+from rigs.post_processing.seam_smoothing import blended
 from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 
 PARTS = ("seams", "bodies", "hands", "feet", "floor")

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.body import HIPS, Body
-from rigs.figure import Figure, starts_of, turns_of
-from rigs.rig import Rig
+from rigs.characters.humanoid import HIPS, Body
+from rigs.characters.posed_humanoid import Figure, starts_of, turns_of
+from rigs.characters.rig import Rig
 
 Root = Literal["hips", "bone", "object"]
 """What carries a rig through the world: the hips alone, the bone above them, or the object."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs import Array, rotation_modes
+from rigs import Array
+from rigs.retargeting import rotation_modes
 
 _LEAST = 1e-9  # a tolerance of zero means this one
 

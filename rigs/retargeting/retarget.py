@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.body import ANKLES, AXES, HIPS, SIDES, Body, leg_length
+from rigs.characters.humanoid import ANKLES, AXES, HIPS, SIDES, Body, leg_length
+from rigs.characters.posed_humanoid import Figure, places_of
+from rigs.constraints.foot_planting import plant
+from rigs.constraints.hand_holds import approach, clasp, holds
 from rigs.contacts import floor_height, foot_contacts
-from rigs.figure import Figure, places_of
-from rigs.holding import approach, clasp, holds
 from rigs.motion import Motion
-from rigs.planting import plant
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
 _UP = np.array([0.0, 0.0, 1.0])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs import Array, kinematics, limbs, rotations
-from rigs.footwork import SIDES, Foot, Step, glide, minimum_jerk, pelvis_path
+from rigs import Array, kinematics, rotations, two_bone_ik
+from rigs.sample_dance.footwork import SIDES, Foot, Step, glide, minimum_jerk, pelvis_path
 from rigs.skeleton import DEFAULT, INDEX
 
 HEIGHT = 0.936  # m of the pelvis; the knees stay soft
@@ -161,7 +161,7 @@ def _bend(
     first, middle, last = joints
     upper, lower = DEFAULT.offsets[middle], DEFAULT.offsets[last]
     lengths = float(np.linalg.norm(upper)), float(np.linalg.norm(lower))
-    bend, end = limbs.two_bone(root, target, lengths, pole)
-    hinge = limbs.hinge_axis(root, target, pole)
-    world[:, first] = limbs.bone_rotation(upper, rest_hinge, bend - root, hinge)
-    world[:, middle] = limbs.bone_rotation(lower, rest_hinge, end - bend, hinge)
+    bend, end = two_bone_ik.two_bone(root, target, lengths, pole)
+    hinge = two_bone_ik.hinge_axis(root, target, pole)
+    world[:, first] = two_bone_ik.bone_rotation(upper, rest_hinge, bend - root, hinge)
+    world[:, middle] = two_bone_ik.bone_rotation(lower, rest_hinge, end - bend, hinge)

@@ -1,6 +1,7 @@
 """A leader's salsa of twenty seconds, for whoever has no mocap at hand: a table of figures, brought to life.
 
-The tables say where the feet go and what the hands do; `rigs.footwork` times it and `rigs.carriage` adds the body.
+The tables say where the feet go and what the hands do; `rigs.sample_dance.footwork` times it and
+`rigs.sample_dance.body_motion` adds the body.
 """
 
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from math import remainder
 
 import numpy as np
 
-from rigs import Array, carriage, kinematics, rotations
-from rigs.footwork import SIDES, Step, body_heading, foot_path, glide, weight
+from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
+from rigs.sample_dance import body_motion
+from rigs.sample_dance.footwork import SIDES, Step, body_heading, foot_path, glide, weight
 from rigs.skeleton import DEFAULT
 
 FPS = 30.0
@@ -149,16 +151,16 @@ def sample_dance() -> Motion:
     t = np.arange(FRAMES) / FPS
     dance = placed_figures()
     steps = footfalls(dance, rng)
-    course = carriage.Course(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
+    course = body_motion.Course(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
 
     world = rotations.identity(FRAMES, len(DEFAULT.offsets))
-    root = carriage.pelvis(world, course)
-    carriage.trunk(world, course)
-    carriage.head(world, course, partner_heading(t, dance), rng)
+    root = body_motion.pelvis(world, course)
+    body_motion.trunk(world, course)
+    body_motion.head(world, course, partner_heading(t, dance), rng)
     for side, name in enumerate(("left", "right")):
         load = (1.0 + SIDES[side] * weight(t, steps)) / 2.0
-        carriage.leg(world, root, name, foot_path(t, steps, side, rng), load, course.heading)
-        carriage.arm(world, root, name, hand_path(course, dance, side, rng), t, rng)
+        body_motion.leg(world, root, name, foot_path(t, steps, side, rng), load, course.heading)
+        body_motion.arm(world, root, name, hand_path(course, dance, side, rng), t, rng)
     return Motion(FPS, DEFAULT, root, rotations.near(kinematics.local_rotations(world)))
 
 
@@ -190,12 +192,12 @@ def partner_heading(t: Array, dance: list[Placed]) -> Array:
     return glide(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
 
 
-def hand_path(course: carriage.Course, dance: list[Placed], side: int, rng: np.random.Generator) -> Array:
+def hand_path(course: body_motion.Course, dance: list[Placed], side: int, rng: np.random.Generator) -> Array:
     """One hand's place from between the shoulders, in the chest's frame: (T, 3) m."""
     keys = [(here.time(key[0]), HANDS[key[1:][side]]) for here in dance for key in here.figure.hands]
     poses = rng.normal([pose for _, pose in keys], HOLDING)
     outward, forward, up = glide(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
     forward = forward - 0.025 * SIDES[side] * course.hips(0.22)
     up = up + 0.015 * SIDES[side] * course.hips(0.18)
-    wander = [carriage.drift(course.t, rng, 0.01) for _ in range(3)]
+    wander = [body_motion.drift(course.t, rng, 0.01) for _ in range(3)]
     return np.stack([SIDES[side] * outward, -forward, up], axis=-1) + np.stack(wander, axis=-1)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
-COMMAND = (sys.executable, "-m", "backend.cli", "serve", "--bind", "tcp://127.0.0.1:*")
+COMMAND = (sys.executable, "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*")
 
 
 @dataclass(frozen=True)

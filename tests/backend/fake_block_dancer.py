@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import backend.engine
-from backend import cli, server
+from backend import server
+from backend.cli import main
 from backend.engine import Engine, Preview
 from backend.protocol import Cancelled, PartnerRequest
 from rigs.motion import Motion, mirror, move, resample
@@ -62,4 +63,4 @@ def serve() -> None:
 def command(*arguments: str) -> int:
     """The `pasdedeux` command with this engine in its process."""
     backend.engine.Engine = BlockEngine  # type: ignore[misc]
-    return cli.main(arguments)
+    return main.main(arguments)

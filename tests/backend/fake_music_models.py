@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 import backend.engine
-from backend import cli, server
+from backend import server
+from backend.cli import main
 from backend.engine import Engine
-from backend.messages import Cancelled, ComposeRequest, DanceRequest
 from backend.music.score import BEAT, Score, from_table, to_table
+from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import rotations
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT
@@ -104,4 +105,4 @@ def serve() -> None:
 def command(*arguments: str) -> int:
     """The `pasdedeux` command with this engine in its process."""
     backend.engine.Engine = TranslatingEngine  # type: ignore[misc]
-    return cli.main(arguments)
+    return main.main(arguments)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.models import MODELS, OWN, WEIGHTS, weights_of
+from backend.model_registry import MODELS, OWN, WEIGHTS, weights_of
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -11,7 +11,7 @@ import pytest
 
 from backend.client import Cancelled, Client
 from backend.engine import Engine
-from backend.models import COMPOSERS, DANCERS
+from backend.model_registry import COMPOSERS, DANCERS
 from backend.music import midi
 from backend.music.score import Score, cut, to_notes
 from backend.protocol import (
@@ -26,11 +26,11 @@ from backend.protocol import (
 )
 from rigs import files
 from rigs.motion import Motion, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend
-from tests.backend.translators import same_music, song
+from tests.backend.fake_music_models import same_music, song
 
-COMMAND = [sys.executable, "-m", "backend.cli"]
+COMMAND = [sys.executable, "-m", "backend.cli.main"]
 SONG = song(8)
 DANCE = resample(sample_dance(), 30.0, 240)
 

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 import zmq
 
-from backend import cli
+from backend.cli import main
 from backend.client import BackendError, Cancelled, Client, RequestRefused
-from backend.direction import Direction
 from backend.engine import Engine
-from backend.limits import ProtocolError
-from backend.messages import ComposeRequest, DanceRequest, PartnerRequest
 from backend.music import midi
 from backend.music.score import cut, to_table
 from backend.protocol import Progress, Result, decode_question, encode
+from backend.wire.direction import Direction
+from backend.wire.messages import ComposeRequest, DanceRequest, PartnerRequest
+from backend.wire.validation import ProtocolError
 from rigs import files
 from rigs.motion import Motion, mirror, move, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
+from tests.backend.fake_music_models import TranslatingEngine, composed, danced, same_music, song
 from tests.backend.test_server import talking
-from tests.backend.translators import TranslatingEngine, composed, danced, same_music, song
 
-SERVE = "from tests.backend.translators import serve; serve()"
+SERVE = "from tests.backend.fake_music_models import serve; serve()"
 COUPLE = (sample_dance()[:90], move(mirror(sample_dance()[:90]), np.array([0.0, -1.0, 0.0])))
 
 
@@ -202,7 +202,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def pasdedeux(asked: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """The status of the command in this process, by the engine that can be told beforehand."""
     monkeypatch.setattr("backend.engine.Engine", TranslatingEngine)
-    return cli.main(asked.split())
+    return main.main(asked.split())
 
 
 def sound(path: Path) -> float:
@@ -280,7 +280,7 @@ def test_nothing_is_left_where_the_sound_cannot_be_made(folder: Path, monkeypatc
     def deaf(*_: object) -> None:
         raise files.BadFile("d.wav: a place to write to expected (no space left)")
 
-    monkeypatch.setattr("backend.music.sound.write_wav", deaf)
+    monkeypatch.setattr("backend.music.audio.wav.write_wav", deaf)
     assert pasdedeux("dance song.mid -o out/d.bvh", monkeypatch) == 2
     assert pasdedeux("compose dance.bvh -o out/m.mid", monkeypatch) == 2
     assert left(folder) == []

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import limits
-from backend.direction import UNDIRECTED, Direction
 from backend.protocol import (
     Answer,
     Cancel,
@@ -27,9 +25,11 @@ from backend.protocol import (
     decode_question,
     encode,
 )
+from backend.wire import validation
+from backend.wire.direction import UNDIRECTED, Direction
 from rigs import rotations
-from rigs.finishing import PARTS
 from rigs.motion import Motion
+from rigs.post_processing.post_process import PARTS
 from rigs.skeleton import DEFAULT, Skeleton
 
 
@@ -86,7 +86,7 @@ def test_an_error_may_be_about_a_message_without_an_id() -> None:
     frames=st.integers(1, 12),
     earlier=st.integers(0, 5),
     fps=st.floats(1.0, 1000.0),
-    seed=st.integers(0, limits.MAX_SEED),
+    seed=st.integers(0, validation.MAX_SEED),
     takes=st.integers(1, 16),
     role=st.sampled_from(["lead", "follow"]),
 )

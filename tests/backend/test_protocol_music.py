@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import limits
 from backend.music.score import PARTS, Meter, Part, Score, from_table, to_table
 from backend.protocol import (
     Answer,
@@ -21,6 +20,7 @@ from backend.protocol import (
     decode_question,
     encode,
 )
+from backend.wire import validation
 from tests.backend.test_protocol import GOOD as PARTNER
 from tests.backend.test_protocol import JSON, arrived, motion, rewritten, said
 
@@ -82,7 +82,7 @@ def test_music_arrives_as_it_was_written(music: Score) -> None:
 @given(
     duet=st.booleans(),
     energy=st.floats(0.5, 2.0),
-    seed=st.integers(0, limits.MAX_SEED),
+    seed=st.integers(0, validation.MAX_SEED),
     fps=st.floats(1.0, 1000.0),
 )
 def test_a_request_for_a_dance_arrives(duet: bool, energy: float, seed: int, fps: float) -> None:
@@ -104,7 +104,7 @@ def test_a_dance_has_the_frames_that_come_no_later_than_the_musics_end(fps: floa
     dancers=st.integers(1, 2),
     tempo=st.none() | st.floats(30.0, 300.0),
     parts=st.permutations(PARTS).flatmap(lambda parts: st.integers(1, 3).map(lambda count: tuple(parts[:count]))),
-    seed=st.integers(0, limits.MAX_SEED),
+    seed=st.integers(0, validation.MAX_SEED),
 )
 def test_a_request_for_music_arrives(dancers: int, tempo: float | None, parts: tuple[str, ...], seed: int) -> None:
     sent = ComposeRequest(tuple(motion(31, seed=n) for n in range(dancers)), "score-flow", tempo, parts, seed)

@@ -16,9 +16,7 @@ import pytest
 import zmq
 
 from backend.client import BackendAway, BackendError, Cancelled, Client, RequestRefused
-from backend.direction import Direction
 from backend.engine import Engine
-from backend.jobs import MOST_WAITING_EACH
 from backend.protocol import (
     Answer,
     Cancel,
@@ -32,8 +30,10 @@ from backend.protocol import (
     encode,
 )
 from backend.server import serve
+from backend.wire.direction import Direction
+from backend.worker import MOST_WAITING_EACH
 from rigs.motion import Motion, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend
 
 Start = Callable[..., AbstractContextManager[Backend]]

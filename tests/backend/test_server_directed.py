@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from backend.direction import Direction
 from backend.engine import Engine
-from backend.messages import PartnerRequest
+from backend.wire.direction import Direction
+from backend.wire.messages import PartnerRequest
 from rigs import Array, rotations
 from rigs.kinematics import global_rotations
 from rigs.motion import Motion, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
 FPS = 30.0
 

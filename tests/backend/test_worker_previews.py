@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from backend.client import Cancelled, Client
-from backend.jobs import PACE, Previews
 from backend.protocol import Frames, PartnerRequest, Progress, ProtocolError, Result, decode_answer, encode
+from backend.worker import PACE, Previews
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
-from tests.backend.blocks import BLOCK, FPS, BlockEngine, dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
+from tests.backend.fake_block_dancer import BLOCK, FPS, BlockEngine, dance
 from tests.backend.test_server import talking
 
 Seen = list[tuple[int, int, Motion]]
@@ -24,7 +24,7 @@ LEADER = sample_dance()[:300]
 @pytest.fixture(scope="module")
 def blocks() -> Iterator[Backend]:
     """A server whose dancer dances in blocks."""
-    with running(sys.executable, "-c", "from tests.backend.blocks import serve; serve()") as one:
+    with running(sys.executable, "-c", "from tests.backend.fake_block_dancer import serve; serve()") as one:
         yield one
 
 

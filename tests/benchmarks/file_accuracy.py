@@ -10,11 +10,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import BadFile, Clip, bvh, read, write
-from rigs.mapping import map_bones
 from rigs.skeleton import INDEX, JOINTS, PARENTS
-from tests.benchmarks import carrying
-from tests.benchmarks.quiet import quiet
+from tests.benchmarks import retarget_accuracy
+from tests.benchmarks.silence import quiet
 
 Array = np.ndarray
 
@@ -65,7 +65,7 @@ def written_apart(clip: Clip, places: dict[str, Array]) -> float:
 
 def importer_apart(path: Path, clip: Clip, named: dict[str, str]) -> float:
     """The largest distance (mm) between a joint of the Motion and the bone that Blender's own importer makes of it."""
-    carrying.empty_scene()
+    retarget_accuracy.empty_scene()
     forward = "-Z" if clip.source.up == "Y" else "Y"
     with quiet():
         bpy.ops.import_anim.bvh(
@@ -107,7 +107,7 @@ def refusals(corpus: Path) -> list[str]:
         for name, make in BAD.items():
             made = Path(folder, name)
             path = make(corpus, made) or made
-            carrying.empty_scene()
+            retarget_accuracy.empty_scene()
             before = _blocks()
             try:
                 with quiet():

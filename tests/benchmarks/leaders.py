@@ -4,13 +4,13 @@ import os
 from functools import cache
 from pathlib import Path
 
-from backend.models.partner_flow import NAME
+from backend.models.partner_flow.network import NAME
 from rigs.motion import Motion, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests import installed
-from training.data import FPS, Duet
+from training.data.duets import FPS, Duet
 from training.evaluate import planned_split
-from training.judge.partners import brought, go_on, place_of
+from training.evaluation.baselines import brought, go_on, place_of
 
 __all__ = ["FPS", "duets", "joined", "leader_of"]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from backend.engine import Engine
-from backend.models import weights_of
-from backend.models.partner_flow import NAME
+from backend.model_registry import weights_of
+from backend.models.partner_flow.network import NAME
 from backend.protocol import PartnerRequest
 from rigs import Array, files
 from rigs.contacts import floor_height
@@ -30,8 +30,8 @@ from tests import installed
 from tests.benchmarks.leaders import FPS, duets, leader_of
 from tests.benchmarks.long_take import forget_peak, memory
 from tests.benchmarks.partner_request import seconds
-from training.judge import figures
-from training.judge.frechet import Reference
+from training.evaluation import partner_metrics
+from training.evaluation.frechet import Reference
 
 MINUTE = round(60 * FPS)
 BLOCK = 8
@@ -78,10 +78,10 @@ def measured(takes: Array, leader: Array, references: Mapping[str, Reference]) -
     """The figures of each take (K, F, 29, 3) m beside the leader (F, 29, 3) m."""
     floor, found = floor_height(leader), []
     for take in takes:
-        tracks = figures.tracks(take, leader, FPS, floor, 0, BLOCK)
+        tracks = partner_metrics.tracks(take, leader, FPS, floor, 0, BLOCK)
         row = {name: float(np.nanmean(values)) for name, values in tracks.items()}
         row["seams"] = row["at seams"] / row["between seams"]
-        seen = figures.described(take, leader)
+        seen = partner_metrics.described(take, leader)
         found.append(row | {kind: known.distance(seen[kind]) for kind, known in references.items()})
     return found
 
@@ -165,7 +165,7 @@ def main(arguments: list[str]) -> int:
             kept = f"{here['peak']:.0f} MB at most, {here['before']:.0f} MB before"
             print(f"{minutes:>3} min: {pace}, {here['work']:.0f} s of the processor's; {kept}", flush=True)
     known = duets()
-    references = figures.references(known) if known else {}
+    references = partner_metrics.references(known) if known else {}
     minutes = [slice(0, MINUTE), slice(len(leader) - MINUTE, len(leader))]
     first, last = (measured(takes[:, part], leader.positions[part], references) for part in minutes)
     faults = compared(first, last)

@@ -15,15 +15,15 @@ from tests import installed
 def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
         installed.install(installed.build(), Path(scratch))
-        from tests.benchmarks import carrying, speed
+        from tests.benchmarks import retarget_accuracy, speed
         from tests.rig_builders import build
 
-        carrying.empty_scene()
+        retarget_accuracy.empty_scene()
         corpus = Path(arguments[1])
         rig, source = build("Mixamo", corpus), speed.long_dance(int(arguments[0]), corpus)
         forget_peak()
         before = memory("VmRSS")
-        took = speed.seconds(lambda: carrying.retarget(source=source.name, target=rig.name))
+        took = speed.seconds(lambda: retarget_accuracy.retarget(source=source.name, target=rig.name))
     print(json.dumps({"seconds": took, "before": before, "peak": memory("VmHWM")}))
     return 0
 

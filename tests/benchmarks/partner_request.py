@@ -15,10 +15,10 @@ from typing import Any
 from backend import server
 from backend.client import Client
 from backend.engine import Engine
-from backend.models import weights_of
+from backend.model_registry import weights_of
 from backend.protocol import PartnerRequest, Result, decode_answer, decode_question, encode
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import running
 
 FRAMES = 300

@@ -24,10 +24,11 @@ import torch
 
 from backend.client import Cancelled, Client
 from backend.engine import Engine
-from backend.jobs import PACE
-from backend.models import flow_partner, weights_of
-from backend.models.partner_flow import NAME
+from backend.model_registry import weights_of
+from backend.models.partner_flow import pipeline
+from backend.models.partner_flow.network import NAME
 from backend.protocol import PartnerRequest
+from backend.worker import PACE
 from rigs.motion import Motion
 from tests.backend.conftest import running
 from tests.benchmarks.leaders import FPS, leader_of
@@ -130,7 +131,7 @@ class Finishing:
 @contextmanager
 def timed_finishing() -> Iterator[Finishing]:
     """Take the time of the finishing of all partners that are danced meanwhile."""
-    work, told = flow_partner.finished, Finishing()
+    work, told = pipeline.finished, Finishing()
 
     def finished(*given: Any, **named: Any) -> Motion:
         start = time.perf_counter()
@@ -138,11 +139,11 @@ def timed_finishing() -> Iterator[Finishing]:
         told.seconds += time.perf_counter() - start
         return done
 
-    flow_partner.finished = finished  # type: ignore[assignment]
+    pipeline.finished = finished  # type: ignore[assignment]
     try:
         yield told
     finally:
-        flow_partner.finished = work
+        pipeline.finished = work
 
 
 def first_look(ask: Callable[..., object]) -> float:

@@ -19,11 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import installed
-from tests.benchmarks.quiet import quiet
+from tests.benchmarks.silence import quiet
 
 
 def carrying(corpus: Path, options: argparse.Namespace) -> list[str]:
-    from tests.benchmarks import carrying as work
+    from tests.benchmarks import retarget_accuracy as work
 
     print(f"angles in degrees as mean / 99th percentile, in one frame of {options.every}; feet in every frame")
     print(
@@ -52,7 +52,7 @@ def carrying(corpus: Path, options: argparse.Namespace) -> list[str]:
 
 
 def holding(corpus: Path, options: argparse.Namespace) -> list[str]:
-    from tests.benchmarks import carrying as work
+    from tests.benchmarks import retarget_accuracy as work
 
     print(f"salsa 07 on rigs {work.SIZES[0]} and {work.SIZES[1]} times their size; hands nearer than 15 cm for 0.2 s")
     print(f"{'rig':<10} {'held frames':>11} {'mean cm':>8} {'p99 cm':>8} {'worst cm':>8}")
@@ -70,7 +70,7 @@ def holding(corpus: Path, options: argparse.Namespace) -> list[str]:
 
 
 def reading(corpus: Path, options: argparse.Namespace) -> list[str]:
-    from tests.benchmarks import reading as work
+    from tests.benchmarks import file_accuracy as work
 
     return work.table(corpus)
 
@@ -82,7 +82,7 @@ def speed(corpus: Path, options: argparse.Namespace) -> list[str]:
 
 
 def refusing(corpus: Path, options: argparse.Namespace) -> list[str]:
-    from tests.benchmarks import reading as work
+    from tests.benchmarks import file_accuracy as work
 
     return work.refusals(corpus)
 

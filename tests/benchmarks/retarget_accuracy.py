@@ -12,8 +12,8 @@ import numpy as np
 
 from rigs import contacts
 from rigs.skeleton import JOINTS
-from tests.benchmarks import measures, seen
-from tests.benchmarks.quiet import quiet
+from tests.benchmarks import evaluated_bones, measures
+from tests.benchmarks.silence import quiet
 from tests.installed import PACKAGE
 from tests.rig_builders import CHARACTERS, build, rest, wrong_bones
 
@@ -171,9 +171,10 @@ def couple(sources: list[bpy.types.Object], targets: list[bpy.types.Object]) -> 
 
 def mapped(rig: bpy.types.Object) -> tuple[float, dict[str, str | None]]:
     """How sure the extension is of the rig's map, and which bone it chose for each joint."""
-    from bl_ext.user_default.pas_de_deux import armatures, bone_maps
+    from bl_ext.user_default.pas_de_deux.animation import armatures
+    from bl_ext.user_default.pas_de_deux.operators import bone_map
 
-    mapping = bone_maps.mapping_of(rig)
+    mapping = bone_map.mapping_of(rig)
     names = armatures.rig_of(rig).names
     chosen = {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
     return mapping.confidence, chosen
@@ -184,8 +185,8 @@ def places_of(
 ) -> tuple[Mapping[str, Array], Mapping[str, Array], Array]:
     """Where the joints are seen on source and rig, and the rig's soles (F, S, 3)."""
     character = CHARACTERS[name]
-    ours, theirs = seen.joints(source, None), seen.joints(rig, character)
-    found = seen.watch([ours[1], theirs[1], seen.soles(rig, character)], frames)
+    ours, theirs = evaluated_bones.joints(source, None), evaluated_bones.joints(rig, character)
+    found = evaluated_bones.watch([ours[1], theirs[1], evaluated_bones.soles(rig, character)], frames)
     by_joint = [
         {joint: places[:, n] for n, joint in enumerate(names)}
         for names, places in zip((ours[0], theirs[0]), found[:2], strict=True)

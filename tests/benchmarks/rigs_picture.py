@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests import installed
-from tests.benchmarks.quiet import quiet
+from tests.benchmarks.silence import quiet
 
 RIGS = {"Rigify": 1.0, "Mixamo": 1.0, "UE-style": 1.0, "HumanIK": 1.0, "Kenney": 0.5}
 """Each with the size at which it stands there."""
@@ -36,12 +36,12 @@ def draw(out: Path, corpus: Path, frame: int) -> None:
     """Retarget the take to each rig and draw one frame of them all."""
     import bpy
     import numpy as np
-    from bl_ext.user_default.pas_de_deux import mannequin
+    from bl_ext.user_default.pas_de_deux.animation import mannequin
 
-    from tests.benchmarks import carrying, seen
+    from tests.benchmarks import evaluated_bones, retarget_accuracy
     from tests.rig_builders import CHARACTERS, build
 
-    carrying.empty_scene()
+    retarget_accuracy.empty_scene()
     bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / TAKE))
     source = bpy.context.object
     things = [source]
@@ -56,10 +56,10 @@ def draw(out: Path, corpus: Path, frame: int) -> None:
             with bpy.context.temp_override(object=body, active_object=body):
                 bpy.ops.mesh.customdata_custom_splitnormals_clear()
             mannequin.paint(body.data, np.tile(mannequin.TEAL, (len(body.data.vertices), 1)))
-        carrying.retarget(source=source.name, target=rig.name)
+        retarget_accuracy.retarget(source=source.name, target=rig.name)
         things.append(rig)
-    marks = [seen.joints(thing, CHARACTERS.get(thing.name)) for thing in things]
-    found = seen.watch([mark for _, mark in marks], [frame])
+    marks = [evaluated_bones.joints(thing, CHARACTERS.get(thing.name)) for thing in things]
+    found = evaluated_bones.watch([mark for _, mark in marks], [frame])
     at = [dict(zip(names, places[0], strict=True)) for (names, _), places in zip(marks, found, strict=True)]
     across = at[0]["left_hip"] - at[0]["right_hip"]
     azimuth = np.arctan2(across[1], across[0]) + VIEW
@@ -79,14 +79,14 @@ def draw(out: Path, corpus: Path, frame: int) -> None:
 def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defined]  # noqa: F821
     """Give a rig that rests at the world's origin a mannequin in its rest pose, which its own bones move."""
     import bpy
-    from bl_ext.user_default.pas_de_deux import mannequin
+    from bl_ext.user_default.pas_de_deux.animation import mannequin
 
     from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
-    from tests.benchmarks import seen
+    from tests.benchmarks import evaluated_bones
     from tests.rig_builders import CHARACTERS
 
-    names, marks = seen.joints(rig, CHARACTERS[name])
-    [[places]] = seen.watch([marks], [bpy.context.scene.frame_start])
+    names, marks = evaluated_bones.joints(rig, CHARACTERS[name])
+    [[places]] = evaluated_bones.watch([marks], [bpy.context.scene.frame_start])
     at = dict(zip(names, places, strict=True))
     size = at["pelvis"][2] / DEFAULT.offsets[0, 2]
     offsets = size * DEFAULT.offsets
@@ -104,14 +104,14 @@ def film(right: "np.ndarray", width: float) -> None:  # type: ignore[name-define
     """Set floor, light and camera, which looks across `right` (3,), for figures `width` m wide."""
     import bpy
     import numpy as np
-    from bl_ext.user_default.pas_de_deux import stage
+    from bl_ext.user_default.pas_de_deux.media import preview_scene
     from mathutils import Matrix
 
     scene = bpy.context.scene
     middle = np.zeros(3)
-    for ground in (stage._floor(middle), stage._grid(middle)):
+    for ground in (preview_scene._floor(middle), preview_scene._grid(middle)):
         scene.collection.objects.link(ground)
-    stage._set_up_picture(scene, 30.0, 1, SIZE)
+    preview_scene._set_up_picture(scene, 30.0, 1, SIZE)
     image = scene.render.image_settings
     if hasattr(image, "media_type"):
         image.media_type = "IMAGE"
@@ -127,7 +127,7 @@ def film(right: "np.ndarray", width: float) -> None:  # type: ignore[name-define
     camera.rotation_euler = Matrix(np.stack([right, up, -forward], axis=-1).tolist()).to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera
-    scene.display.light_direction = stage._light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
+    scene.display.light_direction = preview_scene._light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from backend.engine import Engine
-from backend.messages import ComposeRequest, DanceRequest
-from backend.models import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_of
 from backend.music import midi
 from backend.music.score import Note, Score, cut, from_notes
+from backend.wire.messages import ComposeRequest, DanceRequest
 from rigs.files import BadFile
 from rigs.motion import Motion
 from tests.benchmarks.leaders import FPS, leader_of

@@ -51,15 +51,15 @@ def table(corpus: Path) -> list[str]:
 
 def compared(name: str, frames: int, corpus: Path) -> list[str]:
     """Time one rig at one length and print the row."""
-    from tests.benchmarks import carrying, rivals
+    from tests.benchmarks import retarget_accuracy, rivals
 
-    carrying.empty_scene()
+    retarget_accuracy.empty_scene()
     rig = build(name, corpus)
     source = long_dance(frames, corpus)
-    paired, span = rivals.pairs(CHARACTERS[name]), carrying.frames_of(source)
+    paired, span = rivals.pairs(CHARACTERS[name]), retarget_accuracy.frames_of(source)
 
     def ours(contacts: bool) -> Callable[[], object]:
-        return lambda: carrying.retarget(source=source.name, target=rig.name, contacts=contacts)
+        return lambda: retarget_accuracy.retarget(source=source.name, target=rig.name, contacts=contacts)
 
     def theirs(every_bone: bool) -> Callable[[], object]:
         return lambda: rivals.constrain_and_bake(source, rig, paired, span, every_bone=every_bone)
@@ -93,15 +93,15 @@ def long_dance(frames: int, corpus: Path) -> "bpy.types.Object":  # type: ignore
 
     from rigs import files
     from rigs.motion import Motion
-    from tests.benchmarks import carrying
+    from tests.benchmarks import retarget_accuracy
 
-    motion = files.read(corpus / carrying.TAKES["salsa 07 leader"]).motions[0]
+    motion = files.read(corpus / retarget_accuracy.TAKES["salsa 07 leader"]).motions[0]
     there = np.arange(len(motion))
     order = np.resize(np.concatenate([there, there[::-1]]), frames)
     dance = Motion(motion.fps, motion.skeleton, motion.root[order], motion.rotations[order])
     with tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder, "dance.npz"), [dance])
-        return carrying.dancer(Path(folder, "dance.npz"))
+        return retarget_accuracy.dancer(Path(folder, "dance.npz"))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -171,9 +171,9 @@ def home(tmp_path: Path) -> Path:
 def dancing() -> Any:
     """A leader who dances five seconds from frame 20 on."""
     import bpy
-    from bl_ext.user_default.pas_de_deux import dancers
+    from bl_ext.user_default.pas_de_deux.animation import dancers
 
-    from rigs.sample_dance import sample_dance
+    from rigs.sample_dance.salsa import sample_dance
     from rigs.skeleton import DEFAULT
 
     bpy.context.scene.render.fps = 30

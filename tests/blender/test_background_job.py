@@ -5,61 +5,61 @@ import time
 from types import SimpleNamespace
 
 import bpy
-from bl_ext.user_default.pas_de_deux import jobs
+from bl_ext.user_default.pas_de_deux import background_job
 
 
-def ended(job: jobs.Job, seconds: float = 5.0) -> list[object]:
+def ended(job: background_job.Job, seconds: float = 5.0) -> list[object]:
     """All messages of a job up to its last."""
     messages: list[object] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         messages += job.drain()
-        if messages and not isinstance(messages[-1], jobs.Progress):
+        if messages and not isinstance(messages[-1], background_job.Progress):
             return messages
         time.sleep(0.01)
     raise AssertionError(f"the job did not end within {seconds} s: {messages}")
 
 
 def test_work_runs_beside_the_main_thread_and_reports_in_order() -> None:
-    def work(reporter: jobs.Reporter) -> str:
+    def work(reporter: background_job.Reporter) -> str:
         reporter.progress(0.5, "half")
         reporter.progress(0.9, "nearly")
         return threading.current_thread().name
 
-    job = jobs.Job(work)
+    job = background_job.Job(work)
     job.start()
     *progress, done = ended(job)
-    assert progress == [jobs.Progress(0.5, "half"), jobs.Progress(0.9, "nearly")]
-    assert isinstance(done, jobs.Done)
+    assert progress == [background_job.Progress(0.5, "half"), background_job.Progress(0.9, "nearly")]
+    assert isinstance(done, background_job.Done)
     assert done.result != threading.main_thread().name
-    assert job.latest == jobs.Progress(0.9, "nearly")
+    assert job.latest == background_job.Progress(0.9, "nearly")
 
 
 def test_a_refusal_is_passed_on_as_its_sentence() -> None:
-    def work(_: jobs.Reporter) -> None:
-        raise jobs.Refused("There is no music")
+    def work(_: background_job.Reporter) -> None:
+        raise background_job.Refused("There is no music")
 
-    job = jobs.Job(work)
+    job = background_job.Job(work)
     job.start()
-    assert ended(job) == [jobs.Failed("There is no music")]
+    assert ended(job) == [background_job.Failed("There is no music")]
 
 
 def test_a_fault_names_its_kind() -> None:
-    job = jobs.Job(lambda _: 1 // 0)
+    job = background_job.Job(lambda _: 1 // 0)
     job.start()
-    assert ended(job) == [jobs.Failed("ZeroDivisionError: integer division or modulo by zero")]
+    assert ended(job) == [background_job.Failed("ZeroDivisionError: integer division or modulo by zero")]
 
 
 def test_cancelled_work_ends_without_a_result() -> None:
-    def work(reporter: jobs.Reporter) -> str:
+    def work(reporter: background_job.Reporter) -> str:
         while not reporter.cancelled():
             time.sleep(0.01)
         return "too late"
 
-    job = jobs.Job(work)
+    job = background_job.Job(work)
     job.start()
     job.cancel()
-    assert ended(job) == [jobs.Failed("")]
+    assert ended(job) == [background_job.Failed("")]
 
 
 def test_work_is_prepared_with_everything_in_its_place() -> None:
@@ -68,4 +68,4 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     bpy.context.scene.collection.objects.link(thing)
     thing.location = (1.0, 2.0, 3.0)
     asked = SimpleNamespace(prepare=lambda _: tuple(thing.matrix_world.translation))
-    assert jobs.JobOperator._prepared(asked, bpy.context) == (1.0, 2.0, 3.0)
+    assert background_job.JobOperator._prepared(asked, bpy.context) == (1.0, 2.0, 3.0)

@@ -5,16 +5,17 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, dancers, timeline
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
+from bl_ext.user_default.pas_de_deux.media import timeline
 from conftest import Server
 from movements import span_of, swaying
 from pieces import Dump, begins, kept, left_in, markers, refused, seconds_of, sounding, strips
 
 from backend.client import Client
 from backend.music import midi
-from backend.music.playing import length
+from backend.music.note_times import length
 from backend.music.score import PARTS, Score, to_table
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
+from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
 from rigs.files import bvh, read, write
-from rigs.mapping import REQUIRED, map_bones
 from rigs.motion import Motion, resample
 from rigs.skeleton import DEFAULT, INDEX, JOINTS
 

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation import fcurves, keyframes
 
 from rigs import Array, rotations
 

@@ -9,13 +9,13 @@ from movements import swaying
 
 from rigs import Array, files
 from rigs.skeleton import JOINTS
-from tests.benchmarks import carrying, measures, seen
+from tests.benchmarks import evaluated_bones, measures, retarget_accuracy
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
 
 def watched(dancer: bpy.types.Object, frames: range = range(1, 2)) -> dict[str, Array]:
-    names, marks = seen.joints(dancer, None)
-    [places] = seen.watch([marks], frames)
+    names, marks = evaluated_bones.joints(dancer, None)
+    [places] = evaluated_bones.watch([marks], frames)
     return {name: places[:, n] for n, name in enumerate(names)}
 
 
@@ -38,13 +38,13 @@ def test_every_bone_of_a_truth_is_on_its_rig(corpus: Path, name: str) -> None:
 @pytest.mark.parametrize("name", CHARACTERS)
 def test_a_built_rig_stands_on_the_floor_and_faces_the_front(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
-    names, marks = seen.joints(rig, CHARACTERS[name])
-    [[places]] = seen.watch([marks], [1])
+    names, marks = evaluated_bones.joints(rig, CHARACTERS[name])
+    [[places]] = evaluated_bones.watch([marks], [1])
     at = dict(zip(names, places, strict=True))
     assert 0.0 < at["left_foot"][2] < at["left_ankle"][2] < 0.08 * at["neck"][2]
     assert at["left_hip"][0] > 0.0 > at["right_hip"][0]
     assert at["left_foot"][1] < at["left_ankle"][1]
-    [[soles]] = seen.watch([seen.soles(rig, CHARACTERS[name])], [1])
+    [[soles]] = evaluated_bones.watch([evaluated_bones.soles(rig, CHARACTERS[name])], [1])
     np.testing.assert_allclose(soles[:, 2], 0.0, atol=1e-5)
 
 
@@ -69,9 +69,9 @@ def test_a_dancer_turned_by_ten_degrees_has_limbs_turned_by_ten(dancer: bpy.type
 
 def test_a_sunk_rig_is_as_deep_as_it_was_lowered(corpus: Path) -> None:
     rig = build("Mixamo", corpus)
-    soles = seen.soles(rig, CHARACTERS["Mixamo"])
+    soles = evaluated_bones.soles(rig, CHARACTERS["Mixamo"])
     rig.location.z -= 0.03
-    assert measures.sunk(seen.watch([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
+    assert measures.sunk(evaluated_bones.watch([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
 
 
 def test_feet_that_creep_ten_centimetres_a_second_slide_so_far_while_they_are_planted() -> None:
@@ -99,11 +99,11 @@ def test_hands_hold_where_they_are_near_for_long_and_miss_by_what_is_between_the
 
 def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_path: Path) -> None:
     files.write(tmp_path / "dance.npz", swaying())
-    source = carrying.dancer(tmp_path / "dance.npz")
+    source = retarget_accuracy.dancer(tmp_path / "dance.npz")
     bpy.ops.pasdedeux.add_dancer()
     target = bpy.context.object
-    carrying.retarget(source=source.name, target=target.name, contacts=False)
-    frames = carrying.frames_of(source)
+    retarget_accuracy.retarget(source=source.name, target=target.name, contacts=False)
+    frames = retarget_accuracy.frames_of(source)
     ours, theirs = watched(source, frames), watched(target, frames)
     assert max(np.abs(ours[joint] - theirs[joint]).max() for joint in JOINTS) < 1e-3
     assert measures.turned_away(ours, theirs).max() < 0.1
@@ -113,10 +113,10 @@ def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_pa
 def test_a_dance_is_carried_over_within_the_tables_bounds(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     take = "salsa 07 leader"
-    assert carrying.carry(rig, name, take, corpus / carrying.TAKES[take], every=9).faults() == []
+    assert retarget_accuracy.carry(rig, name, take, corpus / retarget_accuracy.TAKES[take], every=9).faults() == []
 
 
 def test_hands_go_on_holding_on_bodies_of_other_sizes(corpus: Path) -> None:
-    held = carrying.hold("Mixamo", corpus)
+    held = retarget_accuracy.hold("Mixamo", corpus)
     assert held.frames > 300
     assert held.faults() == []

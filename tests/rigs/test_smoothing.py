@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rigs.averaging import averaged, highest
+from rigs.smoothing import averaged, highest
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3))
 

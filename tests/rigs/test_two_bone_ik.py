@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rigs import Array, rotations
-from rigs.limbs import bone_rotation, hinge_axis, two_bone
+from rigs.two_bone_ik import bone_rotation, hinge_axis, two_bone
 
 LENGTHS = 0.42, 0.35
 seeds = st.integers(0, 2**32 - 1)

@@ -7,9 +7,9 @@ import onnxruntime
 import pytest
 import torch
 
-from backend.models import weights_of
-from backend.models.flow_network import FlowConfig, save
-from backend.models.partner_flow import PartnerFlow, load
+from backend.model_registry import weights_of
+from backend.models.motion_flow.network import FlowConfig, save
+from backend.models.partner_flow.network import PartnerFlow, load
 from rigs.files import BadFile
 from training.export import INPUTS, OUTPUT, example, export
 

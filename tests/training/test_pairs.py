@@ -14,13 +14,13 @@ from backend.music import midi
 from backend.music.pulse import pulse
 from backend.music.score import Meter, Note, Score, from_notes
 from rigs import Array, files
-from rigs.beats import beats_of
+from rigs.choreography.beat_tracking import beats_of
 from rigs.motion import Motion, join, mirror, move, turn
-from rigs.sample_dance import BEAT, sample_dance
-from training.dance_music import MANIFEST, find_pairs, split_pairs
-from training.data import PARTS
+from rigs.sample_dance.salsa import BEAT, sample_dance
+from training.data.duets import PARTS
+from training.data.music_pairs import MANIFEST, find_pairs, split_pairs
+from training.data.songs import find_songs
 from training.pairs import Pairing, Piece, main, make, matched, pieces_of
-from training.songs import find_songs
 
 Command = Callable[..., tuple[int, list[str]]]
 

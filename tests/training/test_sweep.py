@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 
 from rigs.files import BadFile
 from tests.conftest import ROOT
-from tests.training.bridge_pairs import folder_of_pairs
-from training.bridge_trials import Trials, changed
+from tests.training.choreo_bridge.pairs import folder_of_pairs
+from training.choreo_bridge.trials import Trials, changed
+from training.experiment.trial_queue import Queue
 from training.sweep import read_space
-from training.sweep_queue import Queue
 
 SPACE = {"network.bridge": [4, 8], "loss.distance": [1.0, 10.0], "optimise.rate": [3e-4, 1e-3]}
 PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"

@@ -13,12 +13,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from backend.models import flow_network, partner_flow, weights_of
-from backend.models.duet_weights import load
-from backend.models.flow_network import FlowConfig
-from backend.models.partner_flow import PartnerFlow
+from backend.model_registry import weights_of
+from backend.models.duet_vae.checkpoint import load
+from backend.models.motion_flow.network import FlowConfig, save
+from backend.models.partner_flow.network import PartnerFlow
+from backend.models.partner_flow.network import load as load_partner_flow
 from tests.conftest import ROOT
-from tests.training.duets import folder_of_duets
+from tests.training.data.duet_files import folder_of_duets
 
 PLAN = (ROOT / "training" / "configs" / "duet-vae.toml").read_text()
 
@@ -173,7 +174,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(7)
     network = PartnerFlow(FlowConfig(width=16, layers=1, heads=2))
     path = tmp_path_factory.mktemp("weights") / "own.safetensors"
-    flow_network.save(path, network)
+    save(path, network)
     return path
 
 
@@ -187,7 +188,7 @@ def test_a_training_can_begin_with_weights(data: Path, weights: Path, tmp_path: 
     more = ("--config", str(tmp_path / "plan.toml"), "--from", str(weights))
     done = subprocess.run(flow_command(data, tmp_path / "run", *more), capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
-    before, after = (partner_flow.load(p) for p in (weights, tmp_path / "run" / "partner-flow.safetensors"))
+    before, after = (load_partner_flow(p) for p in (weights, tmp_path / "run" / "partner-flow.safetensors"))
     assert after.config.width == 16
     for (name, old), now in zip(before.named_parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(now, old, atol=1e-6, rtol=1e-3, msg=name)

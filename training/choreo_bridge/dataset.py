@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.bridge_poses import poses
-from backend.models.choreo_bridge import SIDES, Side
-from backend.music.layout import WINDOW, window_starts, windows
+from backend.models.choreo_bridge.network import SIDES, Side
+from backend.models.choreo_bridge.pose_features import poses
+from backend.music.piano_roll import WINDOW, window_starts, windows
 from rigs.files import BadFile
-from training.dance_music import Pair
+from training.data.music_pairs import Pair
 
 
 class Batch(NamedTuple):

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from backend.models import weights_of
-from backend.models.choreo_bridge import NAME, NOTE_ON, ChoreoBridge, Side, load
-from training.bridge_windows import Batch, PairWindows, pair_windows
-from training.dance_music import find_pairs, split_pairs
+from backend.model_registry import weights_of
+from backend.models.choreo_bridge.network import NAME, NOTE_ON, ChoreoBridge, Side, load
+from training.choreo_bridge.dataset import Batch, PairWindows, pair_windows
+from training.data.music_pairs import find_pairs, split_pairs
 
-CONFIG = Path(__file__).resolve().parent / "configs" / f"{NAME}.toml"
+CONFIG = Path(__file__).resolve().parent.parent / "configs" / f"{NAME}.toml"
 PARTS = ("validation", "test")
 COLUMNS = ("mean squared error", "model", "mean", "shuffled", "variance", "note-on F1", "mean's", "shuffled's")
 _SEED = 1

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.choreo_bridge import NAME, SIDES, BridgeConfig, ChoreoBridge, TrainedBridge, load, save
-from backend.models.duet_vae import Latent
-from training.bridge_table import in_markdown, mean_windows, relative_error, table_of
-from training.bridge_windows import Batch, BridgeWindows, PairWindows, pair_windows
-from training.dance_music import Pair, PairSplit, find_pairs, split_pairs
-from training.losses import divergence
-from training.model_card import write_card
-from training.plans import read_plan
-from training.runs import fit
+from backend.models.choreo_bridge.network import NAME, SIDES, BridgeConfig, ChoreoBridge, TrainedBridge, load, save
+from backend.models.duet_vae.network import Latent
+from training.choreo_bridge.dataset import Batch, BridgeWindows, PairWindows, pair_windows
+from training.choreo_bridge.evaluate import in_markdown, mean_windows, relative_error, table_of
+from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
+from training.duet_vae.losses import divergence
+from training.experiment.fit import fit
+from training.experiment.model_card import write_card
+from training.experiment.plan import read_plan
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from backend.models.choreo_bridge import BridgeConfig, ChoreoBridge
-from backend.models.stage import chosen
+from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge
+from backend.models.common.world_frame import chosen
 from rigs.files import BadFile
-from training.bridge_table import mean_windows, relative_error, table_of
-from training.bridge_windows import Batch, PairWindows, pair_windows
-from training.choreo_bridge import Plan, batches, step_terms
-from training.dance_music import find_pairs, split_pairs
-from training.plans import read_plan
+from training.choreo_bridge.dataset import Batch, PairWindows, pair_windows
+from training.choreo_bridge.evaluate import mean_windows, relative_error, table_of
+from training.choreo_bridge.task import Plan, batches, step_terms
+from training.data.music_pairs import find_pairs, split_pairs
+from training.experiment.plan import read_plan
 
 
 class Trials:

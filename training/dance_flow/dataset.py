@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.dance_flow import led_by
-from backend.models.flow_network import FlowConfig
-from backend.models.flow_views import FPS, Dance, orthonormal
-from backend.music.hearing import heard
+from backend.models.dance_flow.network import led_by
+from backend.models.motion_flow.features import FPS, Dance, orthonormal
+from backend.models.motion_flow.network import FlowConfig
+from backend.music.music_features import heard
 from backend.music.score import Score
-from training.dance_music import Pair
-from training.flow_windows import FlowWindows, Plan, Take, copies
+from training.data.music_pairs import Pair
+from training.motion_flow.dataset import FlowWindows, Plan, Take, copies
 
 _CATCHING_UP = (16, 40)
 """Frames in which a dancer who is late, or early, is in time again."""

@@ -15,20 +15,20 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from backend.engine import Engine
-from backend.messages import DanceRequest
-from backend.models import DANCERS
+from backend.model_registry import DANCERS
 from backend.music.pulse import pulse
 from backend.music.score import Score
+from backend.wire.messages import DanceRequest
 from rigs import Array
+from rigs.choreography.beat_alignment import rhythm
 from rigs.contacts import FEET, floor_height
-from rigs.timing import rhythm
-from training.dance_music import Pair, find_pairs, split_pairs
-from training.dance_validation import alike, counts_in, described, usual_rhythm
-from training.data import FPS
-from training.judge import beats, physics
-from training.judge.frechet import Reference
+from training.dance_flow.validation import alike, counts_in, described, usual_rhythm
+from training.data.duets import FPS
+from training.data.music_pairs import Pair, find_pairs, split_pairs
+from training.evaluation import beat_metrics, plausibility
+from training.evaluation.frechet import Reference
 
-CONFIG = Path(__file__).resolve().parent / "configs" / "dance-flow.toml"
+CONFIG = Path(__file__).resolve().parent.parent / "configs" / "dance-flow.toml"
 PARTS = ("validation", "test")
 SEEDS = 10
 _SONGS = 12
@@ -139,12 +139,12 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
             windows.append(described(dance))
             floor = floor_height(dance)
             marks = {
-                "BAS": beats.answered(asked, beats.kinetic_beats(dance, _SMOOTH), frames),
-                "speed, m/s": physics.speed(dance, FPS),
-                "foot slide, cm/s": physics.slide(dance, FPS),
-                "skate, cm/s": physics.skate(dance, FPS),
-                "jerk, m/s³": physics.jerk(dance, FPS),
-                "off the floor, %": 100.0 * (physics.floating(dance, floor) + physics.sinking(dance, floor)),
+                "BAS": beat_metrics.answered(asked, beat_metrics.kinetic_beats(dance, _SMOOTH), frames),
+                "speed, m/s": plausibility.speed(dance, FPS),
+                "foot slide, cm/s": plausibility.slide(dance, FPS),
+                "skate, cm/s": plausibility.skate(dance, FPS),
+                "jerk, m/s³": plausibility.jerk(dance, FPS),
+                "off the floor, %": 100.0 * (plausibility.floating(dance, floor) + plausibility.sinking(dance, floor)),
                 "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
             }
             for name, track in marks.items():

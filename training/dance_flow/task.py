@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from backend.models.dance_flow import DanceFlow
-from backend.models.flow_network import STARTS, FlowConfig
-from backend.models.flow_views import partner_features, place_of
-from backend.models.partner_flow import PartnerFlow
-from backend.music.hearing import HEARD, counts_of
+from backend.models.dance_flow.network import DanceFlow
+from backend.models.motion_flow.features import partner_features, place_of
+from backend.models.motion_flow.network import STARTS, FlowConfig
+from backend.models.partner_flow.network import PartnerFlow
+from backend.music.music_features import HEARD, counts_of
 from rigs.contacts import floor_height
-from training.dance_music import Pair, PairSplit, find_pairs, split_pairs
-from training.dance_validation import DanceValidation, usual_rhythm
-from training.dance_windows import DanceWindows, MusicPlan, role_of
-from training.flow_training import FlowTraining, fit_flow, shape_of
-from training.flow_weights import measure, ship
-from training.flow_windows import FlowWindows
-from training.plans import read_plan
+from training.dance_flow.dataset import DanceWindows, MusicPlan, role_of
+from training.dance_flow.validation import DanceValidation, usual_rhythm
+from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
+from training.experiment.plan import read_plan
+from training.motion_flow.dataset import FlowWindows
+from training.motion_flow.statistics import measure, ship
+from training.motion_flow.task import FlowTraining, fit_flow, shape_of
 
 _OF_THE_LEADER = ("leader_mean", "leader_scale", "read_leader.weight", "read_leader.bias", "stances")
 """What a partner flow knows of a leader it sees, which is of no use for one that is heard."""

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backend.models.dance_flow import DanceFlow
-from backend.models.flow_rollout import fresh, roll_out
-from backend.models.flow_views import FPS
+from backend.models.dance_flow.network import DanceFlow
+from backend.models.motion_flow.features import FPS
+from backend.models.motion_flow.sampler import fresh, roll_out
 from backend.music.pulse import pulse
 from backend.music.score import Score
 from rigs import Array
-from rigs.timing import rhythm
-from training.dance_music import Pair
-from training.dance_windows import hearing, role_of
-from training.flow_windows import dance_parts
-from training.judge import features, figures
-from training.judge.frechet import Reference
+from rigs.choreography.beat_alignment import rhythm
+from training.dance_flow.dataset import hearing, role_of
+from training.data.music_pairs import Pair
+from training.evaluation import features, partner_metrics
+from training.evaluation.frechet import Reference
+from training.motion_flow.dataset import dance_parts
 
 _REFERENCES = 120
 """Training dances that stand for all."""
@@ -57,7 +57,7 @@ class DanceValidation:
 
 def described(positions: Array) -> dict[str, Array]:
     """The features by kind of all windows of a dance (F, 29, 3) m: kinetic and geometric, (N, D)."""
-    windows = figures.windows(positions, figures.WINDOW, figures.HOP)
+    windows = partner_metrics.windows(positions, partner_metrics.WINDOW, partner_metrics.HOP)
     return {"kinetic": features.kinetic(windows), "geometric": features.geometric(windows)}
 
 
@@ -67,7 +67,7 @@ def alike(made: Array, real: Array) -> float:
 
 
 def usual_rhythm(pairs: Sequence[Pair]) -> Array:
-    """The mean rhythm (4,) of pairs, see `rigs.timing`."""
+    """The mean rhythm (4,) of pairs, see `rigs.choreography.beat_alignment`."""
     return np.asarray(
         np.mean([rhythm(p.dancer.positions, counts_in(p.score, len(p.dancer)), FPS) for p in pairs], axis=0)
     )

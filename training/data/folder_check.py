@@ -1,4 +1,4 @@
-"""What is wrong with a folder of duets, all of it, before anything is trained on it; leans on `training.data`."""
+"""What is wrong with a folder of duets, all of it, before anything is trained on it; leans on `training.data.duets`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from rigs.contacts import floor_height
 from rigs.files import READ, BadFile, read
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, JOINTS
-from training import data
-from training.data import FASTEST, PARTS, SHORTEST, TOGETHER, Duet, Pair
+from training.data import duets
+from training.data.duets import FASTEST, PARTS, SHORTEST, TOGETHER, Duet, Pair
 
 MEETING = 1.5
 """m: dancers whose pelvises never come this near to each other do not share a world."""
@@ -109,7 +109,7 @@ def check(
     """
     folder = folder.resolve()  # which has a name to call it by
     try:
-        pairs = data.find_pairs(folder)
+        pairs = duets.find_pairs(folder)
     except BadFile as bad:
         return Report((), (_of(bad, folder),))
     takes: list[Take] = []
@@ -117,7 +117,7 @@ def check(
     for pair in pairs:
         say(f"reading {pair.name}")
         takes.append(_take(pair, dances))
-    parts = data.deal([take.name for take in takes if take.usable > 0.0 and not take.fatal], validation, test)
+    parts = duets.deal([take.name for take in takes if take.usable > 0.0 and not take.fatal], validation, test)
     dealt = [replace(take, part=parts.get(take.name, "")) for take in takes]
     return Report(tuple(dealt), (*_unused(folder, pairs), *_in_all(folder, dealt)))
 
@@ -131,7 +131,7 @@ def _take(pair: Pair, dances: dict[bytes, str]) -> Take:
     try:
         leader, follower = pair.both()
         if len(motions) == 2:
-            duet = data.paired(pair, *motions)
+            duet = duets.paired(pair, *motions)
     except BadFile as bad:
         findings.append(_of(bad, pair.files[-1]))
     if duet is None or not all(_believable(motion) for motion in motions):
@@ -141,8 +141,8 @@ def _take(pair: Pair, dances: dict[bytes, str]) -> Take:
     if dances.setdefault(look, pair.name) != pair.name:
         said = f"the same dance as {dances[look]}; a copy teaches nothing, and tested on it a partner seems too good"
         findings.append(Finding(leader.name, "", said))
-    apart = data.apart(duet.positions())
-    usable = sum(piece.leader.seconds for piece in data.clean(duet))
+    apart = duets.apart(duet.positions())
+    usable = sum(piece.leader.seconds for piece in duets.clean(duet))
     findings += _of_couple(leader.name, follower.name, duet, usable)
     median = float(np.median(apart))
     return Take(pair.name, "", duet.leader.seconds, usable, float(apart.min()), median, tuple(findings))
@@ -182,7 +182,7 @@ def _of_dancer(file: str, motion: Motion) -> Iterator[Finding]:
 def _of_couple(leader: str, follower: str, duet: Duet, usable: float) -> Iterator[Finding]:
     """What is wrong with two dancers who have one clock, in the files of these names."""
     positions = duet.positions()
-    apart = data.apart(positions)
+    apart = duets.apart(positions)
     if rotations.angle_between(duet.leader.rotations[:, 1:], duet.follower.rotations[:, 1:]).max() < ALIKE:
         yield Finding(follower, "", f"another dancer than in {leader} expected, the same movement found", fatal=True)
     strangers = apart.min() > MEETING or np.median(apart) > USUAL
@@ -204,9 +204,9 @@ def _of_couple(leader: str, follower: str, duet: Duet, usable: float) -> Iterato
 
 def _leaps(files: tuple[str, str], duet: Duet) -> Iterator[Finding]:
     """Joints that leap, for each dancer one finding at the worst; only where the take is not trimmed anyway."""
-    start, stop = data.together(duet.positions())
+    start, stop = duets.together(duet.positions())
     for file, positions in zip(files, duet.positions()[:, start:stop], strict=True):
-        cuts = data.jumps(positions[None], duet.leader.fps)
+        cuts = duets.jumps(positions[None], duet.leader.fps)
         if len(cuts):
             speeds = np.linalg.norm(np.diff(positions, axis=0), axis=-1) * duet.leader.fps
             frame, joint = np.unravel_index(speeds.argmax(), speeds.shape)
@@ -218,7 +218,7 @@ def _leaps(files: tuple[str, str], duet: Duet) -> Iterator[Finding]:
 def _unused(folder: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
     """Recordings that no pair has."""
     used = {path for pair in pairs for path in pair.files}
-    others = [path.name for path in data.recordings(folder) if path.suffix.lower() in READ and path not in used]
+    others = [path.name for path in duets.recordings(folder) if path.suffix.lower() in READ and path not in used]
     if others:
         named = ", ".join(others[:_NAMED]) + f" and {len(others) - _NAMED} more" * (len(others) > _NAMED)
         said = f"one file NAME_leader and one NAME_follower of each recording expected, not used: {named}"

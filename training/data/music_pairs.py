@@ -14,7 +14,7 @@ from backend.music import midi
 from backend.music.score import Score
 from rigs.files import READ, BadFile, read
 from rigs.motion import Motion, resample
-from training.data import FPS, PARTS, deal
+from training.data.duets import FPS, PARTS, deal
 
 MANIFEST = "pairs.json"
 _SHORTEST = 2.0
@@ -98,7 +98,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 def split_pairs(pairs: Iterable[Pair], validation: Sequence[str], test: Sequence[str]) -> PairSplit:
     """Deal out the pairs: those that know their part to it, the others by their recordings' names.
 
-    validation, test: names of recordings; where none of them is there, see `training.data.deal`.
+    validation, test: names of recordings; where none of them is there, see `training.data.duets.deal`.
     A pair whose song or recording another part has is left out, so that none is in two parts.
     Raises BadFile when a part would be empty.
     """

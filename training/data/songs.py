@@ -12,7 +12,7 @@ from backend.music.pulse import Pulse, pulse
 from backend.music.score import PITCHES, Meter, Part, Score
 from rigs import Array
 from rigs.files import BadFile
-from training.data import PARTS
+from training.data.duets import PARTS
 
 KINDS = ("drums", "tune", "band")
 BEATS = "beat_midi.txt"

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae import Latent
+from backend.models.duet_vae.network import Latent
 
 
 def divergence(latent: Latent) -> Tensor:

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import GROUPS, HIPS, Poses
-from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation, place
-from backend.models.duet_weights import TrainedDuet, save
+from backend.models.duet_vae.checkpoint import TrainedDuet, save
+from backend.models.duet_vae.network import NAME, DuetConfig, DuetVAE, Normalisation, place
+from backend.models.duet_vae.rollout import GROUPS, HIPS, Poses
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from training import losses
-from training.augment import chance, mirror_some, wander
-from training.data import Duet, Split, Windows, find_duets, split_duets
-from training.metrics import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
-from training.model_card import write_card
-from training.plans import read_plan
-from training.runs import fit
+from training.data.duets import Duet, Split, Windows, find_duets, split_duets
+from training.duet_vae import losses
+from training.duet_vae.augmentation import chance, mirror_some, wander
+from training.duet_vae.validation import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
+from training.experiment.fit import fit
+from training.experiment.model_card import write_card
+from training.experiment.plan import read_plan
 
 
 @dataclass(frozen=True)

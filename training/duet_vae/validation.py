@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS, Poses, rollout
-from backend.models.duet_vae import place
-from backend.models.duet_weights import TrainedDuet
+from backend.models.duet_vae.checkpoint import TrainedDuet
+from backend.models.duet_vae.network import place
+from backend.models.duet_vae.rollout import HIPS, Poses, rollout
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from training.data import Duet, Split
+from training.data.duets import Duet, Split
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the history at which a rollout is compared with the truth, at 30 fps."""

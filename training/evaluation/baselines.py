@@ -6,14 +6,14 @@ from functools import cache
 
 import numpy as np
 
-from backend.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from backend.engine import Engine
 from backend.protocol import PartnerRequest
+from backend.wire.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
 from rigs.blending import eased
 from rigs.motion import Motion, join, move, turn
 from rigs.skeleton import INDEX, Skeleton
-from training.data import Duet
+from training.data.duets import Duet
 
 BLEND = 0.5
 """s over which a dancer goes over from one movement into another."""

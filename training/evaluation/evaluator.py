@@ -9,10 +9,9 @@ import numpy as np
 from rigs import Array
 from rigs.files import BadFile
 from rigs.motion import Motion, join
-from training.data import Duet
-from training.judge import figures
-from training.judge.intervals import Figure, with_intervals
-from training.judge.partners import (
+from training.data.duets import Duet
+from training.evaluation import partner_metrics
+from training.evaluation.baselines import (
     Partner,
     another_takes_follower,
     brought,
@@ -22,8 +21,9 @@ from training.judge.partners import (
     place_of,
     zero_velocity,
 )
-from training.judge.realness import Classifiers, train_classifiers
-from training.judge.stitching import stitched
+from training.evaluation.confidence_intervals import Figure, with_intervals
+from training.evaluation.nearest_neighbour import stitched
+from training.evaluation.real_vs_generated import Classifiers, train_classifiers
 
 HISTORY = 64
 """Frames of the partner that are given, at 30 fps; nothing of them is measured."""
@@ -74,7 +74,7 @@ def classifiers(models: Sequence[Partner], train: Sequence[Duet], say: Progress)
 
     A baseline that is made of the training takes dances each of them without knowing it.
     """
-    studied = [duet[:_STUDIED] for duet in train if len(duet) >= HISTORY + figures.WINDOW]
+    studied = [duet[:_STUDIED] for duet in train if len(duet) >= HISTORY + partner_metrics.WINDOW]
     real = [_seen(duet, duet.follower) for duet in studied]
     made: dict[str, list[dict[str, Array]]] = {}
     for duet in studied:
@@ -83,13 +83,13 @@ def classifiers(models: Sequence[Partner], train: Sequence[Duet], say: Progress)
         for partner in [*baselines(others), *models, truth([duet])]:
             [take] = partner.dance(duet.leader, duet.follower[:HISTORY], 1)
             made.setdefault(partner.name, []).append(_seen(duet, take))
-    of_real = figures.stacked(real)
-    return {name: train_classifiers(of_real, figures.stacked(seen)) for name, seen in made.items()}
+    of_real = partner_metrics.stacked(real)
+    return {name: train_classifiers(of_real, partner_metrics.stacked(seen)) for name, seen in made.items()}
 
 
 def _seen(duet: Duet, partner: Motion) -> dict[str, Array]:
     leader = duet.leader.positions[HISTORY:]
-    return figures.looked_at(partner.positions[HISTORY:], leader, duet.leader.fps)
+    return partner_metrics.looked_at(partner.positions[HISTORY:], leader, duet.leader.fps)
 
 
 def judge(
@@ -108,9 +108,9 @@ def judge(
     usable = [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
     if not usable:
         names = ", ".join(sorted({duet.name for duet in duets}))
-        raise BadFile(f"{names}: {HISTORY + figures.WINDOW} frames at 30 fps without a jump expected, fewer found")
-    references = figures.references(train)
-    real = figures.real_of(usable, HISTORY, references)
+        raise BadFile(f"{names}: {HISTORY + partner_metrics.WINDOW} frames at 30 fps without a jump expected")
+    references = partner_metrics.references(train)
+    real = partner_metrics.real_of(usable, HISTORY, references)
     judged = {}
     for partner in [truth(usable), *baselines(train), *models]:
         say(partner.name)
@@ -137,7 +137,7 @@ def unfinished(
     known: the classifiers that have learnt to tell the model's finished takes.
     """
     usable = [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
-    real = figures.real_of(usable, HISTORY, figures.references(train))
+    real = partner_metrics.real_of(usable, HISTORY, partner_metrics.references(train))
     found = {}
     for name, model in models.items():
         say(name)
@@ -179,18 +179,18 @@ def gone(duet: Duet) -> Motion:
 def _long(
     partner: Partner,
     duets: Sequence[Duet],
-    real: figures.Real,
+    real: partner_metrics.Real,
     known: Classifiers,
     takes: int,
     change: Change | None,
 ) -> dict[str, Figure]:
     """The figures of whole takes, always beside the real leader, whomever the partner has danced with."""
-    blocks: list[list[figures.Block]] = [[] for _ in range(takes)]
+    blocks: list[list[partner_metrics.Block]] = [[] for _ in range(takes)]
     for duet in duets:
         leader = duet.leader if change is None else change(duet)
         for own, take in zip(blocks, partner.dance(leader, duet.follower[:HISTORY], takes), strict=True):
-            own += figures.blocks_of(duet, take.positions, HISTORY, partner.block, known)
-    return figures.figures(blocks, real, known)
+            own += partner_metrics.blocks_of(duet, take.positions, HISTORY, partner.block, known)
+    return partner_metrics.figures(blocks, real, known)
 
 
 def _short(partner: Partner, duets: Sequence[Duet]) -> dict[str, Figure]:

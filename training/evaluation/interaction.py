@@ -3,7 +3,7 @@
 import numpy as np
 
 from rigs import Array
-from rigs.holding import holds
+from rigs.constraints.hand_holds import holds
 from rigs.skeleton import INDEX
 
 OVERLAP = 0.25
@@ -33,7 +33,7 @@ def facing(partner: Array, leader: Array) -> Array:
 def hand_in_hand(partner: Array, leader: Array, fps: float) -> Array:
     """1 where a hand of the one holds a hand of the other, else 0: (F,).
 
-    A hold is `rigs.holding`'s: wrists within 25 cm of each other for 0.2 s, and within 20 cm once in it.
+    A hold is `rigs.constraints.hand_holds`'s: wrists within 25 cm of each other for 0.2 s, and within 20 cm once in it.
     """
     held = np.zeros(len(partner), bool)
     for hold in holds(partner, leader, fps):

@@ -12,8 +12,8 @@ import numpy as np
 from rigs import Array
 from rigs.motion import Motion
 from rigs.skeleton import INDEX
-from training.data import Duet
-from training.judge.partners import Partner, brought, go_on, place_of
+from training.data.duets import Duet
+from training.evaluation.baselines import Partner, brought, go_on, place_of
 
 CLIP = 24
 """Frames that follow one moment of the training takes."""

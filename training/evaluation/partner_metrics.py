@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs import Array, capsules
+from rigs import Array
 from rigs.contacts import floor_height
-from training.data import Duet
-from training.judge import beats, couple, features, physics
-from training.judge.frechet import Reference, diversity, earth_movers
-from training.judge.intervals import Figure, with_intervals
-from training.judge.realness import Classifiers, area_under_curve, looks
+from rigs.post_processing import capsules
+from training.data.duets import Duet
+from training.evaluation import beat_metrics, features, interaction, plausibility
+from training.evaluation.confidence_intervals import Figure, with_intervals
+from training.evaluation.frechet import Reference, diversity, earth_movers
+from training.evaluation.real_vs_generated import Classifiers, area_under_curve, looks
 
 WINDOW, HOP = 60, 10
 """Frames of a window whose features are taken, and from one to the next, at 30 fps."""
@@ -73,7 +74,7 @@ def looked_at(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
     Beside what `looks` sees, the couple's movement "slow", without what mocap trembles by.
     """
     seen = looks(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
-    calm, led = (windows(physics.slow(dancer, fps), LOOK, LOOK_HOP) for dancer in (partner, leader))
+    calm, led = (windows(plausibility.slow(dancer, fps), LOOK, LOOK_HOP) for dancer in (partner, leader))
     return {**seen, "slow": looks(calm, led, fps)["couple"]}
 
 
@@ -95,8 +96,8 @@ def real_of(duets: Sequence[Duet], history: int, known: Mapping[str, Reference])
     return Real(
         known,
         {kind: known[kind].recentred(rows) for kind, rows in stacked(here).items()},
-        np.concatenate([couple.pelvis_distance(follower, leader) for leader, follower in couples]),
-        np.concatenate([couple.facing(follower, leader) for leader, follower in couples]),
+        np.concatenate([interaction.pelvis_distance(follower, leader) for leader, follower in couples]),
+        np.concatenate([interaction.facing(follower, leader) for leader, follower in couples]),
         stacked([looked_at(follower, leader, duets[0].leader.fps) for leader, follower in couples]),
     )
 
@@ -107,30 +108,30 @@ def tracks(partner: Array, leader: Array, fps: float, floor: float, history: int
     partner, leader: (F, 29, 3) m.  floor: m, the height of the floor.  block: frames that the partner is made in.
     """
     frames = len(partner)
-    asked = beats.kinetic_beats(leader)
-    given = beats.kinetic_beats(partner)
-    acceleration = physics.acceleration(partner, fps)
-    seam = physics.seams(frames, history, block)
+    asked = beat_metrics.kinetic_beats(leader)
+    given = beat_metrics.kinetic_beats(partner)
+    acceleration = plausibility.acceleration(partner, fps)
+    seam = plausibility.seams(frames, history, block)
     return {
-        "foot contact score": physics.foot_contact_score(partner, fps),
-        "slide": physics.slide(partner, fps),
-        "skate": physics.skate(partner, fps),
-        "planted": 100.0 * physics.planted(partner, fps),
-        "speed": physics.speed(partner, fps),
-        "jerk": physics.jerk(partner, fps),
-        "slow jerk": physics.jerk(physics.slow(partner, fps), fps),
+        "foot contact score": plausibility.foot_contact_score(partner, fps),
+        "slide": plausibility.slide(partner, fps),
+        "skate": plausibility.skate(partner, fps),
+        "planted": 100.0 * plausibility.planted(partner, fps),
+        "speed": plausibility.speed(partner, fps),
+        "jerk": plausibility.jerk(partner, fps),
+        "slow jerk": plausibility.jerk(plausibility.slow(partner, fps), fps),
         "at seams": np.where(seam, acceleration, np.nan),
         "between seams": np.where(seam, np.nan, acceleration),
-        "stretch": physics.stretch(partner),
-        "floating": 100.0 * physics.floating(partner, floor),
-        "sinking": 100.0 * physics.sinking(partner, floor),
-        "distance": couple.pelvis_distance(partner, leader),
-        "facing": couple.facing(partner, leader),
-        "holds": 100.0 * couple.hand_in_hand(partner, leader, fps),
-        "overlap": 100.0 * couple.overlap(partner, leader),
+        "stretch": plausibility.stretch(partner),
+        "floating": 100.0 * plausibility.floating(partner, floor),
+        "sinking": 100.0 * plausibility.sinking(partner, floor),
+        "distance": interaction.pelvis_distance(partner, leader),
+        "facing": interaction.facing(partner, leader),
+        "holds": 100.0 * interaction.hand_in_hand(partner, leader, fps),
+        "overlap": 100.0 * interaction.overlap(partner, leader),
         "penetration": 100.0 * capsules.penetration(partner, leader),
-        "beat echo": beats.answered(asked, given, frames),
-        "beat alignment": beats.answered(beats.pulse(asked, frames, fps), given, frames),
+        "beat echo": beat_metrics.answered(asked, given, frames),
+        "beat alignment": beat_metrics.answered(beat_metrics.pulse(asked, frames, fps), given, frames),
     }
 
 

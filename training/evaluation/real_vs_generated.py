@@ -7,7 +7,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.skeleton import INDEX
-from training.judge.physics import BALLS, TOES
+from training.evaluation.plausibility import BALLS, TOES
 
 _LOOKED_AT = [
     INDEX[name]

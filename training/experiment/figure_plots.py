@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from torch import Tensor
 
-from training.judge.intervals import Figure
+from training.evaluation.confidence_intervals import Figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

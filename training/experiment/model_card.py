@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.dance_music import Pair, PairSplit
-from training.data import Duet, Split
+from training.data.duets import Duet, Split
+from training.data.music_pairs import Pair, PairSplit
 
 
 def write_card(

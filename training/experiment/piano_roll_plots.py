@@ -7,11 +7,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from backend.music.drum_kit import kind_of
-from backend.music.layout import DRUMS
-from backend.music.playing import Played, length, played, seconds_of
+from backend.music.audio.synth_drums import kind_of
+from backend.music.note_times import Played, length, played, seconds_of
+from backend.music.piano_roll import DRUMS
 from backend.music.score import Score
-from training.plots import save_figure
+from training.experiment.figure_plots import save_figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

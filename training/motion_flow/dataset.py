@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.flow_network import FARTHEST, FlowConfig
-from backend.models.flow_views import FPS, TURNED, Dance
+from backend.models.motion_flow.features import FPS, TURNED, Dance
+from backend.models.motion_flow.network import FARTHEST, FlowConfig
 from rigs import kinematics, rotations
 from rigs.contacts import foot_contacts
 from rigs.files import BadFile
 from rigs.motion import Motion, mirror, resample
-from training.data import Duet
+from training.data.duets import Duet
 
 Parts = tuple[Dance, Tensor, Tensor]
 """A dancer as the network sees them: the dance, the joints (F, 29, 3) m, the bones (29, 3) m."""

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from backend.models.flow_network import STARTS, FlowNetwork, save
-from backend.models.flow_views import PARTNER, partner_features, place_of, place_of_joints
-from backend.models.partner_flow import PartnerFlow
+from backend.models.motion_flow.features import PARTNER, partner_features, place_of, place_of_joints
+from backend.models.motion_flow.network import STARTS, FlowNetwork, save
+from backend.models.partner_flow.network import PartnerFlow
 from rigs.contacts import floor_height
-from training.dance_music import PairSplit
-from training.data import Duet, Split
-from training.flow_validation import HORIZONS, horizon_errors
-from training.flow_windows import FlowWindows, dance_parts
-from training.model_card import write_card
+from training.data.duets import Duet, Split
+from training.data.music_pairs import PairSplit
+from training.experiment.model_card import write_card
+from training.motion_flow.dataset import FlowWindows, dance_parts
+from training.partner_flow.validation import HORIZONS, horizon_errors
 
 _BATCHES = 40
 """Batches whose statistics stand for all."""

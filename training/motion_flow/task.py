@@ -13,11 +13,11 @@ import lightning
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import FARTHEST, GOAL, FlowNetwork
-from backend.models.flow_views import Dance, Place, dance_of, joined, partner_features, place_of
+from backend.models.motion_flow.features import Dance, Place, dance_of, joined, partner_features, place_of
+from backend.models.motion_flow.network import FARTHEST, GOAL, FlowNetwork
 from rigs.skeleton import INDEX
-from training.flow_windows import Batch, FlowWindows, Plan
-from training.runs import fit
+from training.experiment.fit import fit
+from training.motion_flow.dataset import Batch, FlowWindows, Plan
 
 _FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
 _BACK = 20
@@ -196,7 +196,7 @@ def _skew(axes: Tensor) -> Tensor:
 
 
 def fit_flow(module: FlowTraining[Any], windows: FlowWindows, out: Path, *, resume: bool) -> None:
-    """Train to the last step; see `training.runs.fit`."""
+    """Train to the last step; see `training.experiment.fit.fit`."""
     fit(
         module,
         windows,

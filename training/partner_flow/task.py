@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import FlowConfig
-from backend.models.partner_flow import PartnerFlow, load
+from backend.models.motion_flow.network import FlowConfig
+from backend.models.partner_flow.network import PartnerFlow, load
 from rigs.skeleton import INDEX
-from training.data import Split, find_duets, split_duets
-from training.flow_training import FlowTraining, fit_flow, shape_of
-from training.flow_validation import Validation
-from training.flow_weights import horizon_table, prepare, ship
-from training.flow_windows import Plan, duet_windows
-from training.plans import read_plan
+from training.data.duets import Split, find_duets, split_duets
+from training.experiment.plan import read_plan
+from training.motion_flow.dataset import Plan, duet_windows
+from training.motion_flow.statistics import horizon_table, prepare, ship
+from training.motion_flow.task import FlowTraining, fit_flow, shape_of
+from training.partner_flow.validation import Validation
 
 _NEAR = [INDEX[n] for n in ("pelvis", "jaw", "left_wrist", "right_wrist", "left_elbow", "right_elbow", "left_knee",
                             "right_knee", "left_foot", "right_foot")]  # fmt: skip

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.flow_rollout import fresh, roll_out
-from backend.models.partner_flow import PartnerFlow
+from backend.models.motion_flow.sampler import fresh, roll_out
+from backend.models.partner_flow.network import PartnerFlow
 from rigs import Array
-from training.data import Duet
-from training.flow_windows import Parts, dance_parts
-from training.judge import couple, figures
+from training.data.duets import Duet
+from training.evaluation import interaction, partner_metrics
+from training.motion_flow.dataset import Parts, dance_parts
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the given ones at which a partner is compared with the real one."""
@@ -27,7 +27,7 @@ class Validation:
     """The takes to dance, and what real couples of the training takes are like."""
 
     def __init__(self, train: Sequence[Duet], duets: Sequence[Duet]) -> None:
-        self.references = [figures.references(train, role) for role in range(2)]
+        self.references = [partner_metrics.references(train, role) for role in range(2)]
         self.duets = [(dance_parts(duet.leader), dance_parts(duet.follower)) for duet in duets]
 
     def figures(self, network: PartnerFlow) -> dict[str, float]:
@@ -46,11 +46,11 @@ class Validation:
                 danced = roll_out(network, leader[1], range(first, len(leader[1])), past, role, partner[2], noise)
                 beside = leader[1][first:].numpy()
                 for made in _positions(danced.dance.joints(partner[2])):
-                    seen = figures.described(made, beside)
+                    seen = partner_metrics.described(made, beside)
                     away = [known.distance(seen[kind]) for kind, known in self.references[role].items()]
                     found.append(np.log(away))
                     if role:
-                        holding.append(couple.hand_in_hand(made, beside, 30.0).mean())
+                        holding.append(interaction.hand_in_hand(made, beside, 30.0).mean())
         kinds = dict(zip(self.references[0], np.exp(np.mean(found, axis=0)).tolist(), strict=True))
         error = float(horizon_errors(network, self.duets).mean())
         unlikeness = float(np.exp(np.mean(found)))

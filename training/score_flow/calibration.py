@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backend.models.deciding import SIZES
-from backend.models.flow_composer import CALM, GUIDANCE
-from backend.models.score_flow import NAME, ScoreFlow, save
-from backend.models.score_views import KINDS, PARTS, ROWS, STEPS
-from training.dance_music import PairSplit
-from training.score_asking import asked_of, by_dance, coded, usual_onsets
-from training.score_windows import Table
+from backend.models.score_flow.bar_features import KINDS, PARTS, ROWS, STEPS
+from backend.models.score_flow.network import NAME, ScoreFlow, save
+from backend.models.score_flow.note_decoding import SIZES
+from backend.models.score_flow.pipeline import CALM, GUIDANCE
+from training.data.music_pairs import PairSplit
+from training.score_flow.conditioning import asked_of, by_dance, coded, usual_onsets
+from training.score_flow.dataset import Table
 
 _MOST = 2048
 """Bars that are drawn to be calibrated by."""

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow import PHRASE, Asked, ScoreFlow, spread, tempo_of
-from backend.models.score_views import KINDS
-from training.score_windows import Table
+from backend.models.score_flow.bar_features import KINDS
+from backend.models.score_flow.network import PHRASE, Asked, ScoreFlow, spread, tempo_of
+from training.score_flow.dataset import Table
 
 
 class Coded(NamedTuple):

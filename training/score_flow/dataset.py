@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.bar_coder import Heard, transposed
-from backend.models.dance_views import POSES, TRACK, track_of, two_bars, window_of
-from backend.models.score_flow import BACK, PHRASE
-from backend.models.score_views import KINDS, PITCHED, STEPS, bars_of, key_of, whole_bars
+from backend.models.score_flow.bar_features import KINDS, PITCHED, STEPS, bars_of, key_of, whole_bars
+from backend.models.score_flow.bar_vae import Heard, transposed
+from backend.models.score_flow.dance_features import POSES, TRACK, track_of, two_bars, window_of
+from backend.models.score_flow.network import BACK, PHRASE
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile
 from rigs.motion import Motion, mirror
-from training.dance_music import Pair
-from training.songs import find_songs
+from training.data.music_pairs import Pair
+from training.data.songs import find_songs
 
 _LOWEST_SHIFT, _SHIFTS = -5, 12
 """The first of the semitones by which the coder's bars are moved, and how many there are."""

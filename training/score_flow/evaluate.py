@@ -19,18 +19,19 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.engine import Engine
-from backend.messages import ComposeRequest
-from backend.models import weights_of
-from backend.models.answering import answer
-from backend.models.flow_composer import FlowComposer, key_by, piece_of
-from backend.models.score_flow import NAME, load
-from backend.models.score_views import PARTS as MUSIC
-from backend.models.score_views import Bars, bars_of, key_of, whole_bars
+from backend.model_registry import weights_of
+from backend.models.score_flow.bar_features import PARTS as MUSIC
+from backend.models.score_flow.bar_features import Bars, bars_of, key_of, whole_bars
+from backend.models.score_flow.bar_ranking import answer
+from backend.models.score_flow.network import NAME, load
+from backend.models.score_flow.pipeline import FlowComposer, key_by, piece_of
 from backend.music.score import Score
+from backend.wire.messages import ComposeRequest
 from rigs.motion import Motion
-from training.dance_music import MANIFEST, Pair, find_pairs, split_pairs
-from training.score_judge import Figures, figures, inside, speed_at_drums
-from training.score_onsets import (
+from training.data.music_pairs import MANIFEST, Pair, find_pairs, split_pairs
+from training.score_flow.dataset import table_of
+from training.score_flow.metrics import Figures, figures, inside, speed_at_drums
+from training.score_flow.onset_metrics import (
     Likely,
     Onsets,
     alike,
@@ -43,9 +44,8 @@ from training.score_onsets import (
     onsets_of,
     scored,
 )
-from training.score_windows import table_of
 
-CONFIG = Path(__file__).resolve().parent / "configs" / f"{NAME}.toml"
+CONFIG = Path(__file__).resolve().parent.parent / "configs" / f"{NAME}.toml"
 PARTS = ("validation", "test")
 SEEDS = 3
 """Pieces for each dance."""

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.bar_coder import Heard
-from backend.models.deciding import VOICES, begun
-from backend.models.flow_composer import GUIDANCE
-from backend.models.score_flow import Asked, ScoreFlow
-from backend.models.score_views import PARTS, PITCHED, Bars
+from backend.models.score_flow.bar_features import PARTS, PITCHED, Bars
+from backend.models.score_flow.bar_vae import Heard
+from backend.models.score_flow.network import Asked, ScoreFlow
+from backend.models.score_flow.note_decoding import VOICES, begun
+from backend.models.score_flow.pipeline import GUIDANCE
 from backend.music.score import Score, to_notes
 from rigs import Array
 from rigs.contacts import FEET
 from rigs.motion import Motion, resample
-from training.data import FPS
-from training.score_asking import Coded, asked_of, by_dance, coded, music_of
-from training.score_windows import Table
+from training.data.duets import FPS
+from training.score_flow.conditioning import Coded, asked_of, by_dance, coded, music_of
+from training.score_flow.dataset import Table
 
 DRAWS = 32
 """Draws of a bar that are averaged."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.models.bar_lines import BarLines, lay_bars
-from backend.models.score_views import KINDS, PARTS, ROWS, STEPS, VOICES, Bars, key_of, rows_of, whole_bars
-from backend.music.playing import seconds_of
+from backend.models.score_flow.bar_features import KINDS, PARTS, ROWS, STEPS, VOICES, Bars, key_of, rows_of, whole_bars
+from backend.models.score_flow.beat_grid import BarLines, lay_bars
+from backend.music.note_times import seconds_of
 from backend.music.score import Score
 from rigs import Array
-from training.dance_music import Pair
+from training.data.music_pairs import Pair
 
 CLASSES = 12
 """Kinds of drums, and pitch classes."""

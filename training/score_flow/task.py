@@ -14,18 +14,18 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from backend.models.bar_coder import Heard
-from backend.models.dance_views import SPEED
-from backend.models.deciding import VOICES
-from backend.models.score_flow import Asked, ScoreFlow, config_of
-from backend.models.score_views import KINDS, PITCHED, TUNE
-from training.dance_music import find_pairs, split_pairs
-from training.plans import read_plan
-from training.runs import fit
-from training.score_asking import Coded, asked_of, by_dance, coded, music_of, usual_onsets
-from training.score_judge import f1, figures, figures_in_words
-from training.score_weights import calibrate, ship
-from training.score_windows import Places, Plan, ScoreWindows, Table, find_music, moved, table_of
+from backend.models.score_flow.bar_features import KINDS, PITCHED, TUNE
+from backend.models.score_flow.bar_vae import Heard
+from backend.models.score_flow.dance_features import SPEED
+from backend.models.score_flow.network import Asked, ScoreFlow, config_of
+from backend.models.score_flow.note_decoding import VOICES
+from training.data.music_pairs import find_pairs, split_pairs
+from training.experiment.fit import fit
+from training.experiment.plan import read_plan
+from training.score_flow.calibration import calibrate, ship
+from training.score_flow.conditioning import Coded, asked_of, by_dance, coded, music_of, usual_onsets
+from training.score_flow.dataset import Places, Plan, ScoreWindows, Table, find_music, moved, table_of
+from training.score_flow.metrics import f1, figures, figures_in_words
 
 _SHAPE = "network"
 """A checkpoint's entry with the network's shape."""

@@ -21,9 +21,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from backend.models.duet_vae import Latent
-from backend.models.weights_file import read_weights, save_weights
-from backend.music.layout import WINDOW
+from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.duet_vae.network import Latent
+from backend.music.piano_roll import WINDOW
 from backend.music.score import PITCHES
 
 NAME = "choreo-bridge"

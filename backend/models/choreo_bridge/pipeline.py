@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from backend.messages import Cancelled, ComposeRequest, DanceRequest
-from backend.models.bridge_poses import BLAZEPOSE, poses
-from backend.models.choreo_bridge import NOTE_ON, Side, load
-from backend.models.stage import chosen
-from backend.music.layout import WINDOW, window_starts, windows
+from backend.models.choreo_bridge.network import NOTE_ON, Side, load
+from backend.models.choreo_bridge.pose_features import BLAZEPOSE, poses
+from backend.models.common.world_frame import chosen
+from backend.music.piano_roll import WINDOW, window_starts, windows
 from backend.music.score import BEAT, Meter, Score, from_notes
 from backend.music.unrolling import score_of
+from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
-from rigs.beats import Beat, beat_of
+from rigs.choreography.beat_tracking import Beat, beat_of
 from rigs.files import blazepose
 from rigs.motion import Motion
-from rigs.pointcloud import solve
+from rigs.pose_fitting import solve
 from rigs.skeleton import Skeleton
 
 _AT_ONCE = 64

@@ -1,15 +1,15 @@
 """The dance flow: the flow network that dances alone to music, which it hears.
 
-A frame of its leader is what is heard in it (`backend.music.hearing`) and where home is: the middle of the floor it
-dances on, so that it does not wander off.
+A frame of its leader is what is heard in it (`backend.music.music_features`) and where home is: the middle of the
+floor it dances on, so that it does not wander off.
 """
 
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import STARTS, FlowConfig, FlowNetwork
-from backend.models.flow_views import Dance, Place
-from backend.music.hearing import HEARD
+from backend.models.motion_flow.features import Dance, Place
+from backend.models.motion_flow.network import STARTS, FlowConfig, FlowNetwork
+from backend.music.music_features import HEARD
 
 NAME = "dance-flow"
 _HOME = 2
@@ -20,7 +20,8 @@ _FARTHEST = 4.0
 class DanceFlow(FlowNetwork):
     """See `FlowNetwork`. Ways to begin are as seen from where the dancer stands; `counts` (2, N) tells in which count.
 
-    rhythm: (4, 2) the real and imaginary parts of how dancers keep to the music, see `rigs.timing`.
+    rhythm: (4, 2) the real and imaginary parts of how dancers keep to the music, see
+    `rigs.choreography.beat_alignment`.
 
     The leader's frames are (..., HEARD + 2), what is heard, and the place of home on the floor in m.
     """

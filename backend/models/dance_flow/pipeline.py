@@ -7,21 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.messages import Cancelled, DanceRequest
-from backend.models.dance_flow import DanceFlow, led_by
-from backend.models.flow_partner import motions_of
-from backend.models.flow_rollout import Course, fresh, roll_out
-from backend.models.flow_views import FPS, Dance, dance_of, place_at
-from backend.models.packing import can_halve, packed
-from backend.models.stage import Stage, chosen
-from backend.music.hearing import HEARD, LIVELY, counts_of, heard
+from backend.models.common.cpu_inference import can_halve, packed
+from backend.models.common.world_frame import Stage, chosen
+from backend.models.dance_flow.network import DanceFlow, led_by
+from backend.models.motion_flow.features import FPS, Dance, dance_of, place_at
+from backend.models.motion_flow.sampler import Course, fresh, roll_out
+from backend.models.partner_flow.pipeline import motions_of
+from backend.music.music_features import HEARD, LIVELY, counts_of, heard
 from backend.music.pulse import pulse
+from backend.wire.messages import Cancelled, DanceRequest
+from rigs.choreography.beat_alignment import in_time, swing
 from rigs.contacts import FEET
-from rigs.finishing import finished_alone
 from rigs.motion import Motion, resample
-from rigs.seams import blended
+from rigs.post_processing.post_process import finished_alone
+from rigs.post_processing.seam_smoothing import blended
 from rigs.skeleton import Skeleton
-from rigs.timing import in_time, swing
 
 GUIDANCE = 1.0
 """How strongly the music is followed, see `FlowNetwork.draw`: as learnt, as more costs twice the time for nothing."""
@@ -104,7 +104,8 @@ class FlowDancer:
     def in_step(self, asked: Tensor) -> Callable[[Dance, int], int]:
         """Which of some blocks steps with the music best and does not crouch.
 
-        asked: (F,) how much faster or slower than usual feet are to be in each frame, see `rigs.timing.swing`.
+        asked: (F,) how much faster or slower than usual feet are to be in each frame, see
+        `rigs.choreography.beat_alignment.swing`.
         """
         offsets, usual = self.network.bodies[_LEADS], torch.zeros(())
         upright = _UPRIGHT * self.network.starts[_LEADS, ..., 2].median()

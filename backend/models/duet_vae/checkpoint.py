@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import Poses
-from backend.models.duet_vae import NAME, DuetConfig, DuetVAE, Normalisation
-from backend.models.weights_file import read_weights, save_weights
+from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.duet_vae.network import NAME, DuetConfig, DuetVAE, Normalisation
+from backend.models.duet_vae.rollout import Poses
 
 
 @dataclass(frozen=True)

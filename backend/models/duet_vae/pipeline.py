@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import HIPS, Poses, rollout
-from backend.models.duet_vae import FPS, place
-from backend.models.duet_weights import load
-from backend.models.stage import chosen, stage_of
+from backend.models.common.world_frame import chosen, stage_of
+from backend.models.duet_vae.checkpoint import load
+from backend.models.duet_vae.network import FPS, place
+from backend.models.duet_vae.rollout import HIPS, Poses, rollout
 from backend.protocol import Cancelled, PartnerRequest
 from rigs import rotations
 from rigs.motion import Motion, join, resample
-from rigs.pointcloud import solve
+from rigs.pose_fitting import solve
 from rigs.skeleton import Skeleton
 
 SETTLE = 0.5

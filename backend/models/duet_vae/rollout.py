@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae import DuetVAE, Normalisation, place
+from backend.models.duet_vae.network import DuetVAE, Normalisation, place
 from rigs.skeleton import INDEX, PARENTS
 
 HIPS = (INDEX["left_hip"], INDEX["right_hip"])

@@ -16,8 +16,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from backend.models.flow_views import PARTNER, PAST, Dance, Place, partner_features
-from backend.models.weights_file import read_weights, save_weights
+from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.motion_flow.features import PARTNER, PAST, Dance, Place, partner_features
 
 STARTS = 48
 """Ways to begin a dance that a network keeps for each role."""

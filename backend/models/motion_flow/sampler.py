@@ -9,8 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import FARTHEST, GOAL, FlowNetwork
-from backend.models.flow_views import (
+from backend.models.motion_flow.features import (
     PARTNER,
     Dance,
     Place,
@@ -21,6 +20,7 @@ from backend.models.flow_views import (
     place_at,
     place_of,
 )
+from backend.models.motion_flow.network import FARTHEST, GOAL, FlowNetwork
 from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backend.models.flow_network import STARTS, FlowConfig, FlowNetwork
-from backend.models.flow_views import LEADER, Dance, Place, leader_features
+from backend.models.motion_flow.features import LEADER, Dance, Place, leader_features
+from backend.models.motion_flow.network import STARTS, FlowConfig, FlowNetwork
 
 NAME = "partner-flow"
 _APART = 0.32

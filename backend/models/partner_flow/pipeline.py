@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.direction import PARTS
-from backend.messages import Cancelled, PartnerRequest
-from backend.models.flow_rollout import ENERGY, GUIDANCE, Aim, Course, fresh, roll_out
-from backend.models.flow_views import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
-from backend.models.packing import can_halve, packed
-from backend.models.partner_flow import load
-from backend.models.stage import Stage, chosen, stage_of
+from backend.models.common.cpu_inference import can_halve, packed
+from backend.models.common.world_frame import Stage, chosen, stage_of
+from backend.models.motion_flow.features import FPS, TURNED, Dance, Place, dance_of, place_at, place_of, place_of_joints
+from backend.models.motion_flow.sampler import ENERGY, GUIDANCE, Aim, Course, fresh, roll_out
+from backend.models.partner_flow.network import load
+from backend.wire.direction import PARTS
+from backend.wire.messages import Cancelled, PartnerRequest
 from rigs import Array, kinematics, rotations
 from rigs.blending import spans, spread
 from rigs.contacts import foot_contacts
-from rigs.finishing import finished
 from rigs.motion import Motion, join, resample
+from rigs.post_processing.post_process import finished
 from rigs.skeleton import PARENTS, Skeleton
 
 _DANCED = 0.95

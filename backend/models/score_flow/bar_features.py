@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.music.layout import DRUMS
+from backend.music.piano_roll import DRUMS
 from backend.music.score import BEAT, PITCHES, Meter, Note, Score, from_notes, to_notes
 from rigs import Array
 

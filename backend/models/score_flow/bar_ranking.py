@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.models.bar_coder import Heard
-from backend.models.bar_lines import BarLines
-from backend.models.dance_views import two_bars
-from backend.models.score_views import BASS, CHORDS, KINDS, PARTS, STEPS, TUNE, Bars
-from backend.music.layout import DRUMS
+from backend.models.score_flow.bar_features import BASS, CHORDS, KINDS, PARTS, STEPS, TUNE, Bars
+from backend.models.score_flow.bar_vae import Heard
+from backend.models.score_flow.beat_grid import BarLines
+from backend.models.score_flow.dance_features import two_bars
+from backend.music.piano_roll import DRUMS
 from backend.music.pulse import SLOWEST, pulse
 from backend.music.score import BEAT, Score
 from rigs import Array

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_views import BASS, CHORDS, KINDS, LOUD, PITCHED, ROWS, STEPS, TUNE
+from backend.models.score_flow.bar_features import BASS, CHORDS, KINDS, LOUD, PITCHED, ROWS, STEPS, TUNE
 
 _BEATS, _EACH = 4, STEPS // 4
 

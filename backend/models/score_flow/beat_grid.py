@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.models.score_views import STEPS
+from backend.models.score_flow.bar_features import STEPS
 from backend.music.score import BEAT
 from rigs import Array
-from rigs.beats import beats_of
+from rigs.choreography.beat_tracking import beats_of
 from rigs.motion import Motion
 
 _FEWER, _MORE = 4, 8

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from backend.models.bar_lines import BarLines
-from backend.models.score_views import BASS, KINDS, ROWS, TUNE, VOICES, Bars
-from backend.music.layout import DRUMS
+from backend.models.score_flow.bar_features import BASS, KINDS, ROWS, TUNE, VOICES, Bars
+from backend.models.score_flow.beat_grid import BarLines
+from backend.music.piano_roll import DRUMS
 from rigs import Array
 
 _ROOM = 4

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from backend.models.score_views import STEPS
-from backend.models.stage import leg
+from backend.models.common.world_frame import leg
+from backend.models.score_flow.bar_features import STEPS
 from rigs import Array, rotations
 from rigs.contacts import FEET, foot_contacts
 from rigs.motion import Motion, resample

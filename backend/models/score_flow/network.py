@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backend.models.bar_coder import CoderConfig, Coders
-from backend.models.dance_views import POSES, SPEED, TRACK
-from backend.models.score_views import KINDS, LOUD, PARTS, ROWS, STEPS
-from backend.models.weights_file import read_weights, save_weights
+from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.score_flow.bar_features import KINDS, LOUD, PARTS, ROWS, STEPS
+from backend.models.score_flow.bar_vae import CoderConfig, Coders
+from backend.models.score_flow.dance_features import POSES, SPEED, TRACK
 
 NAME = "score-flow"
 PHRASE = 8

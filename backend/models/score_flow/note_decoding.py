@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from backend.models.bar_coder import Heard
-from backend.models.score_views import BASS, CHORDS, KINDS, PITCHED, STEPS, TUNE
+from backend.models.score_flow.bar_features import BASS, CHORDS, KINDS, PITCHED, STEPS, TUNE
+from backend.models.score_flow.bar_vae import Heard
 
 VOICES = {
     "drums": slice(0, KINDS),

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.messages import Cancelled, ComposeRequest
-from backend.models.answering import Choice, danced, swelled
-from backend.models.bar_coder import Heard
-from backend.models.bar_lines import BarLines, lay_bars
-from backend.models.dance_views import track_of, two_bars, window_of
-from backend.models.deciding import decide
-from backend.models.ending import ended
-from backend.models.score_flow import BACK, PHRASE, Asked, ScoreFlow, load, spread, tempo_of
-from backend.models.score_views import PARTS, PITCHED, STEPS, Bars, score_of
-from backend.models.stage import chosen
+from backend.models.common.world_frame import chosen
+from backend.models.score_flow.bar_features import PARTS, PITCHED, STEPS, Bars, score_of
+from backend.models.score_flow.bar_ranking import Choice, danced, swelled
+from backend.models.score_flow.bar_vae import Heard
+from backend.models.score_flow.beat_grid import BarLines, lay_bars
+from backend.models.score_flow.cadence import ended
+from backend.models.score_flow.dance_features import track_of, two_bars, window_of
+from backend.models.score_flow.network import BACK, PHRASE, Asked, ScoreFlow, load, spread, tempo_of
+from backend.models.score_flow.note_decoding import decide
 from backend.music.score import Score
+from backend.wire.messages import Cancelled, ComposeRequest
 from rigs import Array
 
 GUIDANCE = 1.5

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.music.playing import played
+from backend.music.note_times import played
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.music.layout import DRUMS
+from backend.music.piano_roll import DRUMS
 from rigs import Array
 
 OPEN_HATS = (26, 46)

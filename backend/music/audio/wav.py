@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from backend.music import drum_kit, soundfont, tones
-from backend.music.playing import Played, length, played
+from backend.music.audio import fluidsynth, synth_drums, synth_voices
+from backend.music.note_times import Played, length, played
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile
@@ -68,8 +68,8 @@ def samples(score: Score, *, rate: int = 44_100, engine: Engine = "auto") -> Arr
     if length(score) > LONGEST:
         raise ValueError(f"score: at most {LONGEST / 60:.0f} minutes to be made into sound expected")
     seconds = length(score) + TAIL
-    if engine == "fluidsynth" or (engine == "auto" and soundfont.is_present()):
-        mixed = soundfont.perform(score, seconds, rate)
+    if engine == "fluidsynth" or (engine == "auto" and fluidsynth.is_present()):
+        mixed = fluidsynth.perform(score, seconds, rate)
     else:
         mixed = _performed(score, seconds, rate)
     fade = round(_FADE * rate)
@@ -91,26 +91,26 @@ def _performed(score: Score, seconds: float, rate: int) -> Array:
 def _sounds(score: Score, rate: int) -> Iterator[tuple[float, Array, float]]:
     """Each note's start in s, its sound (N,) and its place from -1, left, to 1, right."""
     yield from _drummed(played(score, score.drums), rate)
-    yield from _sung(played(score, score.bass), tones.BASS, rate)
-    yield from _sung(played(score, score.melody), tones.MELODY, rate)
+    yield from _sung(played(score, score.bass), synth_voices.BASS, rate)
+    yield from _sung(played(score, score.melody), synth_voices.MELODY, rate)
 
 
 def _drummed(notes: list[Played], rate: int) -> Iterator[tuple[float, Array, float]]:
-    hats = np.array([note.start for note in notes if note.pitch in drum_kit.HATS])
+    hats = np.array([note.start for note in notes if note.pitch in synth_drums.HATS])
     for number, force, alike in _alike(notes):
-        sound = drum_kit.strike(number, force, rate)
-        place = _PLACES.get(drum_kit.kind_of(number), 0.0)
+        sound = synth_drums.strike(number, force, rate)
+        place = _PLACES.get(synth_drums.kind_of(number), 0.0)
         for note in alike:
             struck = sound * _loudness(note)
-            if number in drum_kit.OPEN_HATS and (later := hats[hats > note.start]).size:
+            if number in synth_drums.OPEN_HATS and (later := hats[hats > note.start]).size:
                 struck = _ended(struck, float(later[0]) - note.start, _CUT, rate)
             yield note.start, struck, place
 
 
-def _sung(notes: list[Played], voice: tones.Voice, rate: int) -> Iterator[tuple[float, Array, float]]:
+def _sung(notes: list[Played], voice: synth_voices.Voice, rate: int) -> Iterator[tuple[float, Array, float]]:
     for pitch, force, alike in _alike(notes):
         longest = max(note.end - note.start for note in alike)
-        sound = tones.tone(voice, pitch, force, longest + voice.release, rate)
+        sound = synth_voices.tone(voice, pitch, force, longest + voice.release, rate)
         place = float(np.clip(voice.width * (pitch - 60) / 12, -0.5, 0.5))
         for note in alike:
             held = _ended(sound, note.end - note.start, voice.release, rate)

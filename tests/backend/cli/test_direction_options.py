@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.directing import Options, asked, fitted
-from backend.direction import Direction
+from backend.cli.direction_options import Options, asked, fitted
+from backend.wire.direction import Direction
 from rigs import files
 from rigs.motion import Motion, mirror, move, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import running
 
 SAID = ["--place", "0.8", "-0.2", "-90", "--closeness", "0", "--energy", "1.5", "--without", "feet", "hands"]
 HEARD = Direction((0.8, -0.2, -90.0), 0.0, 1.5, (), None, ("feet", "hands"))
-CODE = "import sys; from tests.backend.blocks import command; sys.exit(command(*sys.argv[1:]))"
-SERVER = (sys.executable, "-c", "from tests.backend.blocks import serve; serve()")
+CODE = "import sys; from tests.backend.fake_block_dancer import command; sys.exit(command(*sys.argv[1:]))"
+SERVER = (sys.executable, "-c", "from tests.backend.fake_block_dancer import serve; serve()")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_draft_reaches_the_engine(draft: str, shelf: Path, tmp_path: Path) -
 
 
 def test_a_direction_that_no_model_takes_is_refused_without_torch(shelf: Path, tmp_path: Path) -> None:
-    code = "import sys; from backend.cli import main; sys.exit(main(sys.argv[1:]) != 2 or 'torch' in sys.modules)"
+    code = "import sys; from backend.cli.main import main; sys.exit(main(sys.argv[1:]) != 2 or 'torch' in sys.modules)"
     given = [
         "partner",
         str(shelf / "leader.bvh"),

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.demo import serving
+from backend.cli.demo import serving
 from rigs import files
-from rigs.choreography import DELAYED, DEVICES, Choreography, choreograph
+from rigs.choreography.devices import DELAYED, DEVICES, Choreography, choreograph
 from rigs.files import Source
 from rigs.motion import Motion, mirror, move, resample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
-COMMAND = [sys.executable, "-m", "backend.cli"]
+COMMAND = [sys.executable, "-m", "backend.cli.main"]
 SECONDS = 1.5
 
 
@@ -153,7 +153,7 @@ def test_a_device_dances_without_torch_in_the_leaders_rate_and_length(device: st
     if device in DELAYED:
         arguments += ["--delay", "9", "--delay-in", "frames"]
     code = (
-        f"import sys; from backend.cli import main\nstatus = main({arguments!r})\n"
+        f"import sys; from backend.cli.main import main\nstatus = main({arguments!r})\n"
         "sys.exit(status or any(name in sys.modules for name in ('torch', 'scipy', 'zmq')))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -321,9 +321,9 @@ def test_a_blender_that_fails_is_a_fault(
 
 @pytest.fixture
 def extension_is_built() -> None:
-    from backend import blender
+    from backend.cli import blender_process
 
-    if not list((blender.ROOT / "dist").glob("pas_de_deux-*.zip")):
+    if not list((blender_process.ROOT / "dist").glob("pas_de_deux-*.zip")):
         pytest.skip("the extension's zip is not built: make extension")
 
 
@@ -375,7 +375,7 @@ def test_help_lists_the_commands_that_exist() -> None:
 
 def test_help_is_quick() -> None:
     code = (
-        "import sys; from backend.cli import main\n"
+        "import sys; from backend.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "sys.exit(any(name in sys.modules for name in ('torch', 'scipy', 'lightning', 'bpy')))"

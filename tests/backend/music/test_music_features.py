@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from backend.music.hearing import HEARD, LIVELY, counts_of, heard
-from backend.music.layout import DRUMS
+from backend.music.music_features import HEARD, LIVELY, counts_of, heard
+from backend.music.piano_roll import DRUMS
 from backend.music.score import Meter, Note, Score, from_notes
 from rigs import Array
 

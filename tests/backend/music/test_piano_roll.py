@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.music.layout import WINDOW, roll, windows
+from backend.music.piano_roll import WINDOW, roll, windows
 from backend.music.score import Meter, Note, Score, from_notes
 
 FOUR_FOUR = (Meter(0),)

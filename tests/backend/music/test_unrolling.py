@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend.music.layout import DRUMS, roll
+from backend.music.piano_roll import DRUMS, roll
 from backend.music.score import PARTS, Note, Score, from_notes, to_notes
 from backend.music.unrolling import STRUCK, score_of
 

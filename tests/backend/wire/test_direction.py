@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from backend.direction import UNDIRECTED, Direction, check_direction, expect_directed
 from backend.engine import Engine
 from backend.protocol import PartnerRequest, ProtocolError
-from rigs.finishing import PARTS
+from backend.wire.direction import UNDIRECTED, Direction, check_direction, expect_directed
 from rigs.motion import Motion, mirror
-from rigs.sample_dance import sample_dance
+from rigs.post_processing.post_process import PARTS
+from rigs.sample_dance.salsa import sample_dance
 
 LEADER = sample_dance()[:60]
 DRAFT = mirror(LEADER)
@@ -113,10 +113,10 @@ def test_nothing_directed_is_taken_by_every_model() -> None:
 def test_a_direction_is_refused_before_torch_is_loaded() -> None:
     code = (
         "import sys\n"
-        "from backend.direction import Direction\n"
+        "from backend.wire.direction import Direction\n"
         "from backend.engine import Engine\n"
         "from backend.protocol import PartnerRequest\n"
-        "from rigs.sample_dance import sample_dance\n"
+        "from rigs.sample_dance.salsa import sample_dance\n"
         "try: Engine().partner(PartnerRequest(sample_dance(), direction=Direction(energy=2.0)))\n"
         "except ValueError: sys.exit('torch' in sys.modules)\n"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, keyframes
+from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
 from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying, wandering
 
 from rigs import files, rotations

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import keyframes
+from bl_ext.user_default.pas_de_deux.animation import keyframes
 
 CHANNELS = [
     keyframes.Channel("location", np.array([[0.0, 1.0, 2.0], [1.0, 1.5, -2.0], [4.0, 0.5, 0.0]]), "place"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, fcurves, keyframes, movement
+from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes, pose_sampling
 from movements import TENTH_OF_A_MILLIMETRE, wandering
 
 from rigs import Array, rotations
@@ -40,7 +40,7 @@ def shown(rig: bpy.types.Object, frames: range = FRAMES) -> tuple[Array, Array, 
     return tuple(np.array(values).swapaxes(0, 1) for values in (turned, heads, tails))
 
 
-def assert_as_shown(read: movement.Movement, rig: bpy.types.Object, frames: range = FRAMES) -> None:
+def assert_as_shown(read: pose_sampling.Movement, rig: bpy.types.Object, frames: range = FRAMES) -> None:
     turned, heads, tails = shown(rig, frames)
     bones = rig.data.bones
     leaves = [b for b, bone in enumerate(bones) if not bone.children]
@@ -88,7 +88,7 @@ def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Objec
 def test_a_dancer_is_read_from_curves_alone(looked: list[int]) -> None:
     rig = dancer()
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -97,7 +97,7 @@ def test_an_imported_mixamo_dance_is_read_from_curves_alone(corpus: Path, looked
     bpy.ops.import_scene.fbx(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"))
     rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -107,7 +107,7 @@ def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: l
     path = corpus / "bvh_zoo" / "dataset-1_dance-short_normal_001.bvh"
     bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01, rotate_mode=mode)
     looked.clear()
-    read = movement.movement_of(bpy.context, bpy.context.object, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, bpy.context.object, FRAMES)
     assert looked == []
     assert_as_shown(read, bpy.context.object)
 
@@ -115,7 +115,7 @@ def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: l
 def test_bones_of_every_rotation_mode_are_read_from_curves_alone(looked: list[int]) -> None:
     rig = chain("QUATERNION", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE")
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -128,7 +128,7 @@ def test_bones_that_follow_their_parent_otherwise_are_read_from_curves_alone(loo
         setattr(bone, setting, setting == "use_connect" and bone.parent is not None)
     bpy.ops.object.mode_set(mode="OBJECT")
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -141,7 +141,7 @@ def test_an_object_that_moves_and_is_enlarged_is_read_from_curves_alone(looked: 
         rig.keyframe_insert("location", frame=frame)
         rig.keyframe_insert("rotation_euler", frame=frame)
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -153,7 +153,7 @@ def test_keys_far_apart_are_read_between_with_their_easing(looked: list[int]) ->
             bone.location = (frame * 0.1, b, 0.0)
             bone.keyframe_insert("location", frame=frame)
     looked.clear()
-    read = movement.movement_of(bpy.context, rig, range(1, 25))
+    read = pose_sampling.movement_of(bpy.context, rig, range(1, 25))
     assert looked == []
     assert_as_shown(read, rig, range(1, 25))
 
@@ -163,7 +163,7 @@ def test_a_pose_without_an_action_is_read() -> None:
     rig.pose.bones[1].rotation_euler = (0.3, 0.4, 0.5)
     rig.location = (1.0, 2.0, 3.0)
     bpy.context.view_layer.update()
-    assert_as_shown(movement.movement_of(bpy.context, rig, FRAMES), rig)
+    assert_as_shown(pose_sampling.movement_of(bpy.context, rig, FRAMES), rig)
 
 
 def _constraint(rig: bpy.types.Object) -> None:
@@ -218,11 +218,11 @@ def test_whatever_else_moves_the_bones_is_read_too(disturb: Callable[[bpy.types.
     rig = chain("QUATERNION", "XYZ", "AXIS_ANGLE")
     disturb(rig)
     bpy.context.view_layer.update()
-    assert_as_shown(movement.movement_of(bpy.context, rig, FRAMES), rig)
+    assert_as_shown(pose_sampling.movement_of(bpy.context, rig, FRAMES), rig)
 
 
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
-    read = movement.movement_of(bpy.context, dancer(), FRAMES)
+    read = pose_sampling.movement_of(bpy.context, dancer(), FRAMES)
     some = read.of(["left_wrist", "head end site", "pelvis"])
     assert some.names == ("left_wrist", "head end site", "pelvis")
     assert np.array_equal(some.places[2], read.places[read.names.index("pelvis")])
@@ -232,5 +232,5 @@ def test_the_current_frame_stays() -> None:
     rig = chain("QUATERNION", "XYZ")
     _constraint(rig)
     bpy.context.scene.frame_set(7, subframe=0.25)
-    movement.movement_of(bpy.context, rig, FRAMES)
+    pose_sampling.movement_of(bpy.context, rig, FRAMES)
     assert (bpy.context.scene.frame_current, bpy.context.scene.frame_subframe) == (7, 0.25)

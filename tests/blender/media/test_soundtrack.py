@@ -10,7 +10,8 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import dancers, preview
+from bl_ext.user_default.pas_de_deux.animation import dancers
+from bl_ext.user_default.pas_de_deux.operators import render_preview
 from conftest import ROOT
 from movements import swaying
 
@@ -162,7 +163,7 @@ def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
         def cancelled(self) -> bool:
             return False
 
-    preview.render_elsewhere([swaying()], video, SIZE, Reporter(), sound=music)
+    render_preview.render_elsewhere([swaying()], video, SIZE, Reporter(), sound=music)
     np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import local_backend, preferences
+from bl_ext.user_default.pas_de_deux.operators import backend_process
+from bl_ext.user_default.pas_de_deux.properties import preferences
 from conftest import free_address
 
 from backend.client import Client
@@ -20,24 +21,24 @@ def chosen() -> Iterator[preferences.PASDEDEUX_preferences]:
     chosen = preferences.of(bpy.context)
     chosen.address, chosen.python = free_address(), str(PYTHON)
     yield chosen
-    local_backend.stop()
+    backend_process.stop()
 
 
 def test_a_started_backend_answers_and_a_stopped_one_is_gone(chosen: preferences.PASDEDEUX_preferences) -> None:
     assert bpy.ops.pasdedeux.start_backend() == {"FINISHED"}
-    assert local_backend.is_running()
+    assert backend_process.is_running()
     assert Client(chosen.address).hello().models
-    process = local_backend._process
+    process = backend_process._process
     assert bpy.ops.pasdedeux.stop_backend() == {"FINISHED"}
     assert process.poll() is not None
-    assert not local_backend.is_running()
+    assert not backend_process.is_running()
 
 
 def refused(said: str) -> None:
     with pytest.raises(RuntimeError, match=said) as error:
         bpy.ops.pasdedeux.start_backend()
     assert len(str(error.value).strip().splitlines()) == 1
-    assert not local_backend.is_running()
+    assert not backend_process.is_running()
 
 
 def test_without_a_chosen_python_it_says_what_to_do(chosen: preferences.PASDEDEUX_preferences) -> None:

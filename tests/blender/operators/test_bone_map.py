@@ -6,9 +6,11 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, bone_maps, panels
+from bl_ext.user_default.pas_de_deux import panels
+from bl_ext.user_default.pas_de_deux.animation import armatures
+from bl_ext.user_default.pas_de_deux.operators import bone_map
 
-from rigs.mapping import REQUIRED
+from rigs.bone_mapping.bone_mapper import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
@@ -46,7 +48,7 @@ def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types
 
 
 def chosen(rig: bpy.types.Object) -> dict[str, str | None]:
-    mapping, names = bone_maps.mapping_of(rig), armatures.rig_of(rig).names
+    mapping, names = bone_map.mapping_of(rig), armatures.rig_of(rig).names
     return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
 
 
@@ -58,12 +60,12 @@ def rows(rig: bpy.types.Object) -> dict[str, str]:
 def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     assert wrong_bones(CHARACTERS[name], chosen(rig)) == []
-    assert bone_maps.mapping_of(rig).confidence > 0.95
+    assert bone_map.mapping_of(rig).confidence > 0.95
 
 
 def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:
     rig = build("Rigify", corpus)
-    mapping, names = bone_maps.mapping_of(rig), armatures.rig_of(rig).names
+    mapping, names = bone_map.mapping_of(rig), armatures.rig_of(rig).names
     assert mapping.dialect.name == "Rigify"
     assert [names[bone] for bone in mapping.spine] == ["spine_fk.002", "spine_fk.003"]
     assert [names[bone] for bone in mapping.neck] == ["neck", "head"]
@@ -76,8 +78,8 @@ def test_mapping_fills_a_row_for_every_joint() -> None:
     assert rows(rig)["left_knee"] == "LeftLeg"
     assert rows(rig)["neck"] == ""
     kept = rig.data.pas_de_deux
-    assert kept.joints["left_knee"].sureness == bone_maps.mapping_of(rig).sureness[INDEX["left_knee"]]
-    assert kept.confidence == pytest.approx(bone_maps.mapping_of(rig).confidence)
+    assert kept.joints["left_knee"].sureness == bone_map.mapping_of(rig).sureness[INDEX["left_knee"]]
+    assert kept.confidence == pytest.approx(bone_map.mapping_of(rig).confidence)
     assert not kept.edited
 
 
@@ -148,7 +150,7 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
     assert not rig.data.pas_de_deux.joints
     bpy.ops.pasdedeux.map_bones(by_hand=True)
     with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the bone map"):
-        bone_maps.mapping_of(rig)
+        bone_map.mapping_of(rig)
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
     assert chosen(rig)["pelvis"] == "bone 0"
@@ -174,7 +176,7 @@ def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
     rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
     assert rows(rig)["right_wrist"] == ""
     with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the bone map"):
-        bone_maps.mapping_of(rig)
+        bone_map.mapping_of(rig)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,19 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import jobs, keyframes, soundtrack, timeline
+from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux.animation import keyframes
+from bl_ext.user_default.pas_de_deux.media import soundtrack, timeline
 from conftest import Server, free_address
 from movements import TENTH_OF_A_MILLIMETRE, apart
 from pieces import BEAT, Dump, begins, kept, left_in, markers, piece, refused, seconds_of, sounding, strips
 
 from backend.client import Client
-from backend.models import COMPOSERS, DANCERS
+from backend.model_registry import COMPOSERS, DANCERS
 from backend.music import midi
 from backend.music.score import PARTS, Meter, cut
 
-music_module = import_module("bl_ext.user_default.pas_de_deux.music")
+music_module = import_module("bl_ext.user_default.pas_de_deux.operators.dance_and_music")
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (30, 1.001)])
@@ -223,7 +225,7 @@ def test_a_folder_that_takes_no_file_is_named(reached: Server, song: Path, home:
 def test_a_frame_rate_that_is_changed_meanwhile_is_refused(
     reached: Server, song: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)])
+    monkeypatch.setattr(background_job, "listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)])
     with pytest.raises(RuntimeError, match="frame rate was changed meanwhile"):
         bpy.ops.pasdedeux.generate_dance(filepath=str(song))
     assert left_in(home) == ["scene.blend"]
@@ -235,12 +237,12 @@ def test_cancelling_ends_the_work_beside_blender(reached: Server, tmp_path: Path
     before = dump()
     # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than these.
     operator = SimpleNamespace(filepath=str(tmp_path / "long.mid"))
-    job = jobs.Job(music_module.PASDEDEUX_OT_generate_dance.prepare(operator, bpy.context))
+    job = background_job.Job(music_module.PASDEDEUX_OT_generate_dance.prepare(operator, bpy.context))
     job.start()
     time.sleep(1.0)
     job.cancel()
     job.join(20.0)
     *_, last = job.drain()
-    assert last == jobs.Failed("")
+    assert last == background_job.Failed("")
     assert dump() == before
     assert left_in(home) == ["scene.blend"]

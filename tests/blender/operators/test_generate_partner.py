@@ -10,22 +10,23 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import armatures, jobs, keyframes
+from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
 from conftest import Server, free_address
 from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying
 
 from backend.client import Client
-from backend.models import MODELS
+from backend.model_registry import MODELS
 from rigs import Array, files
-from rigs.choreography import DEVICES, Choreography, Device, choreograph
-from rigs.formations import FORMATIONS
+from rigs.choreography.devices import DEVICES, Choreography, Device, choreograph
+from rigs.choreography.formations import FORMATIONS
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT, JOINTS
 from tests.rig_builders import CHARACTERS, build
 
 FRAMES = 75
-partner_module = import_module("bl_ext.user_default.pas_de_deux.partner")
+partner_module = import_module("bl_ext.user_default.pas_de_deux.operators.generate_partner")
 Dump = Callable[[], dict[str, Any]]
 
 
@@ -208,7 +209,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     dying = Server()
     backend_at(dying.address)
-    monkeypatch.setattr(jobs, "listeners", [lambda fraction, what: dying.kill()])
+    monkeypatch.setattr(background_job, "listeners", [lambda fraction, what: dying.kill()])
     refused(dump, "no backend answers")
     assert not dying.is_alive()
 
@@ -262,11 +263,11 @@ def test_cancelling_ends_the_work_beside_blender(
     before = dump()
     # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than a place for two names.
     work = partner_module.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
-    job = jobs.Job(work)
+    job = background_job.Job(work)
     job.start()
     time.sleep(1.0)
     job.cancel()
     job.join(10.0)
     *_, last = job.drain()
-    assert last == jobs.Failed("")
+    assert last == background_job.Failed("")
     assert dump() == before

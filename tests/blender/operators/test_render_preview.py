@@ -8,7 +8,8 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import jobs, preview
+from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux.operators import render_preview
 from movements import swaying
 
 from rigs import Array, files
@@ -130,7 +131,7 @@ def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> Non
         def cancelled(self) -> bool:
             return False
 
-    assert preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, Reporter()) == 10
+    assert render_preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, Reporter()) == 10
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     picture, length = frame_of(tmp_path / "duet.mp4", 5, tmp_path)
@@ -141,7 +142,9 @@ def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> Non
 
 def test_cancelling_the_second_blender_leaves_no_video(tmp_path: Path) -> None:
     motions = [swaying(frames=600), swaying(frames=600, place=0.9)]
-    job = jobs.Job(lambda reporter: preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, reporter))
+    job = background_job.Job(
+        lambda reporter: render_preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, reporter)
+    )
     job.start()
     end = time.monotonic() + 60.0
     while job.latest.fraction == 0.0 and time.monotonic() < end:
@@ -150,5 +153,5 @@ def test_cancelling_the_second_blender_leaves_no_video(tmp_path: Path) -> None:
     job.cancel()
     job.join(10.0)
     *_, last = job.drain()
-    assert last == jobs.Failed("")
+    assert last == background_job.Failed("")
     assert not list(tmp_path.iterdir())

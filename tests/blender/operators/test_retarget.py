@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigs import Array, files
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS
 from tests.rig_builders import CHARACTERS, build
 

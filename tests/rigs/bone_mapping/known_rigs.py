@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array
-from rigs.bone_names import END
+from rigs.bone_mapping.bone_names import END
 
 _SIDED = ("hip", "knee", "ankle", "foot", "bigtoe", "collar", "shoulder", "elbow", "wrist", "thumb", "middle")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigs.dialects import Dialect, dialects
+from rigs.bone_mapping.bone_mapper import REQUIRED, Mapping, NoDancer, map_bones
+from rigs.bone_mapping.naming_conventions import Dialect, dialects
 from rigs.files import bvh
-from rigs.mapping import REQUIRED, Mapping, NoDancer, map_bones
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
-from tests.rigs.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
+from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
 
 OWN_PARENTS = list(PARENTS)
 DESCRIBED = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))

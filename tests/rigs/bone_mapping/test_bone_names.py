@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigs.bone_names import Key, index, normalize, of_left
+from rigs.bone_mapping.bone_names import Key, index, normalize, of_left
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from rigs.map_files import BadMap, from_json, skeleton_hash, to_json
-from rigs.mapping import map_bones
+from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.bone_mapping.map_io import BadMap, from_json, skeleton_hash, to_json
 from rigs.skeleton import INDEX, JOINTS, PARENTS
-from tests.rigs.known_rigs import described
+from tests.rigs.bone_mapping.known_rigs import described
 
 NAMES = list(JOINTS)
 

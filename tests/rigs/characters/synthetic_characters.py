@@ -3,9 +3,9 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.mapping import Mapping, map_bones
-from rigs.posing import RigMotion
-from rigs.rig import Rig, in_order
+from rigs.bone_mapping.bone_mapper import Mapping, map_bones
+from rigs.characters.rig import Rig, in_order
+from rigs.retargeting.bone_transforms import RigMotion
 from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS
 
 Bones = dict[str, tuple[str | None, Array]]

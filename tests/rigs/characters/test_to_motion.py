@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigs import Array, kinematics, pointcloud, rotations
-from rigs.files import bvh, doubts, read
-from rigs.files.bvh_text import parse
-from rigs.mapping import map_bones
+from rigs import Array, kinematics, pose_fitting, rotations
+from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.files import bvh, frame_rate_check, read
+from rigs.files.bvh_parser import parse
 from rigs.skeleton import INDEX, JOINTS
-from tests.rigs.bvh_files import ZOO
+from tests.rigs.files.bvh_files import ZOO
 
 MILLIMETRE = 1e-3
 ARMS = ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")
@@ -62,7 +62,7 @@ def test_arms_bend_about_the_axis_that_their_points_show(corpus: Path, name: str
 
 def twists(positions: Array, local: Array, fps: float) -> dict[str, Array]:
     """Degrees (F,) between the arms' turns and those that follow from their points alone."""
-    solved = pointcloud.solve(positions, fps)
+    solved = pose_fitting.solve(positions, fps)
     both = (kinematics.global_rotations(turned) for turned in (solved.rotations, local))
     return dict(zip(JOINTS, np.degrees(rotations.angle_between(*both)).T, strict=True))
 
@@ -81,7 +81,7 @@ def test_hands_keep_the_turn_that_they_have_at_rest(corpus: Path) -> None:
 @pytest.mark.parametrize("take", ["01_leader", "05_follower", "07_leader", "10_leader"])
 def test_a_doubled_rate_is_doubted_and_the_true_one_is_not(corpus: Path, take: str) -> None:
     motion = read(corpus / f"salsa/salsa_{take}.bvh").motions[0]
-    assert doubts.of(motion, "salsa.bvh") == ()
+    assert frame_rate_check.of(motion, "salsa.bvh") == ()
     hasty = read(corpus / f"salsa/salsa_{take}.bvh", fps=120.0)
     (warning,) = hasty.warnings
     assert warning.startswith(f"salsa_{take}.bvh: steps of ")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
+from rigs.choreography.beat_alignment import CYCLES, in_time, rhythm, swing
 from rigs.contacts import FEET
 from rigs.motion import Motion, sample
 from rigs.skeleton import DEFAULT, INDEX
-from rigs.timing import CYCLES, in_time, rhythm, swing
 
 FPS = 30.0
 BEAT = 0.4

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rigs import files, rotations
-from rigs.beats import PHRASE, beat_of, beats_of
+from rigs.choreography.beat_tracking import PHRASE, beat_of, beats_of
 from rigs.motion import Motion, mirror, move, resample, sample
-from rigs.sample_dance import BEAT, sample_dance
+from rigs.sample_dance.salsa import BEAT, sample_dance
 from rigs.skeleton import DEFAULT, INDEX
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.choreography import (
+from rigs.choreography.devices import (
     DEVICES,
     Choreography,
     Device,
@@ -15,10 +15,10 @@ from rigs.choreography import (
     question_and_answer,
     retrograde,
 )
+from rigs.choreography.formations import CLOSE, FORMATIONS, Formation, nearest
 from rigs.contacts import foot_contacts
-from rigs.formations import CLOSE, FORMATIONS, Formation, nearest
 from rigs.motion import Motion, mirror, move, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS, MIRRORED, Skeleton
 
 FEET = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("ankle", "foot", "bigtoe")]

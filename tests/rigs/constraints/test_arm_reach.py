@@ -3,8 +3,8 @@
 import numpy as np
 
 from rigs import kinematics, rotations
-from rigs.arms import brought, joint, lengths
-from rigs.sample_dance import sample_dance
+from rigs.constraints.arm_reach import brought, joint, lengths
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT
 
 DANCE = sample_dance()[:240]

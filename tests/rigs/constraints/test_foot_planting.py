@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from rigs import rotations
-from rigs.body import Body, body_of
-from rigs.figure import Figure
+from rigs.characters.humanoid import Body, body_of
+from rigs.characters.posed_humanoid import Figure
+from rigs.constraints.foot_planting import plant
 from rigs.motion import Motion
-from rigs.planting import plant
-from rigs.retarget import adapt
-from rigs.sample_dance import sample_dance
+from rigs.retargeting.retarget import adapt
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
-from tests.rigs.characters import a_posed, mapped, rig, t_posed
+from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
 
 FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from rigs import files
-from rigs.body import Body, body_of
-from rigs.figure import Figure
-from rigs.holding import Hold, approach, clasp, holds
+from rigs.characters.humanoid import Body, body_of
+from rigs.characters.posed_humanoid import Figure
+from rigs.constraints.hand_holds import Hold, approach, clasp, holds
 from rigs.motion import Motion, move, turn
-from rigs.retarget import Finish, retarget_pair
-from rigs.sample_dance import sample_dance
+from rigs.retargeting.retarget import Finish, retarget_pair
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
-from tests.rigs.characters import a_posed, mapped, rig, t_posed
+from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
 
 Couple = tuple[Motion, Motion]
 WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]

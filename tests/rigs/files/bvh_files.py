@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.files import bvh
-from rigs.files.bvh_text import Bvh, to_text
+from rigs.files.bvh_parser import Bvh, to_text
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT, JOINTS, PARENTS, Skeleton
 

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from rigs import Array, kinematics, posture, rotations
-from rigs.files import BadFile, Source, bvh, bvh_text, read, write
-from rigs.files.bvh_text import Bvh, parse
-from rigs.mapping import map_bones
+from rigs import Array, kinematics, rotations
+from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.characters import body_measures
+from rigs.files import BadFile, Source, bvh, bvh_parser, read, write
+from rigs.files.bvh_parser import Bvh, parse
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, INDEX, JOINTS
-from tests.rigs.bvh_files import SMALL, TENTH_MILLIMETRE, ZOO, dance, largest_turn, rig_file
+from tests.rigs.files.bvh_files import SMALL, TENTH_MILLIMETRE, ZOO, dance, largest_turn, rig_file
 
 
 def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_frame_time_is_taken_for_the_rate_it_rounds(frame_time: str, fps: float) -> None:
-    assert bvh_text.rate(frame_time) == fps
+    assert bvh_parser.rate(frame_time) == fps
 
 
 @st.composite
@@ -240,7 +241,7 @@ def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
     parsed = parse(path)
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
-    assert posture.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
+    assert body_measures.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
 
 
 # What is written

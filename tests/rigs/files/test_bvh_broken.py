@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rigs.bone_mapping.bone_mapper import REQUIRED
 from rigs.files import BadFile, read, write
-from rigs.mapping import REQUIRED
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
-from tests.rigs.bvh_files import SMALL, dance, mixamo, rig_file
+from tests.rigs.files.bvh_files import SMALL, dance, mixamo, rig_file
 
 
 def edited(old: str, new: str) -> str:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.arms import brought
-from rigs.capsules import CAPSULES, depths
-from rigs.keeping_apart import arms_out, room
+from rigs.constraints.arm_reach import brought
 from rigs.motion import Motion
+from rigs.post_processing.body_collision import arms_out, room
+from rigs.post_processing.capsules import CAPSULES, depths
 from rigs.skeleton import DEFAULT, INDEX
 
 FPS = 30.0

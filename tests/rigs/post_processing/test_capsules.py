@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rigs import Array, capsules, rotations
+from rigs import Array, rotations
+from rigs.post_processing import capsules
 from rigs.skeleton import DEFAULT
 
 LEADER = np.repeat(DEFAULT.rest_positions()[None], 30, axis=0)

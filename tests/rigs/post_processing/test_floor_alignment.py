@@ -7,9 +7,9 @@ import pytest
 
 from rigs import Array
 from rigs.contacts import floor_height
-from rigs.levelling import floor_of, levelled, lifted
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.post_processing.floor_alignment import floor_of, levelled, lifted
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
 FPS = 30.0

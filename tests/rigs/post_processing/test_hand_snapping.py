@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rigs import Array, files, kinematics, rotations
-from rigs.arms import brought
-from rigs.hand_snapping import lean, meant_holds, to_holds
-from rigs.holding import Hold, holds
+from rigs.constraints.arm_reach import brought
+from rigs.constraints.hand_holds import Hold, holds
 from rigs.motion import Motion, move, resample, turn
-from rigs.sample_dance import sample_dance
+from rigs.post_processing.hand_snapping import lean, meant_holds, to_holds
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
 FPS = 30.0

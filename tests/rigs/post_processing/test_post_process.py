@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from rigs import Array, files, rotations
-from rigs.capsules import penetration
+from rigs.constraints.hand_holds import holds
 from rigs.contacts import floor_height, foot_contacts
-from rigs.finishing import PARTS, finished, planted
-from rigs.holding import holds
 from rigs.motion import Motion, move, resample
-from rigs.sample_dance import sample_dance
+from rigs.post_processing.capsules import penetration
+from rigs.post_processing.post_process import PARTS, finished, planted
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
 BALLS = [INDEX["left_foot"], INDEX["right_foot"]]

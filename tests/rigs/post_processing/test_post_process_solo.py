@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rigs.contacts import floor_height, foot_contacts
-from rigs.finishing import finished_alone
 from rigs.motion import Motion, move
-from rigs.sample_dance import sample_dance
+from rigs.post_processing.post_process import finished_alone
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
 BALLS = [INDEX["left_foot"], INDEX["right_foot"]]

@@ -7,8 +7,8 @@ import pytest
 
 from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
-from rigs.seams import blended
+from rigs.post_processing.seam_smoothing import blended
+from rigs.sample_dance.salsa import sample_dance
 
 BLOCK = 8
 DANCE = sample_dance()[100:400]

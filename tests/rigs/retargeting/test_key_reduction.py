@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicHermiteSpline
 
-from rigs import Array, rotation_modes, rotations
-from rigs.key_reduction import Track, key_frames, slopes
+from rigs import Array, rotations
+from rigs.retargeting import rotation_modes
+from rigs.retargeting.key_reduction import Track, key_frames, slopes
 
 HALF_A_DEGREE = np.radians(0.5)
 MILLIMETRE = 1e-3

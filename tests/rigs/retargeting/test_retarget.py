@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from rigs import rotations
-from rigs.body import body_of
+from rigs.characters.humanoid import body_of
 from rigs.motion import Motion
-from rigs.posing import pose
-from rigs.retarget import Finish, adapt, retarget
-from rigs.sample_dance import sample_dance
+from rigs.retargeting.bone_transforms import pose
+from rigs.retargeting.retarget import Finish, adapt, retarget
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT, INDEX, JOINTS
-from tests.rigs.characters import Bones, a_posed, mapped, moved, rig, swung, t_posed
+from tests.rigs.characters.synthetic_characters import Bones, a_posed, mapped, moved, rig, swung, t_posed
 
 LIMBS = [
     (f"{side}_{upper}", f"{side}_{lower}")

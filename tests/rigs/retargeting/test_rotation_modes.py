@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from rigs import Array, rotation_modes, rotations
+from rigs import Array, rotations
+from rigs.retargeting import rotation_modes
 
 ORDERS = ["".join(order) for order in permutations("XYZ")]
 MODES = ["QUATERNION", "AXIS_ANGLE", *ORDERS]

@@ -8,7 +8,7 @@ import pytest
 
 from rigs import Array, files, kinematics, rotations
 from rigs.motion import Motion, resample
-from rigs.sample_dance import BEAT, sample_dance
+from rigs.sample_dance.salsa import BEAT, sample_dance
 from rigs.skeleton import INDEX, JOINTS, PARENTS
 
 SIDES = ("left", "right")

@@ -9,8 +9,8 @@ from backend.music import midi
 from backend.music.score import Note, Score, from_notes
 from rigs.files import write
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
-from training.dance_music import MANIFEST, Pair
+from rigs.sample_dance.salsa import sample_dance
+from training.data.music_pairs import MANIFEST, Pair
 
 STEP = 1.0 / 12.0
 """s: sixteenths at 180 beats a minute."""

@@ -15,16 +15,15 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from backend.models import choreo_bridge
-from backend.models.choreo_bridge import BridgeConfig, ChoreoBridge
-from backend.music.layout import roll
+from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge, load
+from backend.music.piano_roll import roll
 from rigs.files import BadFile
 from tests.conftest import ROOT
-from tests.training.bridge_pairs import STEP, folder_of_pairs, pairs
-from training.bridge_table import ROWS, f1, mean_windows, other_pairs, table_of, told
-from training.bridge_windows import PairWindows, pair_windows
-from training.choreo_bridge import Plan, batches, bridge_terms, error, sliced_distance, step_terms, vae_terms
-from training.plans import read_plan
+from tests.training.choreo_bridge.pairs import STEP, folder_of_pairs, pairs
+from training.choreo_bridge.dataset import PairWindows, pair_windows
+from training.choreo_bridge.evaluate import ROWS, f1, mean_windows, other_pairs, table_of, told
+from training.choreo_bridge.task import Plan, batches, bridge_terms, error, sliced_distance, step_terms, vae_terms
+from training.experiment.plan import read_plan
 
 PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"
 SMALL = BridgeConfig(latent=8, bridge=4)
@@ -236,7 +235,7 @@ def whole_run(data: Path, short_plan: Path, tmp_path_factory: pytest.TempPathFac
 def test_a_run_leaves_weights_and_a_card_with_the_table(whole_run: Path) -> None:
     names = {"best.ckpt", "last.ckpt", "curves", "choreo-bridge.safetensors", "choreo-bridge.md"}
     assert {path.name for path in whole_run.iterdir()} == names
-    assert choreo_bridge.load(whole_run / "choreo-bridge.safetensors").network.config == SMALL
+    assert load(whole_run / "choreo-bridge.safetensors").network.config == SMALL
     card = (whole_run / "choreo-bridge.md").read_text()
     for part in (
         "| train | take0, take1 |",

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models import DANCERS, OWN
-from backend.models.dance_flow import DanceFlow
-from backend.models.flow_network import STARTS, FlowConfig, save
-from backend.models.flow_views import TURNED
+from backend.model_registry import DANCERS, OWN
+from backend.models.dance_flow.network import DanceFlow
+from backend.models.motion_flow.features import TURNED
+from backend.models.motion_flow.network import STARTS, FlowConfig, save
 from backend.music.score import cut
 from rigs import Array
 from rigs.motion import sample
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT
-from tests.training.bridge_pairs import folder_of_pairs, pairs
-from training import dance_judge
-from training.dance_judge import FIGURES, Real, figures, judged, real_of
-from training.dance_music import Pair
+from tests.training.choreo_bridge.pairs import folder_of_pairs, pairs
+from training.dance_flow import evaluate as dance_evaluation
+from training.dance_flow.evaluate import FIGURES, Real, figures, judged, real_of
+from training.data.music_pairs import Pair
 from training.evaluate import evaluate
 
 
@@ -134,7 +134,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
     save(folder / "dance-flow.safetensors", network)
     monkeypatch.setenv(OWN, str(folder))
-    monkeypatch.setattr(dance_judge, "SEEDS", 2)
+    monkeypatch.setattr(dance_evaluation, "SEEDS", 2)
     return folder
 
 
@@ -152,7 +152,7 @@ def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Pa
 
 def test_other_songs_are_other_ones(weights: Path, known: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model dances to another song is what it dances to that one; a lone pair's is a training pair's."""
-    monkeypatch.setattr(dance_judge, "DANCERS", ("dance-flow",))
+    monkeypatch.setattr(dance_evaluation, "DANCERS", ("dance-flow",))
     one, other = (replace(pair, dancer=known[0].dancer, score=cut(pair.score, 0, 1)) for pair in known[:2])
     both = judged([one, other], known[2:], real_of(known))
     lone = judged([one], [other, *known[2:]], real_of(known))

@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 import torch
 
-from backend.messages import DanceRequest
-from backend.models.dance_flow import DanceFlow
-from backend.models.flow_dancer import FlowDancer
-from backend.models.flow_network import STARTS, FlowConfig, save
-from backend.models.flow_views import Dance
-from backend.models.partner_flow import PartnerFlow
-from backend.music.hearing import HEARD, counts_of
+from backend.models.dance_flow.network import DanceFlow
+from backend.models.dance_flow.pipeline import FlowDancer
+from backend.models.motion_flow.features import Dance
+from backend.models.motion_flow.network import STARTS, FlowConfig, save
+from backend.models.partner_flow.network import PartnerFlow
+from backend.music.music_features import HEARD, counts_of
 from backend.music.pulse import pulse
+from backend.wire.messages import DanceRequest
 from rigs import files
+from rigs.choreography.beat_alignment import rhythm
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from rigs.motion import move
-from rigs.timing import rhythm
 from tests.conftest import ROOT
-from tests.training.bridge_pairs import dancer, folder_of_pairs, pairs, song
-from training.dance_flow import prepare, train
-from training.dance_music import Pair
-from training.dance_validation import DanceValidation, alike, counts_in, usual_rhythm
-from training.dance_windows import DanceWindows, MusicPlan, hearing, role_of, sampled
-from training.flow_training import FlowTraining
-from training.flow_windows import Take, dance_parts
-from training.plans import read_plan
+from tests.training.choreo_bridge.pairs import dancer, folder_of_pairs, pairs, song
+from training.dance_flow.dataset import DanceWindows, MusicPlan, hearing, role_of, sampled
+from training.dance_flow.task import prepare, train
+from training.dance_flow.validation import DanceValidation, alike, counts_in, usual_rhythm
+from training.data.music_pairs import Pair
+from training.experiment.plan import read_plan
+from training.motion_flow.dataset import Take, dance_parts
+from training.motion_flow.task import FlowTraining
 
 CONFIG = ROOT / "training" / "configs" / "dance-flow.toml"
 SMALL = FlowConfig(width=32, layers=1, heads=2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs.files import write
 from rigs.motion import Motion, mirror, move, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
 
 def duet(frames: int = 600) -> tuple[Motion, Motion]:

@@ -9,8 +9,8 @@ import torch
 
 from rigs.files import BadFile, write
 from rigs.motion import Motion, move, resample
-from tests.training.duets import duet, folder_of_duets
-from training.data import FASTEST, FPS, Duet, Windows, clean, find_duets, jumps, split_duets
+from tests.training.data.duet_files import duet, folder_of_duets
+from training.data.duets import FASTEST, FPS, Duet, Windows, clean, find_duets, jumps, split_duets
 
 
 def walked_on(frames: int) -> Duet:

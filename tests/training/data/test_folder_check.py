@@ -12,8 +12,8 @@ from rigs import rotations
 from rigs.files import Source, write
 from rigs.motion import Motion, move, turn
 from rigs.skeleton import INDEX
-from tests.training.duets import duet
-from training.check import Report, check
+from tests.training.data.duet_files import duet
+from training.data.folder_check import Report, check
 
 Couple = tuple[Motion, Motion]
 

@@ -10,9 +10,9 @@ import pytest
 from backend.music import midi
 from rigs import files
 from rigs.files import BadFile
-from rigs.sample_dance import sample_dance
-from tests.training.bridge_pairs import dancer, folder_of_pairs, pairs, song
-from training.dance_music import MANIFEST, Pair, PairSplit, find_pairs, split_pairs
+from rigs.sample_dance.salsa import sample_dance
+from tests.training.choreo_bridge.pairs import dancer, folder_of_pairs, pairs, song
+from training.data.music_pairs import MANIFEST, Pair, PairSplit, find_pairs, split_pairs
 
 SECONDS = 64 / 12
 """Of `song`, which its six seconds of dance outlast."""

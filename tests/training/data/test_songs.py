@@ -8,7 +8,7 @@ import pytest
 from backend.music import midi
 from backend.music.score import Meter, Note, Score, from_notes, to_notes
 from rigs.files import BadFile
-from training.songs import BEATS, KINDS, Song, band, find_songs, in_fours, stretch
+from training.data.songs import BEATS, KINDS, Song, band, find_songs, in_fours, stretch
 
 STEP = 0.1
 """s: sixteenths at 150 beats a minute."""

@@ -3,7 +3,7 @@
 import torch
 
 from rigs.skeleton import INDEX, MIRRORED
-from training.augment import chance, mirror_some, wander
+from training.duet_vae.augmentation import chance, mirror_some, wander
 
 
 def test_mirroring_keeps_the_distances_between_the_dancers() -> None:

@@ -3,8 +3,8 @@
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from backend.models.duet_vae import Latent
-from training.losses import divergence, velocity_change
+from backend.models.duet_vae.network import Latent
+from training.duet_vae.losses import divergence, velocity_change
 
 
 def test_divergence_is_that_of_normals() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.models.duet_vae import DuetConfig, DuetVAE
-from backend.models.duet_weights import TrainedDuet, load, save
+from backend.models.duet_vae.checkpoint import TrainedDuet, load, save
+from backend.models.duet_vae.network import DuetConfig, DuetVAE
 from tests.conftest import ROOT
-from tests.training.duets import duet
-from training.data import Duet, Windows
-from training.duet_vae import DuetTraining, Plan, bodies, facing_starts, floors, measure, placed, spanned
-from training.plans import read_plan
+from tests.training.data.duet_files import duet
+from training.data.duets import Duet, Windows
+from training.duet_vae.task import DuetTraining, Plan, bodies, facing_starts, floors, measure, placed, spanned
+from training.experiment.plan import read_plan
 
 PLAN = ROOT / "training" / "configs" / "duet-vae.toml"
 

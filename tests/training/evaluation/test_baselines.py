@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from rigs.motion import Motion, move, turn
-from tests.training.duets import duet
-from training.data import Duet
-from training.judge.judgement import baselines, late
-from training.judge.partners import (
+from tests.training.data.duet_files import duet
+from training.data.duets import Duet
+from training.evaluation.baselines import (
     Partner,
     another_takes_follower,
     brought,
@@ -19,7 +18,8 @@ from training.judge.partners import (
     place_of,
     zero_velocity,
 )
-from training.judge.stitching import stitched
+from training.evaluation.evaluator import baselines, late
+from training.evaluation.nearest_neighbour import stitched
 
 HISTORY = 40
 

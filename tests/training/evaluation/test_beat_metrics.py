@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from rigs import Array
-from training.judge.beats import answered, kinetic_beats, pulse, smoothed
+from training.evaluation.beat_metrics import answered, kinetic_beats, pulse, smoothed
 
 
 def swaying(period: float, frames: int = 300) -> Array:

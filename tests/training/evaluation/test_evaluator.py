@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.direction import PARTS, UNDIRECTED, Direction
+from backend.wire.direction import PARTS, UNDIRECTED, Direction
 from rigs.motion import Motion, join, move
-from tests.training.duets import duet, folder_of_duets
-from training.data import Duet, find_duets
+from tests.training.data.duet_files import duet, folder_of_duets
+from training.data.duets import Duet, find_duets
 from training.evaluate import evaluate
-from training.judge import intervals, judgement, partners
-from training.judge.figures import MEASURES
-from training.judge.intervals import Figure, with_intervals
-from training.judge.judgement import HISTORY, HORIZONS, REAL, Judged, gone, late, swapped
-from training.judge.partners import Partner, place_of
+from training.evaluation import baselines, confidence_intervals, evaluator
+from training.evaluation.baselines import Partner, place_of
+from training.evaluation.confidence_intervals import Figure, with_intervals
+from training.evaluation.evaluator import HISTORY, HORIZONS, REAL, Judged, gone, late, swapped
+from training.evaluation.partner_metrics import MEASURES
 
 
 def drifting() -> Partner:
@@ -35,11 +35,11 @@ def drifting() -> Partner:
 @pytest.fixture(scope="module")
 def judged() -> dict[str, Judged]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(intervals, "DRAWS", 10)
+    patch.setattr(confidence_intervals, "DRAWS", 10)
     pieces = [Duet("a", *duet(300)), Duet("b", *(dancer[300:600] for dancer in duet(600)))]
     models = [drifting()]
-    known = judgement.classifiers(models, pieces, lambda what: None)
-    found = judgement.judge(models, pieces, [Duet("c", *duet(300))], known, lambda what: None)
+    known = evaluator.classifiers(models, pieces, lambda what: None)
+    found = evaluator.judge(models, pieces, [Duet("c", *duet(300))], known, lambda what: None)
     patch.undo()
     return found
 
@@ -123,12 +123,12 @@ def test_a_figure_that_no_frame_has_stays_unknown() -> None:
 def test_evaluate_prints_and_writes_what_it_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(intervals, "DRAWS", 3)
+    monkeypatch.setattr(confidence_intervals, "DRAWS", 3)
 
     def model(name: str, direction: Direction = UNDIRECTED) -> Partner:
         return Partner(name, drifting().dance, varies=True)
 
-    monkeypatch.setattr(partners, "model", model)
+    monkeypatch.setattr(baselines, "model", model)
     data = folder_of_duets(tmp_path / "duets")
     assert [len(d) for d in find_duets(data)] == [200, 200, 200]
     evaluate(data, "partner-flow", json=tmp_path / "found.json", plot=tmp_path / "found.png")

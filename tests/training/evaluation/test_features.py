@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT, INDEX
-from training.judge import features
+from training.evaluation import features
 
 STILL = np.repeat(DEFAULT.rest_positions()[None, None], 20, axis=1)
 

@@ -6,7 +6,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import pdist
 from scipy.stats import wasserstein_distance
 
-from training.judge.frechet import Reference, diversity, earth_movers, frechet, shrunk_covariance
+from training.evaluation.frechet import Reference, diversity, earth_movers, frechet, shrunk_covariance
 
 
 def spheroid(dimensions: int, seed: int) -> np.ndarray:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rigs import rotations
-from rigs.sample_dance import sample_dance
-from tests.training.duets import duet
-from training.judge.figures import windows
-from training.judge.realness import area_under_curve, looks, train_classifier
+from rigs.sample_dance.salsa import sample_dance
+from tests.training.data.duet_files import duet
+from training.evaluation.partner_metrics import windows
+from training.evaluation.real_vs_generated import area_under_curve, looks, train_classifier
 
 
 def test_area_is_the_share_of_pairs_in_which_the_made_one_seems_more_made() -> None:

@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from matplotlib.colors import rgb_to_hsv
 
 from backend.music.score import Note, Score, from_notes
-from training.music_plots import piano_roll
+from training.experiment.piano_roll_plots import piano_roll
 
 HUES = {"drums": 15 / 360, "bass": 211 / 360, "melody": 175 / 360}
 

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.flow_network import FlowConfig, save
-from backend.models.flow_views import place_of
-from backend.models.partner_flow import PartnerFlow, load
+from backend.models.motion_flow.features import place_of
+from backend.models.motion_flow.network import FlowConfig, save
+from backend.models.partner_flow.network import PartnerFlow, load
 from rigs import files
 from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
-from rigs.sample_dance import sample_dance
-from training.data import Duet
-from training.flow_training import nudged
-from training.flow_validation import Validation
-from training.flow_weights import prepare
-from training.flow_windows import FlowWindows, duet_windows
-from training.partner_flow import CouplePlan, PartnerTraining, train
-from training.plans import read_plan
+from rigs.sample_dance.salsa import sample_dance
+from training.data.duets import Duet
+from training.experiment.plan import read_plan
+from training.motion_flow.dataset import FlowWindows, duet_windows
+from training.motion_flow.statistics import prepare
+from training.motion_flow.task import nudged
+from training.partner_flow.task import CouplePlan, PartnerTraining, train
+from training.partner_flow.validation import Validation
 
-CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "partner-flow.toml"
+CONFIG = Path(__file__).resolve().parents[3] / "training" / "configs" / "partner-flow.toml"
 SMALL = FlowConfig(width=48, layers=1, heads=2)
 
 

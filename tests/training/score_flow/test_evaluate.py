@@ -8,16 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.models.bar_lines import BarLines
-from backend.models.score_views import KINDS, ROWS, Bars
+from backend.models.score_flow.bar_features import KINDS, ROWS, Bars
+from backend.models.score_flow.beat_grid import BarLines
 from backend.music import midi
 from backend.music.score import Note, Score, from_notes
 from rigs import files
 from rigs.motion import resample
-from rigs.sample_dance import sample_dance
-from training import score_table
-from training.dance_music import MANIFEST, Pair
-from training.score_onsets import (
+from rigs.sample_dance.salsa import sample_dance
+from training.data.music_pairs import MANIFEST, Pair
+from training.score_flow import evaluate
+from training.score_flow.evaluate import (
+    BRIDGE,
+    DRAWN_ON_BEATS,
+    EXPECTED,
+    EXPECTED_STRANGER,
+    MEAN,
+    OURS,
+    REAL,
+    STRANGER,
+    gains,
+    strangers,
+)
+from training.score_flow.onset_metrics import (
     CLASSES,
     Likely,
     Onsets,
@@ -34,18 +46,6 @@ from training.score_onsets import (
     on_mean_tempo,
     onsets_of,
     scored,
-)
-from training.score_table import (
-    BRIDGE,
-    DRAWN_ON_BEATS,
-    EXPECTED,
-    EXPECTED_STRANGER,
-    MEAN,
-    OURS,
-    REAL,
-    STRANGER,
-    gains,
-    strangers,
 )
 
 STEPS = 64
@@ -183,7 +183,7 @@ def test_a_key_that_is_known_is_not_looked_for() -> None:
 
 def test_all_music_is_judged_and_the_figures_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SEEDS", 1), ("_SEEDS_APART", 2), ("_DIVERSE", 1), ("_KNOWN", 1)):
-        monkeypatch.setattr(score_table, name, value)
+        monkeypatch.setattr(evaluate, name, value)
     folder, listed = tmp_path / "pairs", []
     folder.mkdir()
     for n, part in enumerate(("train", "train", "validation", "validation", "test")):
@@ -192,7 +192,7 @@ def test_all_music_is_judged_and_the_figures_are_kept(tmp_path: Path, monkeypatc
         midi.write(folder / f"{one.name}.mid", one.score)
         listed.append({"name": one.name, "recording": f"{part}{n}", "song": one.song, "part": part, "from": n})
     (folder / MANIFEST).write_text(json.dumps({"pairs": listed}))
-    found = score_table.evaluate(folder, tmp_path / "found.json", ("validation",))["validation"]
+    found = evaluate.evaluate(folder, tmp_path / "found.json", ("validation",))["validation"]
     assert set(found["onsets"]) >= {OURS, STRANGER, EXPECTED, MEAN, DRAWN_ON_BEATS, BRIDGE}
     # All songs here have one and the same bar of drums, which is all that a mean has to know on the right beats.
     assert found["onsets"]["mean bar, on our beats"]["drums"] > 0.2

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
+from backend.models.score_flow.bar_features import KINDS, PITCHED, ROWS, Bars
 from backend.music.score import Note, Score, from_notes
 from rigs import Array
-from rigs.beats import beats_of
-from rigs.sample_dance import sample_dance
-from training.score_judge import (
+from rigs.choreography.beat_tracking import beats_of
+from rigs.sample_dance.salsa import sample_dance
+from training.score_flow.metrics import (
     GALLERY,
     Figures,
     Onsets,

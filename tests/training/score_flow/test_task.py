@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from backend.messages import ComposeRequest
-from backend.models.bar_coder import CoderConfig
-from backend.models.flow_composer import FlowComposer
-from backend.models.score_flow import FlowConfig, ScoreFlow, load
-from backend.models.score_views import KINDS
+from backend.models.score_flow.bar_features import KINDS
+from backend.models.score_flow.bar_vae import CoderConfig
+from backend.models.score_flow.network import FlowConfig, ScoreFlow, load
+from backend.models.score_flow.pipeline import FlowComposer
 from backend.music import midi
 from backend.music.score import Note, Score, from_notes
+from backend.wire.messages import ComposeRequest
 from rigs import files
 from rigs.motion import resample
-from rigs.sample_dance import sample_dance
-from training.dance_music import MANIFEST, Pair
-from training.plans import read_plan
-from training.score_asking import asked_of, coded
-from training.score_flow import ScoreTraining, recoded, sliced_distance, train
-from training.score_weights import calibrate
-from training.score_windows import Plan, ScoreWindows, Table, follows, table_of
+from rigs.sample_dance.salsa import sample_dance
+from training.data.music_pairs import MANIFEST, Pair
+from training.experiment.plan import read_plan
+from training.score_flow.calibration import calibrate
+from training.score_flow.conditioning import asked_of, coded
+from training.score_flow.dataset import Plan, ScoreWindows, Table, follows, table_of
+from training.score_flow.task import ScoreTraining, recoded, sliced_distance, train
 
-CONFIG = Path(__file__).resolve().parents[2] / "training" / "configs" / "score-flow.toml"
+CONFIG = Path(__file__).resolve().parents[3] / "training" / "configs" / "score-flow.toml"
 SMALL = FlowConfig(CoderConfig(8, 16, width=64, beat=32), width=64, layers=2, reader=16, shared=16)
 STEPS = 16 * 8
 
@@ -176,8 +176,8 @@ def test_what_is_not_there_is_not_known(module: ScoreTraining, table: Table) -> 
 
 
 def test_as_many_notes_are_played_as_in_real_music(module: ScoreTraining, table: Table) -> None:
-    from backend.models.deciding import begun
-    from training.score_judge import chances
+    from backend.models.score_flow.note_decoding import begun
+    from training.score_flow.metrics import chances
 
     module.begin_flow()
     network = module.network.eval()

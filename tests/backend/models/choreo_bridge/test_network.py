@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from backend.messages import Cancelled, ComposeRequest, DanceRequest
-from backend.models.bridge_poses import landmarks, poses
-from backend.models.bridge_translator import BridgeTranslator, between, overlapped
-from backend.models.choreo_bridge import BridgeConfig, ChoreoBridge, TrainedBridge, load, save
+from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge, TrainedBridge, load, save
+from backend.models.choreo_bridge.pipeline import BridgeTranslator, between, overlapped
+from backend.models.choreo_bridge.pose_features import landmarks, poses
 from backend.music.score import Meter, Note, Score, from_notes
+from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs.files import blazepose
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT, JOINTS
 
 

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from backend.models import packing
-from backend.models.flow_network import FlowConfig
-from backend.models.packing import PackedLinear, packed
-from backend.models.partner_flow import PartnerFlow
+from backend.models.common import cpu_inference
+from backend.models.common.cpu_inference import PackedLinear, packed
+from backend.models.motion_flow.network import FlowConfig
+from backend.models.partner_flow.network import PartnerFlow
 from training.export import example
 
 SMALL = FlowConfig(width=48, layers=3, heads=2)
 
-needs_packing = pytest.mark.skipif(not packing.can_pack(), reason="this torch cannot pack")
+needs_packing = pytest.mark.skipif(not cpu_inference.can_pack(), reason="this torch cannot pack")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> No
 
 
 @needs_packing
-@pytest.mark.skipif(not packing.can_halve(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(not cpu_inference.can_halve(), reason="this processor does not multiply bfloat16")
 def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
     quick = packed(copy.deepcopy(network), halved=True)
     given = example(network, 5)

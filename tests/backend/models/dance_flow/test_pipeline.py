@@ -10,21 +10,21 @@ import pytest
 import torch
 
 from backend.engine import Engine
-from backend.messages import Cancelled, DanceRequest
-from backend.models import DANCERS, OWN, weights_of
-from backend.models.dance_flow import NAME, DanceFlow, led_by
-from backend.models.flow_dancer import FlowDancer
-from backend.models.flow_network import STARTS, FlowConfig, save
-from backend.models.flow_views import TURNED, place_at
-from backend.models.partner_flow import PartnerFlow
-from backend.music.hearing import HEARD
+from backend.model_registry import DANCERS, OWN, weights_of
+from backend.models.dance_flow.network import NAME, DanceFlow, led_by
+from backend.models.dance_flow.pipeline import FlowDancer
+from backend.models.motion_flow.features import TURNED, place_at
+from backend.models.motion_flow.network import STARTS, FlowConfig, save
+from backend.models.partner_flow.network import PartnerFlow
+from backend.music.music_features import HEARD
 from backend.music.pulse import pulse
 from backend.music.score import Note, Score, from_notes
+from backend.wire.messages import Cancelled, DanceRequest
 from rigs import Array, rotations
+from rigs.choreography.beat_alignment import rhythm
 from rigs.contacts import floor_height, foot_contacts
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT, INDEX, JOINTS
-from rigs.timing import rhythm
 
 SMALL = FlowConfig(width=32, layers=1, heads=2)
 WITHOUT_HANDS = [j for j, name in enumerate(JOINTS) if not name.endswith(("wrist", "thumb", "middle"))]

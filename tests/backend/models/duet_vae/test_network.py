@@ -4,15 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.models.duet_vae import (
-    Decoder,
-    DuetConfig,
-    DuetVAE,
-    Encoder,
-    Normalisation,
-    place,
-    sinusoids,
-)
+from backend.models.duet_vae.network import Decoder, DuetConfig, DuetVAE, Encoder, Normalisation, place, sinusoids
 
 CONFIG = DuetConfig()
 

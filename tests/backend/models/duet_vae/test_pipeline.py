@@ -11,7 +11,7 @@ from backend.protocol import Cancelled, PartnerRequest
 from rigs import Array, rotations
 from rigs.files import read
 from rigs.motion import Motion, move, resample, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS
 
 

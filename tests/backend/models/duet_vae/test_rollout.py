@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from backend.models.duet_rollout import (
+from backend.models.duet_vae.network import DuetConfig, DuetVAE, Normalisation, place
+from backend.models.duet_vae.rollout import (
     APART,
     FEET,
     HIGHEST,
@@ -16,8 +17,7 @@ from backend.models.duet_rollout import (
     rollout,
     with_bones,
 )
-from backend.models.duet_vae import DuetConfig, DuetVAE, Normalisation, place
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT, PARENTS
 
 

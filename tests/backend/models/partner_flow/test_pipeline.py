@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from backend.direction import PARTS, Direction
 from backend.engine import Engine
-from backend.messages import PartnerRequest
-from backend.models import OWN
-from backend.models.flow_network import GOAL, FlowConfig, save
-from backend.models.flow_partner import motions_of
-from backend.models.flow_rollout import Aim, Course, fresh, roll_out
-from backend.models.flow_views import (
+from backend.model_registry import OWN
+from backend.models.common.world_frame import Stage
+from backend.models.motion_flow.features import (
     LEADER,
     PARTNER,
     PAST,
@@ -23,13 +19,17 @@ from backend.models.flow_views import (
     partner_features,
     place_of,
 )
-from backend.models.partner_flow import NAME, PartnerFlow, load
-from backend.models.stage import Stage
+from backend.models.motion_flow.network import GOAL, FlowConfig, save
+from backend.models.motion_flow.sampler import Aim, Course, fresh, roll_out
+from backend.models.partner_flow.network import NAME, PartnerFlow, load
+from backend.models.partner_flow.pipeline import motions_of
+from backend.wire.direction import PARTS, Direction
+from backend.wire.messages import PartnerRequest
 from rigs import kinematics, rotations
 from rigs.motion import Motion, move, resample, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT
-from training.flow_windows import dance_parts
+from training.motion_flow.dataset import dance_parts
 
 SMALL = FlowConfig(width=32, layers=1, heads=2)
 
@@ -113,7 +113,7 @@ def test_the_file_holds_the_network(network: PartnerFlow, tmp_path: Path) -> Non
 
 
 def test_the_file_of_another_model_is_refused() -> None:
-    from backend.models import weights_of
+    from backend.model_registry import weights_of
 
     with pytest.raises(ValueError, match="weights of partner-flow expected, those of duet-vae found"):
         load(weights_of("duet-vae"))

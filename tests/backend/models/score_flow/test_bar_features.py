@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from backend.models.bar_coder import transposed
-from backend.models.score_views import KINDS, ROWS, TUNE, VOICES, bars_of, key_of, score_of, whole_bars
+from backend.models.score_flow.bar_features import KINDS, ROWS, TUNE, VOICES, bars_of, key_of, score_of, whole_bars
+from backend.models.score_flow.bar_vae import transposed
 from backend.music.score import Meter, Note, Score, from_notes, to_notes
 
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)

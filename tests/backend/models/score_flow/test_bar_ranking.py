@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.answering import (
+from backend.models.score_flow.bar_features import KINDS, LOUD, PITCHED, ROWS, Bars
+from backend.models.score_flow.bar_ranking import (
     Choice,
     Danced,
     answer,
@@ -18,12 +19,11 @@ from backend.models.answering import (
     struck,
     swelled,
 )
-from backend.models.bar_coder import Heard
-from backend.models.bar_lines import BarLines
-from backend.models.score_views import KINDS, LOUD, PITCHED, ROWS, Bars
+from backend.models.score_flow.bar_vae import Heard
+from backend.models.score_flow.beat_grid import BarLines
 from backend.music.score import Note, Score, from_notes
 from rigs.motion import Motion
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
 SNARE = 2
 USUAL = torch.tensor([[2.0, 1.0]] * 3)

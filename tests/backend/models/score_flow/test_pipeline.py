@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from backend.messages import Cancelled, ComposeRequest
-from backend.models.bar_coder import CoderConfig, Heard
-from backend.models.bar_lines import BarLines, lay_bars
-from backend.models.dance_views import POSES, SPEED, track_of, two_bars, window_of
-from backend.models.deciding import VOICES, decide
-from backend.models.ending import ended
-from backend.models.flow_composer import FlowComposer, compose_bars, piece_of, windows_over
-from backend.models.score_flow import FlowConfig, ScoreFlow, load, save
-from backend.models.score_views import KINDS, PITCHED, ROWS, Bars
-from backend.models.weights_file import save_weights
+from backend.models.common.weights_file import save_weights
+from backend.models.score_flow.bar_features import KINDS, PITCHED, ROWS, Bars
+from backend.models.score_flow.bar_vae import CoderConfig, Heard
+from backend.models.score_flow.beat_grid import BarLines, lay_bars
+from backend.models.score_flow.cadence import ended
+from backend.models.score_flow.dance_features import POSES, SPEED, track_of, two_bars, window_of
+from backend.models.score_flow.network import FlowConfig, ScoreFlow, load, save
+from backend.models.score_flow.note_decoding import VOICES, decide
+from backend.models.score_flow.pipeline import FlowComposer, compose_bars, piece_of, windows_over
 from backend.music.score import Score, to_notes
+from backend.wire.messages import Cancelled, ComposeRequest
 from rigs.motion import Motion, move, turn
-from rigs.sample_dance import sample_dance
+from rigs.sample_dance.salsa import sample_dance
 
 SMALL = FlowConfig(CoderConfig(4, 8, width=16, beat=8), width=16, layers=1, reader=8, shared=8)
 

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from backend.music.drum_kit import strike
-from backend.music.layout import DRUMS
+from backend.music.audio.synth_drums import strike
+from backend.music.piano_roll import DRUMS
 
 RATE = 44_100
 FIRST = {kind: numbers[0] for kind, numbers in DRUMS}

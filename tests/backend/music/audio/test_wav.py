@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pretty_midi import PrettyMIDI
 
-from backend.music import soundfont
+from backend.music.audio import fluidsynth
+from backend.music.audio.wav import TAIL, samples, write_wav
 from backend.music.midi import write
 from backend.music.score import Note, Score, from_notes
-from backend.music.sound import TAIL, samples, write_wav
 from rigs.files import BadFile
 
 RATE = 44_100
@@ -20,7 +20,7 @@ ENGINES = [
     "own",
     pytest.param(
         "fluidsynth",
-        marks=pytest.mark.skipif(not soundfont.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing"),
+        marks=pytest.mark.skipif(not fluidsynth.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing"),
     ),
 ]
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_played_is_refused(wanted, sentence):
         samples(piece(seconds=seconds), rate=wanted.get("rate", RATE), engine="own")
 
 
-@pytest.mark.skipif(soundfont.is_present(), reason="FluidSynth is here")
+@pytest.mark.skipif(fluidsynth.is_present(), reason="FluidSynth is here")
 def test_without_fluidsynth_our_own_voices_play_and_asking_for_it_says_so():
     score = piece(melody=[(60, 100, 0, 4)])
     np.testing.assert_array_equal(samples(score), samples(score, engine="own"))
@@ -175,12 +175,12 @@ def test_without_fluidsynth_our_own_voices_play_and_asking_for_it_says_so():
         samples(score, engine="fluidsynth")
 
 
-@pytest.mark.skipif(not soundfont.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing")
+@pytest.mark.skipif(not fluidsynth.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing")
 def test_a_soundfont_that_is_none_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv(soundfont.CHOSEN, str(tmp_path / "gone.sf2"))
+    monkeypatch.setenv(fluidsynth.CHOSEN, str(tmp_path / "gone.sf2"))
     with pytest.raises(BadFile, match=r"gone\.sf2: a soundfont expected, no such file"):
         samples(piece())
     (tmp_path / "text.sf2").write_text("no sound")
-    monkeypatch.setenv(soundfont.CHOSEN, str(tmp_path / "text.sf2"))
+    monkeypatch.setenv(fluidsynth.CHOSEN, str(tmp_path / "text.sf2"))
     with pytest.raises(BadFile, match=r"text\.sf2: a soundfont that FluidSynth can read expected"):
         samples(piece())

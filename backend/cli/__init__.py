@@ -1,0 +1,1 @@
+"""The `pasdedeux` command line."""

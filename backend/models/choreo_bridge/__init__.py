@@ -1,0 +1,1 @@
+"""choreo-bridge: the published translation between music and dance over a bridging VAE."""

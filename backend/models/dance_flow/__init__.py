@@ -1,0 +1,1 @@
+"""dance-flow: a dancer for a piece of music, by flow matching."""

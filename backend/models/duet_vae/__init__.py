@@ -1,0 +1,1 @@
+"""duet-vae: the published model of three VAEs and a transformer."""

@@ -1,0 +1,1 @@
+"""partner-flow: a partner for a leader, by flow matching."""

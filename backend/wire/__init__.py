@@ -1,0 +1,1 @@
+"""The wire format: typed requests and results, their binary encoding and their validation."""

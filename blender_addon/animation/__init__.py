@@ -1,0 +1,1 @@
+"""Animation data: armatures, F-curves, channels and keyframes."""

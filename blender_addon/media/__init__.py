@@ -1,0 +1,1 @@
+"""The preview scene, its camera, the soundtrack and the timeline markers."""

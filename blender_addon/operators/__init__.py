@@ -1,0 +1,1 @@
+"""Operators: everything that a button or a script can call."""

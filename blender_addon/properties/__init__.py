@@ -1,0 +1,1 @@
+"""Scene settings and add-on preferences."""

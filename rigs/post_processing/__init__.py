@@ -1,0 +1,1 @@
+"""Post-processing of generated motion: seam smoothing, body collision, hand snapping, floor alignment."""

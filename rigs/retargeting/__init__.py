@@ -1,0 +1,1 @@
+"""Retargeting: a Motion onto the bones of any mapped rig, as keyframes."""

@@ -1,0 +1,1 @@
+"""A procedural sample dance: a salsa basic that needs no mocap file."""

@@ -1,0 +1,1 @@
+"""Experiments: configuration files, the training run, model cards and plots."""

@@ -1,0 +1,53 @@
+"""Weight files: what is written is read, another model's is refused, earlier versions' names become today's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.models.common.weights_file import read_weights, rename_keys, save_weights
+
+CONFIG = {"width": 8, "coder": {"over": 2}}
+TENSORS = {"layers.0.look.bias": torch.arange(3.0), "looker.weight": torch.ones(2, 2)}
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "some-flow.safetensors"
+    save_weights(path, "some-flow", CONFIG, TENSORS)
+    return path
+
+
+def test_a_file_gives_back_configuration_and_tensors_and_others_may_read_it(weights: Path) -> None:
+    config, tensors = read_weights(weights, "some-flow")
+    assert config == CONFIG
+    assert {name: tensor.tolist() for name, tensor in tensors.items()} == {n: t.tolist() for n, t in TENSORS.items()}
+    assert weights.stat().st_mode & 0o777 == 0o644
+    assert list(weights.parent.iterdir()) == [weights]
+
+
+def test_the_weights_of_another_model_are_refused_by_name(weights: Path) -> None:
+    with pytest.raises(ValueError, match="weights of other-flow expected, those of some-flow found"):
+        read_weights(weights, "other-flow")
+
+
+def test_names_of_earlier_versions_become_todays(weights: Path) -> None:
+    config, tensors = read_weights(weights, "some-flow", legacy_keys={"look": "qkv"}, legacy_config={"over": "blend"})
+    assert config == {"width": 8, "coder": {"blend": 2}}
+    assert sorted(tensors) == ["layers.0.qkv.bias", "looker.weight"]
+
+
+@pytest.mark.parametrize(
+    ("key", "renamed"),
+    [
+        ("look", "qkv"),
+        ("look.bias", "qkv.bias"),
+        ("coders.drums.look.bias", "drums.attention.bias"),
+        ("coders.pitched.look.bias", "coders.pitched.qkv.bias"),
+        ("a.look.b.gather", "a.qkv.b.look_out"),
+        ("overlook.look_at", "overlook.look_at"),
+    ],
+)
+def test_only_whole_parts_are_renamed_once_and_the_longest_name_wins(key: str, renamed: str) -> None:
+    names = {"look": "qkv", "coders.drums.look": "drums.attention", "gather": "look_out"}
+    assert list(rename_keys({key: torch.zeros(1)}, names)) == [renamed]

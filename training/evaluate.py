@@ -5,7 +5,6 @@
 
 import json as jsonlib
 import math
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from backend.model_registry import MODELS
 from rigs.files import BadFile
+from rigs.files.atomic_write import atomic_write_text
 from training.data.duets import Split, find_duets, split_duets
 from training.evaluation import baselines, evaluator
 from training.evaluation.confidence_intervals import SURE, Figure
@@ -113,7 +113,7 @@ def evaluate(
             for part in parts
         }
         about = {"model": model, "fps": 30, "history": evaluator.HISTORY, "interval": SURE}
-        _write_whole(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
+        atomic_write_text(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
     if plot is not None:
         plot_judgement({name: judged.figures for name, judged in found[parts[-1]].items()}, plot)
     return found
@@ -185,9 +185,3 @@ def _plain(found: Mapping[str, Judged]) -> dict[str, Any]:
 
 def _recordings(split: Split, part: str) -> list[str]:
     return sorted({duet.name for duet in getattr(split, part)})
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)

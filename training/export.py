@@ -5,7 +5,6 @@
 Inputs and output are those of `PartnerFlow.forward`, for any number of windows; whoever runs it draws the steps.
 """
 
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from backend.models.motion_flow.features import LEADER, PARTNER, PAST
 from backend.models.motion_flow.network import GOAL
 from backend.models.partner_flow.network import NAME, PartnerFlow, load
 from rigs.files import BadFile
+from rigs.files.atomic_write import atomic_path
 
 INPUTS = ("noisy", "t", "past", "leader", "role", "heard", "goal", "energy")
 OUTPUT = "clean"
@@ -56,9 +56,8 @@ def export(weights: Path, out: Path) -> None:
     assert program is not None
     model = program.model_proto
     onnx.helper.set_model_props(model, {"model": NAME, **{k: str(v) for k, v in asdict(network.config).items()}})
-    partial = out.with_name(out.name + ".partial")
-    onnx.save(model, partial)
-    os.replace(partial, out)
+    with atomic_path(out) as temporary:
+        onnx.save(model, temporary)
 
 
 def example(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:

@@ -13,8 +13,6 @@ dealt out to training, validation and test before anything is paired.
 """
 
 import json
-import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,6 +30,7 @@ from backend.music.pulse import pulse
 from rigs import Array, files
 from rigs.choreography.beat_tracking import BAR, beats_of
 from rigs.files import BadFile
+from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, sample
 from training.data.duets import FPS, PARTS, clean, deal, find_duets, recordings
 from training.data.music_pairs import MANIFEST
@@ -118,11 +117,9 @@ def make(asked: Pairing) -> None:
     pieces = [piece for folder in asked.dances for piece in pieces_of(folder)]
     parts = deal({piece.recording for piece in pieces}, asked.validation, asked.test)
     songs = find_songs(asked.midi)
-    partial = asked.out.with_name(asked.out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     listed = []
-    try:
+    with atomic_path(asked.out) as partial:
+        partial.mkdir(parents=True)
         for part in PARTS:
             mine = [piece for piece in pieces if parts[piece.recording] == part]
             matches = matched(mine, songs[part], asked.each)
@@ -131,9 +128,6 @@ def make(asked: Pairing) -> None:
         if not listed:
             raise BadFile(f"{asked.out}: no pair found, dances and songs of one part and of like tempi expected")
         (partial / MANIFEST).write_text(json.dumps({"synthetic": True, "how": _HOW, "pairs": listed}, indent=1))
-        os.replace(partial, asked.out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     kinds = {part: sum(pair["part"] == part for pair in listed) for part in PARTS}
     console.print(f"{asked.out}: {len(listed)} synthetic pairs, {kinds}")
 

@@ -11,7 +11,6 @@ the notes: the first step is that much longer or shorter than the rest.
 """
 
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from pretty_midi import Instrument, PrettyMIDI
 from backend.music.score import BEAT, Meter, Note, Part, Score, bar_lines, from_notes, to_notes
 from backend.music.swing import STRAIGHT, TICKS, lateness, swing_of, to_positions, to_steps
 from rigs import Array
-from rigs.files import BadFile
+from rigs.files import BadFile, output_path
 
 SUFFIXES = (".mid", ".midi")
 _BASSES = range(32, 40)
@@ -83,16 +82,8 @@ def write(path: str | Path, score: Score) -> None:
     for name, part in (("drums", score.drums), ("bass", score.bass), ("melody", score.melody)):
         if part.onset.any():
             midi.tracks.append(_track(_part_events(name, part, score)))
-    content = io.BytesIO()
-    midi.save(file=content)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(content.getvalue())
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with output_path(path) as temporary:
+        midi.save(temporary)
 
 
 class _Tempi:

@@ -3,7 +3,6 @@
 Everything stands in a scene of its own, made from Motions and removed afterwards, so the user's scene stays as it is.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 
 from rigs import Array
+from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, resample
 from rigs.skeleton import INDEX
 
@@ -46,14 +46,13 @@ def render(
     """
     motions = _on_one_clock(motions)
     frames = len(motions[0])
-    partial = unfinished(path)
-    with _stage(context, motions, size) as scene, _reported(scene, frames, progress):
-        scene.render.filepath = str(partial)
-        try:
-            bpy.ops.render.render(animation=True, scene=scene.name)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with (
+        _stage(context, motions, size) as scene,
+        _reported(scene, frames, progress),
+        atomic_path(path, temporary=unfinished(path)) as temporary,
+    ):
+        scene.render.filepath = str(temporary)
+        bpy.ops.render.render(animation=True, scene=scene.name)
     return frames
 
 

@@ -10,6 +10,7 @@ from rigs.bone_mapping import map_io
 from rigs.bone_mapping.bone_mapper import REQUIRED, Mapping, NoDancer, map_bones
 from rigs.bone_mapping.map_io import BadMap
 from rigs.characters.rig import Rig
+from rigs.files.atomic_write import atomic_write_text
 from rigs.skeleton import JOINTS
 
 from ..animation import armatures
@@ -154,10 +155,7 @@ def _memory(data: bpy.types.Armature, *, create: bool = False) -> Path:
 
 
 def _remember(data: bpy.types.Armature) -> None:
-    file = _memory(data, create=True)
-    written = file.with_suffix(".part")
-    written.write_text(_text(data), "utf-8")
-    written.replace(file)
+    atomic_write_text(_memory(data, create=True), _text(data))
 
 
 class _ForOneArmature(bpy.types.Operator):

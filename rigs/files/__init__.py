@@ -7,14 +7,15 @@ A file that cannot be used raises `BadFile`, whose text is one sentence for a ch
 `leader.bvh, line 214: 93 numbers expected, 91 found`.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rigs.files import frame_rate_check
+from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, resample
 
 
@@ -102,14 +103,18 @@ def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source 
         motions = tuple(resample(motion, like.fps, like.frames) for motion in motions)
     module, _ = _door(path, _WRITTEN)
     content: bytes = module.write(path, motions, like)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with output_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def output_path(path: Path) -> Iterator[Path]:
+    """Atomic write of a file that a person asked for: `atomic_path` with BadFile in place of OSError."""
     try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
+        with atomic_path(path) as temporary:
+            yield temporary
     except OSError as error:
         raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def expect_writable(path: str | Path) -> None:

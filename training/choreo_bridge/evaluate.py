@@ -8,7 +8,6 @@ and beside that of the same model fed a window of another pair. A model that tra
 
 import json as jsonlib
 import math
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from backend.model_registry import weights_of
 from backend.models.choreo_bridge.network import NAME, NOTE_ON, ChoreoBridge, Side, load
+from rigs.files.atomic_write import atomic_write_text
 from training.choreo_bridge.dataset import Batch, PairWindows, pair_windows
 from training.data.music_pairs import find_pairs, split_pairs
 
@@ -159,9 +159,7 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS)
             part: {"windows": len(held[part]), "rows": {name: plain(row) for name, row in found[part].items()}}
             for part in parts
         }
-        partial = json.with_name(json.name + ".partial")
-        partial.write_text(jsonlib.dumps({"model": NAME, "note_on": NOTE_ON, **of_parts}, indent=1))
-        os.replace(partial, json)
+        atomic_write_text(json, jsonlib.dumps({"model": NAME, "note_on": NOTE_ON, **of_parts}, indent=1))
     return found
 
 

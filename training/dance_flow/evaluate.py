@@ -4,7 +4,6 @@
 """
 
 import json as jsonlib
-import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from backend.wire.messages import DanceRequest
 from rigs import Array
 from rigs.choreography.beat_alignment import rhythm
 from rigs.contacts import FEET, floor_height
+from rigs.files.atomic_write import atomic_write_text
 from training.dance_flow.validation import alike, counts_in, described, usual_rhythm
 from training.data.duets import FPS
 from training.data.music_pairs import Pair, find_pairs, split_pairs
@@ -84,9 +84,7 @@ def evaluate(
             table.add_row(name, *(f"{row[figure]:.3g}" if figure in row else "-" for figure in FIGURES))
         console.print(table)
     if json is not None:
-        partial = json.with_name(json.name + ".partial")
-        partial.write_text(jsonlib.dumps({"seeds": SEEDS, "songs": _SONGS, **found}, indent=1, ensure_ascii=False))
-        os.replace(partial, json)
+        atomic_write_text(json, jsonlib.dumps({"seeds": SEEDS, "songs": _SONGS, **found}, indent=1, ensure_ascii=False))
     return found
 
 

@@ -1,6 +1,5 @@
 """Pictures of figures."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import matplotlib
 from torch import Tensor
 
+from rigs.files.atomic_write import atomic_path
 from training.evaluation.confidence_intervals import Figure
 
 matplotlib.use("Agg")
@@ -83,7 +83,6 @@ def plot_judgement(found: Mapping[str, Mapping[str, Figure]], path: Path) -> Non
 
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure as a PNG, whole or not at all, and close it."""
-    partial = path.with_name(path.stem + ".partial.png")
-    figure.savefig(partial)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary)
     pyplot.close(figure)
-    os.replace(partial, path)

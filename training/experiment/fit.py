@@ -1,6 +1,5 @@
 """A run's folder: checkpoints written whole, last and best, and an interruption that loses only the step in hand."""
 
-import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -14,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from rigs.files import BadFile
+from rigs.files.atomic_write import atomic_path
 
 
 class Interrupted(Exception):
@@ -24,9 +24,8 @@ class WholeFiles(TorchCheckpointIO):
     """Checkpoints appear under their name only when they are complete."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        partial = f"{path}.partial"
-        super().save_checkpoint(checkpoint, partial, storage_options)
-        os.replace(partial, path)
+        with atomic_path(Path(path)) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
 class Keeper(Callback):

@@ -1,10 +1,10 @@
 """The model card that goes with shipped weights: what they were trained on, how good they are, what they cannot do."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rigs.files.atomic_write import atomic_write_text
 from training.data.duets import Duet, Split
 from training.data.music_pairs import Pair, PairSplit
 
@@ -46,9 +46,7 @@ Licence and credit:
 
 {card["limits"]}
 """
-    partial = path.with_suffix(".partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+    atomic_write_text(path, text)
 
 
 def _recording(piece: Duet | Pair) -> str:

@@ -11,6 +11,7 @@ from backend.models.score_flow.bar_features import KINDS, PARTS, ROWS, STEPS
 from backend.models.score_flow.network import NAME, ScoreFlow, save
 from backend.models.score_flow.note_decoding import SIZES
 from backend.models.score_flow.pipeline import CALM, GUIDANCE
+from rigs.files.atomic_write import atomic_write_text
 from training.data.music_pairs import PairSplit
 from training.score_flow.conditioning import asked_of, by_dance, coded, usual_onsets
 from training.score_flow.dataset import Table
@@ -126,6 +127,4 @@ Licence and credit:
 
 {card["limits"].strip()}
 """
-    partial = out / f"{NAME}.partial"
-    partial.write_text(text)
-    partial.replace(out / f"{NAME}.md")
+    atomic_write_text(out / f"{NAME}.md", text)

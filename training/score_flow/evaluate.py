@@ -7,7 +7,6 @@ given to all, so that no beat is gained any more.
 """
 
 import json as jsonlib
-import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from backend.models.score_flow.network import NAME, load
 from backend.models.score_flow.pipeline import FlowComposer, key_by, piece_of
 from backend.music.score import Score
 from backend.wire.messages import ComposeRequest
+from rigs.files.atomic_write import atomic_write_text
 from rigs.motion import Motion
 from training.data.music_pairs import MANIFEST, Pair, find_pairs, split_pairs
 from training.score_flow.dataset import table_of
@@ -94,9 +94,7 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS)
         for part, (onsets, marks, strict) in found.items()
     }
     if json is not None:
-        partial = json.with_name(json.name + ".partial")
-        partial.write_text(jsonlib.dumps({"model": NAME, "seeds": SEEDS, **values}, indent=1))
-        os.replace(partial, json)
+        atomic_write_text(json, jsonlib.dumps({"model": NAME, "seeds": SEEDS, **values}, indent=1))
     return values
 
 

@@ -1,7 +1,6 @@
 """Weight files: safetensors whose metadata names the model and the configuration of its network."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +10,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rigs.files.atomic_write import atomic_path
+
 
 def save_weights(path: Path, model: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Write a weight file, whole or not at all."""
-    partial = path.with_suffix(".partial")
     metadata = {"model": model, "config": json.dumps(config)}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
-    partial.chmod(0o644)  # safetensors makes files that only their owner can read
-    os.replace(partial, path)
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def read_weights(

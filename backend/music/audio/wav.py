@@ -4,7 +4,6 @@ The file's first sample is the score's first step, so a dance that was made to t
 Our own voices need nothing but numpy.
 """
 
-import os
 import wave
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from backend.music.audio import fluidsynth, synth_drums, synth_voices
 from backend.music.note_times import Played, length, played
 from backend.music.score import Score
 from rigs import Array
-from rigs.files import BadFile
+from rigs.files import BadFile, output_path
 
 Engine = Literal["auto", "fluidsynth", "own"]
 
@@ -47,18 +46,11 @@ def write_wav(path: str | Path, score: Score, *, rate: int = 44_100, engine: Eng
     if path.suffix.lower() != ".wav":
         raise BadFile(f"{path.name}: .wav expected as the ending of its name")
     sound = np.rint(samples(score, rate=rate, engine=engine) * _WHOLE).astype("<i2")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file, wave.open(file, "wb") as written:
-            written.setnchannels(2)
-            written.setsampwidth(2)
-            written.setframerate(rate)
-            written.writeframes(sound.tobytes())
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with output_path(path) as temporary, temporary.open("wb") as file, wave.open(file, "wb") as written:
+        written.setnchannels(2)
+        written.setsampwidth(2)
+        written.setframerate(rate)
+        written.writeframes(sound.tobytes())
 
 
 def samples(score: Score, *, rate: int = 44_100, engine: Engine = "auto") -> Array:

@@ -173,4 +173,4 @@ def test_the_command_prints_and_writes_the_figures(
     for name, row in written["test"].items():
         assert name in said
         assert f"{row['in time']:.3g}" in said
-    assert [path.name for path in tmp_path.glob("*.partial")] == []
+    assert [path.name for path in tmp_path.glob(".*")] == []

@@ -3,7 +3,7 @@
 #   make setup       the environment alone            make extension   the extension's zip, in dist/
 #   make demo        a duet, from dance to video      make train       the models again, from the corpus
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
-#   make check       lint and types                   make benchmark   speed, beside a rival in the same run
+#   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
 #   make benchmark-long   ten minutes of dance: does the last one hold what the first promises?
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -52,6 +52,8 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/test_docs.py
 
 matrix: extension $(VENV)/blender-4.2/ready $(VENV)/blender-5.2/ready
 	$(VENV)/blender-4.2/bin/python -m pytest tests/blender

@@ -14,12 +14,12 @@ from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import partner_features, place_of
 from backend.models.motion_flow.network import STARTS, FlowConfig
 from backend.models.partner_flow.network import PartnerFlow
-from backend.music.music_features import HEARD, counts_of
+from backend.music.music_features import MUSIC_DIM, phrase_counts
 from rigs.contacts import floor_height
 from training.dance_flow.dataset import DanceWindows, MusicPlan, role_of
 from training.dance_flow.validation import DanceValidation, usual_rhythm
 from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.motion_flow.dataset import FlowWindows
 from training.motion_flow.statistics import measure, ship
 from training.motion_flow.task import FlowTraining, fit_flow, shape_of
@@ -30,7 +30,7 @@ _OF_THE_LEADER = ("leader_mean", "leader_scale", "read_leader.weight", "read_lea
 
 def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
     """Train on a folder of pairs into a run's folder, and leave the weights there. weights: of either flow network."""
-    tables, plan = read_plan(config, MusicPlan)
+    tables, plan = read_config(config, MusicPlan)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = _begun(weights) if weights is not None else DanceFlow(FlowConfig(**shape_of(out, tables)))
@@ -39,7 +39,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     module = FlowTraining(network, plan, DanceValidation(split.train, split.validation))
     fit_flow(module, windows, out, resume=resume)
     how = "danced most like real dancers to unheard music"
-    ship(module.mean, split, out, tables, how, lambda: _figures(module.mean, split))
+    ship(module.ema.module, split, out, tables, how, lambda: _figures(module.ema.module, split))
 
 
 def _begun(weights: Path) -> DanceFlow:
@@ -73,7 +73,7 @@ def prepare(network: DanceFlow, windows: FlowWindows, pairs: Sequence[Pair], *, 
         for k, n in enumerate(np.linspace(0, len(own) - 1, STARTS).astype(int)):
             take = own[n]
             # Ways to begin come from all counts of the phrase, so that any music finds one for its first moment.
-            counts = counts_of(take.leader[:, :HEARD].numpy())
+            counts = phrase_counts(take.leader[:, :MUSIC_DIM].numpy())
             wanted = 8.0 * k / STARTS
             away = np.abs((counts[history:] - wanted + 4.0) % 8.0 - 4.0)
             frame = history + int(away.argmin())

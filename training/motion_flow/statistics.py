@@ -13,6 +13,7 @@ from backend.models.partner_flow.network import PartnerFlow
 from rigs.contacts import floor_height
 from training.data.duets import Duet, Split
 from training.data.music_pairs import PairSplit
+from training.experiment.ema import ema_state
 from training.experiment.model_card import write_card
 from training.motion_flow.dataset import FlowWindows, dance_parts
 from training.partner_flow.validation import HORIZONS, horizon_errors
@@ -82,8 +83,7 @@ def ship(
     how: what that checkpoint was best at.  figures: gives how good the network then is, in words and tables.
     """
     best = torch.load(out / "best.ckpt", weights_only=True)
-    mean = {name.removeprefix("mean."): part for name, part in best["state_dict"].items() if name.startswith("mean.")}
-    network.load_state_dict(mean)
+    network.load_state_dict(ema_state(best))
     save(out / f"{network.name}.safetensors", network)
     parameters = sum(p.numel() for p in network.parameters())
     step = f"{best['global_step']:,} of {tables['optimise']['steps']:,}, which {how}"

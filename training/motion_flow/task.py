@@ -4,7 +4,6 @@ A step is a function of seed and step. In the later part of a training the netwo
 what was really danced, and learns to go on from there and to find back, so that it can dance for long.
 """
 
-import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,6 +15,7 @@ from torch import Tensor
 from backend.models.motion_flow.features import Dance, Place, dance_of, joined, partner_features, place_of
 from backend.models.motion_flow.network import FARTHEST, GOAL, FlowNetwork
 from rigs.skeleton import INDEX
+from training.experiment.ema import Ema
 from training.experiment.fit import fit
 from training.motion_flow.dataset import Batch, FlowWindows, Plan
 
@@ -42,7 +42,7 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
     def __init__(self, network: Network, plan: Plan, held_out: HeldOut) -> None:
         super().__init__()
         self.network, self.plan, self.held_out = network, plan, held_out
-        self.mean: Network = copy.deepcopy(network).requires_grad_(False)
+        self.ema = Ema(network, plan.average)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """One step's loss."""
@@ -140,7 +140,7 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
     @torch.no_grad()
     def danced(self, past: Dance, batch: Batch, first: int) -> Dance:
         """The block that the mean network dances from the frame `first` on, more or less freely (Meng et al. 2022)."""
-        network = self.mean.eval()
+        network = self.ema.module.eval()
         size, place = len(batch.roles), place_of(past)
         own, led = self.views(network, past, batch, place, first)
         back = torch.full((size,), _BACK).to(own)
@@ -160,15 +160,12 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
         checkpoint[_SHAPE] = asdict(self.network.config)
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Let the mean network follow."""
-        weight = min(self.plan.average, (self.global_step + 10) / (self.global_step + 200))
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - weight)
+        """Update the exponential moving average (EMA) of the weights."""
+        self.ema.update_parameters(self.network)
 
     def validation_step(self, _: Any, index: int) -> None:
         """Dance the validation takes and compare them with how real dancers dance."""
-        for name, value in self.held_out.figures(self.mean.eval()).items():
+        for name, value in self.held_out.figures(self.ema.module.eval()).items():
             self.log(f"validation/{name}", value, prog_bar=name == "unlikeness")
 
     def configure_optimizers(self) -> Any:

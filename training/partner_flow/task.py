@@ -10,7 +10,7 @@ from backend.models.motion_flow.network import FlowConfig
 from backend.models.partner_flow.network import PartnerFlow, load
 from rigs.skeleton import INDEX
 from training.data.duets import Split, find_duets, split_duets
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.motion_flow.dataset import Plan, duet_windows
 from training.motion_flow.statistics import horizon_table, prepare, ship
 from training.motion_flow.task import FlowTraining, fit_flow, shape_of
@@ -51,7 +51,7 @@ class PartnerTraining(FlowTraining[PartnerFlow]):
 
 def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
     """Train on a folder of duets into a run's folder, from scratch or from weights, and leave the weights there."""
-    tables, plan = read_plan(config, CouplePlan)
+    tables, plan = read_config(config, CouplePlan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = PartnerFlow(FlowConfig(**shape_of(out, tables))) if weights is None else load(weights).train()
@@ -60,7 +60,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | 
     module = PartnerTraining(network, plan, Validation(split.train, split.validation))
     fit_flow(module, windows, out, resume=resume)
     how = "danced most like real couples beside unseen leaders"
-    ship(module.mean, split, out, tables, how, lambda: horizon_table(module.mean, split.test))
+    ship(module.ema.module, split, out, tables, how, lambda: horizon_table(module.ema.module, split.test))
 
 
 def _distances(partner: Tensor, leader: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ A step is a function of seed and step. The coder learns from all music there is,
 from music alone, of which it learns how songs go on.
 """
 
-import copy
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -20,8 +19,9 @@ from backend.models.score_flow.dance_features import SPEED
 from backend.models.score_flow.network import Asked, ScoreFlow, config_of
 from backend.models.score_flow.note_decoding import VOICES
 from training.data.music_pairs import find_pairs, split_pairs
+from training.experiment.ema import Ema, ema_state
 from training.experiment.fit import fit
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.score_flow.calibration import calibrate, ship
 from training.score_flow.conditioning import Coded, asked_of, by_dance, coded, music_of, usual_onsets
 from training.score_flow.dataset import Places, Plan, ScoreWindows, Table, find_music, moved, table_of
@@ -38,13 +38,13 @@ _MOST = 4096
 
 
 class ScoreTraining(lightning.LightningModule):
-    """One network on its way from first to last step, and the mean of its last ones, which is what ships."""
+    """Training of the score flow: the network and the exponential moving average (EMA) of its weights, which ships."""
 
     def __init__(self, network: ScoreFlow, plan: Plan, table: Table, held_out: Table) -> None:
         super().__init__()
         self.network, self.plan = network, plan
         self.tables = (table, held_out)
-        self.mean = copy.deepcopy(network).requires_grad_(False).eval()
+        self.ema = Ema(network, plan.average).eval()
         self._codes: list[Coded] = []
 
     def training_step(self, batch: Places, index: int) -> Tensor:
@@ -96,17 +96,18 @@ class ScoreTraining(lightning.LightningModule):
         """Freeze the coder at its mean, keep its codes of all bars, and know their statistics."""
         network = self.network
         if self.global_step == self.plan.coder_steps:
-            network.coders.load_state_dict(self.mean.coders.state_dict())
+            network.coders.load_state_dict(self.ema.module.coders.state_dict())
         network.coders.requires_grad_(False)
         self._codes = [coded(network, table) for table in self.tables]
         if self.global_step == self.plan.coder_steps:
+            self.ema.n_averaged.zero_()  # the flow's average begins anew
             table, (means, variances, counts) = self.tables[0], self._codes[0]
             total = counts.sum(dim=0).clamp_min(1.0)
             mean = (means * counts).sum(dim=0) / total
             spreads = (((means - mean).square() + variances.exp()) * counts).sum(dim=0) / total
             speed = torch.log(table.windows[..., SPEED].mean(dim=(1, 2)) + 0.05)
             rows = table.windows.flatten(0, 2)[:: max(1, len(table.windows) // 100)]
-            for one in (network, self.mean):
+            for one in (network, self.ema.module):
                 one.code_mean.copy_(mean)
                 one.code_scale.copy_(spreads.sqrt().clamp_min(1e-3))
                 one.energy.copy_(torch.stack([speed.mean(), speed.std().clamp_min(1e-3)]))
@@ -195,24 +196,20 @@ class ScoreTraining(lightning.LightningModule):
         checkpoint[_SHAPE] = asdict(self.network.config)
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Let the mean network follow."""
-        since = self.global_step - (self.plan.coder_steps if self.global_step > self.plan.coder_steps else 0)
-        weight = min(self.plan.average, (since + 10) / (since + 200))
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - weight)
+        """Update the exponential moving average (EMA) of the weights."""
+        self.ema.update_parameters(self.network)
 
     @torch.no_grad()
     def validation_step(self, _: Any, index: int) -> None:
         """Code unseen songs, or draw the bars of unseen pairs."""
         table = self.tables[1]
         if self.global_step < self.plan.coder_steps or not self._codes:
-            marks = recoded(self.mean, table)
+            marks = recoded(self.ema.module, table)
             for name, mark in marks.items():
                 self.log(f"validation/{name}", mark, prog_bar=True)
             self.log("validation/left", 2.0 - sum(marks.values()) / max(len(marks), 1))
             return
-        left = drawn_again(self.mean, table, self._codes[1])
+        left = drawn_again(self.ema.module, table, self._codes[1])
         for name, value in left.items():
             self.log(f"validation/{name}", value, prog_bar=True)
         together = (left["all known"] + left["dance"]) / 2.0
@@ -290,7 +287,7 @@ def drawn_again(network: ScoreFlow, table: Table, codes: Coded) -> dict[str, Ten
 
 def train(data: Path, out: Path, config: Path, *, resume: bool, music: Path | None = None) -> None:
     """Train on a folder of pairs, and of music alone, into a run's folder, and leave the weights there."""
-    tables, plan = read_plan(config, Plan)
+    tables, plan = read_config(config, Plan)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
     songs = find_music(music)
     parts = {
@@ -312,9 +309,8 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, music: Path | No
         resume=resume,
     )
     best = torch.load(out / "best.ckpt", weights_only=True)
-    mean = {name.removeprefix("mean."): part for name, part in best["state_dict"].items() if name.startswith("mean.")}
-    network = module.mean
-    network.load_state_dict(mean)
+    network = module.ema.module
+    network.load_state_dict(ema_state(best))
     calibrate(network, parts["train"], parts["validation"])
     test = table_of(split.test)
     ship(network, split, out, tables, best["global_step"], figures_in_words(figures(network, parts["train"], test)))

@@ -16,11 +16,11 @@ from backend.wire.messages import Composed, ComposeRequest, DanceRequest, Partne
 from rigs.motion import Motion, resample
 
 if TYPE_CHECKING:
-    from backend.models.choreo_bridge.pipeline import BridgeTranslator
-    from backend.models.dance_flow.pipeline import FlowDancer
-    from backend.models.duet_vae.pipeline import DuetPartner
-    from backend.models.partner_flow.pipeline import FlowPartner
-    from backend.models.score_flow.pipeline import FlowComposer
+    from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline
+    from backend.models.dance_flow.pipeline import DanceFlowPipeline
+    from backend.models.duet_vae.pipeline import DuetVaePipeline
+    from backend.models.partner_flow.pipeline import PartnerFlowPipeline
+    from backend.models.score_flow.pipeline import ScoreFlowPipeline
 
 Progress = Callable[[float, str], None]
 Preview = Callable[[int, int, Motion], None]
@@ -54,39 +54,39 @@ class Engine:
 
     def __init__(self, accelerator: str = "auto") -> None:
         self.accelerator = accelerator
-        self._loaded: dict[str, DuetPartner | FlowPartner] = {}
-        self._dancers: dict[str, FlowDancer | BridgeTranslator] = {}
-        self._composers: dict[str, FlowComposer | BridgeTranslator] = {}
+        self._loaded: dict[str, DuetVaePipeline | PartnerFlowPipeline] = {}
+        self._dancers: dict[str, DanceFlowPipeline | ChoreoBridgePipeline] = {}
+        self._composers: dict[str, ScoreFlowPipeline | ChoreoBridgePipeline] = {}
 
-    def load(self, model: str = MODELS[0]) -> "DuetPartner | FlowPartner":
+    def load(self, model: str = MODELS[0]) -> "DuetVaePipeline | PartnerFlowPipeline":
         """The model, ready to dance. Raises ValueError as `weights_of` does."""
         if model not in self._loaded:
-            from backend.models.duet_vae.pipeline import DuetPartner
-            from backend.models.partner_flow.pipeline import FlowPartner
+            from backend.models.duet_vae.pipeline import DuetVaePipeline
+            from backend.models.partner_flow.pipeline import PartnerFlowPipeline
 
-            make = DuetPartner if model == "duet-vae" else FlowPartner
+            make = DuetVaePipeline if model == "duet-vae" else PartnerFlowPipeline
             self._loaded[model] = make(weights_of(model, MODELS), self.accelerator)
         return self._loaded[model]
 
-    def load_dancer(self, model: str = DANCERS[0]) -> "FlowDancer | BridgeTranslator":
+    def load_dancer(self, model: str = DANCERS[0]) -> "DanceFlowPipeline | ChoreoBridgePipeline":
         """The model, ready to dance to music. Raises ValueError as `weights_of` does."""
         if model not in self._dancers:
             weights = weights_of(model, DANCERS)
-            from backend.models.choreo_bridge.pipeline import BridgeTranslator
-            from backend.models.dance_flow.pipeline import FlowDancer
+            from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline
+            from backend.models.dance_flow.pipeline import DanceFlowPipeline
 
-            make = BridgeTranslator if model == "choreo-bridge" else FlowDancer
+            make = ChoreoBridgePipeline if model == "choreo-bridge" else DanceFlowPipeline
             self._dancers[model] = make(weights, self.accelerator)
         return self._dancers[model]
 
-    def load_composer(self, model: str = COMPOSERS[0]) -> "FlowComposer | BridgeTranslator":
+    def load_composer(self, model: str = COMPOSERS[0]) -> "ScoreFlowPipeline | ChoreoBridgePipeline":
         """The model, ready to compose. Raises ValueError as `weights_of` does."""
         if model not in self._composers:
             weights = weights_of(model, COMPOSERS)
-            from backend.models.choreo_bridge.pipeline import BridgeTranslator
-            from backend.models.score_flow.pipeline import FlowComposer
+            from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline
+            from backend.models.score_flow.pipeline import ScoreFlowPipeline
 
-            make = BridgeTranslator if model == "choreo-bridge" else FlowComposer
+            make = ChoreoBridgePipeline if model == "choreo-bridge" else ScoreFlowPipeline
             self._composers[model] = make(weights, self.accelerator)
         return self._composers[model]
 
@@ -138,7 +138,7 @@ class Engine:
         check_request(request)
         expect_directed(request.model, request.direction, request.draft)
         shown = preview if request.preview else _unseen
-        return self.load(request.model).takes(request, progress, cancelled, shown)
+        return self.load(request.model).partner(request, progress, cancelled, shown)
 
     def dance(
         self, request: DanceRequest, *, progress: Progress = _silent, cancelled: Callable[[], bool] = _never

@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset
 
 from backend.models.choreo_bridge.network import SIDES, Side
 from backend.models.choreo_bridge.pose_features import poses
-from backend.music.piano_roll import WINDOW, window_starts, windows
+from backend.music.piano_roll import WINDOW_STEPS, window_starts, piano_roll_windows
 from rigs.files import BadFile
 from training.data.music_pairs import Pair
 
@@ -48,11 +48,11 @@ def pair_windows(pairs: Sequence[Pair], joints: int) -> PairWindows:
     for pair in pairs:
         score = pair.score
         starts = window_starts(score)
-        ends = np.minimum(starts + WINDOW, score.steps)
-        whole = (ends - starts == WINDOW) & (score.seconds[ends - 1] - score.seconds[0] <= pair.dancer.seconds)
-        seconds = score.seconds[starts[whole, None] + np.arange(WINDOW)] - score.seconds[0]
-        music.append(windows(score)[whole])
-        dance.append(poses(pair.dancer, seconds.ravel(), joints).reshape(-1, WINDOW, joints, 3))
+        ends = np.minimum(starts + WINDOW_STEPS, score.steps)
+        whole = (ends - starts == WINDOW_STEPS) & (score.seconds[ends - 1] - score.seconds[0] <= pair.dancer.seconds)
+        seconds = score.seconds[starts[whole, None] + np.arange(WINDOW_STEPS)] - score.seconds[0]
+        music.append(piano_roll_windows(score)[whole])
+        dance.append(poses(pair.dancer, seconds.ravel(), joints).reshape(-1, WINDOW_STEPS, joints, 3))
         origins += [(pair.recording, pair.song)] * int(whole.sum())
     if not origins:
         found = ", ".join(pair.name for pair in pairs)

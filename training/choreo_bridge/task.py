@@ -21,11 +21,11 @@ from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
 from training.duet_vae.losses import divergence
 from training.experiment.fit import fit
 from training.experiment.model_card import write_card
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChoreoBridgeTrainingConfig:
     """What `configs/choreo-bridge.toml` says of loss and optimisation."""
 
     summed: bool
@@ -39,13 +39,13 @@ class Plan:
     seed: int
 
 
-def step_terms(network: ChoreoBridge, batch: Batch, plan: Plan, step: int, first_of_bridge: int) -> dict[str, Tensor]:
+def step_terms(network: ChoreoBridge, batch: Batch, plan: ChoreoBridgeTrainingConfig, step: int, first_of_bridge: int) -> dict[str, Tensor]:
     """What a step's loss is the sum of, with the plan's weights: that of both VAEs, or later that of the bridge."""
     torch.manual_seed(plan.seed * 1_000_003 + step)
     return vae_terms(network, batch, plan) if step < first_of_bridge else bridge_terms(network, batch, plan)
 
 
-def vae_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tensor]:
+def vae_terms(network: ChoreoBridge, batch: Batch, plan: ChoreoBridgeTrainingConfig) -> dict[str, Tensor]:
     """Rebuild each side's windows; the two VAEs have nothing in common but the step."""
     terms: dict[str, Tensor] = {}
     for side in SIDES:
@@ -56,7 +56,7 @@ def vae_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tens
     return terms
 
 
-def bridge_terms(network: ChoreoBridge, batch: Batch, plan: Plan) -> dict[str, Tensor]:
+def bridge_terms(network: ChoreoBridge, batch: Batch, plan: ChoreoBridgeTrainingConfig) -> dict[str, Tensor]:
     """Rebuild each side's latents, and draw the sides' embeddings together; the VAEs stay as they are."""
     terms: dict[str, Tensor] = {}
     embedded = []
@@ -97,7 +97,7 @@ def sliced_distance(one: Tensor, two: Tensor, directions: Tensor) -> Tensor:
 class BridgeTraining(lightning.LightningModule):
     """One network on its way from first to last step."""
 
-    def __init__(self, network: ChoreoBridge, plan: Plan, windows: BridgeWindows, held: PairWindows) -> None:
+    def __init__(self, network: ChoreoBridge, plan: ChoreoBridgeTrainingConfig, windows: BridgeWindows, held: PairWindows) -> None:
         super().__init__()
         self.network, self.plan = network, plan
         self.first_of_bridge = len(windows) // 2
@@ -120,14 +120,14 @@ class BridgeTraining(lightning.LightningModule):
         return torch.optim.Adam(self.network.parameters(), lr=self.plan.rate)
 
 
-def batches(pairs: PairWindows, plan: Plan) -> BridgeWindows:
+def batches(pairs: PairWindows, plan: ChoreoBridgeTrainingConfig) -> BridgeWindows:
     """The batches of a whole training: those of both VAEs and then those of the bridge."""
     return BridgeWindows(pairs, plan.batch, 2 * plan.epochs, plan.seed)
 
 
 def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     """Train on a folder of pairs into a run's folder and leave the weights there with their card."""
-    tables, plan = read_plan(config, Plan)
+    tables, plan = read_config(config, ChoreoBridgeTrainingConfig)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = ChoreoBridge(BridgeConfig(**tables["network"]))

@@ -11,16 +11,16 @@ from backend.models.common.world_frame import chosen
 from rigs.files import BadFile
 from training.choreo_bridge.dataset import Batch, PairWindows, pair_windows
 from training.choreo_bridge.evaluate import mean_windows, relative_error, table_of
-from training.choreo_bridge.task import Plan, batches, step_terms
+from training.choreo_bridge.task import ChoreoBridgeTrainingConfig, batches, step_terms
 from training.data.music_pairs import find_pairs, split_pairs
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 
 
 class Trials:
     """A folder of pairs and a plan, of which each trial changes some settings. Raises BadFile."""
 
     def __init__(self, data: Path, config: Path) -> None:
-        self.tables, _ = read_plan(config, Plan)
+        self.tables, _ = read_config(config, ChoreoBridgeTrainingConfig)
         named = self.tables["data"]
         self.split = split_pairs(find_pairs(data), named["validation"], named["test"])
         self.windows: dict[int, tuple[PairWindows, PairWindows]] = {}
@@ -31,7 +31,7 @@ class Trials:
         settings: by table and name, such as "loss.distance".  watch: is called before every step.
         """
         tables = changed(self.tables, settings)
-        plan, config = Plan(**tables["loss"], **tables["optimise"]), BridgeConfig(**tables["network"])
+        plan, config = ChoreoBridgeTrainingConfig(**tables["loss"], **tables["optimise"]), BridgeConfig(**tables["network"])
         train, validation = self.seen(config.joints)
         device = chosen("auto")
         torch.manual_seed(plan.seed)

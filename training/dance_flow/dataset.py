@@ -10,8 +10,9 @@ from torch import Tensor
 from backend.models.dance_flow.network import led_by
 from backend.models.motion_flow.features import FPS, Dance, orthonormal
 from backend.models.motion_flow.network import FlowConfig
-from backend.music.music_features import heard
+from backend.music.music_features import music_features
 from backend.music.score import Score
+from rigs.easing import smoothstep
 from training.data.music_pairs import Pair
 from training.motion_flow.dataset import FlowWindows, Plan, Take, copies
 
@@ -51,7 +52,7 @@ class DanceWindows(FlowWindows):
             return super().danced(take, first, rng)
         frames = torch.arange(self.length, dtype=torch.float32)
         t = ((frames - begins) / takes).clamp(0.0, 1.0)
-        at = first + frames + late * (1.0 - t * t * (3.0 - 2.0 * t))
+        at = first + frames + late * (1.0 - smoothstep(t))
         return sampled(take.dance, at)
 
 
@@ -69,7 +70,7 @@ def sampled(dance: Dance, at: Tensor) -> Dance:
 
 
 def hearing(score: Score, frames: int, home: Tensor) -> Tensor:
-    """What leads a dance of so many frames to a score (F, HEARD + 2)."""
+    """What leads a dance of so manmusic_featuresmes to a score (F, HEARD + 2)."""
     return led_by(torch.from_numpy(heard(score, frames, FPS)), home)
 
 

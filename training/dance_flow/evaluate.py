@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from backend.engine import Engine
 from backend.model_registry import DANCERS
-from backend.music.pulse import pulse
+from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from backend.wire.messages import DanceRequest
 from rigs import Array
@@ -194,7 +194,7 @@ def _pose(positions: Array) -> Array:
 
 def _beat_frames(score: Score, frames: int) -> Array:
     """The frames (B,) of the beats that BAS asks."""
-    beat = pulse(score)
+    beat = dance_pulse(score)
     at = np.rint(beat.seconds[beat.counts % _EVERY == 0] * FPS).astype(int)
     return at[(at >= 0) & (at < frames)]
 

@@ -7,7 +7,7 @@ import numpy as np
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import FPS
 from backend.models.motion_flow.sampler import fresh, roll_out
-from backend.music.pulse import pulse
+from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from rigs import Array
 from rigs.choreography.beat_alignment import rhythm
@@ -75,4 +75,4 @@ def usual_rhythm(pairs: Sequence[Pair]) -> Array:
 
 def counts_in(score: Score, frames: int) -> Array:
     """(F,) where in a dancer's phrase each frame of a dance to the score is."""
-    return pulse(score).counted(np.arange(frames) / FPS)
+    return dance_pulse(score).counts_at(np.arange(frames) / FPS)

@@ -21,11 +21,11 @@ from training.duet_vae.augmentation import chance, mirror_some, wander
 from training.duet_vae.validation import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
 from training.experiment.fit import fit
 from training.experiment.model_card import write_card
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 
 
 @dataclass(frozen=True)
-class Plan:
+class DuetVaeTrainingConfig:
     """What `configs/duet-vae.toml` says of augmentation, loss and optimisation."""
 
     noise: float
@@ -48,7 +48,7 @@ class Plan:
 class DuetTraining(lightning.LightningModule):
     """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
 
-    def __init__(self, trained: TrainedDuet, plan: Plan, validation: Sequence[Duet], steps: int) -> None:
+    def __init__(self, trained: TrainedDuet, plan: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int) -> None:
         super().__init__()
         self.trained, self.plan, self.steps = trained, plan, steps
         self.network, self.normalisation = trained.network, trained.normalisation
@@ -172,7 +172,7 @@ def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
 
 def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     """Train on a folder of duets into a run's folder and leave the weights there with their card."""
-    tables, plan = read_plan(config, Plan)
+    tables, plan = read_config(config, DuetVaeTrainingConfig)
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = DuetVAE(DuetConfig(**tables.get("network", {})))

@@ -7,9 +7,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from backend.music.audio.synth_drums import kind_of
-from backend.music.note_times import Played, length, played, seconds_of
-from backend.music.piano_roll import DRUMS
+from backend.music.audio.synth_drums import drum_kind
+from backend.music.note_times import TimedNote, length, timed_notes, step_times
+from backend.music.piano_roll import DRUM_KINDS
 from backend.music.score import Score
 from training.experiment.figure_plots import save_figure
 
@@ -39,8 +39,8 @@ def piano_roll(score: Score, path: str | Path, *, span: tuple[float, float] | No
     """
     start, end = span or (0.0, length(score))
     width = float(np.clip(0.45 * (end - start), 9.0, 36.0))
-    notes = {name: played(score, getattr(score, name)) for name in _LOUD}
-    kinds = [kind for kind, _ in DRUMS if any(kind_of(note.pitch) == kind for note in notes["drums"])]
+    notes = {name: timed_notes(score, getattr(score, name)) for name in _LOUD}
+    kinds = [kind for kind, _ in DRUM_KINDS if any(drum_kind(note.pitch) == kind for note in notes["drums"])]
     rows = {"melody": _reach(notes["melody"]), "bass": _reach(notes["bass"]), "drums": range(max(len(kinds), 1))}
     heights = [max(len(pitches), _FEWEST) if notes[name] else _EMPTY for name, pitches in rows.items()]
     figure, panels = pyplot.subplots(
@@ -54,7 +54,7 @@ def piano_roll(score: Score, path: str | Path, *, span: tuple[float, float] | No
     )
     for panel, (name, pitches) in zip(panels, rows.items(), strict=True):
         drums = name == "drums"
-        places = [kinds.index(kind_of(note.pitch)) if drums else note.pitch for note in notes[name]]
+        places = [kinds.index(drum_kind(note.pitch)) if drums else note.pitch for note in notes[name]]
         _draw_notes(panel, notes[name], places, _LOUD[name], struck=drums)
         _draw_bars(panel, score, numbered=panel is panels[0], across=(start, end))
         panel.set_ylim(pitches.start - 0.5, max(pitches.stop, pitches.start + 1) - 0.5)
@@ -73,13 +73,13 @@ def piano_roll(score: Score, path: str | Path, *, span: tuple[float, float] | No
     save_figure(figure, Path(path))
 
 
-def _reach(notes: Sequence[Played]) -> range:
+def _reach(notes: Sequence[TimedNote]) -> range:
     """The pitches from the lowest to the highest note, with one more at either end."""
     pitches = [note.pitch for note in notes] or [60]
     return range(min(pitches) - 1, max(pitches) + 2)
 
 
-def _draw_notes(panel: Any, notes: Sequence[Played], places: Sequence[int], colour: str, *, struck: bool) -> None:
+def _draw_notes(panel: Any, notes: Sequence[TimedNote], places: Sequence[int], colour: str, *, struck: bool) -> None:
     """Draw each note at its place, pale for as long as it lasts and dark where it begins."""
     if not notes:
         return
@@ -94,7 +94,7 @@ def _draw_notes(panel: Any, notes: Sequence[Played], places: Sequence[int], colo
 
 def _draw_bars(panel: Any, score: Score, *, numbered: bool, across: tuple[float, float]) -> None:
     """Draw a line where each bar begins, and number as many of them as there is room for."""
-    lines = seconds_of(score, score.bars)
+    lines = step_times(score, score.bars)
     panel.vlines(lines, 0.0, 1.0, transform=panel.get_xaxis_transform(), color="#8a8f98", linewidth=0.7, zorder=0)
     if not numbered:
         return

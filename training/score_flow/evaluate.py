@@ -23,7 +23,7 @@ from backend.models.score_flow.bar_features import PARTS as MUSIC
 from backend.models.score_flow.bar_features import Bars, bars_of, key_of, whole_bars
 from backend.models.score_flow.bar_ranking import answer
 from backend.models.score_flow.network import NAME, load
-from backend.models.score_flow.pipeline import FlowComposer, key_by, piece_of
+from backend.models.score_flow.pipeline import ScoreFlowPipeline, key_by, piece_of
 from backend.music.score import Score
 from backend.wire.messages import ComposeRequest
 from rigs.files.atomic_write import atomic_write_text
@@ -121,7 +121,7 @@ def judged(
 
     begins: s of the recording, by the name of the pair, where it is known.
     """
-    composer, engine = FlowComposer(weights_of(NAME), "auto"), Engine()
+    composer, engine = ScoreFlowPipeline(weights_of(NAME), "auto"), Engine()
     others = strangers(pairs, begins)
     ours, likely = composed(composer, pairs, SEEDS, say)
     real = [[pair.score] for pair in pairs]
@@ -168,7 +168,7 @@ def judged(
 
 
 def composed(
-    composer: FlowComposer, pairs: Sequence[Pair], seeds: int, say: Say
+    composer: ScoreFlowPipeline, pairs: Sequence[Pair], seeds: int, say: Say
 ) -> tuple[list[list[Score]], list[Likely]]:
     """So many pieces for each pair's dance, and the mean of all takes that they were chosen from.
 

@@ -16,7 +16,7 @@ from backend.models.score_flow.bar_vae import Heard
 from backend.models.score_flow.network import Asked, ScoreFlow
 from backend.models.score_flow.note_decoding import VOICES, begun
 from backend.models.score_flow.pipeline import GUIDANCE
-from backend.music.score import Score, to_notes
+from backend.music.score import Score, part_to_notes
 from rigs import Array
 from rigs.contacts import FEET
 from rigs.motion import Motion, resample
@@ -221,7 +221,7 @@ def speed_at_drums(score: Score, dancer: Motion) -> float:
     """
     feet = resample(dancer, FPS).positions[:, FEET]
     speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=-1).mean(axis=1) * FPS
-    steps = sorted({note.start for note in to_notes(score.drums) if note.pitch in _ON_BEATS})
+    steps = sorted({note.start for note in part_to_notes(score.drums) if note.pitch in _ON_BEATS})
     moments = score.seconds[steps]
     moments = moments[moments <= dancer.seconds]
     if not len(moments):

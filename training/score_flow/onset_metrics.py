@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.models.score_flow.bar_features import KINDS, PARTS, ROWS, STEPS, VOICES, Bars, key_of, rows_of, whole_bars
 from backend.models.score_flow.beat_grid import BarLines, lay_bars
-from backend.music.note_times import seconds_of
+from backend.music.note_times import step_times
 from backend.music.score import Score
 from rigs import Array
 from training.data.music_pairs import Pair
@@ -47,7 +47,7 @@ class Onsets:
 def onsets_of(score: Score, key: int | None = None) -> Onsets:
     """A score's onsets by its parts; key: semitones from C major or A minor up to its key, None finds it."""
     onset, _, _ = rows_of(score, key_of(score) if key is None else -key)
-    return Onsets(folded(onset), seconds_of(score, np.arange(score.steps)))
+    return Onsets(folded(onset), step_times(score, np.arange(score.steps)))
 
 
 def folded(onset: Array) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from backend.models.common.weights_file import read_weights, save_weights
 from backend.models.duet_vae.network import Latent
-from backend.music.piano_roll import WINDOW
+from backend.music.piano_roll import WINDOW_STEPS
 from backend.music.score import PITCHES
 
 NAME = "choreo-bridge"
@@ -83,7 +83,7 @@ class ChoreoBridge(nn.Module):
         super().__init__()
         self.config = config
         outer, inner = (512, 256, 128), (256, 128)
-        shapes = {"music": (WINDOW, PITCHES), "dance": (WINDOW, config.joints, 3)}
+        shapes = {"music": (WINDOW_STEPS, PITCHES), "dance": (WINDOW_STEPS, config.joints, 3)}
         bounds = {"music": 1.0, "dance": REACH}
         self.vaes = nn.ModuleDict({side: VAE(shapes[side], outer, config.latent, bounds[side]) for side in SIDES})
         self.bridges = nn.ModuleDict({side: VAE((config.latent,), inner, config.bridge, None) for side in SIDES})

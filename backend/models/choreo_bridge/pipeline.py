@@ -13,12 +13,13 @@ import torch
 from backend.models.choreo_bridge.network import NOTE_ON, Side, load
 from backend.models.choreo_bridge.pose_features import BLAZEPOSE, poses
 from backend.models.common.world_frame import chosen
-from backend.music.piano_roll import WINDOW, window_starts, windows
-from backend.music.score import BEAT, Meter, Score, from_notes
-from backend.music.unrolling import score_of
+from backend.music.piano_roll import WINDOW_STEPS, window_starts, piano_roll_windows
+from backend.music.score import STEPS_PER_BEAT, Meter, Score, part_from_notes
+from backend.music.unrolling import score_from_piano_roll
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
 from rigs.choreography.beat_tracking import Beat, beat_of
+from rigs.easing import smoothstep
 from rigs.files import blazepose
 from rigs.motion import Motion
 from rigs.pose_fitting import solve
@@ -26,14 +27,14 @@ from rigs.skeleton import Skeleton
 
 _AT_ONCE = 64
 """Windows between two looks at whether the work was called off."""
-_MIDST: Array = np.hanning(WINDOW + 2)[1:-1]
+_MIDST: Array = np.hanning(WINDOW_STEPS + 2)[1:-1]
 """How much the steps of a window count where windows overlap: little at its ends, so that no bar line is a seam."""
 
 Progress = Callable[[float, str], None]
 Ask = Callable[[], bool]
 
 
-class BridgeTranslator:
+class ChoreoBridgePipeline:
     """The trained bridge on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
@@ -45,7 +46,7 @@ class BridgeTranslator:
     def dance(self, request: DanceRequest, progress: Progress, cancelled: Ask) -> Motion:
         """See `Engine.dance`."""
         score = request.score
-        made = self.translated(windows(score), "music", "dance", progress, cancelled)
+        made = self.translated(piano_roll_windows(score), "music", "dance", progress, cancelled)
         places, known = overlapped(made, window_starts(score), score.steps)
         progress(1.0, "solving joints")
         begins = score.seconds[:-1][known] - score.seconds[0]
@@ -59,12 +60,12 @@ class BridgeTranslator:
         dancer = request.dancers[0]
         silent = bars_over(dancer, request.tempo)
         starts = window_starts(silent)
-        steps = np.minimum(starts[:, None] + np.arange(WINDOW), silent.steps - 1)
+        steps = np.minimum(starts[:, None] + np.arange(WINDOW_STEPS), silent.steps - 1)
         joints = self.network.config.joints
         seen = poses(dancer, silent.seconds[steps.ravel()], joints).reshape(*steps.shape, joints, 3)
         made = self.translated(seen, "dance", "music", progress, cancelled)
         rows, _ = overlapped(made, starts, silent.steps)
-        return score_of(rows, silent.seconds, silent.meters, threshold=NOTE_ON, parts=request.parts)
+        return score_from_piano_roll(rows, silent.seconds, silent.meters, threshold=NOTE_ON, parts=request.parts)
 
     def translated(self, given: Array, source: Side, target: Side, progress: Progress, cancelled: Ask) -> Array:
         """What the network makes of windows (N, 32, ...) of one side. Raises Cancelled."""
@@ -84,12 +85,12 @@ def overlapped(made: Array, starts: Array, steps: int) -> tuple[Array, Array]:
 
     Where windows overlap they are averaged; the steps that none reaches are 0.
     """
-    whole = np.zeros((steps + WINDOW, *made.shape[2:]))
-    weights = np.zeros((steps + WINDOW, *(1,) * (made.ndim - 2)))
+    whole = np.zeros((steps + WINDOW_STEPS, *made.shape[2:]))
+    weights = np.zeros((steps + WINDOW_STEPS, *(1,) * (made.ndim - 2)))
     midst = _MIDST.reshape(-1, *(1,) * (made.ndim - 2))
     for window, start in zip(made, starts, strict=True):
-        whole[start : start + WINDOW] += midst * window
-        weights[start : start + WINDOW] += midst
+        whole[start : start + WINDOW_STEPS] += midst * window
+        weights[start : start + WINDOW_STEPS] += midst
     known = weights.reshape(len(weights), -1)[:steps, 0] > 0.0
     return whole[:steps] / np.where(weights[:steps] > 0.0, weights[:steps], 1.0), known
 
@@ -107,7 +108,7 @@ def between(seconds: Array, values: Array, at: Array) -> Array:
     shape = (-1, *(1,) * (values.ndim - 1))
     length = (seconds[after] - seconds[after - 1]).reshape(shape)
     t = (at - seconds[after - 1]).reshape(shape) / length
-    bend = t * t * (3.0 - 2.0 * t)
+    bend = smoothstep(t)
     leave, arrive = t * (1.0 - t) ** 2 * slopes[after - 1], t * t * (1.0 - t) * slopes[after]
     return np.asarray((1.0 - bend) * values[after - 1] + bend * values[after] + length * (leave - arrive))
 
@@ -125,12 +126,12 @@ def bars_over(dancer: Motion, tempo: float | None) -> Score:
     Raises ValueError where no beat is found.
     """
     beat = _beat(dancer) if tempo is None else Beat(60.0 / tempo, 0.0)
-    step = beat.period / BEAT
+    step = beat.period / STEPS_PER_BEAT
     pickup = int(beat.first / step)
     steps = pickup + max(1, round((dancer.seconds - beat.first) / step))
     seconds = beat.first + step * (np.arange(steps + 1) - pickup)
     seconds[0] = 0.0
-    rest = from_notes([], steps)
+    rest = part_from_notes([], steps)
     meters = (Meter(0, pickup, 16), Meter(pickup)) if pickup else (Meter(0),)
     return Score(rest, rest, rest, seconds, meters)
 

@@ -18,6 +18,7 @@ from backend.models.duet_vae.network import FPS, place
 from backend.models.duet_vae.rollout import HIPS, Poses, rollout
 from backend.protocol import Cancelled, PartnerRequest
 from rigs import rotations
+from rigs.easing import smoothstep
 from rigs.motion import Motion, join, resample
 from rigs.pose_fitting import solve
 from rigs.skeleton import Skeleton
@@ -26,7 +27,7 @@ SETTLE = 0.5
 """s: over which the joints' twist goes from the history's to that of the solved positions."""
 
 
-class DuetPartner:
+class DuetVaePipeline:
     """The trained duet model on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
@@ -35,7 +36,7 @@ class DuetPartner:
         self.trained.network.to(self.accelerator)
         self.trained.normalisation.to(self.accelerator)
 
-    def takes(
+    def partner(
         self,
         request: PartnerRequest,
         progress: Callable[[float, str], None],
@@ -115,7 +116,7 @@ def settle(solved: Motion, history: Motion) -> Motion:
     away = rotations.multiply(rotations.inverse(solved.rotations[last]), history.rotations[last])
     seconds = np.arange(len(solved) - last) / FPS
     left = np.clip(1.0 - seconds / SETTLE, 0.0, 1.0)[:, None]
-    part = rotations.slerp(rotations.identity(1, 29), away[None], left**2 * (3.0 - 2.0 * left))
+    part = rotations.slerp(rotations.identity(1, 29), away[None], smoothstep(left))
     turned = solved.rotations.copy()
     turned[last:] = rotations.multiply(turned[last:], part)
     return replace(solved, rotations=turned)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.music import midi
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from rigs.files import write
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
@@ -22,7 +22,7 @@ def song(number: int, steps: int = 64) -> Score:
     drums = [Note(36 if beat % 8 else 38, 100, beat, beat + 1) for beat in beats]
     bass = [Note(28 + number, 80, beat, beat + 2) for beat in beats]
     melody = [Note(60 + (number + beat) % 12, 90, beat, beat + 4) for beat in beats]
-    return Score(*(from_notes(notes, steps) for notes in (drums, bass, melody)), STEP * np.arange(steps + 1))
+    return Score(*(part_from_notes(notes, steps) for notes in (drums, bass, melody)), STEP * np.arange(steps + 1))
 
 
 def dancer(number: int) -> Motion:

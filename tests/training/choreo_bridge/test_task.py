@@ -16,14 +16,14 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge, load
-from backend.music.piano_roll import roll
+from backend.music.piano_roll import piano_roll
 from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import STEP, folder_of_pairs, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
 from training.choreo_bridge.evaluate import ROWS, f1, mean_windows, other_pairs, table_of, told
-from training.choreo_bridge.task import Plan, batches, bridge_terms, error, sliced_distance, step_terms, vae_terms
-from training.experiment.plan import read_plan
+from training.choreo_bridge.task import ChoreoBridgeTrainingConfig, batches, bridge_terms, error, sliced_distance, step_terms, vae_terms
+from training.experiment.config import read_config
 
 PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"
 SMALL = BridgeConfig(latent=8, bridge=4)
@@ -41,8 +41,8 @@ def network() -> ChoreoBridge:
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return read_plan(PLAN, Plan)[1]
+def plan() -> ChoreoBridgeTrainingConfig:
+    return read_config(PLAN, ChoreoBridgeTrainingConfig)[1]
 
 
 def trained_parts(network: ChoreoBridge) -> set[str]:
@@ -51,8 +51,8 @@ def trained_parts(network: ChoreoBridge) -> set[str]:
     return {name.rsplit(".", 1)[0].split(".")[0] for name, p in named if p.grad is not None and p.grad.abs().max() > 0}
 
 
-def test_the_plan_is_the_published_one(plan: Plan) -> None:
-    tables, _ = read_plan(PLAN, Plan)
+def test_the_plan_is_the_published_one(plan: ChoreoBridgeTrainingConfig) -> None:
+    tables, _ = read_config(PLAN, ChoreoBridgeTrainingConfig)
     assert (plan.divergence, plan.bridge_divergence, plan.distance) == (0.1, 0.005, 10.0)
     assert (plan.epochs, plan.rate) == (50, 1e-3)
     assert BridgeConfig(**tables["network"]) == BridgeConfig(29, 128, 32)
@@ -64,7 +64,7 @@ def test_a_window_holds_the_music_and_the_dance_of_the_same_two_bars(windows: Pa
     assert windows.songs == tuple(f"song{n}" for n in (0, 0, 0, 1, 1, 1, 2, 2, 2))
     pair = pairs()[1]
     music, dance = (part.numpy() for part in windows.windows)
-    np.testing.assert_array_equal(music[4], roll(pair.score)[16:48])
+    np.testing.assert_array_equal(music[4], piano_roll(pair.score)[16:48])
     at = 16 * STEP * 30.0  # the second bar's first frame
     assert at == 40.0
     here = pair.dancer.positions[40] - pair.dancer.root[40]
@@ -80,7 +80,7 @@ def test_windows_end_with_the_dance() -> None:
         pair_windows([replace(pair, dancer=pair.dancer[:60])], 29)
 
 
-def test_blazepose_landmarks_can_be_trained_on(plan: Plan) -> None:
+def test_blazepose_landmarks_can_be_trained_on(plan: ChoreoBridgeTrainingConfig) -> None:
     seen = pair_windows(pairs(1), joints=33)
     assert seen.windows.dance.shape == (3, 32, 33, 3)
     network = ChoreoBridge(replace(SMALL, joints=33))
@@ -88,7 +88,7 @@ def test_blazepose_landmarks_can_be_trained_on(plan: Plan) -> None:
     assert network.translate(seen.windows.music, "music", "dance").shape == seen.windows.dance.shape
 
 
-def test_batches_are_the_same_after_an_interruption(windows: PairWindows, plan: Plan) -> None:
+def test_batches_are_the_same_after_an_interruption(windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
     whole = list(batches(windows, replace(plan, batch=4, epochs=2)))
     assert len(whole) == 8  # both halves
     later = batches(windows, replace(plan, batch=4, epochs=2))
@@ -97,7 +97,7 @@ def test_batches_are_the_same_after_an_interruption(windows: PairWindows, plan: 
 
 
 def test_the_first_half_trains_the_vaes_and_the_second_the_bridge_alone(
-    network: ChoreoBridge, windows: PairWindows, plan: Plan
+    network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig
 ) -> None:
     for step, part in ((0, "vaes"), (10, "bridges")):
         network.zero_grad()
@@ -105,7 +105,7 @@ def test_the_first_half_trains_the_vaes_and_the_second_the_bridge_alone(
         assert trained_parts(network) == {part}
 
 
-def test_terms_have_the_plans_weights(network: ChoreoBridge, windows: PairWindows, plan: Plan) -> None:
+def test_terms_have_the_plans_weights(network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
     def terms(**changes: float) -> dict[str, float]:
         torch.manual_seed(1)
         found = bridge_terms(network, windows.windows, replace(plan, **changes))
@@ -134,7 +134,7 @@ def test_the_sliced_distance_is_that_of_sorted_projections() -> None:
     assert float(sliced_distance(one, one[torch.randperm(200)], axes)) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: Plan) -> None:
+def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
     """On nine windows that they see again and again, each half ends far below where it began."""
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate)
     for first_of_bridge, names in ((99, ("music", "dance")), (0, ("music_bridged", "dance_bridged"))):

@@ -12,7 +12,7 @@ from backend.model_registry import DANCERS, OWN
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import TURNED
 from backend.models.motion_flow.network import STARTS, FlowConfig, save
-from backend.music.score import cut
+from backend.music.score import cut_bars
 from rigs import Array
 from rigs.motion import sample
 from rigs.sample_dance.salsa import sample_dance
@@ -140,7 +140,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Path, known: list[Pair]) -> None:
     said: list[str] = []
-    rows = judged([replace(p, score=cut(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append)
+    rows = judged([replace(p, score=cut_bars(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append)
     models = [name for model in DANCERS for name in (model, f"{model}, other song")]
     assert list(rows) == ["real, the pairs", "real, of other songs", *models]
     assert rows["real, the pairs"]["in time"] > max(rows["dance-flow"]["in time"], 0.5)
@@ -153,7 +153,7 @@ def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Pa
 def test_other_songs_are_other_ones(weights: Path, known: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model dances to another song is what it dances to that one; a lone pair's is a training pair's."""
     monkeypatch.setattr(dance_evaluation, "DANCERS", ("dance-flow",))
-    one, other = (replace(pair, dancer=known[0].dancer, score=cut(pair.score, 0, 1)) for pair in known[:2])
+    one, other = (replace(pair, dancer=known[0].dancer, score=cut_bars(pair.score, 0, 1)) for pair in known[:2])
     both = judged([one, other], known[2:], real_of(known))
     lone = judged([one], [other, *known[2:]], real_of(known))
     for name in ("speed, m/s", "variance", "jerk, m/s³"):

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from backend.models.dance_flow.network import DanceFlow
-from backend.models.dance_flow.pipeline import FlowDancer
+from backend.models.dance_flow.pipeline import DanceFlowPipeline
 from backend.models.motion_flow.features import Dance
 from backend.models.motion_flow.network import STARTS, FlowConfig, save
 from backend.models.partner_flow.network import PartnerFlow
-from backend.music.music_features import HEARD, counts_of
-from backend.music.pulse import pulse
+from backend.music.music_features import MUSIC_DIM, phrase_counts
+from backend.music.pulse import dance_pulse
 from backend.wire.messages import DanceRequest
 from rigs import files
 from rigs.choreography.beat_alignment import rhythm
@@ -28,7 +28,7 @@ from training.dance_flow.dataset import DanceWindows, MusicPlan, hearing, role_o
 from training.dance_flow.task import prepare, train
 from training.dance_flow.validation import DanceValidation, alike, counts_in, usual_rhythm
 from training.data.music_pairs import Pair
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.motion_flow.dataset import Take, dance_parts
 from training.motion_flow.task import FlowTraining
 
@@ -39,7 +39,7 @@ FPS = 30.0
 
 @pytest.fixture(scope="module")
 def plan() -> MusicPlan:
-    return replace(read_plan(CONFIG, MusicPlan)[1], batch=16, steps=100)
+    return replace(read_config(CONFIG, MusicPlan)[1], batch=16, steps=100)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +115,8 @@ def test_equal_steps_see_equal_windows_and_the_music_is_not_enlarged(windows: Da
     windows.start = 0
     assert torch.equal(first[2].leader, again.leader)
     assert torch.equal(first[2].root, again.root)
-    heard = {tuple(row.tolist()) for take in windows.stretches for row in take[0].leader[:, :HEARD]}
-    assert {tuple(row.tolist()) for row in first[0].leader[0, :, :HEARD]} <= heard
+    heard = {tuple(row.tolist()) for take in windows.stretches for row in take[0].leader[:, :MUSIC_DIM]}
+    assert {tuple(row.tolist()) for row in first[0].leader[0, :, :MUSIC_DIM]} <= heard
 
 
 def test_dances_are_there_at_each_speed_with_their_music_and_in_the_mirror(plan: MusicPlan) -> None:
@@ -124,15 +124,15 @@ def test_dances_are_there_at_each_speed_with_their_music_and_in_the_mirror(plan:
     assert len(drawn.stretches) == 6
     for speed, (there,), (mirrored,) in zip([0.75, 1.0, 1.2], drawn.stretches[::2], drawn.stretches[1::2], strict=True):
         assert len(there.dance.root) == pytest.approx(180 / speed, abs=2)
-        assert torch.equal(there.leader[:, :HEARD], mirrored.leader[:, :HEARD])
+        assert torch.equal(there.leader[:, :MUSIC_DIM], mirrored.leader[:, :MUSIC_DIM])
         assert torch.allclose(there.dance.root[:, 0], -mirrored.dance.root[:, 0], atol=1e-5)
-        beats = np.diff(np.unwrap(counts_of(there.leader[:100].numpy()), period=8.0))
+        beats = np.diff(np.unwrap(phrase_counts(there.leader[:100].numpy()), period=8.0))
         assert beats.mean() == pytest.approx(3.0 * speed / FPS, rel=1e-3)  # the song has 180 steps a minute
 
 
 def test_home_is_the_middle_of_the_floor_that_is_danced_on(windows: DanceWindows) -> None:
     (take,) = windows.stretches[0]
-    home = take.leader[:, HEARD:]
+    home = take.leader[:, MUSIC_DIM:]
     assert torch.allclose(home, take.dance.root[:, :2].mean(dim=0).expand_as(home), atol=1e-5)
 
 
@@ -183,7 +183,7 @@ def test_the_network_knows_what_is_usually_heard_and_danced(prepared: DanceFlow)
 
 
 def test_the_network_knows_how_dancers_keep_to_the_music(prepared: DanceFlow, couples: list[Pair]) -> None:
-    rows = [rhythm(p.dancer.positions, pulse(p.score).counted(np.arange(180) / FPS), FPS) for p in couples]
+    rows = [rhythm(p.dancer.positions, dance_pulse(p.score).counts_at(np.arange(180) / FPS), FPS) for p in couples]
     assert np.allclose(prepared.rhythm.numpy() @ [1.0, 1.0j], np.mean(rows, axis=0), atol=1e-6)
 
 
@@ -257,7 +257,7 @@ def test_a_training_leaves_weights_that_dance(run: Path) -> None:
     weights = run / "run" / "dance-flow.safetensors"
     assert DanceFlow.load(weights).config.width == 16
     score = song(1)
-    made = FlowDancer(weights, "cpu").dance(DanceRequest(score), lambda fraction, what: None, lambda: False)
+    made = DanceFlowPipeline(weights, "cpu").dance(DanceRequest(score), lambda fraction, what: None, lambda: False)
     assert abs(made.seconds - score.seconds[-1]) < 1.0 / 30.0
     assert np.isfinite(made.positions).all()
 
@@ -323,4 +323,4 @@ def test_a_folder_that_cannot_be_split_leaves_no_run(tmp_path: Path) -> None:
 def test_what_leads_is_what_is_heard_and_home() -> None:
     leader = hearing(song(0), 50, torch.tensor([1.0, -2.0]))
     assert leader.shape == (50, DanceFlow.led)
-    assert (leader[:, HEARD:] == torch.tensor([1.0, -2.0])).all()
+    assert (leader[:, MUSIC_DIM:] == torch.tensor([1.0, -2.0])).all()

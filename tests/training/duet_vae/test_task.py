@@ -10,8 +10,8 @@ from backend.models.duet_vae.network import DuetConfig, DuetVAE
 from tests.conftest import ROOT
 from tests.training.data.duet_files import duet
 from training.data.duets import Duet, Windows
-from training.duet_vae.task import DuetTraining, Plan, bodies, facing_starts, floors, measure, placed, spanned
-from training.experiment.plan import read_plan
+from training.duet_vae.task import DuetTraining, DuetVaeTrainingConfig, bodies, facing_starts, floors, measure, placed, spanned
+from training.experiment.config import read_config
 
 PLAN = ROOT / "training" / "configs" / "duet-vae.toml"
 
@@ -29,7 +29,7 @@ def windows(duets: list[Duet]) -> Windows:
 @pytest.fixture
 def training(duets: list[Duet], windows: Windows) -> DuetTraining:
     torch.manual_seed(0)
-    _, plan = read_plan(PLAN, Plan)
+    _, plan = read_config(PLAN, DuetVaeTrainingConfig)
     spans = (spanned(duets, 0), spanned(duets, 1))
     trained = TrainedDuet(
         DuetVAE(DuetConfig()), measure(windows), bodies(duets), floors(duets), spans, facing_starts(duets)
@@ -46,7 +46,7 @@ def trained_parts(training: DuetTraining) -> set[str]:
 
 
 def test_the_plan_is_the_published_one() -> None:
-    tables, plan = read_plan(PLAN, Plan)
+    tables, plan = read_config(PLAN, DuetVaeTrainingConfig)
     assert (plan.error, plan.divergence, plan.velocity, plan.frames, plan.rebuild_only) == (0.5, 5e-5, 0.05, 1, 0.1)
     assert (plan.epochs, plan.noise) == (100, 0.01)
     assert "network" not in tables

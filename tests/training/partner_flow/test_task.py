@@ -15,7 +15,7 @@ from rigs.files import BadFile
 from rigs.motion import Motion, move, resample, turn
 from rigs.sample_dance.salsa import sample_dance
 from training.data.duets import Duet
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.motion_flow.dataset import FlowWindows, duet_windows
 from training.motion_flow.statistics import prepare
 from training.motion_flow.task import nudged
@@ -35,7 +35,7 @@ def duets() -> list[Duet]:
 
 @pytest.fixture
 def windows(duets: list[Duet]) -> FlowWindows:
-    _, plan = read_plan(CONFIG, CouplePlan)
+    _, plan = read_config(CONFIG, CouplePlan)
     return duet_windows(duets, SMALL, replace(plan, speeds=[1.0], steps=150, batch=16))
 
 
@@ -157,7 +157,7 @@ def test_a_training_leaves_weights_that_can_be_read(duets: list[Duet], tmp_path:
 def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(CONFIG.read_text().replace("noise =", "loudness ="))
     with pytest.raises(BadFile, match="missing or unknown settings: loudness, noise"):
-        read_plan(tmp_path / "plan.toml", CouplePlan)
+        read_config(tmp_path / "plan.toml", CouplePlan)
 
 
 def test_a_run_begun_with_weights_of_another_shape_can_be_gone_on_with(duets: list[Duet], tmp_path: Path) -> None:

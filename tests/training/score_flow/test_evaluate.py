@@ -11,7 +11,7 @@ import pytest
 from backend.models.score_flow.bar_features import KINDS, ROWS, Bars
 from backend.models.score_flow.beat_grid import BarLines
 from backend.music import midi
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from rigs import files
 from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance
@@ -57,7 +57,7 @@ def song(*, up: int = 0) -> Score:
     bass = [Note(pitch + up, 80, 16 * n, 16 * n + 16) for n, pitch in enumerate((36, 43, 41, 36))]
     scale = [60, 64, 67, 72, 67, 65, 64, 62, 60, 62, 64, 65, 67, 71, 72, 72]
     tune = [Note(pitch + up, 80, 4 * n, 4 * n + 4) for n, pitch in enumerate(scale)]
-    parts = [from_notes(notes, STEPS) for notes in (drums, bass, tune)]
+    parts = [part_from_notes(notes, STEPS) for notes in (drums, bass, tune)]
     return Score(parts[0], parts[1], parts[2], np.arange(STEPS + 1) / 8.0)
 
 
@@ -102,7 +102,7 @@ def test_only_the_time_that_both_have_counts() -> None:
 
 
 def test_a_part_that_the_true_music_lacks_is_not_judged() -> None:
-    alone = replace(song(), drums=from_notes([], STEPS))
+    alone = replace(song(), drums=part_from_notes([], STEPS))
     assert set(scored([[onsets_of(song())]], [onsets_of(alone)], [8.0])) == {"bass", "melody"}
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from backend.models.score_flow.bar_features import KINDS, PITCHED, ROWS, Bars
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from rigs import Array
 from rigs.choreography.beat_tracking import beats_of
 from rigs.sample_dance.salsa import sample_dance
@@ -92,7 +92,7 @@ def test_drums_where_the_feet_rest_are_in_time_and_others_are_not() -> None:
 
     def struck(moments: Array) -> Score:
         seconds = np.append(moments, moments[-1] + 0.1)
-        kicks = from_notes([Note(36, 90, step, step + 1) for step in range(len(moments))], len(moments))
-        return Score(kicks, from_notes([], len(moments)), from_notes([], len(moments)), seconds)
+        kicks = part_from_notes([Note(36, 90, step, step + 1) for step in range(len(moments))], len(moments))
+        return Score(kicks, part_from_notes([], len(moments)), part_from_notes([], len(moments)), seconds)
 
     assert speed_at_drums(struck(beats), dancer) < 0.8 < 1.0 < speed_at_drums(struck(halfway), dancer)

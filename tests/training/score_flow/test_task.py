@@ -12,15 +12,15 @@ import torch
 from backend.models.score_flow.bar_features import KINDS
 from backend.models.score_flow.bar_vae import CoderConfig
 from backend.models.score_flow.network import FlowConfig, ScoreFlow, load
-from backend.models.score_flow.pipeline import FlowComposer
+from backend.models.score_flow.pipeline import ScoreFlowPipeline
 from backend.music import midi
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from backend.wire.messages import ComposeRequest
 from rigs import files
 from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance
 from training.data.music_pairs import MANIFEST, Pair
-from training.experiment.plan import read_plan
+from training.experiment.config import read_config
 from training.score_flow.calibration import calibrate
 from training.score_flow.conditioning import asked_of, coded
 from training.score_flow.dataset import Plan, ScoreWindows, Table, follows, table_of
@@ -44,7 +44,7 @@ def song(seed: int, *, drums: bool = True, tune: bool = True) -> Score:
         for step in (0, 4, 8, 12)
     ]
     parts = (beat + hats if drums else [], bass if tune else [], melody if tune else [])
-    return Score(*(from_notes(notes, STEPS) for notes in parts), np.arange(STEPS + 1) / 8.0)
+    return Score(*(part_from_notes(notes, STEPS) for notes in parts), np.arange(STEPS + 1) / 8.0)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def pairs() -> list[Pair]:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return replace(read_plan(CONFIG, Plan)[1], steps=200, coder_steps=100, coder_batch=16, batch=24)
+    return replace(read_config(CONFIG, Plan)[1], steps=200, coder_steps=100, coder_batch=16, batch=24)
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_a_training_leaves_weights_that_compose(pairs: list[Pair], tmp_path: Pat
     assert load(weights).config.coder == CoderConfig(4, 8, 16, 8)
     assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] == 5
     assert "synthetic" in weights.with_suffix(".md").read_text().lower()
-    score = FlowComposer(weights, "cpu").compose(
+    score = ScoreFlowPipeline(weights, "cpu").compose(
         ComposeRequest((pairs[0].dancer,)), lambda fraction, what: None, lambda: False
     )
     assert abs(score.seconds[-1] - pairs[0].dancer.seconds) < 0.3

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge, TrainedBridge, load, save
-from backend.models.choreo_bridge.pipeline import BridgeTranslator, between, overlapped
+from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline, between, overlapped
 from backend.models.choreo_bridge.pose_features import landmarks, poses
-from backend.music.score import Meter, Note, Score, from_notes
+from backend.music.score import Meter, Note, Score, part_from_notes
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs.files import blazepose
 from rigs.motion import Motion
@@ -40,14 +40,14 @@ def weights(folder: Path, joints: int = 29) -> Path:
 
 
 @pytest.fixture(scope="module", params=[29, 33])
-def translator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BridgeTranslator:
-    return BridgeTranslator(weights(tmp_path_factory.mktemp("weights"), request.param), "cpu")
+def translator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ChoreoBridgePipeline:
+    return ChoreoBridgePipeline(weights(tmp_path_factory.mktemp("weights"), request.param), "cpu")
 
 
 def piece(steps: int, meters: tuple[Meter, ...] = (Meter(0),)) -> Score:
     """A bass note on every beat, at 120 beats a minute."""
-    bass = from_notes([Note(28, 90, step, step + 2) for step in range(0, steps, 4)], steps)
-    rest = from_notes([], steps)
+    bass = part_from_notes([Note(28, 90, step, step + 2) for step in range(0, steps, 4)], steps)
+    rest = part_from_notes([], steps)
     return Score(rest, bass, rest, np.arange(steps + 1) / 8, meters)
 
 
@@ -133,7 +133,7 @@ def test_curves_between_uneven_steps_follow_a_parabola_and_hold_at_the_ends() ->
     ("steps", "meters"), [(64, (Meter(0),)), (20, (Meter(0),)), (100, (Meter(0, 1, 4), Meter(4, 3, 4)))]
 )
 def test_a_dance_lasts_as_long_as_its_music_at_the_rate_asked_for(
-    translator: BridgeTranslator, steps: int, meters: tuple[Meter, ...]
+    translator: ChoreoBridgePipeline, steps: int, meters: tuple[Meter, ...]
 ) -> None:
     request = DanceRequest(piece(steps, meters), model="choreo-bridge", fps=50.0)
     dance = translator.dance(request, silent, never)
@@ -144,15 +144,15 @@ def test_a_dance_lasts_as_long_as_its_music_at_the_rate_asked_for(
     assert (np.abs(dance.root[:, :2]) < 0.5).all()
 
 
-def test_the_dance_depends_on_the_music(translator: BridgeTranslator) -> None:
+def test_the_dance_depends_on_the_music(translator: ChoreoBridgePipeline) -> None:
     other = piece(64)
-    louder = from_notes([Note(70 + step % 8, 127, step, step + 1) for step in range(64)], 64)
+    louder = part_from_notes([Note(70 + step % 8, 127, step, step + 1) for step in range(64)], 64)
     other = Score(other.drums, other.bass, louder, other.seconds)
     one, two = (translator.dance(DanceRequest(score), silent, never) for score in (piece(64), other))
     assert np.abs(one.positions - two.positions).max() > 1e-3
 
 
-def test_music_begins_with_the_dance_and_ends_with_it(translator: BridgeTranslator) -> None:
+def test_music_begins_with_the_dance_and_ends_with_it(translator: ChoreoBridgePipeline) -> None:
     dance = sample_dance()
     score = translator.compose(ComposeRequest((dance,), model="choreo-bridge"), silent, never)
     step = float(np.median(np.diff(score.seconds)))
@@ -163,7 +163,7 @@ def test_music_begins_with_the_dance_and_ends_with_it(translator: BridgeTranslat
     assert all(part.onset.any() for part in (score.drums, score.bass, score.melody))
 
 
-def test_a_given_tempo_and_the_parts_asked_for_are_kept(translator: BridgeTranslator) -> None:
+def test_a_given_tempo_and_the_parts_asked_for_are_kept(translator: ChoreoBridgePipeline) -> None:
     request = ComposeRequest((sample_dance()[:200],), model="choreo-bridge", tempo=90.0, parts=("bass",))
     score = translator.compose(request, silent, never)
     np.testing.assert_allclose(np.diff(score.seconds), 1.0 / 6.0)
@@ -172,12 +172,12 @@ def test_a_given_tempo_and_the_parts_asked_for_are_kept(translator: BridgeTransl
     assert not score.melody.onset.any()
 
 
-def test_a_dancer_who_stands_is_asked_for_a_tempo(translator: BridgeTranslator) -> None:
+def test_a_dancer_who_stands_is_asked_for_a_tempo(translator: ChoreoBridgePipeline) -> None:
     still = Motion(30.0, DEFAULT, np.zeros((200, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (200, 29, 1)))
     with pytest.raises(ValueError, match="tempo: no beat found in the dance, beats a minute expected"):
         translator.compose(ComposeRequest((still,)), silent, never)
 
 
-def test_work_that_is_called_off_ends(translator: BridgeTranslator) -> None:
+def test_work_that_is_called_off_ends(translator: ChoreoBridgePipeline) -> None:
     with pytest.raises(Cancelled):
         translator.dance(DanceRequest(piece(64)), silent, lambda: True)

@@ -19,11 +19,11 @@ from backend.model_registry import MODELS
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_write_text
 from training.data.duets import Split, find_duets, split_duets
-from training.evaluation import baselines, evaluator
-from training.evaluation.confidence_intervals import SURE, Figure
-from training.evaluation.evaluator import BEST_OF, HORIZONS, Judged
-from training.evaluation.partner_metrics import MEASURES
-from training.experiment.figure_plots import plot_judgement
+from training.evaluation import baselines, partner_evaluation
+from training.evaluation.confidence_intervals import CONFIDENCE, Estimate
+from training.evaluation.partner_evaluation import BEST_OF, HORIZONS, PartnerEvaluation
+from training.evaluation.partner_metrics import METRICS
+from training.experiment.figure_plots import plot_partner_evaluation
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 PARTS = ("validation", "test")
@@ -68,7 +68,7 @@ def evaluate(
     plot: Path | None = None,
     parts: Sequence[str] = PARTS,
     takes: int = 3,
-) -> dict[str, dict[str, Judged]]:
+) -> dict[str, dict[str, PartnerEvaluation]]:
     """Print what the judge finds of a model on the validation and the test recordings of a folder of duets.
 
     data: the folder; the model's plan says which recordings are which.  json, plot: files for the figures and for a
@@ -81,27 +81,27 @@ def evaluate(
         import_module(TRANSLATORS[model]).evaluate(data, json=json, parts=parts)
         return {}
     console = Console(width=None if Console().is_terminal else 220)
-    split = planned_split(data, model)
-    models = [baselines.model(name) for name in dict.fromkeys((model, MODELS[-1]))]
+    split = configured_split(data, model)
+    models = [baselines.model_generator(name) for name in dict.fromkeys((model, MODELS[-1]))]
     found, without = {}, {}
     with console.status("") as status:
 
         def say(what: str) -> None:
             status.update(what)
 
-        known = evaluator.classifiers(models, split.train, say)
+        known = partner_evaluation.train_partner_classifiers(models, split.train, say)
         for part in parts:
             duets = getattr(split, part)
-            found[part] = evaluator.judge(models, split.train, duets, known, say, takes)
-            unfinished = baselines.unfinished(model)
-            without[part] = evaluator.unfinished(unfinished, split.train, duets, known[model], say, takes)
+            found[part] = partner_evaluation.evaluate_partners(models, split.train, duets, known, say, takes)
+            unfinished = baselines.post_processing_ablations(model)
+            without[part] = partner_evaluation.evaluate_ablations(unfinished, split.train, duets, known[model], say, takes)
     for part in parts:
         recordings = _recordings(split, part)
         console.rule(f"{part}: {', '.join(recordings)}")
         for table in tables(found[part]):
             console.print(table)
         if without[part]:
-            rows = {evaluator.REAL: found[part][evaluator.REAL].figures, model: found[part][model].figures}
+            rows = {partner_evaluation.REAL: found[part][partner_evaluation.REAL].figures, model: found[part][model].figures}
             console.print(_table("what finishing does", _with_units(_FINISHED), {**rows, **without[part]}))
     if json is not None:
         of_parts = {
@@ -112,29 +112,29 @@ def evaluate(
             }
             for part in parts
         }
-        about = {"model": model, "fps": 30, "history": evaluator.HISTORY, "interval": SURE}
+        about = {"model": model, "fps": 30, "history": partner_evaluation.HISTORY, "interval": CONFIDENCE}
         atomic_write_text(json, jsonlib.dumps({**about, **of_parts}, indent=1, ensure_ascii=False))
     if plot is not None:
-        plot_judgement({name: judged.figures for name, judged in found[parts[-1]].items()}, plot)
+        plot_partner_evaluation({name: judged.figures for name, judged in found[parts[-1]].items()}, plot)
     return found
 
 
-def planned_split(data: Path, model: str) -> Split:
+def configured_split(data: Path, model: str) -> Split:
     """The duets of a folder dealt out as the model's plan says."""
     names = tomllib.loads((CONFIGS / f"{model}.toml").read_text())["data"]
     return split_duets(find_duets(data), names["validation"], names["test"])
 
 
-def tables(found: Mapping[str, Judged]) -> list[Table]:
+def tables(found: Mapping[str, PartnerEvaluation]) -> list[Table]:
     """What is found of one part's partners, as tables to print: a figure over its interval."""
-    of_partners = {name: judged.figures for name, judged in found.items()}
-    groups = {title: [(m.name, m.unit) for m in measures] for title, measures in MEASURES.items()}
+    of_partners = {name: judged.metrics for name, judged in found.items()}
+    groups = {title: [(m.name, m.unit) for m in measures] for title, measures in METRICS.items()}
     groups["where the real partner is, cm"] = [(name, "") for name in _TRUTH]
     printed = [_table(title, columns, of_partners) for title, columns in groups.items()]
     responses = {
-        f"{name}, with {_WHOM[change]}": judged.instead[change] if change else judged.figures
+        f"{name}, with {_WHOM[change]}": judged.with_other_leaders[change] if change else judged.metrics
         for name, judged in found.items()
-        if judged.instead
+        if judged.with_other_leaders
         for change in _WHOM
     }
     printed.append(_table("beside the leader, having danced with", _with_units(_RESPONSE), responses))
@@ -142,18 +142,18 @@ def tables(found: Mapping[str, Judged]) -> list[Table]:
 
 
 def _with_units(names: Sequence[str]) -> list[tuple[str, str]]:
-    units = {m.name: m.unit for measures in MEASURES.values() for m in measures}
+    units = {m.name: m.unit for measures in METRICS.values() for m in measures}
     return [(name, units[name]) for name in names]
 
 
-def _table(title: str, columns: Sequence[tuple[str, str]], rows: Mapping[str, Mapping[str, Figure]]) -> Table:
+def _table(title: str, columns: Sequence[tuple[str, str]], rows: Mapping[str, Mapping[str, Estimate]]) -> Table:
     table = Table(title, *(f"{name}\n{unit}".strip() for name, unit in columns), padding=(0, 1), show_lines=True)
     for name, figures in rows.items():
         table.add_row(name, *(_cell(figures[column]) for column, _ in columns))
     return table
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Estimate) -> str:
     if math.isnan(figure.value):
         return "-"
     return f"{_short(figure.value)}\n[dim]{_short(figure.low)}-{_short(figure.high)}[/dim]"
@@ -165,20 +165,20 @@ def _short(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def _listed(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
+def _listed(figures: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
     return {
         name: {part: None if math.isnan(value) else round(value, 5) for part, value in asdict(figure).items()}
         for name, figure in figures.items()
     }
 
 
-def _plain(found: Mapping[str, Judged]) -> dict[str, Any]:
+def _plain(found: Mapping[str, PartnerEvaluation]) -> dict[str, Any]:
     return {
-        "partners": {name: _listed(judged.figures) for name, judged in found.items()},
+        "partners": {name: _listed(judged.metrics) for name, judged in found.items()},
         "other leaders": {
-            name: {change: _listed(figures) for change, figures in judged.instead.items()}
+            name: {change: _listed(figures) for change, figures in judged.with_other_leaders.items()}
             for name, judged in found.items()
-            if judged.instead
+            if judged.with_other_leaders
         },
     }
 

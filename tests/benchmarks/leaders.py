@@ -9,8 +9,8 @@ from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
 from tests import installed
 from training.data.duets import FPS, Duet
-from training.evaluate import planned_split
-from training.evaluation.baselines import brought, go_on, place_of
+from training.evaluate import configured_split
+from training.evaluation.baselines import align_placement, crossfade, floor_placement
 
 __all__ = ["FPS", "duets", "joined", "leader_of"]
 
@@ -36,8 +36,8 @@ def joined(takes: list[Motion], frames: int) -> Motion:
     while len(whole) < frames:
         n += 1
         following = takes[n % len(takes)]
-        here, there = place_of(following.positions[0]), place_of(whole[-1:].positions[0])
-        whole = go_on(whole, brought(following, here, there))
+        here, there = floor_placement(following.positions[0]), floor_placement(whole[-1:].positions[0])
+        whole = crossfade(whole, align_placement(following, here, there))
     return whole[:frames]
 
 
@@ -47,5 +47,5 @@ def duets() -> tuple[Duet, ...]:
     folder = Path(os.environ.get("PASDEDEUX_DATA", installed.ROOT.parent / "shared" / "data")) / "salsa"
     if not folder.is_dir():
         return ()
-    split = planned_split(folder, NAME)
+    split = configured_split(folder, NAME)
     return (*split.train, *split.validation)

@@ -26,7 +26,7 @@ from training.dance_flow.validation import alike, counts_in, described, usual_rh
 from training.data.duets import FPS
 from training.data.music_pairs import Pair, find_pairs, split_pairs
 from training.evaluation import beat_metrics, plausibility
-from training.evaluation.frechet import Reference
+from training.evaluation.frechet import FeatureDistribution
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "dance-flow.toml"
 PARTS = ("validation", "test")
@@ -59,7 +59,7 @@ class Real:
     """What dances are compared with: features of real windows by kind, how real dancers keep time, and the variance of
     real poses in m²."""
 
-    references: Mapping[str, Reference]
+    references: Mapping[str, FeatureDistribution]
     rhythm: Array
     variance: float
 
@@ -93,7 +93,7 @@ def real_of(pairs: Sequence[Pair]) -> Real:
     known = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_REFERENCES, len(pairs))).astype(int)]
     rows = [described(pair.dancer.positions) for pair in known]
     poses = np.concatenate([_pose(pair.dancer.positions) for pair in known])
-    references = {kind: Reference.of(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+    references = {kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
     return Real(references, usual_rhythm(known), float(poses.var(axis=0).mean()))
 
 
@@ -137,12 +137,12 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
             windows.append(described(dance))
             floor = floor_height(dance)
             marks = {
-                "BAS": beat_metrics.answered(asked, beat_metrics.kinetic_beats(dance, _SMOOTH), frames),
+                "BAS": beat_metrics.beat_alignment(asked, beat_metrics.kinetic_beats(dance, _SMOOTH), frames),
                 "speed, m/s": plausibility.speed(dance, FPS),
-                "foot slide, cm/s": plausibility.slide(dance, FPS),
-                "skate, cm/s": plausibility.skate(dance, FPS),
+                "foot slide, cm/s": plausibility.foot_slide(dance, FPS),
+                "skate, cm/s": plausibility.foot_skate(dance, FPS),
                 "jerk, m/s³": plausibility.jerk(dance, FPS),
-                "off the floor, %": 100.0 * (plausibility.floating(dance, floor) + plausibility.sinking(dance, floor)),
+                "off the floor, %": 100.0 * (plausibility.toes_floating(dance, floor) + plausibility.toes_sinking(dance, floor)),
                 "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
             }
             for name, track in marks.items():
@@ -156,7 +156,7 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
     found = {name: _mean(np.array(values)) for name, values in tracks.items()}
     found["in time"] = alike(np.mean(rhythms, axis=0), real.rhythm)
     for kind, reference in real.references.items():
-        found[f"Fréchet {kind}"] = reference.distance(stacked[kind])
+        found[f"Fréchet {kind}"] = reference.frechet_distance(stacked[kind])
     if foretold:
         together, told, true = np.sum(foretold, axis=0)
         found["feet foretold, r"] = float(together / np.sqrt(told * true))

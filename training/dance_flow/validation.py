@@ -14,7 +14,7 @@ from rigs.choreography.beat_alignment import rhythm
 from training.dance_flow.dataset import hearing, role_of
 from training.data.music_pairs import Pair
 from training.evaluation import features, partner_metrics
-from training.evaluation.frechet import Reference
+from training.evaluation.frechet import FeatureDistribution
 from training.motion_flow.dataset import dance_parts
 
 _REFERENCES = 120
@@ -29,7 +29,7 @@ class DanceValidation:
     def __init__(self, train: Sequence[Pair], pairs: Sequence[Pair]) -> None:
         known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCES, len(train))).astype(int)]
         rows = [described(pair.dancer.positions) for pair in known]
-        self.references = {kind: Reference.of(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+        self.references = {kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
         self.rhythm = usual_rhythm(known)
         self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_DANCED, len(pairs))).astype(int)]
 
@@ -48,7 +48,7 @@ class DanceValidation:
             danced = roll_out(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
             for made in danced.dance.joints(offsets).double().numpy():
                 seen = described(made)
-                found.append([np.log(known.distance(seen[kind])) for kind, known in self.references.items()])
+                found.append([np.log(known.frechet_distance(seen[kind])) for kind, known in self.references.items()])
                 rhythms.append(rhythm(made, counts_in(pair.score, frames)[first:], FPS))
         kinds = dict(zip(self.references, np.exp(np.mean(found, axis=0)).tolist(), strict=True))
         kept = alike(np.mean(rhythms, axis=0), self.rhythm)
@@ -58,7 +58,7 @@ class DanceValidation:
 def described(positions: Array) -> dict[str, Array]:
     """The features by kind of all windows of a dance (F, 29, 3) m: kinetic and geometric, (N, D)."""
     windows = partner_metrics.windows(positions, partner_metrics.WINDOW, partner_metrics.HOP)
-    return {"kinetic": features.kinetic(windows), "geometric": features.geometric(windows)}
+    return {"kinetic": features.kinetic_features(windows), "geometric": features.geometric_features(windows)}
 
 
 def alike(made: Array, real: Array) -> float:

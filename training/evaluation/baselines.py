@@ -10,20 +10,20 @@ from backend.engine import Engine
 from backend.protocol import PartnerRequest
 from backend.wire.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
-from rigs.blending import eased
+from rigs.easing import smoothstep
 from rigs.motion import Motion, join, move, turn
 from rigs.skeleton import INDEX, Skeleton
 from training.data.duets import Duet
 
-BLEND = 0.5
+CROSSFADE = 0.5
 """s over which a dancer goes over from one movement into another."""
 
-Dance = Callable[[Motion, Motion, int], list[Motion]]
+GenerateTakes = Callable[[Motion, Motion, int], list[Motion]]
 """From a leader, a partner's first frames and a number of takes to the takes, each with the leader's frames."""
 
 
 @dataclass(frozen=True)
-class Partner:
+class PartnerGenerator:
     """A way to get a partner.
 
     name: as the table shows it.  dance: see `Dance`.  varies: whether takes of one request differ.
@@ -31,41 +31,41 @@ class Partner:
     """
 
     name: str
-    dance: Dance
-    varies: bool = False
-    listens: bool = True
+    generate: GenerateTakes
+    stochastic: bool = False
+    uses_leader: bool = True
     block: int = 8
 
 
 @dataclass(frozen=True)
-class Place:
+class FloorPlacement:
     """Where a dancer stands on the floor.  at: (2,) m.  heading: radians from facing -Y, counter-clockwise."""
 
-    at: Array
+    position: Array
     heading: float
 
 
-_ORIGIN = Place(np.zeros(2), 0.0)
+ORIGIN = FloorPlacement(np.zeros(2), 0.0)
 
 
-def place_of(pose: Array) -> Place:
+def floor_placement(pose: Array) -> FloorPlacement:
     """Where the dancer of a pose (29, 3) m stands and faces, by pelvis and hips."""
     across = pose[INDEX["left_hip"]] - pose[INDEX["right_hip"]]
-    return Place(pose[0, :2], float(np.arctan2(across[1], across[0])))
+    return FloorPlacement(pose[0, :2], float(np.arctan2(across[1], across[0])))
 
 
-def brought(motion: Motion, here: Place, there: Place) -> Motion:
+def align_placement(motion: Motion, here: FloorPlacement, there: FloorPlacement) -> Motion:
     """A movement carried and turned on the floor so that what stood `here` stands `there`."""
-    at_origin = move(motion, -np.append(here.at, 0.0))
-    return move(turn(at_origin, there.heading - here.heading), np.append(there.at, 0.0))
+    at_origin = move(motion, -np.append(here.position, 0.0))
+    return move(turn(at_origin, there.heading - here.heading), np.append(there.position, 0.0))
 
 
-def go_on(past: Motion, following: Motion) -> Motion:
+def crossfade(past: Motion, following: Motion) -> Motion:
     """`past`, and after it `following`, whose first frame is the moment of the past's last.
 
     The difference between the two poses of that moment fades within `BLEND` seconds.
     """
-    left = 1.0 - eased(np.arange(1, len(following)) / (BLEND * past.fps))
+    left = 1.0 - smoothstep(np.arange(1, len(following)) / (CROSSFADE * past.fps))
     root = following.root[1:] + left[:, None] * (past.root[-1] - following.root[0])
     away = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
     part = rotations.slerp(rotations.identity(1, 29), away[None], np.repeat(left[:, None], 29, axis=1))
@@ -73,49 +73,49 @@ def go_on(past: Motion, following: Motion) -> Motion:
     return join(past, replace(following, skeleton=past.skeleton, root=root, rotations=turned))
 
 
-def held(pose: Motion, frames: int) -> Motion:
+def hold_pose(pose: Motion, frames: int) -> Motion:
     """A single frame, held for so many."""
     return replace(pose, root=np.repeat(pose.root, frames, axis=0), rotations=np.repeat(pose.rotations, frames, axis=0))
 
 
-def model(name: str, direction: Direction = UNDIRECTED) -> Partner:
+def model_generator(name: str, direction: Direction = UNDIRECTED) -> PartnerGenerator:
     """A model by the name that the engine knows it by, directed as told."""
-    engine = _engine()
+    engine = _shared_engine()
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         return engine.partner(PartnerRequest(leader, history=history, model=name, takes=takes, direction=direction))
 
-    return Partner(name, dance, varies=True)
+    return PartnerGenerator(name, dance, stochastic=True)
 
 
-def unfinished(name: str) -> dict[str, Partner]:
+def post_processing_ablations(name: str) -> dict[str, PartnerGenerator]:
     """A model that takes direction with nothing of its finishing, and with all but one part of it."""
     if name not in DIRECTED:
         return {}
     without = {"without any": PARTS, **{f"without {part}": (part,) for part in PARTS}}
-    return {said: model(name, Direction(without=parts)) for said, parts in without.items()}
+    return {said: model_generator(name, Direction(without=parts)) for said, parts in without.items()}
 
 
 @cache
-def _engine() -> Engine:
+def _shared_engine() -> Engine:
     return Engine()
 
 
-def zero_velocity() -> Partner:
+def zero_velocity() -> PartnerGenerator:
     """The partner stays as the history leaves it."""
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return [join(history, held(history[-1:], len(leader) - len(history)))] * takes
+        return [join(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
 
-    return Partner("zero velocity", dance, listens=False)
+    return PartnerGenerator("zero velocity", dance, uses_leader=False)
 
 
-def mean_pose(train: Sequence[Duet]) -> Partner:
+def mean_pose(train: Sequence[Duet]) -> PartnerGenerator:
     """The average partner of the training takes, standing where on average it stands as seen from the leader."""
     roots, turned = [], []
     for duet in train:
         for f in range(0, len(duet), 5):
-            moved = brought(duet.follower[f : f + 1], place_of(duet.leader.positions[f]), _ORIGIN)
+            moved = align_placement(duet.follower[f : f + 1], floor_placement(duet.leader.positions[f]), ORIGIN)
             roots.append(moved.root[0])
             turned.append(moved.rotations[0])
     root = np.mean(roots, axis=0)
@@ -124,50 +124,50 @@ def mean_pose(train: Sequence[Duet]) -> Partner:
     mean = np.linalg.eigh(moments)[1][..., -1]
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        there = place_of(leader.positions[len(history) - 1])
+        there = floor_placement(leader.positions[len(history) - 1])
         pose = Motion(leader.fps, history.skeleton, root[None], mean[None])
-        standing = brought(pose, _ORIGIN, there)
-        return [go_on(history, held(standing, len(leader) - len(history) + 1))] * takes
+        standing = align_placement(pose, ORIGIN, there)
+        return [crossfade(history, hold_pose(standing, len(leader) - len(history) + 1))] * takes
 
-    return Partner("mean pose", dance, listens=False)
+    return PartnerGenerator("mean pose", dance, uses_leader=False)
 
 
-def copy_of_the_leader() -> Partner:
+def copy_of_the_leader() -> PartnerGenerator:
     """The partner does what the leader does, from its own place, on its own legs."""
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         last = len(history) - 1
         following = leader[last:]
-        scale = _legs(history.skeleton) / _legs(leader.skeleton)
+        scale = _leg_length(history.skeleton) / _leg_length(leader.skeleton)
         lifted = replace(following, skeleton=history.skeleton, root=following.root * [1.0, 1.0, scale])
-        here, there = place_of(lifted.positions[0]), place_of(history.positions[-1])
-        return [go_on(history, brought(lifted, here, there))] * takes
+        here, there = floor_placement(lifted.positions[0]), floor_placement(history.positions[-1])
+        return [crossfade(history, align_placement(lifted, here, there))] * takes
 
-    return Partner("copy of the leader", dance)
+    return PartnerGenerator("copy of the leader", dance)
 
 
-def another_takes_follower(train: Sequence[Duet]) -> Partner:
+def another_takes_follower(train: Sequence[Duet]) -> PartnerGenerator:
     """A real follower, but of another take: brought to where its own leader would stand as this one does."""
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         missing = len(leader) - len(history)
         longest = sorted(train, key=len, reverse=True)
         found = [duet for duet in longest if len(duet) > missing] or longest[:1]
-        return [_beside(found[take % len(found)], leader, history) for take in range(takes)]
+        return [_transplant_follower(found[take % len(found)], leader, history) for take in range(takes)]
 
-    return Partner("another take's follower", dance, varies=True, listens=False)
+    return PartnerGenerator("another take's follower", dance, stochastic=True, uses_leader=False)
 
 
-def _beside(duet: Duet, leader: Motion, history: Motion) -> Motion:
+def _transplant_follower(duet: Duet, leader: Motion, history: Motion) -> Motion:
     """The follower of `duet` after the history, played to and fro where it is too short."""
     missing = len(leader) - len(history) + 1
     there_and_back = np.concatenate([np.arange(len(duet)), np.arange(len(duet) - 2, 0, -1)])
     at = np.resize(there_and_back, missing)
     follower = replace(duet.follower, root=duet.follower.root[at], rotations=duet.follower.rotations[at])
-    here, there = place_of(duet.leader.positions[0]), place_of(leader.positions[len(history) - 1])
-    return go_on(history, brought(follower, here, there))
+    here, there = floor_placement(duet.leader.positions[0]), floor_placement(leader.positions[len(history) - 1])
+    return crossfade(history, align_placement(follower, here, there))
 
 
-def _legs(skeleton: Skeleton) -> float:
+def _leg_length(skeleton: Skeleton) -> float:
     bones = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle")]
     return float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())

@@ -69,7 +69,7 @@ _GEOMETRIC: tuple[tuple[str, tuple[str, ...], float | tuple[float, float]], ...]
 )
 
 
-def kinetic(positions: Array, frame_time: float = 1.0 / 60.0) -> Array:
+def kinetic_features(positions: Array, frame_time: float = 1.0 / 60.0) -> Array:
     """The 72 kinetic features of windows: how fast, and how hard, each of SMPL's joints moves.
 
     positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/60 whatever the rate of its data.
@@ -98,7 +98,7 @@ def _averaged(steps: Array, last: int = 0) -> Array:
     return np.asarray((sums[:, end] - sums[:, first]) / (end - first)[:, None, None])
 
 
-def geometric(positions: Array, frame_time: float = 1.0 / 120.0) -> Array:
+def geometric_features(positions: Array, frame_time: float = 1.0 / 120.0) -> Array:
     """The 32 geometric features of windows: in which part of their frames each relation between joints holds.
 
     positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/120 whatever the rate of its data.
@@ -138,7 +138,7 @@ def _holds(
     return np.asarray(_dot(normal, points[3] - points[0]) > limit)
 
 
-def cross(partner: Array, leader: Array) -> Array:
+def cross_distance_features(partner: Array, leader: Array) -> Array:
     """The 100 cross-dancer features: mean distances of 10 joints of one dancer from 10 of the other's.
 
     partner, leader: (N, T, 29, 3) m.  Returns (N, 100) m.

@@ -11,7 +11,7 @@ _NARROWEST = 0.25
 
 
 @dataclass(frozen=True)
-class Reference:
+class FeatureDistribution:
     """Real windows' features: what is typical and how it varies.
 
     centre, spread: (D,) by which features are made comparable.  mean: (D,), covariance: (D, D) of the standardised
@@ -24,7 +24,7 @@ class Reference:
     covariance: Array
 
     @classmethod
-    def of(cls, features: Array) -> "Reference":
+    def fit(cls, features: Array) -> "FeatureDistribution":
         """The reference that the features (N, D) of real windows are.
 
         Features are standardised by the real ones, as the published duet evaluation does (Li et al. 2024, Duolando).
@@ -36,22 +36,22 @@ class Reference:
         standardised = (features - centre) / spread
         return cls(centre, spread, standardised.mean(axis=0), shrunk_covariance(standardised))
 
-    def recentred(self, features: Array) -> "Reference":
+    def refit(self, features: Array) -> "FeatureDistribution":
         """The features (N, D) as a reference, in this one's units: for windows too few to have units of their own."""
         standardised = self.standardise(features)
-        return Reference(self.centre, self.spread, standardised.mean(axis=0), shrunk_covariance(standardised))
+        return FeatureDistribution(self.centre, self.spread, standardised.mean(axis=0), shrunk_covariance(standardised))
 
     def standardise(self, features: Array) -> Array:
         """(N, D) in units of the real features' spread."""
         return (features - self.centre) / self.spread
 
-    def distance(self, features: Array) -> float:
+    def frechet_distance(self, features: Array) -> float:
         """The Fréchet distance of the windows' features (N, D) from the real ones."""
         made = self.standardise(features)
-        return frechet(made.mean(axis=0), shrunk_covariance(made), self.mean, self.covariance)
+        return frechet_distance(made.mean(axis=0), shrunk_covariance(made), self.mean, self.covariance)
 
 
-def frechet(mean_a: Array, covariance_a: Array, mean_b: Array, covariance_b: Array) -> float:
+def frechet_distance(mean_a: Array, covariance_a: Array, mean_b: Array, covariance_b: Array) -> float:
     """The squared Fréchet distance of two normal distributions: means (D,), covariances (D, D).
 
     |a - b|² + tr(A + B - 2 (A B)^½), Dowson and Landau 1982; used on learnt features as FID by Heusel et al. 2017. The
@@ -93,7 +93,7 @@ def diversity(features: Array) -> float:
     return float(np.sqrt(np.maximum(apart, 0.0)).sum() / (samples * (samples - 1)))
 
 
-def earth_movers(a: Array, b: Array) -> float:
+def wasserstein(a: Array, b: Array) -> float:
     """How far the values `a` (N,) must be moved on average to be distributed as `b` (M,): the 1-Wasserstein distance.
 
     On a line it is the area between the two distribution functions (Vallender 1974).

@@ -16,12 +16,12 @@ def pelvis_distance(partner: Array, leader: Array) -> Array:
     return np.linalg.norm(partner[:, _PELVIS] - leader[:, _PELVIS], axis=-1)
 
 
-def overlap(partner: Array, leader: Array) -> Array:
+def bodies_overlap(partner: Array, leader: Array) -> Array:
     """1 where the pelvises are under 25 cm apart, else 0: (F,)."""
     return (pelvis_distance(partner, leader) < OVERLAP).astype(float)
 
 
-def facing(partner: Array, leader: Array) -> Array:
+def facing_angle(partner: Array, leader: Array) -> Array:
     """The angle (F,) in degrees from the partner's front to the leader: 0 face to face, 180 with the back turned."""
     across = partner[:, _LEFT, :2] - partner[:, _RIGHT, :2]
     front = np.stack([across[:, 1], -across[:, 0]], axis=-1)
@@ -30,7 +30,7 @@ def facing(partner: Array, leader: Array) -> Array:
     return np.asarray(np.degrees(np.abs(np.arctan2(turn, np.sum(front * towards, axis=-1)))))
 
 
-def hand_in_hand(partner: Array, leader: Array, fps: float) -> Array:
+def hands_held(partner: Array, leader: Array, fps: float) -> Array:
     """1 where a hand of the one holds a hand of the other, else 0: (F,).
 
     A hold is `rigs.constraints.hand_holds`'s: wrists within 25 cm of each other for 0.2 s, and within 20 cm once in it.

@@ -13,9 +13,9 @@ from rigs import Array
 from rigs.motion import Motion
 from rigs.skeleton import INDEX
 from training.data.duets import Duet
-from training.evaluation.baselines import Partner, brought, go_on, place_of
+from training.evaluation.baselines import PartnerGenerator, align_placement, crossfade, floor_placement
 
-CLIP = 24
+CLIP_FRAMES = 24
 """Frames that follow one moment of the training takes."""
 _FUTURE, _FOLLOWER = 0.5, 2.0
 """How much it counts where the leader goes, and how the follower stands and moves, beside what the leader does now."""
@@ -38,11 +38,11 @@ _CHOICE = 4
 """Takes after the first choose among so many of the best moments."""
 
 
-def stitched(train: Sequence[Duet]) -> Partner:
+def nearest_neighbour_stitching(train: Sequence[Duet]) -> PartnerGenerator:
     """The baseline on these takes."""
     described = [_described(duet.leader.positions, duet.follower.positions) for duet in train]
-    moments = [(n, f) for n, duet in enumerate(train) for f in range(len(duet) - CLIP - 1)]
-    table = np.concatenate([rows[: len(rows) - CLIP - 1] for rows in described if len(rows) > CLIP + 1])
+    moments = [(n, f) for n, duet in enumerate(train) for f in range(len(duet) - CLIP_FRAMES - 1)]
+    table = np.concatenate([rows[: len(rows) - CLIP_FRAMES - 1] for rows in described if len(rows) > CLIP_FRAMES + 1])
     centre, spread = table.mean(axis=0), _spread(table)
     table = (table - centre) / spread
 
@@ -55,16 +55,16 @@ def stitched(train: Sequence[Duet]) -> Partner:
             away = np.sum((table - wanted) ** 2, axis=1)
             best = int(np.argmin(away)) if take == 0 else _among_the_best(away, rng)
             n, f = moments[best]
-            clip = train[n].follower[f : f + CLIP + 1]
-            there = place_of(leader.positions[now])
-            clip = brought(clip, place_of(train[n].leader.positions[f]), there)
-            made = go_on(made, clip[: len(leader) - len(made) + 1])
+            clip = train[n].follower[f : f + CLIP_FRAMES + 1]
+            there = floor_placement(leader.positions[now])
+            clip = align_placement(clip, floor_placement(train[n].leader.positions[f]), there)
+            made = crossfade(made, clip[: len(leader) - len(made) + 1])
         return made
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         return [one(leader, history, take) for take in range(takes)]
 
-    return Partner("stitching", dance, varies=True, block=CLIP)
+    return PartnerGenerator("stitching", dance, stochastic=True, block=CLIP_FRAMES)
 
 
 def _among_the_best(away: Array, rng: np.random.Generator) -> int:
@@ -72,7 +72,7 @@ def _among_the_best(away: Array, rng: np.random.Generator) -> int:
     left, best = away.copy(), []
     for _ in range(_CHOICE):
         best.append(int(np.argmin(left)))
-        left[max(0, best[-1] - CLIP) : best[-1] + CLIP] = np.inf
+        left[max(0, best[-1] - CLIP_FRAMES) : best[-1] + CLIP_FRAMES] = np.inf
     return best[int(rng.integers(_CHOICE))]
 
 
@@ -86,11 +86,11 @@ def _moment(leader: Array, follower: Array, f: int) -> Array:
 
     leader: (F, 29, 3) m, looked at in frame `f`.  follower: (2, 29, 3) m, its pose before and its pose in that frame.
     """
-    here = place_of(leader[f])
+    here = floor_placement(leader[f])
     before = max(0, f - 1)
     cosine, sine = np.cos(here.heading), np.sin(here.heading)
     unturned = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]]).T
-    origin = np.append(here.at, 0.0)
+    origin = np.append(here.position, 0.0)
     ahead = [leader[min(f + n, len(leader) - 1)] for n in _AHEAD]
     parts = [
         (leader[f][_JOINTS] - origin) @ unturned,

@@ -16,7 +16,7 @@ _SLOW = 6.0
 """Hz below which people's movement lies."""
 
 
-def foot_contact_score(positions: Array, fps: float) -> Array:
+def physical_foot_contact(positions: Array, fps: float) -> Array:
     """The physical foot contact score (PFC) of Tseng et al. 2023 (EDGE, 4.1), a frame: (F,), nan at both ends.
 
     positions: (F, 29, 3) m.  The pelvis's acceleration, of its vertical part what points up, over its greatest in the
@@ -32,12 +32,12 @@ def foot_contact_score(positions: Array, fps: float) -> Array:
     return np.pad(1e4 * still * push / max(push.max(), 1e-9), 1, constant_values=np.nan)
 
 
-def planted(positions: Array, fps: float) -> Array:
+def feet_planted(positions: Array, fps: float) -> Array:
     """1 where a foot rests on the floor, else 0: (F,)."""
     return foot_contacts(positions, fps).any(axis=1).astype(float)
 
 
-def slide(positions: Array, fps: float) -> Array:
+def foot_slide(positions: Array, fps: float) -> Array:
     """How fast feet that rest on the floor slide along it: (F,) cm/s, nan where none rests.
 
     positions: (F, 29, 3) m.  Which feet rest is `rigs.contacts`' say: low and slower than 0.4 m/s.
@@ -48,7 +48,7 @@ def slide(positions: Array, fps: float) -> Array:
     return np.where(count > 0, (speed * resting).sum(axis=1) / np.maximum(count, 1), np.nan)
 
 
-def skate(positions: Array, fps: float) -> Array:
+def foot_skate(positions: Array, fps: float) -> Array:
     """How much feet skate that are near the floor: (F,) cm/s, the mean of both.
 
     Zhang et al. 2018 (mode-adaptive networks, 9.1): speed along the floor times 2 - 2^(h / 2.5 cm) for heights below
@@ -66,7 +66,7 @@ def jerk(positions: Array, fps: float) -> Array:
     return np.pad(third, (1, 2), constant_values=np.nan)
 
 
-def slow(positions: Array, fps: float) -> Array:
+def low_pass(positions: Array, fps: float) -> Array:
     """The movement (F, ...) below 6 Hz, where that of people lies; what mocap has above is mostly noise of the capture.
 
     A Butterworth filter of second order run forwards and backwards (Winter 2009, 3.4.4.2), as its response on the
@@ -91,13 +91,13 @@ def acceleration(positions: Array, fps: float) -> Array:
     return np.pad(second, 1, constant_values=np.nan)
 
 
-def seams(frames: int, history: int, block: int) -> Array:
+def block_seams(frames: int, history: int, block: int) -> Array:
     """The frames (F,) bool beside a change from one generated block to the next; the history's end is one of them."""
     at = np.arange(frames) - history
     return np.asarray((at >= -1) & ((at % block == 0) | (at % block == block - 1)))
 
 
-def stretch(positions: Array) -> Array:
+def bone_stretch(positions: Array) -> Array:
     """How far bones are from their usual length: (F,), the mean of |length / median - 1| over the bones, in percent."""
     bones = positions[:, 1:] - positions[:, list(PARENTS[1:])]
     lengths = np.linalg.norm(bones, axis=-1)
@@ -106,11 +106,11 @@ def stretch(positions: Array) -> Array:
     return np.asarray(100.0 * np.abs(lengths[:, there] / usual[there] - 1.0).mean(axis=1))
 
 
-def floating(positions: Array, floor: float) -> Array:
+def toes_floating(positions: Array, floor: float) -> Array:
     """1 where the lower toe is more than 8 cm above the floor at the height `floor` m, else 0: (F,)."""
     return (positions[:, TOES, 2].min(axis=1) > floor + FLOATING).astype(float)
 
 
-def sinking(positions: Array, floor: float) -> Array:
+def toes_sinking(positions: Array, floor: float) -> Array:
     """1 where a toe is more than 3 cm below the floor at the height `floor` m, else 0: (F,)."""
     return (positions[:, TOES, 2].min(axis=1) < floor - SINKING).astype(float)

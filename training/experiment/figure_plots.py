@@ -8,7 +8,7 @@ import matplotlib
 from torch import Tensor
 
 from rigs.files.atomic_write import atomic_path
-from training.evaluation.confidence_intervals import Figure
+from training.evaluation.confidence_intervals import Estimate
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -58,7 +58,7 @@ FIXED = {
 }
 
 
-def plot_judgement(found: Mapping[str, Mapping[str, Figure]], path: Path) -> None:
+def plot_partner_evaluation(found: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:
     """Draw figures by partner with their intervals, the first's as a band too, into a PNG, whole or not at all."""
     names = list(found)
     figure, panels = pyplot.subplots(3, 4, figsize=(13, 8), dpi=110, sharey=True)

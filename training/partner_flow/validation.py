@@ -27,7 +27,7 @@ class Validation:
     """The takes to dance, and what real couples of the training takes are like."""
 
     def __init__(self, train: Sequence[Duet], duets: Sequence[Duet]) -> None:
-        self.references = [partner_metrics.references(train, role) for role in range(2)]
+        self.references = [partner_metrics.fit_references(train, role) for role in range(2)]
         self.duets = [(dance_parts(duet.leader), dance_parts(duet.follower)) for duet in duets]
 
     def figures(self, network: PartnerFlow) -> dict[str, float]:
@@ -46,11 +46,11 @@ class Validation:
                 danced = roll_out(network, leader[1], range(first, len(leader[1])), past, role, partner[2], noise)
                 beside = leader[1][first:].numpy()
                 for made in _positions(danced.dance.joints(partner[2])):
-                    seen = partner_metrics.described(made, beside)
-                    away = [known.distance(seen[kind]) for kind, known in self.references[role].items()]
+                    seen = partner_metrics.window_features(made, beside)
+                    away = [known.frechet_distance(seen[kind]) for kind, known in self.references[role].items()]
                     found.append(np.log(away))
                     if role:
-                        holding.append(interaction.hand_in_hand(made, beside, 30.0).mean())
+                        holding.append(interaction.hands_held(made, beside, 30.0).mean())
         kinds = dict(zip(self.references[0], np.exp(np.mean(found, axis=0)).tolist(), strict=True))
         error = float(horizon_errors(network, self.duets).mean())
         unlikeness = float(np.exp(np.mean(found)))

@@ -9,17 +9,17 @@ from rigs.motion import Motion, move, turn
 from tests.training.data.duet_files import duet
 from training.data.duets import Duet
 from training.evaluation.baselines import (
-    Partner,
+    PartnerGenerator,
     another_takes_follower,
-    brought,
+    align_placement,
     copy_of_the_leader,
-    go_on,
+    crossfade,
     mean_pose,
-    place_of,
+    floor_placement,
     zero_velocity,
 )
-from training.evaluation.evaluator import baselines, late
-from training.evaluation.nearest_neighbour import stitched
+from training.evaluation.partner_evaluation import training_baselines, delayed_leader
+from training.evaluation.nearest_neighbour import nearest_neighbour_stitching
 
 HISTORY = 40
 
@@ -31,7 +31,7 @@ def pair() -> Duet:
 
 @pytest.fixture(scope="module")
 def made(pair: Duet) -> dict[str, list[Motion]]:
-    return {p.name: p.dance(pair.leader, pair.follower[:HISTORY], 3) for p in baselines([pair])}
+    return {p.name: p.generate(pair.leader, pair.follower[:HISTORY], 3) for p in training_baselines([pair])}
 
 
 def test_every_baseline_goes_on_from_the_history_for_the_leaders_frames(
@@ -55,14 +55,14 @@ def test_zero_velocity_stays(pair: Duet, made: dict[str, list[Motion]]) -> None:
 
 def test_the_mean_of_one_pose_is_that_pose_beside_the_leader(pair: Duet) -> None:
     single = Duet("single", pair.leader[7:8], pair.follower[7:8])
-    [take] = mean_pose([single]).dance(pair.leader, pair.follower[:HISTORY], 1)
-    here, there = place_of(single.leader.positions[0]), place_of(pair.leader.positions[HISTORY - 1])
-    expected = brought(single.follower, here, there).positions[0]
+    [take] = mean_pose([single]).generate(pair.leader, pair.follower[:HISTORY], 1)
+    here, there = floor_placement(single.leader.positions[0]), floor_placement(pair.leader.positions[HISTORY - 1])
+    expected = align_placement(single.follower, here, there).positions[0]
     np.testing.assert_allclose(take.positions[-1], expected, atol=1e-6)
 
 
 def test_a_copy_does_what_the_leader_does(pair: Duet) -> None:
-    [take] = copy_of_the_leader().dance(pair.leader, pair.follower[:HISTORY], 1)
+    [take] = copy_of_the_leader().generate(pair.leader, pair.follower[:HISTORY], 1)
     later = HISTORY + 20
     np.testing.assert_allclose(np.abs(np.sum(take.rotations[later:, 1:] * pair.leader.rotations[later:, 1:], -1)), 1.0)
 
@@ -71,39 +71,39 @@ def test_a_followers_relation_to_the_leader_is_carried_over(pair: Duet) -> None:
     """The same take, elsewhere: after the blend the follower is just where it was beside its leader."""
     leader, follower = (move(turn(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower))
     other = Duet("b", leader[HISTORY - 1 :], follower[HISTORY - 1 :])
-    [take] = another_takes_follower([other]).dance(pair.leader, pair.follower[:HISTORY], 1)
+    [take] = another_takes_follower([other]).generate(pair.leader, pair.follower[:HISTORY], 1)
     np.testing.assert_allclose(take.positions[HISTORY:], pair.follower.positions[HISTORY:], atol=1e-6)
 
 
 def test_stitching_finds_the_take_that_it_is_made_of(pair: Duet) -> None:
-    [take] = stitched([pair]).dance(pair.leader, pair.follower[:HISTORY], 1)
+    [take] = nearest_neighbour_stitching([pair]).generate(pair.leader, pair.follower[:HISTORY], 1)
     np.testing.assert_allclose(take.positions[:200], pair.follower.positions[:200], atol=1e-3)
 
 
 def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None:
     leader, follower = (move(turn(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower))
-    [there] = stitched([pair]).dance(leader, follower[:HISTORY], 1)
+    [there] = nearest_neighbour_stitching([pair]).generate(leader, follower[:HISTORY], 1)
     np.testing.assert_allclose(there.positions[:200], follower.positions[:200], atol=1e-3)
 
 
 def test_takes_of_stitching_differ_and_come_again(pair: Duet) -> None:
-    partner = stitched([pair])
-    first, second = (partner.dance(pair.leader, pair.follower[:HISTORY], 2) for _ in range(2))
+    partner = nearest_neighbour_stitching([pair])
+    first, second = (partner.generate(pair.leader, pair.follower[:HISTORY], 2) for _ in range(2))
     assert np.linalg.norm(first[0].positions - first[1].positions, axis=-1).mean() > 0.02
     np.testing.assert_array_equal(first[1].root, second[1].root)
 
 
 def test_who_goes_on_starts_where_the_past_ends_and_ends_where_the_following_does(pair: Duet) -> None:
     past, following = pair.follower[:HISTORY], pair.leader[100:200]
-    whole = go_on(past, following)
+    whole = crossfade(past, following)
     assert np.linalg.norm(whole.root[HISTORY] - past.root[-1]) < 0.05
     np.testing.assert_allclose(whole.root[-1], following.root[-1])
 
 
 @pytest.mark.parametrize("make", [zero_velocity, copy_of_the_leader])
-def test_only_partners_that_listen_change_with_the_leader(pair: Duet, make: Callable[[], Partner]) -> None:
+def test_only_partners_that_listen_change_with_the_leader(pair: Duet, make: Callable[[], PartnerGenerator]) -> None:
     partner = make()
     before, after = (
-        partner.dance(m, pair.follower[:HISTORY], 1)[0].root for m in (pair.leader, late(pair)[: len(pair)])
+        partner.generate(m, pair.follower[:HISTORY], 1)[0].root for m in (pair.leader, delayed_leader(pair)[: len(pair)])
     )
-    assert np.array_equal(before, after) != partner.listens
+    assert np.array_equal(before, after) != partner.uses_leader

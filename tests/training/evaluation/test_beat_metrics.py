@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter1d
 
 from rigs import Array
-from training.evaluation.beat_metrics import answered, kinetic_beats, pulse, smoothed
+from training.evaluation.beat_metrics import beat_alignment, kinetic_beats, estimate_pulse
 
 
 def swaying(period: float, frames: int = 300) -> Array:
@@ -13,11 +12,6 @@ def swaying(period: float, frames: int = 300) -> Array:
     positions = np.zeros((frames, 29, 3))
     positions[..., 0] = np.cos(2 * np.pi * (np.arange(frames) - 0.2) / period)[:, None]
     return positions
-
-
-def test_smoothing_is_scipys_gaussian() -> None:
-    values = np.random.default_rng(1).normal(size=80)
-    np.testing.assert_allclose(smoothed(values, 5.0), gaussian_filter1d(values, 5.0), atol=1e-12)
 
 
 def test_beats_are_where_a_sway_turns() -> None:
@@ -30,19 +24,19 @@ def test_beats_are_where_a_sway_turns() -> None:
 def test_one_who_stands_has_no_beats_and_answers_none() -> None:
     still = np.zeros((100, 29, 3))
     assert len(kinetic_beats(still)) == 0
-    track = answered(np.array([10, 50]), kinetic_beats(still), 100)
+    track = beat_alignment(np.array([10, 50]), kinetic_beats(still), 100)
     assert np.nanmean(track) == 0.0
 
 
 def test_an_answer_falls_off_with_the_frames_it_is_late() -> None:
     asked = np.array([10, 50, 90])
-    track = answered(asked, np.array([10, 53, 96]), 120)
+    track = beat_alignment(asked, np.array([10, 53, 96]), 120)
     np.testing.assert_allclose(track[asked], np.exp(-np.array([0.0, 9.0, 36.0]) / 18.0))
     assert np.isnan(np.delete(track, asked)).all()
 
 
 def test_the_pulse_of_beats_on_a_grid_is_that_grid() -> None:
     beats = np.array([7, 22, 37, 67, 82, 112])
-    found = pulse(beats, 120, 30.0)
+    found = estimate_pulse(beats, 120, 30.0)
     assert set(beats) <= set(found)
     assert np.diff(found).mean() == pytest.approx(15.0, abs=0.2)

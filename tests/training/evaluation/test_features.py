@@ -34,20 +34,20 @@ def dance(frames: int = 60) -> Array:
 
 def test_there_are_72_and_32_and_100_of_them() -> None:
     windows = np.concatenate([dance(), dance() + 1.0])
-    assert features.kinetic(windows).shape == (2, 72)
-    assert features.geometric(windows).shape == (2, 32)
-    assert features.cross(windows, windows).shape == (2, 100)
+    assert features.kinetic_features(windows).shape == (2, 72)
+    assert features.geometric_features(windows).shape == (2, 32)
+    assert features.cross_distance_features(windows, windows).shape == (2, 100)
 
 
 def test_kinetic_features_of_a_steady_glide_are_its_squared_speeds() -> None:
     glide = STILL + np.arange(20)[None, :, None, None] * np.array([0.03, 0.04, -0.02])
-    found = features.kinetic(glide, frame_time=0.1).reshape(24, 3)
+    found = features.kinetic_features(glide, frame_time=0.1).reshape(24, 3)
     np.testing.assert_allclose(found, np.tile([0.25, 0.04, 0.0], (24, 1)), atol=1e-9)
 
 
 def test_kinetic_effort_of_a_steady_push_is_its_acceleration() -> None:
     pushed = STILL + 0.5 * (np.arange(20)[None, :, None, None] * 0.1) ** 2 * np.array([3.0, 0.0, 4.0])
-    np.testing.assert_allclose(features.kinetic(pushed, frame_time=0.1).reshape(24, 3)[:, 2], 5.0)
+    np.testing.assert_allclose(features.kinetic_features(pushed, frame_time=0.1).reshape(24, 3)[:, 2], 5.0)
 
 
 def test_kinetic_velocities_are_means_of_five_frames_and_fewer_at_the_ends() -> None:
@@ -58,12 +58,12 @@ def test_kinetic_velocities_are_means_of_five_frames_and_fewer_at_the_ends() -> 
     for i in range(1, 12):
         mean = np.mean([steps[k] for k in range(i - 2, i + 3) if k in steps], axis=0) * 30.0
         speeds.append(mean[0] ** 2 + mean[1] ** 2)
-    found = features.kinetic(dance(12), frame_time=1 / 30).reshape(24, 3)
+    found = features.kinetic_features(dance(12), frame_time=1 / 30).reshape(24, 3)
     assert found[INDEX["left_wrist"], 0] == pytest.approx(np.mean(speeds))
 
 
 def test_a_standing_t_pose_has_the_relations_that_one_sees() -> None:
-    found = features.geometric(STILL)
+    found = features.geometric_features(STILL)
     seen = {"hands wide": 1, "right arm away": 1, "right elbow bent": 0, "right hand fast": 0, "right foot up": 0}
     seen |= {"left leg away": 0, "trunk lies": 0, "right hand low": 0, "body fast": 0}
     assert {name: relation(name, found) for name in seen} == seen
@@ -71,7 +71,7 @@ def test_a_standing_t_pose_has_the_relations_that_one_sees() -> None:
 
 def test_a_body_that_lies_is_seen_to_lie() -> None:
     lying = rotations.rotate(rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.pi / 2), STILL)
-    found = features.geometric(lying)
+    found = features.geometric_features(lying)
     assert relation("trunk lies", found) == 1.0
     assert relation("right hand low", found) == 1.0
 
@@ -80,21 +80,21 @@ def test_only_a_hand_faster_than_its_threshold_counts_as_fast() -> None:
     moved = STILL.copy()
     step = np.concatenate([np.zeros(10), np.arange(10) * 0.65 / 30])
     moved[0, :, INDEX["right_wrist"], 2] += step
-    found = features.geometric(moved, frame_time=1 / 30)
+    found = features.geometric_features(moved, frame_time=1 / 30)
     assert relation("right hand fast", found) == pytest.approx(9 / 19)
     assert relation("left hand fast", found) == 0.0
-    assert relation("right hand fast", features.geometric(moved, frame_time=1 / 29)) == 0.0
+    assert relation("right hand fast", features.geometric_features(moved, frame_time=1 / 29)) == 0.0
 
 
 def test_where_on_the_floor_and_which_way_changes_nothing() -> None:
     turned = rotations.rotate(rotations.about_z(1.3), dance()) + np.array([2.0, -3.0, 0.0])
-    np.testing.assert_allclose(features.kinetic(turned), features.kinetic(dance()), rtol=1e-9)
-    np.testing.assert_allclose(features.geometric(turned), features.geometric(dance()), atol=0.02)
+    np.testing.assert_allclose(features.kinetic_features(turned), features.kinetic_features(dance()), rtol=1e-9)
+    np.testing.assert_allclose(features.geometric_features(turned), features.geometric_features(dance()), atol=0.02)
 
 
 def test_cross_features_are_mean_distances_between_the_dancers() -> None:
     partner, leader = dance(), dance() + np.array([3.0, 4.0, 0.0])
-    found = features.cross(partner, leader).reshape(10, 10)
+    found = features.cross_distance_features(partner, leader).reshape(10, 10)
     np.testing.assert_allclose(np.diag(found), 5.0)
     between = np.linalg.norm(partner[0, :, 0] - leader[0, :, INDEX["right_wrist"]], axis=-1).mean()
     assert found[0, 9] == pytest.approx(between)

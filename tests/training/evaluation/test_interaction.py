@@ -22,13 +22,13 @@ def beside(turn: float, at: tuple[float, float]) -> Array:
 def test_facing_is_the_angle_from_the_partners_front_to_the_leader(
     turn: float, at: tuple[float, float], angle: float
 ) -> None:
-    np.testing.assert_allclose(interaction.facing(beside(turn, at), LEADER), angle, atol=1e-4)
+    np.testing.assert_allclose(interaction.facing_angle(beside(turn, at), LEADER), angle, atol=1e-4)
 
 
 def test_pelvises_under_25_cm_overlap() -> None:
     near, far = beside(180.0, (0.0, -0.2)), beside(180.0, (0.0, -0.3))
-    assert interaction.overlap(near, LEADER).all()
-    assert not interaction.overlap(far, LEADER).any()
+    assert interaction.bodies_overlap(near, LEADER).all()
+    assert not interaction.bodies_overlap(far, LEADER).any()
     np.testing.assert_allclose(interaction.pelvis_distance(far, LEADER), 0.3)
 
 
@@ -38,5 +38,5 @@ def test_hands_that_meet_for_a_moment_do_not_hold() -> None:
     held, touched = partner.copy(), partner.copy()
     held[10:20, left] = LEADER[10:20, right] + 0.05
     touched[10:13, left] = LEADER[10:13, right]
-    assert interaction.hand_in_hand(held, LEADER, 30.0).tolist() == [float(10 <= f < 20) for f in range(30)]
-    assert not interaction.hand_in_hand(touched, LEADER, 30.0).any()
+    assert interaction.hands_held(held, LEADER, 30.0).tolist() == [float(10 <= f < 20) for f in range(30)]
+    assert not interaction.hands_held(touched, LEADER, 30.0).any()

@@ -11,14 +11,14 @@ from rigs.motion import Motion, join, move
 from tests.training.data.duet_files import duet, folder_of_duets
 from training.data.duets import Duet, find_duets
 from training.evaluate import evaluate
-from training.evaluation import baselines, confidence_intervals, evaluator
-from training.evaluation.baselines import Partner, place_of
-from training.evaluation.confidence_intervals import Figure, with_intervals
-from training.evaluation.evaluator import HISTORY, HORIZONS, REAL, Judged, gone, late, swapped
-from training.evaluation.partner_metrics import MEASURES
+from training.evaluation import baselines, confidence_intervals, partner_evaluation
+from training.evaluation.baselines import PartnerGenerator, floor_placement
+from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates
+from training.evaluation.partner_evaluation import HISTORY, HORIZONS, REAL, PartnerEvaluation, standing_leader, delayed_leader, other_leader
+from training.evaluation.partner_metrics import METRICS
 
 
-def drifting() -> Partner:
+def drifting() -> PartnerGenerator:
     """A model that knows the truth of `duet`, but drifts 1 m/s up and away from it."""
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
@@ -29,28 +29,28 @@ def drifting() -> Partner:
         made = Motion(30.0, rest.skeleton, rest.root + away[:, None] * [0.6, 0.0, 0.8], rest.rotations)
         return [join(history, move(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)]
 
-    return Partner("drifting", dance, varies=True, listens=False)
+    return PartnerGenerator("drifting", dance, stochastic=True, uses_leader=False)
 
 
 @pytest.fixture(scope="module")
-def judged() -> dict[str, Judged]:
+def judged() -> dict[str, PartnerEvaluation]:
     patch = pytest.MonkeyPatch()
     patch.setattr(confidence_intervals, "DRAWS", 10)
     pieces = [Duet("a", *duet(300)), Duet("b", *(dancer[300:600] for dancer in duet(600)))]
     models = [drifting()]
-    known = evaluator.classifiers(models, pieces, lambda what: None)
-    found = evaluator.judge(models, pieces, [Duet("c", *duet(300))], known, lambda what: None)
+    known = partner_evaluation.train_partner_classifiers(models, pieces, lambda what: None)
+    found = partner_evaluation.evaluate_partners(models, pieces, [Duet("c", *duet(300))], known, lambda what: None)
     patch.undo()
     return found
 
 
-def test_every_figure_of_every_partner_is_there_with_its_interval(judged: dict[str, Judged]) -> None:
-    names = {m.name for measures in MEASURES.values() for m in measures}
+def test_every_figure_of_every_partner_is_there_with_its_interval(judged: dict[str, PartnerEvaluation]) -> None:
+    names = {m.name for measures in METRICS.values() for m in measures}
     assert next(iter(judged)) == REAL
     assert len(judged) == 7
     for partner, found in judged.items():
-        assert names <= set(found.figures), partner
-        for name, figure in found.figures.items():
+        assert names <= set(found.metrics), partner
+        for name, figure in found.metrics.items():
             if np.isnan(figure.value):
                 assert (partner, name) in {
                     ("zero velocity", "seams"),
@@ -61,8 +61,8 @@ def test_every_figure_of_every_partner_is_there_with_its_interval(judged: dict[s
                 assert figure.low <= figure.high
 
 
-def test_the_real_partner_is_the_floor(judged: dict[str, Judged]) -> None:
-    real = judged[REAL].figures
+def test_the_real_partner_is_the_floor(judged: dict[str, PartnerEvaluation]) -> None:
+    real = judged[REAL].metrics
     for name in ("kinetic, this take", "cross-dancer, this take", "distance moved", "facing moved", "best of 10"):
         assert real[name].value == pytest.approx(0.0, abs=1e-6), name
     assert all(real[f"after {h / 30:.1f} s"].value == 0.0 for h in HORIZONS)
@@ -70,38 +70,38 @@ def test_the_real_partner_is_the_floor(judged: dict[str, Judged]) -> None:
     assert real["bones change"].value == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_drift_of_a_metre_a_second_is_measured_as_that(judged: dict[str, Judged]) -> None:
-    found = judged["drifting"].figures
+def test_a_drift_of_a_metre_a_second_is_measured_as_that(judged: dict[str, PartnerEvaluation]) -> None:
+    found = judged["drifting"].metrics
     lifted = 100.0 * np.mean([np.linalg.norm([0.6, 0.0, 0.8 + 0.01 * take]) for take in range(10)])
     assert found["after 1.0 s"].value == pytest.approx(lifted, rel=1e-6)
     assert found["takes apart"].value == pytest.approx(100.0 * 0.01 * 11 / 3, rel=1e-3)
     assert found["best of 10"].value == pytest.approx(100.0 * np.mean(np.arange(1, 61)) / 30.0, rel=1e-3)
     assert found["floating"].value > 90.0
-    assert judged[REAL].figures["floating"].value < 5.0
+    assert judged[REAL].metrics["floating"].value < 5.0
     assert found["told apart alone"].value > 0.9
 
 
-def test_only_partners_that_listen_are_asked_about_other_leaders(judged: dict[str, Judged]) -> None:
-    asked = {name: set(found.instead) for name, found in judged.items()}
+def test_only_partners_that_listen_are_asked_about_other_leaders(judged: dict[str, PartnerEvaluation]) -> None:
+    asked = {name: set(found.with_other_leaders) for name, found in judged.items()}
     every = {"swapped", "late", "gone"}
     assert {name for name, changes in asked.items() if changes} == {"copy of the leader", "stitching"}
     assert asked["copy of the leader"] == every
     copy = judged["copy of the leader"]
-    assert copy.instead["late"]["BED"].value < copy.figures["BED"].value
-    assert copy.instead["gone"]["speed"].value < 0.2 * copy.figures["speed"].value
+    assert copy.with_other_leaders["late"]["BED"].value < copy.metrics["BED"].value
+    assert copy.with_other_leaders["gone"]["speed"].value < 0.2 * copy.metrics["speed"].value
 
 
 def test_other_leaders_begin_where_the_real_one_is() -> None:
     pair = Duet("a", *duet(300))
     other = Duet("b", *(move(dancer[100:], np.array([4.0, 0.0, 0.0])) for dancer in duet(600)))
-    for change in (swapped([pair, other]), late, gone):
+    for change in (other_leader([pair, other]), delayed_leader, standing_leader):
         leader = change(pair)
         assert len(leader) == len(pair)
         np.testing.assert_array_equal(leader.root[:HISTORY], pair.leader.root[:HISTORY])
-    here, there = (place_of(m.positions[HISTORY]) for m in (pair.leader, swapped([pair, other])(pair)))
-    np.testing.assert_allclose(here.at, there.at, atol=1e-9)
+    here, there = (floor_placement(m.positions[HISTORY]) for m in (pair.leader, other_leader([pair, other])(pair)))
+    np.testing.assert_allclose(here.position, there.position, atol=1e-9)
     assert here.heading == pytest.approx(there.heading)
-    np.testing.assert_array_equal(late(pair).root[HISTORY + 30 :], pair.leader.root[HISTORY:-30])
+    np.testing.assert_array_equal(delayed_leader(pair).root[HISTORY + 30 :], pair.leader.root[HISTORY:-30])
 
 
 def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
@@ -110,14 +110,14 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     right = 0
     for sample in range(200):
         values = [{"x": v} for v in rng.normal(size=40)]
-        found = with_intervals(values, lambda drawn: {"x": float(np.mean([d["x"] for d in drawn])) + 10.0}, sample)["x"]
+        found = bootstrap_estimates(values, lambda drawn: {"x": float(np.mean([d["x"] for d in drawn])) + 10.0}, sample)["x"]
         right += found.low <= 10.0 <= found.high
     assert 165 <= right <= 195
 
 
 def test_a_figure_that_no_frame_has_stays_unknown() -> None:
-    assert np.isnan(with_intervals([1, 2], lambda drawn: {"x": float("nan")})["x"].value)
-    assert isinstance(with_intervals([1, 2], lambda drawn: {"x": float(sum(drawn))})["x"], Figure)
+    assert np.isnan(bootstrap_estimates([1, 2], lambda drawn: {"x": float("nan")})["x"].value)
+    assert isinstance(bootstrap_estimates([1, 2], lambda drawn: {"x": float(sum(drawn))})["x"], Estimate)
 
 
 def test_evaluate_prints_and_writes_what_it_finds(
@@ -125,8 +125,8 @@ def test_evaluate_prints_and_writes_what_it_finds(
 ) -> None:
     monkeypatch.setattr(confidence_intervals, "DRAWS", 3)
 
-    def model(name: str, direction: Direction = UNDIRECTED) -> Partner:
-        return Partner(name, drifting().dance, varies=True)
+    def model(name: str, direction: Direction = UNDIRECTED) -> PartnerGenerator:
+        return PartnerGenerator(name, drifting().generate, stochastic=True)
 
     monkeypatch.setattr(baselines, "model", model)
     data = folder_of_duets(tmp_path / "duets")

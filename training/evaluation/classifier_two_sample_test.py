@@ -35,7 +35,7 @@ _PENALTY = 10.0
 _ROUNDS = 30
 
 
-def looks(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
+def classifier_features(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
     """What the classifier sees of each window: of the partner "alone", and of the "couple".
 
     partner, leader: (N, T, 29, 3) m.  Returns by kind (N, D): how the partner stands, moves, trembles and treads, and
@@ -127,7 +127,7 @@ def train_classifier(real: Array, made: Array) -> Classifier:
     return Classifier(centre, spread, w[:-1], float(w[-1]))
 
 
-def area_under_curve(real: Array, made: Array) -> float:
+def roc_auc(real: Array, made: Array) -> float:
     """The chance that a generated window seems more generated than a real one: (N,) and (M,) log odds.
 
     The area under the ROC curve as a Mann-Whitney statistic (Hanley and McNeil 1982); half for equal odds.

@@ -7,20 +7,20 @@ from rigs import rotations
 from rigs.sample_dance.salsa import sample_dance
 from tests.training.data.duet_files import duet
 from training.evaluation.partner_metrics import windows
-from training.evaluation.real_vs_generated import area_under_curve, looks, train_classifier
+from training.evaluation.classifier_two_sample_test import roc_auc, classifier_features, train_classifier
 
 
 def test_area_is_the_share_of_pairs_in_which_the_made_one_seems_more_made() -> None:
     rng = np.random.default_rng(1)
     real, made = rng.integers(0, 9, 40).astype(float), rng.integers(2, 12, 25).astype(float)
     pairs = [(m > r) + 0.5 * (m == r) for m in made for r in real]
-    assert area_under_curve(real, made) == pytest.approx(np.mean(pairs))
+    assert roc_auc(real, made) == pytest.approx(np.mean(pairs))
 
 
 def test_equal_windows_cannot_be_told_apart_and_far_ones_always() -> None:
     same = np.random.default_rng(2).normal(size=50)
-    assert area_under_curve(same, same) == 0.5
-    assert area_under_curve(same, same + 100.0) == 1.0
+    assert roc_auc(same, same) == 0.5
+    assert roc_auc(same, same + 100.0) == 1.0
 
 
 def test_one_distribution_gives_a_half_on_windows_unseen_in_training() -> None:
@@ -28,7 +28,7 @@ def test_one_distribution_gives_a_half_on_windows_unseen_in_training() -> None:
     areas = []
     for _ in range(10):
         found = train_classifier(rng.normal(size=(200, 20)), rng.normal(size=(150, 20)))
-        areas.append(area_under_curve(*(found.suspicion(rng.normal(size=(300, 20))) for _ in range(2))))
+        areas.append(roc_auc(*(found.suspicion(rng.normal(size=(300, 20))) for _ in range(2))))
     assert np.mean(areas) == pytest.approx(0.5, abs=0.04)
 
 
@@ -37,28 +37,28 @@ def test_a_shift_is_told_as_well_as_it_can_be() -> None:
     rng = np.random.default_rng(4)
     found = train_classifier(rng.normal(size=(500, 5)), rng.normal(size=(500, 5)) + 2.0 * np.eye(5)[0])
     scores = [found.suspicion(rng.normal(size=(4000, 5)) + shift * np.eye(5)[0]) for shift in (0.0, 2.0)]
-    assert area_under_curve(*scores) == pytest.approx(0.921, abs=0.015)
+    assert roc_auc(*scores) == pytest.approx(0.921, abs=0.015)
 
 
 def test_a_dancer_who_trembles_is_found_out() -> None:
     leader, follower = (dancer.positions for dancer in duet(600))
     rng = np.random.default_rng(5)
-    seen = looks(windows(follower, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
+    seen = classifier_features(windows(follower, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
     trembling = follower + rng.normal(size=follower.shape) * 0.01
-    made = looks(windows(trembling, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
+    made = classifier_features(windows(trembling, 30, 10), windows(leader, 30, 10), 30.0)["alone"]
     found = train_classifier(seen[::2], made[::2])
-    assert area_under_curve(found.suspicion(seen[1::2]), found.suspicion(made[1::2])) > 0.99
+    assert roc_auc(found.suspicion(seen[1::2]), found.suspicion(made[1::2])) > 0.99
 
 
 def test_the_classifier_does_not_see_where_the_couple_is() -> None:
     first, second = (windows(p, 30, 30) for p in (sample_dance().positions[:90], sample_dance().positions[100:190]))
     turned = [rotations.rotate(rotations.about_z(2.0), p) + np.array([5.0, 1.0, 0.0]) for p in (first, second)]
-    for kind, seen in looks(first, second, 30.0).items():
-        np.testing.assert_allclose(looks(*turned, 30.0)[kind], seen, atol=1e-6)
+    for kind, seen in classifier_features(first, second, 30.0).items():
+        np.testing.assert_allclose(classifier_features(*turned, 30.0)[kind], seen, atol=1e-6)
 
 
 def test_alone_the_leader_is_not_seen() -> None:
     first, second = (windows(p, 30, 30) for p in (sample_dance().positions[:90], sample_dance().positions[100:190]))
-    here, there = looks(first, second, 30.0), looks(first, second + 1.0, 30.0)
+    here, there = classifier_features(first, second, 30.0), classifier_features(first, second + 1.0, 30.0)
     np.testing.assert_array_equal(here["alone"], there["alone"])
     assert np.abs(here["couple"] - there["couple"]).max() > 0.5

@@ -8,6 +8,7 @@ where its parent carries it, onto its bone.
 import numpy as np
 
 from rigs import Array, kinematics, rotations
+from rigs.easing import smoothstep
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
 
@@ -151,7 +152,7 @@ def _triad(positions: Array, skeleton: Skeleton, joint: int) -> Array:
     if joint == _CHEST:
         # shoulders move on the chest: they count where neck and collars are too near one line to tell the twist
         spread = np.linalg.svd(shape, compute_uv=False)[1]
-        weight = 0.1 - 0.09 * _rise(spread, _NARROW, _WIDE)
+        weight = 0.1 - 0.09 * smoothstep((spread - _NARROW) / (_WIDE - _NARROW))
         around = around + _SHOULDERS
         shape = np.concatenate([shape, weight * (rest[_SHOULDERS] - rest[joint])])
     lengths = np.linalg.norm(shape, axis=-1, keepdims=True)
@@ -178,16 +179,11 @@ def _bend(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lo
     plane = np.sum(normal * ahead, axis=-1) + 1j * np.sum(normal * side, axis=-1)
     sine = np.abs(plane)
     plane /= np.where(sine > 0.0, sine, 1.0)
-    trust = _rise(sine, _STRAIGHT, _BENT) * _rise(-np.abs(np.angle(plane)), -limit - _DOUBT, -limit)
+    trust = smoothstep((sine - _STRAIGHT) / (_BENT - _STRAIGHT))
+    trust = trust * smoothstep((limit + _DOUBT - np.abs(np.angle(plane))) / _DOUBT)
     span = int(np.ceil(8.0 * _MEMORY * fps))
     memory = np.exp(-np.abs(np.arange(-span, span + 1)) / (_MEMORY * fps)) / (_MEMORY * fps)
     remembered = np.convolve(trust * plane, memory)[span : span + len(plane)] + _REST_WEIGHT
     remembered /= np.maximum(np.abs(remembered), 1e-9)
     twist = np.angle(trust * plane + (1.0 - trust) * remembered)
     return rotations.multiply(rotations.from_axis_angle(along, twist), swung)
-
-
-def _rise(x: Array, low: float, high: float) -> Array:
-    """From 0 below `low` to 1 above `high`, smoothly."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

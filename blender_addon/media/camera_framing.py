@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array
+from rigs.smoothing import gaussian_average
 
 _BODY = 0.16  # m of flesh around a joint
 _ELEVATION = np.radians(11.0)
@@ -46,10 +47,7 @@ def _path(dancers: Array, fps: float) -> Array:
     low, high = dancers.min(axis=(1, 2)), dancers.max(axis=(1, 2))
     middle = (low + high) / 2.0
     middle[:, 2] = (np.percentile(low[:, 2], 2) + np.percentile(high[:, 2], 98)) / 2.0
-    reach = int(np.ceil(3.0 * _FOLLOW * fps))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (_FOLLOW * fps)) ** 2)
-    padded = np.concatenate([np.repeat(middle[:1], reach, 0), middle, np.repeat(middle[-1:], reach, 0)])
-    return np.stack([np.convolve(column, bell / bell.sum(), "valid") for column in padded.T], axis=-1)
+    return gaussian_average(middle, _FOLLOW * fps)
 
 
 def _axes(azimuth: float) -> tuple[Array, Array, Array]:

@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 
 from rigs import Array
+from rigs.easing import smoothstep
 from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, resample
 from rigs.skeleton import INDEX
@@ -211,7 +212,7 @@ def _grid_colour(distance: Array) -> Array:
 
 def _blend(near: tuple[float, float, float], far: Array, distance: Array, span: tuple[float, float]) -> Array:
     t = np.clip((distance - span[0]) / (span[1] - span[0]), 0.0, 1.0)[:, None]
-    t = t * t * (3.0 - 2.0 * t)
+    t = smoothstep(t)
     return np.asarray(near) * (1.0 - t) + far * t
 
 

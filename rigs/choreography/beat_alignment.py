@@ -9,6 +9,7 @@ import numpy as np
 from rigs import Array
 from rigs.contacts import FEET
 from rigs.motion import Motion, sample
+from rigs.smoothing import gaussian_average
 
 CYCLES = (1, 2, 4, 8)
 """Counts after which a dance may repeat itself: a step, a weight change to and fro, a half and a whole basic step."""
@@ -66,7 +67,7 @@ def in_time(dance: Motion, counts: Array, wanted: Array) -> Motion:
     for hop in range(len(hops) - 1, -1, -1):
         path[hop] = slides[at]
         at += moves[hop, at]
-    slid = _smoothed(np.interp(np.arange(frames), hops, path), _SMOOTH * fps)
+    slid = gaussian_average(np.interp(np.arange(frames), hops, path), _SMOOTH * fps, reach=int(3.0 * _SMOOTH * fps))
     return sample(dance, fps, np.arange(frames) + slid)
 
 
@@ -77,11 +78,4 @@ def _waves(counts: Array) -> Array:
 def _beside(positions: Array, fps: float) -> Array:
     """(F,) the feet's mean speed beside what it is around the moment, less 1."""
     speed = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1) * fps
-    return speed / np.maximum(_smoothed(speed, _TREND * fps), 1e-2) - 1.0
-
-
-def _smoothed(values: Array, width: float) -> Array:
-    """(F,) under a Gaussian of so many frames; the ends are held."""
-    reach = max(1, int(3.0 * width))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+    return speed / np.maximum(gaussian_average(speed, _TREND * fps), 1e-2) - 1.0

@@ -13,6 +13,7 @@ import numpy as np
 from rigs import Array
 from rigs.contacts import FEET
 from rigs.motion import Motion, resample
+from rigs.smoothing import gaussian_average
 
 _PERIODS: Array = np.arange(0.25, 1.0, 0.005)
 """s: the lengths of a beat, or of two, among which to look."""
@@ -70,7 +71,7 @@ def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
     period = beat_of(dancers[0]).period if period is None else period
     feet = [resample(dancer, _TRACKED).positions[:, FEET] for dancer in dancers]
     speed = np.sum([_speed(places, _TRACKED) for places in feet], axis=0)
-    rest = _smoothed(speed, _TREND * _TRACKED) - speed
+    rest = gaussian_average(speed, _TREND * _TRACKED) - speed
     frames = _tracked(rest / max(float(rest.std()), 1e-9), period * _TRACKED)
     travels = np.sum([np.linalg.norm(np.diff(places[frames], axis=0), axis=-1).mean(axis=1) for places in feet], axis=0)
     if len(frames) < 2:
@@ -112,7 +113,7 @@ def beat_of(motion: Motion) -> Beat:
         speed = _speed(positions, fps)
     if np.std(speed) < _STILL:
         raise ValueError("a dance expected that has a beat, none found in the movement")
-    speed = speed - _smoothed(speed, _TREND * fps)
+    speed = speed - gaussian_average(speed, _TREND * fps)
     alike = _autocorrelation(speed)
     lags = np.arange(len(alike)) / fps
     scores = np.array([np.interp(period * _MULTIPLES, lags, alike).mean() for period in _PERIODS])
@@ -128,14 +129,7 @@ def beat_of(motion: Motion) -> Beat:
 
 def _speed(positions: Array, fps: float) -> Array:
     """The mean speed (F,) in m/s of the joints `positions` (F, J, 3), smoothed."""
-    return _smoothed(np.linalg.norm(np.gradient(positions, axis=0), axis=-1).mean(axis=1) * fps, _SMOOTH * fps)
-
-
-def _smoothed(values: Array, width: float) -> Array:
-    """`values` (F,) under a Gaussian of `width` frames; the ends are held."""
-    reach = max(1, int(np.ceil(3.0 * width)))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 0.1)) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+    return gaussian_average(np.linalg.norm(np.gradient(positions, axis=0), axis=-1).mean(axis=1) * fps, _SMOOTH * fps)
 
 
 def _autocorrelation(values: Array) -> Array:

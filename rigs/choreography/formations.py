@@ -5,11 +5,11 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.blending import spans
 from rigs.choreography.stepping import feet_of, with_feet
 from rigs.contacts import foot_contacts
+from rigs.easing import minimum_jerk
 from rigs.motion import Motion, move, turn
-from rigs.sample_dance.footwork import minimum_jerk
+from rigs.smoothing import debounced_runs, hann_average
 
 Formation = Literal["facing", "side-by-side", "behind", "orbiting"]
 """Seen from the leader: in front and turned to him, at his right, at his back, or in front and on around him."""
@@ -56,7 +56,7 @@ def orbit(motion: Motion, centre: Array) -> Motion:
     resting = foot_contacts(motion.positions, motion.fps, speed=_STILL)[:, [1, 3]]
     feet = _angles_of_feet(resting, goal, motion.fps, _STEP / radius)
     reach = round(_GLIDE * motion.fps)
-    body = _mean_around(feet.mean(axis=1), reach)
+    body = hann_average(feet.mean(axis=1), reach)
     ankles, turned = feet_of(motion)
     spun = rotations.about_z(feet)
     ankles = centre + rotations.rotate(spun, ankles - centre)
@@ -92,7 +92,8 @@ def _angles_of_feet(resting: Array, goal: Array, fps: float, step: Array) -> Arr
 
     resting: (F, 2) bool.  goal: (F,) how far the dancer would be.  step: (F,) by how much one foot may be ahead.
     """
-    runs = [(first, last, side) for side in range(2) for first, last in _stands(resting[:, side], fps)]
+    shortest = max(1, round(_SHORTEST * fps))
+    runs = [(first, last, side) for side in range(2) for first, last in debounced_runs(resting[:, side], shortest)]
     stands: list[list[tuple[int, int, float]]] = [[], []]
     ahead = [0.0, 0.0]
     for first, last, side in sorted(runs):
@@ -106,18 +107,3 @@ def _angles_of_feet(resting: Array, goal: Array, fps: float, step: Array) -> Arr
         for (_, left, here), (landed, _, there) in zip(stands[side], stands[side][1:], strict=False):
             angles[:, side] += (there - here) * minimum_jerk(frames, left - 1, landed)
     return angles
-
-
-def _stands(resting: Array, fps: float) -> list[tuple[int, int]]:
-    """The runs of frames in which a foot stands, `resting` (F,) but for moments too short for a step."""
-    shortest = max(1, round(_SHORTEST * fps))
-    stepping = np.zeros(len(resting), bool)
-    for first, last in spans(~resting, shortest):
-        stepping[first:last] = True
-    return spans(~stepping, shortest)
-
-
-def _mean_around(values: Array, reach: int) -> Array:
-    """The means (F,) of `values` under a smooth window of `reach` frames to either side; the ends are held."""
-    kernel = np.hanning(2 * reach + 3)[1:-1]
-    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")

@@ -3,11 +3,11 @@
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.blending import widened
 from rigs.characters.humanoid import SIDES
+from rigs.easing import bump, minimum_jerk
 from rigs.motion import Motion
-from rigs.sample_dance.footwork import bump, minimum_jerk
 from rigs.skeleton import INDEX
+from rigs.smoothing import upper_envelope
 from rigs.two_bone_ik import bend_limb
 
 LEGS = tuple(tuple(INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle", "foot")) for side in SIDES)
@@ -35,7 +35,7 @@ def with_feet(motion: Motion, ankles: Array, turned: Array) -> Motion:
 
     ankles: (F, 2, 3) m.  turned: (F, 2, 2, 4) world rotations of each foot and its toes.
     """
-    drop = widened(_lack(motion, ankles), round(_SETTLE * motion.fps))
+    drop = upper_envelope(_lack(motion, ankles), round(_SETTLE * motion.fps))
     root = motion.root - drop[:, None] * np.array([0.0, 0.0, 1.0])
     world = kinematics.global_rotations(motion.rotations)
     positions = kinematics.place(root, world, motion.skeleton.offsets)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.blending import spans, spread, widened
 from rigs.characters.humanoid import SIDES, Body
 from rigs.characters.posed_humanoid import Figure
 from rigs.characters.sole import sole_of
 from rigs.skeleton import INDEX
+from rigs.smoothing import blend_offsets, debounced_runs, true_runs, upper_envelope
 from rigs.two_bone_ik import bend_limb
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -54,12 +54,12 @@ def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
     to_ball = _carried(body, foot, ankle, ball)
     places = figure.positions[:, ankle] + to_ball
     shortest = max(2, round(_SHORTEST * figure.fps))
-    runs = spans(~_marked(spans(~ball_rests, shortest), len(places)), shortest)
+    runs = debounced_runs(ball_rests, shortest)
     anchors = places.copy()
     for first, last in runs:
         anchors[first:last, :2] = _anchor(places[first:last, :2], figure.steps[first:last, side])
         anchors[first:last, 2] = figure.floor + body.height("foot")
-    places = places + spread(anchors - places, runs, blend)
+    places = places + blend_offsets(anchors - places, runs, blend)
     ankles: Array = places - to_ball
     lift = np.maximum(figure.floor - ankles[:, 2] - sole_of(body, SIDES[side]).lowest(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
@@ -68,16 +68,16 @@ def _foot(figure: Figure, body: Body, side: int) -> tuple[Array, Array, Array]:
 def _steadied(world: Array, flat: Array, blend: int) -> Array:
     """The turns about the vertical (F, 4) by which a foot keeps its heading where it rests flat and does not pivot."""
     heading = np.unwrap(rotations.heading(world))
-    runs = [(a, b) for a, b in spans(flat, 2) if np.ptp(heading[a:b]) < _PIVOT]
+    runs = [(a, b) for a, b in true_runs(flat, 2) if np.ptp(heading[a:b]) < _PIVOT]
     offsets = np.zeros((len(heading), 1))
     for first, last in runs:
         offsets[first:last, 0] = heading[first:last].mean() - heading[first:last]
-    return rotations.about_z(spread(offsets, runs, blend)[:, 0])
+    return rotations.about_z(blend_offsets(offsets, runs, blend)[:, 0])
 
 
 def _flattened(world: Array, rests: Array, blend: int) -> Array:
     """World rotations (F, 4), level where the foot rests (F,) and blended around it."""
-    weight = spread(rests[:, None].astype(float), spans(rests, 2), blend)[:, 0]
+    weight = blend_offsets(rests[:, None].astype(float), true_runs(rests, 2), blend)[:, 0]
     return rotations.slerp(world, rotations.about_z(rotations.heading(world)), weight)
 
 
@@ -87,14 +87,6 @@ def _anchor(places: Array, steps: Array) -> Array:
     if np.linalg.norm(np.ptp(drift, axis=0)) < _DRIFT:
         drift = np.zeros_like(drift)
     return np.asarray(places.mean(axis=0) + drift)
-
-
-def _marked(runs: list[tuple[int, int]], frames: int) -> Array:
-    """(F,) bool, True in the runs."""
-    marked = np.zeros(frames, bool)
-    for first, last in runs:
-        marked[first:last] = True
-    return marked
 
 
 def _carried(body: Body, turned: Array, joint: int, child: int) -> Array:
@@ -114,4 +106,4 @@ def _drop(figure: Figure, body: Body, ankles: list[Array]) -> Array:
         away = figure.positions[:, hip] - ankle
         level = np.linalg.norm(away[:, :2], axis=-1)
         drop = np.maximum(drop, away[:, 2] - np.sqrt(np.maximum(length**2 - level**2, 0.0)))
-    return widened(drop, round(_BLEND * figure.fps))
+    return upper_envelope(drop, round(_BLEND * figure.fps))

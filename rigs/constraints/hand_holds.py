@@ -6,10 +6,10 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.blending import spans, spread, widened
 from rigs.characters.humanoid import SIDES, Body
 from rigs.characters.posed_humanoid import Figure
 from rigs.skeleton import INDEX
+from rigs.smoothing import blend_offsets, true_runs, upper_envelope
 from rigs.two_bone_ik import bend_limb
 
 _NEAR, _LOOSE = 0.2, 0.25
@@ -54,7 +54,7 @@ def holds(first: Array, second: Array, fps: float) -> list[Hold]:
         apart = first[:, _joint("wrist", sides[0])] - second[:, _joint("wrist", sides[1])]
         distance = np.linalg.norm(apart, axis=-1)
         held = np.zeros(len(distance), bool)
-        for start, end in spans(distance < _LOOSE, max(1, round(_SHORTEST * fps))):
+        for start, end in true_runs(distance < _LOOSE, max(1, round(_SHORTEST * fps))):
             held[start:end] = distance[start:end].min() < _NEAR
         if held.any():
             found.append(Hold(sides, held, apart))
@@ -81,7 +81,7 @@ def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: l
         missing = np.minimum(missing, np.linalg.norm(_between(first, second), axis=-1) - _NEAREST)
         if missing.max() < 1e-3:
             break
-        step = (widened(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
+        step = (upper_envelope(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
         first, second = first.carried(step), second.carried(-step)
     return first, second
 
@@ -117,7 +117,7 @@ def _reach(positions: Array, world: Array, side: int, wrist: Array, held: Array,
     chain = (_joint("shoulder", side), _joint("elbow", side), _joint("wrist", side))
     hand = [chain[2], _joint("thumb", side), _joint("middle", side)]
     before = positions[:, chain[2]].copy()
-    offset = spread(wrist - before, spans(held, 1), blend)
+    offset = blend_offsets(wrist - before, true_runs(held), blend)
     moved = np.flatnonzero(np.abs(offset).max(axis=-1) > 0.0)
     limb, turned = positions[moved], world[moved]
     bend_limb(limb, turned, chain, (before + offset)[moved], _BACK)

@@ -3,10 +3,9 @@
 import numpy as np
 
 from rigs import Array
-from rigs.blending import widened
 from rigs.characters.humanoid import SIDES
 from rigs.post_processing.capsules import CAPSULES, depths
-from rigs.smoothing import averaged
+from rigs.smoothing import hann_average, upper_envelope
 
 _SOLID = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck", "left_hip", "right_hip")]
 """Trunk, head and thighs; arms and shins of real couples pass each other too closely to be kept apart."""
@@ -43,7 +42,7 @@ def room(partner: Array, leader: Array, fps: float) -> Array:
     through the leader is led around.
     """
     away = partner[:, 0, :2] - leader[:, 0, :2]
-    angle = averaged(np.unwrap(np.arctan2(away[:, 1], away[:, 0])), round(_TURNING * fps))
+    angle = hann_average(np.unwrap(np.arctan2(away[:, 1], away[:, 0])), round(_TURNING * fps))
     direction = np.stack([np.cos(angle), np.sin(angle), 0.0 * angle], axis=-1)
     needed = _to_distance(away, direction[:, :2], _NEAREST)
     near = np.flatnonzero(np.linalg.norm(away, axis=-1) < _BESIDE)
@@ -62,7 +61,7 @@ def room(partner: Array, leader: Array, fps: float) -> Array:
         needed[near] += np.maximum(step, 0.0)
         near = near[step > 0.0]
     needed = np.minimum(needed, np.maximum(_FURTHEST, _to_distance(away, direction[:, :2], _NEAREST)))
-    return widened(needed, round(_BLEND * fps))[:, None] * direction
+    return upper_envelope(needed, round(_BLEND * fps))[:, None] * direction
 
 
 def arms_out(partner: Array, leader: Array, fps: float) -> Array:
@@ -80,7 +79,7 @@ def arms_out(partner: Array, leader: Array, fps: float) -> Array:
         deepest = way.reshape(len(near), -1).argmax(axis=1)
         at = np.arange(len(near)), *np.unravel_index(deepest, way.shape[1:])
         offsets[side, near] = way[at][:, None] * out[at]
-        offsets[side] = averaged(offsets[side], round(_SWEEP * fps))
+        offsets[side] = hann_average(offsets[side], round(_SWEEP * fps))
     return offsets
 
 

@@ -3,11 +3,10 @@
 import numpy as np
 
 from rigs import Array
-from rigs.blending import widened
 from rigs.contacts import floor_height
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, Skeleton
-from rigs.smoothing import averaged, highest
+from rigs.smoothing import hann_average, moving_maximum, upper_envelope
 
 _TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 _JUMP = 0.7
@@ -46,12 +45,12 @@ def levelled(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be who floats or sinks for longer than a jump, smooth in time."""
     height = positions[:, _TOES, 2].min(axis=1) - floor
     half = max(1, round(_JUMP * fps / 2.0))
-    floating = -highest(-highest(-height, half), half)
-    sinking = -highest(-highest(height, half), half)
-    return averaged(np.maximum(-sinking - _LOW, 0.0) - np.maximum(-floating - _HIGH, 0.0), round(_BLEND * fps))
+    floating = -moving_maximum(-moving_maximum(-height, half), half)
+    sinking = -moving_maximum(-moving_maximum(height, half), half)
+    return hann_average(np.maximum(-sinking - _LOW, 0.0) - np.maximum(-floating - _HIGH, 0.0), round(_BLEND * fps))
 
 
 def lifted(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be for no toe to sink, however shortly."""
     sunk = floor - _LOW - positions[:, _TOES, 2].min(axis=1)
-    return widened(np.maximum(sunk, 0.0), round(_LIFT * fps))
+    return upper_envelope(np.maximum(sunk, 0.0), round(_LIFT * fps))

@@ -8,11 +8,10 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.blending import spans, spread
 from rigs.constraints.arm_reach import BENT, joint, lengths
 from rigs.constraints.hand_holds import Hold
 from rigs.skeleton import Skeleton
-from rigs.smoothing import averaged, highest
+from rigs.smoothing import blend_offsets, hann_average, moving_maximum, true_runs
 
 _NEAR, _LOOSE, _LOST = 0.24, 0.3, 0.5
 """m between two wrists: a hold is meant where they come as near as the first while nearer than the second.
@@ -49,12 +48,12 @@ def meant_holds(partner: Array, leader: Array, fps: float) -> list[Hold]:
     runs = [
         (float((distances[sides][first:last] - _LOOSE).sum()), sides, first, last)
         for sides in product((0, 1), (0, 1))
-        for first, last in spans(_lasting(distances[sides], round(_GAP * fps)), shortest)
+        for first, last in true_runs(_lasting(distances[sides], round(_GAP * fps)), shortest)
         if distances[sides][first:last].min() < _NEAR
     ]
     held, barred = np.zeros(distances.shape, bool), np.zeros(distances.shape, bool)
     for _, (ours, theirs), first, last in sorted(runs):
-        for start, end in spans(~barred[ours, theirs, first:last], shortest):
+        for start, end in true_runs(~barred[ours, theirs, first:last], shortest):
             held[ours, theirs, first + start : first + end] = True
             barred[1 - ours, theirs, first + start : first + end] = True
             barred[ours, 1 - theirs, max(first + start - blend, 0) : first + end + blend] = True
@@ -74,10 +73,10 @@ def lean(partner: Array, leader: Array, skeleton: Skeleton, found: list[Hold], f
         missing = np.where(hold.held, np.maximum(missing, 0.0), 0.0)
         way += missing[:, None] * rotations.normalize(away * [1.0, 1.0, 0.0])
     frames = round(_LEANING * fps)
-    nearest = -highest(-np.linalg.norm((partner - leader)[:, 0], axis=-1), frames)
+    nearest = -moving_maximum(-np.linalg.norm((partner - leader)[:, 0], axis=-1), frames)
     most = np.clip(nearest - _ROOM, 0.0, _LEAN)[:, None]
     way *= most / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), np.maximum(most, 1e-6))
-    return averaged(way, frames)
+    return hann_average(way, frames)
 
 
 def to_holds(partner: Array, leader: Array, found: list[Hold], fps: float) -> Array:
@@ -93,14 +92,14 @@ def to_holds(partner: Array, leader: Array, found: list[Hold], fps: float) -> Ar
                 away = _target(leader, hold) - partner[:, joint("wrist", side)]
                 offsets[side] = np.where(hold.held[:, None], away, offsets[side])
                 held |= hold.held
-        offsets[side] = spread(offsets[side], spans(held, 1), round(_BLEND * fps))
+        offsets[side] = blend_offsets(offsets[side], true_runs(held), round(_BLEND * fps))
     return offsets
 
 
 def _lasting(distance: Array, gap: int) -> Array:
     """Where two wrists `distance` (F,) m apart are near each other, but for short gaps in which they stay together."""
     near = distance < _LOOSE
-    for first, last in spans(~near, 1):
+    for first, last in true_runs(~near):
         if first > 0 and last < len(near) and last - first <= gap and distance[first:last].max() < _LOST:
             near[first:last] = True
     return near

@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.blending import eased
 from rigs.bone_mapping.bone_mapper import Mapping, map_bones
 from rigs.characters.humanoid import Body, body_of
 from rigs.characters.posed_humanoid import Figure
@@ -18,6 +17,7 @@ from rigs.characters.rig import Rig
 from rigs.constraints.arm_reach import brought
 from rigs.constraints.foot_planting import plant
 from rigs.contacts import floor_height, foot_contacts
+from rigs.easing import smoothstep
 from rigs.motion import Motion
 from rigs.post_processing.body_collision import arms_out, room
 from rigs.post_processing.floor_alignment import floor_of, levelled, lifted, toes_at_rest
@@ -132,7 +132,7 @@ def _shares(fixed: Array) -> Array:
     frames = np.arange(len(fixed))
     after = np.minimum(np.searchsorted(at, frames), len(at) - 1)
     nearest = np.minimum(np.abs(at[after] - frames), np.abs(at[np.maximum(after - 1, 0)] - frames))
-    return eased(nearest / (_FADE + 1))
+    return smoothstep(nearest / (_FADE + 1))
 
 
 def _kept(before: Motion, done: Motion, share: Array) -> Motion:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array
+from rigs.easing import smoothstep
 from rigs.retargeting import rotation_modes
 
 _LEAST = 1e-9  # a tolerance of zero means this one
@@ -115,7 +116,7 @@ def _between(group: _Group, before: Array, after: Array) -> Array:
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
     row = np.arange(len(before))[:, None]
-    rise = u * u * (3.0 - 2.0 * u)
+    rise = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
     bend = (u * (1.0 - u)) * span
     return start + rise * (end - start) + bend * ((1.0 - u) * group.slopes[row, before] - u * group.slopes[row, after])

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array, kinematics, rotations, two_bone_ik
-from rigs.sample_dance.footwork import SIDES, Foot, Step, glide, minimum_jerk, pelvis_path
+from rigs.easing import minimum_jerk, minimum_jerk_path
+from rigs.sample_dance.footwork import SIDES, Foot, Step, pelvis_path
 from rigs.skeleton import DEFAULT, INDEX
 
 HEIGHT = 0.936  # m of the pelvis; the knees stay soft
@@ -42,7 +43,7 @@ class Course:
     def hips(self, delay: float) -> Array:
         """How the hips have settled (T,): 1 over the left leg, -1 over the right; a part follows by `delay` s."""
         settled = self.strength * SIDES[[step.foot for step in self.steps]]
-        return glide(self.t - delay, [step.time for step in self.steps], settled, 0.12, 0.22)
+        return minimum_jerk_path(self.t - delay, [step.time for step in self.steps], settled, 0.12, 0.22)
 
     def sway(self) -> Array:
         """How far the hips go out over the standing leg: (T, 2) m."""
@@ -141,7 +142,7 @@ def _dips(course: Course) -> Array:
         stride = np.linalg.norm(standing[0] - standing[1]) if len(standing) == 2 else 0.0
         times += [step.time + 0.05, step.time + 0.22]
         dips += [BOUNCE + STRIDE_DIP * stride, 0.5 * STRIDE_DIP * stride]
-    return glide(course.t, times, np.array(dips), 0.10, 0.10)
+    return minimum_jerk_path(course.t, times, np.array(dips), 0.10, 0.10)
 
 
 def _joints(name: str, *parts: str) -> list[int]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from rigs import Array
+from rigs.easing import bump, minimum_jerk, minimum_jerk_path
 
 LEFT, RIGHT = 0, 1
 SIDES: Array = np.array([1.0, -1.0])
@@ -55,35 +56,14 @@ class Foot:
     pivot: Array
 
 
-def minimum_jerk(t: Array, start: float, end: float) -> Array:
-    """0 before `start`, 1 after `end`, and the smoothest way from one to the other: (T,)."""
-    s = np.clip((t - start) / (end - start), 0.0, 1.0)
-    return s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
-
-
-def bump(t: Array, start: float, end: float) -> Array:
-    """0 outside, 1 halfway, with two continuous derivatives: (T,)."""
-    s = np.clip((t - start) / (end - start), 0.0, 1.0)
-    return 64.0 * (s * (1.0 - s)) ** 3
-
-
-def glide(t: Array, times: Sequence[float], values: Array, lead: float, lag: float) -> Array:
-    """Go through `values` (K, ...) : each is on its way from `lead` s before its time to `lag` s after it: (T, ...)."""
-    values = np.asarray(values, dtype=float)
-    track = np.repeat(values[:1], len(t), axis=0)
-    for time, change in zip(times[1:], np.diff(values, axis=0), strict=True):
-        track += np.multiply.outer(minimum_jerk(t, time - lead, time + lag), change)
-    return track
-
-
 def body_heading(t: Array, steps: Sequence[Step]) -> Array:
     """The body's heading (T,) in radians, which flows on through a turn of several steps."""
-    return glide(t, [s.time for s in steps], np.array([s.turn for s in steps]), 0.28, 0.30)
+    return minimum_jerk_path(t, [s.time for s in steps], np.array([s.turn for s in steps]), 0.28, 0.30)
 
 
 def weight(t: Array, steps: Sequence[Step], lag: float = 0.0) -> Array:
     """Where the weight is (T,): 1 on the left foot, -1 on the right one."""
-    return glide(t, [s.time + lag for s in steps], SIDES[[s.foot for s in steps]], 0.10, 0.20)
+    return minimum_jerk_path(t, [s.time + lag for s in steps], SIDES[[s.foot for s in steps]], 0.10, 0.20)
 
 
 def pelvis_path(t: Array, steps: Sequence[Step], lead: float = 0.23, lag: float = 0.26) -> Array:
@@ -94,7 +74,7 @@ def pelvis_path(t: Array, steps: Sequence[Step], lead: float = 0.23, lag: float 
         other = next((under[i] for i in range(k - 1, -1, -1) if steps[i].foot != steps[k].foot), under[k])
         points.append(CARRY * under[k] + (1.0 - CARRY) * other)
     points[0] = points[1] if len(points) > 1 else points[0]
-    return glide(t, [s.time for s in steps], np.array(points), lead, lag)
+    return minimum_jerk_path(t, [s.time for s in steps], np.array(points), lead, lag)
 
 
 def foot_path(t: Array, steps: Sequence[Step], foot: int, rng: np.random.Generator) -> Foot:

@@ -10,9 +10,10 @@ from math import remainder
 import numpy as np
 
 from rigs import Array, kinematics, rotations
+from rigs.easing import minimum_jerk_path
 from rigs.motion import Motion
 from rigs.sample_dance import body_motion
-from rigs.sample_dance.footwork import SIDES, Step, body_heading, foot_path, glide, weight
+from rigs.sample_dance.footwork import SIDES, Step, body_heading, foot_path, weight
 from rigs.skeleton import DEFAULT
 
 FPS = 30.0
@@ -189,14 +190,14 @@ def footfalls(dance: list[Placed], rng: np.random.Generator) -> list[Step]:
 def partner_heading(t: Array, dance: list[Placed]) -> Array:
     """The heading (T,) in radians that faces the partner, who crosses over in time and waits while the dancer spins."""
     turns = np.cumsum([0.0] + [remainder(here.figure.end[2], 360.0) for here in dance[:-1]])
-    return glide(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
+    return minimum_jerk_path(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
 
 
 def hand_path(course: body_motion.Course, dance: list[Placed], side: int, rng: np.random.Generator) -> Array:
     """One hand's place from between the shoulders, in the chest's frame: (T, 3) m."""
     keys = [(here.time(key[0]), HANDS[key[1:][side]]) for here in dance for key in here.figure.hands]
     poses = rng.normal([pose for _, pose in keys], HOLDING)
-    outward, forward, up = glide(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
+    outward, forward, up = minimum_jerk_path(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
     forward = forward - 0.025 * SIDES[side] * course.hips(0.22)
     up = up + 0.015 * SIDES[side] * course.hips(0.18)
     wander = [body_motion.drift(course.t, rng, 0.01) for _ in range(3)]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import pairwise
 from math import nan
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rigs.contacts import floor_height
 from rigs.files import READ, BadFile, read
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, JOINTS
+from rigs.smoothing import true_runs
 from training.data import duets
 from training.data.duets import FASTEST, PARTS, SHORTEST, TOGETHER, Duet, Pair
 
@@ -173,7 +173,7 @@ def _of_dancer(file: str, motion: Motion) -> Iterator[Finding]:
     if _knees_forward(positions) < -BENT:
         yield Finding(file, "", "the knees bend backwards, as if left and right had been swapped")
     moved = np.abs(np.diff(positions, axis=0)).max(axis=(1, 2))
-    for first, last in _runs(moved < STILL):
+    for first, last in true_runs(moved < STILL):
         if (seconds := (last - first) / motion.fps) > FROZEN:
             said = f"nothing moves for {seconds:.1f} s; the capture may have stopped there"
             yield Finding(file, f"frames {first + 1} to {last + 1}", said)
@@ -259,12 +259,6 @@ def _knees_forward(positions: Array) -> float:
     left = hips[0] - hips[1]
     front = np.stack([left[:, 1], -left[:, 0]], axis=-1)
     return float(np.median((bent * front).sum(axis=-1) / np.linalg.norm(front, axis=-1).clip(1e-9)))
-
-
-def _runs(marked: Array) -> Iterator[tuple[int, int]]:
-    """The runs of true in `marked` (N,) bool: the first of each, and the one past its last."""
-    edges = np.flatnonzero(np.diff(marked, prepend=False, append=False))
-    yield from list(pairwise(edges.tolist()))[::2]
 
 
 def _of(bad: BadFile, path: Path) -> Finding:

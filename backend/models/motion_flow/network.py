@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from backend.models.common.weights_file import read_weights, save_weights
 from backend.models.motion_flow.features import PARTNER, PAST, Dance, Place, partner_features
+from rigs.easing import smoothstep
 
 STARTS = 48
 """Ways to begin a dance that a network keeps for each role."""
@@ -291,7 +292,7 @@ def _waves(t: Tensor) -> Tensor:
 def _taking_over(config: FlowConfig) -> Tensor:
     """How much what is written counts in each frame of a block (block, PARTNER): at once for contacts."""
     t = (torch.arange(1, config.block + 1) / config.over).clamp(max=1.0)
-    over = (t * t * (3.0 - 2.0 * t))[:, None].repeat(1, PARTNER)
+    over = smoothstep(t)[:, None].repeat(1, PARTNER)
     over[:, -4:] = 1.0
     return over
 

@@ -21,6 +21,7 @@ from backend.models.motion_flow.features import (
     place_of,
 )
 from backend.models.motion_flow.network import FARTHEST, GOAL, FlowNetwork
+from rigs.easing import smoothstep
 from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0
@@ -212,7 +213,7 @@ def _met(way: Dance, aim: Aim) -> Dance:
     takes, n = way.root.shape[0], way.root.shape[1]
     poses = _for_each(aim.poses, takes)
     place, f = place_of(poses[slice(0, 1)]), torch.arange(1, n + 1).to(way.root)
-    rise = (f / n) ** 2 * (3.0 - 2.0 * f / n)
+    rise = smoothstep(f / n)
     left = heading(poses)[:, :1] - heading(way)[:, -1:]
     turn = place_at(way.root, torch.atan2(left.sin(), left.cos()) * rise).turn
     turned = turn[:, :, None] @ way.turned

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from backend.models.motion_flow.features import LEADER, Dance, Place, leader_features
 from backend.models.motion_flow.network import STARTS, FlowConfig, FlowNetwork
+from rigs.easing import smoothstep
 
 NAME = "partner-flow"
 _APART = 0.32
@@ -44,7 +45,7 @@ class PartnerFlow(FlowNetwork):
         side = away[torch.arange(len(away), device=away.device), nearest] / least.clamp_min(1e-3)[:, None]
         frames = torch.arange(1, away.shape[1] + 1).to(away)
         t = (frames / (nearest[:, None] + 1).clamp_min(_SWIFTEST)).clamp(max=1.0)
-        aside = ((_APART - least).clamp_min(0.0)[:, None] * side)[:, None] * (t * t * (3.0 - 2.0 * t))[..., None]
+        aside = ((_APART - least).clamp_min(0.0)[:, None] * side)[:, None] * smoothstep(t)[..., None]
         return Dance(made.root + torch.nn.functional.pad(aside, (0, 1)), made.turned, made.contacts)
 
 

@@ -17,11 +17,11 @@ from backend.models.partner_flow.network import load
 from backend.wire.direction import PARTS
 from backend.wire.messages import Cancelled, PartnerRequest
 from rigs import Array, kinematics, rotations
-from rigs.blending import spans, spread
 from rigs.contacts import foot_contacts
 from rigs.motion import Motion, join, resample
 from rigs.post_processing.post_process import finished
 from rigs.skeleton import PARENTS, Skeleton
+from rigs.smoothing import blend_offsets, true_runs
 
 _DANCED = 0.95
 """The part of the work that is done when all is danced and nothing is finished."""
@@ -57,7 +57,7 @@ class Script:
         return reduce(join, (part for part in parts if len(part)))
 
 
-class FlowPartner:
+class PartnerFlowPipeline:
     """The trained flow on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
@@ -66,7 +66,7 @@ class FlowPartner:
         on_cpu = self.accelerator.type == "cpu"
         self.network = packed(network, halved=can_halve()) if on_cpu else network.to(self.accelerator)
 
-    def takes(
+    def partner(
         self,
         request: PartnerRequest,
         progress: Callable[[float, str], None],
@@ -199,11 +199,11 @@ def _as_given(take: Motion, request: PartnerRequest) -> Motion:
             fixed[: direction.redo[0]] = fixed[direction.redo[1] + 1 :] = True
     if given is None or not fixed.any():
         return take
-    runs, blend = spans(fixed, 1), max(1, round(_BLEND * take.fps))
-    root = take.root + spread(np.where(fixed[:, None], given.root - take.root, 0.0), runs, blend)
+    runs, blend = true_runs(fixed, 1), max(1, round(_BLEND * take.fps))
+    root = take.root + blend_offsets(np.where(fixed[:, None], given.root - take.root, 0.0), runs, blend)
     away = rotations.to_rotation_vector(rotations.multiply(rotations.inverse(take.rotations), given.rotations))
     vectors = np.where(fixed[:, None, None], away, 0.0).reshape(len(take), -1)
-    turns = rotations.from_rotation_vector(spread(vectors, runs, blend).reshape(-1, 29, 3))
+    turns = rotations.from_rotation_vector(blend_offsets(vectors, runs, blend).reshape(-1, 29, 3))
     turned = rotations.multiply(take.rotations, turns)
     root[fixed], turned[fixed] = given.root[fixed], given.rotations[fixed]
     return Motion(take.fps, take.skeleton, root, turned)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rigs import Array
-from training.evaluation.beat_metrics import beat_alignment, kinetic_beats, estimate_pulse
+from training.evaluation.beat_metrics import beat_alignment, estimate_pulse, kinetic_beats
 
 
 def swaying(period: float, frames: int = 300) -> Array:

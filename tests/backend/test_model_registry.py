@@ -13,7 +13,7 @@ def test_every_model_ships_weights_with_a_card(model: str, monkeypatch: pytest.M
     assert weights_of(model) == WEIGHTS / f"{model}.safetensors"
     assert weights_of(model).stat().st_size < 25e6
     card = weights_of(model).with_suffix(".md").read_text()
-    assert all(part in card for part in ("## Data", "## Figures", "## Limits", "Licence and credit"))
+    assert all(part in card for part in ("## Data", "## Metrics", "## Limits", "Licence and credit"))
 
 
 def test_weights_of_ones_own_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,9 @@ from training.choreo_bridge.dataset import Batch, BridgeWindows, PairWindows, pa
 from training.choreo_bridge.evaluate import in_markdown, mean_windows, relative_error, table_of
 from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
 from training.duet_vae.losses import divergence
-from training.experiment.fit import fit
-from training.experiment.model_card import write_card
 from training.experiment.config import read_config
+from training.experiment.fit import fit
+from training.experiment.model_card import write_model_card
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class ChoreoBridgeTrainingConfig:
     seed: int
 
 
-def step_terms(network: ChoreoBridge, batch: Batch, plan: ChoreoBridgeTrainingConfig, step: int, first_of_bridge: int) -> dict[str, Tensor]:
+def step_terms(
+    network: ChoreoBridge, batch: Batch, plan: ChoreoBridgeTrainingConfig, step: int, first_of_bridge: int
+) -> dict[str, Tensor]:
     """What a step's loss is the sum of, with the plan's weights: that of both VAEs, or later that of the bridge."""
     torch.manual_seed(plan.seed * 1_000_003 + step)
     return vae_terms(network, batch, plan) if step < first_of_bridge else bridge_terms(network, batch, plan)
@@ -97,7 +99,9 @@ def sliced_distance(one: Tensor, two: Tensor, directions: Tensor) -> Tensor:
 class BridgeTraining(lightning.LightningModule):
     """One network on its way from first to last step."""
 
-    def __init__(self, network: ChoreoBridge, plan: ChoreoBridgeTrainingConfig, windows: BridgeWindows, held: PairWindows) -> None:
+    def __init__(
+        self, network: ChoreoBridge, plan: ChoreoBridgeTrainingConfig, windows: BridgeWindows, held: PairWindows
+    ) -> None:
         super().__init__()
         self.network, self.plan = network, plan
         self.first_of_bridge = len(windows) // 2
@@ -125,8 +129,11 @@ def batches(pairs: PairWindows, plan: ChoreoBridgeTrainingConfig) -> BridgeWindo
     return BridgeWindows(pairs, plan.batch, 2 * plan.epochs, plan.seed)
 
 
-def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
-    """Train on a folder of pairs into a run's folder and leave the weights there with their card."""
+def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = False) -> float:
+    """Train on a folder of pairs into a run's folder and leave the weights there with their card.
+
+    Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
+    """
     tables, plan = read_config(config, ChoreoBridgeTrainingConfig)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
@@ -134,7 +141,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
     joints = network.config.joints
     windows = batches(pair_windows(split.train, joints), plan)
     module = BridgeTraining(network, plan, windows, pair_windows(split.validation, joints))
-    fit(
+    metric = fit(
         module,
         windows,
         out,
@@ -144,7 +151,9 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
         clip=0.0,
         resume=resume,
     )
-    ship(module, split, out, tables)
+    if not trial:
+        ship(module, split, out, tables)
+    return metric
 
 
 def ship(module: BridgeTraining, split: PairSplit, out: Path, tables: dict[str, Any]) -> None:
@@ -160,8 +169,8 @@ in m² for dance. Beside the model stand the mean of all training windows, and t
 Variance is that of the model's output, of the true one's.
 
 {in_markdown(found)}"""
-    parameters = sum(p.numel() for p in network.parameters())
-    write_card(out / f"{NAME}.md", parameters, f"{last['global_step']:,}, the last of the plan", figures, split, tables)
+    step = f"{last['global_step']:,}, the last of the training"
+    write_model_card(out / f"{NAME}.md", tables["card"], network, step, split, figures)
 
 
 def mean_body(pairs: Sequence[Pair]) -> Tensor:

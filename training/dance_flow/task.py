@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from backend.models.dance_flow.network import DanceFlow
-from backend.models.motion_flow.features import partner_features, place_of
-from backend.models.motion_flow.network import STARTS, FlowConfig
+from backend.models.motion_flow.features import partner_features, floor_frame
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from backend.music.music_features import MUSIC_DIM, phrase_counts
 from rigs.contacts import floor_height
@@ -28,18 +28,27 @@ _OF_THE_LEADER = ("leader_mean", "leader_scale", "read_leader.weight", "read_lea
 """What a partner flow knows of a leader it sees, which is of no use for one that is heard."""
 
 
-def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
-    """Train on a folder of pairs into a run's folder, and leave the weights there. weights: of either flow network."""
+def train(
+    data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None, trial: bool = False
+) -> float:
+    """Train on a folder of pairs into a run's folder, and leave the weights there.
+
+    weights: of either flow network, to begin with.
+    Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
+    """
     tables, plan = read_config(config, MusicPlan)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
-    network = _begun(weights) if weights is not None else DanceFlow(FlowConfig(**shape_of(out, tables)))
+    network = _begun(weights) if weights is not None else DanceFlow(MotionFlowConfig(**shape_of(out, tables)))
     windows = DanceWindows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = FlowTraining(network, plan, DanceValidation(split.train, split.validation))
-    fit_flow(module, windows, out, resume=resume)
+    metric = fit_flow(module, windows, out, resume=resume)
+    if trial:
+        return metric
     how = "danced most like real dancers to unheard music"
     ship(module.ema.module, split, out, tables, how, lambda: _figures(module.ema.module, split))
+    return metric
 
 
 def _begun(weights: Path) -> DanceFlow:
@@ -70,15 +79,15 @@ def prepare(network: DanceFlow, windows: FlowWindows, pairs: Sequence[Pair], *, 
         network.bodies[role] = torch.from_numpy(np.mean([p.dancer.skeleton.offsets for p in mine], axis=0)).float()
         network.floors[role] = float(np.mean([floor_height(p.dancer.positions) for p in mine]))
         own = [take for take in takes if take.role == role] or takes
-        for k, n in enumerate(np.linspace(0, len(own) - 1, STARTS).astype(int)):
+        for k, n in enumerate(np.linspace(0, len(own) - 1, INITIAL_PASTS).astype(int)):
             take = own[n]
             # Ways to begin come from all counts of the phrase, so that any music finds one for its first moment.
             counts = phrase_counts(take.leader[:, :MUSIC_DIM].numpy())
-            wanted = 8.0 * k / STARTS
+            wanted = 8.0 * k / INITIAL_PASTS
             away = np.abs((counts[history:] - wanted + 4.0) % 8.0 - 4.0)
             frame = history + int(away.argmin())
             past = take.dance[slice(frame - history, frame)]
-            network.starts[role, k] = partner_features(past, place_of(past))
+            network.starts[role, k] = partner_features(past, floor_frame(past))
             network.counts[role, k] = float(counts[frame])
 
 

@@ -19,9 +19,9 @@ from training.data.duets import Duet, Split, Windows, find_duets, split_duets
 from training.duet_vae import losses
 from training.duet_vae.augmentation import chance, mirror_some, wander
 from training.duet_vae.validation import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
-from training.experiment.fit import fit
-from training.experiment.model_card import write_card
 from training.experiment.config import read_config
+from training.experiment.fit import fit
+from training.experiment.model_card import write_model_card
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class DuetVaeTrainingConfig:
 class DuetTraining(lightning.LightningModule):
     """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
 
-    def __init__(self, trained: TrainedDuet, plan: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int) -> None:
+    def __init__(
+        self, trained: TrainedDuet, plan: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int
+    ) -> None:
         super().__init__()
         self.trained, self.plan, self.steps = trained, plan, steps
         self.network, self.normalisation = trained.network, trained.normalisation
@@ -170,8 +172,11 @@ def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
     return Poses(mean.float(), directions.T.float().contiguous(), deviations.float(), torch.stack(reaches).float())
 
 
-def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
-    """Train on a folder of duets into a run's folder and leave the weights there with their card."""
+def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = False) -> float:
+    """Train on a folder of duets into a run's folder and leave the weights there with their card.
+
+    Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
+    """
     tables, plan = read_config(config, DuetVaeTrainingConfig)
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
@@ -188,7 +193,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
         facing_starts(split.train),
     )
     module = DuetTraining(trained, plan, split.validation, len(windows))
-    fit(
+    metric = fit(
         module,
         windows,
         out,
@@ -198,7 +203,9 @@ def train(data: Path, out: Path, config: Path, *, resume: bool) -> None:
         clip=plan.clip,
         resume=resume,
     )
-    ship(module, split, out, tables)
+    if not trial:
+        ship(module, split, out, tables)
+    return metric
 
 
 def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) -> None:
@@ -214,5 +221,5 @@ def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) 
 ones, the follower generated beside the real leader, over the test recordings:
 
 {horizon_table(module.trained, split)}"""
-    parameters = sum(p.numel() for p in module.network.parameters())
-    write_card(out / f"{NAME}.md", parameters, f"{last['global_step']:,}, the last of the plan", figures, split, tables)
+    step = f"{last['global_step']:,}, the last of the training"
+    write_model_card(out / f"{NAME}.md", tables["card"], module.network, step, split, figures)

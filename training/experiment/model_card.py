@@ -1,58 +1,65 @@
-"""The model card that goes with shipped weights: what they were trained on, how good they are, what they cannot do."""
+"""Model cards: the Markdown beside a model's weights, with its training data, metrics and limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from torch import nn
 
 from rigs.files.atomic_write import atomic_write_text
-from training.data.duets import Duet, Split
+from training.data.duets import PARTS, Duet, Split
 from training.data.music_pairs import Pair, PairSplit
 
 
-def write_card(
-    path: Path, parameters: int, step: str, figures: str, split: Split | PairSplit, tables: dict[str, Any]
+def write_model_card(
+    path: Path, card: Mapping[str, str], network: nn.Module, checkpoint: str, split: Split | PairSplit, metrics: str
 ) -> None:
-    """Write the card of a model beside its weights, whole or not at all.
+    """Write the model card of a trained network, atomically.
 
-    parameters: how many it has.  step: which step's weights they are.  figures: how good it is, in words and tables.
+    card: the configuration's [card] table.  checkpoint: which step's weights they are, in words.
+    metrics: evaluation results as Markdown.
     """
-    card = tables["card"]
-    parts = "\n".join(
-        f"| {part} | {', '.join(sorted({_recording(piece) for piece in pieces}))} | {_minutes(pieces):.1f} |"
-        for part, pieces in (("train", split.train), ("validation", split.validation), ("test", split.test))
-    )
-    text = f"""# {card["title"]}
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    atomic_write_text(
+        path,
+        f"""# {card["title"]}
 
-{card["what"]}
+{card["what"].strip()}
 
-{parameters:,} parameters; the weights of step {step}.
+{parameters:,} parameters; the weights of step {checkpoint}.
 
 ## Data
 
-{card["data"]}
+{card["data"].strip()}
 
-| part | recordings | minutes used |
-| --- | --- | --- |
-{parts}
+{_data_table(split)}
 
 Licence and credit:
 {card["licence"].strip()}
 
-## Figures
+## Metrics
 
-{figures}
+{metrics}
 
 ## Limits
 
-{card["limits"]}
-"""
-    atomic_write_text(path, text)
+{card["limits"].strip()}
+""",
+    )
 
 
-def _recording(piece: Duet | Pair) -> str:
-    return piece.name if isinstance(piece, Duet) else piece.recording
-
-
-def _minutes(pieces: Sequence[Duet | Pair]) -> float:
-    """What all pieces last together; a dance that is paired with several songs counts with each."""
-    return sum(piece.leader.seconds if isinstance(piece, Duet) else piece.seconds for piece in pieces) / 60.0
+def _data_table(split: Split | PairSplit) -> str:
+    """The recordings of each part and their length; of pairs also how many songs and pairs there are."""
+    if isinstance(split, Split):
+        rows = [["part", "recordings", "minutes used"], ["---"] * 3]
+        for part in PARTS:
+            duets: Sequence[Duet] = getattr(split, part)
+            minutes = sum(duet.leader.seconds for duet in duets) / 60.0
+            rows.append([part, ", ".join(sorted({duet.name for duet in duets})), f"{minutes:.1f}"])
+    else:
+        rows = [["part", "recordings", "songs", "pairs", "minutes used"], ["---"] * 5]
+        for part in PARTS:
+            pairs: Sequence[Pair] = getattr(split, part)
+            recordings, songs = ({getattr(pair, name) for pair in pairs} for name in ("recording", "song"))
+            minutes = sum(pair.seconds for pair in pairs) / 60.0
+            rows.append([part, ", ".join(sorted(recordings)), str(len(songs)), str(len(pairs)), f"{minutes:.1f}"])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

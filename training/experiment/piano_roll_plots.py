@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 
 from backend.music.audio.synth_drums import drum_kind
-from backend.music.note_times import TimedNote, length, timed_notes, step_times
+from backend.music.note_times import TimedNote, length, step_times, timed_notes
 from backend.music.piano_roll import DRUM_KINDS
 from backend.music.score import Score
 from training.experiment.figure_plots import save_figure

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.motion_flow.features import FPS, TURNED, Dance
-from backend.models.motion_flow.network import FARTHEST, FlowConfig
+from backend.models.motion_flow.features import FPS, ROTATED_JOINTS, PoseSequence
+from backend.models.motion_flow.network import TARGET_HORIZON, MotionFlowConfig
 from rigs import kinematics, rotations
 from rigs.contacts import foot_contacts
 from rigs.files import BadFile
 from rigs.motion import Motion, mirror, resample
 from training.data.duets import Duet
 
-Parts = tuple[Dance, Tensor, Tensor]
+Parts = tuple[PoseSequence, Tensor, Tensor]
 """A dancer as the network sees them: the dance, the joints (F, 29, 3) m, the bones (29, 3) m."""
 
 _FOLLOWS = 0.65
@@ -55,7 +55,7 @@ class Plan:
 class Take(NamedTuple):
     """One dancer with what leads it: the dance, the leader (F, ...), the dancer's bones (29, 3) m, and its role."""
 
-    dance: Dance
+    dance: PoseSequence
     leader: Tensor
     offsets: Tensor
     role: int
@@ -72,9 +72,9 @@ class Batch(NamedTuple):
     roles: Tensor
 
     @property
-    def partner(self) -> Dance:
+    def partner(self) -> PoseSequence:
         """How the partner moves."""
-        return Dance(self.root, self.turned, self.contacts)
+        return PoseSequence(self.root, self.turned, self.contacts)
 
 
 class FlowWindows(IterableDataset[Batch]):
@@ -84,9 +84,9 @@ class FlowWindows(IterableDataset[Batch]):
     """
 
     def __init__(
-        self, stretches: Iterable[Sequence[Take]], shares: Sequence[float], config: FlowConfig, plan: Plan
+        self, stretches: Iterable[Sequence[Take]], shares: Sequence[float], config: MotionFlowConfig, plan: Plan
     ) -> None:
-        self.length = 1 + config.history + plan.rolls * config.block + FARTHEST + 2
+        self.length = 1 + config.history + plan.rolls * config.block + TARGET_HORIZON + 2
         self.stretches = [takes for takes in stretches if len(takes[0].leader) > self.length]
         if not self.stretches:
             raise BadFile(f"training: takes of more than {self.length / FPS:.1f} s expected, none found")
@@ -123,12 +123,12 @@ class FlowWindows(IterableDataset[Batch]):
             leader = leader * sizes[:, None, None, None]
         return Batch(root, turned, contacts, leader, offsets, torch.tensor(roles))
 
-    def danced(self, take: Take, first: int, rng: np.random.Generator) -> Dance:
+    def danced(self, take: Take, first: int, rng: np.random.Generator) -> PoseSequence:
         """The window of a take's dance that begins with the frame `first`."""
         return take.dance[slice(first, first + self.length)]
 
 
-def duet_windows(duets: Sequence[Duet], config: FlowConfig, plan: Plan) -> FlowWindows:
+def duet_windows(duets: Sequence[Duet], config: MotionFlowConfig, plan: Plan) -> FlowWindows:
     """Windows of couples, in which either dancer is the partner beside the other. Raises BadFile."""
     return FlowWindows(_couples(duets, plan), (1.0 - _FOLLOWS, _FOLLOWS), config, plan)
 
@@ -145,11 +145,11 @@ def _couples(duets: Sequence[Duet], plan: Plan) -> Iterator[tuple[Take, Take]]:
 
 def dance_parts(motion: Motion) -> Parts:
     """A Motion as the network sees it."""
-    world = rotations.to_matrix(kinematics.global_rotations(motion.rotations)[:, list(TURNED)])
+    world = rotations.to_matrix(kinematics.global_rotations(motion.rotations)[:, list(ROTATED_JOINTS)])
     contacts = foot_contacts(motion.positions, motion.fps)
     parts = (motion.root, world, contacts, motion.positions, motion.skeleton.offsets)
     root, turned, resting, joints, offsets = (torch.from_numpy(np.asarray(part)).float() for part in parts)
-    return Dance(root, turned, resting), joints, offsets
+    return PoseSequence(root, turned, resting), joints, offsets
 
 
 def copies(dancers: Sequence[Motion], speed: float) -> list[list[Parts]]:

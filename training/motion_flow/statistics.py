@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from backend.models.motion_flow.features import PARTNER, partner_features, place_of, place_of_joints
-from backend.models.motion_flow.network import STARTS, FlowNetwork, save
+from backend.models.motion_flow.features import PARTNER_DIM, partner_features, floor_frame, floor_frame_of_joints
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, save_network
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.contacts import floor_height
 from training.data.duets import Duet, Split
 from training.data.music_pairs import PairSplit
 from training.experiment.ema import ema_state
-from training.experiment.model_card import write_card
+from training.experiment.model_card import write_model_card
 from training.motion_flow.dataset import FlowWindows, dance_parts
 from training.partner_flow.validation import HORIZONS, horizon_errors
 
@@ -34,14 +34,14 @@ def prepare(network: PartnerFlow, windows: FlowWindows, duets: Sequence[Duet], *
         own_parts = [dance_parts(motion) for motion in motions]
         other = [dance_parts((duet.follower, duet.leader)[role])[1] for duet in duets]
         moments = [(n, f) for n, part in enumerate(own_parts) for f in range(history, len(part[1]), 8)]
-        for k, i in enumerate(np.linspace(0, len(moments) - 1, STARTS).astype(int)):
+        for k, i in enumerate(np.linspace(0, len(moments) - 1, INITIAL_PASTS).astype(int)):
             n, frame = moments[i]
-            here = place_of_joints(other[n][frame - 1])
+            here = floor_frame_of_joints(other[n][frame - 1])
             network.starts[role, k] = partner_features(own_parts[n][0][slice(frame - history, frame)], here)
-            network.stances[role, k] = here.into(other[n][frame - 1])
+            network.stances[role, k] = here.to_local(other[n][frame - 1])
 
 
-def measure(network: FlowNetwork, windows: FlowWindows, *, leader_alone: bool = False) -> None:
+def measure(network: MotionFlow, windows: FlowWindows, *, leader_alone: bool = False) -> None:
     """Let the network know the windows' statistics, or where it knows the dancers' already those of what leads them."""
     rng = np.random.default_rng(windows.plan.seed)
     config, first = network.config, 1 + network.config.history
@@ -49,14 +49,14 @@ def measure(network: FlowNetwork, windows: FlowWindows, *, leader_alone: bool = 
     for _ in range(_BATCHES):
         batch = windows.batch(rng)
         past = batch.partner[slice(1, first)]
-        place = place_of(past)
+        place = floor_frame(past)
         around = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        seen, other = network.views(past, batch.offsets, batch.leader[:, around], place)
+        seen, other = network.features(past, batch.offsets, batch.leader[:, around], place)
         own.append(seen.flatten(0, 1))
         led.append(other.flatten(0, 1))
         block = batch.partner[slice(first, first + config.block)]
-        drawn.append(torch.cat([seen[..., :PARTNER], partner_features(block, place)], dim=1).flatten(0, 1))
-        speeds.append(block.joints(batch.offsets).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0)
+        drawn.append(torch.cat([seen[..., :PARTNER_DIM], partner_features(block, place)], dim=1).flatten(0, 1))
+        speeds.append(block.joint_positions(batch.offsets).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0)
     for name, parts, least in (("leader", led, 0.05), ("partner", own, 0.03)):
         rows = torch.cat(parts)
         getattr(network, f"{name}_mean").copy_(rows.mean(dim=0))
@@ -64,14 +64,14 @@ def measure(network: FlowNetwork, windows: FlowWindows, *, leader_alone: bool = 
         if leader_alone:
             return
     rows = torch.cat(drawn)
-    network.partner_mean[:PARTNER] = rows.mean(dim=0)
-    network.partner_scale[:PARTNER] = rows.std(dim=0).clamp_min(0.03)
+    network.partner_mean[:PARTNER_DIM] = rows.mean(dim=0)
+    network.partner_scale[:PARTNER_DIM] = rows.std(dim=0).clamp_min(0.03)
     logs = torch.log(torch.cat(speeds) + 0.05)
     network.energy.copy_(torch.stack([logs.mean(), logs.std()]))
 
 
 def ship(
-    network: FlowNetwork,
+    network: MotionFlow,
     split: Split | PairSplit,
     out: Path,
     tables: dict[str, Any],
@@ -84,10 +84,9 @@ def ship(
     """
     best = torch.load(out / "best.ckpt", weights_only=True)
     network.load_state_dict(ema_state(best))
-    save(out / f"{network.name}.safetensors", network)
-    parameters = sum(p.numel() for p in network.parameters())
+    save_network(out / f"{network.name}.safetensors", network)
     step = f"{best['global_step']:,} of {tables['optimise']['steps']:,}, which {how}"
-    write_card(out / f"{network.name}.md", parameters, step, figures(), split, tables)
+    write_model_card(out / f"{network.name}.md", tables["card"], network, step, split, figures())
 
 
 def horizon_table(network: PartnerFlow, duets: Sequence[Duet]) -> str:

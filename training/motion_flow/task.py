@@ -12,8 +12,8 @@ import lightning
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.features import Dance, Place, dance_of, joined, partner_features, place_of
-from backend.models.motion_flow.network import FARTHEST, GOAL, FlowNetwork
+from backend.models.motion_flow.features import PoseSequence, FloorFrame, poses_from_features, concatenate, partner_features, floor_frame
+from backend.models.motion_flow.network import TARGET_HORIZON, TARGET_DIM, MotionFlow
 from rigs.skeleton import INDEX
 from training.experiment.ema import Ema
 from training.experiment.fit import fit
@@ -26,7 +26,7 @@ _SHAPE = "network"
 """A checkpoint's entry with the network's shape."""
 
 
-Network = TypeVar("Network", bound=FlowNetwork)
+Network = TypeVar("Network", bound=MotionFlow)
 
 
 class HeldOut(Protocol):
@@ -53,7 +53,7 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
         if self.global_step > plan.rolled_from * plan.steps and _chance(plan.rolled):
             for _ in range(int(torch.randint(1, plan.rolls + 1, ()))):
                 made = self.danced(past, batch, first)
-                past, first = joined(past[slice(config.block, None)], made), first + config.block
+                past, first = concatenate(past[slice(config.block, None)], made), first + config.block
         elif _chance(plan.nudged):
             past = nudged(past)
         terms = self.terms(past, batch, first)
@@ -61,29 +61,29 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
             self.log(f"train/{name}", term)
         return sum((getattr(plan, name) * term for name, term in terms.items()), torch.zeros(()))
 
-    def terms(self, past: Dance, batch: Batch, first: int) -> dict[str, Tensor]:
+    def terms(self, past: PoseSequence, batch: Batch, first: int) -> dict[str, Tensor]:
         """The parts of the loss for a block that begins in the windows' frame `first`, by their weights' names."""
         network, plan, size, block = self.network, self.plan, len(batch.roles), self.network.config.block
-        place = place_of(past)
+        place = floor_frame(past)
         own, led = self.views(network, past, batch, place, first)
         loud = plan.noise * torch.rand(size, 1, 1) * (torch.rand(size, 1, 1) < 0.7)
         quiet = (torch.arange(own.shape[1]) < own.shape[1] - 2)[:, None]  # blocks go on from the last two frames
         own = own + (loud * quiet).to(own) * torch.randn_like(own)
-        aims = torch.randint(block - 1, FARTHEST + 1, (size,)).to(own.device)
+        aims = torch.randint(block - 1, TARGET_HORIZON + 1, (size,)).to(own.device)
         aimed = torch.rand(size).to(own.device) < plan.aimed
         truth = self.target(past, batch, place, first, torch.where(aimed, aims + 1, _BACK).clamp(max=_BACK))
-        clean = network.normalised(truth, place)
+        clean = network.normalize(truth, place)
         goal = self.goal(batch, place, first, aims, aimed)
-        ours_before = past[slice(-2, None)].joints(batch.offsets)
-        theirs = truth.joints(batch.offsets)
+        ours_before = past[slice(-2, None)].joint_positions(batch.offsets)
+        theirs = truth.joint_positions(batch.offsets)
         speed = torch.cat([ours_before[:, 1:], theirs], dim=1).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0
-        energy = network.stirred(speed) * (torch.rand(size, 1) < plan.stirred).to(own)
+        energy = network.energy_condition(speed) * (torch.rand(size, 1) < plan.stirred).to(own)
         t = torch.sigmoid(torch.randn(size)).to(clean)
         when = t[:, None, None]
         noisy = when * clean + (1.0 - when) * torch.randn_like(clean)
         found = network(noisy, t, own, led, batch.roles, self.heard(size).to(own.device), goal, energy)
         flow = ((found - clean).square() / (1.0 - when).clamp_min(0.1) ** 2).mean()
-        ours = dance_of(network.natural(found), place).joints(batch.offsets)
+        ours = poses_from_features(network.denormalize(found), place).joint_positions(batch.offsets)
         motions = [torch.cat([ours_before, joints], dim=1) for joints in (ours, theirs)]
         steps, true_steps = (joints[:, 1:].diff(dim=1) for joints in motions)
         bends, true_bends = (joints.diff(n=2, dim=1) for joints in motions)
@@ -104,7 +104,7 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
         """
         return {}
 
-    def target(self, past: Dance, batch: Batch, place: Place, first: int, back: Tensor) -> Dance:
+    def target(self, past: PoseSequence, batch: Batch, place: FloorFrame, first: int, back: Tensor) -> PoseSequence:
         """What is to be danced after `past`: what really was, coming back to it in `back` (B,) frames."""
         block = self.network.config.block
         truth = partner_features(batch.partner[slice(first - 1, first + block)], place)
@@ -113,47 +113,47 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
         left = ((1.0 - t).clamp_min(0.0) ** 2)[..., None]
         counts = torch.ones(truth.shape[-1]).to(truth)
         counts[-4:] = 0.0  # of the contacts
-        return dance_of(truth[:, 1:] + left * counts * astray, place)
+        return poses_from_features(truth[:, 1:] + left * counts * astray, place)
 
-    def goal(self, batch: Batch, place: Place, first: int, aims: Tensor, aimed: Tensor) -> Tensor:
+    def goal(self, batch: Batch, place: FloorFrame, first: int, aims: Tensor, aimed: Tensor) -> Tensor:
         """For each window a pose of it to head for, `aims` (B,) frames after the block's first one."""
         rows = torch.arange(len(aims), device=aims.device)[:, None]
         frames = first + aims[:, None] + torch.arange(2, device=aims.device)
         partner = batch.partner
-        ahead = Dance(*(part[rows, frames] for part in (partner.root, partner.turned, partner.contacts)))
+        ahead = PoseSequence(*(part[rows, frames] for part in (partner.root, partner.rotations, partner.contacts)))
         stepped = torch.rand(len(aims)).to(aims.device) < 0.5
-        return self.network.goal(self.network.normalised(ahead, place), aims.float(), stepped, aimed)
+        return self.network.target_features(self.network.normalize(ahead, place), aims.float(), stepped, aimed)
 
     def heard(self, size: int) -> Tensor:
         """Which blocks of the leader are looked at (B, seen): sometimes none, sometimes none that is to come."""
         config, plan = self.network.config, self.plan
-        heard = (torch.rand(size, 1) > plan.unheard).repeat(1, config.seen)
+        heard = (torch.rand(size, 1) > plan.unheard).repeat(1, config.leader_blocks)
         heard[:, config.before + 1 :] &= torch.rand(size, 1) > plan.unforeseen
         return heard
 
-    def views(self, network: FlowNetwork, past: Dance, batch: Batch, place: Place, first: int) -> tuple[Tensor, Tensor]:
+    def views(self, network: MotionFlow, past: PoseSequence, batch: Batch, place: FloorFrame, first: int) -> tuple[Tensor, Tensor]:
         """What the network sees, normalised: the past, and the leader around a block that begins in frame `first`."""
         config = network.config
         around = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        return network.views(past, batch.offsets, batch.leader[:, around], place)
+        return network.features(past, batch.offsets, batch.leader[:, around], place)
 
     @torch.no_grad()
-    def danced(self, past: Dance, batch: Batch, first: int) -> Dance:
+    def danced(self, past: PoseSequence, batch: Batch, first: int) -> PoseSequence:
         """The block that the mean network dances from the frame `first` on, more or less freely (Meng et al. 2022)."""
         network = self.ema.module.eval()
-        size, place = len(batch.roles), place_of(past)
+        size, place = len(batch.roles), floor_frame(past)
         own, led = self.views(network, past, batch, place, first)
         back = torch.full((size,), _BACK).to(own)
-        clean = network.normalised(self.target(past, batch, place, first, back), place)
+        clean = network.normalize(self.target(past, batch, place, first, back), place)
         begin = float(torch.rand(())) * 0.8 if _chance(0.7) else 0.0
         noisy = begin * clean + (1.0 - begin) * torch.randn_like(clean)
-        heard = torch.ones(size, network.config.seen, dtype=torch.bool, device=own.device)
-        nothing = torch.zeros(size, GOAL).to(own), torch.zeros(size, 2).to(own)
+        heard = torch.ones(size, network.config.leader_blocks, dtype=torch.bool, device=own.device)
+        nothing = torch.zeros(size, TARGET_DIM).to(own), torch.zeros(size, 2).to(own)
         guidance = 1.0 if _chance(0.5) else 2.0
-        drawn = network.draw(
-            noisy, own, led, batch.roles, heard, *nothing, begin=begin, steps=3 if begin < 0.4 else 2, guidance=guidance
+        drawn = network.sample(
+            noisy, own, led, batch.roles, heard, *nothing, t_start=begin, steps=3 if begin < 0.4 else 2, guidance=guidance
         )
-        return dance_of(network.natural(drawn), place)
+        return poses_from_features(network.denormalize(drawn), place)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the network's shape with it."""
@@ -178,12 +178,12 @@ class FlowTraining(lightning.LightningModule, Generic[Network]):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def nudged(dance: Dance) -> Dance:
+def nudged(dance: PoseSequence) -> PoseSequence:
     """A past that went a little astray: the whole of it moved by some centimetres and each joint turned a little."""
-    size, joints = dance.turned.shape[0], dance.turned.shape[-3]
+    size, joints = dance.rotations.shape[0], dance.rotations.shape[-3]
     aside = torch.randn(size, 1, 3).to(dance.root) * torch.tensor([0.05, 0.05, 0.015]).to(dance.root)
     axes = 0.06 * torch.randn(size, 1, joints, 3).to(dance.root) * torch.rand(size, 1, 1, 1).to(dance.root)
-    return Dance(dance.root + aside, torch.linalg.matrix_exp(_skew(axes)) @ dance.turned, dance.contacts)
+    return PoseSequence(dance.root + aside, torch.linalg.matrix_exp(_skew(axes)) @ dance.rotations, dance.contacts)
 
 
 def _skew(axes: Tensor) -> Tensor:
@@ -192,9 +192,9 @@ def _skew(axes: Tensor) -> Tensor:
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(*axes.shape, 3)
 
 
-def fit_flow(module: FlowTraining[Any], windows: FlowWindows, out: Path, *, resume: bool) -> None:
+def fit_flow(module: FlowTraining[Any], windows: FlowWindows, out: Path, *, resume: bool) -> float:
     """Train to the last step; see `training.experiment.fit.fit`."""
-    fit(
+    return fit(
         module,
         windows,
         out,

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.network import FlowConfig
+from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow, load
 from rigs.skeleton import INDEX
 from training.data.duets import Split, find_duets, split_duets
@@ -49,18 +49,26 @@ class PartnerTraining(FlowTraining[PartnerFlow]):
         }
 
 
-def train(data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None) -> None:
-    """Train on a folder of duets into a run's folder, from scratch or from weights, and leave the weights there."""
+def train(
+    data: Path, out: Path, config: Path, *, resume: bool, weights: Path | None = None, trial: bool = False
+) -> float:
+    """Train on a folder of duets into a run's folder, from scratch or from weights, and leave the weights there.
+
+    Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
+    """
     tables, plan = read_config(config, CouplePlan)
     split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
-    network = PartnerFlow(FlowConfig(**shape_of(out, tables))) if weights is None else load(weights).train()
+    network = PartnerFlow(MotionFlowConfig(**shape_of(out, tables))) if weights is None else load(weights).train()
     windows = duet_windows(split.train, network.config, plan)
     prepare(network, windows, split.train, statistics=weights is None)
     module = PartnerTraining(network, plan, Validation(split.train, split.validation))
-    fit_flow(module, windows, out, resume=resume)
+    metric = fit_flow(module, windows, out, resume=resume)
+    if trial:
+        return metric
     how = "danced most like real couples beside unseen leaders"
     ship(module.ema.module, split, out, tables, how, lambda: horizon_table(module.ema.module, split.test))
+    return metric
 
 
 def _distances(partner: Tensor, leader: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.score_flow.bar_features import KINDS, PITCHED, STEPS, bars_of, key_of, whole_bars
-from backend.models.score_flow.bar_vae import Heard, transposed
-from backend.models.score_flow.dance_features import POSES, TRACK, track_of, two_bars, window_of
-from backend.models.score_flow.network import BACK, PHRASE
+from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, BAR_STEPS, extract_bars, key_transposition, bar_starts
+from backend.models.score_flow.bar_vae import BarTensors, transpose_rows
+from backend.models.score_flow.dance_features import WINDOW_POSES, POSE_DIM, pose_features, window_times, pose_window
+from backend.models.score_flow.network import REPEAT_BARS, PHRASE_BARS
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile
@@ -26,7 +26,7 @@ _LOWEST_SHIFT, _SHIFTS = -5, 12
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScoreFlowTrainingConfig:
     """What `configs/score-flow.toml` says of augmentation, loss and optimisation."""
 
     moved: float
@@ -59,7 +59,7 @@ class Plan:
     seed: int
 
 
-class Table(NamedTuple):
+class BarTable(NamedTuple):
     """N bars of many pieces of music.
 
     bars: (N, ...) uint8.  held: (N, 72) uint8, what sounds right before.  before, earlier: (N,) the bar before and the
@@ -70,29 +70,29 @@ class Table(NamedTuple):
 
     onset: Tensor
     sustain: Tensor
-    loud: Tensor
-    held: Tensor
-    before: Tensor
-    earlier: Tensor
+    velocity: Tensor
+    tied: Tensor
+    previous: Tensor
+    repeated: Tensor
     phrase: Tensor
     seconds: Tensor
     parts: Tensor
     windows: Tensor
-    danced: Tensor
+    window_index: Tensor
     recording: Tensor
     song: Tensor
 
     def __len__(self) -> int:
         return len(self.onset)
 
-    def heard(self, places: Tensor) -> tuple[Heard, Tensor]:
+    def bars(self, places: Tensor) -> tuple[BarTensors, Tensor]:
         """Bars (B,) as the coder hears them, and what is held."""
-        rows = (self.onset[places], self.sustain[places], self.loud[places], self.held[places])
+        rows = (self.onset[places], self.sustain[places], self.velocity[places], self.tied[places])
         onset, sustain, loud, held = (row.float() for row in rows)
-        return Heard(onset, sustain, loud / 255.0), held
+        return BarTensors(onset, sustain, loud / 255.0), held
 
 
-class Places(NamedTuple):
+class BarBatch(NamedTuple):
     """One step's bars: rows of the table (B,), and random numbers that say how they are changed."""
 
     drums: Tensor
@@ -102,13 +102,13 @@ class Places(NamedTuple):
     mirrored: Tensor
 
 
-class ScoreWindows(IterableDataset[Places]):
+class BarBatches(IterableDataset[BarBatch]):
     """Batches of bars, one a training step, the same for equal seed and step; `start` is the step to begin with."""
 
-    def __init__(self, table: Table, plan: Plan) -> None:
+    def __init__(self, table: BarTable, plan: ScoreFlowTrainingConfig) -> None:
         self.table, self.plan, self.start = table, plan, 0
         self.drums, self.pitched = (np.flatnonzero(table.parts[:, part].numpy()) for part in range(2))
-        danced = table.danced.numpy() >= 0
+        danced = table.window_index.numpy() >= 0
         self.danced, self.music = np.flatnonzero(danced), np.flatnonzero(~danced)
         if not len(self.danced):
             raise BadFile("pairs with whole bars of four quarters expected, none found")
@@ -119,11 +119,11 @@ class ScoreWindows(IterableDataset[Places]):
     def __len__(self) -> int:
         return self.plan.steps
 
-    def __iter__(self) -> Iterator[Places]:
+    def __iter__(self) -> Iterator[BarBatch]:
         for step in range(self.start, len(self)):
-            yield self.places(np.random.default_rng([self.plan.seed, step]))
+            yield self.sample_batch(np.random.default_rng([self.plan.seed, step]))
 
-    def places(self, rng: np.random.Generator) -> Places:
+    def sample_batch(self, rng: np.random.Generator) -> BarBatch:
         """Bars drawn at random."""
         plan = self.plan
         size = plan.coder_batch
@@ -134,50 +134,50 @@ class ScoreWindows(IterableDataset[Places]):
         alone = round(plan.music * plan.batch)
         flow = np.concatenate([rng.choice(self.danced, plan.batch - alone), rng.choice(self.music, alone)])
         rows = (drums, pitched, shift, flow, rng.integers(2, size=plan.batch))
-        return Places(*(torch.from_numpy(np.asarray(row)) for row in rows))
+        return BarBatch(*(torch.from_numpy(np.asarray(row)) for row in rows))
 
 
-def moved(bars: Heard, held: Tensor, shift: Tensor) -> tuple[Heard, Tensor]:
+def transpose_bars(bars: BarTensors, held: Tensor, shift: Tensor) -> tuple[BarTensors, Tensor]:
     """Bars and what they hold, their pitches moved by so many semitones (B,) each."""
-    onset, sustain = (transposed(part, shift) for part in (bars.onset, bars.sustain))
-    return Heard(onset, sustain, bars.loud), transposed(held[:, None], shift)[:, 0]
+    onset, sustain = (transpose_rows(part, shift) for part in (bars.onset, bars.sustain))
+    return BarTensors(onset, sustain, bars.velocity), transpose_rows(held[:, None], shift)[:, 0]
 
 
-def find_music(folder: Path | None) -> dict[str, list[tuple[str, Score]]]:
+def find_unpaired_songs(folder: Path | None) -> dict[str, list[tuple[str, Score]]]:
     """Songs by name, of each part, that teach music alone; none where there is no folder. Raises BadFile."""
     if folder is None:
         return {}
     found = find_songs([folder])
-    return {part: [(song.of, song.score) for song in songs if song.kind != "band"] for part, songs in found.items()}
+    return {part: [(song.source, song.score) for song in songs if song.kind != "band"] for part, songs in found.items()}
 
 
-def table_of(pairs: Sequence[Pair], songs: Sequence[tuple[str, Score]] = ()) -> Table:
+def build_bar_table(pairs: Sequence[Pair], songs: Sequence[tuple[str, Score]] = ()) -> BarTable:
     """The bars of pairs, and those of songs without a dance."""
     pieces = [(pair.recording, pair.song, pair.score) for pair in pairs] + [("", name, score) for name, score in songs]
     names = {name: n for n, name in enumerate(sorted({name for piece in pieces for name in piece[:2]}))}
-    columns: list[list[Array]] = [[] for _ in Table._fields]
+    columns: list[list[Array]] = [[] for _ in BarTable._fields]
     first, danced = 0, 0
     for place, (recording, song, score) in enumerate(pieces):
-        starts = whole_bars(score)
+        starts = bar_starts(score)
         if not len(starts):
             continue
-        bars, count = bars_of(score, starts, key_of(score)), len(starts)
-        before, earlier = follows(starts, 1), follows(starts, BACK)
+        bars, count = extract_bars(score, starts, key_transposition(score)), len(starts)
+        before, earlier = preceding_bars(starts, 1), preceding_bars(starts, REPEAT_BARS)
         held = np.where(before[:, None] >= 0, bars.sustain[before, -1], False)
-        has = [bars.onset[..., :KINDS].any(), bars.onset[..., KINDS:].any()]
-        windows = np.zeros((0, 2, POSES, TRACK), np.float32)
+        has = [bars.onset[..., :DRUM_ROWS].any(), bars.onset[..., DRUM_ROWS:].any()]
+        windows = np.zeros((0, 2, WINDOW_POSES, POSE_DIM), np.float32)
         if place < len(pairs):
             windows = _danced(pairs[place].dancer, score, starts)
         numbers = np.arange(count)
         rows = [
             bars.onset.astype(np.uint8),
             bars.sustain.astype(np.uint8),
-            np.rint(bars.loud * 255.0).astype(np.uint8),
-            held.astype(np.uint8).reshape(count, PITCHED),
+            np.rint(bars.velocity * 255.0).astype(np.uint8),
+            held.astype(np.uint8).reshape(count, PITCHED_ROWS),
             np.where(before >= 0, before + first, -1),
             np.where(earlier >= 0, earlier + first, -1),
-            (starts - starts[0]) // STEPS % PHRASE,
-            (score.seconds[starts + STEPS] - score.seconds[starts]).astype(np.float32),
+            (starts - starts[0]) // BAR_STEPS % PHRASE_BARS,
+            (score.seconds[starts + BAR_STEPS] - score.seconds[starts]).astype(np.float32),
             np.tile(np.array(has, np.float32), (count, 1)),
             windows,
             danced + numbers if len(windows) else np.full(count, -1),
@@ -189,18 +189,18 @@ def table_of(pairs: Sequence[Pair], songs: Sequence[tuple[str, Score]] = ()) -> 
         first, danced = first + count, danced + len(windows)
     if not first:
         raise BadFile(f"{len(pieces)} pieces of music: bars of four quarters expected, none found")
-    return Table(*(torch.from_numpy(np.concatenate(column)) for column in columns))
+    return BarTable(*(torch.from_numpy(np.concatenate(column)) for column in columns))
 
 
-def follows(starts: Array, back: int) -> Array:
+def preceding_bars(starts: Array, back: int) -> Array:
     """(N,) which of the bars that begin at the steps `starts` (N,) is so many before each, and -1 where none is."""
-    wanted = starts - back * STEPS
+    wanted = starts - back * BAR_STEPS
     found = np.minimum(np.searchsorted(starts, wanted), len(starts) - 1)
     return np.where(starts[found] == wanted, found, -1)
 
 
 def _danced(dancer: Motion, score: Score, starts: Array) -> Array:
     """(N, 2, POSES, TRACK): the dance to each bar and the one before, as it is and in the mirror."""
-    tracks = track_of(dancer), track_of(mirror(dancer))
-    over = [two_bars(score.seconds, int(start)) for start in starts]
-    return np.stack([[window_of(track, seconds) for track in tracks] for seconds in over])
+    tracks = pose_features(dancer), pose_features(mirror(dancer))
+    over = [window_times(score.seconds, int(start)) for start in starts]
+    return np.stack([[pose_window(track, seconds) for track in tracks] for seconds in over])

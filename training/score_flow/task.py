@@ -13,19 +13,19 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow.bar_features import KINDS, PITCHED, TUNE
-from backend.models.score_flow.bar_vae import Heard
-from backend.models.score_flow.dance_features import SPEED
-from backend.models.score_flow.network import Asked, ScoreFlow, config_of
-from backend.models.score_flow.note_decoding import VOICES
+from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, TUNE_ROWS
+from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.dance_features import SPEED_INDEX
+from backend.models.score_flow.network import ScoreCondition, ScoreFlow, config_from_dict
+from backend.models.score_flow.note_decoding import VOICE_SLICES
 from training.data.music_pairs import find_pairs, split_pairs
+from training.experiment.config import read_config
 from training.experiment.ema import Ema, ema_state
 from training.experiment.fit import fit
-from training.experiment.config import read_config
-from training.score_flow.calibration import calibrate, ship
-from training.score_flow.conditioning import Coded, asked_of, by_dance, coded, music_of, usual_onsets
-from training.score_flow.dataset import Places, Plan, ScoreWindows, Table, find_music, moved, table_of
-from training.score_flow.metrics import f1, figures, figures_in_words
+from training.score_flow.calibration import calibrate_thresholds, write_weights_and_card
+from training.score_flow.conditioning import BarLatents, bar_condition, dance_only, encode_table, embed_table_music, mean_onset_logits
+from training.score_flow.dataset import BarBatch, ScoreFlowTrainingConfig, BarBatches, BarTable, find_unpaired_songs, transpose_bars, build_bar_table
+from training.score_flow.metrics import f1, grid_metrics, format_metrics
 
 _SHAPE = "network"
 """A checkpoint's entry with the network's shape."""
@@ -37,35 +37,35 @@ _TIMES = (0.1, 0.3, 0.5, 0.7)
 _MOST = 4096
 
 
-class ScoreTraining(lightning.LightningModule):
+class ScoreFlowTask(lightning.LightningModule):
     """Training of the score flow: the network and the exponential moving average (EMA) of its weights, which ships."""
 
-    def __init__(self, network: ScoreFlow, plan: Plan, table: Table, held_out: Table) -> None:
+    def __init__(self, network: ScoreFlow, plan: ScoreFlowTrainingConfig, table: BarTable, held_out: BarTable) -> None:
         super().__init__()
         self.network, self.plan = network, plan
         self.tables = (table, held_out)
         self.ema = Ema(network, plan.average).eval()
-        self._codes: list[Coded] = []
+        self._codes: list[BarLatents] = []
 
-    def training_step(self, batch: Places, index: int) -> Tensor:
+    def training_step(self, batch: BarBatch, index: int) -> Tensor:
         """One step's loss."""
         plan = self.plan
         torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
         if self.global_step < plan.coder_steps:
-            terms = self.coding(batch)
+            terms = self.vae_loss(batch)
         else:
             if not self._codes:
-                self.begin_flow()
-            terms = self.flowing(batch)
+                self.freeze_vae()
+            terms = self.flow_loss(batch)
         for name, term in terms.items():
             self.log(f"train/{name}", term)
         return sum(terms.values(), torch.zeros(()))
 
-    def coding(self, batch: Places) -> dict[str, Tensor]:
+    def vae_loss(self, batch: BarBatch) -> dict[str, Tensor]:
         """The coder's loss: what a bar's notes lose on their way, and what their code costs."""
         terms = {}
-        drums, no_keys = self.tables[0].heard(batch.drums)
-        pitched, held = moved(*self.tables[0].heard(batch.pitched), batch.shift)
+        drums, no_keys = self.tables[0].bars(batch.drums)
+        pitched, held = transpose_bars(*self.tables[0].bars(batch.pitched), batch.shift)
         coders = self.network.coders
         with torch.autocast(self.device.type, torch.bfloat16):
             for part, bars, before in ((0, drums, no_keys), (1, pitched, held)):
@@ -73,61 +73,61 @@ class ScoreTraining(lightning.LightningModule):
                     mean, variance = coders.encode_part(part, bars, before)
                     codes = mean + torch.randn_like(mean) * (variance / 2).exp()
                     made = coders.decode_part(part, codes, before)
-                    lost = self.lost(part, made, bars)
+                    lost = self.reconstruction_loss(part, made, bars)
                     cost = 0.5 * (mean.square() + variance.exp() - 1.0 - variance).float().mean(dim=0)
                     terms[("drums", "pitched")[part]] = lost
                     terms[("drum codes", "pitched codes")[part]] = self.plan.beta * cost.clamp_min(self.plan.free).sum()
         return terms
 
-    def lost(self, part: int, made: Heard, bars: Heard) -> Tensor:
+    def reconstruction_loss(self, part: int, made: BarTensors, bars: BarTensors) -> Tensor:
         """What was lost of a part's notes in a bar, in nats; made: logits of that part alone."""
-        rows, loud = (slice(0, KINDS), slice(0, KINDS)) if part == 0 else (slice(KINDS, None), slice(KINDS, None))
-        begins, louds = bars.onset[..., rows], bars.loud[..., loud]
+        rows, loud = (slice(0, DRUM_ROWS), slice(0, DRUM_ROWS)) if part == 0 else (slice(DRUM_ROWS, None), slice(DRUM_ROWS, None))
+        begins, louds = bars.onset[..., rows], bars.velocity[..., loud]
         counts = torch.full((begins.shape[-1],), _STRUCK)
-        counts[-TUNE if part == 1 else KINDS :] = _TUNE
+        counts[-TUNE_ROWS if part == 1 else DRUM_ROWS :] = _TUNE
         lost = _entropy(made.onset.float(), begins, 1.0 + (counts - 1.0) * begins)
         if part == 1:
             lost = lost + _HELD * _entropy(made.sustain.float(), bars.sustain, torch.ones(()))
-        wrong = (made.loud.float().sigmoid() - louds).square() * (louds > 0)
+        wrong = (made.velocity.float().sigmoid() - louds).square() * (louds > 0)
         return lost + self.plan.loudness * wrong.sum(dim=(1, 2)).mean()
 
     @torch.no_grad()
-    def begin_flow(self) -> None:
+    def freeze_vae(self) -> None:
         """Freeze the coder at its mean, keep its codes of all bars, and know their statistics."""
         network = self.network
         if self.global_step == self.plan.coder_steps:
             network.coders.load_state_dict(self.ema.module.coders.state_dict())
         network.coders.requires_grad_(False)
-        self._codes = [coded(network, table) for table in self.tables]
+        self._codes = [encode_table(network, table) for table in self.tables]
         if self.global_step == self.plan.coder_steps:
             self.ema.n_averaged.zero_()  # the flow's average begins anew
             table, (means, variances, counts) = self.tables[0], self._codes[0]
             total = counts.sum(dim=0).clamp_min(1.0)
             mean = (means * counts).sum(dim=0) / total
             spreads = (((means - mean).square() + variances.exp()) * counts).sum(dim=0) / total
-            speed = torch.log(table.windows[..., SPEED].mean(dim=(1, 2)) + 0.05)
+            speed = torch.log(table.windows[..., SPEED_INDEX].mean(dim=(1, 2)) + 0.05)
             rows = table.windows.flatten(0, 2)[:: max(1, len(table.windows) // 100)]
             for one in (network, self.ema.module):
                 one.code_mean.copy_(mean)
                 one.code_scale.copy_(spreads.sqrt().clamp_min(1e-3))
                 one.energy.copy_(torch.stack([speed.mean(), speed.std().clamp_min(1e-3)]))
-                one.tell.bias.copy_(usual_onsets(table).flatten())
-                one.usual.copy_(table.seconds[table.danced >= 0].log().mean().exp())
+                one.tell.bias.copy_(mean_onset_logits(table).flatten())
+                one.usual.copy_(table.seconds[table.window_index >= 0].log().mean().exp())
                 one.track_mean.copy_(rows.mean(dim=0))
                 one.track_scale.copy_(rows.std(dim=0).clamp_min(0.02))
 
-    def flowing(self, batch: Places) -> dict[str, Tensor]:
+    def flow_loss(self, batch: BarBatch) -> dict[str, Tensor]:
         """The loss of the flow, and of the space that dance and music share."""
         plan, network, table = self.plan, self.network, self.tables[0]
         codes = self._codes[0]
-        clean, counts = network.normalised(codes.drawn(batch.flow)), codes.counts[batch.flow]
-        windows = table.windows[table.danced[batch.flow], batch.mirrored]
+        clean, counts = network.normalize(codes.sample(batch.flow)), codes.mask[batch.flow]
+        windows = table.windows[table.window_index[batch.flow], batch.mirrored]
         windows = windows * torch.empty(len(windows), 1, 1).uniform_(1.0 - plan.size, 1.0 + plan.size)
         windows = windows + plan.shaken * network.track_scale * torch.randn_like(windows)
         with torch.autocast(self.device.type, torch.bfloat16):
-            read = network.read(windows)
+            read = network.encode_dance(windows)
         read = read.float()
-        asked = self.forgotten(asked_of(network, table, codes, batch.flow, windows, read))
+        asked = self.drop_conditions(bar_condition(network, table, codes, batch.flow, windows, read))
         t = torch.sigmoid(torch.randn(len(clean)))
         when = t[:, None]
         noisy = (when * clean + (1.0 - when) * torch.randn_like(clean)) * counts
@@ -135,25 +135,25 @@ class ScoreTraining(lightning.LightningModule):
             found = network(noisy, t, asked)
         found = found.float()
         wrong = ((found - clean).square() / (1.0 - when).clamp_min(0.1) ** 2 * counts).sum() / counts.sum()
-        danced = ((table.danced[batch.flow] >= 0) & (table.before[batch.flow] >= 0)).nonzero()[:, 0]
-        dance = network.shared_dance(read[danced])
-        music = music_of(network, table, codes, batch.flow[danced])
+        danced = ((table.window_index[batch.flow] >= 0) & (table.previous[batch.flow] >= 0)).nonzero()[:, 0]
+        dance = network.embed_dance(read[danced])
+        music = embed_table_music(network, table, codes, batch.flow[danced])
         return {
             "flow": wrong,
-            "telling": plan.telling * self.untold(asked, batch.flow),
-            "pairing": plan.pairing * self.pairing(dance, music, batch.flow[danced]),
-            "distance": plan.distance * sliced_distance(dance, music),
+            "telling": plan.telling * self.onset_loss(asked, batch.flow),
+            "pairing": plan.pairing * self.contrastive_loss(dance, music, batch.flow[danced]),
+            "distance": plan.distance * sliced_wasserstein(dance, music),
         }
 
-    def untold(self, asked: Asked, places: Tensor) -> Tensor:
+    def onset_loss(self, asked: ScoreCondition, places: Tensor) -> Tensor:
         """What the dance does not tell of the notes that begin, in nats."""
         table = self.tables[0]
         begins = table.onset[places].float()
-        there = torch.cat([table.parts[places, :1].expand(-1, KINDS), table.parts[places, 1:].expand(-1, PITCHED)], 1)
-        lost = nn.functional.binary_cross_entropy_with_logits(self.network.expected(asked), begins, reduction="none")
+        there = torch.cat([table.parts[places, :1].expand(-1, DRUM_ROWS), table.parts[places, 1:].expand(-1, PITCHED_ROWS)], 1)
+        lost = nn.functional.binary_cross_entropy_with_logits(self.network.onset_logits(asked), begins, reduction="none")
         return (lost * there[:, None]).sum() / len(places)
 
-    def forgotten(self, asked: Asked) -> Asked:
+    def drop_conditions(self, asked: ScoreCondition) -> ScoreCondition:
         """The same with much of it forgotten at times, and the past not quite as it was."""
         plan, size = self.plan, len(asked.dance)
 
@@ -161,24 +161,24 @@ class ScoreTraining(lightning.LightningModule):
             return (torch.rand(size) > forget).float()
 
         danced, alone = kept(plan.undanced), kept(plan.alone)
-        follows, recalls = asked.follows * alone * kept(0.1), asked.recalls * alone * kept(plan.unrecalled)
+        follows, recalls = asked.has_previous * alone * kept(0.1), asked.has_repeated * alone * kept(plan.unrecalled)
         wrong = plan.noise * torch.rand(size, 1)
         parts, tempo = asked.parts, asked.tempo[:, 0] + plan.rushed * torch.randn(size)
         both = (parts.sum(dim=1) == 2.0) & (torch.rand(size) < 0.3)
         return asked._replace(
             dance=asked.dance * danced[:, None],
-            danced=asked.danced * danced,
+            has_dance=asked.has_dance * danced,
             tempo=torch.stack([tempo, torch.ones(size)], dim=1) * kept(plan.timeless)[:, None],
             energy=asked.energy * (danced * kept(plan.unstirred))[:, None],
             phrase=asked.phrase * kept(plan.unphrased)[:, None],
-            before=(asked.before + wrong * torch.randn_like(asked.before)) * follows[:, None],
-            follows=follows,
-            earlier=(asked.earlier + wrong * torch.randn_like(asked.earlier)) * recalls[:, None],
-            recalls=recalls,
+            previous=(asked.previous + wrong * torch.randn_like(asked.previous)) * follows[:, None],
+            has_previous=follows,
+            repeated=(asked.repeated + wrong * torch.randn_like(asked.repeated)) * recalls[:, None],
+            has_repeated=recalls,
             parts=torch.where(both[:, None], torch.eye(2)[torch.randint(2, (size,))], parts) if both.any() else parts,
         )
 
-    def pairing(self, dance: Tensor, music: Tensor, places: Tensor) -> Tensor:
+    def contrastive_loss(self, dance: Tensor, music: Tensor, places: Tensor) -> Tensor:
         """How ill a dance is told from others by its music, and music by its dance (InfoNCE).
 
         Those of the same recording or song do not count as others: they may fit as well.
@@ -204,12 +204,12 @@ class ScoreTraining(lightning.LightningModule):
         """Code unseen songs, or draw the bars of unseen pairs."""
         table = self.tables[1]
         if self.global_step < self.plan.coder_steps or not self._codes:
-            marks = recoded(self.ema.module, table)
+            marks = reconstruction_f1(self.ema.module, table)
             for name, mark in marks.items():
                 self.log(f"validation/{name}", mark, prog_bar=True)
             self.log("validation/left", 2.0 - sum(marks.values()) / max(len(marks), 1))
             return
-        left = drawn_again(self.ema.module, table, self._codes[1])
+        left = denoising_errors(self.ema.module, table, self._codes[1])
         for name, value in left.items():
             self.log(f"validation/{name}", value, prog_bar=True)
         together = (left["all known"] + left["dance"]) / 2.0
@@ -248,7 +248,7 @@ def _entropy(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     return lost.sum(dim=(1, 2)).mean()
 
 
-def sliced_distance(first: Tensor, second: Tensor) -> Tensor:
+def sliced_wasserstein(first: Tensor, second: Tensor) -> Tensor:
     """The sliced Wasserstein distance of two clouds (B, N) of points (Bonneel et al. 2015), squared."""
     directions = nn.functional.normalize(torch.randn(first.shape[1], _PROJECTIONS), dim=0)
     ordered = ((cloud @ directions).sort(dim=0).values for cloud in (first, second))
@@ -257,25 +257,25 @@ def sliced_distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def recoded(network: ScoreFlow, table: Table) -> dict[str, Tensor]:
+def reconstruction_f1(network: ScoreFlow, table: BarTable) -> dict[str, Tensor]:
     """The F1 of onsets in bars that were coded and decoded: drums, bass, chords and tune."""
-    bars, held = table.heard(torch.arange(len(table))[:_MOST])
+    bars, held = table.bars(torch.arange(len(table))[:_MOST])
     made = network.coders.decode(network.coders.encode(bars, held)[0], held)
     return {
-        name: torch.tensor(f1(made.onset[..., rows] > 0, bars.onset[..., rows] > 0)) for name, rows in VOICES.items()
+        name: torch.tensor(f1(made.onset[..., rows] > 0, bars.onset[..., rows] > 0)) for name, rows in VOICE_SLICES.items()
     }
 
 
 @torch.no_grad()
-def drawn_again(network: ScoreFlow, table: Table, codes: Coded) -> dict[str, Tensor]:
+def denoising_errors(network: ScoreFlow, table: BarTable, codes: BarLatents) -> dict[str, Tensor]:
     """What is missing to the codes of danced bars that are drawn from some noise, with more or less known of them."""
     generator = torch.Generator().manual_seed(0)
-    places = (table.danced >= 0).nonzero()[:, 0][:_MOST]
-    asked = asked_of(network, table, codes, places, table.windows[table.danced[places], 0])
-    alone = by_dance(asked)
-    clean, counts = network.normalised(codes.means[places]), codes.counts[places]
+    places = (table.window_index >= 0).nonzero()[:, 0][:_MOST]
+    asked = bar_condition(network, table, codes, places, table.windows[table.window_index[places], 0])
+    alone = dance_only(asked)
+    clean, counts = network.normalize(codes.means[places]), codes.mask[places]
     left = {}
-    for name, known in (("all known", asked), ("dance", alone), ("nothing", alone.without_dance())):
+    for name, known in (("all known", asked), ("dance", alone), ("nothing", alone.drop_dance())):
         wrong = torch.zeros(())
         for t in _TIMES:
             noisy = (t * clean + (1.0 - t) * torch.randn(clean.shape, generator=generator)) * counts
@@ -285,20 +285,25 @@ def drawn_again(network: ScoreFlow, table: Table, codes: Coded) -> dict[str, Ten
     return left
 
 
-def train(data: Path, out: Path, config: Path, *, resume: bool, music: Path | None = None) -> None:
-    """Train on a folder of pairs, and of music alone, into a run's folder, and leave the weights there."""
-    tables, plan = read_config(config, Plan)
+def train(
+    data: Path, out: Path, config: Path, *, resume: bool, music: Path | None = None, trial: bool = False
+) -> float:
+    """Train on a folder of pairs, and of music alone, into a run's folder, and leave the weights there.
+
+    Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
+    """
+    tables, plan = read_config(config, ScoreFlowTrainingConfig)
     split = split_pairs(find_pairs(data), tables["data"]["validation"], tables["data"]["test"])
-    songs = find_music(music)
+    songs = find_unpaired_songs(music)
     parts = {
-        "train": table_of(split.train, songs.get("train", [])),
-        "validation": table_of(split.validation, songs.get("validation", [])),
+        "train": build_bar_table(split.train, songs.get("train", [])),
+        "validation": build_bar_table(split.validation, songs.get("validation", [])),
     }
     torch.manual_seed(plan.seed)
-    network = ScoreFlow(config_of(tables.get("network", {})))
-    windows = ScoreWindows(parts["train"], plan)
-    module = ScoreTraining(network, plan, parts["train"], parts["validation"])
-    fit(
+    network = ScoreFlow(config_from_dict(tables.get("network", {})))
+    windows = BarBatches(parts["train"], plan)
+    module = ScoreFlowTask(network, plan, parts["train"], parts["validation"])
+    metric = fit(
         module,
         windows,
         out,
@@ -308,9 +313,12 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, music: Path | No
         clip=plan.clip,
         resume=resume,
     )
+    if trial:
+        return metric
     best = torch.load(out / "best.ckpt", weights_only=True)
     network = module.ema.module
     network.load_state_dict(ema_state(best))
-    calibrate(network, parts["train"], parts["validation"])
-    test = table_of(split.test)
-    ship(network, split, out, tables, best["global_step"], figures_in_words(figures(network, parts["train"], test)))
+    calibrate_thresholds(network, parts["train"], parts["validation"])
+    test = build_bar_table(split.test)
+    write_weights_and_card(network, split, out, tables, best["global_step"], format_metrics(grid_metrics(network, parts["train"], test)))
+    return metric

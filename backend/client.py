@@ -19,25 +19,25 @@ from backend.protocol import (
     DEFAULT_URL,
     Cancel,
     Cancelled,
-    Composed,
+    ClientMessage,
     ComposeRequest,
+    ComposeResult,
     DanceRequest,
-    Failure,
-    Frames,
+    ErrorReply,
     Hello,
+    HelloReply,
+    MotionResult,
     PartnerRequest,
-    Progress,
+    PreviewFrames,
+    ProgressUpdate,
     ProtocolError,
-    Question,
-    Result,
-    Welcome,
-    decode_answer,
+    decode_server_message,
     encode,
 )
 from backend.wire.direction import UNDIRECTED, Direction
 from rigs.motion import Motion
 
-__all__ = ["BackendAway", "BackendError", "Cancelled", "Client", "Direction", "RequestRefused"]
+__all__ = ["BackendError", "BackendUnavailable", "Cancelled", "Client", "Direction", "RequestRefused"]
 
 Preview = Callable[[int, int, Motion], None]
 
@@ -53,7 +53,7 @@ class BackendError(Exception):
     """Why there is no answer, in one sentence; raised as it is when the backend has failed."""
 
 
-class BackendAway(BackendError):
+class BackendUnavailable(BackendError):
     """No backend answers."""
 
 
@@ -79,10 +79,10 @@ class Client:
     ) -> None:
         pass
 
-    def hello(self) -> Welcome:
+    def hello(self) -> HelloReply:
         """The backend's version and models. Raises BackendAway, BackendError."""
         answer = self._ask(Hello(), _silent, _never, _unseen)
-        if not isinstance(answer, Welcome):
+        if not isinstance(answer, HelloReply):
             raise BackendError(f"the backend at {self.url} answered a greeting with a {type(answer).__name__}")
         return answer
 
@@ -110,7 +110,7 @@ class Client:
         """
         request = PartnerRequest(leader, history, model, role, seed, takes, draft, direction, preview is not None)
         answer = self._ask(request, progress or _silent, cancelled or _never, preview or _unseen)
-        if not isinstance(answer, Result) or [len(take) for take in answer.takes] != [len(leader)] * takes:
+        if not isinstance(answer, MotionResult) or [len(take) for take in answer.takes] != [len(leader)] * takes:
             raise BackendError(
                 f"the backend at {self.url} answered with other than {takes} takes of {len(leader)} frames"
             )
@@ -132,7 +132,7 @@ class Client:
         request = DanceRequest(score, model, duet, energy, seed, fps)
         answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
         wanted = [(request.frames, fps)] * (2 if duet else 1)
-        if not isinstance(answer, Result) or [(len(take), take.fps) for take in answer.takes] != wanted:
+        if not isinstance(answer, MotionResult) or [(len(take), take.fps) for take in answer.takes] != wanted:
             raise BackendError(
                 f"the backend at {self.url} answered with other than {len(wanted)} dancers of {request.frames} frames"
             )
@@ -152,17 +152,17 @@ class Client:
         """The music of a `ComposeRequest`; as `partner` does it."""
         request = ComposeRequest(tuple(dancers), model, tempo, tuple(parts), seed)
         answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
-        if not isinstance(answer, Composed):
+        if not isinstance(answer, ComposeResult):
             raise BackendError(f"the backend at {self.url} answered with other than music")
         return answer.score
 
     def _ask(
         self,
-        question: Question,
+        question: ClientMessage,
         progress: Callable[[float, str], None],
         cancelled: Callable[[], bool],
         preview: Preview,
-    ) -> Welcome | Result | Composed:
+    ) -> HelloReply | MotionResult | ComposeResult:
         """The answer that ends a question."""
         id = uuid.uuid4().hex
         try:
@@ -183,10 +183,10 @@ class Client:
                     answer = self._answer(id, socket.recv_multipart())
                     heard = time.monotonic()
                     match answer:
-                        case Progress():
+                        case ProgressUpdate():
                             progress(answer.fraction, answer.what)
-                        case Frames():
-                            preview(answer.take, answer.first, answer.danced)
+                        case PreviewFrames():
+                            preview(answer.take, answer.first, answer.motion)
                         case _ if called_off is not None:
                             raise Cancelled
                         case _:
@@ -196,8 +196,8 @@ class Client:
                 elif time.monotonic() - heard > self.timeout or not socket.poll(0, zmq.POLLOUT):
                     raise self._away()
 
-    def _away(self) -> BackendAway:
-        return BackendAway(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
+    def _away(self) -> BackendUnavailable:
+        return BackendUnavailable(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
 
     def _connect(self, socket: "zmq.Socket[bytes]") -> None:
         expected = f"{self.url}: an address such as {DEFAULT_URL} expected"
@@ -211,15 +211,17 @@ class Client:
         if not socket.poll(int(min(self.timeout, CONNECT) * 1000), zmq.POLLOUT):
             raise self._away()
 
-    def _answer(self, id: str, parts: list[bytes]) -> Welcome | Progress | Frames | Result | Composed:
+    def _answer(
+        self, id: str, parts: list[bytes]
+    ) -> HelloReply | ProgressUpdate | PreviewFrames | MotionResult | ComposeResult:
         """What the backend says to the question `id`; an error is raised."""
         try:
-            about, answer = decode_answer(parts)
+            about, answer = decode_server_message(parts)
             if about not in (id, ""):
                 raise ProtocolError("id: that of the request expected, another found")
         except ProtocolError as error:
             raise BackendError(f"the backend at {self.url} is of another version than this client ({error})") from None
-        if not isinstance(answer, Failure):
+        if not isinstance(answer, ErrorReply):
             return answer
         if answer.code == "cancelled":
             raise Cancelled

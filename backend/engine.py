@@ -9,10 +9,18 @@ score = engine.compose(ComposeRequest((dancer,)))
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_path
 from backend.music.score import Score
-from backend.wire.direction import Direction, expect_directed
-from backend.wire.messages import Composed, ComposeRequest, DanceRequest, PartnerRequest, Request, Result, check_request
+from backend.wire.direction import Direction, expect_direction_support
+from backend.wire.messages import (
+    ComposeRequest,
+    ComposeResult,
+    DanceRequest,
+    MotionResult,
+    PartnerRequest,
+    Request,
+    check_request,
+)
 from rigs.motion import Motion, resample
 
 if TYPE_CHECKING:
@@ -65,13 +73,13 @@ class Engine:
             from backend.models.partner_flow.pipeline import PartnerFlowPipeline
 
             make = DuetVaePipeline if model == "duet-vae" else PartnerFlowPipeline
-            self._loaded[model] = make(weights_of(model, MODELS), self.accelerator)
+            self._loaded[model] = make(weights_path(model, MODELS), self.accelerator)
         return self._loaded[model]
 
     def load_dancer(self, model: str = DANCERS[0]) -> "DanceFlowPipeline | ChoreoBridgePipeline":
         """The model, ready to dance to music. Raises ValueError as `weights_of` does."""
         if model not in self._dancers:
-            weights = weights_of(model, DANCERS)
+            weights = weights_path(model, DANCERS)
             from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline
             from backend.models.dance_flow.pipeline import DanceFlowPipeline
 
@@ -82,7 +90,7 @@ class Engine:
     def load_composer(self, model: str = COMPOSERS[0]) -> "ScoreFlowPipeline | ChoreoBridgePipeline":
         """The model, ready to compose. Raises ValueError as `weights_of` does."""
         if model not in self._composers:
-            weights = weights_of(model, COMPOSERS)
+            weights = weights_path(model, COMPOSERS)
             from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline
             from backend.models.score_flow.pipeline import ScoreFlowPipeline
 
@@ -109,16 +117,16 @@ class Engine:
         progress: Progress = _silent,
         cancelled: Callable[[], bool] = _never,
         preview: Preview = _unseen,
-    ) -> Result | Composed:
+    ) -> MotionResult | ComposeResult:
         """What a request asks for, whichever it is; see `partner`, `dance` and `compose`."""
         match request:
             case PartnerRequest():
                 takes = self.partner(request, progress=progress, cancelled=cancelled, preview=preview)
-                return Result(tuple(takes))
+                return MotionResult(tuple(takes))
             case DanceRequest():
-                return Result(tuple(self.dance(request, progress=progress, cancelled=cancelled)))
+                return MotionResult(tuple(self.dance(request, progress=progress, cancelled=cancelled)))
             case ComposeRequest():
-                return Composed(self.compose(request, progress=progress, cancelled=cancelled))
+                return ComposeResult(self.compose(request, progress=progress, cancelled=cancelled))
 
     def partner(
         self,
@@ -136,7 +144,7 @@ class Engine:
         Raises Cancelled, and ValueError with one sentence for a request that no model can serve.
         """
         check_request(request)
-        expect_directed(request.model, request.direction, request.draft)
+        expect_direction_support(request.model, request.direction, request.draft)
         shown = preview if request.preview else _unseen
         return self.load(request.model).partner(request, progress, cancelled, shown)
 

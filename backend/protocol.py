@@ -110,47 +110,47 @@ from backend.wire.direction import Direction
 from backend.wire.messages import (
     COMPOSE_RULES,
     DANCE_RULES,
-    Answer,
     Cancel,
     Cancelled,
-    Composed,
+    ClientMessage,
     ComposeRequest,
+    ComposeResult,
     DanceRequest,
-    Failure,
-    Frames,
+    ErrorReply,
     Hello,
+    HelloReply,
+    MotionResult,
     PartnerRequest,
-    Progress,
-    Question,
+    PreviewFrames,
+    ProgressUpdate,
     Request,
-    Result,
-    Welcome,
+    ServerMessage,
     check_request,
 )
-from backend.wire.validation import MAX_HEADER, ProtocolError, Rule, exactly, shown
+from backend.wire.validation import MAX_HEADER, ProtocolError, Rule, expect_members, quote
 from rigs.motion import Motion
 
 __all__ = [
     "DEFAULT_URL",
     "PROTOCOL",
-    "Answer",
     "Cancel",
     "Cancelled",
+    "ClientMessage",
     "ComposeRequest",
-    "Composed",
+    "ComposeResult",
     "DanceRequest",
-    "Failure",
-    "Frames",
+    "ErrorReply",
     "Hello",
+    "HelloReply",
+    "MotionResult",
     "PartnerRequest",
-    "Progress",
+    "PreviewFrames",
+    "ProgressUpdate",
     "ProtocolError",
-    "Question",
     "Request",
-    "Result",
-    "Welcome",
-    "decode_answer",
-    "decode_question",
+    "ServerMessage",
+    "decode_client_message",
+    "decode_server_message",
     "encode",
 ]
 
@@ -158,10 +158,10 @@ PROTOCOL = 3
 DEFAULT_URL = "tcp://127.0.0.1:7429"
 
 
-def encode(id: str, message: Question | Answer) -> list[bytes]:
+def encode(id: str, message: ClientMessage | ServerMessage) -> list[bytes]:
     """The parts of a message. Raises ProtocolError for one that the other end would refuse."""
     name, kind = next((name, kind) for name, kind in _EVERY if isinstance(message, kind.message))
-    if not (_ID.fullmatch(id) or (id == "" and isinstance(message, Failure))):
+    if not (_ID.fullmatch(id) or (id == "" and isinstance(message, ErrorReply))):
         raise _no_id(id)
     said = _said(message)
     parameters = {parameter: said[parameter] for parameter in kind.parameters}
@@ -186,12 +186,12 @@ def encode(id: str, message: Question | Answer) -> list[bytes]:
     return [json.dumps(header).encode(), *(array.tobytes() for array in arrays.values())]
 
 
-def decode_question(parts: Sequence[bytes]) -> tuple[str, Question]:
+def decode_client_message(parts: Sequence[bytes]) -> tuple[str, ClientMessage]:
     """The id and the message that a client sent. Raises ProtocolError."""
     return _decode(parts, _UP)
 
 
-def decode_answer(parts: Sequence[bytes]) -> tuple[str, Answer]:
+def decode_server_message(parts: Sequence[bytes]) -> tuple[str, ServerMessage]:
     """The id and the message that the backend sent. Raises ProtocolError."""
     return _decode(parts, _DOWN)
 
@@ -203,13 +203,13 @@ def _decode(parts: Sequence[bytes], kinds: "Mapping[str, _Kind]") -> tuple[str, 
     try:
         version = header.get("protocol")
         if type(version) is not int or version != PROTOCOL:
-            raise ProtocolError(f"protocol: version {PROTOCOL} expected, {shown(version)} found")
+            raise ProtocolError(f"protocol: version {PROTOCOL} expected, {quote(version)} found")
         if not known:
             raise _no_id(id)
-        exactly("header", header, ("protocol", "id", "kind", "parameters", "buffers"))
+        expect_members("header", header, ("protocol", "id", "kind", "parameters", "buffers"))
         name = header["kind"]
         if not isinstance(name, str) or name not in kinds:
-            raise ProtocolError(f"kind: {validation.either(list(kinds))} expected, {shown(name)} found")
+            raise ProtocolError(f"kind: {validation.join_choices(list(kinds))} expected, {quote(name)} found")
         return str(id), _message(kinds[name], header["parameters"], header["buffers"], parts[1:])
     except ProtocolError as error:
         raise ProtocolError(str(error), str(id) if known else "") from None
@@ -225,7 +225,7 @@ def _header(parts: Sequence[bytes]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ProtocolError("header: a JSON object in UTF-8 expected, something else found") from None
     if not isinstance(header, dict):
-        raise ProtocolError(f"header: a JSON object expected, {shown(header)} found")
+        raise ProtocolError(f"header: a JSON object expected, {quote(header)} found")
     return header
 
 
@@ -234,13 +234,13 @@ def _no_constant(name: str) -> None:
 
 
 def _no_id(found: object) -> ProtocolError:
-    return ProtocolError(f"id: 1 to 64 letters, digits, - or _ expected, {shown(found)} found")
+    return ProtocolError(f"id: 1 to 64 letters, digits, - or _ expected, {quote(found)} found")
 
 
-def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[bytes]) -> Question | Answer:
+def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[bytes]) -> ClientMessage | ServerMessage:
     if not isinstance(parameters, dict):
-        raise ProtocolError(f"parameters: an object expected, {shown(parameters)} found")
-    exactly("parameters", parameters, (*kind.parameters, *(["fps"] if kind.dancers[0] else [])))
+        raise ProtocolError(f"parameters: an object expected, {quote(parameters)} found")
+    expect_members("parameters", parameters, (*kind.parameters, *(["fps"] if kind.dancers[0] else [])))
     for name, rule in kind.parameters.items():
         rule(name, parameters[name])
     values: dict[str, Any] = {
@@ -251,7 +251,7 @@ def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[byte
     dancers = min(kind.dancers, key=lambda names: len(named.symmetric_difference(names)))
     expected = buffers.names_of_score(arrays) if kind.scored else buffers.names_of_dancers(dancers)
     if list(arrays) != expected:
-        raise ProtocolError(f"buffers: {', '.join(expected) or 'none'} expected, {shown(', '.join(arrays))} found")
+        raise ProtocolError(f"buffers: {', '.join(expected) or 'none'} expected, {quote(', '.join(arrays))} found")
     if kind.scored:
         values["score"] = buffers.to_score(values.pop("swing"), arrays)
     if not dancers:
@@ -261,14 +261,16 @@ def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[byte
     return _danced(kind.message, buffers.to_dancers(dancers, float(fps), arrays), values)
 
 
-def _danced(message: type[Any], dancers: Mapping[str, Motion], values: Mapping[str, Any]) -> Question | Answer:
+def _danced(
+    message: type[Any], dancers: Mapping[str, Motion], values: Mapping[str, Any]
+) -> ClientMessage | ServerMessage:
     """The message of these dancers and parameters."""
-    if message is Result:
-        return Result(tuple(dancers.values()))
+    if message is MotionResult:
+        return MotionResult(tuple(dancers.values()))
     if message is ComposeRequest:
         return _checked(ComposeRequest(tuple(dancers.values()), **values))
-    if message is Frames:
-        return Frames(danced=dancers["danced"], **values)
+    if message is PreviewFrames:
+        return PreviewFrames(motion=dancers["danced"], **values)
     asked = Direction(**{name: values[name] for name in direction.RULES})
     others: dict[str, Any] = {name: value for name, value in values.items() if name not in direction.RULES}
     return _checked(PartnerRequest(direction=asked, **(others | dict(dancers))))
@@ -280,25 +282,25 @@ def _checked(message: Any) -> Any:
     return message
 
 
-def _said(message: Question | Answer) -> dict[str, Any]:
+def _said(message: ClientMessage | ServerMessage) -> dict[str, Any]:
     """What there is to say of a message, by the parameters' names."""
     said = dict(vars(message))
     if isinstance(message, PartnerRequest):
         said |= vars(message.direction)
-    if isinstance(message, DanceRequest | Composed):
+    if isinstance(message, DanceRequest | ComposeResult):
         said["swing"] = message.score.swing
     return said
 
 
-def _dancers_of(message: Question | Answer) -> dict[str, Motion]:
-    if isinstance(message, Result):
+def _dancers_of(message: ClientMessage | ServerMessage) -> dict[str, Motion]:
+    if isinstance(message, MotionResult):
         return {f"take{n}": take for n, take in enumerate(message.takes, start=1)}
     if isinstance(message, ComposeRequest):
         return {f"dancer{n}": dancer for n, dancer in enumerate(message.dancers, start=1)}
     if isinstance(message, PartnerRequest):
         dancers = {"leader": message.leader, "history": message.history, "draft": message.draft}
         return {name: motion for name, motion in dancers.items() if motion is not None}
-    return {"danced": message.danced} if isinstance(message, Frames) else {}
+    return {"danced": message.motion} if isinstance(message, PreviewFrames) else {}
 
 
 @dataclass(frozen=True)
@@ -324,10 +326,10 @@ _UP = {
         {
             "model": validation.model,
             "role": validation.one_of(validation.ROLES),
-            "seed": validation.whole(0, validation.MAX_SEED),
-            "takes": validation.whole(1, validation.MAX_TAKES),
+            "seed": validation.integer(0, validation.MAX_SEED),
+            "takes": validation.integer(1, validation.MAX_TAKES),
             **direction.RULES,
-            "preview": validation.truth,
+            "preview": validation.boolean,
         },
         dancers=(("leader",), ("leader", "history"), ("leader", "draft")),
     ),
@@ -337,19 +339,22 @@ _UP = {
 }
 _DOWN = {
     "hello": _Kind(
-        Welcome, {"version": validation.text, **dict.fromkeys(("models", "dancers", "composers"), validation.models)}
+        HelloReply, {"version": validation.text, **dict.fromkeys(("models", "dancers", "composers"), validation.models)}
     ),
     "progress": _Kind(
-        Progress,
-        {"fraction": validation.number(0, 1), "what": validation.text, "ahead": validation.whole(0, 1_000_000)},
+        ProgressUpdate,
+        {"fraction": validation.number(0, 1), "what": validation.text, "ahead": validation.integer(0, 1_000_000)},
     ),
     "frames": _Kind(
-        Frames,
-        {"take": validation.whole(1, validation.MAX_TAKES), "first": validation.whole(0, validation.MAX_FRAMES - 1)},
+        PreviewFrames,
+        {
+            "take": validation.integer(1, validation.MAX_TAKES),
+            "first": validation.integer(0, validation.MAX_FRAMES - 1),
+        },
         dancers=(("danced",),),
     ),
-    "result": _Kind(Result, dancers=tuple(_TAKES[:count] for count in range(1, validation.MAX_TAKES + 1))),
-    "score": _Kind(Composed, {"swing": validation.swing}, scored=True),
-    "error": _Kind(Failure, {"code": validation.one_of(validation.CODES), "text": validation.text}),
+    "result": _Kind(MotionResult, dancers=tuple(_TAKES[:count] for count in range(1, validation.MAX_TAKES + 1))),
+    "score": _Kind(ComposeResult, {"swing": validation.swing}, scored=True),
+    "error": _Kind(ErrorReply, {"code": validation.one_of(validation.CODES), "text": validation.text}),
 }
 _EVERY = (*_UP.items(), *_DOWN.items())

@@ -17,18 +17,18 @@ import zmq
 from backend.engine import Engine
 from backend.protocol import (
     DEFAULT_URL,
-    Answer,
     Cancel,
-    Failure,
+    ClientMessage,
+    ErrorReply,
     Hello,
-    Progress,
+    HelloReply,
+    ProgressUpdate,
     ProtocolError,
-    Question,
-    Welcome,
-    decode_question,
+    ServerMessage,
+    decode_client_message,
     encode,
 )
-from backend.worker import Full, Job, Line, Report, Shown, Worker
+from backend.worker import Job, QueueFull, Report, RequestQueue, Shown, Worker
 
 BEAT = 0.5
 """Seconds between two signs of life of each request."""
@@ -135,11 +135,11 @@ class Server:
     def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup) -> None:
         self.router = router
         self.wakeup = wakeup
-        self.welcome = Welcome(version("pas-de-deux"), engine.models, engine.dancers, engine.composers)
+        self.welcome = HelloReply(version("pas-de-deux"), engine.models, engine.dancers, engine.composers)
         self.reports: queue.SimpleQueue[tuple[Job, Report]] = queue.SimpleQueue()
         self.worker = Worker(engine, self.report)
         self.open: dict[tuple[bytes, str], Job] = {}
-        self.line = Line()
+        self.line = RequestQueue()
         self.running: Job | None = None
 
     def report(self, job: Job, report: Report) -> None:
@@ -175,7 +175,7 @@ class Server:
                 self.running = None
             if job.called_off.is_set():
                 continue
-            if isinstance(report, Progress):
+            if isinstance(report, ProgressUpdate):
                 job.progress = report
                 self.say(job.client, job.id, report)
             elif isinstance(report, Shown):
@@ -192,13 +192,13 @@ class Server:
             except zmq.Again:
                 return
             try:
-                id, question = decode_question(parts)
+                id, question = decode_client_message(parts)
                 self.answer(client, id, question)
             except ProtocolError as error:
-                self.say(client, error.id, Failure("refused", str(error)))
+                self.say(client, error.id, ErrorReply("refused", str(error)))
         self.wakeup.ring()
 
-    def answer(self, client: bytes, id: str, question: Question) -> None:
+    def answer(self, client: bytes, id: str, question: ClientMessage) -> None:
         """Do what a client asks for, or begin to."""
         job = self.open.get((client, id))
         match question:
@@ -207,15 +207,15 @@ class Server:
             case Cancel():
                 if job:
                     self.drop(job)
-                    self.say(client, id, Failure("cancelled", "the request was cancelled"))
+                    self.say(client, id, ErrorReply("cancelled", "the request was cancelled"))
             case _:
                 if job:
                     raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
                 job = Job(client, id, question)
                 try:
                     self.line.add(job)
-                except Full as error:
-                    self.say(client, id, Failure("refused", str(error)))
+                except QueueFull as error:
+                    self.say(client, id, ErrorReply("refused", str(error)))
                     return
                 self.open[client, id] = job
                 self.start_next()
@@ -233,7 +233,7 @@ class Server:
         if self.running or not (job := self.line.next()):
             return False
         self.running = job
-        job.progress = Progress(0.0, "starting")
+        job.progress = ProgressUpdate(0.0, "starting")
         self.worker.take(job)
         return True
 
@@ -241,11 +241,11 @@ class Server:
         """A sign of life to everyone who waits for a request."""
         for ahead, job in enumerate(list(self.line), start=1):
             others = "one other" if ahead == 1 else f"{ahead} others"
-            job.progress = Progress(0.0, f"waiting for {others}", ahead)
+            job.progress = ProgressUpdate(0.0, f"waiting for {others}", ahead)
         for job in list(self.open.values()):
             self.say(job.client, job.id, job.progress)
 
-    def say(self, client: bytes, id: str, answer: Answer) -> None:
+    def say(self, client: bytes, id: str, answer: ServerMessage) -> None:
         """Send one client an answer."""
         self.send(client, encode(id, answer))
 
@@ -266,7 +266,7 @@ class Server:
         for job in self.open.values():
             job.called_off.set()
         for job in list(self.open.values()):
-            self.say(job.client, job.id, Failure("fault", "the backend is stopping"))
+            self.say(job.client, job.id, ErrorReply("fault", "the backend is stopping"))
         if self.running:
             self.running.called_off.set()
         self.worker.finish()

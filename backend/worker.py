@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from backend.engine import Engine
-from backend.protocol import Cancelled, Failure, Frames, Progress, ProtocolError, Request, encode
-from rigs.motion import Motion, join
+from backend.protocol import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, ProtocolError, Request, encode
+from rigs.motion import Motion, concatenate
 
 MOST_WAITING = 32
 MOST_WAITING_EACH = 8
-PACE = 0.2
+PREVIEW_INTERVAL = 0.2
 """Seconds at least between two times that a request's frames are sent."""
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """No more requests can wait; the text says why."""
 
 
@@ -35,11 +35,11 @@ class Job:
     client: bytes
     id: str
     request: Request
-    progress: Progress = field(default_factory=lambda: Progress(0.0, "waiting"))
+    progress: ProgressUpdate = field(default_factory=lambda: ProgressUpdate(0.0, "waiting"))
     called_off: threading.Event = field(default_factory=threading.Event)
 
 
-class Line:
+class RequestQueue:
     """The jobs that wait. Clients take turns, so that one with many requests does not hold up the others."""
 
     def __init__(self) -> None:
@@ -48,9 +48,9 @@ class Line:
     def add(self, job: Job) -> None:
         """Put a job last among its client's own. Raises Full."""
         if len(self._jobs.get(job.client, ())) >= MOST_WAITING_EACH:
-            raise Full(f"{MOST_WAITING_EACH} requests of this client wait already; send another when one is done")
+            raise QueueFull(f"{MOST_WAITING_EACH} requests of this client wait already; send another when one is done")
         if sum(map(len, self._jobs.values())) >= MOST_WAITING:
-            raise Full(f"{MOST_WAITING} requests wait already; try again later")
+            raise QueueFull(f"{MOST_WAITING} requests wait already; try again later")
         self._jobs.setdefault(job.client, deque()).append(job)
 
     def next(self) -> Job | None:
@@ -78,7 +78,7 @@ class Line:
                     yield jobs[turn]
 
 
-class Previews:
+class PreviewBuffer:
     """The frames of a request as they are danced, held back and joined so that they are not sent too often.
 
     id: the request's.  send: is called with the parts of a message.  clock: tells seconds.
@@ -90,20 +90,20 @@ class Previews:
         self._id = id
         self._send = send
         self._clock = clock
-        self._held: dict[int, list[Frames]] = {}
+        self._held: dict[int, list[PreviewFrames]] = {}
         self._due = -math.inf
 
     def __call__(self, take: int, first: int, danced: Motion) -> None:
         """Take some frames, and send what is held if it is time. Raises ProtocolError for frames that are none."""
         held = self._held.setdefault(take, [])
-        if held and held[-1].first + len(held[-1].danced) == first:
+        if held and held[-1].first + len(held[-1].motion) == first:
             before = held.pop()
-            held.append(replace(before, danced=join(before.danced, danced)))
+            held.append(replace(before, danced=concatenate(before.motion, danced)))
         else:
-            held.append(Frames(take, first, danced))
+            held.append(PreviewFrames(take, first, danced))
         if self._clock() < self._due:
             return
-        self._due = self._clock() + PACE
+        self._due = self._clock() + PREVIEW_INTERVAL
         for take in sorted(self._held):
             for frames in self._held[take]:
                 self._send(encode(self._id, frames))
@@ -117,7 +117,7 @@ class Shown:
     parts: list[bytes]
 
 
-Report = Progress | Shown | list[bytes]
+Report = ProgressUpdate | Shown | list[bytes]
 """How far a job has come, what of it can be seen, or the parts of the message that ends it."""
 
 
@@ -150,25 +150,25 @@ class Worker(threading.Thread):
             self._report(job, self._done(job))
 
     def _done(self, job: Job) -> list[bytes]:
-        previews = Previews(job.id, lambda parts: self._report(job, Shown(parts)))
+        previews = PreviewBuffer(job.id, lambda parts: self._report(job, Shown(parts)))
         try:
             answer = self._engine.answer(
                 job.request,
-                progress=lambda fraction, what: self._report(job, Progress(fraction, what)),
+                progress=lambda fraction, what: self._report(job, ProgressUpdate(fraction, what)),
                 cancelled=job.called_off.is_set,
                 preview=previews,
             )
         except Cancelled:
-            return encode(job.id, Failure("cancelled", "the request was cancelled"))
+            return encode(job.id, ErrorReply("cancelled", "the request was cancelled"))
         except ValueError as error:
-            return encode(job.id, Failure("refused", one_line(error)))
+            return encode(job.id, ErrorReply("refused", one_line(error)))
         except Exception as error:
             traceback.print_exc()
-            return encode(job.id, Failure("fault", f"the backend failed: {one_line(error)}"))
+            return encode(job.id, ErrorReply("fault", f"the backend failed: {one_line(error)}"))
         try:
             return encode(job.id, answer)
         except ProtocolError as error:
-            return encode(job.id, Failure("fault", f"the backend failed: {one_line(error)}"))
+            return encode(job.id, ErrorReply("fault", f"the backend failed: {one_line(error)}"))
 
 
 def one_line(error: Exception) -> str:

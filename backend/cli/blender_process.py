@@ -20,13 +20,13 @@ LOG = 400
 """The last lines of Blender's own that are kept for a fault."""
 
 
-def headless() -> list[str]:
+def blender_command() -> list[str]:
     """The command that runs a task in a Blender; the task's file comes behind it.
 
     The Blender is PASDEDEUX_BLENDER (a Blender, or a Python that has bpy), else this Python if it has bpy, else the
     blender on the PATH. Raises BadInput where there is none.
     """
-    script = str(checkout() / "blender_addon" / "headless.py")
+    script = str(checkout_root() / "blender_addon" / "headless.py")
     chosen = os.environ.get("PASDEDEUX_BLENDER", "")
     if chosen:
         program = shutil.which(chosen)
@@ -44,16 +44,16 @@ def headless() -> list[str]:
     return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", script, "--"]
 
 
-def checkout() -> Path:
+def checkout_root() -> Path:
     """The folder of this checkout, which holds the extension. Raises BadInput in an installation without one."""
     if not (ROOT / "blender_addon" / "headless.py").is_file():
         raise BadInput("The Blender extension is not beside this installation: run this command in a checkout")
     return ROOT
 
 
-def extension() -> Path:
+def build_extension() -> Path:
     """The extension's zip, built when it is missing or older than what it is made from. Raises Fault."""
-    root = checkout()
+    root = checkout_root()
     changed = max(_changed(root / name) for name in PACKED)
     built = max((root / "dist").glob("pas_de_deux-*.zip"), key=_changed, default=None)
     if built is not None and _changed(built) >= changed:
@@ -66,7 +66,7 @@ def extension() -> Path:
     return Path(_last_line(said))
 
 
-def perform(task: dict[str, Any], folder: Path, progress: Callable[[float, str], None]) -> dict[str, Any]:
+def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Run a task of blender_addon/headless.py in a Blender of its own and return its result.
 
     folder: for the task's file and whatever Blender keeps while it runs.
@@ -78,7 +78,7 @@ def perform(task: dict[str, Any], folder: Path, progress: Callable[[float, str],
     answer: dict[str, Any] = {}
     # In a session of its own, so that Ctrl-C reaches only this process, which then ends it.
     process = subprocess.Popen(
-        [*headless(), str(file)],
+        [*blender_command(), str(file)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -99,7 +99,7 @@ def perform(task: dict[str, Any], folder: Path, progress: Callable[[float, str],
                 answer = message
         status = process.wait()
     finally:
-        end(process)
+        terminate(process)
     if "result" in answer:
         return dict(answer["result"])
     if "error" in answer and status == 2:
@@ -108,7 +108,7 @@ def perform(task: dict[str, Any], folder: Path, progress: Callable[[float, str],
     raise Fault(str(sentence), "".join(log))
 
 
-def end(process: "subprocess.Popen[Any]") -> None:
+def terminate(process: "subprocess.Popen[Any]") -> None:
     """End a child process, kindly at first."""
     if process.poll() is not None:
         return

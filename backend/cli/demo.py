@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.cli import blender_process
-from backend.cli.terminal import BadInput, Fault, note, workplace
-from backend.model_registry import MODELS, weights_of
+from backend.cli.terminal import BadInput, Fault, print_note, staging_folder
+from backend.model_registry import MODELS, weights_path
 from backend.protocol import PartnerRequest, encode
 from rigs import files
 from rigs.sample_dance.salsa import sample_dance
@@ -48,22 +48,22 @@ def demo(
         raise BadInput(f"seed: a whole number of 0 to {SEEDS - 1} expected, {seed} found")
     try:
         encode("demo", PartnerRequest(motions[0], model=model, seed=seed))
-        weights_of(model, MODELS)
+        weights_path(model, MODELS)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    blender_process.headless()
+    blender_process.blender_command()
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a folder expected, a file found")
-    with workplace(out) as folder:
+    with staging_folder(out) as folder:
         for warning in clip.warnings if clip else ():
-            note(warning)
+            print_note(warning)
         made = folder / "made"
         made.mkdir()
         if leader is None:
             given = made / "sample_leader.bvh"
             files.write(given, motions[0])
         elif len(motions) > 1:
-            note(f"{leader.name}: two dancers, the first is taken as the leader")
+            print_note(f"{leader.name}: two dancers, the first is taken as the leader")
             given = folder / f"{leader.stem}.npz"
             files.write(given, motions[0])
         else:
@@ -71,7 +71,7 @@ def demo(
         progress(0.0, "packing the extension")
         task = {
             "task": "demo",
-            "extension": str(blender_process.extension()),
+            "extension": str(blender_process.build_extension()),
             "leader": str(given.absolute()),
             "out": str(made.absolute()),
             "model": model,
@@ -80,10 +80,10 @@ def demo(
         }
         packed = time.perf_counter()
         progress(0.0, "starting the backend")
-        with serving(folder) as (url, log):
+        with running_backend(folder) as (url, log):
             started = time.perf_counter()
             try:
-                result = blender_process.perform(task | {"server": url}, folder, progress)
+                result = blender_process.run_task(task | {"server": url}, folder, progress)
             except Fault as fault:
                 raise Fault(str(fault), fault.log + log.read_text(errors="replace")) from None
         report = {
@@ -110,7 +110,7 @@ def demo(
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, Path]]:
+def running_backend(folder: Path) -> Iterator[tuple[str, Path]]:
     """A backend in a process of its own on a free port: its address, and the file with what it says in `folder`.
 
     Raises Fault with its own last words when it does not start.
@@ -128,7 +128,7 @@ def serving(folder: Path) -> Iterator[tuple[str, Path]]:
     try:
         yield _address(process, log), log
     finally:
-        blender_process.end(process)
+        blender_process.terminate(process)
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:

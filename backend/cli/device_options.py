@@ -6,15 +6,15 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from backend.cli.terminal import note
+from backend.cli.terminal import print_note
 from backend.model_registry import MODELS
-from rigs.choreography.devices import DELAYED, DEVICES, Choreography, Unit, choreograph, doubts
+from rigs.choreography.devices import DELAYED, DEVICES, Choreography, Unit, choreograph, collision_warnings
 from rigs.choreography.formations import Formation
 from rigs.motion import Motion
 
 
 @dataclass(frozen=True)
-class Options:
+class DeviceOptions:
     """How a device dances, and where."""
 
     delay: Annotated[float, arg(metavar="N")] = Choreography.delay
@@ -27,10 +27,10 @@ class Options:
     """metres between the two in a device's first frame."""
 
 
-USUAL = Options()
+USUAL = DeviceOptions()
 
 
-def chosen(model: str, options: Options, *, takes: int, history: Path | None) -> Choreography | None:
+def chosen(model: str, options: DeviceOptions, *, takes: int, history: Path | None) -> Choreography | None:
     """The device that `model` names, or None for a model. Raises ValueError for options that do not go with it."""
     changed = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
     for name in changed:
@@ -57,6 +57,6 @@ def expect_known(model: str) -> None:
 def danced(leader: Motion, device: Choreography) -> list[Motion]:
     """The one take of a device; what is doubtful about it is said."""
     partner = choreograph(leader, device)
-    for doubt in doubts(leader, partner, device):
-        note(f"{device.device}: {doubt}")
+    for doubt in collision_warnings(leader, partner, device):
+        print_note(f"{device.device}: {doubt}")
     return [partner]

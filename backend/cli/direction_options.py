@@ -17,7 +17,7 @@ SPARE = 1.5
 
 
 @dataclass(frozen=True)
-class Options:
+class DirectionOptions:
     """What the partner of a model is to be like."""
 
     place: Annotated[tuple[float, float, float] | None, arg(metavar="AHEAD LEFT TURN", help_behavior_hint="")] = (
@@ -38,10 +38,10 @@ class Options:
     """finishing to leave out: seams (blended), bodies (kept apart), hands (held), feet (planted), floor (stood on)."""
 
 
-NONE = Options()
+NONE = DirectionOptions()
 
 
-def asked(options: Options, frames: int) -> Direction:
+def read_direction(options: DirectionOptions, frames: int) -> Direction:
     """The direction of a partner to a leader of so many frames. Raises ValueError for frames that are none of them."""
     keep = sorted({frame for first, last in _spans("keep", options.keep, frames) for frame in range(first, last + 1)})
     spans = _spans("redo", options.redo, frames)
@@ -51,7 +51,7 @@ def asked(options: Options, frames: int) -> Direction:
     return Direction(options.place, options.closeness, options.energy, tuple(keep), redo, options.without)
 
 
-def fitted(draft: Motion, leader: Motion, name: str) -> Motion:
+def fit_draft(draft: Motion, leader: Motion, name: str) -> Motion:
     """A draft, from the file of this name, at the leader's rate. Raises ValueError for one that is of other length."""
     if abs(draft.fps / leader.fps - 1.0) < ALIKE:
         if len(draft) != len(leader):

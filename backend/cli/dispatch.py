@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 
 from backend.cli.signals import signals_waiting
 from backend.cli.terminal import BadInput, Fault
-from backend.protocol import DEFAULT_URL, Composed, Result, decode_answer, decode_question, encode
+from backend.protocol import (
+    DEFAULT_URL,
+    ComposeResult,
+    MotionResult,
+    decode_client_message,
+    decode_server_message,
+    encode,
+)
 from backend.wire.messages import Request
 
 if TYPE_CHECKING:
@@ -19,7 +26,7 @@ Answered = TypeVar("Answered")
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def bad_input_from_value_errors() -> Iterator[None]:
     """Take a ValueError, whose text is one sentence by contract, as bad input."""
     try:
         yield
@@ -34,11 +41,11 @@ def expect_address(url: str) -> None:
         raise ValueError(f"--server {url}: an address such as {DEFAULT_URL} expected")
 
 
-def made(request: Request, progress: Callable[[float, str], None]) -> Result | Composed:
+def made(request: Request, progress: Callable[[float, str], None]) -> MotionResult | ComposeResult:
     """The answer, made in this process and rounded as the wire rounds, so that a backend's is the same."""
     from backend.engine import Engine
 
-    _, sent = decode_question(encode(HERE, request))
+    _, sent = decode_client_message(encode(HERE, request))
     assert isinstance(sent, Request)
     try:
         engine = Engine()
@@ -47,8 +54,8 @@ def made(request: Request, progress: Callable[[float, str], None]) -> Result | C
         answer = engine.answer(sent, progress=progress)
     except ModuleNotFoundError as error:
         raise Fault(f"This cannot be made here without {error.name}: install pas-de-deux[server]") from None
-    _, result = decode_answer(encode(HERE, answer))
-    assert isinstance(result, Result | Composed)
+    _, result = decode_server_message(encode(HERE, answer))
+    assert isinstance(result, MotionResult | ComposeResult)
     return result
 
 

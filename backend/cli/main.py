@@ -15,12 +15,12 @@ from tyro.conf import Positional, arg
 
 from backend.cli import device_options, direction_options, music_commands
 from backend.cli.common_options import Address, File, Name, Number, Out, Rate
-from backend.cli.dispatch import HERE, asked, expect_address, made, refusing
+from backend.cli.dispatch import HERE, asked, bad_input_from_value_errors, expect_address, made
 from backend.cli.signals import Terminated, heed_termination, leave
-from backend.cli.terminal import BadInput, Fault, Progress, note, numbered, workplace
-from backend.model_registry import MODELS, weights_of
-from backend.protocol import DEFAULT_URL, PartnerRequest, Result, encode
-from backend.wire.direction import expect_directed
+from backend.cli.terminal import BadInput, Fault, ProgressBar, numbered_paths, print_note, staging_folder
+from backend.model_registry import MODELS, weights_path
+from backend.protocol import DEFAULT_URL, MotionResult, PartnerRequest, encode
+from backend.wire.direction import expect_direction_support
 from rigs import files
 from rigs.motion import Motion, resample
 
@@ -46,7 +46,7 @@ def demo(
     """
     from backend.cli.demo import demo as make
 
-    with Progress("starting") as progress:
+    with ProgressBar("starting") as progress:
         make(out, leader, model=model, seed=seed, fps=fps, progress=progress)
     for name in ("duet.mp4", "duet.blend", "partner.bvh", "report.json"):
         print(out / name)
@@ -63,8 +63,8 @@ def partner(
     role: Literal["follow", "lead"] = "follow",
     server: Address = None,
     fps: Rate = None,
-    device: Annotated[device_options.Options, tyro.conf.OmitArgPrefixes] = device_options.USUAL,
-    direction: Annotated[direction_options.Options, tyro.conf.OmitArgPrefixes] = direction_options.NONE,
+    device: Annotated[device_options.DeviceOptions, tyro.conf.OmitArgPrefixes] = device_options.USUAL,
+    direction: Annotated[direction_options.DirectionOptions, tyro.conf.OmitArgPrefixes] = direction_options.NONE,
 ) -> None:
     """Let a second dancer dance with the one of a file.
 
@@ -86,7 +86,7 @@ def partner(
     first = clip.motions[0]
     draft = direction.draft
     given = {path: files.read(path).motions for path in (history, draft) if path is not None}
-    with refusing():
+    with bad_input_from_value_errors():
         request = PartnerRequest(
             leader=first,
             history=resample(given[history][-1], first.fps) if history else None,
@@ -94,32 +94,32 @@ def partner(
             role=role,
             seed=seed,
             takes=takes,
-            draft=direction_options.fitted(given[draft][-1], first, draft.name) if draft else None,
-            direction=direction_options.asked(direction, len(first)),
+            draft=direction_options.fit_draft(given[draft][-1], first, draft.name) if draft else None,
+            direction=direction_options.read_direction(direction, len(first)),
         )
         rule = device_options.chosen(model, device, takes=takes, history=history)
         if server is None:
             device_options.expect_known(model)
         else:
             expect_address(server)
-        expect_directed(model, request.direction, request.draft)
+        expect_direction_support(model, request.direction, request.draft)
         if rule is None:
             encode(HERE, request)
             if server is None:
-                weights_of(model, MODELS)
-    results = numbered(out, takes)
+                weights_path(model, MODELS)
+    results = numbered_paths(out, takes)
     for result in results:
         files.expect_writable(result)
         if result.resolve() in [path.resolve() for path in (leader, *given)]:
             raise BadInput(f"{result}: the partner would be written over it, another OUT expected")
-    with workplace(out) as folder:
+    with staging_folder(out) as folder:
         for warning in clip.warnings:
-            note(warning)
+            print_note(warning)
         if len(clip.motions) > 1:
-            note(f"{leader.name}: two dancers, the first is taken as the leader")
+            print_note(f"{leader.name}: two dancers, the first is taken as the leader")
         for path in (path for path, motions in given.items() if len(motions) > 1):
-            note(f"{path.name}: two dancers, the second is taken as the partner")
-        with Progress("starting") as progress, refusing():
+            print_note(f"{path.name}: two dancers, the second is taken as the partner")
+        with ProgressBar("starting") as progress, bad_input_from_value_errors():
             motions = device_options.danced(first, rule) if rule is not None else _takes(request, server, progress)
         for result, motion in zip(results, motions, strict=True):
             files.write(folder / result.name, motion, like=clip.source)
@@ -161,20 +161,20 @@ def render(
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
     if music is not None and not music.is_file():
         raise BadInput(f"{music.name}: no such file")
-    blender_process.headless()
+    blender_process.blender_command()
     for warning in (warning for clip in clips for warning in clip.warnings):
-        note(warning)
-    with workplace(out) as folder, Progress("packing the extension") as progress:
+        print_note(warning)
+    with staging_folder(out) as folder, ProgressBar("packing the extension") as progress:
         video = folder / "video.mp4"
         task = {
             "task": "render",
-            "extension": str(blender_process.extension()),
+            "extension": str(blender_process.build_extension()),
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
             "fps": fps or 0.0,
             "music": str(_heard(music, folder).absolute()) if music is not None else "",
         }
-        blender_process.perform(task, folder, progress)
+        blender_process.run_task(task, folder, progress)
         os.replace(video, out)
     print(out)
 
@@ -188,7 +188,7 @@ def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL) -> int:
     """
     from backend.server import serve as answer
 
-    with refusing():
+    with bad_input_from_value_errors():
         return answer(bind)
 
 
@@ -209,8 +209,8 @@ def evaluate(
         plot: a file for a picture of them.
         part: the recordings to measure on; choose no setting by the test's.
     """
-    with refusing():
-        weights_of(model)
+    with bad_input_from_value_errors():
+        weights_path(model)
     for result in (json, plot):
         if result is not None and not result.parent.is_dir():
             raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
@@ -230,23 +230,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return status if isinstance(status, int) else 0
     except (BadInput, files.BadFile) as error:
-        note(str(error))
+        print_note(str(error))
         return 2
     except Fault as fault:
-        note(f"{fault.log.rstrip()}\n{fault}" if fault.log else str(fault))
+        print_note(f"{fault.log.rstrip()}\n{fault}" if fault.log else str(fault))
         return 1
     except KeyboardInterrupt:
-        note("Interrupted")
+        print_note("Interrupted")
         return leave(130)
     except Terminated as end:
         return leave(end.status)
 
 
-def _takes(request: PartnerRequest, server: str | None, progress: Progress) -> list[Motion]:
+def _takes(request: PartnerRequest, server: str | None, progress: ProgressBar) -> list[Motion]:
     """The takes, made here or by a backend."""
     if server is None:
         result = made(request, progress)
-        assert isinstance(result, Result)
+        assert isinstance(result, MotionResult)
         return list(result.takes)
     return asked(
         lambda client: client.partner(
@@ -274,7 +274,7 @@ def _heard(music: Path, folder: Path) -> Path:
     except ModuleNotFoundError as error:
         raise Fault(f"MIDI cannot be played here without {error.name}: install pas-de-deux[server]") from None
     played = folder / "music.wav"
-    with refusing():
+    with bad_input_from_value_errors():
         write_wav(played, read(music))
     return played
 

@@ -9,11 +9,11 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from backend.cli.common_options import Address, Name, Number, Out, Rate
-from backend.cli.dispatch import HERE, asked, expect_address, made, refusing
-from backend.cli.terminal import BadInput, Progress, note, workplace
-from backend.model_registry import COMPOSERS, DANCERS, weights_of
-from backend.music.score import PARTS, Score, cut
-from backend.protocol import Composed, ComposeRequest, DanceRequest, Result, encode
+from backend.cli.dispatch import HERE, asked, bad_input_from_value_errors, expect_address, made
+from backend.cli.terminal import BadInput, ProgressBar, print_note, staging_folder
+from backend.model_registry import COMPOSERS, DANCERS, weights_path
+from backend.music.score import PARTS, Score, cut_bars
+from backend.protocol import ComposeRequest, ComposeResult, DanceRequest, MotionResult, encode
 from backend.wire import validation
 from rigs import files
 from rigs.motion import Motion
@@ -55,16 +55,16 @@ def dance(
         files.expect_writable(result)
     _expect_results([*danced, sound], music)
     score = midi.read(music)
-    with refusing():
+    with bad_input_from_value_errors():
         if bars is not None:
-            score = cut(score, *_span(bars, len(score.bars)))
+            score = cut_bars(score, *_span(bars, len(score.bars)))
         validation.fps("fps", fps)
         validation.check_danceable(music.name, score, fps)
         request = DanceRequest(score, model, duet, energy, seed, fps)
         encode(HERE, request)
         _expect_served(model, DANCERS, server)
-    with workplace(out) as folder:
-        with Progress("starting") as progress, refusing():
+    with staging_folder(out) as folder:
+        with ProgressBar("starting") as progress, bad_input_from_value_errors():
             motions = _dancers(request, server, progress)
             progress(1.0, "playing the music")
             write_wav(folder / sound.name, score)
@@ -103,17 +103,17 @@ def compose(
         raise BadInput(f"{out.name}: {' or '.join(midi.SUFFIXES)} expected as the ending of its name")
     _expect_results([out, sound], motion)
     clip = files.read(motion, fps=fps)
-    if clip.motions[0].seconds < validation.LEAST_SECONDS:
+    if clip.motions[0].seconds < validation.MIN_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")
-    with refusing():
+    with bad_input_from_value_errors():
         playing = tuple(part.strip() for part in parts.split(","))
         request = ComposeRequest(clip.motions, model, _tempo(tempo), playing, seed)
         encode(HERE, request)
         _expect_served(model, COMPOSERS, server)
-    with workplace(out) as folder:
+    with staging_folder(out) as folder:
         for warning in clip.warnings:
-            note(warning)
-        with Progress("starting") as progress, refusing():
+            print_note(warning)
+        with ProgressBar("starting") as progress, bad_input_from_value_errors():
             score = _music(request, server, progress)
             progress(1.0, "playing the music")
             write_wav(folder / sound.name, score)
@@ -158,13 +158,13 @@ def _expect_served(model: str, fitting: Sequence[str], server: str | None) -> No
     if server is not None:
         expect_address(server)
     else:
-        weights_of(model, fitting)
+        weights_path(model, fitting)
 
 
-def _dancers(request: DanceRequest, server: str | None, progress: Progress) -> list[Motion]:
+def _dancers(request: DanceRequest, server: str | None, progress: ProgressBar) -> list[Motion]:
     if server is None:
         result = made(request, progress)
-        assert isinstance(result, Result)
+        assert isinstance(result, MotionResult)
         return list(result.takes)
     return asked(
         lambda client: client.dance(
@@ -180,10 +180,10 @@ def _dancers(request: DanceRequest, server: str | None, progress: Progress) -> l
     )
 
 
-def _music(request: ComposeRequest, server: str | None, progress: Progress) -> Score:
+def _music(request: ComposeRequest, server: str | None, progress: ProgressBar) -> Score:
     if server is None:
         result = made(request, progress)
-        assert isinstance(result, Composed)
+        assert isinstance(result, ComposeResult)
         return result.score
     return asked(
         lambda client: client.compose(

@@ -35,7 +35,7 @@ class Fault(Exception):
         self.log = log
 
 
-class Progress:
+class ProgressBar:
     """Progress on standard error, for work that takes longer than PATIENCE: `with Progress(...) as progress`.
 
     Calling it with the fraction done and what is being done moves it on.
@@ -55,7 +55,7 @@ class Progress:
         self._timer.daemon = True
         self._next = time.monotonic() + PATIENCE
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         if sys.stderr.isatty():
             self._timer.start()
         return self
@@ -71,16 +71,16 @@ class Progress:
         self._bar.update(self._task, completed=fraction, total=1.0, description=what)
         if not sys.stderr.isatty() and time.monotonic() >= self._next:
             self._next = time.monotonic() + RHYTHM
-            note(f"{what}: {100.0 * fraction:.0f} %")
+            print_note(f"{what}: {100.0 * fraction:.0f} %")
 
 
-def note(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Say something on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def workplace(result: Path) -> Iterator[Path]:
+def staging_folder(result: Path) -> Iterator[Path]:
     """A folder beside `result` to make it in, gone afterwards. Raises BadInput where none can be made."""
     place = result.resolve()
     if not place.parent.is_dir():
@@ -96,7 +96,7 @@ def workplace(result: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def numbered(path: Path, count: int) -> list[Path]:
+def numbered_paths(path: Path, count: int) -> list[Path]:
     """The files of `count` results: the path itself for one, else with -1, -2... before the suffix."""
     if count == 1:
         return [path]

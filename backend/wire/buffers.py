@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.music.score import PARTS, Meter, Part, Score, from_table, to_table
+from backend.music.score import PARTS, Meter, Part, Score, part_from_note_array, part_to_note_array
 from backend.wire import validation
-from backend.wire.validation import ProtocolError, exactly, shown
+from backend.wire.validation import ProtocolError, expect_members, quote
 from rigs import Array
 from rigs.motion import Motion
 from rigs.rotations import normalize
@@ -22,19 +22,19 @@ _SCORE = "score"
 def declared(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
     """The arrays that a header declares, by name, in its order. Raises ProtocolError for parts that are others."""
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ProtocolError(f"buffers: an array of objects expected, {shown(entries)} found")
+        raise ProtocolError(f"buffers: an array of objects expected, {quote(entries)} found")
     if len(entries) != len(parts):
         raise ProtocolError(f"buffers: {len(entries)} expected after the header, {len(parts)} found")
     arrays: dict[str, Array] = {}
     for entry, part in zip(entries, parts, strict=True):
-        exactly("buffers", entry, ("name", "shape"))
+        expect_members("buffers", entry, ("name", "shape"))
         name, shape = entry["name"], entry["shape"]
         if not isinstance(name, str) or name in arrays:
-            raise ProtocolError(f"buffers: a name for each alone expected, {shown(name)} found")
-        validation.shape(shown(name), shape)
+            raise ProtocolError(f"buffers: a name for each alone expected, {quote(name)} found")
+        validation.shape(quote(name), shape)
         if len(part) != 4 * math.prod(shape):
             wanted = 4 * math.prod(shape)
-            raise ProtocolError(f"{shown(name)}: {wanted} bytes expected for its shape, {len(part)} found")
+            raise ProtocolError(f"{quote(name)}: {wanted} bytes expected for its shape, {len(part)} found")
         arrays[name] = np.frombuffer(part, "<f4").reshape(shape)
     return arrays
 
@@ -80,7 +80,7 @@ def _motion(name: str, fps: float, buffers: Mapping[str, Array]) -> Motion:
 
 def from_score(score: Score) -> dict[str, Array]:
     """The buffers of a score, by name. Raises ProtocolError for what none may be."""
-    tables = {part: to_table(getattr(score, part)) for part in PARTS}
+    tables = {part: part_to_note_array(getattr(score, part)) for part in PARTS}
     meters = np.array([(meter.step, meter.numerator, meter.denominator) for meter in score.meters])
     every = {"seconds": score.seconds, "meters": meters} | {part: notes for part, notes in tables.items() if len(notes)}
     arrays = {name: array.astype("<f4") for name, array in every.items()}
@@ -99,4 +99,4 @@ def to_score(swing: float, buffers: Mapping[str, Array]) -> Score:
 
 
 def _part(notes: Array | None, steps: int) -> Part:
-    return from_table(np.zeros((0, 4), int) if notes is None else notes.astype(int), steps)
+    return part_from_note_array(np.zeros((0, 4), int) if notes is None else notes.astype(int), steps)

@@ -10,7 +10,7 @@ from backend.wire.validation import ProtocolError, Rule
 from rigs.motion import Motion
 from rigs.post_processing.post_process import PARTS
 
-__all__ = ["DIRECTED", "PARTS", "RULES", "UNDIRECTED", "Direction", "check_direction", "expect_directed"]
+__all__ = ["DIRECTED", "PARTS", "RULES", "UNDIRECTED", "Direction", "check_direction", "expect_direction_support"]
 
 DIRECTED: tuple[str, ...] = ("partner-flow",)
 """The models that take a direction."""
@@ -37,7 +37,7 @@ class Direction:
     without: tuple[str, ...] = ()
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def directed_fields(self) -> tuple[str, ...]:
         """What is directed, by name."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
     "energy": validation.number(0.5, 2),
     "keep": validation.frames,
     "redo": validation.span,
-    "without": validation.some_of(PARTS),
+    "without": validation.subset_of(PARTS),
 }
 """What each of a direction's values may be."""
 
@@ -80,8 +80,10 @@ def check_direction(direction: Direction, leader: Motion, history: Motion | None
             raise ProtocolError(f"{name}: frames of 0 to {len(leader) - 1} expected, {max(chosen)} found")
 
 
-def expect_directed(model: str, direction: Direction, draft: Motion | None) -> None:
+def expect_direction_support(model: str, direction: Direction, draft: Motion | None) -> None:
     """Raise ProtocolError where something is directed and the model, or device, takes no direction."""
-    said = (*direction.said, *(["draft"] if draft is not None else []))
+    said = (*direction.directed_fields, *(["draft"] if draft is not None else []))
     if said and model not in DIRECTED:
-        raise ProtocolError(f"{model} takes no direction ({', '.join(said)}): {validation.either(DIRECTED)} expected")
+        raise ProtocolError(
+            f"{model} takes no direction ({', '.join(said)}): {validation.join_choices(DIRECTED)} expected"
+        )

@@ -86,7 +86,7 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Welcome:
+class HelloReply:
     """What the backend is: its version and the models it has.
 
     models: those that dance a partner.  dancers: those that dance to music.  composers: those that compose for a dance.
@@ -100,7 +100,7 @@ class Welcome:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressUpdate:
     """How far a request has come: a fraction of 0 to 1, what is being done, and how many requests come before it."""
 
     fraction: float
@@ -109,7 +109,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Frames:
+class PreviewFrames:
     """Some frames of a take, from 1, as the model dances them: not finished, at the model's rate.
 
     first: which of the take's frames, from 0 and at that rate, the first of these is.
@@ -117,25 +117,25 @@ class Frames:
 
     take: int
     first: int
-    danced: Motion
+    motion: Motion
 
 
 @dataclass(frozen=True)
-class Result:
+class MotionResult:
     """The takes that were asked for; of a duet to music the dancer and the partner."""
 
     takes: tuple[Motion, ...]
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposeResult:
     """The music that was asked for."""
 
     score: Score
 
 
 @dataclass(frozen=True)
-class Failure:
+class ErrorReply:
     """Why there is no result: one of CODES, and one sentence."""
 
     code: str
@@ -144,13 +144,13 @@ class Failure:
 
 Request = PartnerRequest | DanceRequest | ComposeRequest
 """What the engine works on."""
-Question = Hello | Request | Cancel
-Answer = Welcome | Progress | Frames | Result | Composed | Failure
+ClientMessage = Hello | Request | Cancel
+ServerMessage = HelloReply | ProgressUpdate | PreviewFrames | MotionResult | ComposeResult | ErrorReply
 DANCE_RULES: dict[str, Rule] = {
     "model": validation.model,
-    "duet": validation.truth,
+    "duet": validation.boolean,
     "energy": validation.number(0.5, 2),
-    "seed": validation.whole(0, validation.MAX_SEED),
+    "seed": validation.integer(0, validation.MAX_SEED),
     "fps": validation.fps,
 }
 """What each of a dance request's values may be."""
@@ -158,7 +158,7 @@ COMPOSE_RULES: dict[str, Rule] = {
     "model": validation.model,
     "tempo": validation.tempo,
     "parts": validation.parts,
-    "seed": validation.whole(0, validation.MAX_SEED),
+    "seed": validation.integer(0, validation.MAX_SEED),
 }
 """What each of a compose request's values may be."""
 
@@ -173,4 +173,4 @@ def check_request(request: Request) -> None:
     if isinstance(request, DanceRequest):
         validation.check_danceable("score", request.score, request.fps)
     else:
-        validation.check_together(request.dancers)
+        validation.check_dance(request.dancers)

@@ -17,17 +17,17 @@ MAX_HEADER = 65_536
 """Bytes of a header."""
 MAX_FRAMES = 100_000
 MAX_SECONDS = 1_800.0
-MAX_PLACE = 10_000.0
+MAX_ROOT = 10_000.0
 """Metres that a pelvis may be from the origin on each axis."""
-MAX_BONE = 100.0
+MAX_OFFSET = 100.0
 """Metres that a joint may be from its parent on each axis."""
-UNIT = 1e-3
+QUATERNION_TOLERANCE = 1e-3
 """What a quaternion's length may be away from 1."""
 MAX_SEED = 2**32 - 1
 MAX_TAKES = 16
-MAX_KEPT = 1_000
+MAX_KEEP_FRAMES = 1_000
 """Frames of a draft that may be named one by one."""
-NEAREST, FURTHEST = 0.3, 100.0
+MIN_PLACE_DISTANCE, MAX_PLACE_DISTANCE = 0.3, 100.0
 """Metres along the floor from the leader at which a partner may be placed."""
 MAX_STEPS = 65_536
 """Sixteenths of a score."""
@@ -36,9 +36,9 @@ MAX_NOTES = 100_000
 MAX_METERS = 4_096
 MAX_UPPER, MAX_LOWER = 255, 2_048
 """The numbers of a meter; with a larger lower one no bar is as long as a sixteenth."""
-LEAST_BARS = 2
+MIN_BARS = 2
 """Bars of music that can be danced to."""
-LEAST_SECONDS = 1.0
+MIN_SECONDS = 1.0
 """Seconds of dance that music can be made for."""
 MAX_TEXT = 2_000
 """Characters of a text parameter."""
@@ -61,15 +61,15 @@ Rule = Callable[[str, Any], None]
 def number(low: float, high: float) -> Rule:
     def rule(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ProtocolError(f"{name}: a number of {low:g} to {high:g} expected, {shown(value)} found")
+            raise ProtocolError(f"{name}: a number of {low:g} to {high:g} expected, {quote(value)} found")
 
     return rule
 
 
-def whole(low: int, high: int) -> Rule:
+def integer(low: int, high: int) -> Rule:
     def rule(name: str, value: Any) -> None:
         if type(value) is not int or not low <= value <= high:
-            raise ProtocolError(f"{name}: a whole number of {low} to {high} expected, {shown(value)} found")
+            raise ProtocolError(f"{name}: a whole number of {low} to {high} expected, {quote(value)} found")
 
     return rule
 
@@ -77,41 +77,41 @@ def whole(low: int, high: int) -> Rule:
 def one_of(names: Sequence[str]) -> Rule:
     def rule(name: str, value: Any) -> None:
         if not isinstance(value, str) or value not in names:
-            raise ProtocolError(f"{name}: {either(names)} expected, {shown(value)} found")
+            raise ProtocolError(f"{name}: {join_choices(names)} expected, {quote(value)} found")
 
     return rule
 
 
 def text(name: str, value: Any) -> None:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ProtocolError(f"{name}: a text of at most {MAX_TEXT} characters expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: a text of at most {MAX_TEXT} characters expected, {quote(value)} found")
 
 
 def model(name: str, value: Any) -> None:
     if not isinstance(value, str) or not _MODEL.fullmatch(value):
-        raise ProtocolError(f"{name}: 1 to 64 small letters, digits or - expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: 1 to 64 small letters, digits or - expected, {quote(value)} found")
 
 
 def models(name: str, value: Any) -> None:
     if not isinstance(value, list | tuple):
-        raise ProtocolError(f"{name}: an array of names expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: an array of names expected, {quote(value)} found")
     for entry in value:
         model(name, entry)
 
 
-def truth(name: str, value: Any) -> None:
+def boolean(name: str, value: Any) -> None:
     if type(value) is not bool:
-        raise ProtocolError(f"{name}: true or false expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: true or false expected, {quote(value)} found")
 
 
-def some_of(names: Sequence[str], least: int = 0) -> Rule:
+def subset_of(names: Sequence[str], least: int = 0) -> Rule:
     def rule(name: str, value: Any) -> None:
         plain = isinstance(value, list | tuple) and all(isinstance(entry, str) and entry in names for entry in value)
         if not plain or len(set(value)) != len(value) or len(value) < least:
             found = value
             if isinstance(value, list | tuple):
                 found = next((entry for entry in value if entry not in names), value)
-            raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {shown(found)} found")
+            raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {quote(found)} found")
 
     return rule
 
@@ -127,26 +127,28 @@ def place(name: str, value: Any) -> None:
     if value is None:
         return
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ProtocolError(f"{name}: metres ahead, metres to the left and degrees expected, {shown(value)} found")
-    for part, limit in zip(value, (FURTHEST, FURTHEST, 360.0), strict=True):
+        raise ProtocolError(f"{name}: metres ahead, metres to the left and degrees expected, {quote(value)} found")
+    for part, limit in zip(value, (MAX_PLACE_DISTANCE, MAX_PLACE_DISTANCE, 360.0), strict=True):
         number(-limit, limit)(name, part)
     away = math.hypot(value[0], value[1])
-    if not NEAREST <= away <= FURTHEST:
-        raise ProtocolError(f"{name}: {NEAREST:g} to {FURTHEST:g} m from the leader expected, {away:.3g} found")
+    if not MIN_PLACE_DISTANCE <= away <= MAX_PLACE_DISTANCE:
+        raise ProtocolError(
+            f"{name}: {MIN_PLACE_DISTANCE:g} to {MAX_PLACE_DISTANCE:g} m from the leader expected, {away:.3g} found"
+        )
 
 
 def frames(name: str, value: Any) -> None:
     """Frames, from 0 and each later than the one before."""
-    plain = isinstance(value, list | tuple) and len(value) <= MAX_KEPT and all(map(_frame, value))
+    plain = isinstance(value, list | tuple) and len(value) <= MAX_KEEP_FRAMES and all(map(_frame, value))
     if not plain or any(late <= early for early, late in pairwise(value)):
-        raise ProtocolError(f"{name}: at most {MAX_KEPT} frames in rising order expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: at most {MAX_KEEP_FRAMES} frames in rising order expected, {quote(value)} found")
 
 
 def span(name: str, value: Any) -> None:
     """Nothing, or the first and the last of some frames, from 0."""
     plain = isinstance(value, list | tuple) and len(value) == 2 and all(map(_frame, value))
     if value is not None and not (plain and value[0] <= value[1]):
-        raise ProtocolError(f"{name}: a first frame and a last one not before it expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: a first frame and a last one not before it expected, {quote(value)} found")
 
 
 def _frame(value: Any) -> bool:
@@ -156,19 +158,19 @@ def _frame(value: Any) -> bool:
 def shape(name: str, value: Any) -> None:
     plain = isinstance(value, list) and 1 <= len(value) <= 3
     if not plain or not all(type(side) is int and 0 < side <= MAX_FRAMES for side in value):
-        raise ProtocolError(f"{name}: a shape of at most 3 numbers of 1 to {MAX_FRAMES} expected, {shown(value)} found")
+        raise ProtocolError(f"{name}: a shape of at most 3 numbers of 1 to {MAX_FRAMES} expected, {quote(value)} found")
 
 
 fps = number(1, 1000)
 swing = number(0.5, 0.75)
-parts = some_of(PARTS, least=1)
+parts = subset_of(PARTS, least=1)
 
 
-def exactly(where: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
+def expect_members(where: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
     """Refuse an object that has other members than those named."""
     if set(found) != set(names):
         wanted = ", ".join(names) or "none"
-        raise ProtocolError(f"{where}: {wanted} expected, {shown(', '.join(found))} found")
+        raise ProtocolError(f"{where}: {wanted} expected, {quote(', '.join(found))} found")
 
 
 def check_dancers(dancers: Mapping[str, Motion]) -> None:
@@ -182,10 +184,10 @@ def check_dancers(dancers: Mapping[str, Motion]) -> None:
             raise ProtocolError(f"{name}: 1 to {MAX_FRAMES} frames expected, {len(motion)} found")
         if motion.seconds > MAX_SECONDS:
             raise ProtocolError(f"{name}: at most {MAX_SECONDS:g} seconds expected, {motion.seconds:.0f} found")
-        _check_within(f"{name}.offsets", motion.skeleton.offsets, MAX_BONE)
-        _check_within(f"{name}.root", motion.root, MAX_PLACE)
+        _check_within(f"{name}.offsets", motion.skeleton.offsets, MAX_OFFSET)
+        _check_within(f"{name}.root", motion.root, MAX_ROOT)
         length = np.linalg.norm(motion.rotations, axis=-1)
-        wrong = np.argwhere(~(np.abs(length - 1.0) <= UNIT))
+        wrong = np.argwhere(~(np.abs(length - 1.0) <= QUATERNION_TOLERANCE))
         if len(wrong):
             f, j = wrong[0]
             place = f"{name}.rotations, frame {f}, {JOINTS[j]}"
@@ -200,22 +202,22 @@ def dance_frames(score: Score, fps: float) -> int:
 def check_danceable(name: str, score: Score, fps: float) -> None:
     """Refuse music that is too short or too long to be danced to at a rate; `name` is where it comes from."""
     seconds, frames = float(np.float32(score.seconds[-1])), dance_frames(score, fps)
-    if len(score.bars) < LEAST_BARS:
-        raise ProtocolError(f"{name}: at least {LEAST_BARS} bars of music expected, {len(score.bars)} found")
+    if len(score.bars) < MIN_BARS:
+        raise ProtocolError(f"{name}: at least {MIN_BARS} bars of music expected, {len(score.bars)} found")
     if seconds > MAX_SECONDS:
         raise ProtocolError(f"{name}: at most {MAX_SECONDS:g} seconds of music expected, {seconds:.0f} found")
     if frames > MAX_FRAMES:
         raise ProtocolError(f"{name}: music of at most {MAX_FRAMES} frames expected, {frames} found")
 
 
-def check_together(dancers: Sequence[Motion]) -> None:
+def check_dance(dancers: Sequence[Motion]) -> None:
     """Refuse dancers for whom no music can be made."""
     if len(dancers) not in (1, 2):
         raise ProtocolError(f"compose: 1 to 2 dancers expected, {len(dancers)} found")
     for name, motion in ((f"dancer{n}", motion) for n, motion in enumerate(dancers, start=1)):
-        if motion.seconds < LEAST_SECONDS:
+        if motion.seconds < MIN_SECONDS:
             found = f"{motion.seconds:.3g}"
-            raise ProtocolError(f"{name}: at least {LEAST_SECONDS:g} second of dance expected, {found} found")
+            raise ProtocolError(f"{name}: at least {MIN_SECONDS:g} second of dance expected, {found} found")
         if motion.fps != dancers[0].fps:
             raise ProtocolError(f"{name}: the {dancers[0].fps:g} fps of dancer1 expected, {motion.fps:g} found")
         if len(motion) != len(dancers[0]):
@@ -281,13 +283,13 @@ def _check_within(name: str, array: Array, limit: float) -> None:
         raise ProtocolError(f"{name}, row {row}: numbers within {limit:g} m expected, {found} found")
 
 
-def shown(value: Any) -> str:
+def quote(value: Any) -> str:
     """What was found, short and on one line."""
     text = "nothing" if value is None or value == "" else ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def either(names: Sequence[str]) -> str:
+def join_choices(names: Sequence[str]) -> str:
     """The names as people list a choice."""
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 

@@ -11,7 +11,7 @@ from backend import server
 from backend.cli import main
 from backend.engine import Engine, Preview
 from backend.protocol import Cancelled, PartnerRequest
-from rigs.motion import Motion, mirror, move, resample
+from rigs.motion import Motion, mirror, resample, translate
 
 BLOCK = 8
 FPS = 30.0
@@ -51,7 +51,7 @@ class BlockEngine(Engine):
 
 def dance(leader: Motion, take: int) -> Motion:
     """The mirrored leader, further away in each take, at 30 frames a second."""
-    return move(mirror(resample(leader, FPS)), np.array([0.0, -1.0 * take, 0.0]))
+    return translate(mirror(resample(leader, FPS)), np.array([0.0, -1.0 * take, 0.0]))
 
 
 def serve() -> None:

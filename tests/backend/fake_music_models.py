@@ -10,11 +10,11 @@ import backend.engine
 from backend import server
 from backend.cli import main
 from backend.engine import Engine
-from backend.music.score import BEAT, Score, from_table, to_table
+from backend.music.score import STEPS_PER_BEAT, Score, part_from_note_array, part_to_note_array
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import rotations
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 PAUSE = 0.05
 """Seconds that a bar takes."""
@@ -54,19 +54,22 @@ def danced(request: DanceRequest) -> Motion:
     frames = int(request.score.seconds[-1] * FPS) + 5
     steps = np.interp(np.arange(frames) / FPS, request.score.seconds, np.arange(request.score.steps + 1))
     root = np.stack([0.01 * steps, np.full(frames, -0.001 * request.seed), np.full(frames, request.energy)], axis=-1)
-    return Motion(FPS, DEFAULT, root, np.broadcast_to(rotations.IDENTITY, (frames, 29, 4)))
+    return Motion(FPS, DEFAULT_SKELETON, root, np.broadcast_to(rotations.IDENTITY, (frames, 29, 4)))
 
 
 def composed(request: ComposeRequest) -> Score:
     """Each part that was asked for plays each beat, as hard as the seed and as many dancers say."""
     tempo = request.tempo or TEMPO
     beats = int(np.ceil(request.dancers[0].seconds * tempo / 60.0)) + 1
-    steps = BEAT * beats
-    parts = {name: from_table(np.zeros((0, 4), int), steps) for name in PITCHES}
+    steps = STEPS_PER_BEAT * beats
+    parts = {name: part_from_note_array(np.zeros((0, 4), int), steps) for name in PITCHES}
     for name in request.parts:
-        rows = [(PITCHES[name], request.seed + len(request.dancers), BEAT * n, BEAT * n + 2) for n in range(beats)]
-        parts[name] = from_table(np.array(rows), steps)
-    return Score(**parts, seconds=np.arange(steps + 1) * 60.0 / tempo / BEAT)
+        rows = [
+            (PITCHES[name], request.seed + len(request.dancers), STEPS_PER_BEAT * n, STEPS_PER_BEAT * n + 2)
+            for n in range(beats)
+        ]
+        parts[name] = part_from_note_array(np.array(rows), steps)
+    return Score(**parts, seconds=np.arange(steps + 1) * 60.0 / tempo / STEPS_PER_BEAT)
 
 
 def work(what: str, bars: int, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
@@ -80,16 +83,16 @@ def work(what: str, bars: int, progress: Callable[[float, str], None], cancelled
 def song(bars: int = 4, seconds_a_bar: float = 2.0) -> Score:
     """Music in 4/4: a drum on each beat, and a low note of a beat and a half at each half of a bar."""
     steps = 16 * bars
-    drums = from_table(np.array([[36, 100, beat, beat + 1] for beat in range(0, steps, 4)]), steps)
-    bass = from_table(np.array([[40, 90, half, half + 6] for half in range(0, steps, 8)]), steps)
-    melody = from_table(np.zeros((0, 4), int), steps)
+    drums = part_from_note_array(np.array([[36, 100, beat, beat + 1] for beat in range(0, steps, 4)]), steps)
+    bass = part_from_note_array(np.array([[40, 90, half, half + 6] for half in range(0, steps, 8)]), steps)
+    melody = part_from_note_array(np.zeros((0, 4), int), steps)
     return Score(drums, bass, melody, np.arange(steps + 1) * seconds_a_bar / 16)
 
 
 def same_music(one: Score, other: Score) -> bool:
     """Whether two scores are one, to a hundredth of a millisecond."""
     parts = all(
-        np.array_equal(to_table(getattr(one, part)), to_table(getattr(other, part)))
+        np.array_equal(part_to_note_array(getattr(one, part)), part_to_note_array(getattr(other, part)))
         for part in ("drums", "bass", "melody")
     )
     same_clock = one.seconds.shape == other.seconds.shape and np.allclose(one.seconds, other.seconds, rtol=0, atol=1e-5)

@@ -13,15 +13,15 @@ from backend.client import Cancelled, Client
 from backend.engine import Engine
 from backend.model_registry import COMPOSERS, DANCERS
 from backend.music import midi
-from backend.music.score import Score, cut, to_notes
+from backend.music.score import Score, cut_bars, part_to_notes
 from backend.protocol import (
-    Composed,
     ComposeRequest,
+    ComposeResult,
     DanceRequest,
+    MotionResult,
     Request,
-    Result,
-    decode_answer,
-    decode_question,
+    decode_client_message,
+    decode_server_message,
     encode,
 )
 from rigs import files
@@ -39,12 +39,12 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240)
 
 
-def rounded(request: DanceRequest | ComposeRequest) -> Result | Composed:
+def rounded(request: DanceRequest | ComposeRequest) -> MotionResult | ComposeResult:
     """The answer of an engine in this process, rounded as the wire rounds."""
-    _, heard = decode_question(encode("id", request))
+    _, heard = decode_client_message(encode("id", request))
     assert isinstance(heard, Request)
-    _, answer = decode_answer(encode("id", Engine().answer(heard)))
-    assert isinstance(answer, Result | Composed)
+    _, answer = decode_server_message(encode("id", Engine().answer(heard)))
+    assert isinstance(answer, MotionResult | ComposeResult)
     return answer
 
 
@@ -72,7 +72,7 @@ def test_a_dance_over_the_wire_is_the_one_made_in_the_process(backend: Backend, 
     request = DanceRequest(SONG, model, seed=3, fps=24.0)
     answer = rounded(request)
     (heard,) = Client(backend.url).dance(SONG, model=model, seed=3, fps=24.0)
-    assert isinstance(answer, Result)
+    assert isinstance(answer, MotionResult)
     assert (heard.fps, len(heard)) == (24.0, request.frames)
     np.testing.assert_allclose(heard.positions, answer.takes[0].positions, rtol=0, atol=1e-4)
     assert 0.02 < lively(heard) < 3.0, "somebody dances"
@@ -86,9 +86,11 @@ def test_music_over_the_wire_is_that_made_in_the_process(
 ) -> None:
     answer = rounded(ComposeRequest(dancers, model, seed=3))
     heard = Client(backend.url).compose(dancers, model=model, seed=3)
-    assert isinstance(answer, Composed)
+    assert isinstance(answer, ComposeResult)
     assert same_music(heard, answer.score)
-    assert to_notes(heard.drums) or to_notes(heard.bass) or to_notes(heard.melody) or model != COMPOSERS[0]
+    assert (
+        part_to_notes(heard.drums) or part_to_notes(heard.bass) or part_to_notes(heard.melody) or model != COMPOSERS[0]
+    )
     assert heard.seconds[-1] > DANCE.seconds - 0.5, "as long as the dance"
     assert heard.seconds[-1] < DANCE.seconds + 10.0
 
@@ -104,7 +106,7 @@ def test_equal_seeds_give_equal_dances_and_music_and_others_do_not(backend: Back
 
 
 def test_other_music_is_danced_otherwise(backend: Backend) -> None:
-    still = cut(SONG, 0, 7)
+    still = cut_bars(SONG, 0, 7)
     silent = Score(still.melody, still.melody, still.melody, still.seconds)
     one, other = (Client(backend.url).dance(music, seed=1)[0] for music in (SONG, silent))
     assert np.abs(one.positions - other.positions).max() > 0.05
@@ -122,7 +124,7 @@ def test_a_duet_stays_together(backend: Backend) -> None:
 def test_only_the_parts_asked_for_play(backend: Backend, model: str, parts: tuple[str, ...]) -> None:
     score = Client(backend.url).compose([DANCE], model=model, parts=parts)
     for part in {"drums", "bass", "melody"} - set(parts):
-        assert not to_notes(getattr(score, part))
+        assert not part_to_notes(getattr(score, part))
 
 
 @pytest.mark.parametrize("tempo", [80.0, 160.0])
@@ -159,7 +161,7 @@ def test_the_command_dances_some_bars_as_the_server_does(backend: Backend, music
     assert (result.returncode, result.stdout.split()) == (0, [str(here), str(tmp_path / "here.wav")]), result.stderr
     assert run("dance", music, "-o", there, *asked, "--server", backend.url).returncode == 0
     assert here.read_bytes() == there.read_bytes()
-    assert len(files.read(here).motions[0]) == DanceRequest(cut(SONG, 2, 5)).frames
+    assert len(files.read(here).motions[0]) == DanceRequest(cut_bars(SONG, 2, 5)).frames
     with wave.open(str(tmp_path / "here.wav")) as file:
         assert 8.0 <= file.getnframes() / file.getframerate() < 10.0
 
@@ -180,5 +182,5 @@ def test_the_command_composes_as_the_server_does(backend: Backend, mocap: Path, 
     assert run("compose", mocap, "-o", there, *asked, "--server", backend.url).returncode == 0
     assert here.read_bytes() == there.read_bytes()
     score = midi.read(here)
-    assert not to_notes(score.melody)
-    assert to_notes(score.drums) or to_notes(score.bass)
+    assert not part_to_notes(score.melody)
+    assert part_to_notes(score.drums) or part_to_notes(score.bass)

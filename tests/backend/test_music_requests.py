@@ -17,20 +17,20 @@ from backend.cli import main
 from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.music import midi
-from backend.music.score import cut, to_table
-from backend.protocol import Progress, Result, decode_question, encode
+from backend.music.score import cut_bars, part_to_note_array
+from backend.protocol import MotionResult, ProgressUpdate, decode_client_message, encode
 from backend.wire.direction import Direction
 from backend.wire.messages import ComposeRequest, DanceRequest, PartnerRequest
 from backend.wire.validation import ProtocolError
 from rigs import files
-from rigs.motion import Motion, mirror, move, resample
+from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
 from tests.backend.fake_music_models import TranslatingEngine, composed, danced, same_music, song
 from tests.backend.test_server import talking
 
 SERVE = "from tests.backend.fake_music_models import serve; serve()"
-COUPLE = (sample_dance()[:90], move(mirror(sample_dance()[:90]), np.array([0.0, -1.0, 0.0])))
+COUPLE = (sample_dance()[:90], translate(mirror(sample_dance()[:90]), np.array([0.0, -1.0, 0.0])))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_second_dancer_of_a_duet_follows_the_first(translating: Backend) -> 
 def test_music_arrives_as_it_was_composed(translating: Backend, tempo: float | None, parts: tuple[str, ...]) -> None:
     score = Client(translating.url).compose(COUPLE, tempo=tempo, parts=parts, seed=9)
     assert same_music(score, composed(ComposeRequest(COUPLE, tempo=tempo, parts=parts, seed=9)))
-    playing = [part for part in ("drums", "bass", "melody") if len(to_table(getattr(score, part)))]
+    playing = [part for part in ("drums", "bass", "melody") if len(part_to_note_array(getattr(score, part)))]
     assert playing == list(parts)
 
 
@@ -117,8 +117,8 @@ def test_requests_of_all_kinds_wait_for_one_another(translating: Backend) -> Non
             talk.send(encode(id, question))
         ends = talk.ends(3)
     assert [id for id, _ in ends] == ["dance", "compose", "partner"]
-    assert [type(answer).__name__ for _, answer in ends] == ["Result", "Composed", "Result"]
-    assert isinstance(ends[2][1], Result)
+    assert [type(answer).__name__ for _, answer in ends] == ["MotionResult", "ComposeResult", "MotionResult"]
+    assert isinstance(ends[2][1], MotionResult)
     assert len(ends[2][1].takes[0]) == 10
 
 
@@ -127,7 +127,7 @@ def test_a_dance_that_waits_is_told_how_many_come_before(translating: Backend) -
         runs.send(encode("runs", DanceRequest(song(100))))
         runs.hear()
         waits.send(encode("waits", ComposeRequest(COUPLE)))
-        assert waits.hear()[1] == Progress(0.0, "waiting for one other", ahead=1)
+        assert waits.hear()[1] == ProgressUpdate(0.0, "waiting for one other", ahead=1)
 
 
 def test_what_cannot_be_done_is_refused(backend: Backend) -> None:
@@ -167,7 +167,7 @@ def test_an_engine_without_a_wire_refuses_the_same(request_: DanceRequest | Comp
 
 
 def test_a_client_takes_no_other_answer_than_the_one_it_asked_for() -> None:
-    short = Result((danced(DanceRequest(song(2)))[:30],))
+    short = MotionResult((danced(DanceRequest(song(2)))[:30],))
     with zmq.Context() as context, context.socket(zmq.ROUTER) as router, ThreadPoolExecutor() as pool:
         client = Client(f"tcp://127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}")
         for ask, said in (
@@ -176,7 +176,7 @@ def test_a_client_takes_no_other_answer_than_the_one_it_asked_for() -> None:
         ):
             asked = pool.submit(ask)
             peer, *question = router.recv_multipart()
-            router.send_multipart([peer, *encode(decode_question(question)[0], short)])
+            router.send_multipart([peer, *encode(decode_client_message(question)[0], short)])
             with pytest.raises(BackendError, match=said):
                 asked.result()
 
@@ -228,7 +228,7 @@ def test_a_dance_is_left_beside_its_music(folder: Path, monkeypatch: pytest.Monk
 def test_only_the_bars_asked_for_are_danced_and_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pasdedeux("dance song.mid -o out/d.npz --bars 2-3 --fps 25", monkeypatch) == 0
     (made,) = files.read(folder / "out/d.npz").motions
-    some = DanceRequest(cut(midi.read(folder / "song.mid"), 1, 2), fps=25.0)
+    some = DanceRequest(cut_bars(midi.read(folder / "song.mid"), 1, 2), fps=25.0)
     near(made, resample(danced(some), 25.0, 101), 1e-4)
     assert 4.0 <= sound(folder / "out/d.wav") < 6.0
 
@@ -251,7 +251,9 @@ def test_music_is_left_with_its_sound(folder: Path, monkeypatch: pytest.MonkeyPa
     score = midi.read(folder / "out/m.mid")
     expected = composed(ComposeRequest(COUPLE, tempo=90.0, parts=("melody", "drums"), seed=4))
     for part in ("drums", "bass", "melody"):
-        assert np.array_equal(to_table(getattr(score, part)), to_table(getattr(expected, part))), part
+        assert np.array_equal(part_to_note_array(getattr(score, part)), part_to_note_array(getattr(expected, part))), (
+            part
+        )
     np.testing.assert_allclose(np.diff(score.seconds)[:20], 1.0 / 6.0, atol=1e-5)
     assert sound(folder / "out/m.wav") == pytest.approx(expected.seconds[-1], abs=2.0)
 

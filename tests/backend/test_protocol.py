@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.protocol import (
-    Answer,
     Cancel,
-    Failure,
-    Frames,
+    ClientMessage,
+    ErrorReply,
     Hello,
+    HelloReply,
+    MotionResult,
     PartnerRequest,
-    Progress,
+    PreviewFrames,
+    ProgressUpdate,
     ProtocolError,
-    Question,
-    Result,
-    Welcome,
-    decode_answer,
-    decode_question,
+    ServerMessage,
+    decode_client_message,
+    decode_server_message,
     encode,
 )
 from backend.wire import validation
@@ -30,13 +30,13 @@ from backend.wire.direction import UNDIRECTED, Direction
 from rigs import rotations
 from rigs.motion import Motion
 from rigs.post_processing.post_process import PARTS
-from rigs.skeleton import DEFAULT, Skeleton
+from rigs.skeleton import DEFAULT_SKELETON, Skeleton
 
 
 def motion(frames: int = 4, fps: float = 30.0, seed: int = 0) -> Motion:
     random = np.random.default_rng(seed)
     turned = rotations.normalize(random.normal(size=(frames, 29, 4)))
-    return Motion(fps, DEFAULT, random.normal(size=(frames, 3)), turned)
+    return Motion(fps, DEFAULT_SKELETON, random.normal(size=(frames, 3)), turned)
 
 
 def rewritten(parts: list[bytes], **members: Any) -> list[bytes]:
@@ -44,10 +44,10 @@ def rewritten(parts: list[bytes], **members: Any) -> list[bytes]:
     return [json.dumps(json.loads(parts[0]) | members).encode(), *parts[1:]]
 
 
-def said(parts: list[bytes]) -> Question | ProtocolError:
+def said(parts: list[bytes]) -> ClientMessage | ProtocolError:
     """The question in the parts, or why they are refused; any other exception passes."""
     try:
-        return decode_question(parts)[1]
+        return decode_client_message(parts)[1]
     except ProtocolError as error:
         return error
 
@@ -56,9 +56,9 @@ GOOD = encode("one", PartnerRequest(motion(), motion(2, seed=1)))
 BUFFERS = json.loads(GOOD[0])["buffers"]
 PARAMETERS = json.loads(GOOD[0])["parameters"]
 ANSWERS = [
-    Welcome("1.2.3", ("partner-flow", "duet-vae"), ("dance-flow",), ()),
-    Progress(0.25, "dancing", 3),
-    Failure("fault", "the backend failed: “why”\nI do not know"),
+    HelloReply("1.2.3", ("partner-flow", "duet-vae"), ("dance-flow",), ()),
+    ProgressUpdate(0.25, "dancing", 3),
+    ErrorReply("fault", "the backend failed: “why”\nI do not know"),
 ]
 
 JSON = st.recursive(
@@ -69,17 +69,17 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("message", [Hello(), Cancel()])
-def test_questions_without_a_dancer_arrive(message: Question) -> None:
-    assert decode_question(encode("a-Z_9", message)) == ("a-Z_9", message)
+def test_questions_without_a_dancer_arrive(message: ClientMessage) -> None:
+    assert decode_client_message(encode("a-Z_9", message)) == ("a-Z_9", message)
 
 
 @pytest.mark.parametrize("message", ANSWERS)
-def test_answers_without_a_dancer_arrive(message: Answer) -> None:
-    assert decode_answer(encode("x", message)) == ("x", message)
+def test_answers_without_a_dancer_arrive(message: ServerMessage) -> None:
+    assert decode_server_message(encode("x", message)) == ("x", message)
 
 
 def test_an_error_may_be_about_a_message_without_an_id() -> None:
-    assert decode_answer(encode("", Failure("refused", "what?"))) == ("", Failure("refused", "what?"))
+    assert decode_server_message(encode("", ErrorReply("refused", "what?"))) == ("", ErrorReply("refused", "what?"))
 
 
 @given(
@@ -93,7 +93,7 @@ def test_an_error_may_be_about_a_message_without_an_id() -> None:
 def test_a_request_arrives_as_float32(frames: int, earlier: int, fps: float, seed: int, takes: int, role: str) -> None:
     history = motion(earlier, fps, seed=2) if earlier else None
     sent = PartnerRequest(motion(frames, fps), history, "partner-flow", role, seed, takes)
-    _, heard = decode_question(encode("id", sent))
+    _, heard = decode_client_message(encode("id", sent))
     assert isinstance(heard, PartnerRequest)
     assert (heard.model, heard.role, heard.seed, heard.takes) == ("partner-flow", role, seed, takes)
     assert (heard.history is None) == (history is None)
@@ -131,7 +131,7 @@ def test_a_directed_draft_arrives(
     direction = Direction(None, closeness, energy, tuple(sorted(keep)), span, without)
     draft = motion(12, seed=3) if keep or redo else None
     sent = PartnerRequest(motion(12), None, "partner-flow", draft=draft, direction=direction, preview=preview)
-    _, heard = decode_question(encode("id", sent))
+    _, heard = decode_client_message(encode("id", sent))
     assert isinstance(heard, PartnerRequest)
     assert (heard.direction, heard.preview, heard.history) == (direction, preview, None)
     assert (heard.draft is None) == (draft is None)
@@ -144,23 +144,23 @@ def test_a_directed_draft_arrives(
 )
 def test_a_place_arrives(ahead: float, left: float, degrees: float, energy: int) -> None:
     sent = Direction(place=(ahead, left, degrees), energy=energy)
-    _, heard = decode_question(encode("id", PartnerRequest(motion(), direction=sent)))
+    _, heard = decode_client_message(encode("id", PartnerRequest(motion(), direction=sent)))
     assert isinstance(heard, PartnerRequest)
     assert heard.direction == sent
 
 
 def test_frames_arrive_with_their_take_and_place() -> None:
     danced = motion(8, seed=4)
-    id, heard = decode_answer(encode("id", Frames(3, 40, danced)))
-    assert isinstance(heard, Frames)
+    id, heard = decode_server_message(encode("id", PreviewFrames(3, 40, danced)))
+    assert isinstance(heard, PreviewFrames)
     assert (id, heard.take, heard.first) == ("id", 3, 40)
-    arrived(danced, heard.danced)
+    arrived(danced, heard.motion)
 
 
 def test_takes_arrive_in_their_order() -> None:
     takes = tuple(motion(seed=n) for n in range(16))
-    _, heard = decode_answer(encode("id", Result(takes)))
-    assert isinstance(heard, Result)
+    _, heard = decode_server_message(encode("id", MotionResult(takes)))
+    assert isinstance(heard, MotionResult)
     assert [take.root[0, 0] for take in heard.takes] == [np.float32(take.root[0, 0]) for take in takes]
 
 
@@ -192,7 +192,7 @@ def test_the_buffers_are_as_the_specification_says() -> None:
             {"name": "leader.rotations", "shape": [3, 29, 4]},
         ],
     }
-    assert offsets == b"".join(np.float32(x).tobytes() for row in DEFAULT.offsets for x in row)
+    assert offsets == b"".join(np.float32(x).tobytes() for row in DEFAULT_SKELETON.offsets for x in row)
     assert root[:4] == np.array(one.root[0, 0], "<f4").tobytes()
     assert turned[-4:] == np.array(one.rotations[-1, -1, -1], "<f4").tobytes()
     assert len(turned) == 3 * 29 * 4 * 4
@@ -200,14 +200,14 @@ def test_the_buffers_are_as_the_specification_says() -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=6))
 def test_noise_is_refused(parts: list[bytes]) -> None:
-    for decode in (decode_question, decode_answer):
+    for decode in (decode_client_message, decode_server_message):
         with pytest.raises(ProtocolError):
             decode(parts)
 
 
 @given(JSON, st.lists(st.binary(max_size=20), max_size=3))
 def test_any_json_is_refused_in_a_sentence(header: Any, parts: list[bytes]) -> None:
-    for decode in (decode_question, decode_answer):
+    for decode in (decode_client_message, decode_server_message):
         with pytest.raises(ProtocolError, match=r"^[ -~]+$"):
             decode([json.dumps(header).encode(), *parts])
 
@@ -348,7 +348,7 @@ BAD = {
 @pytest.mark.parametrize(("parts", "sentence"), BAD.values(), ids=BAD)
 def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
-        decode_question(parts)
+        decode_client_message(parts)
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -367,17 +367,17 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
         (PartnerRequest(motion(), direction=Direction(energy=9.0)), "energy: a number of 0.5 to 2 expected, 9.0 found"),
         (PartnerRequest(motion(), draft=motion()), "draft: keep or redo expected with it, neither found"),
         (PartnerRequest(motion(), motion(), draft=motion()), "history and draft: one of them expected, both found"),
-        (Frames(0, 0, motion()), "take: a whole number of 1 to 16 expected, 0 found"),
-        (Frames(1, -1, motion()), "first: a whole number of 0 to 99999 expected, -1 found"),
+        (PreviewFrames(0, 0, motion()), "take: a whole number of 1 to 16 expected, 0 found"),
+        (PreviewFrames(1, -1, motion()), "first: a whole number of 0 to 99999 expected, -1 found"),
         (PartnerRequest(motion(), takes=0), "takes: a whole number of 1 to 16 expected, 0 found"),
         (PartnerRequest(motion(), seed=2**32), "seed: a whole number"),
         (PartnerRequest(motion(), role="both"), "role: follow or lead"),
-        (Result(()), "result: 1 to 16 dancers expected, 0 found"),
-        (Result((motion(),) * 17), "result: 1 to 16 dancers expected, 17 found"),
-        (Progress(1.5, "dancing"), "fraction: a number of 0 to 1 expected, 1.5 found"),
+        (MotionResult(()), "result: 1 to 16 dancers expected, 0 found"),
+        (MotionResult((motion(),) * 17), "result: 1 to 16 dancers expected, 17 found"),
+        (ProgressUpdate(1.5, "dancing"), "fraction: a number of 0 to 1 expected, 1.5 found"),
     ],
 )
-def test_what_would_be_refused_is_not_sent(request_: Question | Answer, sentence: str) -> None:
+def test_what_would_be_refused_is_not_sent(request_: ClientMessage | ServerMessage, sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
         encode("id", request_)
     assert sentence in str(refusal.value)
@@ -385,6 +385,6 @@ def test_what_would_be_refused_is_not_sent(request_: Question | Answer, sentence
 
 def test_more_frames_than_anybody_dances_are_refused() -> None:
     still = np.zeros((100_001, 3))
-    long = Motion(1000.0, DEFAULT, still, np.broadcast_to(rotations.IDENTITY, (100_001, 29, 4)))
+    long = Motion(1000.0, DEFAULT_SKELETON, still, np.broadcast_to(rotations.IDENTITY, (100_001, 29, 4)))
     with pytest.raises(ProtocolError, match="leader: 1 to 100000 frames expected, 100001 found"):
         encode("id", PartnerRequest(long))

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.music.score import PARTS, Meter, Part, Score, from_table, to_table
+from backend.music.score import PARTS, Meter, Part, Score, part_from_note_array, part_to_note_array
 from backend.protocol import (
-    Answer,
-    Composed,
+    ClientMessage,
     ComposeRequest,
+    ComposeResult,
     DanceRequest,
     ProtocolError,
-    Question,
-    decode_answer,
-    decode_question,
+    ServerMessage,
+    decode_client_message,
+    decode_server_message,
     encode,
 )
 from backend.wire import validation
@@ -27,10 +27,10 @@ from tests.backend.test_protocol import JSON, arrived, motion, rewritten, said
 
 def score(steps: int = 64, seed: int = 0, **others: Any) -> Score:
     """Music of four bars with a drum, no bass, and a melody of three notes."""
-    drums = from_table(np.array([[36, 100, step, step + 1] for step in range(0, steps, 4)]), steps)
-    melody = from_table(np.array([[60, 1, 0, 3], [60, 127, 3, 8], [127, 64, 2, steps]]), steps)
+    drums = part_from_note_array(np.array([[36, 100, step, step + 1] for step in range(0, steps, 4)]), steps)
+    melody = part_from_note_array(np.array([[60, 1, 0, 3], [60, 127, 3, 8], [127, 64, 2, steps]]), steps)
     seconds = np.append(0.0, np.cumsum(np.random.default_rng(seed).uniform(0.1, 0.2, steps)))
-    bass = from_table(np.zeros((0, 4), int), steps)
+    bass = part_from_note_array(np.zeros((0, 4), int), steps)
     return Score(**{"drums": drums, "bass": bass, "melody": melody, "seconds": seconds} | others)
 
 
@@ -63,7 +63,7 @@ def scores(draw: st.DrawFn, least: int = 1) -> Score:
     steps = draw(st.integers(least, 70))
     rows = st.tuples(st.integers(0, 127), st.integers(1, 127), st.integers(0, steps - 1), st.integers(1, steps))
     tables = draw(st.tuples(*[st.lists(rows, max_size=30)] * 3))
-    drums, bass, melody = (from_table(np.array(rows, int).reshape(-1, 4), steps) for rows in tables)
+    drums, bass, melody = (part_from_note_array(np.array(rows, int).reshape(-1, 4), steps) for rows in tables)
     lengths = draw(st.lists(st.floats(1e-3, 20.0), min_size=steps, max_size=steps))
     starts = sorted(draw(st.sets(st.integers(1, steps), max_size=4)) - {steps})
     numbers = st.tuples(st.integers(4, 255), st.sampled_from([1, 2, 4, 8, 16, 32, 64]))
@@ -73,8 +73,8 @@ def scores(draw: st.DrawFn, least: int = 1) -> Score:
 
 @given(scores())
 def test_music_arrives_as_it_was_written(music: Score) -> None:
-    id, heard = decode_answer(encode("id", Composed(music)))
-    assert isinstance(heard, Composed)
+    id, heard = decode_server_message(encode("id", ComposeResult(music)))
+    assert isinstance(heard, ComposeResult)
     assert id == "id"
     same_music(music, heard.score)
 
@@ -87,7 +87,7 @@ def test_music_arrives_as_it_was_written(music: Score) -> None:
 )
 def test_a_request_for_a_dance_arrives(duet: bool, energy: float, seed: int, fps: float) -> None:
     sent = DanceRequest(score(swing=2 / 3), "choreo-bridge", duet, energy, seed, fps)
-    _, heard = decode_question(encode("id", sent))
+    _, heard = decode_client_message(encode("id", sent))
     assert isinstance(heard, DanceRequest)
     assert (heard.model, heard.duet, heard.energy) == ("choreo-bridge", duet, energy)
     assert (heard.seed, heard.fps, heard.frames) == (seed, fps, sent.frames)
@@ -108,7 +108,7 @@ def test_a_dance_has_the_frames_that_come_no_later_than_the_musics_end(fps: floa
 )
 def test_a_request_for_music_arrives(dancers: int, tempo: float | None, parts: tuple[str, ...], seed: int) -> None:
     sent = ComposeRequest(tuple(motion(31, seed=n) for n in range(dancers)), "score-flow", tempo, parts, seed)
-    _, heard = decode_question(encode("id", sent))
+    _, heard = decode_client_message(encode("id", sent))
     assert isinstance(heard, ComposeRequest)
     assert (heard.model, heard.tempo, heard.parts, heard.seed) == ("score-flow", tempo, parts, seed)
     for before, after in zip(sent.dancers, heard.dancers, strict=True):
@@ -156,7 +156,7 @@ def test_what_music_is_made_for_is_as_the_specification_says() -> None:
 
 def test_notes_arrive_in_any_order() -> None:
     turned = np.frombuffer(DANCE[4], "<f4").reshape(-1, 4)[::-1].tobytes()
-    _, heard = decode_question([*DANCE[:4], turned])
+    _, heard = decode_client_message([*DANCE[:4], turned])
     assert isinstance(heard, DanceRequest)
     same_music(score(), heard.score)
 
@@ -189,7 +189,7 @@ def test_a_changed_byte_of_music_never_breaks_the_reader(part: int, place: int, 
     heard = said([*DANCE[:part], bytes(changed), *DANCE[part + 1 :]])
     if isinstance(heard, DanceRequest):
         assert (np.diff(heard.score.seconds) > 0.0).all()
-        assert all(to_table(getattr(heard.score, part))[:, 3].max(initial=0) <= 64 for part in PARTS)
+        assert all(part_to_note_array(getattr(heard.score, part))[:, 3].max(initial=0) <= 64 for part in PARTS)
     else:
         assert isinstance(heard, ProtocolError)
 
@@ -348,7 +348,7 @@ BAD = {
 @pytest.mark.parametrize(("parts", "sentence"), BAD.values(), ids=BAD)
 def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
-        decode_question(parts)
+        decode_client_message(parts)
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -361,8 +361,11 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
         (DanceRequest(score(swing=0.4)), "swing: a number of 0.5 to 0.75 expected, 0.4 found"),
         (DanceRequest(score(16)), "score: at least 2 bars of music expected, 1 found"),
         (DanceRequest(score(seconds=np.zeros(65))), "score.seconds, row 1: numbers that rise from 0 expected, 0 found"),
-        (Composed(score(meters=(Meter(0, 0),))), "score.meters, row 0: an upper number of 1 to 255 expected, 0 found"),
-        (Composed(score(bass=struck(0))), "score.bass, row 0: a velocity of 1 to 127 expected, 0 found"),
+        (
+            ComposeResult(score(meters=(Meter(0, 0),))),
+            "score.meters, row 0: an upper number of 1 to 255 expected, 0 found",
+        ),
+        (ComposeResult(score(bass=struck(0))), "score.bass, row 0: a velocity of 1 to 127 expected, 0 found"),
         (ComposeRequest((motion(30),)), "dancer1: at least 1 second of dance expected, 0.967 found"),
         (ComposeRequest((motion(40), motion(41))), "dancer2: 40 frames as in dancer1 expected, 41 found"),
         (ComposeRequest((motion(40), motion(40, fps=20.0))), "dancer2: the 30 fps of dancer1 expected, 20 found"),
@@ -371,7 +374,7 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
         (ComposeRequest((motion(40),), tempo=301.0), "tempo: a number of 30 to 300 expected, 301.0 found"),
     ],
 )
-def test_what_would_be_refused_is_not_sent(message: Question | Answer, sentence: str) -> None:
+def test_what_would_be_refused_is_not_sent(message: ClientMessage | ServerMessage, sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
         encode("id", message)
     assert sentence in str(refusal.value)

@@ -15,24 +15,24 @@ import numpy as np
 import pytest
 import zmq
 
-from backend.client import BackendAway, BackendError, Cancelled, Client, RequestRefused
+from backend.client import BackendUnavailable, BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.protocol import (
-    Answer,
     Cancel,
-    Failure,
+    ErrorReply,
+    HelloReply,
+    MotionResult,
     PartnerRequest,
-    Progress,
-    Result,
-    Welcome,
-    decode_answer,
-    decode_question,
+    ProgressUpdate,
+    ServerMessage,
+    decode_client_message,
+    decode_server_message,
     encode,
 )
 from backend.server import serve
 from backend.wire.direction import Direction
 from backend.worker import MOST_WAITING_EACH
-from rigs.motion import Motion, turn
+from rigs.motion import Motion, rotate_about_z
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend
 
@@ -49,17 +49,17 @@ class Talk:
     def send(self, parts: list[bytes]) -> None:
         self.socket.send_multipart(parts)
 
-    def hear(self, seconds: float = PATIENCE) -> tuple[str, Answer]:
+    def hear(self, seconds: float = PATIENCE) -> tuple[str, ServerMessage]:
         """The next answer and the id it is about."""
         assert self.socket.poll(int(1000 * seconds)), "nothing heard"
-        return decode_answer(self.socket.recv_multipart())
+        return decode_server_message(self.socket.recv_multipart())
 
-    def ends(self, count: int) -> list[tuple[str, Answer]]:
+    def ends(self, count: int) -> list[tuple[str, ServerMessage]]:
         """The next answers that are no progress."""
-        heard: list[tuple[str, Answer]] = []
+        heard: list[tuple[str, ServerMessage]] = []
         while len(heard) < count:
             id, answer = self.hear()
-            if not isinstance(answer, Progress):
+            if not isinstance(answer, ProgressUpdate):
                 heard.append((id, answer))
         return heard
 
@@ -74,7 +74,7 @@ def talking(url: str) -> Iterator[Talk]:
 
 def as_heard(request: PartnerRequest) -> PartnerRequest:
     """A request as the server reads it."""
-    _, heard = decode_question(encode("id", request))
+    _, heard = decode_client_message(encode("id", request))
     assert isinstance(heard, PartnerRequest)
     return heard
 
@@ -86,7 +86,7 @@ def same(one: Motion, other: Motion) -> bool:
 
 def test_hello_tells_version_and_models(backend: Backend) -> None:
     with Client(backend.url) as client:
-        assert client.hello() == Welcome(
+        assert client.hello() == HelloReply(
             version("pas-de-deux"),
             models=("partner-flow", "duet-vae"),
             dancers=("dance-flow", "choreo-bridge"),
@@ -95,7 +95,7 @@ def test_hello_tells_version_and_models(backend: Backend) -> None:
 
 
 def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:
-    history = turn(leader, np.pi)[:5]
+    history = rotate_about_z(leader, np.pi)[:5]
     made = Engine().partner(as_heard(PartnerRequest(leader, history, role="lead", seed=3, takes=2)))
     heard = Client(backend.url).partner(leader, history=history, role="lead", seed=3, takes=2)
     assert len(heard) == 2
@@ -153,13 +153,13 @@ def test_clients_take_turns(backend: Backend, leader: Motion, long_leader: Motio
     order: list[str] = []
     with talking(backend.url) as first, talking(backend.url) as often, talking(backend.url) as once:
         first.send(encode("first", PartnerRequest(long_leader)))
-        assert first.hear()[1] == Progress(0.0, "starting")
+        assert first.hear()[1] == ProgressUpdate(0.0, "starting")
         for name in ("a1", "a2", "a3"):
             often.send(encode(name, PartnerRequest(leader)))
         often.hear()
         once.send(encode("b", PartnerRequest(leader)))
         waits = once.hear()[1]
-        assert isinstance(waits, Progress)
+        assert isinstance(waits, ProgressUpdate)
         assert waits.ahead == 2
         assert waits.what == "waiting for 2 others"
         first.send(encode("first", Cancel()))
@@ -167,7 +167,7 @@ def test_clients_take_turns(backend: Backend, leader: Motion, long_leader: Motio
         while len(order) < 4:
             readable, _, _ = zmq.select(list(talks), [], [], PATIENCE)
             for id, answer in (talks[socket].hear() for socket in readable):
-                if not isinstance(answer, Progress):
+                if not isinstance(answer, ProgressUpdate):
                     order.append(id)
     assert order == ["a1", "b", "a2", "a3"]
 
@@ -204,7 +204,7 @@ def test_a_waiting_request_is_cancelled_and_the_running_one_is_not(
             Client(backend.url).partner(leader, progress=progress, cancelled=waiting.is_set)
         ((id, answer),) = talk.ends(1)
     assert id == "runs"
-    assert isinstance(answer, Result)
+    assert isinstance(answer, MotionResult)
     assert len(answer.takes[0]) == 90
 
 
@@ -217,7 +217,7 @@ def test_a_waiting_request_hears_a_sign_of_life_every_second(
         runs.hear()
         waits.send(encode("waits", PartnerRequest(leader)))
         for _ in range(4):
-            assert waits.hear(1.5) == ("waits", Progress(0.0, "waiting for one other", ahead=1))
+            assert waits.hear(1.5) == ("waits", ProgressUpdate(0.0, "waiting for one other", ahead=1))
 
 
 def test_a_cancel_for_nothing_is_passed_over(backend: Backend) -> None:
@@ -244,8 +244,8 @@ def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Ba
         talk.send(encode("twin", PartnerRequest(long_leader[:30])))
         talk.send(encode("twin", PartnerRequest(long_leader[:30])))
         (_, refusal), (_, result) = talk.ends(2)
-    assert refusal == Failure("refused", "id: one that no open request has expected, twin found")
-    assert isinstance(result, Result)
+    assert refusal == ErrorReply("refused", "id: one that no open request has expected, twin found")
+    assert isinstance(result, MotionResult)
 
 
 def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, leader: Motion) -> None:
@@ -254,10 +254,10 @@ def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, lead
             talk.send(encode(f"n{n}", PartnerRequest(leader[:2])))
         ends = dict(talk.ends(MOST_WAITING_EACH + 2))
     last = ends.pop(f"n{MOST_WAITING_EACH + 1}")
-    assert isinstance(last, Failure)
+    assert isinstance(last, ErrorReply)
     assert last.code == "refused"
     assert "wait already" in last.text
-    assert all(isinstance(answer, Result) for answer in ends.values())
+    assert all(isinstance(answer, MotionResult) for answer in ends.values())
 
 
 HEADER = json.loads(encode("bad", PartnerRequest(sample_dance()[:2]))[0])
@@ -292,13 +292,13 @@ def test_a_malformed_message_is_refused_and_the_server_goes_on(
         talk.send([first, *buffers])
         about, answer = talk.hear()
         assert about == id
-        assert isinstance(answer, Failure)
+        assert isinstance(answer, ErrorReply)
         assert answer.code == "refused"
         assert words in answer.text
         talk.send(encode("good", PartnerRequest(leader[:2])))
         ((about, answer),) = talk.ends(1)
     assert about == "good"
-    assert isinstance(answer, Result)
+    assert isinstance(answer, MotionResult)
 
 
 def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> None:
@@ -340,9 +340,9 @@ def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(s
         assert time.monotonic() - begin < 1.0
         talk.send(encode("first", PartnerRequest(leader)))
         times = [time.monotonic()]
-        while isinstance(answer := talk.hear()[1], Progress):
+        while isinstance(answer := talk.hear()[1], ProgressUpdate):
             times.append(time.monotonic())
-        assert isinstance(answer, Result)
+        assert isinstance(answer, MotionResult)
         assert np.diff(times).max() < 2.0
 
 
@@ -353,12 +353,12 @@ def test_a_signal_ends_the_server_cleanly(start: Start, long_leader: Motion, num
     with start() as backend, talking(backend.url) as talk:
         talk.send(encode("runs", PartnerRequest(long_leader, takes=4)))
         wanted = 0.0 if moment == "loading" else 0.01
-        while (answer := talk.hear()[1]) and isinstance(answer, Progress) and answer.fraction < wanted:
+        while (answer := talk.hear()[1]) and isinstance(answer, ProgressUpdate) and answer.fraction < wanted:
             pass
-        assert isinstance(answer, Progress)
+        assert isinstance(answer, ProgressUpdate)
         begin = time.monotonic()
         backend.process.send_signal(number)
-        assert talk.ends(1) == [("runs", Failure("fault", "the backend is stopping"))]
+        assert talk.ends(1) == [("runs", ErrorReply("fault", "the backend is stopping"))]
         assert backend.process.wait(10.0) == 0
         assert time.monotonic() - begin < 3.0
 
@@ -370,10 +370,10 @@ def test_no_server_is_said_in_a_sentence() -> None:
         url = f"tcp://127.0.0.1:{port}"
         silence = rf"^no backend answers at {url}; start one with `pasdedeux serve`$"
         begin = time.monotonic()
-        with pytest.raises(BackendAway, match=silence):
+        with pytest.raises(BackendUnavailable, match=silence):
             Client(url, timeout=0.5).hello()
         deaf.close()
-        with pytest.raises(BackendAway, match=silence):
+        with pytest.raises(BackendUnavailable, match=silence):
             Client(url, timeout=0.5).hello()
         assert time.monotonic() - begin < 3.0
 
@@ -390,7 +390,7 @@ def test_a_server_that_dies_is_away(start: Start, long_leader: Motion) -> None:
         def kill(fraction: float, what: str) -> None:
             backend.process.kill()
 
-        with pytest.raises(BackendAway):
+        with pytest.raises(BackendUnavailable):
             Client(backend.url, timeout=1.0).partner(long_leader, progress=kill)
 
 

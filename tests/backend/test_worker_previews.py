@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 
 from backend.client import Cancelled, Client
-from backend.protocol import Frames, PartnerRequest, Progress, ProtocolError, Result, decode_answer, encode
-from backend.worker import PACE, Previews
+from backend.protocol import (
+    MotionResult,PreviewBuffer
+    PartnerRequest,
+    PreviewFrames,
+    ProgressUpdate,
+    ProtocolError,
+    decode_server_message,
+    encode,
+)
+from backend.worker import PREVIEW_INTERVAL, Previews
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
@@ -84,9 +92,9 @@ def test_nothing_is_shown_to_who_has_not_asked(blocks: Backend) -> None:
     with talking(blocks.url) as talk:
         talk.send(encode("blind", PartnerRequest(LEADER[:60])))
         answer = talk.hear()[1]
-        while isinstance(answer, Progress):
+        while isinstance(answer, ProgressUpdate):
             answer = talk.hear()[1]
-    assert isinstance(answer, Result)
+    assert isinstance(answer, MotionResult)
 
 
 def test_a_model_that_does_not_dance_in_blocks_shows_nothing(backend: Backend, leader: Motion) -> None:
@@ -113,23 +121,23 @@ class Clock:
 
 
 def heard(parts: list[list[bytes]]) -> list[tuple[int, int, int]]:
-    """Take, first frame and number of frames of each message."""
-    frames = [decode_answer(message)[1] for message in parts]
-    assert all(isinstance(one, Frames) for one in frames)
-    return [(one.take, one.first, len(one.danced)) for one in frames if isinstance(one, Frames)]
+    """Take, first fraPreviewBufferumber of frames of each message."""
+    frames = [decode_server_message(message)[1] for message in parts]
+    assert all(isinstance(one, PreviewFrames) for one in frames)
+    return [(one.take, one.first, len(one.motion)) for one in frames if isinstance(one, PreviewFrames)]
 
 
 def test_frames_are_joined_until_it_is_time_again() -> None:
     clock, sent = Clock(), list[list[bytes]]()
     previews, whole = Previews("id", sent.append, clock), dance(LEADER, 1)
     for block in range(10):
-        clock.now = block * PACE / 4
+        clock.now = block * PREVIEW_INTERVAL / 4
         for take in (1, 2):
             previews(take, 8 * block, whole[8 * block : 8 * block + 8])
     assert heard(sent) == [(1, 0, 8), (1, 8, 32), (2, 0, 32), (1, 40, 32), (2, 32, 32)]
-    _, last = decode_answer(sent[-1])
-    assert isinstance(last, Frames)
-    np.testing.assert_allclose(last.danced.root, whole.root[32:64], atol=1e-6)
+    _, last = decode_sPreviewBufferssage(sent[-1])
+    assert isinstance(last, PreviewFrames)
+    np.testing.assert_allclose(last.motion.root, whole.root[32:64], atol=1e-6)
 
 
 def test_frames_that_do_not_follow_are_not_joined() -> None:
@@ -139,9 +147,9 @@ def test_frames_that_do_not_follow_are_not_joined() -> None:
     previews(1, 0, whole[:8])
     previews(1, 8, whole[8:16])
     previews(1, 4, whole[4:12])
-    clock.now = PACE
+    clock.now = PREVIEW_INTERVAL
     previews(1, 12, whole[12:16])
-    assert heard(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
+    assePreviewBuffer(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
 
 
 def test_frames_that_are_none_are_not_sent() -> None:

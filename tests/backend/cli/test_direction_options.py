@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.cli.direction_options import Options, asked, fitted
+from backend.cli.direction_options import DirectionOptions, read_direction, fit_draft
 from backend.wire.direction import Direction
 from rigs import files
-from rigs.motion import Motion, mirror, move, resample
+from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import running
 
@@ -35,7 +35,7 @@ def leader() -> Motion:
 
 
 def partner() -> Motion:
-    return move(mirror(leader()), np.array([0.0, -1.0, 0.0]))
+    return translate(mirror(leader()), np.array([0.0, -1.0, 0.0]))
 
 
 def run(shelf: Path, out: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -90,8 +90,10 @@ def test_a_direction_that_no_model_takes_is_refused_without_torch(shelf: Path, t
 
 
 def test_frames_are_counted_from_one() -> None:
-    assert asked(Options(keep="1-3,2,10", redo="10-10"), 10) == Direction(keep=(0, 1, 2, 9), redo=(9, 9))
-    assert asked(Options(), 10) == Direction()
+    assert read_direction(DirectionOptions(keep="1-3,2,10", redo="10-10"), 10) == Direction(
+        keep=(0, 1, 2, 9), redo=(9, 9)
+    )
+    assert read_direction(DirectionOptions(), 10) == Direction()
 
 
 @pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 120.0])
@@ -99,7 +101,7 @@ def test_frames_are_counted_from_one() -> None:
 def test_a_draft_of_another_rate_comes_in_the_leaders(fps: float, round_to_frames: np.ufunc) -> None:
     """However the program that saved it rounds the number of frames that fit into the leader's time."""
     there = resample(partner(), fps, int(round_to_frames(90 / 60.0 * fps)))
-    draft = fitted(there, leader(), "draft.bvh")
+    draft = fit_draft(there, leader(), "draft.bvh")
     assert (draft.fps, len(draft)) == (60.0, 90)
     apart = np.linalg.norm(draft.positions - partner().positions, axis=-1)
     assert apart[:85].max() < 0.02
@@ -107,7 +109,7 @@ def test_a_draft_of_another_rate_comes_in_the_leaders(fps: float, round_to_frame
 
 def test_a_rate_that_bvh_has_rounded_leaves_the_draft_as_it_is() -> None:
     rounded = Motion(1.0 / 0.016667, partner().skeleton, partner().root, partner().rotations)
-    draft = fitted(rounded, leader(), "draft.bvh")
+    draft = fit_draft(rounded, leader(), "draft.bvh")
     assert draft.fps == 60.0
     assert np.array_equal(draft.rotations, partner().rotations)
 
@@ -123,4 +125,4 @@ def test_a_rate_that_bvh_has_rounded_leaves_the_draft_as_it_is() -> None:
 )
 def test_a_draft_of_other_length_is_refused(frames: int, fps: float, words: str) -> None:
     with pytest.raises(ValueError, match=f"^{words}$"):
-        fitted(resample(partner(), fps, frames), leader(), "draft.bvh")
+        fit_draft(resample(partner(), fps, frames), leader(), "draft.bvh")

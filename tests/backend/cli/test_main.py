@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.cli.demo import serving
+from backend.cli.demo import running_backend
 from rigs import files
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, choreograph
 from rigs.files import Source
-from rigs.motion import Motion, mirror, move, resample
+from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
 
 COMMAND = [sys.executable, "-m", "backend.cli.main"]
@@ -47,9 +47,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shelf")
     leader = dance(60.0)
     files.write(folder / "leader.bvh", leader)
-    files.write(folder / "partner.bvh", move(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50])
-    files.write(folder / "slow_partner.bvh", resample(move(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50], 25.0))
-    files.write(folder / "pair.npz", [leader, move(mirror(leader), np.array([0.0, -3.0, 0.0]))])
+    files.write(folder / "partner.bvh", translate(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50])
+    files.write(folder / "slow_partner.bvh", resample(translate(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50], 25.0))
+    files.write(folder / "pair.npz", [leader, translate(mirror(leader), np.array([0.0, -3.0, 0.0]))])
     text = (folder / "leader.bvh").read_text()
     (folder / "truncated.bvh").write_text(text[: len(text) * 2 // 3].rsplit(" ", 3)[0])
     (folder / "empty.bvh").touch()
@@ -76,7 +76,7 @@ def test_equal_seeds_give_equal_files_and_others_do_not(shelf: Path, made: Path,
 
 def test_a_server_gives_the_same_file(shelf: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "asked.bvh"
-    with serving(tmp_path) as (url, _):
+    with running_backend(tmp_path) as (url, _):
         result = run("partner", shelf / "leader.bvh", "-o", out, "--seed", "1", "--server", url)
     assert result.returncode == 0, result.stderr
     assert out.read_bytes() == made.read_bytes()

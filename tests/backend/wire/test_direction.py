@@ -9,7 +9,7 @@ import pytest
 
 from backend.engine import Engine
 from backend.protocol import PartnerRequest, ProtocolError
-from backend.wire.direction import UNDIRECTED, Direction, check_direction, expect_directed
+from backend.wire.direction import UNDIRECTED, Direction, check_direction, expect_direction_support
 from rigs.motion import Motion, mirror
 from rigs.post_processing.post_process import PARTS
 from rigs.sample_dance.salsa import sample_dance
@@ -85,7 +85,7 @@ def test_what_contradicts_is_said(direction: Direction, dancers: dict[str, Motio
 def test_what_agrees_passes(direction: Direction, dancers: dict[str, Motion]) -> None:
     whole: dict[str, Any] = {"history": None, "draft": None} | dancers
     check_direction(direction, LEADER, **whole)
-    expect_directed("partner-flow", direction, whole["draft"])
+    expect_direction_support("partner-flow", direction, whole["draft"])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_model_without_direction_refuses_all_that_is_directed(
 
 def test_nothing_directed_is_taken_by_every_model() -> None:
     for model in ("duet-vae", "partner-flow", "mirror"):
-        expect_directed(model, Direction(), None)
+        expect_direction_support(model, Direction(), None)
 
 
 def test_a_direction_is_refused_before_torch_is_loaded() -> None:

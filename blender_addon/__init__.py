@@ -46,7 +46,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    background_job.stop()
+    background_job.stop_running_job()
     backend_process.stop()
     atexit.unregister(backend_process.stop)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""Long work beside a responsive Blender: a thread that only puts messages on a queue, a timer that only drains it.
+"""Modal operators that run a job on a worker thread, with progress and cancel, while Blender stays responsive.
 
-An operator that takes time derives from `JobOperator` and says three things: `prepare` reads the scene and returns the
-work, the work runs without touching bpy, and `apply` writes its result into the scene. Called from a script it blocks.
+The thread only puts messages on a queue and never touches bpy; a modal timer only drains the queue. An operator derives
+from `JobOperator`: `prepare` reads the scene and returns the job function, `apply` writes its result into the scene.
+Called from a script (`execute`) it blocks, as bpy.app.timers never fires in background mode.
 """
 
 import queue
@@ -13,262 +14,262 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import bpy
 
-from .context_access import layer_of, manager_of
+from backend.client import Cancelled as Cancelled
 
-Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
-"""What Blender's operators answer."""
+from .context_access import active_view_layer, window_manager
 
-_PERIOD = 0.1  # s between two looks at the queue
-_SHARE = 0.9  # of the period that one look may take
+OperatorReturn = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
+"""What `execute`, `invoke` and `modal` return to Blender."""
 
-
-class Refused(Exception):
-    """Why something cannot be done; its text is one sentence for the animator."""
+_TIMER_INTERVAL = 0.1  # s between two modal timer events
+_DRAIN_SHARE = 0.9  # of the interval that draining the queue may take
 
 
-class Cancelled(Exception):
-    """The animator has called the work off."""
+class OperatorError(Exception):
+    """Why an operator cannot do its work; the text is one sentence for its error report."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far the work has come: a fraction from 0 to 1, and what it is doing."""
+class JobProgress:
+    """A job's progress: a fraction from 0 to 1, and a text that says what it is doing."""
 
     fraction: float
-    what: str
+    text: str
 
 
 @dataclass(frozen=True)
-class Done:
-    """The work's result."""
+class JobResult:
+    """The last message of a job that has finished."""
 
-    result: Any
+    value: Any
 
 
 @dataclass(frozen=True)
-class Failed:
-    """The work stopped; `reason` is one sentence, empty when it was cancelled."""
+class JobFailure:
+    """The last message of a job that has failed; `reason` is one sentence, empty for a cancelled job."""
 
     reason: str
 
 
 class Reporter(Protocol):
-    """What the work is given to speak with the outside; both may be called from any thread."""
+    """The progress and cancel callbacks of a job function; both may be called from any thread."""
 
-    def progress(self, fraction: float, what: str) -> None: ...
+    def progress(self, fraction: float, text: str) -> None: ...
 
     def cancelled(self) -> bool: ...
 
 
-Work = Callable[[Reporter], Any]
+JobFunction = Callable[[Reporter], Any]
 
-listeners: list[Callable[[float, str], None]] = []
-"""Called with the progress of work that blocks, so that a script can show it."""
+progress_listeners: list[Callable[[float, str], None]] = []
+"""Callbacks that receive the progress of operators that block, so that a script can show it."""
 
 
 class Job:
-    """One piece of work on a thread of its own."""
+    """A job function on its own thread; its messages wait on a queue for `drain`."""
 
-    def __init__(self, work: Work) -> None:
-        self.latest = Progress(0.0, "starting")
-        self._messages: queue.SimpleQueue[Progress | Done | Failed] = queue.SimpleQueue()
-        self._called_off = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+    def __init__(self, function: JobFunction) -> None:
+        self.latest = JobProgress(0.0, "starting")
+        self._messages: queue.SimpleQueue[JobProgress | JobResult | JobFailure] = queue.SimpleQueue()
+        self._cancel_event = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(function,), daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def cancel(self) -> None:
-        """Ask the work to stop; it answers with `Failed`."""
-        self._called_off.set()
+        """Request that the job stops; its last message is then a `JobFailure` without a reason."""
+        self._cancel_event.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread to end."""
+        """Wait at most `seconds` for the thread to end."""
         self._thread.join(seconds)
 
-    def progress(self, fraction: float, what: str) -> None:
-        self._messages.put(Progress(fraction, what))
+    def progress(self, fraction: float, text: str) -> None:
+        self._messages.put(JobProgress(fraction, text))
 
     def cancelled(self) -> bool:
-        return self._called_off.is_set()
+        return self._cancel_event.is_set()
 
-    def drain(self, seconds: float = _PERIOD * _SHARE) -> Iterator[Progress | Done | Failed]:
-        """The messages that wait, for at most so long."""
+    def drain(self, seconds: float = _TIMER_INTERVAL * _DRAIN_SHARE) -> Iterator[JobProgress | JobResult | JobFailure]:
+        """Yield the messages on the queue, for at most `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
                 message = self._messages.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(message, Progress):
+            if isinstance(message, JobProgress):
                 self.latest = message
             yield message
 
-    def _run(self, work: Work) -> None:
+    def _run(self, function: JobFunction) -> None:
         try:
-            result = work(self)
+            value = function(self)
         except Cancelled:
-            self._messages.put(Failed(""))
+            self._messages.put(JobFailure(""))
         except Exception as error:
-            self._messages.put(Failed(sentence(error)))
+            self._messages.put(JobFailure(error_message(error)))
         else:
-            self._messages.put(Failed("") if self.cancelled() else Done(result))
+            self._messages.put(JobFailure("") if self.cancelled() else JobResult(value))
 
 
-class _Blocking:
-    """The reporter of work that blocks: it tells the listeners and is never called off."""
+class _BlockingReporter:
+    """The callbacks of a job that blocks: progress goes to `progress_listeners`, and nothing cancels it."""
 
-    def progress(self, fraction: float, what: str) -> None:
-        for listener in listeners:
-            listener(fraction, what)
+    def progress(self, fraction: float, text: str) -> None:
+        for listener in progress_listeners:
+            listener(fraction, text)
 
     def cancelled(self) -> bool:
         return False
 
 
-current: Job | None = None
-"""The job that runs beside Blender now; there is one at a time."""
+running_job: Job | None = None
+"""The job that a modal operator runs now; there is one at a time."""
 
 
 class JobOperator(bpy.types.Operator):
-    """The base of an operator whose work takes time; see the module's first words."""
+    """Base of the operators that run a job: modal with a timer from the interface, blocking from a script."""
 
     label: ClassVar[str] = "working"
-    """What the status bar says while it runs."""
+    """Text of the status bar while the job runs."""
 
     _timer: bpy.types.Timer | None = None
     _job: Job | None = None
 
-    def prepare(self, context: bpy.types.Context) -> Work:
-        """Read the scene and return the work, or raise Refused; the main thread."""
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        """Read the scene on the main thread and return the job function. Raises OperatorError."""
         raise NotImplementedError
 
     def apply(self, context: bpy.types.Context, result: Any) -> None:
-        """Write the work's result into the scene, or raise Refused before anything is changed; the main thread."""
+        """Write the job's result into the scene on the main thread. Raises OperatorError before anything changes."""
         raise NotImplementedError
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if current is not None:
-            cls.poll_message_set(f"Wait for the running work ({current.latest.what}) or cancel it")
+        if running_job is not None:
+            cls.poll_message_set(f"Another operation is running ({running_job.latest.text}); wait or cancel it")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         try:
-            self.apply(context, self._prepared(context)(_Blocking()))
+            self.apply(context, self._prepare_job(context)(_BlockingReporter()))
         except Exception as error:
-            return self._refuse(error)
+            return self._report_error(error)
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        global current
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        global running_job
         if bpy.app.background:
             return self.execute(context)
         try:
-            work = self._prepared(context)
+            function = self._prepare_job(context)
         except Exception as error:
-            return self._refuse(error)
-        current = self._job = Job(work)
-        manager = manager_of(context)
-        self._timer = manager.event_timer_add(_PERIOD, window=context.window)
+            return self._report_error(error)
+        running_job = self._job = Job(function)
+        manager = window_manager(context)
+        self._timer = manager.event_timer_add(_TIMER_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
-        current.start()
+        running_job.start()
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if event.type != "TIMER" or self._job is None:
             return {"PASS_THROUGH"}
         for message in self._job.drain():
-            if isinstance(message, Progress):
+            if isinstance(message, JobProgress):
                 continue
-            self._leave(context)
-            if isinstance(message, Failed):
-                return self._refuse(Refused(message.reason) if message.reason else Cancelled())
+            self._end_modal(context)
+            if isinstance(message, JobFailure):
+                return self._report_error(OperatorError(message.reason) if message.reason else Cancelled())
             try:
-                self.apply(context, message.result)
+                self.apply(context, message.value)
             except Exception as error:
-                return self._refuse(error)
+                return self._report_error(error)
             return {"FINISHED"}
-        _show(context, f"{self.label}: {self._job.latest.what}")
+        _show_status(context, f"{self.label}: {self._job.latest.text}")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Blender itself ends the operator, as when another file is opened."""
+        """Stop the job when Blender itself ends the modal operator, as when another file is opened."""
         if self._job is not None:
             self._job.cancel()
-        self._leave(context)
+        self._end_modal(context)
 
-    def _prepared(self, context: bpy.types.Context) -> Work:
-        # After an undo, as Blender makes one to run an operator again with other settings, nothing has its place yet.
-        layer_of(context).update()
+    def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
+        # Adjust Last Operation undoes the first run, and an undo step leaves the depsgraph to be evaluated.
+        active_view_layer(context).update()
         return self.prepare(context)
 
-    def _leave(self, context: bpy.types.Context) -> None:
-        global current
-        current = self._job = None
+    def _end_modal(self, context: bpy.types.Context) -> None:
+        global running_job
+        running_job = self._job = None
         if self._timer is not None:
-            manager_of(context).event_timer_remove(self._timer)
+            window_manager(context).event_timer_remove(self._timer)
             self._timer = None
-        _show(context, None)
+        _show_status(context, None)
 
-    def _refuse(self, error: Exception) -> Outcome:
+    def _report_error(self, error: Exception) -> OperatorReturn:
         if isinstance(error, Cancelled):
             self.report({"INFO"}, "Cancelled")
         else:
-            self.report({"ERROR"}, sentence(error))
+            self.report({"ERROR"}, error_message(error))
         return {"CANCELLED"}
 
 
-def hand_on(chooser: bpy.types.Operator, start: Callable[..., Outcome], **options: Any) -> Outcome:
-    """Let another operator work with what `chooser` has asked for; what it refuses is said as its own sentence."""
+def invoke_operator(
+    caller: bpy.types.Operator, operator: Callable[..., OperatorReturn], **properties: Any
+) -> OperatorReturn:
+    """Invoke another operator, as a file browser does for the files it selected; its error report becomes the caller's."""
     try:
-        start("INVOKE_DEFAULT", **options)
+        operator("INVOKE_DEFAULT", **properties)
     except RuntimeError as error:
-        chooser.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+        caller.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
         return {"CANCELLED"}
     return {"FINISHED"}
 
 
 class PASDEDEUX_OT_cancel(bpy.types.Operator):
-    """Stop the work that runs now and leave the scene as it was"""
+    """Cancel the running operation and leave the scene unchanged"""
 
     bl_idname = "pasdedeux.cancel"
     bl_label = "Cancel"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if current is None:
-            cls.poll_message_set("Nothing is running")
+        if running_job is None:
+            cls.poll_message_set("No operation is running")
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
-        if current is not None:
-            current.cancel()
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        if running_job is not None:
+            running_job.cancel()
         return {"FINISHED"}
 
 
-def sentence(error: Exception) -> str:
-    """What to tell the animator about an error: its own text, with the kind in front where nobody wrote it for them."""
+def error_message(error: Exception) -> str:
+    """The text of an error report: the error's own if it was written for people, else with its type in front."""
     text = str(error).strip() or type(error).__name__
-    if isinstance(error, (Refused, ValueError)) or type(error).__module__.startswith("backend"):
+    if isinstance(error, (OperatorError, ValueError)) or type(error).__module__.startswith("backend"):
         return text
     return f"{type(error).__name__}: {text}"
 
 
-def stop() -> None:
-    """Call the running job off and wait a moment for it to end."""
-    if current is not None:
-        current.cancel()
-        current.join(2.0)
+def stop_running_job() -> None:
+    """Cancel the running job and wait at most two seconds for its thread."""
+    if running_job is not None:
+        running_job.cancel()
+        running_job.join(2.0)
 
 
-def _show(context: bpy.types.Context, text: str | None) -> None:
-    """Put `text` into the status bar and draw the panels again."""
+def _show_status(context: bpy.types.Context, text: str | None) -> None:
+    """Set the status bar's text (None clears it) and redraw the sidebars with their progress bars."""
     if context.workspace is not None:
         context.workspace.status_text_set(text)
-    for window in manager_of(context).windows:
+    for window in window_manager(context).windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()

@@ -1,35 +1,40 @@
-"""What an operator always has around it: the scene, the view layer and the windows, and the scene's frame rate."""
+"""Non-optional access to a context's scene, view layer and window manager, and a scene's frame rate and range."""
 
 import bpy
 
-EXTENSION = __package__ or ""
-"""The extension's own package, as preferences and user folders know it; a sub-package's `__package__` is not it."""
+EXTENSION_PACKAGE = __package__ or ""
+"""The extension's top-level package, the key of its preferences and user folder; in a sub-package `__package__` is not."""
 
 
-def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
-    """The scene that the animator looks at."""
+def active_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The context's scene, which an operator always has."""
     assert context.scene is not None
     return context.scene
 
 
-def layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:
-    """The view layer that the animator looks at."""
+def active_view_layer(context: bpy.types.Context) -> bpy.types.ViewLayer:
+    """The context's view layer, which an operator always has."""
     assert context.view_layer is not None
     return context.view_layer
 
 
-def manager_of(context: bpy.types.Context) -> bpy.types.WindowManager:
-    """All windows."""
+def window_manager(context: bpy.types.Context) -> bpy.types.WindowManager:
+    """The context's window manager, which an operator always has."""
     assert context.window_manager is not None
     return context.window_manager
 
 
 def frame_rate(scene: bpy.types.Scene) -> float:
-    """Frames a second."""
+    """The scene's frames per second."""
     return scene.render.fps / scene.render.fps_base
 
 
 def set_frame_rate(scene: bpy.types.Scene, fps: float) -> None:
-    """Make it `fps` frames a second, which Blender keeps as a whole number over a base near 1."""
+    """Set the frame rate, which Blender stores as a whole number divided by a base near 1."""
     scene.render.fps = max(1, round(fps))
     scene.render.fps_base = scene.render.fps / fps
+
+
+def extend_frame_range(scene: bpy.types.Scene, last: int) -> None:
+    """Move the scene's end frame to `last` unless it is later already."""
+    scene.frame_end = max(scene.frame_end, last)

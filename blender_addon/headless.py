@@ -144,7 +144,7 @@ def _install(task: Task) -> None:
 
 def _expect_heard(music: Path) -> None:
     """Raise BadInput unless this Blender can play a sound file."""
-    refused: type[Exception] = import_module(f"{PACKAGE}.background_job").Refused
+    refused: type[Exception] = import_module(f"{PACKAGE}.background_job").OperatorError
     try:
         import_module(f"{PACKAGE}.media.soundtrack").expect_heard(music)
     except refused as error:

@@ -60,7 +60,7 @@ class PASDEDEUX_PT_leader(_DuetPanel):
         column = self.layout.column()
         column.operator("pasdedeux.choose_mocap", icon="IMPORT")
         column.operator("pasdedeux.add_dancer", icon="ARMATURE_DATA")
-        column.prop(settings.of(context), "leader", text="")
+        column.prop(settings.scene_settings(context), "leader", text="")
 
 
 class PASDEDEUX_PT_partner(_DuetPanel):
@@ -70,13 +70,13 @@ class PASDEDEUX_PT_partner(_DuetPanel):
     bl_label = "Partner"
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.of(context)
+        wanted = settings.scene_settings(context)
         layout = self.layout
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(wanted, "model")
-        if settings.is_device(wanted):
+        if settings.is_choreographic_device(wanted):
             _draw_device(layout, wanted)
         else:
             layout.row().prop(wanted, "role", expand=True)
@@ -93,7 +93,7 @@ def _draw_device(layout: bpy.types.UILayout, wanted: settings.PASDEDEUX_PG_setti
     """Where a device's dancer stands and how late it is."""
     layout.prop(wanted, "formation")
     layout.prop(wanted, "distance")
-    if settings.is_delayed(wanted):
+    if settings.uses_delay(wanted):
         layout.prop(wanted, "delay")
         layout.row().prop(wanted, "delay_in", expand=True)
 
@@ -106,7 +106,7 @@ class PASDEDEUX_PT_music(_DuetPanel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.of(context).music
+        wanted = settings.scene_settings(context).music
         layout = self.layout
         assert layout
         layout.use_property_split = True
@@ -174,7 +174,7 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.of(context).retargeting
+        wanted = settings.scene_settings(context).retargeting
         layout = self.layout
         assert layout
         layout.use_property_split = True
@@ -230,8 +230,8 @@ class PASDEDEUX_PT_preview(_DuetPanel):
     def draw(self, context: bpy.types.Context) -> None:
         assert self.layout
         column = self.layout.column()
-        column.prop(settings.of(context), "preview", text="", placeholder="duet.mp4 beside this file")
-        column.prop(settings.of(context), "sound", text="", placeholder="What the sequencer plays")
+        column.prop(settings.scene_settings(context), "preview", text="", placeholder="duet.mp4 beside this file")
+        column.prop(settings.scene_settings(context), "sound", text="", placeholder="What the sequencer plays")
         column.operator("pasdedeux.render_preview", icon="RENDER_ANIMATION")
 
 
@@ -243,11 +243,11 @@ class PASDEDEUX_PT_backend(_DuetPanel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        chosen = preferences.of(context)
+        chosen = preferences.addon_preferences(context)
         assert self.layout
         column = self.layout.column()
         column.prop(chosen, "address", text="")
-        if not preferences.is_here(chosen.address):
+        if not preferences.is_local(chosen.address):
             return
         column.prop(chosen, "python", text="", placeholder="Python with the backend")
         if backend_process.is_running():
@@ -258,7 +258,7 @@ class PASDEDEUX_PT_backend(_DuetPanel):
 
 def _draw_running(layout: bpy.types.UILayout) -> None:
     """How far the running work is, and a way to stop it."""
-    job = background_job.current
+    job = background_job.running_job
     if job is None:
         return
     row = layout.row(align=True)

@@ -15,8 +15,8 @@ import torch
 import tyro
 from torch import Tensor
 
-from backend.models.motion_flow.features import LEADER, PARTNER, PAST
-from backend.models.motion_flow.network import GOAL
+from backend.models.motion_flow.features import LEADER_DIM, PARTNER_DIM, PAST_DIM
+from backend.models.motion_flow.network import TARGET_DIM
 from backend.models.partner_flow.network import NAME, PartnerFlow, load
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
@@ -64,13 +64,13 @@ def example(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:
     """Inputs of `forward` for so many windows, at random."""
     config = network.config
     return (
-        torch.randn(size, config.block, PARTNER),
+        torch.randn(size, config.block, PARTNER_DIM),
         torch.rand(size),
-        torch.randn(size, config.history, PAST),
-        torch.randn(size, config.seen * config.block, LEADER),
+        torch.randn(size, config.history, PAST_DIM),
+        torch.randn(size, config.leader_blocks * config.block, LEADER_DIM),
         torch.randint(0, 2, (size,)),
-        torch.rand(size, config.seen) < 0.7,
-        torch.randn(size, GOAL),
+        torch.rand(size, config.leader_blocks) < 0.7,
+        torch.randn(size, TARGET_DIM),
         torch.randn(size, 2),
     )
 

@@ -26,15 +26,15 @@ from rich.console import Console
 from rich.progress import track
 
 from backend.music import midi
-from backend.music.pulse import pulse
+from backend.music.pulse import dance_pulse
 from rigs import Array, files
-from rigs.choreography.beat_tracking import BAR, beats_of
+from rigs.choreography.beat_tracking import BEATS_PER_BAR, track_beats
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
-from rigs.motion import Motion, sample
+from rigs.motion import Motion, interpolate
 from training.data.duets import FPS, PARTS, clean, deal, find_duets, recordings
 from training.data.music_pairs import MANIFEST
-from training.data.songs import KINDS, Song, find_songs, stretch
+from training.data.songs import KINDS, Song, cut_song, find_songs
 
 BARS = 8
 """Bars of four beats in a piece of dance."""
@@ -52,7 +52,7 @@ tempo, the difference of the means in deviations, and each time that a song was 
 
 
 @dataclass(frozen=True)
-class Pairing:
+class PairingConfig:
     """Pair dances with music by tempo, beat and energy."""
 
     dances: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")]
@@ -70,7 +70,7 @@ class Pairing:
 
 
 @dataclass(frozen=True)
-class Piece:
+class DanceClip:
     """Some bars of a dance.
 
     beats: (B + 1,) s of the dancer's movement, the first one begins a phrase.
@@ -81,17 +81,17 @@ class Piece:
     recording: str
     dancer: Motion
     beats: Array
-    liveliness: Array
+    energy: Array
 
 
 @dataclass(frozen=True)
-class Match:
+class SongMatch:
     """A piece of dance beside a stretch of a song, which begins with its pulse's step `first`.
 
     slower: times by which the music is played slower.  cost: how ill they go with each other.
     """
 
-    piece: Piece
+    piece: DanceClip
     song: Song
     first: int
     slower: float
@@ -100,21 +100,21 @@ class Match:
 
 def main() -> int:
     """Run the command; 0 done, 2 bad input."""
-    asked = tyro.cli(Pairing)
+    asked = tyro.cli(PairingConfig)
     try:
-        make(asked)
+        make_pairs(asked)
     except BadFile as bad:
         print(bad, file=sys.stderr)
         return 2
     return 0
 
 
-def make(asked: Pairing) -> None:
+def make_pairs(asked: PairingConfig) -> None:
     """Make the folder of pairs, whole or not at all. Raises BadFile."""
     if asked.out.exists():
         raise BadFile(f"{asked.out}: is there already, another --out expected")
     console = Console(stderr=True)
-    pieces = [piece for folder in asked.dances for piece in pieces_of(folder)]
+    pieces = [piece for folder in asked.dances for piece in find_dance_clips(folder)]
     parts = deal({piece.recording for piece in pieces}, asked.validation, asked.test)
     songs = find_songs(asked.midi)
     listed = []
@@ -122,9 +122,9 @@ def make(asked: Pairing) -> None:
         partial.mkdir(parents=True)
         for part in PARTS:
             mine = [piece for piece in pieces if parts[piece.recording] == part]
-            matches = matched(mine, songs[part], asked.each)
+            matches = match_songs(mine, songs[part], asked.each)
             what = f"{part}: {len(mine)} pieces, {len(songs[part])} songs"
-            listed += [{"part": part, **written(match, partial)} for match in track(matches, what, console=console)]
+            listed += [{"part": part, **write_pair(match, partial)} for match in track(matches, what, console=console)]
         if not listed:
             raise BadFile(f"{asked.out}: no pair found, dances and songs of one part and of like tempi expected")
         (partial / MANIFEST).write_text(json.dumps({"synthetic": True, "how": _HOW, "pairs": listed}, indent=1))
@@ -132,7 +132,7 @@ def make(asked: Pairing) -> None:
     console.print(f"{asked.out}: {len(listed)} synthetic pairs, {kinds}")
 
 
-def pieces_of(folder: Path) -> list[Piece]:
+def find_dance_clips(folder: Path) -> list[DanceClip]:
     """The dances of a folder in pieces: both dancers of each couple, or each dancer of what are no couples."""
     found = []
     past = Counter[str]()  # tenths of a second of each recording that the movements before have taken
@@ -140,18 +140,18 @@ def pieces_of(folder: Path) -> list[Piece]:
         begin = past[recording]
         past[recording] += round(10.0 * next(iter(dancers.values())).seconds) + 1
         try:
-            beats = beats_of(*dancers.values())
+            beats = track_beats(*dancers.values())
         except ValueError:
             continue
         times = beats.times[beats.one :]
-        for first in range(0, len(times) - _LEAST * BAR, _HOP * BAR):
-            inside = times[first : first + BARS * BAR + 1]
-            if first and len(inside) <= _HOP * BAR + 1:
+        for first in range(0, len(times) - _LEAST * BEATS_PER_BAR, _HOP * BEATS_PER_BAR):
+            inside = times[first : first + BARS * BEATS_PER_BAR + 1]
+            if first and len(inside) <= _HOP * BEATS_PER_BAR + 1:
                 break  # the piece before holds all of it
-            inside = inside[: (len(inside) - 1) // BAR * BAR + 1]
+            inside = inside[: (len(inside) - 1) // BEATS_PER_BAR * BEATS_PER_BAR + 1]
             for who, dancer in dancers.items():
                 name = f"{recording}_{who}_{begin + round(inside[0] * 10):04d}".replace("__", "_")
-                found.append(Piece(name, recording, dancer, inside, _liveliness(dancer, inside)))
+                found.append(DanceClip(name, recording, dancer, inside, _liveliness(dancer, inside)))
     return found
 
 
@@ -182,15 +182,15 @@ def _halved(beats: Array) -> Array:
     return np.interp(np.arange(0.0, len(beats) - 0.75, 0.5), np.arange(len(beats)), beats)
 
 
-def matched(pieces: Sequence[Piece], songs: Sequence[Song], each: int) -> list[Match]:
+def match_songs(pieces: Sequence[DanceClip], songs: Sequence[Song], each: int) -> list[SongMatch]:
     """For each piece the best stretches of music, of each kind so many, no two of one song."""
     if not pieces:
         return []
-    lively = np.concatenate([piece.liveliness for piece in pieces])
-    found: list[Match] = []
+    lively = np.concatenate([piece.energy for piece in pieces])
+    found: list[SongMatch] = []
     taken = Counter[str]()
     for piece in pieces:
-        profile = (piece.liveliness - lively.mean()) / lively.std()
+        profile = (piece.energy - lively.mean()) / lively.std()
         best = [match for song in songs if (match := _best(piece, profile, song)) is not None]
         best.sort(key=lambda match: match.cost + _TIRED * taken[match.song.name])
         for kind in KINDS:
@@ -200,7 +200,7 @@ def matched(pieces: Sequence[Piece], songs: Sequence[Song], each: int) -> list[M
     return found
 
 
-def _best(piece: Piece, profile: Array, song: Song) -> Match | None:
+def _best(piece: DanceClip, profile: Array, song: Song) -> SongMatch | None:
     """The stretch of a song that goes best with a piece, if the piece can be warped to any."""
     beats = len(piece.beats) - 1
     begins = song.phrases[song.phrases + beats < len(song.pulse.seconds)]
@@ -217,7 +217,7 @@ def _best(piece: Piece, profile: Array, song: Song) -> Match | None:
     alike = _standard(loudness) @ _standard(profile) / len(profile)
     cost = np.where(fits, 1.0 - alike + _LEVEL * level + _TEMPO * np.abs(halfway[:, 0]), np.inf)
     best = int(cost.argmin())
-    return Match(piece, song, int(begins[best]), float(np.exp(-halfway[best, 0])), float(cost[best]))
+    return SongMatch(piece, song, int(begins[best]), float(np.exp(-halfway[best, 0])), float(cost[best]))
 
 
 def _standard(rows: Array) -> Array:
@@ -226,22 +226,22 @@ def _standard(rows: Array) -> Array:
     return (rows - rows.mean(axis=-1, keepdims=True)) / spread
 
 
-def written(match: Match, folder: Path) -> dict[str, str | float]:
+def write_pair(match: SongMatch, folder: Path) -> dict[str, str | float]:
     """Write both files of a match; what the list of pairs says of it."""
     piece, song = match.piece, match.song
     beats = len(piece.beats) - 1
-    score = stretch(song, match.first, beats, match.slower)
+    score = cut_song(song, match.first, beats, match.slower)
     there = song.pulse.seconds[match.first : match.first + beats + 1] * match.slower
     at = np.interp(np.arange(0.0, there[-1] - there[0], 1.0 / FPS), there - there[0], piece.beats)
-    dancer = sample(piece.dancer, FPS, at * piece.dancer.fps)
+    dancer = interpolate(piece.dancer, FPS, at * piece.dancer.fps)
     name = f"{piece.name}__{song.name}"
     files.write(folder / f"{name}.npz", dancer)
     midi.write(folder / f"{name}.mid", score)
-    pulse(score)  # raises where a dancer would hear no beat in what was written
+    dance_pulse(score)  # raises where a dancer would hear no beat in what was written
     return {
         "name": name,
         "recording": piece.recording,
-        "song": song.of,
+        "song": song.source,
         "kind": song.kind,
         "from": round(float(piece.beats[0]), 3),
         "tempo": round(60.0 * beats / float(there[-1] - there[0]), 2),

@@ -1,19 +1,27 @@
-"""Search for better settings of a model: a grid or Bayes (Optuna), by several workers that share one file.
+"""Hyperparameter search with Optuna: a grid or TPE over a model's training configuration, by several workers.
 
-    python training/sweep.py choreo-bridge --data PAIRS --storage FILE --search {grid,bayes} [--trials N] [--workers K]
-    python training/sweep.py choreo-bridge --data PAIRS --storage FILE --search {grid,bayes} ... --resume
+    python training/sweep.py MODEL --data DIR --storage FILE --search {grid,bayes} [--trials N] [--workers K]
+    python training/sweep.py MODEL --data DIR --storage FILE --search {grid,bayes} ... --resume
 
-FILE is a journal to which every worker adds. What is searched is in `configs/MODEL-sweep.toml`. Interrupt it (Ctrl-C)
-or let it be killed: `--resume` takes up the trials that nobody works on any more, and goes on to N in all. The same
-command with `--resume` in another terminal adds workers. A trial is judged by the validation pairs alone.
+FILE is an Optuna study in SQLite, which tools such as optuna-dashboard open too. A trial is a training as `train.py`
+does it, in the folder FILE.trials/NUMBER with the config.toml that it is of, and is scored by its best validation
+metric. The settings searched are those of `configs/MODEL-sweep.toml`, or else of `configs/default-sweep.toml`.
+Interrupt the sweep (Ctrl-C) or let it be killed: `--resume` goes on with the trials that nobody works on any more from
+their last checkpoints, and to N in all. The same command with `--resume` in another terminal adds workers.
 """
 
+import json
+import math
+import random
 import signal
 import sys
-import tomllib
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from importlib import import_module
+from itertools import product
+from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -21,83 +29,93 @@ from typing import Annotated, Any, Literal
 
 import optuna
 import tyro
-from optuna.trial import TrialState
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from rigs.files import BadFile
-from training.choreo_bridge.trials import Trials, changed
-from training.experiment.trial_queue import Queue, Space
+from rigs.files.atomic_write import atomic_write_text
+from training.experiment.config import CONFIGS, override, read_tables
 
-CONFIGS = Path(__file__).resolve().parent / "configs"
-_LOOK = 0.2
+Space = Mapping[str, Sequence[Any]]
+"""The values of each setting searched, by "table.name"."""
+
+HEARTBEAT, GRACE = 2, 12
+"""s between two signs of life of a running trial, and after the last of which its worker counts as dead."""
+RETRIES = 2
+"""Times that a dead worker's trial is run again: perhaps it was the trial that killed its worker."""
+_POLL = 0.2
 """s between two looks at the workers."""
 _BEST = 10
-"""Trials that are shown in the end."""
+"""Trials listed at the end."""
+_SEED = 1
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Search for better settings of a model."""
+    """Search for better training settings of a model."""
 
-    model: Annotated[Literal["choreo-bridge"], tyro.conf.Positional]
-    """Whose settings."""
+    model: Annotated[Literal["duet-vae", "partner-flow", "dance-flow", "score-flow", "choreo-bridge"],
+                     tyro.conf.Positional]  # fmt: skip
+    """Model whose settings are searched."""
     data: Path
-    """Folder of NAME.bvh and NAME.mid files."""
+    """Folder of training data, as for train.py."""
     storage: Path
-    """The file that keeps the trials."""
+    """SQLite file of the Optuna study."""
     search: Literal["grid", "bayes"]
-    """How the next settings are chosen."""
+    """Search method: every combination of values, or Bayesian optimization (TPE)."""
     trials: int = 32
-    """How many there are to be in all; a grid may have fewer."""
+    """Number of trials in all; a grid may have fewer."""
     workers: int = 1
-    """Processes that work on them."""
+    """Number of worker processes."""
     resume: bool = False
-    """Go on with what FILE holds."""
+    """Continue the study in FILE."""
     config: Path | None = None
-    """A plan other than configs/MODEL.toml."""
+    """Training configuration other than configs/MODEL.toml."""
     space: Path | None = None
-    """What is searched, other than configs/MODEL-sweep.toml."""
+    """Search space other than configs/MODEL-sweep.toml."""
 
     @property
-    def plan(self) -> Path:
-        """The plan whose settings are changed."""
+    def config_file(self) -> Path:
+        """The training configuration whose settings are changed."""
         return self.config or CONFIGS / f"{self.model}.toml"
+
+    @property
+    def space_file(self) -> Path:
+        """The search space: the model's own, or that which fits every model."""
+        own = CONFIGS / f"{self.model}-sweep.toml"
+        return self.space or (own if own.exists() else CONFIGS / "default-sweep.toml")
 
 
 def main() -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted, 1 where a worker failed."""
-    asked = tyro.cli(Sweep)
+    sweep = tyro.cli(Sweep)
     try:
-        return run(asked)
-    except BadFile as bad:
-        print(bad, file=sys.stderr)
+        return run(sweep)
+    except BadFile as error:
+        print(error, file=sys.stderr)
         return 2
 
 
-def run(asked: Sweep) -> int:
-    """Search; the exit status. Raises BadFile."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if asked.trials < 1 or asked.workers < 1:
+def run(sweep: Sweep) -> int:
+    """Open the study and run its trials; the exit status. Raises BadFile."""
+    if sweep.trials < 1 or sweep.workers < 1:
         raise BadFile("--trials, --workers: 1 or more expected")
-    space = read_space(asked.space or CONFIGS / f"{asked.model}-sweep.toml")
-    trials = Trials(asked.data, asked.plan)
-    changed(trials.tables, {place: values[0] for place, values in space.items()})
-    queue = Queue(asked.storage, asked.search, space, asked.trials)
-    queue.begin(asked.resume)
-    status = worked(asked, queue)
-    show(queue.study())
+    space = read_space(sweep.space_file)
+    override(read_tables(sweep.config_file), {setting: values[0] for setting, values in space.items()})
+    study = open_study(sweep, space)
+    status = run_workers(sweep, study)
+    print_best_trials(study)
     return status
 
 
 def read_space(path: Path) -> Space:
-    """The values to choose from by table and name. Raises BadFile."""
-    try:
-        tables = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadFile(f"{path}: a TOML table of settings expected, {error}") from None
+    """Read a search space: the values of each setting. Raises BadFile."""
     space = {}
-    for table, settings in tables.items():
+    for table, settings in read_tables(path).items():
         for name, values in settings.items() if isinstance(settings, Mapping) else [("", settings)]:
             if not isinstance(values, list) or not values:
                 raise BadFile(f"{path}, {table}.{name}: a list of values expected")
@@ -107,35 +125,101 @@ def read_space(path: Path) -> Space:
     return space
 
 
-def worked(asked: Sweep, queue: Queue) -> int:
-    """Let the workers do all that is to do; the exit status. Who is killed is replaced, the trial taken up again."""
-    context = get_context("spawn")
-    workers: list[BaseProcess] = []
+def open_study(sweep: Sweep, space: Space) -> optuna.Study:
+    """Create the study, or load the one to resume, and enqueue its trials. Raises BadFile."""
+    file = sweep.storage
+    if sweep.resume and not file.exists():
+        raise BadFile(f"{file}: no such sweep to resume")
+    if not sweep.resume and file.exists():
+        raise BadFile(f"{file}: holds a sweep already; --resume goes on with it, another --storage begins one")
+    about = {"search": sweep.search, "space": {setting: list(values) for setting, values in space.items()}}
+    if sweep.resume:
+        try:
+            study = load_study(sweep)
+        except (KeyError, SQLAlchemyError):
+            raise BadFile(f"{file}: the SQLite file of a sweep over {sweep.model} expected") from None
+        if study.user_attrs != about:
+            raise BadFile(f"{file}: the sweep of another --search or --space, this one expected")
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        study = optuna.create_study(storage=_storage(file), study_name=sweep.model, direction="minimize")
+        for name, value in about.items():
+            study.set_user_attr(name, value)
+    enqueue_trials(study, sweep, space)
+    return study
 
-    def start() -> None:
-        workers.append(context.Process(target=work, args=(asked, queue)))
-        workers[-1].start()
+
+def load_study(sweep: Sweep, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+    """Load the study. Raises KeyError, SQLAlchemyError."""
+    return optuna.load_study(storage=_storage(sweep.storage), study_name=sweep.model, sampler=sampler)
+
+
+def _storage(file: Path) -> RDBStorage:
+    """SQLite storage whose running trials have heartbeats, so that a dead worker's trial is found and retried."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return RDBStorage(
+        f"sqlite:///{file.resolve()}",
+        engine_kwargs={"connect_args": {"timeout": 60.0}},
+        heartbeat_interval=HEARTBEAT,
+        grace_period=GRACE,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+    )
+
+
+def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
+    """Enqueue trials up to the number wanted, so that no two workers run one twice.
+
+    Those of a grid have their settings, in an order that covers it evenly if it is left off; the sampler chooses those
+    of the others when they begin.
+    """
+    enqueued = len(_originals(study))
+    points: list[dict[str, Any]] = [{}] * sweep.trials
+    if sweep.search == "grid":
+        points = [dict(zip(space, point, strict=True)) for point in product(*space.values())]
+        random.Random(_SEED).shuffle(points)
+    for point in points[enqueued : sweep.trials]:
+        study.enqueue_trial(point)
+
+
+def _originals(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials without those that run one of them again."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if RetryHeartbeatStaleTrialCallback.retried_trial_number(trial) is None]
+
+
+def run_workers(sweep: Sweep, study: optuna.Study) -> int:
+    """Run all trials in worker processes; the exit status. A killed worker is replaced."""
+    context = get_context("spawn")
+    workers: dict[int, BaseProcess] = {}
+
+    def start(number: int) -> None:
+        workers[number] = context.Process(target=work, args=(sweep, number))  # type: ignore[assignment]
+        workers[number].start()
 
     signal.signal(signal.SIGTERM, _interrupt)
     status = 0
     try:
         with Console(stderr=True).status("starting") as shown:
-            for _ in range(asked.workers):
-                start()
+            for number in range(sweep.workers):
+                start(number)
             while workers:
-                workers[0].join(_LOOK)
-                for ended in [worker for worker in workers if worker.exitcode is not None]:
-                    workers.remove(ended)
-                    if ended.exitcode and ended.exitcode > 0:
-                        status = 1
-                    elif ended.exitcode and queue.left():
-                        start()
-                shown.update(queue.told())
+                time.sleep(_POLL)
+                for number, worker in list(workers.items()):
+                    if worker.exitcode is None:
+                        continue
+                    del workers[number]
+                    if worker.exitcode > 0:
+                        status = worker.exitcode
+                    elif worker.exitcode < 0 and _unfinished(study):
+                        start(number)
+                shown.update(progress(study))
     except KeyboardInterrupt:
-        for worker in workers:
+        for worker in workers.values():
             worker.terminate()
+        for worker in workers.values():
             worker.join()
-        print(f"stopped, {queue.told()}; --resume goes on from there", file=sys.stderr)
+        print(f"stopped, {progress(study)}; --resume goes on from there", file=sys.stderr)
         return 130
     return status
 
@@ -144,27 +228,100 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def work(asked: Sweep, queue: Queue) -> None:
-    """One worker: trial after trial until there is none left or the sweep is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers, and keeps their trials for later
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    trials = Trials(asked.data, asked.plan)
-    queue.work(trials.error)
+def progress(study: optuna.Study) -> str:
+    """How many trials are done, and the best metric so far."""
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = f", the best {study.best_value:.4f}" if done else ""
+    return f"{len(done)} of {len(_originals(study))} trials done{best}"
 
 
-def show(study: optuna.Study) -> None:
-    """Print the best trials."""
-    done = sorted(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), key=lambda trial: trial.values[0])
+def _unfinished(study: optuna.Study) -> set[TrialState]:
+    """The states of the trials that wait or run."""
+    return {trial.state for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
+
+
+def work(sweep: Sweep, number: int) -> None:
+    """Run one worker: trial after trial, until none waits and none runs that could lose its worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
+    study = load_study(sweep)
+    space: Space = study.user_attrs["space"]
+    # A worker's own seed, and another one when resumed: samplers that begin alike choose the same settings.
+    seed = _SEED + 1009 * number + sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+    study.sampler = TPESampler(seed=seed, constant_liar=True) if sweep.search == "bayes" else RandomSampler(seed)
+    parent = parent_process()
+    while (states := _unfinished(study)) and (parent is None or parent.is_alive()):
+        if TrialState.WAITING in states:
+            study.optimize(lambda trial: run_trial(trial, sweep, space), n_trials=1)
+        else:
+            time.sleep(HEARTBEAT)
+            fail_stale_trials(study)
+
+
+def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
+    """Train with a trial's settings, from its last checkpoint where it is a retry; the best validation metric."""
+    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
+    if "fixed_params" not in frozen.system_attrs:
+        raise optuna.TrialPruned("another worker took the last trial of the queue")
+    settings = suggest(trial, sweep.search, space)
+    original = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
+    folder = sweep.storage.with_name(f"{sweep.storage.name}.trials") / str(trial.number if original is None else original)
+    metric = train(sweep, settings, folder)
+    return metric if math.isfinite(metric) else math.nan  # which fails the trial, but not its worker
+
+
+def suggest(trial: optuna.Trial, search: str, space: Space) -> dict[str, Any]:
+    """Choose a trial's settings: one of the values of each, or in Bayes a number between the least and the greatest."""
+    settings = {}
+    for name, values in space.items():
+        if search == "bayes" and len(values) > 1 and all(isinstance(value, float) for value in values):
+            low, high = min(values), max(values)
+            settings[name] = trial.suggest_float(name, low, high, log=low > 0.0)
+        else:
+            settings[name] = trial.suggest_categorical(name, values)
+    return settings
+
+
+def train(sweep: Sweep, settings: Mapping[str, Any], folder: Path) -> float:
+    """Train the model with other settings in a trial's folder; the best validation metric."""
+    from training.experiment.fit import BEST, LAST, Interrupted  # lightning takes seconds to load
+
+    config = folder / "config.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(config, _toml(override(read_tables(sweep.config_file), settings)))
+    task = import_module(f"training.{sweep.model.replace('-', '_')}.task")
+    try:
+        metric: float = task.train(sweep.data, folder, config, resume=(folder / LAST).exists(), trial=True)
+    except Interrupted:
+        sys.exit(128 + signal.SIGTERM)  # the trial stays a running one without heartbeats, which is retried
+    except BadFile as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    for name in (LAST, BEST):
+        (folder / name).unlink()
+    return metric
+
+
+def _toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of numbers, strings and lists as TOML, whose values are written as JSON's are."""
+    return "\n".join(
+        f"[{table}]\n" + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in rows.items())
+        for table, rows in tables.items()
+    )
+
+
+def print_best_trials(study: optuna.Study) -> None:
+    """Print the best trials and their settings."""
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not done:
         print("no trial is done yet")
         return
     names = sorted(done[0].params)
-    table = Table("trial", "relative error", *names)
-    for trial in done[:_BEST]:
+    table = Table("trial", "validation metric", *names)
+    for trial in sorted(done, key=lambda trial: trial.values[0])[:_BEST]:
         table.add_row(str(trial.number), f"{trial.values[0]:.4f}", *(_short(trial.params.get(name)) for name in names))
     console = Console(width=None if Console().is_terminal else 200)
     console.print(table)
-    console.print("relative error: the table's errors as parts of the mean predictor's, averaged")
+    console.print("validation metric: the best one of the training, by which it keeps best.ckpt; less is better")
 
 
 def _short(value: Any) -> str:

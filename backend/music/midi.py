@@ -19,8 +19,8 @@ import mido
 import numpy as np
 from pretty_midi import Instrument, PrettyMIDI
 
-from backend.music.score import BEAT, Meter, Note, Part, Score, bar_lines, from_notes, to_notes
-from backend.music.swing import STRAIGHT, TICKS, lateness, swing_of, to_positions, to_steps
+from backend.music.score import STEPS_PER_BEAT, Meter, Note, Part, Score, bar_lines, part_from_notes, part_to_notes
+from backend.music.swing import STRAIGHT, TICKS_PER_BEAT, estimate_swing, grid_offset, quantize, swung_positions
 from rigs import Array
 from rigs.files import BadFile, output_path
 
@@ -59,15 +59,15 @@ def read(path: str | Path) -> Score:
     if last > _MOST_STEPS:
         raise BadFile(f"{path.name}: at most {_MOST_STEPS:,} sixteenths of music expected, {last:,.0f} found")
     starts = np.concatenate([positions[:, 0] for positions in played if len(positions)])
-    bars = bar_lines(meters, last + BEAT)
-    swing = swing_of(starts, bars)
-    late = lateness(starts) if swing == STRAIGHT else 0.0
+    bars = bar_lines(meters, last + STEPS_PER_BEAT)
+    swing = estimate_swing(starts, bars)
+    late = grid_offset(starts) if swing == STRAIGHT else 0.0
     stepped = [
         list(_notes(notes, np.maximum(where - late, 0.0), bars, swing))
         for notes, where in zip(parts, played, strict=True)
     ]
     steps = int(bar_lines(meters, max(note.end for notes in stepped for note in notes))[-1])
-    drums, bass, melody = (from_notes(notes, steps) for notes in stepped)
+    drums, bass, melody = (part_from_notes(notes, steps) for notes in stepped)
     inside = tuple(meter for meter in meters if meter.step < steps)
     begins = np.concatenate([[0.0], np.arange(1.0, steps + 1.0) + late])
     return Score(drums, bass, melody, tempi.seconds(begins), inside, swing)
@@ -77,7 +77,7 @@ def write(path: str | Path, score: Score) -> None:
     """Write a file that plays a score, with its tempi, meters and swing, all or nothing. Raises BadFile."""
     path = Path(path)
     _expect_suffix(path)
-    midi = mido.MidiFile(ticks_per_beat=TICKS)
+    midi = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     midi.tracks.append(_track([*_meter_events(score), *_tempo_events(score)]))
     for name, part in (("drums", score.drums), ("bass", score.bass), ("melody", score.melody)):
         if part.onset.any():
@@ -92,7 +92,7 @@ class _Tempi:
     def __init__(self, midi: PrettyMIDI) -> None:
         times, tempi = midi.get_tempo_changes()
         self._times = times
-        self._rates = tempi * BEAT / 60.0
+        self._rates = tempi * STEPS_PER_BEAT / 60.0
         self._steps = np.concatenate([[0.0], np.cumsum(np.diff(times) * self._rates[:-1])])
 
     def positions(self, seconds: Array) -> Array:
@@ -170,7 +170,7 @@ def _meters(path: Path, midi: PrettyMIDI, tempi: _Tempi) -> tuple[Meter, ...]:
     for change in midi.time_signature_changes:
         step = int(np.rint(tempi.positions(np.array(change.time))))
         found[step] = Meter(step, change.numerator, change.denominator)
-        if found[step].bar < 1.0:
+        if found[step].bar_steps < 1.0:
             raise BadFile(
                 f"{path.name}: bars of a sixteenth or more expected, {change.numerator}/{change.denominator} found"
             )
@@ -195,7 +195,7 @@ def _median_pitch(instrument: Instrument) -> float:
 def _notes(notes: Sequence[Any], played: Array, bars: Array, swing: float) -> Iterator[Note]:
     """pretty_midi's notes on the grid; played: (N, 2) steps with fractions at which they begin and end."""
     if len(notes):
-        starts, ends = (to_steps(positions, bars, swing).tolist() for positions in played.T)
+        starts, ends = (quantize(positions, bars, swing).tolist() for positions in played.T)
         for note, start, end in zip(notes, starts, ends, strict=True):
             yield Note(note.pitch, note.velocity, start, max(end, start + 1))
 
@@ -213,16 +213,16 @@ def _track(events: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
 def _meter_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
     for meter in score.meters:
         event = mido.MetaMessage("time_signature", numerator=meter.numerator, denominator=meter.denominator)
-        yield meter.step * TICKS // BEAT, event
+        yield meter.step * TICKS_PER_BEAT // STEPS_PER_BEAT, event
 
 
 def _tempo_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
     """A tempo wherever a step's length differs by what a file can tell."""
     stated = 0
-    for step, length in enumerate(np.diff(score.seconds) * BEAT * _MICROSECONDS):
+    for step, length in enumerate(np.diff(score.seconds) * STEPS_PER_BEAT * _MICROSECONDS):
         if abs(length - stated) >= 1.0:
             stated = int(np.clip(np.rint(length), 1, _SLOWEST))
-            yield step * TICKS // BEAT, mido.MetaMessage("set_tempo", tempo=stated)
+            yield step * TICKS_PER_BEAT // STEPS_PER_BEAT, mido.MetaMessage("set_tempo", tempo=stated)
 
 
 def _part_events(name: str, part: Part, score: Score) -> Iterator[tuple[int, mido.Message]]:
@@ -230,9 +230,11 @@ def _part_events(name: str, part: Part, score: Score) -> Iterator[tuple[int, mid
     channel = _CHANNELS[name]
     yield 0, mido.MetaMessage("track_name", name=name)
     yield 0, mido.Message("program_change", channel=channel, program=_PROGRAMS[name])
-    notes = to_notes(part)
+    notes = part_to_notes(part)
     ends = np.array([[note.start, note.end] for note in notes])
-    ticks = np.rint(to_positions(ends, score.bars, score.swing) * TICKS / BEAT).astype(int).tolist()
+    ticks = (
+        np.rint(swung_positions(ends, score.bars, score.swing) * TICKS_PER_BEAT / STEPS_PER_BEAT).astype(int).tolist()
+    )
     for note, (_, end) in zip(notes, ticks, strict=True):
         yield end, mido.Message("note_off", channel=channel, note=note.pitch)
     for note, (start, _) in zip(notes, ticks, strict=True):

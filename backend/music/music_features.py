@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from backend.music.piano_roll import DRUMS
-from backend.music.pulse import COUNTS, pulse
+from backend.music.piano_roll import DRUM_KINDS
+from backend.music.pulse import COUNTS_PER_PHRASE, dance_pulse
 from backend.music.score import PITCHES, Part, Score
 from rigs import Array
 
@@ -16,25 +16,25 @@ _WIDTHS = (0.5, 2.0, 8.0)
 _USUAL = 165.0
 """Steps a minute of a usual dance."""
 _MIDDLE, _OCTAVE = 60, 12
-_NAMED = [list(numbers) for _, numbers in DRUMS]
+_NAMED = [list(numbers) for _, numbers in DRUM_KINDS]
 _KINDS = [*_NAMED[:-1], sorted({*range(PITCHES)}.difference(*_NAMED[:-1]))]
 """The drums of each kind, all else among the last."""
-HEARD = 2 * len(_CYCLES) + 1 + len(DRUMS) + 5 + len(_WIDTHS) + 3
+MUSIC_DIM = 2 * len(_CYCLES) + 1 + len(DRUM_KINDS) + 5 + len(_WIDTHS) + 3
 """Numbers that a moment has."""
-LIVELY = HEARD - 5
+BAR_DENSITY = MUSIC_DIM - 5
 """Which of them says how lively the bar is."""
 
 
-def heard(score: Score, frames: int, fps: float) -> Array:
+def music_features(score: Score, frames: int, fps: float) -> Array:
     """(frames, HEARD) float32: the phases of four cycles, the tempo, each kind of drum, bass and melody, liveliness.
 
     Raises ValueError for music of less than two beats.
     """
     seconds = np.arange(frames) / fps
-    beats = pulse(score)
+    beats = dance_pulse(score)
     steps = np.interp(seconds, score.seconds, np.arange(score.steps + 1.0))
     now = np.clip(steps.astype(int), 0, score.steps - 1)
-    counts = beats.counted(seconds)
+    counts = beats.counts_at(seconds)
     phases = 2 * np.pi * counts[:, None] / _CYCLES
     length = np.interp(seconds, beats.seconds[:-1], np.diff(beats.seconds))
     drums = np.stack([score.drums.velocity[:, kind].max(axis=1) for kind in _KINDS], axis=1) / 127.0
@@ -56,11 +56,11 @@ def heard(score: Score, frames: int, fps: float) -> Array:
     ).astype(np.float32)
 
 
-def counts_of(hearing: Array) -> Array:
+def phrase_counts(hearing: Array) -> Array:
     """(F,) the counts, from 0 up to 8, of what is heard (F, HEARD)."""
     last = len(_CYCLES) - 1
     angle = np.arctan2(hearing[:, last], hearing[:, len(_CYCLES) + last])
-    return angle / (2 * np.pi) * COUNTS % COUNTS
+    return angle / (2 * np.pi) * COUNTS_PER_PHRASE % COUNTS_PER_PHRASE
 
 
 def _struck(part: Part) -> Array:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.music.score import Part, Score, to_notes
-from backend.music.swing import to_positions
+from backend.music.score import Part, Score, part_to_notes
+from backend.music.swing import swung_positions
 from rigs import Array
 
 
 @dataclass(frozen=True)
-class Played:
+class TimedNote:
     """A MIDI pitch, how hard it is struck (1 to 127), and when it begins and ends, in s."""
 
     pitch: int
@@ -19,19 +19,19 @@ class Played:
     end: float
 
 
-def played(score: Score, part: Part) -> list[Played]:
+def timed_notes(score: Score, part: Part) -> list[TimedNote]:
     """The notes of one of a score's parts, by their starts and pitches."""
-    notes = to_notes(part)
+    notes = part_to_notes(part)
     ends = np.array([[note.start, note.end] for note in notes], int).reshape(-1, 2)
     return [
-        Played(note.pitch, max(note.velocity, 1), start, end)
-        for note, (start, end) in zip(notes, seconds_of(score, ends).tolist(), strict=True)
+        TimedNote(note.pitch, max(note.velocity, 1), start, end)
+        for note, (start, end) in zip(notes, step_times(score, ends).tolist(), strict=True)
     ]
 
 
-def seconds_of(score: Score, steps: Array) -> Array:
+def step_times(score: Score, steps: Array) -> Array:
     """When steps are played, in their shape: s behind the score's first."""
-    positions = to_positions(steps, score.bars, score.swing)
+    positions = swung_positions(steps, score.bars, score.swing)
     return np.interp(positions, np.arange(score.steps + 1), score.seconds - score.seconds[0])
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from backend.music.score import PITCHES, Part, Score
 from rigs import Array
 
-WINDOW = 32
+WINDOW_STEPS = 32
 """Steps in a window: two bars of 4/4."""
-BASS, MELODY = 12, 36
+BASS_ROW, MELODY_ROW = 12, 36
 """The first rows of the bass and of the melody."""
-DRUMS: tuple[tuple[str, tuple[int, ...]], ...] = (
+DRUM_KINDS: tuple[tuple[str, tuple[int, ...]], ...] = (
     # the kind of drum in each row, and its numbers: General MIDI's, and an electronic kit's for edges and rims
     ("kick", (35, 36)),
     ("stick and clap", (31, 37, 39)),
@@ -31,7 +31,7 @@ DRUMS: tuple[tuple[str, tuple[int, ...]], ...] = (
 _OCTAVE = 12
 
 
-def roll(score: Score) -> Array:
+def piano_roll(score: Score) -> Array:
     """(S, 128) float32, 0 to 1: how loud each row sounds; drums at their onsets, the others while they last."""
     rows = np.zeros((score.steps, PITCHES), np.float32)
     for part, targets in ((score.bass, _bass_rows()), (score.melody, _melody_rows())):
@@ -40,19 +40,19 @@ def roll(score: Score) -> Array:
     return rows
 
 
-def windows(score: Score) -> Array:
+def piano_roll_windows(score: Score) -> Array:
     """(N, 32, 128) float32: the roll from each of `window_starts` on; what lies behind the end is silent.
 
     A window has 32 steps whatever the meter: two bars of 4/4, and from a pickup or in 3/4 whatever 32 steps hold.
     """
-    rows = np.pad(roll(score), ((0, WINDOW), (0, 0)))
-    return rows[window_starts(score)[:, None] + np.arange(WINDOW)]
+    rows = np.pad(piano_roll(score), ((0, WINDOW_STEPS), (0, 0)))
+    return rows[window_starts(score)[:, None] + np.arange(WINDOW_STEPS)]
 
 
 def window_starts(score: Score) -> Array:
     """(N,) the steps that windows begin with: each bar's first, until a window reaches the end."""
     starts = score.bars
-    return starts[: np.searchsorted(starts, score.steps - WINDOW) + 1]
+    return starts[: np.searchsorted(starts, score.steps - WINDOW_STEPS) + 1]
 
 
 def _loudness(part: Part) -> Array:
@@ -63,18 +63,18 @@ def _loudness(part: Part) -> Array:
 
 
 def _drum_rows() -> Array:
-    rows = np.full(PITCHES, len(DRUMS) - 1)
-    for row, (_, numbers) in enumerate(DRUMS):
+    rows = np.full(PITCHES, len(DRUM_KINDS) - 1)
+    for row, (_, numbers) in enumerate(DRUM_KINDS):
         rows[list(numbers)] = row
     return rows
 
 
 def _bass_rows() -> Array:
     pitches = np.arange(PITCHES)
-    low, high = BASS + pitches % _OCTAVE, MELODY - _OCTAVE + pitches % _OCTAVE
-    return np.where(pitches < BASS, low, np.where(pitches >= MELODY, high, pitches))
+    low, high = BASS_ROW + pitches % _OCTAVE, MELODY_ROW - _OCTAVE + pitches % _OCTAVE
+    return np.where(pitches < BASS_ROW, low, np.where(pitches >= MELODY_ROW, high, pitches))
 
 
 def _melody_rows() -> Array:
     pitches = np.arange(PITCHES)
-    return np.where(pitches < MELODY, MELODY + pitches % _OCTAVE, pitches)
+    return np.where(pitches < MELODY_ROW, MELODY_ROW + pitches % _OCTAVE, pitches)

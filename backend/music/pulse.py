@@ -9,12 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from backend.music.score import BEAT, Meter, Score
+from backend.music.score import STEPS_PER_BEAT, Meter, Score
 from rigs import Array
 
-SLOWEST = 117.0
+MIN_TEMPO = 117.0
 """Steps a minute, below which a dancer steps twice as often; twice as many are too fast."""
-COUNTS = 8
+COUNTS_PER_PHRASE = 8
 """Steps in a dancer's phrase, of two bars of four."""
 _COMPOUND = 3
 """Quavers in a beat of such meters as 6/8."""
@@ -28,16 +28,16 @@ class Pulse:
     counts: (P,) 0 to 7, which of a dancer's eight counts each is; 0 and 4 begin bars, where the music has bars of four.
     """
 
-    steps: Array
+    positions: Array
     seconds: Array
     counts: Array
 
-    def counted(self, seconds: Array) -> Array:
+    def counts_at(self, seconds: Array) -> Array:
         """Where moments (N,) s lie in a dancer's phrases: counts with fractions from 0 up to 8."""
-        steps = self.within(seconds)
-        return (self.counts[0] + steps) % COUNTS
+        steps = self.beats_at(seconds)
+        return (self.counts[0] + steps) % COUNTS_PER_PHRASE
 
-    def within(self, seconds: Array) -> Array:
+    def beats_at(self, seconds: Array) -> Array:
         """Where moments (N,) s lie among the pulse's steps, which go on before the first and after the last."""
         number = np.interp(seconds, self.seconds, np.arange(len(self.seconds)))
         first, last = self.seconds[1] - self.seconds[0], self.seconds[-1] - self.seconds[-2]
@@ -46,22 +46,22 @@ class Pulse:
         return number + before + after
 
 
-def pulse(score: Score) -> Pulse:
+def dance_pulse(score: Score) -> Pulse:
     """What a dancer steps to. Raises ValueError for music of less than two beats."""
     beats = _beats(score)
     grid = np.arange(score.steps + 1.0)
     length = float(np.median(np.diff(np.interp(beats, grid, score.seconds)))) if len(beats) > 1 else np.inf
     finer = 1.0
-    while 60.0 / (length / finer) >= 2.0 * SLOWEST:
+    while 60.0 / (length / finer) >= 2.0 * MIN_TEMPO:
         finer /= 2.0
-    while 0.0 < 60.0 / (length / finer) < SLOWEST:
+    while 0.0 < 60.0 / (length / finer) < MIN_TEMPO:
         finer *= 2.0
     number = np.arange(len(beats)) - int(np.searchsorted(beats, _first_bar(score)))
     wanted = np.arange(np.ceil(number[0] * finer), np.floor(number[-1] * finer) + 1)
     if len(wanted) < 2:
         raise ValueError(f"music of two beats or more expected, {score.steps} sixteenths found")
     steps = np.interp(wanted / finer, number, beats)
-    return Pulse(steps, np.interp(steps, grid, score.seconds), (wanted % COUNTS).astype(int))
+    return Pulse(steps, np.interp(steps, grid, score.seconds), (wanted % COUNTS_PER_PHRASE).astype(int))
 
 
 def _beats(score: Score) -> Array:
@@ -84,7 +84,7 @@ def _beats(score: Score) -> Array:
 def _beat(meter: Meter) -> float:
     """Sixteenths in a beat of a meter."""
     compound = meter.denominator == 8 and meter.numerator % _COMPOUND == 0
-    return 2.0 * _COMPOUND if compound else float(BEAT)
+    return 2.0 * _COMPOUND if compound else float(STEPS_PER_BEAT)
 
 
 def _first_bar(score: Score) -> int:

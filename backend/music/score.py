@@ -10,9 +10,9 @@ from rigs import Array
 
 PARTS = ("drums", "bass", "melody")
 PITCHES = 128
-BEAT = 4
+STEPS_PER_BEAT = 4
 """Steps in a quarter note."""
-_WHOLE = 16
+_STEPS_PER_WHOLE_NOTE = 16
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Meter:
     denominator: int = 4
 
     @property
-    def bar(self) -> float:
+    def bar_steps(self) -> float:
         """Steps in one of its bars; not whole for such as 7/32."""
-        return _WHOLE * self.numerator / self.denominator
+        return _STEPS_PER_WHOLE_NOTE * self.numerator / self.denominator
 
 
 @dataclass(frozen=True)
@@ -93,19 +93,21 @@ class Score:
         return lines[lines < self.steps]
 
 
-def bar_lines(meters: Sequence[Meter], least: float) -> Array:
+def bar_lines(meters: Sequence[Meter], min_end: float) -> Array:
     """(B + 1,) steps: every bar line from 0 to the first one at or behind `least`; a new meter cuts a bar short."""
     lines: list[Array] = []
     for place, meter in enumerate(meters):
         following = meters[place + 1].step if place + 1 < len(meters) else np.inf
-        end = min(following, least + meter.bar)
-        starts = np.rint(meter.step + meter.bar * np.arange(np.ceil(max(end - meter.step, 0.0) / meter.bar) + 1))
+        end = min(following, min_end + meter.bar_steps)
+        starts = np.rint(
+            meter.step + meter.bar_steps * np.arange(np.ceil(max(end - meter.step, 0.0) / meter.bar_steps) + 1)
+        )
         lines.append(starts[starts < following].astype(int))
     together = np.unique(np.concatenate(lines))
-    return together[: np.searchsorted(together, least) + 1]
+    return together[: np.searchsorted(together, min_end) + 1]
 
 
-def cut(score: Score, first: int, last: int) -> Score:
+def cut_bars(score: Score, first: int, last: int) -> Score:
     """The bars of a score, from 0, the last one included, and its time from 0 again. Raises ValueError for none.
 
     What sounds over the first bar line begins at it, but for drums, which are heard as they are struck.
@@ -121,16 +123,18 @@ def cut(score: Score, first: int, last: int) -> Score:
     return Score(drums, bass, melody, score.seconds[begin : end + 1] - score.seconds[begin], meters, score.swing)
 
 
-def _cut_part(part: Part, begin: int, end: int, struck: bool) -> Part:
+def _cut_part(part: Part, begin: int, end: int, drop_tied: bool) -> Part:
     """struck: whether what began before is not heard any more."""
-    notes = to_table(part)
+    notes = part_to_note_array(part)
     notes = notes[(notes[:, 3] > begin) & (notes[:, 2] < end)]
-    if struck:
+    if drop_tied:
         notes = notes[notes[:, 2] >= begin]
-    return from_table(np.column_stack([notes[:, :2], np.clip(notes[:, 2:] - begin, 0, end - begin)]), end - begin)
+    return part_from_note_array(
+        np.column_stack([notes[:, :2], np.clip(notes[:, 2:] - begin, 0, end - begin)]), end - begin
+    )
 
 
-def from_table(notes: Array, steps: int) -> Part:
+def part_from_note_array(notes: Array, steps: int) -> Part:
     """A part of so many steps; a note ends where the next of its pitch begins.
 
     notes: (N, 4) int: pitch, velocity, start and end of each, as a `Note` has them.
@@ -153,7 +157,7 @@ def from_table(notes: Array, steps: int) -> Part:
     return Part(onset, np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(bool), velocity)
 
 
-def to_table(part: Part) -> Array:
+def part_to_note_array(part: Part) -> Array:
     """(N, 4) int: pitch, velocity, start and end of a part's notes, by their starts and pitches."""
     starts, pitches = np.nonzero(part.onset)
     played, column = np.unique(pitches, return_inverse=True)
@@ -165,12 +169,12 @@ def to_table(part: Part) -> Array:
     return np.column_stack([pitches, part.velocity[starts, pitches], starts, ends]).astype(int)
 
 
-def from_notes(notes: Iterable[Note], steps: int) -> Part:
+def part_from_notes(notes: Iterable[Note], steps: int) -> Part:
     """A part of these notes, as `from_table` makes it."""
     rows = [(note.pitch, note.velocity, note.start, note.end) for note in notes]
-    return from_table(np.array(rows, int).reshape(-1, 4), steps)
+    return part_from_note_array(np.array(rows, int).reshape(-1, 4), steps)
 
 
-def to_notes(part: Part) -> list[Note]:
+def part_to_notes(part: Part) -> list[Note]:
     """The notes of a part, by their starts and pitches."""
-    return [Note(*note) for note in to_table(part).tolist()]
+    return [Note(*note) for note in part_to_note_array(part).tolist()]

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backend.music.piano_roll import BASS, DRUMS, MELODY
-from backend.music.score import PARTS, PITCHES, Meter, Note, Part, Score, from_notes
+from backend.music.piano_roll import BASS_ROW, DRUM_KINDS, MELODY_ROW
+from backend.music.score import PARTS, PITCHES, Meter, Note, Part, Score, part_from_notes
 from backend.music.swing import STRAIGHT
 from rigs import Array
 
-STRUCK: tuple[int, ...] = (36, 37, 38, 45, 48, 42, 46, 49, 51, 62, 56, 70)
+DRUM_PITCHES: tuple[int, ...] = (36, 37, 38, 45, 48, 42, 46, 49, 51, 62, 56, 70)
 """The General MIDI drum that each of the rows in `layout.DRUMS` is played on."""
 _LOUDEST = 127
 
 
-def score_of(
+def score_from_piano_roll(
     rows: Array,
     seconds: Array,
     meters: tuple[Meter, ...] = (Meter(0),),
@@ -30,12 +30,16 @@ def score_of(
     """
     sounds = rows > threshold
     force = np.clip(np.rint(rows * _LOUDEST), 1, _LOUDEST).astype(int)
-    silent = from_notes([], len(rows))
+    silent = part_from_notes([], len(rows))
     drums, bass, melody = (
         made if name in parts else silent
         for name, made in zip(
             PARTS,
-            (_struck(sounds, force), _held(sounds, force, BASS, MELODY), _held(sounds, force, MELODY, PITCHES)),
+            (
+                _struck(sounds, force),
+                _held(sounds, force, BASS_ROW, MELODY_ROW),
+                _held(sounds, force, MELODY_ROW, PITCHES),
+            ),
             strict=True,
         )
     )
@@ -44,8 +48,10 @@ def score_of(
 
 def _struck(sounds: Array, force: Array) -> Part:
     """The drums' part of what sounds (S, 128) with this force, 1 to 127."""
-    hits = np.argwhere(sounds[:, : len(DRUMS)]).tolist()
-    return from_notes((Note(STRUCK[row], int(force[step, row]), step, step + 1) for step, row in hits), len(sounds))
+    hits = np.argwhere(sounds[:, : len(DRUM_KINDS)]).tolist()
+    return part_from_notes(
+        (Note(DRUM_PITCHES[row], int(force[step, row]), step, step + 1) for step, row in hits), len(sounds)
+    )
 
 
 def _held(sounds: Array, force: Array, first: int, last: int) -> Part:
@@ -55,4 +61,4 @@ def _held(sounds: Array, force: Array, first: int, last: int) -> Part:
         edges = np.flatnonzero(np.diff(sounds[:, row].astype(int), prepend=0, append=0))
         for start, end in edges.reshape(-1, 2).tolist():
             notes.append(Note(row, int(force[start:end, row].max()), start, end))
-    return from_notes(notes, len(sounds))
+    return part_from_notes(notes, len(sounds))

@@ -1,1 +1,1 @@
-"""Animation data: armatures, F-curves, channels and keyframes."""
+"""Armatures and their animation: F-curves and keyframes in bulk, pose sampling, dancers, Rigify and imported rigs."""

@@ -1,4 +1,4 @@
-"""What is to be keyed, property by property, and the curves that tell it, with keys on every frame or on few."""
+"""Animated properties as arrays (channels), and the F-curves for them: a keyframe on every frame, or reduced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,15 @@ from rigs import Array
 from rigs.retargeting import key_reduction, rotation_modes
 
 from . import fcurves
+from .fcurves import FCurveData
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One animated property.
+    """The values of one animated property.
 
-    path: its data path from the object.  values: (F, n), one column for each of its elements.
-    group: the name under which the dope sheet lists it.
+    path: its data path from the object.  values: (F, n), a column for each array element.
+    group: the name of its channel group in the Dope Sheet.
     """
 
     path: str
@@ -26,114 +27,105 @@ class Channel:
 
     @property
     def columns(self) -> Array:
-        """The elements, one a row: (n, F)."""
+        """The array elements as rows: (n, F)."""
         values = np.asarray(self.values, dtype=float)
         return values.reshape(len(values), -1).T
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far reduced keys may lead from the movement: radians for rotations, m in the world for locations.
+    """Largest error of reduced keyframes: `angle` radians for rotations, `distance` m in world space for locations.
 
-    Numbers of other properties may be off by `distance`.
+    Other properties may be off by `distance` in their own unit.
     """
 
     angle: float = np.radians(0.5)
     distance: float = 1e-3
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A curve to be: one element of a channel, and its keys."""
-
-    path: str
-    index: int
-    group: str
-    keys: fcurves.Keys
-
-
-def channels_for(
-    thing: "bpy.types.PoseBone | bpy.types.Object", turns: Array | None = None, places: Array | None = None
+def transform_channels(
+    owner: "bpy.types.PoseBone | bpy.types.Object", quaternions: Array | None = None, locations: Array | None = None
 ) -> list[Channel]:
-    """The channels of a bone or an object for `turns` (F, 4), in the form that it keeps, and for `places` (F, 3).
+    """Channels of a pose bone's or object's rotation and location, in the owner's rotation mode.
 
-    Both as its own properties have them: for a bone, relative to its parent and its rest, in its own axes and units.
+    quaternions: (F, 4).  locations: (F, 3). Both as the owner's properties: for a pose bone relative to its parent and
+    rest pose, in its own axes and units.
     """
-    is_bone = isinstance(thing, bpy.types.PoseBone)
-    before, group = (thing.path_from_id() + ".", thing.name) if is_bone else ("", "Object Transforms")
+    is_bone = isinstance(owner, bpy.types.PoseBone)
+    prefix, group = (owner.path_from_id() + ".", owner.name) if is_bone else ("", "Object Transforms")
     channels = []
-    if places is not None:
-        channels.append(Channel(before + "location", places, group))
-    if turns is not None:
-        name = rotation_modes.property_of(thing.rotation_mode)
-        values = rotation_modes.from_quaternions(turns, thing.rotation_mode)
-        channels.append(Channel(before + name, values, group))
+    if locations is not None:
+        channels.append(Channel(prefix + "location", locations, group))
+    if quaternions is not None:
+        name = rotation_modes.property_of(owner.rotation_mode)
+        values = rotation_modes.from_quaternions(quaternions, owner.rotation_mode)
+        channels.append(Channel(prefix + name, values, group))
     return channels
 
 
-def rotation_mode(owner: bpy.types.Object, path: str) -> str | None:
-    """How the rotation that a path leads to is kept; None where it leads to no rotation."""
-    before, name = _parts(path)
-    if name not in rotation_modes.WIDTHS:
+def rotation_mode(obj: bpy.types.Object, path: str) -> str | None:
+    """The rotation mode of the rotation property at a data path; None for any other property."""
+    prefix, name = _split_data_path(path)
+    if name not in rotation_modes.PROPERTY_WIDTHS:
         return None
-    mode = (owner.path_resolve(before) if before else owner).rotation_mode
+    mode = (obj.path_resolve(prefix) if prefix else obj).rotation_mode
     if rotation_modes.property_of(mode) == name:
         return str(mode)
     return {"rotation_quaternion": "QUATERNION", "rotation_axis_angle": "AXIS_ANGLE"}.get(name, "XYZ")
 
 
-def other_rotations(path: str) -> list[str]:
-    """For a path to a rotation the paths to the other forms of the same rotation."""
-    before, name = _parts(path)
-    if name not in rotation_modes.WIDTHS:
+def other_rotation_paths(path: str) -> list[str]:
+    """The data paths of the same rotation in its other rotation modes; empty for any other property."""
+    prefix, name = _split_data_path(path)
+    if name not in rotation_modes.PROPERTY_WIDTHS:
         return []
-    return [f"{before}.{other}" if before else other for other in rotation_modes.WIDTHS if other != name]
+    return [f"{prefix}.{other}" if prefix else other for other in rotation_modes.PROPERTY_WIDTHS if other != name]
 
 
-def on_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[Curve]:
-    """Curves with a linear key for each value; a switch that stays as it is needs but one."""
+def key_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[FCurveData]:
+    """F-curves with a linear keyframe for each value; one keyframe for a custom property that stays constant."""
     curves = []
     for channel in channels:
         for index, column in enumerate(channel.columns):
-            needed = column[:1] if channel.path.endswith("]") and np.ptp(column) == 0.0 else column
-            keys = fcurves.straight_keys(first + step * np.arange(len(needed)), needed)
-            curves.append(Curve(channel.path, index, channel.group, keys))
+            values = column[:1] if channel.path.endswith("]") and np.ptp(column) == 0.0 else column
+            keyframes = fcurves.linear_keyframes(first + step * np.arange(len(values)), values)
+            curves.append(FCurveData(channel.path, index, channel.group, keyframes))
     return curves
 
 
-def on_few_frames(
-    owner: bpy.types.Object, channels: Sequence[Channel], first: float, step: float, tolerance: Tolerance
-) -> list[Curve]:
-    """Smooth curves on as few keys as the tolerance allows, on the same frames for all channels of a bone."""
+def key_reduced(
+    obj: bpy.types.Object, channels: Sequence[Channel], first: float, step: float, tolerance: Tolerance
+) -> list[FCurveData]:
+    """Bezier F-curves with as few keyframes as the tolerance allows, on the same frames for all channels of a bone."""
     if len(channels[0].values) < 3:
-        return on_every_frame(channels, first, step)
-    bones: dict[str, list[Channel]] = {}
+        return key_every_frame(channels, first, step)
+    channels_by_bone: dict[str, list[Channel]] = {}
     for channel in channels:
-        bones.setdefault(_parts(channel.path)[0], []).append(channel)
-    tracks = [[_track(owner, channel, tolerance) for channel in of_bone] for of_bone in bones.values()]
+        channels_by_bone.setdefault(_split_data_path(channel.path)[0], []).append(channel)
+    tracks = [[_track(obj, channel, tolerance) for channel in group] for group in channels_by_bone.values()]
     curves = []
-    for of_bone, kept in zip(bones.values(), key_reduction.key_frames(tracks), strict=True):
-        times = first + step * kept
-        for channel in of_bone:
+    for group, key_frames in zip(channels_by_bone.values(), key_reduction.reduce_keys(tracks), strict=True):
+        times = first + step * key_frames
+        for channel in group:
             for index, column in enumerate(channel.columns):
-                slopes = key_reduction.slopes(column)[kept] / step
-                keys = fcurves.smooth_keys(times, column[kept], slopes)
-                curves.append(Curve(channel.path, index, channel.group, keys))
+                slopes = key_reduction.tangents(column)[key_frames] / step
+                keyframes = fcurves.bezier_keyframes(times, column[key_frames], slopes)
+                curves.append(FCurveData(channel.path, index, channel.group, keyframes))
     return curves
 
 
-def _track(owner: bpy.types.Object, channel: Channel, tolerance: Tolerance) -> key_reduction.Track:
-    mode = rotation_mode(owner, channel.path)
-    allowed = tolerance.distance if mode is None else tolerance.angle
+def _track(obj: bpy.types.Object, channel: Channel, tolerance: Tolerance) -> key_reduction.PropertyCurve:
+    mode = rotation_mode(obj, channel.path)
+    limit = tolerance.distance if mode is None else tolerance.angle
     if channel.path.endswith("].location"):
-        allowed /= max(owner.matrix_world.median_scale, 1e-9)
-    return key_reduction.Track(channel.columns.T, mode, allowed)
+        limit /= max(obj.matrix_world.median_scale, 1e-9)
+    return key_reduction.PropertyCurve(channel.columns.T, mode, limit)
 
 
-def _parts(path: str) -> tuple[str, str]:
-    """What has the property, and the property's own name, of a data path."""
+def _split_data_path(path: str) -> tuple[str, str]:
+    """Split a data path into the path of the property's owner and the property's name."""
     if path.endswith("]"):
         end = path.rindex("[")
         return path[:end], path[end:]
-    before, _, name = path.rpartition(".")
-    return before, name
+    prefix, _, name = path.rpartition(".")
+    return prefix, name

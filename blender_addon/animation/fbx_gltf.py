@@ -1,7 +1,4 @@
-"""Movement in files that Blender's own importers read, FBX and glTF: brought in, read off the armatures, taken out.
-
-An importer works in a scene of its own for this, so that the animator's has nothing of it before, during or after.
-"""
+"""FBX and glTF files, read by Blender's own importers: imported to a temporary scene, sampled, and removed again."""
 
 import io
 import struct
@@ -17,51 +14,51 @@ from rigs import files, rotations
 from rigs.files.recording import Recording, to_clip
 
 from .. import context_access
-from ..context_access import manager_of
+from ..context_access import window_manager
 from . import armatures, fcurves
-from .pose_sampling import movement_of
+from .pose_sampling import sample_pose
 
 SUFFIXES = (".fbx", ".glb", ".gltf")
-_FBX_BINARY = b"Kaydara FBX Binary  \x00"
-_FBX_OLDEST = 7100
-_GLTF_OLDEST = (4, 5, 0)
-_ON_FRAME = 1e-3
-_FBX_ONLY = "Blender reads only binary FBX 7.1 or later"
-_ADVICE = "export it again from the program it comes from"
+_FBX_MAGIC = b"Kaydara FBX Binary  \x00"
+_MIN_FBX_VERSION = 7100
+_MIN_BLENDER_FOR_GLTF = (4, 5, 0)
+_FRAME_TOLERANCE = 1e-3
+_SUPPORTED_FBX = "Blender reads only binary FBX 7.1 or later"
+_EXPORT_AGAIN = "export it again from the program it comes from"
 
 
-def read(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
-    """Read every armature of a file as it moves there; what is returned makes them a clip, away from bpy.
+def read_armatures(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
+    """Sample every animated armature of a file; the function returned converts them to a clip, without bpy.
 
-    fps: the frames' true rate where the file states another. The scene stays as it is. Raises BadFile, now or then.
+    fps: overrides the file's frame rate. The user's scene stays unchanged. Both steps raise BadFile.
     """
-    _expect_readable(path)
-    with _elsewhere(context) as scene:
-        _bring_in(path)
-        if path.suffix.lower() != ".fbx" and (rate := _rate_of_keys(scene)) != context_access.frame_rate(scene):
-            _clear(scene)
+    _require_supported(path)
+    with _temporary_scene(context) as scene:
+        _import_file(path)
+        if path.suffix.lower() != ".fbx" and (rate := _keyframe_rate(scene)) != context_access.frame_rate(scene):
+            _remove_objects(scene)
             context_access.set_frame_rate(scene, rate)
-            _bring_in(path)
-        recordings = _recordings(path, scene, fps or round(context_access.frame_rate(scene), 3))
-    return lambda: _clip(path, recordings)
+            _import_file(path)
+        recordings = _sample_armatures(path, scene, fps or round(context_access.frame_rate(scene), 3))
+    return lambda: _to_clip(path, recordings)
 
 
-def _clip(path: Path, recordings: list[Recording]) -> files.Clip:
-    """The dancers among the recordings; where there is none, the first one's complaint."""
-    clips, complaints = [], []
+def _to_clip(path: Path, recordings: list[Recording]) -> files.Clip:
+    """The dancers among the recordings. Raises BadFile, the first recording's, if none is a dancer."""
+    clips, errors = [], []
     for recording in recordings:
         try:
             clips.append(to_clip(path, recording))
         except files.BadFile as error:
-            complaints.append(error)
+            errors.append(error)
     if not clips:
-        raise complaints[0]
+        raise errors[0]
     motions = tuple(motion for clip in clips for motion in clip.motions)
     return files.doubted(replace(clips[0], motions=motions))
 
 
-def _expect_readable(path: Path) -> None:
-    """Raise BadFile for what the importers refuse, in other words than theirs."""
+def _require_supported(path: Path) -> None:
+    """Raise BadFile for a file that the importers cannot read, in plainer words than theirs."""
     if not path.is_file():
         raise files.BadFile(f"{path.name}: {'a folder, a file expected' if path.is_dir() else 'no such file'}")
     try:
@@ -72,94 +69,91 @@ def _expect_readable(path: Path) -> None:
     if not head:
         raise files.BadFile(f"{path.name}: empty file, a character with a movement expected")
     if path.suffix.lower() == ".fbx":
-        if not head.startswith(_FBX_BINARY):
+        if not head.startswith(_FBX_MAGIC):
             found = "text" if head.lstrip().startswith(b";") or b"FBX" in head else "no FBX"
-            raise files.BadFile(f"{path.name}: {_FBX_ONLY}, {found} found; {_ADVICE}")
+            raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
         (version,) = struct.unpack_from("<I", head.ljust(27, b"\0"), 23)
-        if version < _FBX_OLDEST:
+        if version < _MIN_FBX_VERSION:
             found = f"version {version / 1000:.1f}"
-            raise files.BadFile(f"{path.name}: {_FBX_ONLY}, {found} found; {_ADVICE}")
-    elif head.startswith(b"glTF") and bpy.app.version < _GLTF_OLDEST:
-        # Blender 4.2's importer often crashes Blender itself where a dancer's bones are made
+            raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
+    elif head.startswith(b"glTF") and bpy.app.version < _MIN_BLENDER_FOR_GLTF:
+        # The importer of Blender 4.2 often crashes Blender on armatures.
         raise files.BadFile(f"{path.name}: Blender 4.5 or later expected for glTF; use FBX or BVH with this one")
 
 
 @contextmanager
-def _elsewhere(context: bpy.types.Context) -> Iterator[bpy.types.Scene]:
-    """Work in an empty scene, which a window has to show; all data-blocks that come into being there are gone then."""
-    before = {name: set(_blocks(name)) for name in _collections()}
-    window = context.window or manager_of(context).windows[0]
-    shown, layer = window.scene, window.view_layer
+def _temporary_scene(context: bpy.types.Context) -> Iterator[bpy.types.Scene]:
+    """An empty scene, shown by a window as importers need; afterwards all new data-blocks are removed."""
+    before = {name: set(_data_blocks(name)) for name in _collections()}
+    window = context.window or window_manager(context).windows[0]
+    user_scene, view_layer = window.scene, window.view_layer
     scene = bpy.data.scenes.new("import")
     try:
         window.scene = scene
         with context.temp_override(window=window):
             yield scene
     finally:
-        window.scene, window.view_layer = shown, layer
-        new = [block for name in _collections() for block in _blocks(name) if block not in before.get(name, ())]
+        window.scene, window.view_layer = user_scene, view_layer
+        new = [block for name in _collections() for block in _data_blocks(name) if block not in before.get(name, ())]
         bpy.data.batch_remove(new)
 
 
 def _collections() -> list[str]:
-    """The names under which bpy.data keeps its blocks."""
-    return [each.identifier for each in bpy.data.bl_rna.properties if each.type == "COLLECTION"]
+    """The names of bpy.data's collections of data-blocks."""
+    return [prop.identifier for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION"]
 
 
-def _blocks(name: str) -> list[bpy.types.ID]:
+def _data_blocks(name: str) -> list[bpy.types.ID]:
     return list(getattr(bpy.data, name))
 
 
-def _clear(scene: bpy.types.Scene) -> None:
-    for thing in list(scene.objects):
-        bpy.data.objects.remove(thing)
+def _remove_objects(scene: bpy.types.Scene) -> None:
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
 
 
-def _bring_in(path: Path) -> None:
-    """Let Blender import the file into the current scene. Raises BadFile where it cannot."""
+def _import_file(path: Path) -> None:
+    """Run Blender's importer in the current scene. Raises BadFile."""
     importer = bpy.ops.import_scene.fbx if path.suffix.lower() == ".fbx" else bpy.ops.import_scene.gltf
     try:
         with redirect_stdout(io.StringIO()):
             importer(filepath=str(path))
     except (RuntimeError, AttributeError) as error:
-        said = str(error).strip().splitlines()[-1:] or ["nothing said"]
-        reason = said[0].removeprefix("Error: ").replace(str(path), path.name)
+        lines = str(error).strip().splitlines()[-1:] or ["no reason given"]
+        reason = lines[0].removeprefix("Error: ").replace(str(path), path.name)
         raise files.BadFile(f"{path.name}: a whole file that Blender can import expected ({reason})") from None
 
 
-def _rate_of_keys(scene: bpy.types.Scene) -> float:
-    """Frames a second at which the keys of the armatures, brought in at the scene's rate, lie on whole frames."""
-    curves = [curve for thing in scene.objects if thing.type == "ARMATURE" for curve in fcurves.curves_of(thing)]
+def _keyframe_rate(scene: bpy.types.Scene) -> float:
+    """The frame rate at which the armatures' keyframes, imported at the scene's rate, lie on whole frames."""
+    rate = context_access.frame_rate(scene)
+    curves = [curve for obj in scene.objects if obj.type == "ARMATURE" for curve in fcurves.action_fcurves(obj)]
     longest = max(curves, key=lambda curve: len(curve.keyframe_points), default=None)
     if longest is None or len(longest.keyframe_points) < 2:
-        return context_access.frame_rate(scene)
+        return rate
     points = np.empty(2 * len(longest.keyframe_points), np.float32)
     longest.keyframe_points.foreach_get("co", points)
     step = float(np.median(np.diff(points[::2])))
-    return (
-        context_access.frame_rate(scene)
-        if abs(step - 1.0) < _ON_FRAME
-        else round(context_access.frame_rate(scene) / step, 2)
-    )
+    return rate if abs(step - 1.0) < _FRAME_TOLERANCE else round(rate / step, 2)
 
 
-def _recordings(path: Path, scene: bpy.types.Scene, fps: float) -> list[Recording]:
-    """Each armature of the scene over the frames in which any has keys."""
+def _sample_armatures(path: Path, scene: bpy.types.Scene, fps: float) -> list[Recording]:
+    """Sample each armature of the scene over the frames that their actions cover together. Raises BadFile."""
     context = bpy.context
     assert context.view_layer is not None
     context.view_layer.update()
-    rigs = [thing for thing in scene.objects if isinstance(thing.data, bpy.types.Armature)]
-    if not rigs:
+    objects = [obj for obj in scene.objects if isinstance(obj.data, bpy.types.Armature)]
+    if not objects:
         raise files.BadFile(f"{path.name}: an armature with a dancer's bones expected, none found")
-    actions = [thing.animation_data.action for thing in rigs if thing.animation_data]
+    actions = [obj.animation_data.action for obj in objects if obj.animation_data]
     ranges = [action.frame_range for action in actions if action is not None]
     if not ranges:
         raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
-    frames = range(round(min(covered[0] for covered in ranges)), round(max(covered[1] for covered in ranges)) + 1)
+    frames = range(round(min(start for start, _ in ranges)), round(max(end for _, end in ranges)) + 1)
     recordings = []
-    for thing in rigs:
-        rig = armatures.rig_of(thing)
-        moved = movement_of(context, thing, frames).of(rig.names)
-        turned = rotations.multiply(moved.world, rotations.inverse(rig.turned)[:, None])
-        recordings.append(Recording(rig.names, rig.parents, fps, turned, moved.places, rig.heads, units=1.0, up="Z"))
+    for obj in objects:
+        rig = armatures.read_rig(obj)
+        pose = sample_pose(context, obj, frames).select(rig.names)
+        world = rotations.multiply(pose.world, rotations.inverse(rig.rest_rotations)[:, None])
+        recordings.append(Recording(rig.names, rig.parents, fps, world, pose.positions, rig.heads, units=1.0, up="Z"))
     return recordings

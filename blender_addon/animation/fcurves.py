@@ -1,8 +1,11 @@
-"""F-curves in bulk: the one place that knows where the actions of Blender 4.2, 4.4 and 5.0 keep them, and how keys go
-in and out of them whole arrays at a time.
+"""Bulk access to F-curves: find, sample, read and write whole arrays of keyframes at once.
+
+The one place that knows where the actions of Blender 4.2 (the action itself), 4.4 and 5.0 (the channelbag of an action
+slot) store their F-curves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import bpy
@@ -10,16 +13,16 @@ import numpy as np
 
 from rigs import Array
 
-Bag: TypeAlias = "bpy.types.Action | bpy.types.ActionChannelbag"
-"""What keeps F-curves and their groups: an action before Blender 4.4, a slot's channelbag in it since."""
-Keys = dict[str, Array]
-"""K keys of a curve, under the names that Blender has for what each one holds; all (K, n) or (K,)."""
+Channelbag: TypeAlias = "bpy.types.Action | bpy.types.ActionChannelbag"
+"""The owner of F-curves and their groups: an action before Blender 4.4, the channelbag of a slot since."""
+KeyframeArrays = dict[str, Array]
+"""K keyframes of an F-curve: for each attribute of `bpy.types.Keyframe` its values, (K, n) or (K,)."""
 
-LINEAR, BEZIER = 1, 2  # the numbers behind an interpolation's name, as bulk writing wants them
-ALIGNED, AUTO_CLAMPED = 3, 4  # the same of a handle's type
-_SAME_FRAME = 1e-4  # a key is on a frame when it is no further from it; importers put theirs there within rounding
-_ORDINARY: dict[str, tuple[float | int, ...]] = {
-    # what a key holds, and what Blender gives it
+LINEAR, BEZIER = 1, 2  # enum values of Keyframe.interpolation, which foreach_set needs
+ALIGNED, AUTO_CLAMPED = 3, 4  # enum values of Keyframe.handle_left_type and handle_right_type
+_FRAME_TOLERANCE = 1e-4  # frames; importers place keyframes on whole frames within rounding
+_DEFAULTS: dict[str, tuple[float | int, ...]] = {
+    # attributes of a Keyframe, with Blender's defaults
     "co": (0.0, 0.0),
     "interpolation": (BEZIER,),
     "handle_left_type": (AUTO_CLAMPED,),
@@ -34,176 +37,199 @@ _ORDINARY: dict[str, tuple[float | int, ...]] = {
 }
 
 
-def curves_of(owner: bpy.types.Object) -> list[bpy.types.FCurve]:
-    """The F-curves of the action that the owner has now, those of its slot where actions have slots."""
-    animation = owner.animation_data
+@dataclass(frozen=True)
+class FCurveData:
+    """An F-curve to be written: its data path and array index, the name of its group, and its keyframes."""
+
+    path: str
+    index: int
+    group: str
+    keyframes: KeyframeArrays
+
+
+def action_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The F-curves of the object's assigned action, those of its assigned slot where actions have slots."""
+    animation = obj.animation_data
     if animation is None or animation.action is None:
         return []
     if not hasattr(animation, "action_slot"):
         return list(animation.action.fcurves)
-    bags = [
+    channelbags = [
         strip.channelbag(animation.action_slot)
         for layer in animation.action.layers
         for strip in layer.strips
         if animation.action_slot is not None and isinstance(strip, bpy.types.ActionKeyframeStrip)
     ]
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+    return [fcurve for channelbag in channelbags if channelbag is not None for fcurve in channelbag.fcurves]
 
 
-def curves_by_place(owner: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
-    """The same by data path and index."""
-    return {(curve.data_path, curve.array_index): curve for curve in curves_of(owner)}
+def fcurves_by_path(obj: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
+    """The same F-curves by data path and array index."""
+    return {(fcurve.data_path, fcurve.array_index): fcurve for fcurve in action_fcurves(obj)}
 
 
-def is_heard(curve: bpy.types.FCurve) -> bool:
-    """Whether Blender lets the curve move anything."""
-    return not (curve.mute or curve.is_empty or not curve.is_valid or (curve.group is not None and curve.group.mute))
+def is_evaluated(fcurve: bpy.types.FCurve) -> bool:
+    """Whether Blender evaluates the F-curve: it is valid, not empty, and neither it nor its group is muted."""
+    group_muted = fcurve.group is not None and fcurve.group.mute
+    return not (fcurve.mute or fcurve.is_empty or not fcurve.is_valid or group_muted)
 
 
-def sample(curves: Sequence[bpy.types.FCurve], frames: range) -> Array:
-    """What the curves say in these frames: (n, F)."""
-    wanted = np.arange(frames.start, frames.stop, frames.step, dtype=float)
-    known: dict[bytes, Array | None] = {}  # most curves of an action have their keys at the same times
-    return np.array([_read(curve, wanted, known) for curve in curves]).reshape(len(curves), len(wanted))
+def sample_fcurves(fcurves: Sequence[bpy.types.FCurve], frames: range) -> Array:
+    """Sample F-curves at frames: (n, F)."""
+    times = np.arange(frames.start, frames.stop, frames.step, dtype=float)
+    known: dict[bytes, Array | None] = {}  # most F-curves of an action have keyframes on the same frames
+    return np.array([_sample_fcurve(fcurve, times, known) for fcurve in fcurves]).reshape(len(fcurves), len(times))
 
 
-def _read(curve: bpy.types.FCurve, wanted: Array, known: dict[bytes, Array | None]) -> Array:
-    """A curve's values (F,) at the frames `wanted`: its keys' own or those on straight lines between them in bulk."""
-    points = curve.keyframe_points
-    if len(points) > 0 and len(curve.modifiers) == 0 and curve.extrapolation == "CONSTANT":
-        keys = np.empty((len(points), 2), np.float32)
-        points.foreach_get("co", keys.ravel())
-        times, values = np.ascontiguousarray(keys.T)
-        name = times.tobytes()
-        if name not in known:
-            known[name] = _keys_at(times, wanted)
-        if (keys_there := known[name]) is not None:
-            return values[keys_there]
-        if _is_straight(curve):
-            return np.interp(wanted, times, values)
-    return np.fromiter(map(curve.evaluate, wanted.tolist()), float, len(wanted))
+def _sample_fcurve(fcurve: bpy.types.FCurve, times: Array, known: dict[bytes, Array | None]) -> Array:
+    """Sample one F-curve (F,): in bulk where keyframes lie on the frames or are linear, else by Blender's evaluate.
+
+    known: for the keyframe times met so far, the result of `_keyframes_at`.
+    """
+    points = fcurve.keyframe_points
+    if len(points) > 0 and len(fcurve.modifiers) == 0 and fcurve.extrapolation == "CONSTANT":
+        co = np.empty((len(points), 2), np.float32)
+        points.foreach_get("co", co.ravel())
+        key_times, values = np.ascontiguousarray(co.T)
+        cache_key = key_times.tobytes()
+        if cache_key not in known:
+            known[cache_key] = _keyframes_at(key_times, times)
+        if (indices := known[cache_key]) is not None:
+            return values[indices]
+        if _is_linear(fcurve):
+            return np.interp(times, key_times, values)
+    return np.fromiter(map(fcurve.evaluate, times.tolist()), float, len(times))
 
 
-def _keys_at(times: Array, wanted: Array) -> Array | None:
-    """Which key (F,) gives the value in each frame; None where a frame lies between two keys."""
-    nearest = np.minimum(np.searchsorted(times, wanted - _SAME_FRAME), len(times) - 1)
-    at_key = np.abs(times[nearest] - wanted) < _SAME_FRAME
-    return nearest if (at_key | (wanted < times[0]) | (wanted > times[-1])).all() else None
+def _keyframes_at(key_times: Array, times: Array) -> Array | None:
+    """The index (F,) of the keyframe that gives the value at each time; None if a time lies between two keyframes."""
+    nearest = np.minimum(np.searchsorted(key_times, times - _FRAME_TOLERANCE), len(key_times) - 1)
+    on_keyframe = np.abs(key_times[nearest] - times) < _FRAME_TOLERANCE
+    return nearest if (on_keyframe | (times < key_times[0]) | (times > key_times[-1])).all() else None
 
 
-def _is_straight(curve: bpy.types.FCurve) -> bool:
-    kinds = np.empty(len(curve.keyframe_points), np.int32)
-    curve.keyframe_points.foreach_get("interpolation", kinds)
-    return bool((kinds == LINEAR).all())
+def _is_linear(fcurve: bpy.types.FCurve) -> bool:
+    interpolations = np.empty(len(fcurve.keyframe_points), np.int32)
+    fcurve.keyframe_points.foreach_get("interpolation", interpolations)
+    return bool((interpolations == LINEAR).all())
 
 
-def bag_of_new(action: bpy.types.Action, owner: bpy.types.Object) -> Bag:
-    """Where the curves of a fresh action go that is to move `owner`."""
+def create_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Channelbag:
+    """The channelbag of a new slot for the object in a new action."""
     if not hasattr(action, "slots"):
         return action
-    return _bag(action, action.slots.new(id_type="OBJECT", name=owner.name))
+    return _ensure_channelbag(action, action.slots.new(id_type="OBJECT", name=obj.name))
 
 
-def bag_of_copy(action: bpy.types.Action, owner: bpy.types.Object) -> Bag:
-    """Where the curves for `owner` are in a copy of its action."""
+def copied_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Channelbag:
+    """The object's channelbag in a copy of its action."""
     if not hasattr(action, "slots"):
         return action
-    slot = slot_like(action, owner)
-    return _bag(action, slot) if slot is not None else bag_of_new(action, owner)
+    slot = matching_slot(action, obj)
+    return _ensure_channelbag(action, slot) if slot is not None else create_channelbag(action, obj)
 
 
-def slot_like(action: bpy.types.Action, owner: bpy.types.Object) -> "bpy.types.ActionSlot | None":
-    """The action's slot with the name of the one that moves `owner` now, or else its first; None without slots."""
-    if not hasattr(action, "slots") or not action.slots:
-        return None
-    now = getattr(owner.animation_data, "action_slot", None)
-    return (now and action.slots.get(now.identifier)) or action.slots[0]
-
-
-def bag_of_current(owner: bpy.types.Object) -> Bag:
-    """Where the curves of the owner's action go; it is given a slot where it has none yet."""
-    animation = owner.animation_data
+def assigned_channelbag(obj: bpy.types.Object) -> Channelbag:
+    """The channelbag of the object's assigned action and slot; a slot is assigned first if there is none."""
+    animation = obj.animation_data
     assert animation is not None
     assert animation.action is not None
     if not hasattr(animation, "action_slot"):
         return animation.action
     if animation.action_slot is None:
-        fitting = list(animation.action_suitable_slots)
-        animation.action_slot = fitting[0] if fitting else animation.action.slots.new("OBJECT", owner.name)
+        suitable = list(animation.action_suitable_slots)
+        animation.action_slot = suitable[0] if suitable else animation.action.slots.new("OBJECT", obj.name)
     assert animation.action_slot is not None
-    return _bag(animation.action, animation.action_slot)
+    return _ensure_channelbag(animation.action, animation.action_slot)
 
 
-def _bag(action: bpy.types.Action, slot: "bpy.types.ActionSlot") -> "bpy.types.ActionChannelbag":
+def matching_slot(action: bpy.types.Action, obj: bpy.types.Object) -> "bpy.types.ActionSlot | None":
+    """The action's slot with the identifier of the object's assigned slot, else its first; None without slots."""
+    if not hasattr(action, "slots") or not action.slots:
+        return None
+    assigned = getattr(obj.animation_data, "action_slot", None)
+    return (assigned and action.slots.get(assigned.identifier)) or action.slots[0]
+
+
+def _ensure_channelbag(action: bpy.types.Action, slot: "bpy.types.ActionSlot") -> "bpy.types.ActionChannelbag":
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
     assert isinstance(strip, bpy.types.ActionKeyframeStrip)
     return strip.channelbag(slot, ensure=True)
 
 
-def straight_keys(times: Array, values: Array) -> Keys:
-    """Keys (K,) at these times with straight lines between them."""
-    points = np.stack([times, values], axis=-1)
-    return {"co": points, "interpolation": np.full(len(points), LINEAR, np.int32)}
+def linear_keyframes(times: Array, values: Array) -> KeyframeArrays:
+    """Keyframes (K,) with linear interpolation."""
+    co = np.stack([times, values], axis=-1)
+    return {"co": co, "interpolation": np.full(len(co), LINEAR, np.int32)}
 
 
-def smooth_keys(times: Array, values: Array, slopes: Array) -> Keys:
-    """Keys (K,), K > 1, with the cubic between each two that has these slopes per unit of time at its ends.
+def bezier_keyframes(times: Array, values: Array, slopes: Array) -> KeyframeArrays:
+    """Keyframes (K,), K > 1, whose Bezier segments are the cubic Hermite splines of the slopes per unit of time.
 
-    A handle a third of the way to the next key makes time run evenly along Blender's Bezier curves.
+    Handles a third of the way to the next keyframe make time run evenly along Blender's Bezier curves.
     """
-    points = np.stack([times, values], axis=-1)
-    gaps = np.diff(times) / 3.0
-    along = np.stack([np.ones_like(slopes), slopes], axis=-1)
-    aligned = np.full(len(points), ALIGNED, np.int32)
+    co = np.stack([times, values], axis=-1)
+    thirds = np.diff(times) / 3.0
+    tangents = np.stack([np.ones_like(slopes), slopes], axis=-1)
+    aligned = np.full(len(co), ALIGNED, np.int32)
     return {
-        "co": points,
-        "interpolation": np.full(len(points), BEZIER, np.int32),
+        "co": co,
+        "interpolation": np.full(len(co), BEZIER, np.int32),
         "handle_left_type": aligned,
         "handle_right_type": aligned,
-        "handle_left": points - along * np.concatenate([gaps[:1], gaps])[:, None],
-        "handle_right": points + along * np.concatenate([gaps, gaps[-1:]])[:, None],
+        "handle_left": co - tangents * np.concatenate([thirds[:1], thirds])[:, None],
+        "handle_right": co + tangents * np.concatenate([thirds, thirds[-1:]])[:, None],
     }
 
 
-def keys_of(curve: bpy.types.FCurve) -> Keys:
-    """All that a curve's keys hold."""
-    keys = {}
-    for name, usual in _ORDINARY.items():
-        kind = np.float32 if isinstance(usual[0], float) else np.int32
-        values = np.empty((len(curve.keyframe_points), len(usual)), kind)
-        curve.keyframe_points.foreach_get(name, values.ravel())
-        keys[name] = values
-    return keys
+def read_keyframes(fcurve: bpy.types.FCurve) -> KeyframeArrays:
+    """Read all attributes of an F-curve's keyframes."""
+    keyframes = {}
+    for attribute, default in _DEFAULTS.items():
+        values = np.empty((len(fcurve.keyframe_points), len(default)), _dtype(attribute))
+        fcurve.keyframe_points.foreach_get(attribute, values.ravel())
+        keyframes[attribute] = values
+    return keyframes
 
 
-def around(curve: bpy.types.FCurve, first: float, last: float, between: Keys) -> Keys:
-    """The curve's keys before the time `first` and after `last`, and `between` in the middle."""
-    covered = curve.range()
-    if covered[0] > first - _SAME_FRAME and covered[1] < last + _SAME_FRAME:
-        return between
-    keys = keys_of(curve)
-    times = keys["co"][:, 0]
-    before, after = times < first - _SAME_FRAME, times > last + _SAME_FRAME
-    count = len(between["co"])
+def replace_frame_range(
+    fcurve: bpy.types.FCurve, first: float, last: float, keyframes: KeyframeArrays
+) -> KeyframeArrays:
+    """The F-curve's keyframes with those from the frame `first` to `last` replaced by `keyframes`."""
+    start, end = fcurve.range()
+    if start > first - _FRAME_TOLERANCE and end < last + _FRAME_TOLERANCE:
+        return keyframes
+    old = read_keyframes(fcurve)
+    times = old["co"][:, 0]
+    before, after = times < first - _FRAME_TOLERANCE, times > last + _FRAME_TOLERANCE
+    count = len(keyframes["co"])
     return {
-        name: np.concatenate(
+        attribute: np.concatenate(
             [
-                keys[name][before],
-                between[name].reshape(count, -1) if name in between else np.tile(usual, (count, 1)),
-                keys[name][after],
+                old[attribute][before],
+                keyframes[attribute].reshape(count, -1) if attribute in keyframes else np.tile(default, (count, 1)),
+                old[attribute][after],
             ]
         )
-        for name, usual in _ORDINARY.items()
+        for attribute, default in _DEFAULTS.items()
     }
 
 
-def put(bag: Bag, path: str, index: int, group: bpy.types.ActionGroup, keys: Keys) -> None:
-    """Add a curve with these keys. Raises RuntimeError where the bag has it already."""
-    curve = bag.fcurves.new(path, index=index)
-    curve.group = group
-    curve.keyframe_points.add(len(keys["co"]))
-    for name, values in keys.items():
-        kind = np.float32 if isinstance(_ORDINARY[name][0], float) else np.int32
-        curve.keyframe_points.foreach_set(name, np.ascontiguousarray(values, kind).ravel())
-    curve.update()
+def write_fcurves(channelbag: Channelbag, fcurves: Iterable[FCurveData]) -> None:
+    """Add F-curves to the channelbag, with their keyframes and groups. Raises RuntimeError where one exists already."""
+    groups: dict[str, bpy.types.ActionGroup] = {}
+    for data in fcurves:
+        if data.group not in groups:
+            groups[data.group] = channelbag.groups.get(data.group) or channelbag.groups.new(data.group)
+        fcurve = channelbag.fcurves.new(data.path, index=data.index)
+        fcurve.group = groups[data.group]
+        fcurve.keyframe_points.add(len(data.keyframes["co"]))
+        for attribute, values in data.keyframes.items():
+            array = np.ascontiguousarray(values, _dtype(attribute)).ravel()
+            fcurve.keyframe_points.foreach_set(attribute, array)
+        fcurve.update()
+
+
+def _dtype(attribute: str) -> type[np.generic]:
+    return np.float32 if isinstance(_DEFAULTS[attribute][0], float) else np.int32

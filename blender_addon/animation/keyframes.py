@@ -1,4 +1,4 @@
-"""Whole movements written as keys: onto a fresh action, the one an object has, or a strip, on all frames or on few."""
+"""Write motions as keyframes: to a new action, the assigned action or an NLA strip, on every frame or reduced."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,219 +12,224 @@ from rigs.retargeting import rotation_modes
 from . import fcurves
 from .channels import (
     Channel,
-    Curve,
     Tolerance,
-    channels_for,
-    on_every_frame,
-    on_few_frames,
-    other_rotations,
+    key_every_frame,
+    key_reduced,
+    other_rotation_paths,
     rotation_mode,
+    transform_channels,
 )
+from .fcurves import FCurveData
 
-__all__ = ["Channel", "Onto", "Tolerance", "Unkeyable", "assign", "channels_for", "create", "frame_range", "write"]
+__all__ = [
+    "Channel",
+    "KeyframeTarget",
+    "NotKeyable",
+    "Tolerance",
+    "assign_action",
+    "create_action",
+    "frame_range",
+    "transform_channels",
+    "write_keyframes",
+]
 
-Onto = Literal["NEW", "CURRENT", "STRIP"]
+KeyframeTarget = Literal["NEW", "CURRENT", "STRIP"]
+"""Where keyframes are written: a new action, the assigned action, or an NLA strip."""
 
 
-class Unkeyable(ValueError):
-    """An object that cannot be keyed as asked; its text is one sentence."""
+class NotKeyable(ValueError):
+    """An object or property that cannot be keyed; the text is one sentence."""
 
 
-def create(owner: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
-    """Make an action for `owner` with a linear key on every frame from `first` on; `owner` itself is not changed."""
-    return _action(owner, name, on_every_frame(list(channels), first, 1.0))
+def create_action(obj: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
+    """Create an action for the object with linear keyframes on every frame from `first`; it is not assigned."""
+    return _new_action(obj, name, key_every_frame(list(channels), first, 1.0))
 
 
-def assign(owner: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Let `action` move `owner`, through the slot that did so before it was copied, or else its first one."""
-    animation = _animation_of(owner)
-    slot = fcurves.slot_like(action, owner)
+def assign_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Assign an action and a slot: the one like the slot that is assigned now, else the action's first."""
+    animation = _ensure_animation_data(obj)
+    slot = fcurves.matching_slot(action, obj)
     animation.action = action
     if hasattr(animation, "action_slot"):
         animation.action_slot = slot
 
 
-def write(
-    owner: bpy.types.Object,
+def write_keyframes(
+    obj: bpy.types.Object,
     channels: Sequence[Channel],
     *,
     name: str,
     first: float,
     step: float = 1.0,
-    onto: Onto = "NEW",
+    onto: KeyframeTarget = "NEW",
     tolerance: Tolerance | None = None,
 ) -> bpy.types.Action:
-    """Key the channels from the frame `first` on, `step` frames of the scene apart, and let them move `owner`.
+    """Write channels as keyframes that animate the object, from the frame `first`, `step` scene frames apart.
 
-    onto: a "NEW" action takes the place of the owner's, which is kept in the file, and takes over its other curves; the
-    "CURRENT" one keeps its other curves, and the keys of these before and after the movement; a "STRIP" on a track of
-    its own comes above all that moves the owner now. Without an action to write onto, "CURRENT" is "NEW".
-    tolerance: keep only the keys that are needed for it, on the same frames for all channels of a bone.
-    Returns the action. Raises Unkeyable; nothing has changed then.
+    onto: "NEW" assigns a new action with a copy of the assigned action's other F-curves, and keeps that action in the
+    file; "CURRENT" writes to the assigned action and keeps its other F-curves, and keyframes before and after the
+    motion; without an assigned action it is "NEW". "STRIP" adds an NLA strip on a new track above all others.
+    tolerance: reduce the keyframes, on the same frames for all channels of a bone; without it every frame is keyed.
+    Returns the action. Raises NotKeyable before anything changes.
     """
-    _require_keyable(owner, channels, onto)
-    onto_current = onto == "CURRENT" and owner.animation_data is not None and owner.animation_data.action is not None
+    _require_keyable(obj, channels, onto)
+    onto_current = onto == "CURRENT" and obj.animation_data is not None and obj.animation_data.action is not None
     if onto_current:
-        channels = _continued(owner, channels, first - step)
+        channels = _continue_rotations(obj, channels, first - step)
     if tolerance is None:
-        curves = on_every_frame(channels, first, step)
+        curves = key_every_frame(channels, first, step)
     else:
-        curves = on_few_frames(owner, channels, first, step, tolerance)
+        curves = key_reduced(obj, channels, first, step, tolerance)
     if onto_current:
-        return _replace_curves(owner, curves, first, first + step * (len(channels[0].values) - 1))
+        return _replace_fcurves(obj, curves, first, first + step * (len(channels[0].values) - 1))
     if onto == "STRIP":
-        action = _action(owner, name, curves)
-        _add_strips(owner, action)
+        action = _new_action(obj, name, curves)
+        _add_nla_strips(obj, action)
     else:
-        action = _successor(owner, name, curves)
-        _assign_instead(owner, action)
+        action = _new_action_from_assigned(obj, name, curves)
+        _swap_action(obj, action)
     return action
 
 
-def frame_range(owner: bpy.types.Object) -> range | None:
-    """The whole frames that the owner's action and the strips that are heard cover; None without any."""
-    animation = owner.animation_data
+def frame_range(obj: bpy.types.Object) -> range | None:
+    """The whole frames that the object's action and its unmuted NLA strips cover; None without either."""
+    animation = obj.animation_data
     if animation is None:
         return None
-    covered = [(animation.action.frame_range[0], animation.action.frame_range[1])] if animation.action else []
+    spans = [(animation.action.frame_range[0], animation.action.frame_range[1])] if animation.action else []
     for track in animation.nla_tracks:
-        covered += [(strip.frame_start, strip.frame_end) for strip in track.strips if not (track.mute or strip.mute)]
-    if not covered:
+        spans += [(strip.frame_start, strip.frame_end) for strip in track.strips if not (track.mute or strip.mute)]
+    if not spans:
         return None
-    return range(int(np.floor(min(start for start, _ in covered))), int(np.ceil(max(end for _, end in covered))) + 1)
+    return range(int(np.floor(min(start for start, _ in spans))), int(np.ceil(max(end for _, end in spans))) + 1)
 
 
-def _animation_of(owner: bpy.types.Object) -> bpy.types.AnimData:
-    animation = owner.animation_data or owner.animation_data_create()
+def _ensure_animation_data(obj: bpy.types.Object) -> bpy.types.AnimData:
+    animation = obj.animation_data or obj.animation_data_create()
     if animation is None:
-        raise Unkeyable(f"{owner.name} takes no animation")
+        raise NotKeyable(f"{obj.name} cannot be animated")
     return animation
 
 
-def _require_keyable(owner: bpy.types.Object, channels: Sequence[Channel], onto: Onto) -> None:
-    """Raise Unkeyable unless every channel fits a property of the owner and its animation may be edited."""
+def _require_keyable(obj: bpy.types.Object, channels: Sequence[Channel], onto: KeyframeTarget) -> None:
+    """Raise NotKeyable unless every channel fits a property of the object and its animation data may be edited."""
     if not channels:
-        raise Unkeyable(f"{owner.name}: something to key expected, found no channels")
-    if not owner.is_editable:
-        raise Unkeyable(f"{owner.name}: an object of this file expected, it is linked from another")
+        raise NotKeyable(f"{obj.name}: channels to key expected, found no channels")
+    if not obj.is_editable:
+        raise NotKeyable(f"{obj.name}: an object of this file expected, it is linked from another")
     frames = len(channels[0].values)
     for channel in channels:
         values = np.asarray(channel.values)
         try:
-            width = np.size(owner.path_resolve(channel.path))
+            width = np.size(obj.path_resolve(channel.path))
         except ValueError:
-            raise Unkeyable(f"{owner.name}: there is no {channel.path} to key") from None
+            raise NotKeyable(f"{obj.name}: there is no {channel.path} to key") from None
         if len(values) != frames or values.size != frames * width or frames == 0 or not np.isfinite(values).all():
-            raise Unkeyable(
-                f"{owner.name}, {channel.path}: {width} finite numbers a frame expected, found {values.shape}"
+            raise NotKeyable(
+                f"{obj.name}, {channel.path}: {width} finite numbers a frame expected, found {values.shape}"
             )
     if len({channel.path for channel in channels}) < len(channels):
-        raise Unkeyable(f"{owner.name}: each property once expected, found one twice")
-    animation = owner.animation_data
+        raise NotKeyable(f"{obj.name}: each property once expected, found one twice")
+    animation = obj.animation_data
     if animation is not None and animation.use_tweak_mode:
-        raise Unkeyable(f"{owner.name}: leave the tweak mode of its strip first")
+        raise NotKeyable(f"{obj.name}: exit the tweak mode of its NLA strip first")
     action = animation.action if animation is not None and onto == "CURRENT" else None
     if action is not None and not action.is_editable:
-        raise Unkeyable(f"{owner.name}: its action {action.name} is linked from another file")
+        raise NotKeyable(f"{obj.name}: its action {action.name} is linked from another file")
 
 
-def _continued(owner: bpy.types.Object, channels: Sequence[Channel], time: float) -> list[Channel]:
-    """The channels, their rotations in the whole turn that the owner's keys are in at a time before them."""
-    old = fcurves.curves_by_place(owner)
+def _continue_rotations(obj: bpy.types.Object, channels: Sequence[Channel], frame: float) -> list[Channel]:
+    """Shift rotation channels by whole turns so that they continue the object's F-curves at `frame` the short way."""
+    old = fcurves.fcurves_by_path(obj)
     continued = []
     for channel in channels:
-        mode = rotation_mode(owner, channel.path)
+        mode = rotation_mode(obj, channel.path)
         curves = [old.get((channel.path, index)) for index in range(len(channel.columns))]
-        begun = [curve for curve in curves if curve is not None and curve.range()[0] <= time]
-        if mode is not None and len(begun) == len(curves):
-            before = np.array([curve.evaluate(time) for curve in begun])
+        started = [curve for curve in curves if curve is not None and curve.range()[0] <= frame]
+        if mode is not None and len(started) == len(curves):
+            before = np.array([curve.evaluate(frame) for curve in started])
             channel = replace(channel, values=rotation_modes.beside(channel.values, before, mode))
         continued.append(channel)
     return continued
 
 
-def _put(bag: fcurves.Bag, curves: Iterable[Curve]) -> None:
-    groups: dict[str, bpy.types.ActionGroup] = {}
-    for curve in curves:
-        if curve.group not in groups:
-            groups[curve.group] = bag.groups.get(curve.group) or bag.groups.new(curve.group)
-        fcurves.put(bag, curve.path, curve.index, groups[curve.group], curve.keys)
-
-
-def _action(owner: bpy.types.Object, name: str, curves: Sequence[Curve]) -> bpy.types.Action:
-    """A fresh action of these curves; none stays behind where that fails."""
+def _new_action(obj: bpy.types.Object, name: str, curves: Sequence[FCurveData]) -> bpy.types.Action:
+    """A new action with these F-curves; it is removed again if that fails."""
     action = bpy.data.actions.new(name)
     try:
-        _put(fcurves.bag_of_new(action, owner), curves)
+        fcurves.write_fcurves(fcurves.create_channelbag(action, obj), curves)
     except BaseException:
         bpy.data.actions.remove(action)
         raise
     return action
 
 
-def _successor(owner: bpy.types.Object, name: str, curves: Sequence[Curve]) -> bpy.types.Action:
-    """An action of these curves and of those of the owner's action that move something else."""
-    before = _animation_of(owner).action
-    if before is None:
-        return _action(owner, name, curves)
-    action = before.copy()
+def _new_action_from_assigned(obj: bpy.types.Object, name: str, curves: Sequence[FCurveData]) -> bpy.types.Action:
+    """A new action with these F-curves and those of the assigned action for other properties."""
+    assigned = _ensure_animation_data(obj).action
+    if assigned is None:
+        return _new_action(obj, name, curves)
+    action = assigned.copy()
     try:
         action.name, action.use_fake_user = name, False
-        bag = fcurves.bag_of_copy(action, owner)
-        replaced = {path for curve in curves for path in (curve.path, *other_rotations(curve.path))}
-        for curve in [curve for curve in bag.fcurves if curve.data_path in replaced]:
-            bag.fcurves.remove(curve)
-        _put(bag, curves)
+        channelbag = fcurves.copied_channelbag(action, obj)
+        replaced = {path for curve in curves for path in (curve.path, *other_rotation_paths(curve.path))}
+        for curve in [curve for curve in channelbag.fcurves if curve.data_path in replaced]:
+            channelbag.fcurves.remove(curve)
+        fcurves.write_fcurves(channelbag, curves)
     except BaseException:
         bpy.data.actions.remove(action)
         raise
     return action
 
 
-def _replace_curves(owner: bpy.types.Object, curves: Sequence[Curve], first: float, last: float) -> bpy.types.Action:
-    """Put the curves into the owner's action in place of its own for the same properties and other rotation modes."""
-    old = fcurves.curves_by_place(owner)
+def _replace_fcurves(
+    obj: bpy.types.Object, curves: Sequence[FCurveData], first: float, last: float
+) -> bpy.types.Action:
+    """Replace the frames `first` to `last` of the assigned action's F-curves, and remove those of other rotation modes."""
+    old = fcurves.fcurves_by_path(obj)
     merged = [
-        replace(curve, keys=fcurves.around(old[place], first, last, curve.keys))
-        if (place := (curve.path, curve.index)) in old
+        replace(curve, keyframes=fcurves.replace_frame_range(old[key], first, last, curve.keyframes))
+        if (key := (curve.path, curve.index)) in old
         else curve
         for curve in curves
     ]
-    unheard = {path for curve in curves for path in other_rotations(curve.path)}
-    places = {(curve.path, curve.index) for curve in curves}
-    bag = fcurves.bag_of_current(owner)
-    for place, curve in old.items():
-        if place in places or curve.data_path in unheard:
-            bag.fcurves.remove(curve)
-    _put(bag, merged)
-    assert owner.animation_data is not None
-    assert owner.animation_data.action is not None
-    return owner.animation_data.action
+    other_modes = {path for curve in curves for path in other_rotation_paths(curve.path)}
+    replaced = {(curve.path, curve.index) for curve in curves}
+    channelbag = fcurves.assigned_channelbag(obj)
+    for key, old_curve in old.items():
+        if key in replaced or old_curve.data_path in other_modes:
+            channelbag.fcurves.remove(old_curve)
+    fcurves.write_fcurves(channelbag, merged)
+    assert obj.animation_data is not None
+    assert obj.animation_data.action is not None
+    return obj.animation_data.action
 
 
-def _assign_instead(owner: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Assign the action, and keep the one before it in the file although it may move nothing now."""
-    before = _animation_of(owner).action
-    assign(owner, action)
-    if before is not None and before.users == 0:
-        before.use_fake_user = True
+def _swap_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Assign an action; the previous one gets a fake user so that Blender saves it."""
+    previous = _ensure_animation_data(obj).action
+    assign_action(obj, action)
+    if previous is not None and previous.users == 0:
+        previous.use_fake_user = True
 
 
-def _add_strips(owner: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Put the action on a track above all others, and the owner's own, which would hide it, on one below."""
-    animation = _animation_of(owner)
-    if (own := animation.action) is not None:
-        pushed = _add_strip(animation, own, getattr(animation, "action_slot", None))
+def _add_nla_strips(obj: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Push the assigned action, which would override all strips, down to a track, and add the action on one above."""
+    animation = _ensure_animation_data(obj)
+    if (assigned := animation.action) is not None:
+        pushed = _add_nla_strip(animation, assigned, getattr(animation, "action_slot", None))
         pushed.blend_type, pushed.extrapolation = animation.action_blend_type, animation.action_extrapolation
         animation.action = None
-    strip = _add_strip(animation, action, action.slots[0] if hasattr(action, "slots") else None)
-    strip.extrapolation = "HOLD_FORWARD"  # else it would also hide what the tracks below do before it
+    strip = _add_nla_strip(animation, action, action.slots[0] if hasattr(action, "slots") else None)
+    strip.extrapolation = "HOLD_FORWARD"  # HOLD would also override the tracks below before the strip starts
 
 
-def _add_strip(
+def _add_nla_strip(
     animation: bpy.types.AnimData, action: bpy.types.Action, slot: "bpy.types.ActionSlot | None"
 ) -> bpy.types.NlaStrip:
-    """A strip on a new track on which the action plays at the frames of its keys."""
+    """Add a new NLA track with a strip that plays the action at the frames of its keyframes."""
     start, end = action.curve_frame_range[0], action.curve_frame_range[1]
     track = animation.nla_tracks.new()
     track.name = action.name

@@ -1,7 +1,7 @@
-"""A dancer's body for the eye: a smooth mannequin of round limbs around the skeleton, drawn from no scanned body.
+"""Mannequin mesh for a dancer: capsules along the bones, voxel-remeshed, smoothed and skinned; from no scanned body.
 
-Round segments along the bones are fused by a voxel remesh and smoothed; each vertex then follows the bones whose
-segments it came from, softened over its neighbours so that elbows and knees bend without a crease.
+Each vertex is weighted to the bone of its nearest capsule, and the weights are smoothed over neighbouring vertices so
+that elbows and knees bend without a crease.
 """
 
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ import bpy
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.skeleton import DEFAULT, INDEX, JOINTS, Skeleton
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, Skeleton
 
-from ..context_access import scene_of
+from ..context_access import active_scene
 
 CORAL = (0.92, 0.36, 0.26)
 TEAL = (0.04, 0.40, 0.45)
 SOLE = 0.012
-"""How far (m) the body reaches below the joint of the big toe."""
+"""Thickness (m) of the mesh below the big-toe joint."""
 
 _VOXEL = 0.02  # m, for an adult of 1.7 m
-_SMOOTHING = 5  # rounds over the mesh
-_WEIGHT_ROUNDS, _COLOUR_ROUNDS = 12, 2
+_SMOOTH_ITERATIONS = 5  # of the Smooth modifier
+_WEIGHT_ITERATIONS, _COLOUR_ITERATIONS = 12, 2  # of smoothing skin weights and vertex colours
 _SKIN = {"jaw", "head", "neck", "left_wrist", "right_wrist", "left_thumb", "right_thumb"}
 _SHOES = {"left_ankle", "right_ankle", "left_foot", "right_foot"}
 
 
 @dataclass(frozen=True)
-class _Segment:
-    """A round limb from `start` to `end` (3,) m with its `radii` m there, `depth` times as deep as it is wide."""
+class _Capsule:
+    """A capsule from `start` to `end` (3,) m with the `radii` m at both ends, `depth` times as deep as wide."""
 
     joint: str
     start: Array
@@ -38,23 +38,23 @@ class _Segment:
     depth: float = 1.0
 
 
-def add(
+def add_mannequin(
     context: bpy.types.Context, armature: bpy.types.Object, skeleton: Skeleton, colour: tuple[float, float, float]
 ) -> bpy.types.Object:
-    """Give the armature a body of the skeleton's size in `colour` (linear red, green, blue)."""
-    segments = list(_segments(skeleton))
-    size = _size(skeleton)
-    body = _fused(context, f"{armature.name} body", segments, _VOXEL * size)
+    """Add a mannequin of the skeleton's size, skinned to the armature, in `colour` (linear RGB)."""
+    capsules = list(_capsules(skeleton))
+    size = _relative_size(skeleton)
+    body = _remeshed(context, f"{armature.name} body", capsules, _VOXEL * size)
     mesh = body.data
     assert isinstance(mesh, bpy.types.Mesh)
-    points = _points(mesh)
+    vertices = _vertex_positions(mesh)
     edges = np.empty(len(mesh.edges) * 2, np.int32)
     mesh.edges.foreach_get("vertices", edges)
-    nearest = np.argmin([_distance(segment, points) for segment in segments], axis=0)
-    joints = np.array([INDEX[segment.joint] for segment in segments])[nearest]
-    owned = np.eye(len(JOINTS))[joints]
-    _colour(mesh, _softened(owned, edges, _COLOUR_ROUNDS), colour)
-    _skin(body, _softened(owned, edges, _WEIGHT_ROUNDS))
+    nearest = np.argmin([_distance(capsule, vertices) for capsule in capsules], axis=0)
+    joints = np.array([INDEX[capsule.joint] for capsule in capsules])[nearest]
+    rigid = np.eye(len(JOINTS))[joints]
+    _colour(mesh, _smooth_weights(rigid, edges, _COLOUR_ITERATIONS), colour)
+    _add_vertex_groups(body, _smooth_weights(rigid, edges, _WEIGHT_ITERATIONS))
     for collection in armature.users_collection:
         collection.objects.link(body)
     body.parent = armature
@@ -66,40 +66,41 @@ def add(
     return body
 
 
-def paint(mesh: bpy.types.Mesh, colours: Array) -> None:
-    """Give each of the mesh's points a colour (P, 3)."""
-    shades = np.ones((len(colours), 4), np.float32)
-    shades[:, :3] = colours
+def set_vertex_colours(mesh: bpy.types.Mesh, colours: Array) -> None:
+    """Add a colour attribute with a linear RGB colour (P, 3) for each vertex."""
+    rgba = np.ones((len(colours), 4), np.float32)
+    rgba[:, :3] = colours
     attribute = mesh.color_attributes.new("colour", "FLOAT_COLOR", "POINT")
     assert isinstance(attribute, bpy.types.FloatColorAttribute)
-    attribute.data.foreach_set("color", shades.ravel())
+    attribute.data.foreach_set("color", rgba.ravel())
     mesh.color_attributes.active_color = attribute
 
 
 def _material(colour: tuple[float, float, float]) -> bpy.types.Material:
-    """What shows the colour where Blender does not look at the mesh's own: one for all dancers of that colour."""
+    """The material with that viewport colour, for shading that ignores the colour attribute; shared by all dancers."""
     name = "Pas de Deux leader" if colour == CORAL else "Pas de Deux partner"
     material = bpy.data.materials.get(name) or bpy.data.materials.new(name)
     material.diffuse_color = (*colour, 1.0)
     return material
 
 
-def _size(skeleton: Skeleton) -> float:
-    """How large the dancer is beside an adult of 1.7 m, from the bones that carry the height."""
+def _relative_size(skeleton: Skeleton) -> float:
+    """The dancer's size relative to the default skeleton (1.7 m), from the bones that make up the height."""
     bones = [INDEX[name] for name in ("left_knee", "left_ankle", "spine1", "spine2", "spine3", "neck")]
-    length = [float(np.linalg.norm(body.offsets[bones], axis=-1).sum()) for body in (skeleton, DEFAULT)]
-    return length[0] / length[1]
+    lengths = [float(np.linalg.norm(body.offsets[bones], axis=-1).sum()) for body in (skeleton, DEFAULT_SKELETON)]
+    return lengths[0] / lengths[1]
 
 
-def _segments(skeleton: Skeleton) -> Iterator[_Segment]:
+def _capsules(skeleton: Skeleton) -> Iterator[_Capsule]:
+    """The capsules of trunk, head and limbs, in the rest pose."""
     rest = skeleton.rest_positions()
-    size = _size(skeleton)
+    size = _relative_size(skeleton)
 
     def at(joint: str, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Array:
         return rest[INDEX[joint]] + size * np.array([x, y, z])
 
-    def limb(joint: str, start: Array, end: Array, first: float, last: float, depth: float = 1.0) -> _Segment:
-        return _Segment(joint, start, end, (first * size, last * size), depth)
+    def limb(joint: str, start: Array, end: Array, first: float, last: float, depth: float = 1.0) -> _Capsule:
+        return _Capsule(joint, start, end, (first * size, last * size), depth)
 
     yield limb("pelvis", at("left_hip", -0.01, 0.01, 0.03), at("right_hip", 0.01, 0.01, 0.03), 0.098, 0.098)
     yield limb("pelvis", at("pelvis", 0, 0, -0.03), at("spine1"), 0.118, 0.104, 0.85)
@@ -127,26 +128,26 @@ def _segments(skeleton: Skeleton) -> Iterator[_Segment]:
         yield limb(side + "foot", at(side + "foot", 0, 0.01, 0.014), at(side + "bigtoe", 0, 0.0, 0.016), 0.042, 0.03)
 
 
-def _fused(context: bpy.types.Context, name: str, segments: list[_Segment], voxel: float) -> bpy.types.Object:
-    """One closed, smooth mesh around all segments."""
-    corners: list[Array] = []
+def _remeshed(context: bpy.types.Context, name: str, capsules: list[_Capsule], voxel: float) -> bpy.types.Object:
+    """One closed, smooth mesh around all capsules, by Remesh and Smooth modifiers."""
+    vertices: list[Array] = []
     faces: list[Array] = []
     count = 0
-    for segment in segments:
-        points, quads = _surface(segment)
-        corners.append(points)
+    for capsule in capsules:
+        points, quads = _capsule_mesh(capsule)
+        vertices.append(points)
         faces.append(quads + count)
         count += len(points)
     rough = bpy.data.meshes.new(name)
-    rough.from_pydata(np.concatenate(corners).tolist(), [], np.concatenate(faces).tolist())
+    rough.from_pydata(np.concatenate(vertices).tolist(), [], np.concatenate(faces).tolist())
     body = bpy.data.objects.new(name, rough)
-    remesh = body.modifiers.new("Fuse", "REMESH")
+    remesh = body.modifiers.new("Remesh", "REMESH")
     assert isinstance(remesh, bpy.types.RemeshModifier)
     remesh.mode, remesh.voxel_size, remesh.use_smooth_shade = "VOXEL", voxel, True
     smooth = body.modifiers.new("Smooth", "SMOOTH")
     assert isinstance(smooth, bpy.types.SmoothModifier)
-    smooth.factor, smooth.iterations = 0.5, _SMOOTHING
-    collection = scene_of(context).collection
+    smooth.factor, smooth.iterations = 0.5, _SMOOTH_ITERATIONS
+    collection = active_scene(context).collection
     collection.objects.link(body)
     depsgraph = context.evaluated_depsgraph_get()
     body.data = bpy.data.meshes.new_from_object(body.evaluated_get(depsgraph))
@@ -157,53 +158,53 @@ def _fused(context: bpy.types.Context, name: str, segments: list[_Segment], voxe
     return body
 
 
-def _surface(segment: _Segment, around: int = 24, caps: int = 7) -> tuple[Array, Array]:
-    """A capsule around two spheres: its points (P, 3) m and quads (Q, 4)."""
-    axis = segment.end - segment.start
+def _capsule_mesh(capsule: _Capsule, segments: int = 24, cap_rings: int = 7) -> tuple[Array, Array]:
+    """Vertices (P, 3) m and quads (Q, 4) of a capsule."""
+    axis = capsule.end - capsule.start
     length = float(np.linalg.norm(axis))
-    rise = np.linspace(-np.pi / 2, 0.0, caps)
-    low, high = segment.radii
-    radius = np.concatenate([low * np.cos(rise), high * np.cos(rise[::-1])])
-    along = np.concatenate([low * np.sin(rise), length - high * np.sin(rise[::-1])])
-    angle = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)
-    rings = np.empty((len(radius), around, 3))
+    latitude = np.linspace(-np.pi / 2, 0.0, cap_rings)
+    start_radius, end_radius = capsule.radii
+    radius = np.concatenate([start_radius * np.cos(latitude), end_radius * np.cos(latitude[::-1])])
+    height = np.concatenate([start_radius * np.sin(latitude), length - end_radius * np.sin(latitude[::-1])])
+    angle = np.linspace(0.0, 2.0 * np.pi, segments, endpoint=False)
+    rings = np.empty((len(radius), segments, 3))
     rings[..., 0] = radius[:, None] * np.cos(angle)
-    rings[..., 1] = radius[:, None] * np.sin(angle) * segment.depth
-    rings[..., 2] = along[:, None]
-    points = segment.start + rotations.rotate(_frame(axis), rings.reshape(-1, 3))
-    index = np.arange(len(points)).reshape(-1, around)
-    sides = np.stack([index[:-1], np.roll(index[:-1], -1, 1), np.roll(index[1:], -1, 1), index[1:]], -1).reshape(-1, 4)
-    return points, sides
+    rings[..., 1] = radius[:, None] * np.sin(angle) * capsule.depth
+    rings[..., 2] = height[:, None]
+    points = capsule.start + rotations.rotate(_axis_rotation(axis), rings.reshape(-1, 3))
+    index = np.arange(len(points)).reshape(-1, segments)
+    quads = np.stack([index[:-1], np.roll(index[:-1], -1, 1), np.roll(index[1:], -1, 1), index[1:]], -1).reshape(-1, 4)
+    return points, quads
 
 
-def _frame(axis: Array) -> Array:
-    """Turns z onto the axis; the section's depth is what shows the less of front and top."""
+def _axis_rotation(axis: Array) -> Array:
+    """The shortest rotation (4,) of z onto the axis; the capsule's depth lies along the rotated y."""
     return rotations.between(np.array([0.0, 0.0, 1.0]), axis)
 
 
-def _distance(segment: _Segment, points: Array) -> Array:
-    """How far the points (P, 3) lie outside the segment (P,), m; negative inside."""
-    axis = segment.end - segment.start
-    t = np.clip((points - segment.start) @ axis / max(float(axis @ axis), 1e-9), 0.0, 1.0)
-    radius = segment.radii[0] * (1.0 - t) + segment.radii[1] * t
-    return np.linalg.norm(points - segment.start - t[:, None] * axis, axis=-1) - radius
+def _distance(capsule: _Capsule, points: Array) -> Array:
+    """Signed distance (P,) m of points (P, 3) to the capsule; negative inside."""
+    axis = capsule.end - capsule.start
+    t = np.clip((points - capsule.start) @ axis / max(float(axis @ axis), 1e-9), 0.0, 1.0)
+    radius = capsule.radii[0] * (1.0 - t) + capsule.radii[1] * t
+    return np.linalg.norm(points - capsule.start - t[:, None] * axis, axis=-1) - radius
 
 
-def _softened(owned: Array, edges: Array, rounds: int) -> Array:
-    """Weights (P, 29) averaged with those of each vertex's neighbours, `rounds` times."""
+def _smooth_weights(weights: Array, edges: Array, iterations: int) -> Array:
+    """Laplacian smoothing of vertex weights (P, 29): averaged with the neighbouring vertices', `iterations` times."""
     a, b = np.concatenate([edges[0::2], edges[1::2]]), np.concatenate([edges[1::2], edges[0::2]])
-    neighbours = np.maximum(np.bincount(a, minlength=len(owned)), 1)[:, None]
-    used = np.flatnonzero(owned.any(axis=0))
-    weights = owned[:, used]
-    for _ in range(rounds):
-        sums = np.stack([np.bincount(a, column[b], len(owned)) for column in weights.T], axis=-1)
-        weights = 0.5 * weights + 0.5 * sums / neighbours
-    full = np.zeros_like(owned)
-    full[:, used] = weights
-    return full
+    neighbours = np.maximum(np.bincount(a, minlength=len(weights)), 1)[:, None]
+    used = np.flatnonzero(weights.any(axis=0))
+    columns = weights[:, used]
+    for _ in range(iterations):
+        sums = np.stack([np.bincount(a, column[b], len(weights)) for column in columns.T], axis=-1)
+        columns = 0.5 * columns + 0.5 * sums / neighbours
+    smoothed = np.zeros_like(weights)
+    smoothed[:, used] = columns
+    return smoothed
 
 
-def _skin(body: bpy.types.Object, weights: Array) -> None:
+def _add_vertex_groups(body: bpy.types.Object, weights: Array) -> None:
     for j in np.flatnonzero(weights.any(axis=0)):
         group = body.vertex_groups.new(name=JOINTS[j])
         for vertex in np.flatnonzero(weights[:, j] > 0.01):
@@ -217,10 +218,10 @@ def _colour(mesh: bpy.types.Mesh, weights: Array, colour: tuple[float, float, fl
         palette[INDEX[joint]] = base * 0.35 + 0.62
     for joint in _SHOES:
         palette[INDEX[joint]] = base * 0.30
-    paint(mesh, weights @ palette)
+    set_vertex_colours(mesh, weights @ palette)
 
 
-def _points(mesh: bpy.types.Mesh) -> Array:
-    points = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", points)
-    return points.reshape(-1, 3)
+def _vertex_positions(mesh: bpy.types.Mesh) -> Array:
+    co = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("co", co)
+    return co.reshape(-1, 3)

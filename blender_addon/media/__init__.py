@@ -1,1 +1,1 @@
-"""The preview scene, its camera, the soundtrack and the timeline markers."""
+"""Video and sound: the preview scene and its camera, sound in the Video Sequencer, beats as timeline markers."""

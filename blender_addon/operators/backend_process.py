@@ -9,8 +9,8 @@ from typing import IO
 
 import bpy
 
-from ..background_job import Cancelled, JobOperator, Outcome, Refused, Reporter, Work
-from ..context_access import EXTENSION
+from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter
+from ..context_access import EXTENSION_PACKAGE
 from ..properties import preferences
 
 _PATIENCE = 120.0  # s for a backend to load its model
@@ -33,16 +33,16 @@ class PASDEDEUX_OT_start_backend(JobOperator):
             return False
         return super().poll(context)
 
-    def prepare(self, context: bpy.types.Context) -> Work:
-        chosen = preferences.of(context)
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        chosen = preferences.addon_preferences(context)
         address, python = chosen.address, Path(bpy.path.abspath(chosen.python))
-        if not preferences.is_here(address):
-            raise Refused(f"The backend address {address} is another machine: start the backend there")
+        if not preferences.is_local(address):
+            raise OperatorError(f"The backend address {address} is another machine: start the backend there")
         if not chosen.python:
-            raise Refused("Choose the Python with the backend in the extension's preferences first")
+            raise OperatorError("Choose the Python with the backend in the extension's preferences first")
         if not python.is_file():
-            raise Refused(f"There is no Python at {python}: choose another in the extension's preferences")
-        folder = bpy.utils.extension_path_user(EXTENSION, create=True)
+            raise OperatorError(f"There is no Python at {python}: choose another in the extension's preferences")
+        folder = bpy.utils.extension_path_user(EXTENSION_PACKAGE, create=True)
         return lambda reporter: _start(python, address, Path(folder), reporter)
 
     def apply(self, context: bpy.types.Context, result: "subprocess.Popen[bytes]") -> None:
@@ -63,7 +63,7 @@ class PASDEDEUX_OT_stop_backend(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         stop()
         return {"FINISHED"}
 
@@ -82,7 +82,7 @@ def stop() -> None:
 
 
 def _start(python: Path, address: str, folder: Path, reporter: Reporter) -> "subprocess.Popen[bytes]":
-    """Start the backend and wait until it listens. Raises Refused with the backend's own last words, Cancelled."""
+    """Start the backend and wait until it listens. Raises OperatorError with the backend's own last words, Cancelled."""
     reporter.progress(0.0, "starting the backend")
     with tempfile.TemporaryFile(dir=folder) as log:
         command = [str(python), "-c", _SERVE, "serve", "--bind", address]
@@ -92,7 +92,7 @@ def _start(python: Path, address: str, folder: Path, reporter: Reporter) -> "sub
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
             )
         except OSError as error:
-            raise Refused(f"{python} cannot be started: {error.strerror}") from None
+            raise OperatorError(f"{python} cannot be started: {error.strerror}") from None
         try:
             _await_listening(process, log, reporter)
         except BaseException:
@@ -111,9 +111,9 @@ def _await_listening(process: "subprocess.Popen[bytes]", log: IO[bytes], reporte
         if b"listening" in said:
             return
         if ended:
-            raise Refused(_why(said.decode(errors="replace")))
+            raise OperatorError(_why(said.decode(errors="replace")))
         time.sleep(0.1)
-    raise Refused(f"The backend did not listen within {_PATIENCE:.0f} seconds")
+    raise OperatorError(f"The backend did not listen within {_PATIENCE:.0f} seconds")
 
 
 def _reread(log: IO[bytes]) -> bytes:

@@ -18,14 +18,14 @@ import bpy
 from backend.client import Cancelled as CalledOff
 from backend.client import Client
 from backend.music.audio.wav import write_wav
-from backend.music.score import PARTS, Score, cut
+from backend.music.score import PARTS, Score, cut_bars
 from backend.wire import validation
 from rigs.motion import Motion
 
 from .. import context_access
 from ..animation import dancers
-from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
-from ..context_access import layer_of, scene_of
+from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
+from ..context_access import active_scene, active_view_layer
 from ..media import timeline
 from ..properties import preferences, settings
 from . import retarget
@@ -67,15 +67,15 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
     _song = ""
     _first = 1
 
-    def prepare(self, context: bpy.types.Context) -> Work:
-        wanted = settings.of(context).music
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        wanted = settings.scene_settings(context).music
         if not (self.filepath or wanted.midi):
-            raise Refused("Choose a MIDI file to dance to first")
+            raise OperatorError("Choose a MIDI file to dance to first")
         path = Path(bpy.path.abspath(self.filepath or wanted.midi)).absolute()
-        self._song, self._first = path.stem, scene_of(context).frame_start
-        bars, fps, into = wanted.bars, context_access.frame_rate(scene_of(context)), _home()
+        self._song, self._first = path.stem, active_scene(context).frame_start
+        bars, fps, into = wanted.bars, context_access.frame_rate(active_scene(context)), _home()
         model, duet, energy, seed = wanted.dancer, wanted.duet, wanted.energy, wanted.dance_seed
-        client = Client(preferences.reachable_address(context))
+        client = Client(preferences.backend_address(context))
 
         def work(reporter: Reporter) -> _Danced:
             # The readers of MIDI are loaded when they are needed, so that Blender starts without them.
@@ -103,8 +103,8 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
 
     def apply(self, context: bpy.types.Context, result: _Danced) -> None:
         with result.folder as folder:
-            if result.motions[0].fps != context_access.frame_rate(scene_of(context)):
-                raise Refused("The scene's frame rate was changed meanwhile: generate the dance again")
+            if result.motions[0].fps != context_access.frame_rate(active_scene(context)):
+                raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")
             heard = _left(Path(folder, f"{self._song}.wav"))
         leader, *others = [
             _dancing(context, motion, name, self._first, partner)
@@ -115,8 +115,8 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         for other in others:
             other.select_set(False)
         leader.select_set(True)
-        layer_of(context).objects.active = leader
-        pair = settings.of(context)
+        active_view_layer(context).objects.active = leader
+        pair = settings.scene_settings(context)
         pair.leader, pair.partner = leader, others[0] if others else None
         _lay(self, context, heard, result.beats, self._first)
 
@@ -139,16 +139,16 @@ class PASDEDEUX_OT_compose_music(JobOperator):
     _path = ""
     _first = 1
 
-    def prepare(self, context: bpy.types.Context) -> Work:
-        wanted = settings.of(context).music
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        wanted = settings.scene_settings(context).music
         path = _music_path(self.filepath or wanted.out, wanted.midi)
         parts = tuple(part for part in PARTS if part in wanted.parts)
         if not parts:
-            raise Refused("Choose who plays: drums, bass, melody or several of them")
+            raise OperatorError("Choose who plays: drums, bass, melody or several of them")
         model, tempo, seed = wanted.composer, wanted.tempo or None, wanted.music_seed
-        client = Client(preferences.reachable_address(context))
+        client = Client(preferences.backend_address(context))
         pair = dancers.pair_of(context)
-        frames = dancers.frames_of(scene_of(context), *pair)
+        frames = dancers.frames_of(active_scene(context), *pair)
         motions = [retarget.motion_of(context, dancer, frames) for dancer in pair]
         self._path, self._first = str(path), frames.start
 
@@ -186,16 +186,16 @@ class PASDEDEUX_OT_compose_music(JobOperator):
 
 
 def _cut(score: Score, bars: str) -> tuple[Score, int]:
-    """The bars that such as "9-24" names, all where it is empty, and the number of the first. Raises Refused."""
+    """The bars that such as "9-24" names, all where it is empty, and the number of the first. Raises OperatorError."""
     if not bars.strip():
         return score, 1
     numbers = re.fullmatch(r"\s*(\d{1,9})\s*-\s*(\d{1,9})\s*", bars)
     if not numbers:
-        raise Refused(f"Bars: a first and a last bar expected, such as 9-24, found {bars.strip()}")
+        raise OperatorError(f"Bars: a first and a last bar expected, such as 9-24, found {bars.strip()}")
     first, last, most = int(numbers[1]), int(numbers[2]), len(score.bars)
     if not 1 <= first <= last <= most:
-        raise Refused(f"Bars: 1 to {most}, the first not after the last, expected, found {bars.strip()}")
-    return cut(score, first - 1, last - 1), first
+        raise OperatorError(f"Bars: 1 to {most}, the first not after the last, expected, found {bars.strip()}")
+    return cut_bars(score, first - 1, last - 1), first
 
 
 def _asked(ask: Callable[[], _Answer]) -> _Answer:
@@ -207,14 +207,14 @@ def _asked(ask: Callable[[], _Answer]) -> _Answer:
 
 
 def _filled(into: Path, reporter: Reporter, write: Callable[[Path], None]) -> Folder:
-    """A folder for a while, within another one, with what `write` leaves in it. Raises Refused, Cancelled."""
+    """A folder for a while, within another one, with what `write` leaves in it. Raises OperatorError, Cancelled."""
     if reporter.cancelled():
         raise Cancelled
     reporter.progress(1.0, "playing the music")
     try:
         folder = tempfile.TemporaryDirectory(dir=into, prefix=".pas-de-deux-")
     except OSError as error:
-        raise Refused(f"{into}: a folder to write to expected ({error.strerror})") from None
+        raise OperatorError(f"{into}: a folder to write to expected ({error.strerror})") from None
     try:
         write(Path(folder.name))
     except BaseException:
@@ -229,17 +229,17 @@ def _home() -> Path:
 
 
 def _music_path(wanted: str, danced: str) -> Path:
-    """The MIDI file to write. Raises Refused, also for the one that is danced to."""
+    """The MIDI file to write. Raises OperatorError, also for the one that is danced to."""
     wanted = wanted or "//music.mid"
     if wanted.startswith("//") and not bpy.data.filepath:
-        raise Refused("Save the .blend file first, or choose another file for the music")
+        raise OperatorError("Save the .blend file first, or choose another file for the music")
     path = Path(bpy.path.abspath(wanted)).absolute()
     if path.suffix.lower() not in _SUFFIXES:
         path = path.with_name(f"{path.name}.mid")
     if not path.parent.is_dir():
-        raise Refused(f"There is no folder {path.parent} for the music")
+        raise OperatorError(f"There is no folder {path.parent} for the music")
     if danced and Path(bpy.path.abspath(danced)).resolve() == path.resolve():
-        raise Refused(f"{path.name} is the music to dance to: choose another file for the music to be made")
+        raise OperatorError(f"{path.name} is the music to dance to: choose another file for the music to be made")
     return path
 
 
@@ -277,7 +277,7 @@ def _move(file: Path, place: Path) -> None:
     try:
         os.replace(file, place)
     except OSError as error:
-        raise Refused(f"{place.name}: a place to write to expected ({error.strerror})") from None
+        raise OperatorError(f"{place.name}: a place to write to expected ({error.strerror})") from None
 
 
 CLASSES = (PASDEDEUX_OT_generate_dance, PASDEDEUX_OT_compose_music)

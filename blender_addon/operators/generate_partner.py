@@ -9,22 +9,22 @@ import numpy as np
 from backend.client import Cancelled as CalledOff
 from backend.client import Client
 from rigs import Array
-from rigs.characters.humanoid import body_of
+from rigs.characters.humanoid import humanoid_from_rig
 from rigs.characters.rig import Rig
-from rigs.choreography.devices import Choreography, choreograph, doubts
-from rigs.constraints.foot_planting import plant
+from rigs.choreography.devices import Choreography, choreograph, collision_warnings
+from rigs.constraints.foot_planting import plant_feet
 from rigs.motion import Motion
-from rigs.retargeting.bone_transforms import RigMotion, pose
-from rigs.retargeting.retarget import Finish, adapt
+from rigs.retargeting.bone_transforms import RigMotion, bone_transforms
+from rigs.retargeting.retarget import RetargetOptions, transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
 from ..animation import armatures, dancers, keyframes
-from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
-from ..context_access import scene_of
+from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
+from ..context_access import active_scene
 from ..properties import preferences, settings
 from . import bone_map, retarget
 
-_KEYED = retarget.Wishes(Finish(), "hips", False, "FK", None, "NEW", 0)
+_KEYED = retarget.Wishes(RetargetOptions(), "hips", False, "FK", None, "NEW", 0)
 """How a rig that is not of our making is keyed."""
 _ALIKE = 1e-3  # m by which bones of the same length may differ
 
@@ -49,15 +49,15 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
     _leader, _partner = "", ""
     _first = 1
 
-    def prepare(self, context: bpy.types.Context) -> Work:
-        wanted = settings.of(context)
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        wanted = settings.scene_settings(context)
         leader = wanted.leader or context.active_object
         if leader is None:
-            raise Refused("Choose a leader first: import a mocap file or select a dancer")
+            raise OperatorError("Choose a leader first: import a mocap file or select a dancer")
         _expect_dancer(leader)
         partner = _partner_of(context, leader)
-        make = _by_device(wanted) if settings.is_device(wanted) else _by_model(context, wanted)
-        frames = dancers.frames_of(scene_of(context), leader)
+        make = _by_device(wanted) if settings.is_choreographic_device(wanted) else _by_model(context, wanted)
+        frames = dancers.frames_of(active_scene(context), leader)
         motion = retarget.motion_of(context, leader, frames)
         fit = _fitting(partner) if partner else _as_it_is
         self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
@@ -69,17 +69,17 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
         return work
 
     def apply(self, context: bpy.types.Context, result: _Dance) -> None:
-        leader = scene_of(context).objects.get(self._leader)
+        leader = active_scene(context).objects.get(self._leader)
         if leader is None:
-            raise Refused(f"The leader {self._leader} is not in the scene any more")
+            raise OperatorError(f"The leader {self._leader} is not in the scene any more")
         partner = _partner_of(context, leader)
         if (partner.name if partner else "") != self._partner:
-            raise Refused("Another partner was chosen meanwhile: generate the partner again")
+            raise OperatorError("Another partner was chosen meanwhile: generate the partner again")
         name, first = f"{leader.name} partner", result.takes[0]
         if partner is None:
             assert isinstance(first, Motion)
             partner = dancers.add(context, name, first.skeleton, partner=True)
-            settings.of(context).partner = partner
+            settings.scene_settings(context).partner = partner
         count = len(result.takes)
         names = [name] if count == 1 else [f"{name} take {take}" for take in range(1, count + 1)]
         actions = [_key(context, partner, *take, self._first) for take in zip(result.takes, names, strict=True)]
@@ -87,7 +87,7 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
             # Nothing uses the other takes yet, and Blender drops what nothing uses when it saves.
             action.use_fake_user = True
         keyframes.assign(partner, actions[0])
-        scene = scene_of(context)
+        scene = active_scene(context)
         scene.frame_end = max(scene.frame_end, int(actions[0].frame_range[1]))
         for doubt in result.doubts:
             self.report({"WARNING"}, doubt[0].upper() + doubt[1:])
@@ -97,7 +97,7 @@ def _by_model(
     context: bpy.types.Context, wanted: settings.PASDEDEUX_PG_settings
 ) -> Callable[[Motion, Reporter], tuple[list[Motion], tuple[str, ...]]]:
     """How a backend makes takes of a leader's movement."""
-    address = preferences.reachable_address(context)
+    address = preferences.backend_address(context)
     model, role, seed, takes = wanted.model, wanted.role, wanted.seed, wanted.takes
 
     def make(leader: Motion, reporter: Reporter) -> tuple[list[Motion], tuple[str, ...]]:
@@ -127,7 +127,7 @@ def _by_device(
     def make(leader: Motion, reporter: Reporter) -> tuple[list[Motion], tuple[str, ...]]:
         reporter.progress(0.0, "dancing")
         partner = choreograph(leader, device)
-        return [partner], doubts(leader, partner, device)
+        return [partner], collision_warnings(leader, partner, device)
 
     return make
 
@@ -139,12 +139,12 @@ def _fitting(partner: bpy.types.Object) -> Callable[[Motion], Motion | RigMotion
     """
     rig = armatures.rig_of(partner)
     own = _lengths(rig) if armatures.is_dancer(partner) else None
-    body = body_of(rig, bone_map.mapping_of(partner, rig))
+    body = humanoid_from_rig(rig, bone_map.mapping_of(partner, rig))
 
     def fit(motion: Motion) -> Motion | RigMotion:
         if own is not None and np.allclose(own, np.linalg.norm(motion.skeleton.offsets[1:], axis=-1), atol=_ALIKE):
             return motion
-        return pose(plant(adapt(motion, body, stride=1.0), body), body)
+        return bone_transforms(plant_feet(transfer_motion(motion, body, path_scale=1.0), body), body)
 
     return fit
 
@@ -175,15 +175,15 @@ def _expect_dancer(thing: bpy.types.Object) -> None:
 
 
 def _partner_of(context: bpy.types.Context, leader: bpy.types.Object) -> bpy.types.Object | None:
-    """The armature that is set as the partner, if any; raises Refused or ValueError where it cannot be moved."""
-    partner = settings.of(context).partner
-    if partner is None or partner.name not in scene_of(context).objects:
+    """The armature that is set as the partner, if any; raises OperatorError or ValueError where it cannot be moved."""
+    partner = settings.scene_settings(context).partner
+    if partner is None or partner.name not in active_scene(context).objects:
         return None
     if partner == leader:
-        raise Refused(f"{leader.name} is both leader and partner: clear the partner or choose another dancer")
+        raise OperatorError(f"{leader.name} is both leader and partner: clear the partner or choose another dancer")
     _expect_dancer(partner)
     if partner.library is not None:
-        raise Refused(f"{partner.name} is linked from another file: clear the partner or make it local")
+        raise OperatorError(f"{partner.name} is linked from another file: clear the partner or make it local")
     return partner
 
 

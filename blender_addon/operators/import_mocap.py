@@ -11,8 +11,8 @@ from rigs.motion import resample
 
 from .. import context_access
 from ..animation import dancers, fbx_gltf
-from ..background_job import JobOperator, Outcome, Refused, Reporter, Work, hand_on
-from ..context_access import layer_of, manager_of, scene_of
+from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ..context_access import active_scene, active_view_layer, window_manager
 from ..properties import settings
 
 _BODY: dict[str, Any] = {
@@ -51,14 +51,14 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
     body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
     fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if not self.filepath:
             return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", body=self.body, fps=self.fps)  # type: ignore[attr-defined]
         return super().invoke(context, event)
 
-    def prepare(self, context: bpy.types.Context) -> Work:
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
         if not self.filepath:
-            raise Refused("Choose a mocap file to import")
+            raise OperatorError("Choose a mocap file to import")
         path = Path(bpy.path.abspath(self.filepath))
 
         read = reading(context, path, self.fps or None)
@@ -72,7 +72,7 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
     def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
-        scene, pair = scene_of(context), settings.of(context)
+        scene, pair = active_scene(context), settings.scene_settings(context)
         motions = list(result.motions)
         if dancers.any_keyed(scene):
             motions = [resample(motion, context_access.frame_rate(scene)) for motion in motions]
@@ -89,7 +89,7 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
         for dancer in added[1:]:
             dancer.select_set(False)
         added[0].select_set(True)
-        layer_of(context).objects.active = added[0]
+        active_view_layer(context).objects.active = added[0]
         if pair.leader is None:
             pair.leader = added[0]
 
@@ -111,13 +111,13 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return PASDEDEUX_OT_import_mocap.poll(context)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        manager_of(context).fileselect_add(self)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        window_manager(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         importer = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]
-        return hand_on(self, importer, filepath=self.filepath, body=self.body, fps=self.fps)
+        return invoke_operator(self, importer, filepath=self.filepath, body=self.body, fps=self.fps)
 
 
 CLASSES = (PASDEDEUX_OT_import_mocap, PASDEDEUX_OT_choose_mocap)

@@ -14,13 +14,13 @@ from rigs import files
 from rigs.motion import Motion
 
 from ..animation import dancers
-from ..background_job import Cancelled, JobOperator, Refused, Reporter, Work
-from ..context_access import EXTENSION, scene_of
+from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
+from ..context_access import EXTENSION_PACKAGE, active_scene
 from ..media import preview_scene, soundtrack
 from ..properties import settings
 from . import retarget
 
-_IN_CHILD = "import addon_utils; addon_utils.enable({0!r}); from {0}.preview import main; main({1!r})"
+_IN_CHILD = "import addon_utils; addon_utils.enable({0!r}); from {0}.operators.render_preview import main; main({1!r})"
 
 
 class PASDEDEUX_OT_render_preview(JobOperator):
@@ -43,14 +43,14 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         options={"SKIP_SAVE"},
     )
 
-    def prepare(self, context: bpy.types.Context) -> Work:
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
         path, size = self._path(context), (self.size[0], self.size[1])
         pair = dancers.pair_of(context)
-        frames = dancers.frames_of(scene_of(context), *pair)
+        frames = dancers.frames_of(active_scene(context), *pair)
         motions = [retarget.motion_of(context, dancer, frames) for dancer in pair]
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            sound = soundtrack.of(context, self.music or settings.of(context).sound, frames, folder)
+            sound = soundtrack.of(context, self.music or settings.scene_settings(context).sound, frames, folder)
             kept = stack.pop_all()
         here = bpy.app.background or not self.options.is_invoke
 
@@ -67,19 +67,19 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         self.report({"INFO"}, f"{result} frames written to {self._path(context)}")
 
     def _path(self, context: bpy.types.Context) -> Path:
-        wanted = self.filepath or settings.of(context).preview or "//duet.mp4"
+        wanted = self.filepath or settings.scene_settings(context).preview or "//duet.mp4"
         if wanted.startswith("//") and not bpy.data.filepath:
-            raise Refused("Save the .blend file first, or choose another folder for the preview")
+            raise OperatorError("Save the .blend file first, or choose another folder for the preview")
         path = Path(bpy.path.abspath(wanted)).absolute().with_suffix(".mp4")
         if not path.parent.is_dir():
-            raise Refused(f"There is no folder {path.parent} for the preview")
+            raise OperatorError(f"There is no folder {path.parent} for the preview")
         return path
 
 
 def render_elsewhere(
     motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter, *, sound: Path | None = None
 ) -> int:
-    """Do as `stage.render` in a Blender process of its own, with a sound. Raises Refused, Cancelled."""
+    """Do as `preview_scene.render` in a Blender process of its own, with a sound. Raises OperatorError, Cancelled."""
     with tempfile.TemporaryDirectory() as folder:
         task, pair = Path(folder, "task.json"), Path(folder, "pair.npz")
         files.write(pair, motions)
@@ -118,7 +118,7 @@ def main(task: str) -> None:
 
 
 def _command(task: Path) -> list[str]:
-    code = _IN_CHILD.format(EXTENSION, str(task))
+    code = _IN_CHILD.format(EXTENSION_PACKAGE, str(task))
     if bpy.app.binary_path:
         return [bpy.app.binary_path, "--background", "--python-expr", code]
     return [sys.executable, "-c", f"import bpy; {code}"]
@@ -133,11 +133,11 @@ def _followed(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
             continue
         message = json.loads(line)
         if "error" in message:
-            raise Refused(message["error"])
+            raise OperatorError(message["error"])
         if "frames" in message:
             return int(message["frames"])
         reporter.progress(message["progress"], message["what"])
-    raise Refused("The Blender that draws the preview ended before it was done")
+    raise OperatorError("The Blender that draws the preview ended before it was done")
 
 
 CLASSES = (PASDEDEUX_OT_render_preview,)

@@ -8,17 +8,17 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.characters import to_motion
-from rigs.characters.humanoid import Body, body_of
-from rigs.characters.posed_humanoid import Figure
+from rigs.characters.humanoid import Humanoid, humanoid_from_rig
+from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.motion import Motion
-from rigs.retargeting.bone_transforms import RigMotion, Root, pose
-from rigs.retargeting.retarget import Finish, retarget, retarget_pair
+from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
+from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
 from .. import context_access
 from ..animation import armatures, keyframes, rigify
 from ..animation.pose_sampling import movement_of
-from ..background_job import JobOperator, Refused, Reporter, Work
-from ..context_access import scene_of
+from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
+from ..context_access import active_scene
 from ..properties.retarget_settings import Options, draw
 from . import bone_map
 
@@ -27,8 +27,8 @@ from . import bone_map
 class Wishes:
     """How the animator wants a movement carried over and keyed."""
 
-    finish: Finish
-    root: Root
+    finish: RetargetOptions
+    root: RootMode
     in_place: bool
     limbs: rigify.Limbs
     tolerance: keyframes.Tolerance | None
@@ -45,7 +45,7 @@ class Retargeting(Options, JobOperator):
     def wishes(self, *, hands: bool = True) -> Wishes:
         """The settings as they are now."""
         tolerance = keyframes.Tolerance(self.angle, self.distance) if self.reduce else None
-        finish = Finish(feet=self.contacts, hands=hands)
+        finish = RetargetOptions(plant_feet=self.contacts, keep_hand_holds=hands)
         return Wishes(finish, self.root, self.in_place, self.limbs, tolerance, self.onto, self.offset)
 
 
@@ -71,13 +71,13 @@ class PASDEDEUX_OT_retarget(Retargeting):
         pair = bool(self.partner_source or self.partner_target)
         draw(self.layout, self, pair=pair, controls=has_controls(context, self.target))
 
-    def prepare(self, context: bpy.types.Context) -> Work:
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
         pairs = [_chosen(context, self.source, self.target)]
         if self.partner_source or self.partner_target:
             pairs.append((named(context, self.partner_source), named(context, self.partner_target)))
         sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         if len({thing.name for thing in (*sources, *targets)}) < 2 * len(pairs):
-            raise Refused(
+            raise OperatorError(
                 f"{targets[-1].name} is named twice: a source and a target of its own for each dancer expected"
             )
         for target in targets:
@@ -93,7 +93,7 @@ class PASDEDEUX_OT_retarget(Retargeting):
         def work(reporter: Reporter) -> list[RigMotion]:
             reporter.progress(0.0, "adapting the movement")
             if len(motions) == 1:
-                figures: tuple[Figure, ...] = (retarget(motions[0], bodies[0], wishes.finish),)
+                figures: tuple[PosedHumanoid, ...] = (retarget(motions[0], bodies[0], wishes.finish),)
             else:
                 figures = retarget_pair((motions[0], motions[1]), (bodies[0], bodies[1]), wishes.finish)
             return [way(figure) for way, figure in zip(ways, figures, strict=True)]
@@ -114,8 +114,8 @@ def motion_of(context: bpy.types.Context, source: bpy.types.Object, frames: rang
     mapping = bone_map.mapping_of(source, rig)
     moved = movement_of(context, source, frames).of(rig.names)
     turned = rotations.multiply(moved.world, rotations.inverse(rig.turned)[:, None])
-    rate = context_access.frame_rate(scene_of(context))
-    return to_motion.to_motion(rate, mapping.bones, turned, moved.places, rig.heads)
+    rate = context_access.frame_rate(active_scene(context))
+    return to_motion.motion_from_bones(rate, mapping.bones, turned, moved.places, rig.heads)
 
 
 def key(
@@ -124,28 +124,28 @@ def key(
     """Let the rig move as `motion` does from frame `first` on, and lengthen the scene where it is too short."""
     assert target.pose is not None
     channels: list[keyframes.Channel] = []
-    for bone, turns in motion.turns.items():
+    for bone, turns in motion.rotations.items():
         channels += keyframes.channels_for(target.pose.bones[bone], turns, motion.locations.get(bone))
-    if motion.carried is not None:
-        turns, places = _carried(target, *motion.carried)
+    if motion.object_transform is not None:
+        turns, places = _carried(target, *motion.object_transform)
         channels += keyframes.channels_for(target, turns, places)
-    frames = len(next(iter(motion.turns.values())))
+    frames = len(next(iter(motion.rotations.values())))
     if rigify.is_rigify(target):
         for bone, switch, value in rigify.switches(target, wishes.limbs):
             path = f'pose.bones["{bone}"]["{switch}"]'
             channels.append(keyframes.Channel(path, np.full((frames, 1), value), bone))
-    scene = scene_of(context)
+    scene = active_scene(context)
     scene.frame_end = max(scene.frame_end, first + frames - 1)
     return keyframes.write(target, channels, name=name, first=first, onto=wishes.onto, tolerance=wishes.tolerance)
 
 
-def way_to_pose(target: bpy.types.Object, body: Body, wishes: Wishes) -> Callable[[Figure], RigMotion]:
+def way_to_pose(target: bpy.types.Object, body: Humanoid, wishes: Wishes) -> Callable[[PosedHumanoid], RigMotion]:
     """How a figure becomes the movement of this rig; needs no Blender any more."""
     solved = wishes.limbs == "IK" and rigify.is_rigify(target)
 
-    def to_pose(figure: Figure) -> RigMotion:
+    def to_pose(figure: PosedHumanoid) -> RigMotion:
         controls = rigify.controls(figure, body) if solved else ()
-        motion = pose(figure, body, root=wishes.root, in_place=wishes.in_place, controls=controls)
+        motion = bone_transforms(figure, body, root=wishes.root, in_place=wishes.in_place, controls=controls)
         return rigify.without_fk(motion) if solved else motion
 
     return to_pose
@@ -154,61 +154,61 @@ def way_to_pose(target: bpy.types.Object, body: Body, wishes: Wishes) -> Callabl
 def _carried(target: bpy.types.Object, turn: Array, shift: Array) -> tuple[Array, Array]:
     """The object's rotation (F, 4) and location (F, 3), carried from where it is in the world."""
     if target.parent is not None:
-        raise Refused(f"{target.name} hangs on {target.parent.name}: clear its parent, or let the hips carry the way")
+        raise OperatorError(f"{target.name} hangs on {target.parent.name}: clear its parent, or let the hips carry the way")
     matrix = np.array(target.matrix_world)
     own = rotations.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
     return rotations.multiply(turn, own), rotations.rotate(turn, matrix[:3, 3]) + shift
 
 
-def body_for(target: bpy.types.Object) -> Body:
+def body_for(target: bpy.types.Object) -> Humanoid:
     """What a rig is to a dancer, by its bone map. Raises NotADancer."""
     rig = armatures.rig_of(target)
-    return body_of(rig, bone_map.mapping_of(target, rig))
+    return humanoid_from_rig(rig, bone_map.mapping_of(target, rig))
 
 
 def _chosen(context: bpy.types.Context, source: str, target: str) -> tuple[bpy.types.Object, bpy.types.Object]:
     """The source and the target by name; unnamed, from the other selected armature to the active one."""
     chosen = named(context, target) if target else context.active_object
     if chosen is None:
-        raise Refused("Select the armature that moves, then the one to be moved")
+        raise OperatorError("Select the armature that moves, then the one to be moved")
     if source:
         return named(context, source), chosen
     others = [
         thing for thing in context.selected_objects if isinstance(thing.data, bpy.types.Armature) and thing != chosen
     ]
     if len(others) != 1:
-        raise Refused(
+        raise OperatorError(
             f"Choose the source of {chosen.name}'s movement: one other selected armature expected, found {len(others)}"
         )
     return others[0], chosen
 
 
 def named(context: bpy.types.Context, name: str) -> bpy.types.Object:
-    """The object of the scene with this name. Raises Refused."""
-    thing = scene_of(context).objects.get(name)
+    """The object of the scene with this name. Raises OperatorError."""
+    thing = active_scene(context).objects.get(name)
     if thing is None:
-        raise Refused(f"{name or 'A partner without a name'}: no such object in the scene")
+        raise OperatorError(f"{name or 'A partner without a name'}: no such object in the scene")
     return thing
 
 
 def has_controls(context: bpy.types.Context, target: str) -> bool:
     """Whether the rig to be moved, the active one where none is named, has controls for both FK and IK."""
-    thing = scene_of(context).objects.get(target) if target else context.active_object
+    thing = active_scene(context).objects.get(target) if target else context.active_object
     return thing is not None and rigify.is_rigify(thing)
 
 
 def expect_editable(target: bpy.types.Object) -> None:
-    """Let only an armature pass that may be keyed. Raises Refused."""
+    """Let only an armature pass that may be keyed. Raises OperatorError."""
     if not isinstance(target.data, bpy.types.Armature):
-        raise Refused(f"{target.name}: an armature expected, found a {target.type.lower()}")
+        raise OperatorError(f"{target.name}: an armature expected, found a {target.type.lower()}")
     if target.library is not None:
-        raise Refused(f"{target.name} is linked from another file: make it local, or a library override")
+        raise OperatorError(f"{target.name} is linked from another file: make it local, or a library override")
 
 
 def _frames(source: bpy.types.Object) -> range:
     frames = keyframes.frame_range(source)
     if frames is None:
-        raise Refused(f"{source.name} has no action: a source that moves expected")
+        raise OperatorError(f"{source.name} has no action: a source that moves expected")
     return frames
 
 

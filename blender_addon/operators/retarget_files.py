@@ -11,8 +11,8 @@ from rigs.retargeting.retarget import retarget
 
 from .. import context_access
 from ..animation import fbx_gltf
-from ..background_job import Cancelled, Outcome, Refused, Reporter, Work, hand_on
-from ..context_access import manager_of, scene_of
+from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ..context_access import active_scene, window_manager
 from ..properties.retarget_settings import Options, draw, values
 from . import import_mocap
 from .retarget import Retargeting, body_for, expect_editable, has_controls, key, named, way_to_pose
@@ -35,7 +35,7 @@ class PASDEDEUX_OT_retarget_batch(Retargeting):
 
     _target = ""
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if not self.files:
             return bpy.ops.pasdedeux.choose_takes("INVOKE_DEFAULT", target=self.target, **values(self))  # type: ignore[attr-defined]
         return super().invoke(context, event)
@@ -44,15 +44,15 @@ class PASDEDEUX_OT_retarget_batch(Retargeting):
         assert self.layout
         draw(self.layout, self, pair=False, controls=has_controls(context, self.target))
 
-    def prepare(self, context: bpy.types.Context) -> Work:
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
         target = named(context, self.target) if self.target else context.active_object
         if target is None:
-            raise Refused("Select the armature to be moved")
+            raise OperatorError("Select the armature to be moved")
         expect_editable(target)
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
-            raise Refused(_NO_FILES)
-        body, wishes, rate = body_for(target), self.wishes(), context_access.frame_rate(scene_of(context))
+            raise OperatorError(_NO_FILES)
+        body, wishes, rate = body_for(target), self.wishes(), context_access.frame_rate(active_scene(context))
         way = way_to_pose(target, body, wishes)
         self._target = target.name
         readings = [import_mocap.reading(context, path) for path in paths]
@@ -78,7 +78,7 @@ class PASDEDEUX_OT_retarget_batch(Retargeting):
         for warning in warnings:
             self.report({"WARNING"}, warning)
         target, wishes = named(context, self._target), self.wishes()
-        first = scene_of(context).frame_start + wishes.offset
+        first = active_scene(context).frame_start + wishes.offset
         for name, motion in takes:
             # Only the last take moves the rig, and Blender drops what nothing uses when it saves.
             key(context, target, motion, name, first, wishes).use_fake_user = True
@@ -99,21 +99,21 @@ class PASDEDEUX_OT_choose_takes(Options, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return PASDEDEUX_OT_retarget_batch.poll(context)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        manager_of(context).fileselect_add(self)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        window_manager(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def draw(self, context: bpy.types.Context) -> None:
         assert self.layout
         draw(self.layout, self, pair=False, controls=has_controls(context, self.target))
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
         chosen = [{"name": file.name} for file in self.files if file.name]
         if not chosen:
             self.report({"ERROR"}, _NO_FILES)
             return {"CANCELLED"}
         batch = bpy.ops.pasdedeux.retarget_batch  # type: ignore[attr-defined]
-        return hand_on(self, batch, directory=self.directory, files=chosen, target=self.target, **values(self))
+        return invoke_operator(self, batch, directory=self.directory, files=chosen, target=self.target, **values(self))
 
 
 CLASSES = (PASDEDEUX_OT_retarget_batch, PASDEDEUX_OT_choose_takes)

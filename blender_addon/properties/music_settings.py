@@ -1,4 +1,4 @@
-"""Between music and dance: what a scene remembers of the music, of how it is danced to and of how it is made."""
+"""The scene's music settings: MIDI to dance to, options of dance generation and composition, and their beat markers."""
 
 import bpy
 
@@ -11,36 +11,36 @@ _COMPOSERS = [
     ("choreo-bridge", "Choreo Bridge", "The published way from movement to music, for comparison"),
 ]
 _PARTS = [
-    ("drums", "Drums", "Drums play"),
-    ("bass", "Bass", "A bass plays"),
-    ("melody", "Melody", "A melody and its chords play"),
+    ("drums", "Drums", "Drum kit"),
+    ("bass", "Bass", "Monophonic bass"),
+    ("melody", "Melody", "Melody and chords"),
 ]
 _HIGHEST_SEED = 2**31 - 1
 
 
 class PASDEDEUX_PG_beat(bpy.types.PropertyGroup):
-    """A marker that was put on the timeline for a beat, by its name and frame"""
+    """Name and frame of a timeline marker that was added for a beat"""
 
     frame: bpy.props.IntProperty()  # type: ignore[valid-type]
 
 
 class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
-    """The music that is danced to, and the music that is made for the dancers"""
+    """The music to dance to, and the music to compose"""
 
     midi: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="MIDI File", description="The music to dance to: .mid or .midi", subtype="FILE_PATH"
+        name="MIDI File", description="Music to dance to (.mid or .midi)", subtype="FILE_PATH"
     )
     bars: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Bars",
-        description="The first and the last bar to dance to, such as 9-24; bar 1 is the pickup, where there is one",
+        description="First and last bar to dance to, such as 9-24; a pickup counts as bar 1",
     )
     dancer: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model", description="What dreams up the dance", items=_DANCERS
+        name="Model", description="Model that generates the dance", items=_DANCERS
     )
-    duet: bpy.props.BoolProperty(name="Duet", description="Let a partner dance along")  # type: ignore[valid-type]
+    duet: bpy.props.BoolProperty(name="Duet", description="Generate a couple instead of a single dancer")  # type: ignore[valid-type]
     energy: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Energy",
-        description="How much movement: 0.5 for a calm dancer, 2 for a lively one",
+        description="Amount of movement: 0.5 is calm, 2 is lively",
         default=1.0,
         min=0.5,
         max=2.0,
@@ -48,36 +48,36 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
     )
     dance_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Seed",
-        description="Another number gives another dance, the same number the same",
+        description="Random seed: the same seed gives the same dance",
         min=0,
         max=_HIGHEST_SEED,
     )
     composer: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model", description="What dreams up the music", items=_COMPOSERS
+        name="Model", description="Model that composes the music", items=_COMPOSERS
     )
     parts: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Parts",
-        description="Who plays",
+        description="Instruments to compose for",
         items=_PARTS,
         options={"ENUM_FLAG"},
         default={"drums", "bass", "melody"},
     )
     tempo: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Tempo",
-        description="Beats a minute, from 30 to 300; 0 finds them in the dance",
+        description="Beats per minute, from 30 to 300; 0: detected from the dance",
         min=0.0,
         max=300.0,
         precision=1,
     )
     music_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Seed",
-        description="Another number gives other music, the same number the same",
+        description="Random seed: the same seed gives the same music",
         min=0,
         max=_HIGHEST_SEED,
     )
     out: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
-        description="The MIDI file to write, with a WAV beside it; empty, music.mid beside the .blend file",
+        description="MIDI file to write, with a WAV file next to it; empty: music.mid next to the .blend file",
         subtype="FILE_PATH",
     )
     beats: bpy.props.CollectionProperty(type=PASDEDEUX_PG_beat)  # type: ignore[valid-type]

@@ -1,28 +1,28 @@
-"""Where the backend is, kept in Blender's preferences."""
+"""Add-on preferences: the backend's address, and the Python that starts it on this machine."""
 
 from urllib.parse import urlsplit
 
 import bpy
 
-from ..background_job import Refused
-from ..context_access import EXTENSION
+from ..background_job import OperatorError
+from ..context_access import EXTENSION_PACKAGE
 
-_HERE = {"127.0.0.1", "localhost", "::1"}
+_LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 class PASDEDEUX_preferences(bpy.types.AddonPreferences):
     """Settings of this machine rather than of a scene"""
 
-    bl_idname = EXTENSION
+    bl_idname = EXTENSION_PACKAGE
 
     address: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Backend address",
-        description="Where the backend that generates dancers listens",
+        name="Backend Address",
+        description="Address at which the backend that generates dances listens",
         default="tcp://127.0.0.1:7429",
     )
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Python with the backend",
-        description="The python program of the environment in which the backend is installed, for Start Backend",
+        name="Backend Python",
+        description="Python executable of the environment in which the backend is installed, for Start Backend",
         subtype="FILE_PATH",
     )
 
@@ -32,24 +32,24 @@ class PASDEDEUX_preferences(bpy.types.AddonPreferences):
         self.layout.prop(self, "python")
 
 
-def of(context: bpy.types.Context) -> PASDEDEUX_preferences:
-    """This extension's preferences."""
+def addon_preferences(context: bpy.types.Context) -> PASDEDEUX_preferences:
+    """The extension's preferences."""
     assert context.preferences is not None
-    addon = context.preferences.addons[EXTENSION]
+    addon = context.preferences.addons[EXTENSION_PACKAGE]
     assert isinstance(addon.preferences, PASDEDEUX_preferences)
     return addon.preferences
 
 
-def is_here(address: str) -> bool:
+def is_local(address: str) -> bool:
     """Whether the address is on this machine."""
-    return urlsplit(address).hostname in _HERE
+    return urlsplit(address).hostname in _LOOPBACK_HOSTS
 
 
-def reachable_address(context: bpy.types.Context) -> str:
-    """The backend's address; raises Refused for another machine while Blender is kept offline."""
-    address: str = of(context).address
-    if not is_here(address) and not bpy.app.online_access:
-        raise Refused(f"Allow Online Access in Blender's System preferences to use the backend at {address}")
+def backend_address(context: bpy.types.Context) -> str:
+    """The backend's address. Raises OperatorError for another machine without Blender's online access."""
+    address: str = addon_preferences(context).address
+    if not is_local(address) and not bpy.app.online_access:
+        raise OperatorError(f"Allow Online Access in Blender's System preferences to use the backend at {address}")
     return address
 
 

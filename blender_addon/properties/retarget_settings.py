@@ -1,4 +1,4 @@
-"""How a movement is carried over and keyed: what the operators ask, how it is drawn, what a scene remembers of it."""
+"""Retargeting options, shared by the scene and the operators: their properties, their values and their layout."""
 
 from typing import Any
 
@@ -6,116 +6,121 @@ import bpy
 import numpy as np
 
 
-class Options:
-    """The settings of retargeting, for operators and for the scene."""
+class RetargetOptions:
+    """How a motion is retargeted and keyed; mixed into operators and the scene's property group."""
 
     contacts: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Plant Feet",
-        description="Planted feet stay where they are, and nothing sinks below the floor",
+        description="Lock planted feet in place, and keep feet above the floor",
         default=True,
     )
     root: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Root Motion",
-        description="What carries the dancer through the scene",
+        description="Which part of the rig carries the root motion",
         items=[
-            ("hips", "Hips", "The hips carry the whole movement"),
-            ("bone", "Root Bone", "The bone above the hips goes along the floor and turns"),
-            ("object", "Object", "The armature's object goes along the floor and turns"),
+            ("hips", "Hips", "The hips carry the whole motion"),
+            ("bone", "Root Bone", "The bone above the hips carries the travel along the floor and the heading"),
+            ("object", "Object", "The armature object carries the travel along the floor and the heading"),
         ],
     )
     in_place: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="In Place", description="Dance on the spot: leave out the way along the floor"
+        name="In Place", description="Remove the travel along the floor"
     )
     limbs: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Limbs",
         description="Which controls of a Rigify rig are keyed",
         items=[
-            ("FK", "FK", "The bones of arms and legs, one by one"),
-            ("IK", "IK", "Hands, feet and poles"),
+            ("FK", "FK", "Forward kinematics: key each bone of the arms and legs"),
+            ("IK", "IK", "Inverse kinematics: key hands, feet and pole targets"),
         ],
     )
     reduce: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Fewer Keys", description="Only the keys that the movement needs, to be edited by hand"
+        name="Reduce Keyframes", description="Insert only the keyframes that the motion needs, for editing by hand"
     )
     angle: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Turn",
-        description="How far a bone may turn from the movement",
+        name="Rotation Error",
+        description="Largest rotation error of a bone with reduced keyframes",
         default=np.radians(0.5),
         min=0.0,
         subtype="ANGLE",
     )
     distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Distance",
-        description="How far a bone may stray from the movement",
+        name="Location Error",
+        description="Largest location error of a bone with reduced keyframes",
         default=0.001,
         min=0.0,
         subtype="DISTANCE",
         precision=4,
     )
     onto: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Onto",
-        description="Where the keys go",
+        name="Keyframes",
+        description="Where the keyframes are written",
         items=[
-            ("NEW", "New Action", "An action of its own, which moves the rig"),
-            ("CURRENT", "Current Action", "The rig's action; only the curves of the keyed bones are replaced"),
-            ("STRIP", "NLA Strip", "A strip on a track of its own, above the others"),
+            ("NEW", "New Action", "A new action, which is assigned to the rig"),
+            ("CURRENT", "Current Action", "The rig's action; F-curves of other bones are kept"),
+            ("STRIP", "NLA Strip", "A strip on a new NLA track above the others"),
         ],
     )
     offset: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Offset", description="Frames by which the movement begins later than its source"
+        name="Frame Offset", description="Frames by which the motion starts later than its source"
     )
     hands: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Hold Hands", description="Hands of a pair that hold each other go on holding", default=True
+        name="Keep Hand Holds", description="Hands of a pair that hold each other keep holding", default=True
     )
 
 
-OPTIONS = tuple(Options.__annotations__)
-"""The names of the settings."""
+OPTION_NAMES = tuple(RetargetOptions.__annotations__)
+"""The names of the options' properties."""
 
 
-def values(wanted: Options) -> dict[str, Any]:
-    """The settings by name, as an operator takes them."""
-    return {name: getattr(wanted, name) for name in OPTIONS}
+def option_values(options: RetargetOptions) -> dict[str, Any]:
+    """The options as keyword arguments of an operator."""
+    return {name: getattr(options, name) for name in OPTION_NAMES}
 
 
-def draw(layout: bpy.types.UILayout, wanted: Options, *, pair: bool, controls: bool) -> None:
-    """Show the settings; those of a pair and of a rig with controls for FK and IK are grey where there is none."""
+def draw_options(layout: bpy.types.UILayout, options: RetargetOptions, *, pair: bool, ik_fk: bool) -> None:
+    """Draw the options.
+
+    pair: whether two dancers are retargeted.  ik_fk: whether the target has IK and FK controls. What needs either is
+    greyed out without it.
+    """
     layout.use_property_split = True
     layout.use_property_decorate = False
     column = layout.column(align=True)
-    column.prop(wanted, "contacts")
+    column.prop(options, "contacts")
     row = column.row()
     row.active = pair
-    row.prop(wanted, "hands")
+    row.prop(options, "hands")
     column = layout.column(align=True)
-    column.prop(wanted, "root")
-    column.prop(wanted, "in_place")
+    column.prop(options, "root")
+    column.prop(options, "in_place")
     row = column.row()
-    row.active = controls
-    row.prop(wanted, "limbs")
+    row.active = ik_fk
+    row.prop(options, "limbs")
     column = layout.column(align=True)
     for name in ("onto", "offset", "reduce"):
-        column.prop(wanted, name)
-    if wanted.reduce:
-        column.prop(wanted, "angle")
-        column.prop(wanted, "distance")
+        column.prop(options, name)
+    if options.reduce:
+        column.prop(options, "angle")
+        column.prop(options, "distance")
 
 
-def _is_armature(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:
-    return thing.type == "ARMATURE"
+def is_armature(_: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:
+    """Poll of object pointers that list armatures only."""
+    return obj.type == "ARMATURE"
 
 
-def _armature(name: str, description: str) -> object:
-    return bpy.props.PointerProperty(name=name, description=description, type=bpy.types.Object, poll=_is_armature)  # type: ignore[func-returns-value]
+def _armature_pointer(name: str, description: str) -> object:
+    return bpy.props.PointerProperty(name=name, description=description, type=bpy.types.Object, poll=is_armature)  # type: ignore[func-returns-value]
 
 
-class PASDEDEUX_PG_retargeting(Options, bpy.types.PropertyGroup):
-    """Which armatures take whose movement, and how"""
+class PASDEDEUX_PG_retargeting(RetargetOptions, bpy.types.PropertyGroup):
+    """The scene's retargeting: source and target armatures, and the options"""
 
-    source: _armature("Source", "The armature that moves; empty, the other selected one")  # type: ignore[valid-type]
-    target: _armature("Target", "The armature to be moved; empty, the active one")  # type: ignore[valid-type]
-    partner_source: _armature("Partner's Source", "The source of the other dancer of a pair")  # type: ignore[valid-type]
-    partner_target: _armature("Partner's Target", "The armature of the other dancer of a pair")  # type: ignore[valid-type]
+    source: _armature_pointer("Source", "Armature whose motion is copied; empty: the other selected one")  # type: ignore[valid-type]
+    target: _armature_pointer("Target", "Armature to animate; empty: the active one")  # type: ignore[valid-type]
+    partner_source: _armature_pointer("Partner Source", "Source armature of the other dancer of a pair")  # type: ignore[valid-type]
+    partner_target: _armature_pointer("Partner Target", "Target armature of the other dancer of a pair")  # type: ignore[valid-type]
 
 
 CLASSES = (PASDEDEUX_PG_retargeting,)

@@ -1,79 +1,75 @@
-"""What a scene remembers about its duet: `scene.pas_de_deux`."""
+"""The scene's property group `scene.pas_de_deux`: leader, partner, model and its options, preview."""
 
 import bpy
 
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography
 
-from ..context_access import scene_of
+from ..context_access import active_scene
 from .music_settings import PASDEDEUX_PG_music
-from .retarget_settings import PASDEDEUX_PG_retargeting
+from .retarget_settings import PASDEDEUX_PG_retargeting, is_armature
 
 _MODELS = [
     ("partner-flow", "Partner Flow", "Learned from a salsa couple; eight frames at once, other takes for other seeds"),
     ("duet-vae", "Duet VAE", "Learned from a salsa couple; one step after the other"),
-    ("unison", "Unison", "The same at the same time"),
-    ("mirror", "Mirror", "The same as a mirror shows it"),
-    ("canon", "Canon", "The same, some beats or frames later"),
-    ("retrograde", "Retrograde", "The same from the end to the beginning"),
-    ("opposition", "Opposition", "The opposite foot steps the opposite way, facing the other way"),
-    ("question-and-answer", "Question and Answer", "Watch a phrase, then repeat it"),
+    ("unison", "Unison", "The leader's movement at the same time"),
+    ("mirror", "Mirror", "The leader's movement mirrored left to right"),
+    ("canon", "Canon", "The leader's movement some beats or frames later"),
+    ("retrograde", "Retrograde", "The leader's movement backwards"),
+    ("opposition", "Opposition", "Opposite foot, opposite direction, facing the other way"),
+    ("question-and-answer", "Question and Answer", "Wait for a phrase, then repeat it"),
 ]
-"""The learned models, made by a backend, and the choreographic devices, which need none."""
-
-
-def _is_armature(_: bpy.types.PropertyGroup, thing: bpy.types.Object) -> bool:
-    return thing.type == "ARMATURE"
+"""The models, which need a backend, and the choreographic devices, which need none."""
 
 
 class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
-    """The two dancers of a scene, how the partner is made, and their music"""
+    """The scene's leader and partner, and how the partner is generated"""
 
     leader: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Leader",
-        description="The dancer that is there already: any armature with a dancer's bones",
+        description="Dancer to generate a partner for: any humanoid armature",
         type=bpy.types.Object,
-        poll=_is_armature,
+        poll=is_armature,
     )
     partner: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Partner",
-        description="The armature to be moved, with any dancer's bones; empty, a dancer is added",
+        description="Humanoid armature to animate; empty: a new dancer is added",
         type=bpy.types.Object,
-        poll=_is_armature,
+        poll=is_armature,
     )
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model",
-        description="What dreams up the partner's movement",
+        description="Model or choreographic device that generates the partner",
         items=_MODELS,
     )
     delay: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Delay",
-        description="How much later a canon follows, or how long a question and an answer are",
+        description="Delay of a canon, or length of a question and of its answer",
         default=Choreography.delay,
         min=0.25,
         soft_max=64.0,
         precision=2,
     )
     delay_in: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="In",
-        description="What the delay is counted in",
+        name="Unit",
+        description="Unit of the delay",
         items=[
-            ("beats", "Beats", "Beats of the dance, found in the leader's movement"),
+            ("beats", "Beats", "Beats detected in the leader's movement"),
             ("frames", "Frames", "Frames of the scene"),
         ],
     )
     formation: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Formation",
-        description="Where the partner stands, seen from the leader",
+        description="Where the partner stands relative to the leader",
         items=[
             ("facing", "Facing", "In front, face to face"),
-            ("side-by-side", "Side by Side", "At the leader's right, facing the same way"),
-            ("behind", "Behind", "At the leader's back, facing the same way"),
-            ("orbiting", "Orbiting", "In front, and step by step on around the leader"),
+            ("side-by-side", "Side by Side", "To the leader's right, facing the same way"),
+            ("behind", "Behind", "Behind the leader, facing the same way"),
+            ("orbiting", "Orbiting", "In front, moving around the leader step by step"),
         ],
     )
     distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Distance",
-        description="How far apart the two are in the first frame",
+        description="Distance between the two dancers in the first frame",
         default=Choreography.distance,
         min=0.3,
         max=100.0,
@@ -82,20 +78,20 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
     )
     role: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Role",
-        description="What the generated partner does",
+        description="Whether the generated partner follows or leads",
         items=[
-            ("follow", "Follows", "The partner follows the dancer that is there"),
-            ("lead", "Leads", "The partner leads the dancer that is there"),
+            ("follow", "Follows", "The partner follows the given dancer"),
+            ("lead", "Leads", "The partner leads the given dancer"),
         ],
     )
     seed: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Seed",
-        description="Another number gives another partner, the same number the same",
+        description="Random seed: the same seed gives the same partner",
         min=0,
     )
     takes: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Takes",
-        description="How many different partners to generate; each is kept as an action",
+        description="Number of alternative partners to generate; each is kept as an action",
         default=1,
         min=1,
         max=16,
@@ -104,29 +100,29 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
     music: bpy.props.PointerProperty(type=PASDEDEUX_PG_music)  # type: ignore[valid-type]
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview",
-        description="The video to write; empty, duet.mp4 beside the .blend file",
+        description="Video file to write; empty: duet.mp4 next to the .blend file",
         subtype="FILE_PATH",
     )
     sound: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Sound",
-        description="The sound file with which the preview begins; empty, what the scene's sequencer plays",
+        description="Sound file that starts with the preview; empty: the scene's Video Sequencer",
         subtype="FILE_PATH",
     )
 
 
-def is_device(wanted: PASDEDEUX_PG_settings) -> bool:
-    """Whether the partner follows a rule, and no backend is needed."""
-    return wanted.model in DEVICES
+def is_choreographic_device(settings: PASDEDEUX_PG_settings) -> bool:
+    """Whether the partner is choreographed by a rule, without a backend."""
+    return settings.model in DEVICES
 
 
-def is_delayed(wanted: PASDEDEUX_PG_settings) -> bool:
-    """Whether the delay means something."""
-    return wanted.model in DELAYED
+def uses_delay(settings: PASDEDEUX_PG_settings) -> bool:
+    """Whether the chosen device has a delay."""
+    return settings.model in DELAYED
 
 
-def of(context: bpy.types.Context) -> PASDEDEUX_PG_settings:
-    """The scene's settings."""
-    settings: PASDEDEUX_PG_settings = scene_of(context).pas_de_deux  # type: ignore[attr-defined]
+def scene_settings(context: bpy.types.Context) -> PASDEDEUX_PG_settings:
+    """The scene's settings, `scene.pas_de_deux`."""
+    settings: PASDEDEUX_PG_settings = active_scene(context).pas_de_deux  # type: ignore[attr-defined]
     return settings
 
 

@@ -92,7 +92,7 @@ def _original(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str],
         if node >= 0 and joint not in clip.source.filled
     }
     named = {joint: parsed.names[node] for joint, node in nodes.items() if parsed.channels[node]}
-    return {joint: whole[node] for joint, node in nodes.items()}, named, mapping.dialect.name
+    return {joint: whole[node] for joint, node in nodes.items()}, named, mapping.convention.name
 
 
 def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:

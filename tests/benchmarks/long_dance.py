@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.engine import Engine
-from backend.model_registry import weights_of
+from backend.model_registry import weights_path
 from backend.models.partner_flow.network import NAME
 from backend.protocol import PartnerRequest
 from rigs import Array, files
@@ -146,8 +146,8 @@ def main(arguments: list[str]) -> int:
         return dance(options.leader, options.takes, options.out)
     if options.minutes < 2 or options.takes < 1:
         parser.error("--minutes of 2 or more and --takes of 1 or more expected")
-    if not weights_of(NAME).is_file():
-        print(f"{weights_of(NAME)}: no such file, train the model first", file=sys.stderr)
+    if not weights_path(NAME).is_file():
+        print(f"{weights_path(NAME)}: no such file, train the model first", file=sys.stderr)
         return 2
     until_last = (options.minutes - 1) * MINUTE
     laps = -(-until_last // LONGEST_LAP)

@@ -15,8 +15,8 @@ from typing import Any
 from backend import server
 from backend.client import Client
 from backend.engine import Engine
-from backend.model_registry import weights_of
-from backend.protocol import PartnerRequest, Result, decode_answer, decode_question, encode
+from backend.model_registry import weights_path
+from backend.protocol import MotionResult, PartnerRequest, decode_client_message, decode_server_message, encode
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import running
@@ -26,7 +26,7 @@ REPETITIONS = 7
 
 
 def main() -> int:
-    weights = weights_of("duet-vae")
+    weights = weights_path("duet-vae")
     if not weights.is_file():
         print(f"{weights}: no such file, train the model first", file=sys.stderr)
         return 2
@@ -48,8 +48,8 @@ def main() -> int:
             there.append(seconds(lambda: client.partner(leader, seed=1)))
             within.append(float(printed.readline()))
         greetings = [seconds(client.hello) for _ in range(50)]
-    asked = [seconds(lambda: decode_question(encode("id", request))) for _ in range(50)]
-    answered = [seconds(lambda: decode_answer(encode("id", Result(tuple(takes))))) for _ in range(50)]
+    asked = [seconds(lambda: decode_client_message(encode("id", request))) for _ in range(50)]
+    answered = [seconds(lambda: decode_server_message(encode("id", MotionResult(tuple(takes))))) for _ in range(50)]
     added = [whole - part for whole, part in zip(there, within, strict=True)]
     share = statistics.median(added) / statistics.median(within)
     print(f"partner request  {FRAMES} frames, {leader.seconds:.1f} s of dance, accelerator {engine.accelerator}")

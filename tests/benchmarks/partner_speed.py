@@ -24,11 +24,11 @@ import torch
 
 from backend.client import Cancelled, Client
 from backend.engine import Engine
-from backend.model_registry import weights_of
+from backend.model_registry import weights_path
 from backend.models.partner_flow import pipeline
 from backend.models.partner_flow.network import NAME
 from backend.protocol import PartnerRequest
-from backend.worker import PACE
+from backend.worker import PREVIEW_INTERVAL
 from rigs.motion import Motion
 from tests.backend.conftest import running
 from tests.benchmarks.leaders import FPS, leader_of
@@ -89,7 +89,7 @@ def first(engine: Engine, leader: Motion) -> list[str]:
     print(f"first frames, in this process    {spread(here)}")
     print(f"first frames, through a server   {spread(there)}")
     more = f"{len(gaps)} times more, {spread(gaps)} apart" if gaps else "no more before the result"
-    print(f"{seen[0][1]} frames at once, then {more}; the server sends every {PACE:g} s at most")
+    print(f"{seen[0][1]} frames at once, then {more}; the server sends every {PREVIEW_INTERVAL:g} s at most")
     soonest = statistics.median(there)
     return [f"first frames after {1e3 * soonest:.0f} ms, {1e3 * LATEST:.0f} at most"] if soonest > LATEST else []
 
@@ -131,7 +131,7 @@ class Finishing:
 @contextmanager
 def timed_finishing() -> Iterator[Finishing]:
     """Take the time of the finishing of all partners that are danced meanwhile."""
-    work, told = pipeline.finished, Finishing()
+    work, told = pipeline.post_process, Finishing()
 
     def finished(*given: Any, **named: Any) -> Motion:
         start = time.perf_counter()
@@ -139,11 +139,11 @@ def timed_finishing() -> Iterator[Finishing]:
         told.seconds += time.perf_counter() - start
         return done
 
-    pipeline.finished = finished  # type: ignore[assignment]
+    pipeline.post_process = finished  # type: ignore[assignment]
     try:
         yield told
     finally:
-        pipeline.finished = work
+        pipeline.post_process = work
 
 
 def first_look(ask: Callable[..., object]) -> float:
@@ -163,8 +163,8 @@ PARTS = (length, first, takes, batch)
 
 def main() -> int:
     for model in (NAME, RIVAL):
-        if not weights_of(model).is_file():
-            print(f"{weights_of(model)}: no such file, train the model first", file=sys.stderr)
+        if not weights_path(model).is_file():
+            print(f"{weights_path(model)}: no such file, train the model first", file=sys.stderr)
             return 2
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])

@@ -81,15 +81,15 @@ def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defi
     import bpy
     from bl_ext.user_default.pas_de_deux.animation import mannequin
 
-    from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+    from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
     from tests.benchmarks import evaluated_bones
     from tests.rig_builders import CHARACTERS
 
     names, marks = evaluated_bones.joints(rig, CHARACTERS[name])
     [[places]] = evaluated_bones.watch([marks], [bpy.context.scene.frame_start])
     at = dict(zip(names, places, strict=True))
-    size = at["pelvis"][2] / DEFAULT.offsets[0, 2]
-    offsets = size * DEFAULT.offsets
+    size = at["pelvis"][2] / DEFAULT_SKELETON.offsets[0, 2]
+    offsets = size * DEFAULT_SKELETON.offsets
     for joint, place in at.items():
         parent = JOINTS[PARENTS[INDEX[joint]]] if joint != "pelvis" else ""
         if not parent or parent in at:

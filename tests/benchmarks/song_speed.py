@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from backend.engine import Engine
-from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_of
+from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_path
 from backend.music import midi
-from backend.music.score import Note, Score, cut, from_notes
+from backend.music.score import Note, Score, cut_bars, part_from_notes
 from backend.wire.messages import ComposeRequest, DanceRequest
 from rigs.files import BadFile
 from rigs.motion import Motion
@@ -96,7 +96,7 @@ def song_of_three_minutes() -> tuple[Score, str]:
         if score.seconds[-1] >= LENGTH or named:
             begins = score.seconds[score.bars]
             last = int(np.searchsorted(begins, LENGTH)) - 1
-            return cut(score, 0, last), path.name
+            return cut_bars(score, 0, last), path.name
     return made_song(), "a song made here"
 
 
@@ -106,13 +106,13 @@ def made_song() -> Score:
     drums = [Note((36, 42, 38, 42)[at // 2 % 4], 90, at, at + 1) for at in range(0, steps, 2)]
     bass = [Note(36 + 5 * (at // 16 % 3), 80, at, at + 4) for at in range(0, steps, 4)]
     melody = [Note(60 + at * 7 // 2 % 17, 80, at, at + 4) for at in range(0, steps, 4)]
-    return Score(*(from_notes(notes, steps) for notes in (drums, bass, melody)), _STEP * np.arange(steps + 1))
+    return Score(*(part_from_notes(notes, steps) for notes in (drums, bass, melody)), _STEP * np.arange(steps + 1))
 
 
 def main() -> int:
     for model in dict.fromkeys((OURS, COMPOSER, RIVAL, MODELS[0])):
-        if not weights_of(model).is_file():
-            print(f"{weights_of(model)}: no such file, train the model first", file=sys.stderr)
+        if not weights_path(model).is_file():
+            print(f"{weights_path(model)}: no such file, train the model first", file=sys.stderr)
             return 2
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
@@ -123,7 +123,7 @@ def main() -> int:
         return 2
     dancer, who = leader_of(round(MINUTE * FPS) + 1)
     engine = Engine("cpu")
-    short = cut(score, 0, 1)
+    short = cut_bars(score, 0, 1)
     for model in (OURS, RIVAL):
         danced(engine, short, model, 0, duet=True)
     for model in (COMPOSER, RIVAL):

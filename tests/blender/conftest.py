@@ -148,7 +148,7 @@ def reached(server: Server, backend_at: Callable[[str], None]) -> Server:
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
     """Four bars of music, eight seconds."""
-    from pieces import piece
+    from music_pieces import piece
 
     from backend.music import midi
 
@@ -174,10 +174,10 @@ def dancing() -> Any:
     from bl_ext.user_default.pas_de_deux.animation import dancers
 
     from rigs.sample_dance.salsa import sample_dance
-    from rigs.skeleton import DEFAULT
+    from rigs.skeleton import DEFAULT_SKELETON
 
     bpy.context.scene.render.fps = 30
-    leader = dancers.add(bpy.context, "leader", DEFAULT, partner=False, body=False)
+    leader = dancers.add(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
     dancers.dance(bpy.context, leader, sample_dance()[:151], "dance", 20)
     bpy.context.scene.pas_de_deux.leader = leader
     return leader

@@ -7,12 +7,12 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, JOINTS, Skeleton
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS, Skeleton
 
 TENTH_OF_A_MILLIMETRE = 1e-4
 
 
-def wandering(frames: int = 40, fps: float = 30.0, seed: int = 0, skeleton: Skeleton = DEFAULT) -> Motion:
+def wandering(frames: int = 40, fps: float = 30.0, seed: int = 0, skeleton: Skeleton = DEFAULT_SKELETON) -> Motion:
     """A dancer all of whose joints turn smoothly to anywhere while the pelvis wanders."""
     random = np.random.default_rng(seed)
     turning = np.cumsum(random.normal(0.0, 0.1, (frames, 29, 3)), axis=0)
@@ -27,8 +27,8 @@ def swaying(frames: int = 60, fps: float = 30.0, place: float = 0.0) -> Motion:
     turning[:, JOINTS.index("left_shoulder"), 1] = 1.1 + 0.4 * beat
     turning[:, JOINTS.index("right_shoulder"), 1] = -1.1 + 0.4 * beat
     turning[:, JOINTS.index("pelvis"), 2] = 0.5 * beat
-    root = np.tile(DEFAULT.offsets[0] + np.array([place, 0.0, 0.0]), (frames, 1))
-    return Motion(fps, DEFAULT, root, rotations.from_rotation_vector(turning))
+    root = np.tile(DEFAULT_SKELETON.offsets[0] + np.array([place, 0.0, 0.0]), (frames, 1))
+    return Motion(fps, DEFAULT_SKELETON, root, rotations.from_rotation_vector(turning))
 
 
 def seen(dancer: bpy.types.Object, frame: int) -> Array:

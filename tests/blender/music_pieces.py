@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from movements import span_of, strips_of
 
-from backend.music.score import Meter, Score, from_table
+from backend.music.score import Meter, Score, part_from_note_array
 
 Dump = Callable[[], dict[str, Any]]
 BEAT = 0.5
@@ -24,7 +24,7 @@ def piece(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0
     drums = [(36 if step % 8 == 0 else 38, 100, step, step + 1) for step in range(0, steps, 4)]
     bass = [(40, 90, step, step + 6) for step in range(0, steps, 8)]
     melody = [(60 + step % 12, 80, step, step + 2) for step in range(0, steps, 2)]
-    parts = (from_table(np.array(notes), steps) for notes in (drums, bass, melody))
+    parts = (part_from_note_array(np.array(notes), steps) for notes in (drums, bass, melody))
     return Score(*parts, np.arange(steps + 1) * BEAT / 4, meters)
 
 

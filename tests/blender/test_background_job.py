@@ -14,7 +14,7 @@ def ended(job: background_job.Job, seconds: float = 5.0) -> list[object]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         messages += job.drain()
-        if messages and not isinstance(messages[-1], background_job.Progress):
+        if messages and not isinstance(messages[-1], background_job.JobProgress):
             return messages
         time.sleep(0.01)
     raise AssertionError(f"the job did not end within {seconds} s: {messages}")
@@ -29,25 +29,25 @@ def test_work_runs_beside_the_main_thread_and_reports_in_order() -> None:
     job = background_job.Job(work)
     job.start()
     *progress, done = ended(job)
-    assert progress == [background_job.Progress(0.5, "half"), background_job.Progress(0.9, "nearly")]
-    assert isinstance(done, background_job.Done)
+    assert progress == [background_job.JobProgress(0.5, "half"), background_job.JobProgress(0.9, "nearly")]
+    assert isinstance(done, background_job.JobResult)
     assert done.result != threading.main_thread().name
-    assert job.latest == background_job.Progress(0.9, "nearly")
+    assert job.latest == background_job.JobProgress(0.9, "nearly")
 
 
 def test_a_refusal_is_passed_on_as_its_sentence() -> None:
     def work(_: background_job.Reporter) -> None:
-        raise background_job.Refused("There is no music")
+        raise background_job.OperatorError("There is no music")
 
     job = background_job.Job(work)
     job.start()
-    assert ended(job) == [background_job.Failed("There is no music")]
+    assert ended(job) == [background_job.JobFailure("There is no music")]
 
 
 def test_a_fault_names_its_kind() -> None:
     job = background_job.Job(lambda _: 1 // 0)
     job.start()
-    assert ended(job) == [background_job.Failed("ZeroDivisionError: integer division or modulo by zero")]
+    assert ended(job) == [background_job.JobFailure("ZeroDivisionError: integer division or modulo by zero")]
 
 
 def test_cancelled_work_ends_without_a_result() -> None:
@@ -59,7 +59,7 @@ def test_cancelled_work_ends_without_a_result() -> None:
     job = background_job.Job(work)
     job.start()
     job.cancel()
-    assert ended(job) == [background_job.Failed("")]
+    assert ended(job) == [background_job.JobFailure("")]
 
 
 def test_work_is_prepared_with_everything_in_its_place() -> None:

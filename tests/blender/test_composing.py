@@ -9,19 +9,19 @@ from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
 from bl_ext.user_default.pas_de_deux.media import timeline
 from conftest import Server
 from movements import span_of, swaying
-from pieces import Dump, begins, kept, left_in, markers, refused, seconds_of, sounding, strips
+from music_pieces import Dump, begins, kept, left_in, markers, refused, seconds_of, sounding, strips
 
 from backend.client import Client
 from backend.music import midi
 from backend.music.note_times import length
-from backend.music.score import PARTS, Score, to_table
+from backend.music.score import PARTS, Score, part_to_note_array
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 
 def same(one: Score, other: Score) -> bool:
     """Whether two scores have the same notes."""
-    return all(np.array_equal(to_table(getattr(one, part)), to_table(getattr(other, part))) for part in PARTS)
+    return all(np.array_equal(part_to_note_array(getattr(one, part)), part_to_note_array(getattr(other, part))) for part in PARTS)
 
 
 @pytest.mark.parametrize("pair", [False, True])
@@ -30,7 +30,7 @@ def test_the_music_is_what_the_backend_composes(
 ) -> None:
     shown = [dancing]
     if pair:
-        partner = dancers.add(bpy.context, "partner", DEFAULT, partner=True, body=False)
+        partner = dancers.add(bpy.context, "partner", DEFAULT_SKELETON, partner=True, body=False)
         dancers.dance(bpy.context, partner, swaying(151, place=1.0), "sway", 20)
         bpy.context.scene.pas_de_deux.partner = partner
         shown.append(partner)

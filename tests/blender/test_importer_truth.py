@@ -9,7 +9,7 @@ from rigs import Array, rotations
 from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
 from rigs.files import bvh, read, write
 from rigs.motion import Motion, resample
-from rigs.skeleton import DEFAULT, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 
 bpy = pytest.importorskip("bpy", reason="no Blender: the bpy module is not installed here")
 
@@ -83,7 +83,7 @@ def test_a_written_partner_stands_beside_its_leader(corpus: Path, tmp_path: Path
 def test_a_written_dance_reads_the_same_in_blender(tmp_path: Path, units: float, up: str) -> None:
     random = np.random.default_rng(3)
     turned = rotations.from_rotation_vector(random.normal(0.0, 0.9, (10, 29, 3)))
-    dance = Motion(30.0, DEFAULT, random.normal(0.0, 1.0, (10, 3)), turned)
+    dance = Motion(30.0, DEFAULT_SKELETON, random.normal(0.0, 1.0, (10, 3)), turned)
     path = tmp_path / "dance.bvh"
     path.write_text(bvh.to_text(bvh.from_motion(dance, units, up)))
     rig = imported(path, scale=units, up=up)

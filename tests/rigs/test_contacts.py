@@ -8,9 +8,9 @@ import pytest
 from rigs import Array
 from rigs.contacts import FEET, floor_height, foot_contacts, stand_on_floor
 from rigs.files import read
-from rigs.motion import Motion, move, resample
+from rigs.motion import Motion, resample, translate
 from rigs.rotations import identity
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 LEFT = [INDEX[name] for name in ("left_ankle", "left_foot", "left_bigtoe")]
 RIGHT = [INDEX[name] for name in ("right_ankle", "right_foot", "right_bigtoe")]
@@ -18,7 +18,7 @@ RIGHT = [INDEX[name] for name in ("right_ankle", "right_foot", "right_bigtoe")]
 
 def walk() -> tuple[Array, Array]:
     """Positions (120, 29, 3) of a dancer whose left and right foot step in turn, and which feet move (120, 2)."""
-    positions = np.repeat(DEFAULT.rest_positions()[None], 120, axis=0)
+    positions = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 120, axis=0)
     stepping = np.zeros((120, 2), bool)
     for start in range(10, 110, 20):
         foot, joints = (0, LEFT) if start % 40 == 10 else (1, RIGHT)
@@ -47,7 +47,7 @@ def test_a_foot_rests_except_while_it_steps() -> None:
 
 
 def test_a_lifted_or_a_sliding_foot_does_not_rest() -> None:
-    positions = np.repeat(DEFAULT.rest_positions()[None], 90, axis=0)
+    positions = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 90, axis=0)
     positions[30:60, LEFT, 2] += 0.2
     positions[:, RIGHT, 0] += np.cumsum(np.r_[np.zeros(30), np.full(30, 1.0 / 30.0), np.zeros(30)])[:, None]
     contacts = foot_contacts(positions, 30.0)
@@ -57,7 +57,7 @@ def test_a_lifted_or_a_sliding_foot_does_not_rest() -> None:
 
 
 def test_a_foot_that_is_up_for_the_whole_clip_never_rests() -> None:
-    positions = np.repeat(DEFAULT.rest_positions()[None], 30, axis=0)
+    positions = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 30, axis=0)
     positions[:, LEFT, 2] += 0.3
     np.testing.assert_array_equal(foot_contacts(positions, 30.0).all(axis=0), [False, False, True, True])
 
@@ -75,7 +75,7 @@ def test_heels_rest_too() -> None:
 
 
 def test_one_frame_on_the_floor_rests() -> None:
-    assert foot_contacts(DEFAULT.rest_positions()[None], 30.0).all()
+    assert foot_contacts(DEFAULT_SKELETON.rest_positions()[None], 30.0).all()
 
 
 def test_the_floor_is_under_the_toes_whatever_single_frames_say() -> None:
@@ -86,8 +86,8 @@ def test_the_floor_is_under_the_toes_whatever_single_frames_say() -> None:
 
 
 def test_two_dancers_come_down_to_the_floor_together() -> None:
-    standing = Motion(30.0, DEFAULT, np.repeat(DEFAULT.offsets[:1], 20, axis=0), identity(20, 29))
-    low, high = stand_on_floor(move(standing, np.array([0.0, 0.0, 0.4])), move(standing, np.array([1.0, 0.0, 0.5])))
+    standing = Motion(30.0, DEFAULT_SKELETON, np.repeat(DEFAULT_SKELETON.offsets[:1], 20, axis=0), identity(20, 29))
+    low, high = stand_on_floor(translate(standing, np.array([0.0, 0.0, 0.4])), translate(standing, np.array([1.0, 0.0, 0.5])))
     np.testing.assert_allclose(floor_height(low.positions), 0.0, atol=1e-9)
     np.testing.assert_allclose(floor_height(high.positions), 0.1, atol=1e-9)
     np.testing.assert_allclose(high.root[:, 0], 1.0)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from rigs import Array, kinematics, rotations
-from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def by_matrices(root: Array, local: Array, offsets: Array) -> tuple[Array, Array
 
 def test_joints_are_where_matrices_put_them(local: Array) -> None:
     root = np.random.default_rng(2).normal(size=(40, 3))
-    positions = kinematics.forward(root, local, DEFAULT.offsets)
+    positions = kinematics.fk(root, local, DEFAULT_SKELETON.offsets)
     world = rotations.to_matrix(kinematics.global_rotations(local))
     for frame in range(40):
-        turned, placed = by_matrices(root[frame], local[frame], DEFAULT.offsets)
+        turned, placed = by_matrices(root[frame], local[frame], DEFAULT_SKELETON.offsets)
         np.testing.assert_allclose(world[frame], turned, atol=1e-12)
         np.testing.assert_allclose(positions[frame], placed, atol=1e-12)
 
@@ -41,27 +41,27 @@ def test_local_rotations_undo_global_ones(local: Array) -> None:
 
 
 def test_bones_keep_their_lengths(local: Array) -> None:
-    positions = kinematics.forward(np.zeros((40, 3)), local, DEFAULT.offsets)
+    positions = kinematics.fk(np.zeros((40, 3)), local, DEFAULT_SKELETON.offsets)
     bones = positions[:, 1:] - positions[:, list(PARENTS[1:])]
-    expected = np.broadcast_to(np.linalg.norm(DEFAULT.offsets[1:], axis=-1), (40, 28))
+    expected = np.broadcast_to(np.linalg.norm(DEFAULT_SKELETON.offsets[1:], axis=-1), (40, 28))
     np.testing.assert_allclose(np.linalg.norm(bones, axis=-1), expected)
 
 
 def test_leading_axes_are_free(local: Array) -> None:
     root = np.random.default_rng(2).normal(size=(40, 3))
-    together = kinematics.forward(root, local, DEFAULT.offsets)
-    folded = kinematics.forward(root.reshape(4, 10, 3), local.reshape(4, 10, 29, 4), DEFAULT.offsets)
+    together = kinematics.fk(root, local, DEFAULT_SKELETON.offsets)
+    folded = kinematics.fk(root.reshape(4, 10, 3), local.reshape(4, 10, 29, 4), DEFAULT_SKELETON.offsets)
     np.testing.assert_array_equal(folded.reshape(40, 29, 3), together)
-    np.testing.assert_allclose(kinematics.forward(root[3], local[3], DEFAULT.offsets), together[3])
+    np.testing.assert_allclose(kinematics.fk(root[3], local[3], DEFAULT_SKELETON.offsets), together[3])
 
 
 def test_no_turn_is_the_rest_pose() -> None:
-    positions = kinematics.forward(DEFAULT.offsets[0], rotations.identity(29), DEFAULT.offsets)
-    np.testing.assert_allclose(positions, DEFAULT.rest_positions())
+    positions = kinematics.fk(DEFAULT_SKELETON.offsets[0], rotations.identity(29), DEFAULT_SKELETON.offsets)
+    np.testing.assert_allclose(positions, DEFAULT_SKELETON.rest_positions())
 
 
 def test_the_rest_pose_is_a_t_pose_that_faces_the_front_on_the_floor() -> None:
-    place = dict(zip(JOINTS, DEFAULT.rest_positions(), strict=True))
+    place = dict(zip(JOINTS, DEFAULT_SKELETON.rest_positions(), strict=True))
     assert place["left_wrist"][0] > place["left_shoulder"][0] > 0.0 > place["right_wrist"][0]
     np.testing.assert_allclose(place["left_wrist"][2], place["left_shoulder"][2])
     assert place["left_bigtoe"][1] < place["left_ankle"][1]
@@ -73,8 +73,8 @@ def test_the_rest_pose_is_a_t_pose_that_faces_the_front_on_the_floor() -> None:
 def test_a_turned_joint_carries_only_what_hangs_on_it() -> None:
     turned = rotations.identity(29)
     turned[INDEX["left_elbow"]] = rotations.about_z(-0.5 * np.pi)
-    moved = kinematics.forward(DEFAULT.offsets[0], turned, DEFAULT.offsets)
-    carried = np.abs(moved - DEFAULT.rest_positions()).max(axis=-1) > 1e-9
+    moved = kinematics.fk(DEFAULT_SKELETON.offsets[0], turned, DEFAULT_SKELETON.offsets)
+    carried = np.abs(moved - DEFAULT_SKELETON.rest_positions()).max(axis=-1) > 1e-9
     assert {name for name, was in zip(JOINTS, carried, strict=True) if was} == {
         "left_wrist",
         "left_thumb",

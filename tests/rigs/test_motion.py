@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
 from rigs import rotations
-from rigs.motion import Motion, join, mirror, move, resample, turn
-from rigs.skeleton import DEFAULT, JOINTS, Skeleton
+from rigs.motion import Motion, concatenate, mirror, resample, rotate_about_z, translate
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS, Skeleton
 
 
 def dance(frames: int = 61, fps: float = 30.0, seed: int = 1) -> Motion:
@@ -17,7 +17,7 @@ def dance(frames: int = 61, fps: float = 30.0, seed: int = 1) -> Motion:
     time = np.arange(frames)[:, None, None, None] / fps
     speed, start = generator.uniform(1.0, 5.0, (29, 3, 3)), generator.uniform(0.0, 6.0, (29, 3, 3))
     waves = np.sin(time * speed + start)
-    skeleton = Skeleton(DEFAULT.offsets + generator.normal(0.0, 0.01, (29, 3)))
+    skeleton = Skeleton(DEFAULT_SKELETON.offsets + generator.normal(0.0, 0.01, (29, 3)))
     return Motion(fps, skeleton, waves[:, 0].mean(axis=-1), rotations.from_rotation_vector(0.4 * waves.sum(axis=-1)))
 
 
@@ -56,7 +56,7 @@ def test_there_and_back_changes_nothing(frames: int, fps: float) -> None:
 @given(st.integers(1, 400), st.floats(10.0, 240.0), st.floats(10.0, 240.0))
 @settings(deadline=None)
 def test_frames_reach_the_last_frames_time_and_no_further(frames: int, fps: float, other: float) -> None:
-    still = Motion(fps, DEFAULT, np.zeros((frames, 3)), rotations.identity(frames, 29))
+    still = Motion(fps, DEFAULT_SKELETON, np.zeros((frames, 3)), rotations.identity(frames, 29))
     resampled = resample(still, other)
     assert resampled.seconds >= still.seconds - 1e-6
     assert (len(resampled) - 2) / other < still.seconds or len(resampled) == 1
@@ -97,20 +97,20 @@ def test_a_mirror_in_a_mirror_shows_the_dancer() -> None:
 def test_turning_turns_the_joints_about_the_vertical(angle: float) -> None:
     motion = dance(5)
     expected = Rotation.from_euler("z", angle).apply(motion.positions.reshape(-1, 3)).reshape(5, 29, 3)
-    np.testing.assert_allclose(turn(motion, angle).positions, expected, atol=1e-9)
+    np.testing.assert_allclose(rotate_about_z(motion, angle).positions, expected, atol=1e-9)
 
 
 def test_moving_moves_every_joint() -> None:
     motion = dance(5)
     offset = np.array([1.0, -2.0, 3.0])
-    carried = move(motion, offset)
+    carried = translate(motion, offset)
     np.testing.assert_allclose(carried.positions, motion.positions + offset, atol=1e-9)
 
 
 def test_what_is_done_to_a_motion_leaves_it_as_it_was() -> None:
     motion = dance(5)
     root, turned = motion.root.copy(), motion.rotations.copy()
-    for change in (mirror(motion), turn(motion, 1.0), move(motion, np.ones(3)), resample(motion, 77.0)):
+    for change in (mirror(motion), rotate_about_z(motion, 1.0), translate(motion, np.ones(3)), resample(motion, 77.0)):
         assert change is not motion
     np.testing.assert_array_equal(motion.root, root)
     np.testing.assert_array_equal(motion.rotations, turned)
@@ -118,9 +118,9 @@ def test_what_is_done_to_a_motion_leaves_it_as_it_was() -> None:
 
 def test_pieces_join_to_the_whole() -> None:
     motion = dance()
-    assert_same(join(motion[:20], motion[20:]), motion)
+    assert_same(concatenate(motion[:20], motion[20:]), motion)
     with pytest.raises(ValueError, match="fps"):
-        join(motion, resample(motion, 60.0))
+        concatenate(motion, resample(motion, 60.0))
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_a_motion_refuses_what_does_not_fit(
     root: tuple[int, ...], turned: tuple[int, ...], fps: float, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Motion(fps, DEFAULT, np.zeros(root), np.zeros(turned))
+        Motion(fps, DEFAULT_SKELETON, np.zeros(root), np.zeros(turned))

@@ -184,20 +184,20 @@ def test_fit_is_scipys_alignment() -> None:
     turned = np.stack([r.apply(shape) for r in Rotation.random(50, random_state=8)])
     turned += 0.3 * generator.normal(size=turned.shape)
     expected = [Rotation.align_vectors(seen, shape)[0] for seen in turned]
-    assert_same(rotations.fit(shape, turned), from_scipy(Rotation.concatenate(expected)), 1e-7)
+    assert_same(rotations.align_vectors(shape, turned), from_scipy(Rotation.concatenate(expected)), 1e-7)
 
 
 @given(quaternions)
 def test_fit_never_reflects(q: Array) -> None:
     shape = np.diag([3.0, 2.0, 1.0])
     reflected = rotations.rotate(q, shape * np.array([-1.0, 1.0, 1.0]))
-    np.testing.assert_allclose(np.linalg.det(rotations.to_matrix(rotations.fit(shape, reflected))), 1.0)
+    np.testing.assert_allclose(np.linalg.det(rotations.to_matrix(rotations.align_vectors(shape, reflected))), 1.0)
 
 
 def test_near_changes_signs_only() -> None:
     steady = rotations.about_z(np.linspace(0.0, 8.0 * np.pi, 200))
     signs = np.random.default_rng(9).choice([-1.0, 1.0], 200)
-    smooth = rotations.near(steady * signs[:, None])
+    smooth = rotations.unroll(steady * signs[:, None])
     assert np.all(np.sum(smooth[1:] * smooth[:-1], axis=-1) > 0.0)
     np.testing.assert_array_equal(np.abs(smooth), np.abs(steady))
 

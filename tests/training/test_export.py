@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 import torch
 
-from backend.model_registry import weights_of
-from backend.models.motion_flow.network import FlowConfig, save
+from backend.model_registry import weights_path
+from backend.models.motion_flow.network import MotionFlowConfig, save_network
 from backend.models.partner_flow.network import PartnerFlow, load
 from rigs.files import BadFile
 from training.export import INPUTS, OUTPUT, example, export
@@ -17,11 +17,11 @@ from training.export import INPUTS, OUTPUT, example, export
 @pytest.fixture(params=["small", "shipped"])
 def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "shipped":
-        return weights_of("partner-flow")
+        return weights_path("partner-flow")
     torch.manual_seed(0)
-    network = PartnerFlow(FlowConfig(width=32, layers=2, heads=2))
+    network = PartnerFlow(MotionFlowConfig(width=32, layers=2, heads=2))
     torch.nn.init.normal_(network.write.weight, std=0.1)
-    save(tmp_path / "small.safetensors", network)
+    save_network(tmp_path / "small.safetensors", network)
     return tmp_path / "small.safetensors"
 
 
@@ -42,7 +42,7 @@ def test_onnx_gives_what_the_network_gives(weights: Path, tmp_path: Path) -> Non
 
 def test_what_is_no_partner_flow_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="weights of partner-flow expected"):
-        export(weights_of("duet-vae"), tmp_path / "flow.onnx")
+        export(weights_path("duet-vae"), tmp_path / "flow.onnx")
     with pytest.raises(BadFile, match="no such file"):
         export(tmp_path / "missing.safetensors", tmp_path / "flow.onnx")
     assert not list(tmp_path.iterdir())

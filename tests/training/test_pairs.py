@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from backend.music import midi
-from backend.music.pulse import pulse
-from backend.music.score import Meter, Note, Score, from_notes
+from backend.music.pulse import dance_pulse
+from backend.music.score import Meter, Note, Score, part_from_notes
 from rigs import Array, files
-from rigs.choreography.beat_tracking import beats_of
-from rigs.motion import Motion, join, mirror, move, turn
+from rigs.choreography.beat_tracking import track_beats
+from rigs.motion import Motion, concatenate, mirror, rotate_about_z, translate
 from rigs.sample_dance.salsa import BEAT, sample_dance
 from training.data.duets import PARTS
 from training.data.music_pairs import MANIFEST, find_pairs, split_pairs
 from training.data.songs import find_songs
-from training.pairs import Pairing, Piece, main, make, matched, pieces_of
+from training.pairs import DanceClip, PairingConfig, find_dance_clips, main, make_pairs, match_songs
 
 Command = Callable[..., tuple[int, list[str]]]
 
@@ -35,14 +35,14 @@ def song(number: int, *, drums: bool, bars: int = 12) -> Score:
     """Bars of four at a tempo of its own from 140 to 195, louder in its later half."""
     steps = 16 * bars
     notes = [Note(40 + number, 50 if at < steps / 2 else 110, at, at + 2) for at in range(0, steps, 4)]
-    none, played = from_notes([], steps), from_notes(notes, steps)
+    none, played = part_from_notes([], steps), part_from_notes(notes, steps)
     seconds = 15.0 / (140 + 5 * number) * np.arange(steps + 1)
     return Score(played if drums else none, none, none if drums else played, seconds)
 
 
 def couple(fps: float, frames: int = 600) -> tuple[Motion, Motion]:
     leader = replace(sample_dance()[:frames], fps=fps)
-    return leader, move(turn(mirror(leader), np.pi), np.array([0.0, -0.9, 0.0]))
+    return leader, translate(rotate_about_z(mirror(leader), np.pi), np.array([0.0, -0.9, 0.0]))
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +63,14 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(dances: Path, music: Path, out: Path) -> Pairing:
-    return Pairing((dances,), (music,), out, each=2, validation=("two",), test=("three",))
+def asked(dances: Path, music: Path, out: Path) -> PairingConfig:
+    return PairingConfig((dances,), (music,), out, each=2, validation=("two",), test=("three",))
 
 
 @pytest.fixture(scope="module")
 def made(dances: Path, music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "pairs"
-    make(asked(dances, music, out))
+    make_pairs(asked(dances, music, out))
     return out
 
 
@@ -126,7 +126,7 @@ def test_the_folder_can_be_read_as_pairs_and_split_as_it_was_dealt(made: Path, l
 
 def test_beats_of_the_dance_are_those_of_the_music_beside_it(made: Path) -> None:
     for pair in find_pairs(made):
-        asked_for, found = pulse(pair.score).seconds, beats_of(pair.dancer).times
+        asked_for, found = dance_pulse(pair.score).seconds, track_beats(pair.dancer).times
         away = np.abs(asked_for[2:-2, None] - found).min(axis=1)
         assert np.median(away) < NEAR / 2, pair.name
         assert (away < NEAR).mean() > 0.9, pair.name
@@ -135,7 +135,7 @@ def test_beats_of_the_dance_are_those_of_the_music_beside_it(made: Path) -> None
 def test_both_begin_and_end_together(made: Path) -> None:
     for pair in find_pairs(made):
         assert abs(pair.dancer.seconds - pair.score.seconds[-1]) < 2.0 / 30.0
-        assert pulse(pair.score).counts[0] == 0
+        assert dance_pulse(pair.score).counts[0] == 0
 
 
 def test_a_tempo_is_met_halfway(listed: list[dict[str, Any]]) -> None:
@@ -147,12 +147,12 @@ def test_a_tempo_is_met_halfway(listed: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def pieces(dances: Path) -> list[Piece]:
-    return pieces_of(dances)
+def pieces(dances: Path) -> list[DanceClip]:
+    return find_dance_clips(dances)
 
 
-def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(pieces: list[Piece], music: Path) -> None:
-    matches = matched(pieces, find_songs([music])["train"], each=4)
+def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(pieces: list[DanceClip], music: Path) -> None:
+    matches = match_songs(pieces, find_songs([music])["train"], each=4)
     assert len(matches) > 10
     for match in matches:
         written = match.song.pulse.seconds[match.first : match.first + len(match.piece.beats)]
@@ -162,57 +162,57 @@ def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(pieces: list[Pie
     assert max(match.slower for match in matches) > 1.02
 
 
-def test_music_that_would_have_to_be_warped_further_is_not_taken(pieces: list[Piece], tmp_path: Path) -> None:
+def test_music_that_would_have_to_be_warped_further_is_not_taken(pieces: list[DanceClip], tmp_path: Path) -> None:
     """Of 133 steps a minute, and of 240, which are danced to at half the rate."""
     for number, tempo in enumerate((133.0, 240.0)):
         score = song(number, drums=False)
         midi.write(tmp_path / f"{number}.mid", replace(score, seconds=15.0 / tempo * np.arange(score.steps + 1)))
     songs = [song for part in find_songs([tmp_path]).values() for song in part]
     assert len(songs) == 2
-    assert matched(pieces, songs, each=4) == []
+    assert match_songs(pieces, songs, each=4) == []
 
 
-def test_music_goes_with_a_dance_that_is_lively_where_it_is_loud(pieces: list[Piece], tmp_path: Path) -> None:
+def test_music_goes_with_a_dance_that_is_lively_where_it_is_loud(pieces: list[DanceClip], tmp_path: Path) -> None:
     """Of two songs alike but for what is loud, the one that rises and falls with the dancer's speed is taken."""
     (piece, *_) = pieces
-    lively = np.repeat(piece.liveliness, 2)
+    lively = np.repeat(piece.energy, 2)
     for name, strength in (("with", lively), ("against", -lively)):
         rank = np.argsort(np.argsort(strength)) / len(strength)
         notes = [Note(60, 10 + round(110 * loud), at, at + 1) for at, loud in enumerate(rank)]
         steps = len(strength) + 16
-        none = from_notes([], steps)
+        none = part_from_notes([], steps)
         seconds = 15.0 / 180.0 * np.arange(steps + 1)
-        midi.write(tmp_path / f"{name}.mid", Score(none, none, from_notes(notes, steps), seconds))
+        midi.write(tmp_path / f"{name}.mid", Score(none, none, part_from_notes(notes, steps), seconds))
     songs = [song for part in find_songs([tmp_path]).values() for song in part]
     assert len(songs) == 2
-    best, worst = matched([piece], songs, each=2)
+    best, worst = match_songs([piece], songs, each=2)
     assert (best.song.name, best.first) == ("with", 0)
     assert best.cost + 1.0 < worst.cost  # correlations of nearly 1 and -1
 
 
-def test_songs_are_taken_in_turns(pieces: list[Piece], music: Path) -> None:
-    matches = matched(pieces, find_songs([music])["train"], each=2)
+def test_songs_are_taken_in_turns(pieces: list[DanceClip], music: Path) -> None:
+    matches = match_songs(pieces, find_songs([music])["train"], each=2)
     for piece in pieces:
         mine = [match.song for match in matches if match.piece is piece]
         assert len({song.name for song in mine}) == len(mine) == 6
     assert len({match.song.name for match in matches}) > 6
 
 
-def test_pieces_are_whole_bars_that_begin_where_phrases_do(pieces: list[Piece]) -> None:
+def test_pieces_are_whole_bars_that_begin_where_phrases_do(pieces: list[DanceClip]) -> None:
     for piece in pieces:
         assert (len(piece.beats) - 1) % 4 == 0
         assert 16 <= len(piece.beats) - 1 <= 32
-        assert len(piece.liveliness) == 2 * (len(piece.beats) - 1)
-        assert np.isfinite(piece.liveliness).all()
+        assert len(piece.energy) == 2 * (len(piece.beats) - 1)
+        assert np.isfinite(piece.energy).all()
 
 
-def test_liveliness_is_the_log_of_the_joints_mean_speed(pieces: list[Piece]) -> None:
+def test_liveliness_is_the_log_of_the_joints_mean_speed(pieces: list[DanceClip]) -> None:
     piece = pieces[0]
     middle = np.interp(np.arange(0.25, len(piece.beats) - 1.25, 0.5), np.arange(len(piece.beats)), piece.beats)
     speed = _speed(piece.dancer)
     expected = [speed[round((t - 0.08) * 30) : round((t + 0.08) * 30)].mean() for t in middle]
-    assert np.corrcoef(np.exp(piece.liveliness[: len(expected)]), expected)[0, 1] > 0.98
-    assert np.exp(piece.liveliness).mean() - 0.05 == pytest.approx(np.mean(expected), rel=0.1)
+    assert np.corrcoef(np.exp(piece.energy[: len(expected)]), expected)[0, 1] > 0.98
+    assert np.exp(piece.energy).mean() - 0.05 == pytest.approx(np.mean(expected), rel=0.1)
 
 
 def _speed(dancer: Motion) -> Array:
@@ -221,9 +221,9 @@ def _speed(dancer: Motion) -> Array:
 
 def test_a_recording_that_is_cut_in_two_has_pieces_with_names_of_their_own(tmp_path: Path) -> None:
     for role, dancer in zip(("leader", "follower"), couple(30.0), strict=True):
-        elsewhere = move(dancer, np.array([3.0, 0.0, 0.0]))
-        files.write(tmp_path / f"cut_{role}.npz", join(dancer, elsewhere))
-    names = [piece.name for piece in pieces_of(tmp_path)]
+        elsewhere = translate(dancer, np.array([3.0, 0.0, 0.0]))
+        files.write(tmp_path / f"cut_{role}.npz", concatenate(dancer, elsewhere))
+    names = [piece.name for piece in find_dance_clips(tmp_path)]
     assert len(names) >= 4
     assert len(set(names)) == len(names)
 
@@ -231,7 +231,7 @@ def test_a_recording_that_is_cut_in_two_has_pieces_with_names_of_their_own(tmp_p
 def test_those_who_dance_alone_are_paired_too(tmp_path: Path) -> None:
     files.write(tmp_path / "anna.npz", couple(30.0)[0])
     files.write(tmp_path / "still.npz", sample_dance()[np.zeros(300, int)])  # type: ignore[index]
-    assert {(piece.recording, piece.name.split("_")[1]) for piece in pieces_of(tmp_path)} == {("anna", "solo")}
+    assert {(piece.recording, piece.name.split("_")[1]) for piece in find_dance_clips(tmp_path)} == {("anna", "solo")}
 
 
 @pytest.fixture

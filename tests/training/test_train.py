@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from backend.model_registry import weights_of
+from backend.model_registry import weights_path
 from backend.models.duet_vae.checkpoint import load
-from backend.models.motion_flow.network import FlowConfig, save
+from backend.models.motion_flow.network import MotionFlowConfig, save_network
 from backend.models.partner_flow.network import PartnerFlow
 from backend.models.partner_flow.network import load as load_partner_flow
 from tests.conftest import ROOT
@@ -172,9 +172,9 @@ def flow_command(data: Path, run: Path, *more: str) -> list[str]:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a partner flow far smaller than the plan's."""
     torch.manual_seed(7)
-    network = PartnerFlow(FlowConfig(width=16, layers=1, heads=2))
+    network = PartnerFlow(MotionFlowConfig(width=16, layers=1, heads=2))
     path = tmp_path_factory.mktemp("weights") / "own.safetensors"
-    save(path, network)
+    save_network(path, network)
     return path
 
 
@@ -213,7 +213,7 @@ def test_weights_that_are_none_get_one_line(
     elif file == "text":
         path.write_text("weights")
     elif file == "duet-vae":
-        path.write_bytes(weights_of("duet-vae").read_bytes())
+        path.write_bytes(weights_path("duet-vae").read_bytes())
     elif file == "older":
         tensors = load_file(weights)
         del tensors["write.bias"]

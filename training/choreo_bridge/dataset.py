@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset
 
 from backend.models.choreo_bridge.network import SIDES, Side
 from backend.models.choreo_bridge.pose_features import poses
-from backend.music.piano_roll import WINDOW_STEPS, window_starts, piano_roll_windows
+from backend.music.piano_roll import WINDOW_STEPS, piano_roll_windows, window_starts
 from rigs.files import BadFile
 from training.data.music_pairs import Pair
 

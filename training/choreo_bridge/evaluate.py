@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from backend.model_registry import weights_of
+from backend.model_registry import weights_path
 from backend.models.choreo_bridge.network import NAME, NOTE_ON, ChoreoBridge, Side, load
 from rigs.files.atomic_write import atomic_write_text
 from training.choreo_bridge.dataset import Batch, PairWindows, pair_windows
@@ -143,7 +143,7 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS)
     json: a file for the figures.  parts: which of them.  Raises BadFile.
     """
     console = Console(width=None if Console().is_terminal else 200)
-    network = load(weights_of(NAME)).network
+    network = load(weights_path(NAME)).network
     named = tomllib.loads(CONFIG.read_text())["data"]
     with console.status("reading pairs"):
         split = split_pairs(find_pairs(data), named["validation"], named["test"])

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.dance_flow.network import led_by
-from backend.models.motion_flow.features import FPS, Dance, orthonormal
-from backend.models.motion_flow.network import FlowConfig
+from backend.models.dance_flow.network import music_leader
+from backend.models.motion_flow.features import FPS, PoseSequence, orthonormalize
+from backend.models.motion_flow.network import MotionFlowConfig
 from backend.music.music_features import music_features
 from backend.music.score import Score
 from rigs.easing import smoothstep
@@ -39,11 +39,11 @@ class DanceWindows(FlowWindows):
 
     plan: MusicPlan
 
-    def __init__(self, pairs: Sequence[Pair], config: FlowConfig, plan: MusicPlan) -> None:
+    def __init__(self, pairs: Sequence[Pair], config: MotionFlowConfig, plan: MusicPlan) -> None:
         super().__init__(_dances(pairs, plan), (1.0,), config, plan)
         self.history = config.history
 
-    def danced(self, take: Take, first: int, rng: np.random.Generator) -> Dance:
+    def danced(self, take: Take, first: int, rng: np.random.Generator) -> PoseSequence:
         """See `FlowWindows.danced`."""
         late = FPS * rng.uniform(-self.plan.late, self.plan.late)
         begins = rng.uniform(self.history / 3, self.history + 8)
@@ -56,7 +56,7 @@ class DanceWindows(FlowWindows):
         return sampled(take.dance, at)
 
 
-def sampled(dance: Dance, at: Tensor) -> Dance:
+def sampled(dance: PoseSequence, at: Tensor) -> PoseSequence:
     """A dance (F) at frames (N,) that may lie between two, the first and the last held."""
     at = at.clamp(0, len(dance.root) - 1)
     before = at.floor().long().clamp(max=len(dance.root) - 2)
@@ -66,12 +66,12 @@ def sampled(dance: Dance, at: Tensor) -> Dance:
         share = part.reshape(-1, *[1] * (rows.dim() - 1))
         return rows[before] + share * (rows[before + 1] - rows[before])
 
-    return Dance(between(dance.root), orthonormal(between(dance.turned)), between(dance.contacts))
+    return PoseSequence(between(dance.root), orthonormalize(between(dance.rotations)), between(dance.contacts))
 
 
 def hearing(score: Score, frames: int, home: Tensor) -> Tensor:
-    """What leads a dance of so manmusic_featuresmes to a score (F, HEARD + 2)."""
-    return led_by(torch.from_numpy(heard(score, frames, FPS)), home)
+    """What leads a dance of so many frames to a score (F, HEARD + 2)."""
+    return music_leader(torch.from_numpy(music_features(score, frames, FPS)), home)
 
 
 def role_of(pair: Pair) -> int:

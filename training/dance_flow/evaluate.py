@@ -19,7 +19,7 @@ from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from backend.wire.messages import DanceRequest
 from rigs import Array
-from rigs.choreography.beat_alignment import rhythm
+from rigs.choreography.beat_alignment import speed_rhythm
 from rigs.contacts import FEET, floor_height
 from rigs.files.atomic_write import atomic_write_text
 from training.dance_flow.validation import alike, counts_in, described, usual_rhythm
@@ -133,7 +133,7 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
         asked = _beat_frames(pair.score, frames)
         for whole in dances:
             dance = whole[:frames]
-            rhythms.append(rhythm(dance, counts, FPS))
+            rhythms.append(speed_rhythm(dance, counts, FPS))
             windows.append(described(dance))
             floor = floor_height(dance)
             marks = {

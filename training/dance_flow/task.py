@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from backend.models.dance_flow.network import DanceFlow
-from backend.models.motion_flow.features import partner_features, floor_frame
+from backend.models.motion_flow.features import floor_frame, partner_features
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from backend.music.music_features import MUSIC_DIM, phrase_counts

@@ -6,11 +6,11 @@ import numpy as np
 
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import FPS
-from backend.models.motion_flow.sampler import fresh, roll_out
+from backend.models.motion_flow.sampler import noise_source, rollout
 from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from rigs import Array
-from rigs.choreography.beat_alignment import rhythm
+from rigs.choreography.beat_alignment import speed_rhythm
 from training.dance_flow.dataset import hearing, role_of
 from training.data.music_pairs import Pair
 from training.evaluation import features, partner_metrics
@@ -44,12 +44,12 @@ class DanceValidation:
             dance, _, offsets = dance_parts(pair.dancer)
             first, frames = network.config.history, len(pair.dancer)
             leader = hearing(pair.score, frames, dance.root[:, :2].mean(dim=0))
-            past, noise = dance[slice(0, first)], fresh(_TAKES, 0, network.config.block)
-            danced = roll_out(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
-            for made in danced.dance.joints(offsets).double().numpy():
+            past, noise = dance[slice(0, first)], noise_source(_TAKES, 0, network.config.block)
+            danced = rollout(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
+            for made in danced.poses.joint_positions(offsets).double().numpy():
                 seen = described(made)
                 found.append([np.log(known.frechet_distance(seen[kind])) for kind, known in self.references.items()])
-                rhythms.append(rhythm(made, counts_in(pair.score, frames)[first:], FPS))
+                rhythms.append(speed_rhythm(made, counts_in(pair.score, frames)[first:], FPS))
         kinds = dict(zip(self.references, np.exp(np.mean(found, axis=0)).tolist(), strict=True))
         kept = alike(np.mean(rhythms, axis=0), self.rhythm)
         return {"unlikeness": float(np.exp(np.mean(found))), "in time": kept, **kinds}
@@ -69,7 +69,7 @@ def alike(made: Array, real: Array) -> float:
 def usual_rhythm(pairs: Sequence[Pair]) -> Array:
     """The mean rhythm (4,) of pairs, see `rigs.choreography.beat_alignment`."""
     return np.asarray(
-        np.mean([rhythm(p.dancer.positions, counts_in(p.score, len(p.dancer)), FPS) for p in pairs], axis=0)
+        np.mean([speed_rhythm(p.dancer.positions, counts_in(p.score, len(p.dancer)), FPS) for p in pairs], axis=0)
     )
 
 

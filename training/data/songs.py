@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from backend.music import midi
-from backend.music.pulse import Pulse, pulse
+from backend.music.pulse import Pulse, dance_pulse
 from backend.music.score import PITCHES, Meter, Part, Score
 from rigs import Array
 from rigs.files import BadFile
 from training.data.duets import PARTS
 
 KINDS = ("drums", "tune", "band")
-BEATS = "beat_midi.txt"
+BEATS_FILE = "beat_midi.txt"
 """The file with beats that POP909 has beside each song, whose own meters are wrong: seconds, -, 1 in a bar's first."""
 _EACH = 10
 """One song of so many is for validation and another for the test."""
@@ -34,7 +34,7 @@ class Song:
     """
 
     name: str
-    of: str
+    source: str
     kind: str
     score: Score
     pulse: Pulse
@@ -54,7 +54,7 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
         raise BadFile(f"{', '.join(map(str, folders))}: MIDI files expected, none found")
     scores: dict[str, dict[str, Score]] = {"drums": {}, "tune": {}}
     for path, name in zip(paths, _names(paths), strict=True):
-        score = in_fours(midi.read(path), path)
+        score = read_as_four_four(midi.read(path), path)
         if score is not None:
             scores["drums" if score.drums.onset.any() else "tune"][name] = score
     dealt: dict[str, dict[str, list[tuple[str, str, Score]]]] = {part: {kind: [] for kind in KINDS} for part in PARTS}
@@ -67,7 +67,7 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
         for name, _, score in kinds["tune"]:
             if kinds["drums"]:
                 drummer, _, drums = kinds["drums"][rng.integers(len(kinds["drums"]))]
-                kinds["band"].append((f"{name}+{drummer}", name, band(score, drums)))
+                kinds["band"].append((f"{name}+{drummer}", name, combine_band(score, drums)))
     return {part: [song for kind in KINDS for song in _heard(kind, kinds[kind])] for part, kinds in dealt.items()}
 
 
@@ -80,12 +80,12 @@ def _names(paths: Sequence[Path]) -> Iterator[str]:
         yield next((end for end in own if taken[end] == 1), path.name)
 
 
-def in_fours(score: Score, path: Path) -> Score | None:
+def read_as_four_four(score: Score, path: Path) -> Score | None:
     """The score in bars of four quarters, by its own meter or by the beats written beside it; None if it has others.
 
     Raises BadFile for beats that cannot be read.
     """
-    beside = path.with_name(BEATS)
+    beside = path.with_name(BEATS_FILE)
     if beside.exists():
         try:
             times, _, one = np.loadtxt(beside, ndmin=2).T
@@ -100,14 +100,14 @@ def in_fours(score: Score, path: Path) -> Score | None:
         return replace(score, meters=meters) if score.steps > 2 * _BAR else None
     inside = [*score.meters[1:], Meter(score.steps)]
     lengths = [later.step - meter.step for meter, later in zip(score.meters, inside, strict=True)]
-    fours = sum(length for meter, length in zip(score.meters, lengths, strict=True) if meter.bar == _BAR)
+    fours = sum(length for meter, length in zip(score.meters, lengths, strict=True) if meter.bar_steps == _BAR)
     return score if fours > 0.9 * score.steps else None
 
 
-def band(tune: Score, drums: Score) -> Score:
+def combine_band(tune: Score, drums: Score) -> Score:
     """A tune over the drums of another file, over and over, from the first whole bar on; the tempo is the tune's."""
-    start = next((meter.step for meter in tune.meters if meter.bar == _BAR), 0)
-    begins = next((meter.step for meter in drums.meters if meter.bar == _BAR), 0)
+    start = next((meter.step for meter in tune.meters if meter.bar_steps == _BAR), 0)
+    begins = next((meter.step for meter in drums.meters if meter.bar_steps == _BAR), 0)
     bars = max((drums.steps - begins) // _BAR, 1)
     again = begins + np.arange(tune.steps - start) % (bars * _BAR)
     again = np.minimum(again, drums.steps - 1)
@@ -121,10 +121,10 @@ def band(tune: Score, drums: Score) -> Score:
     return replace(tune, drums=Part(over(part.onset), over(part.onset), over(part.velocity)), swing=drums.swing)
 
 
-def stretch(song: Song, first: int, beats: int, slower: float = 1.0) -> Score:
+def cut_song(song: Song, first: int, beats: int, slower: float = 1.0) -> Score:
     """So many steps of a song's pulse from the step `first` on, as a piece of its own, so many times slower."""
     score = song.score
-    start, stop = (round(float(song.pulse.steps[first + step])) for step in (0, beats))
+    start, stop = (round(float(song.pulse.positions[first + step])) for step in (0, beats))
     drums, bass, melody = (_between(part, start, stop) for part in (score.drums, score.bass, score.melody))
     seconds = (score.seconds[start : stop + 1] - score.seconds[start]) * slower
     return Score(drums, bass, melody, seconds, swing=score.swing)
@@ -140,7 +140,7 @@ def _between(part: Part, start: int, stop: int) -> Part:
 
 
 def _heard(kind: str, named: Sequence[tuple[str, str, Score]]) -> list[Song]:
-    pulses = [pulse(score) for _, _, score in named]
+    pulses = [dance_pulse(score) for _, _, score in named]
     loud = [_loudness(score, of) for (_, _, score), of in zip(named, pulses, strict=True)]
     together = np.concatenate(loud) if loud else np.zeros(1)
     mean, spread = together.mean(), max(together.std(), 1e-6)
@@ -152,15 +152,17 @@ def _heard(kind: str, named: Sequence[tuple[str, str, Score]]) -> list[Song]:
 
 def _phrases(score: Score, beats: Pulse) -> Array:
     """Which of a pulse's steps begin a dancer's phrase and one of the score's bars (N,)."""
-    return np.flatnonzero(np.isin(beats.steps, score.bars) & (beats.counts == 0))
+    return np.flatnonzero(np.isin(beats.positions, score.bars) & (beats.counts == 0))
 
 
 def _loudness(score: Score, beats: Pulse) -> Array:
     """(2 P,) the log of what begins in each half of a pulse's step: velocities of all notes, from 0 to 1 each."""
     struck = sum(part.velocity.sum(axis=1) / 127.0 for part in (score.drums, score.bass, score.melody))
     far = np.concatenate([[0.0], np.cumsum(struck)])
-    halves = np.interp(np.arange(_HALVES * len(beats.steps) + 1) / _HALVES, np.arange(len(beats.steps)), beats.steps)
-    last = beats.steps[-1] + (np.arange(3) / _HALVES) * (beats.steps[-1] - beats.steps[-2])
+    halves = np.interp(
+        np.arange(_HALVES * len(beats.positions) + 1) / _HALVES, np.arange(len(beats.positions)), beats.positions
+    )
+    last = beats.positions[-1] + (np.arange(3) / _HALVES) * (beats.positions[-1] - beats.positions[-2])
     halves[-3:] = np.minimum(last, score.steps)
     # A note on a half's beginning belongs to it, so the halves are asked for a little before.
     begun = np.interp(np.maximum(halves - 0.5, 0.0), np.arange(score.steps + 1.0), far)

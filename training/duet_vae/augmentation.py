@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rigs.skeleton import MIRRORED
+from rigs.skeleton import MIRROR_JOINTS
 
 
 def chance(probability: float) -> bool:
@@ -13,7 +13,7 @@ def chance(probability: float) -> bool:
 
 def mirror_some(windows: Tensor, probability: float) -> Tensor:
     """Windows (B, 2, T, 29, 3), each mirrored with the given probability: both dancers together, sides swapped."""
-    mirrored = windows[..., list(MIRRORED), :] * windows.new_tensor([-1.0, 1.0, 1.0])
+    mirrored = windows[..., list(MIRROR_JOINTS), :] * windows.new_tensor([-1.0, 1.0, 1.0])
     chosen = torch.rand(len(windows), device=windows.device) < probability
     return torch.where(chosen[:, None, None, None, None], mirrored, windows)
 

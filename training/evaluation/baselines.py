@@ -11,7 +11,7 @@ from backend.protocol import PartnerRequest
 from backend.wire.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
 from rigs.easing import smoothstep
-from rigs.motion import Motion, join, move, turn
+from rigs.motion import Motion, concatenate, rotate_about_z, translate
 from rigs.skeleton import INDEX, Skeleton
 from training.data.duets import Duet
 
@@ -56,8 +56,8 @@ def floor_placement(pose: Array) -> FloorPlacement:
 
 def align_placement(motion: Motion, here: FloorPlacement, there: FloorPlacement) -> Motion:
     """A movement carried and turned on the floor so that what stood `here` stands `there`."""
-    at_origin = move(motion, -np.append(here.position, 0.0))
-    return move(turn(at_origin, there.heading - here.heading), np.append(there.position, 0.0))
+    at_origin = translate(motion, -np.append(here.position, 0.0))
+    return translate(rotate_about_z(at_origin, there.heading - here.heading), np.append(there.position, 0.0))
 
 
 def crossfade(past: Motion, following: Motion) -> Motion:
@@ -70,7 +70,7 @@ def crossfade(past: Motion, following: Motion) -> Motion:
     away = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
     part = rotations.slerp(rotations.identity(1, 29), away[None], np.repeat(left[:, None], 29, axis=1))
     turned = rotations.multiply(following.rotations[1:], part)
-    return join(past, replace(following, skeleton=past.skeleton, root=root, rotations=turned))
+    return concatenate(past, replace(following, skeleton=past.skeleton, root=root, rotations=turned))
 
 
 def hold_pose(pose: Motion, frames: int) -> Motion:
@@ -105,7 +105,7 @@ def zero_velocity() -> PartnerGenerator:
     """The partner stays as the history leaves it."""
 
     def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return [join(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
+        return [concatenate(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
 
     return PartnerGenerator("zero velocity", dance, uses_leader=False)
 

@@ -1,15 +1,18 @@
-"""A classifier that tries to tell real windows of a couple from generated ones."""
+"""Classifier two-sample test: how well a classifier tells generated windows of a couple from real ones (ROC AUC)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from rigs import Array
 from rigs.skeleton import INDEX
 from training.evaluation.plausibility import BALLS, TOES
 
-_LOOKED_AT = [
+_JOINTS = [
     INDEX[name]
     for name in (
         "pelvis",
@@ -29,26 +32,33 @@ _LOOKED_AT = [
         "right_foot",
     )
 ]
-_NAMES = ("pelvis", "left_wrist", "right_wrist", "left_foot", "right_foot")
-_HANDS = [INDEX[name] for name in _NAMES]
-_PENALTY = 10.0
-_ROUNDS = 30
+_CONTACT_JOINTS = [INDEX[name] for name in ("pelvis", "left_wrist", "right_wrist", "left_foot", "right_foot")]
+"""Joints whose distances between the dancers are features of the couple."""
+_L2_PENALTY = 10.0
+_OUTLIER = 8.0
+"""Standard deviations at which a feature is clipped."""
+
+Classifiers = Mapping[str, Pipeline]
+"""A classifier for each kind of `classifier_features`."""
 
 
 def classifier_features(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
-    """What the classifier sees of each window: of the partner "alone", and of the "couple".
+    """Features of each window for the classifiers: of the partner "alone", and of the "couple".
 
-    partner, leader: (N, T, 29, 3) m.  Returns by kind (N, D): how the partner stands, moves, trembles and treads, and
-    for the couple also how it is with the leader; free of where on the floor the couple is and how it is turned.
+    partner, leader: (N, T, 29, 3) m.  Returns by kind (N, D): statistics of the pose, speed, acceleration and jerk of
+    joints, of the feet's speed and height, and for the couple also of the leader's pose and the distances to it. They
+    are invariant to where on the floor the couple is and to its heading.
     """
-    own = _into(partner, partner)[:, :, _LOOKED_AT]
-    beside = _into(leader, partner)[:, :, _HANDS]
+    own = _in_dancer_frame(partner, partner)[:, :, _JOINTS]
+    other = _in_dancer_frame(leader, partner)[:, :, _CONTACT_JOINTS]
     velocity, acceleration, jerk = (
-        np.linalg.norm(np.diff(partner[:, :, _LOOKED_AT], n=n, axis=1), axis=-1) * fps**n for n in (1, 2, 3)
+        np.linalg.norm(np.diff(partner[:, :, _JOINTS], n=n, axis=1), axis=-1) * fps**n for n in (1, 2, 3)
     )
     feet = np.linalg.norm(np.diff(partner[:, :, BALLS, :2], axis=1), axis=-1) * fps
     lowest = partner[:, :, TOES, 2].min(axis=-1)
-    hands = np.linalg.norm(partner[:, :, _HANDS, None] - leader[:, :, None, _HANDS], axis=-1)
+    distances = np.linalg.norm(
+        partner[:, :, _CONTACT_JOINTS, None] - leader[:, :, None, _CONTACT_JOINTS], axis=-1
+    )
     alone = [
         own.mean(axis=1),
         own.std(axis=1),
@@ -60,78 +70,49 @@ def classifier_features(partner: Array, leader: Array, fps: float) -> dict[str, 
         np.log(1e-2 + np.sort(feet.min(axis=-1), axis=1)[:, :: max(1, feet.shape[1] // 5)]),
         np.quantile(lowest, [0.0, 0.5, 1.0], axis=1).T,
     ]
-    together = [beside.mean(axis=1), beside.std(axis=1), hands.min(axis=1), hands.std(axis=1)]
-    return {"alone": _rows(alone), "couple": _rows([*alone, *together])}
+    interaction = [other.mean(axis=1), other.std(axis=1), distances.min(axis=1), distances.std(axis=1)]
+    return {"alone": _flatten(alone), "couple": _flatten([*alone, *interaction])}
 
 
-def _rows(parts: list[Array]) -> Array:
+def _flatten(parts: list[Array]) -> Array:
+    """Arrays (N, ...) side by side as (N, D)."""
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
 
-def _into(positions: Array, dancer: Array) -> Array:
-    """Positions (N, T, J, 3) as seen, along the floor, from where `dancer` (N, T, 29, 3) is and faces in each frame."""
+def _in_dancer_frame(positions: Array, dancer: Array) -> Array:
+    """Positions (N, T, J, 3) in each frame's floor coordinates of `dancer` (N, T, 29, 3): pelvis and heading."""
     across = dancer[:, :, INDEX["left_hip"], :2] - dancer[:, :, INDEX["right_hip"], :2]
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
-    seen = positions.copy()
-    level = positions[..., :2] - dancer[:, :, :1, :2]
+    local = positions.copy()
+    floor = positions[..., :2] - dancer[:, :, :1, :2]
     x, y = across[:, :, None, 0], across[:, :, None, 1]
-    seen[..., 0] = x * level[..., 0] + y * level[..., 1]
-    seen[..., 1] = -y * level[..., 0] + x * level[..., 1]
-    return seen
+    local[..., 0] = x * floor[..., 0] + y * floor[..., 1]
+    local[..., 1] = -y * floor[..., 0] + x * floor[..., 1]
+    return local
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """A logistic regression on standardised looks.  centre, spread, weights: (D,).  bias: a number."""
-
-    centre: Array
-    spread: Array
-    weights: Array
-    bias: float
-
-    def suspicion(self, seen: Array) -> Array:
-        """How much windows with the looks (N, D) seem generated: (N,) log odds."""
-        return np.clip((seen - self.centre) / self.spread, -8.0, 8.0) @ self.weights + self.bias
+def train_classifiers(real: Mapping[str, Array], generated: Mapping[str, Array]) -> Classifiers:
+    """Train a classifier on each kind of `classifier_features`."""
+    return {kind: train_classifier(real[kind], generated[kind]) for kind in real}
 
 
-Classifiers = Mapping[str, Classifier]
-"""One classifier for each kind of `looks`."""
+def train_classifier(real: Array, generated: Array) -> Pipeline:
+    """Train scikit-learn's logistic regression to tell generated features (M, D) from real ones (N, D).
 
-
-def train_classifiers(real: Mapping[str, Array], made: Mapping[str, Array]) -> Classifiers:
-    """Learn from each kind of `looks` to tell generated windows from real ones."""
-    return {kind: train_classifier(real[kind], made[kind]) for kind in real}
-
-
-def train_classifier(real: Array, made: Array) -> Classifier:
-    """Learn to tell the looks `made` (M, D) from `real` (N, D): logistic regression with a ridge, by Newton's method.
-
-    Both kinds weigh the same, however many windows of each there are (Bishop 2006, 4.3.3).
+    Features are standardised and clipped; the loss has an L2 penalty, and both classes weigh the same however many
+    windows each has.
     """
-    seen = np.concatenate([real, made])
-    centre, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), 1e-4)
-    x = np.column_stack([np.clip((seen - centre) / spread, -8.0, 8.0), np.ones(len(seen))])
-    y = np.repeat([0.0, 1.0], [len(real), len(made)])
-    weight = np.where(y == 1.0, 0.5 / len(made), 0.5 / len(real)) * len(seen)
-    ridge = np.full(x.shape[1], _PENALTY)
-    ridge[-1] = 1e-6
-    w = np.zeros(x.shape[1])
-    for _ in range(_ROUNDS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ w, -30.0, 30.0)))
-        slope = x.T @ (weight * (p - y)) + ridge * w
-        curve = (x.T * (weight * np.maximum(p * (1.0 - p), 1e-6))) @ x + np.diag(ridge)
-        step = np.linalg.solve(curve, slope)
-        w = w - step / max(1.0, float(np.abs(step).max()))
-        if np.abs(step).max() < 1e-6:
-            break
-    return Classifier(centre, spread, w[:-1], float(w[-1]))
+    classifier = make_pipeline(
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -_OUTLIER, "a_max": _OUTLIER}),
+        LogisticRegression(C=1.0 / _L2_PENALTY, class_weight="balanced", solver="newton-cholesky"),
+    )
+    return classifier.fit(np.concatenate([real, generated]), np.repeat([0, 1], [len(real), len(generated)]))
 
 
-def roc_auc(real: Array, made: Array) -> float:
-    """The chance that a generated window seems more generated than a real one: (N,) and (M,) log odds.
-
-    The area under the ROC curve as a Mann-Whitney statistic (Hanley and McNeil 1982); half for equal odds.
-    """
-    order = np.sort(real)
-    below = np.searchsorted(order, made, side="left") + np.searchsorted(order, made, side="right")
-    return float(below.mean() / (2.0 * len(real)))
+def roc_auc(real: Array, generated: Array) -> float:
+    """ROC AUC of the classifier's scores of real (N,) and generated (M,) windows; 0.5 cannot be told apart."""
+    if len(generated) == 0:
+        return float("nan")
+    labels = np.repeat([0, 1], [len(real), len(generated)])
+    return float(roc_auc_score(labels, np.concatenate([real, generated])))

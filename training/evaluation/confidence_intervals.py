@@ -1,4 +1,4 @@
-"""Figures and how certain they are."""
+"""Bootstrap confidence intervals of metrics."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from typing import TypeVar
 
 import numpy as np
 
+from rigs import Array
+
 Item = TypeVar("Item")
 
 RESAMPLES = 200
 CONFIDENCE = 0.9
-"""The part of the draws that an interval holds."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and the interval in which it would lie, of 100 such recordings, in 90."""
+    """A metric's value and the ends of its bootstrap confidence interval."""
 
     value: float
     low: float
@@ -23,23 +24,23 @@ class Estimate:
 
 
 def bootstrap_estimates(
-    items: Sequence[Item], measure: Callable[[Sequence[Item]], dict[str, float]], seed: int = 0
+    items: Sequence[Item], metrics: Callable[[Sequence[Item]], dict[str, float]], seed: int = 0
 ) -> dict[str, Estimate]:
-    """Figures with bootstrap intervals: of draws of as many items, with repetition (Efron and Tibshirani 1993, 12 f.).
+    """Metrics of the items with percentile bootstrap intervals (Efron and Tibshirani 1993, 12 f.), centred by median.
 
-    An interval is moved so that the middle draw lies on the figure: a draw with repetitions varies less than the items
-    themselves, which would push Fréchet distances up. No figure is below 0.
+    The interval is shifted so that the median resample lies on the value: a resample has repetitions, so it varies less
+    than the items, which biases Fréchet distances upwards. scipy.stats.bootstrap has no such interval. Values are never
+    below 0; a resample in which a metric is nan is left out of its interval.
     """
     rng = np.random.default_rng(seed)
-    values = measure(items)
-    draws = [measure([items[i] for i in rng.integers(len(items), size=len(items))]) for _ in range(RESAMPLES)]
-    found = {}
-    for name, value in values.items():
-        drawn = np.array([draw[name] for draw in draws])
-        drawn = drawn[~np.isnan(drawn)]
-        if len(drawn) == 0 or np.isnan(value):
-            found[name] = Estimate(value, value, value)
-            continue
-        low, middle, high = np.quantile(drawn, [(1.0 - CONFIDENCE) / 2.0, 0.5, (1.0 + CONFIDENCE) / 2.0])
-        found[name] = Estimate(value, max(float(value + low - middle), 0.0), float(value + high - middle))
-    return found
+    values = metrics(items)
+    resamples = [metrics([items[i] for i in rng.integers(len(items), size=len(items))]) for _ in range(RESAMPLES)]
+    return {name: _estimate(value, np.array([row[name] for row in resamples])) for name, value in values.items()}
+
+
+def _estimate(value: float, resamples: Array) -> Estimate:
+    known = resamples[~np.isnan(resamples)]
+    if len(known) == 0 or np.isnan(value):
+        return Estimate(value, value, value)
+    low, median, high = np.quantile(known, [(1.0 - CONFIDENCE) / 2.0, 0.5, (1.0 + CONFIDENCE) / 2.0])
+    return Estimate(value, max(float(value + low - median), 0.0), float(value + high - median))

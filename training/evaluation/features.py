@@ -1,7 +1,7 @@
-"""What describes a window of dance in numbers: the kinetic, the geometric and the cross-dancer features.
+"""Motion features of windows: kinetic, geometric and cross-distance features, on which Fréchet distances are taken.
 
-The first two are fairmotion's (Gopinath and Won 2020), chosen by Li et al. 2021 (AIST++) for Fréchet distances of
-dance; the third is that of Li et al. 2024 (Duolando). SMPL's 24 joints are our first 24.
+The first two are fairmotion's (Gopinath and Won 2020), used by Li et al. 2021 (AI Choreographer, AIST++) for dance; the
+third is that of Siyao et al. 2024 (Duolando). SMPL's 24 joints are our first 24.
 """
 
 import numpy as np
@@ -9,14 +9,16 @@ import numpy as np
 from rigs import Array
 from rigs.skeleton import INDEX
 
-SMPL = 24
-_WINDOW = 2
+WINDOW, HOP = 60, 10
+"""Frames of a window, and from one window's start to the next, at 30 fps."""
+SMPL_JOINTS = 24
+_SLIDING_WINDOW = 2
 """Frames to either side over which the kinetic features average a velocity or an acceleration."""
 
 _HUMERUS, _SHOULDERS, _HIPS = 0.25680, 0.39085, 0.12922
 """m: upper arm, shoulder width and hip width of SMPL's mean body; the published thresholds are multiples of these."""
 
-_CROSS = [
+_CROSS_JOINTS = [
     INDEX[name]
     for name in (
         "pelvis",
@@ -69,53 +71,70 @@ _GEOMETRIC: tuple[tuple[str, tuple[str, ...], float | tuple[float, float]], ...]
 )
 
 
+def windows(positions: Array, length: int = WINDOW, hop: int = HOP) -> Array:
+    """Sliding windows of (F, 29, 3): (N, length, 29, 3), one every `hop` frames."""
+    starts = range(0, len(positions) - length + 1, hop)
+    return np.array([positions[start : start + length] for start in starts]).reshape(-1, length, 29, 3)
+
+
+def window_features(partner: Array, leader: Array, length: int = WINDOW, hop: int = HOP) -> dict[str, Array]:
+    """Kinetic, geometric and cross-distance features of all windows of a couple, (F, 29, 3) m each: by kind (N, D)."""
+    own, other = windows(partner, length, hop), windows(leader, length, hop)
+    return {
+        "kinetic": kinetic_features(own),
+        "geometric": geometric_features(own),
+        "cross": cross_distance_features(own, other),
+    }
+
+
 def kinetic_features(positions: Array, frame_time: float = 1.0 / 60.0) -> Array:
-    """The 72 kinetic features of windows: how fast, and how hard, each of SMPL's joints moves.
+    """The 72 kinetic features of windows (Onuma et al. 2008): kinetic energy and effort of each of SMPL's joints.
 
     positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/60 whatever the rate of its data.
-    Returns (N, 72): for each joint the mean squared speed along the floor and that up and down, m²/s², and the mean
-    acceleration, m/s², each over velocities and accelerations averaged over five frames. Standardised features do not
-    depend on `frame_time`.
+    Returns (N, 72): for each joint the mean squared horizontal and vertical speed, m²/s², and the mean acceleration,
+    m/s², each over velocities and accelerations averaged over five frames. Standardised features do not depend on
+    `frame_time`.
     """
-    joints = positions[:, :, :SMPL]
-    velocity = _averaged(np.diff(joints, axis=1)) / frame_time
-    acceleration = _averaged(np.diff(joints, n=2, axis=1), last=1) / frame_time**2
-    along = np.sum(velocity[..., :2] ** 2, axis=-1).mean(axis=1)
+    joints = positions[:, :, :SMPL_JOINTS]
+    velocity = _sliding_average(np.diff(joints, axis=1)) / frame_time
+    acceleration = _sliding_average(np.diff(joints, n=2, axis=1), trailing=1) / frame_time**2
+    horizontal = np.sum(velocity[..., :2] ** 2, axis=-1).mean(axis=1)
     vertical = (velocity[..., 2] ** 2).mean(axis=1)
     effort = np.linalg.norm(acceleration, axis=-1).mean(axis=1)
-    return np.stack([along, vertical, effort], axis=-1).reshape(len(positions), -1)
+    return np.stack([horizontal, vertical, effort], axis=-1).reshape(len(positions), -1)
 
 
-def _averaged(steps: Array, last: int = 0) -> Array:
-    """Means over the `_WINDOW` steps to either side and the step itself, fewer at the ends: (N, T, J, 3).
+def _sliding_average(steps: Array, trailing: int = 0) -> Array:
+    """Means of steps (N, T, J, 3) over `_SLIDING_WINDOW` steps to either side, fewer at the ends.
 
-    last: how many frames after the last step get a mean too, of what lies within their window.
+    trailing: frames after the last step that get a mean too, of what lies within their window.
     """
     count = steps.shape[1]
     sums = np.concatenate([np.zeros_like(steps[:, :1]), np.cumsum(steps, axis=1)], axis=1)
-    at = np.arange(count + last)
-    first, end = np.maximum(at - _WINDOW, 0), np.minimum(at + _WINDOW + 1, count)
+    frames = np.arange(count + trailing)
+    first, end = np.maximum(frames - _SLIDING_WINDOW, 0), np.minimum(frames + _SLIDING_WINDOW + 1, count)
     return np.asarray((sums[:, end] - sums[:, first]) / (end - first)[:, None, None])
 
 
 def geometric_features(positions: Array, frame_time: float = 1.0 / 120.0) -> Array:
-    """The 32 geometric features of windows: in which part of their frames each relation between joints holds.
+    """The 32 geometric features of windows (Müller et al. 2005): the share of frames in which each relation holds.
 
     positions: (N, T, 29, 3) m, Z up.  frame_time: s; the published code has 1/120 whatever the rate of its data.
-    Returns (N, 32) of 0 to 1. Kept as published: lengths are those of SMPL's mean body, not the dancer's, and where a
-    point should move along a line, the third joint is looked at and the fourth, meant one never (so the fifth and the
-    sixth feature are the same). The first frame of a window is left out.
+    Returns (N, 32) of 0 to 1. Kept as published: lengths are those of SMPL's mean body, not the dancer's, and a point
+    that should move along a line is the third joint, not the fourth that was meant (so the fifth and the sixth feature
+    are the same). The first frame of a window is left out.
     """
-    held = [
-        _holds(kind, [INDEX[name] for name in names], limit, positions, frame_time) for kind, names, limit in _GEOMETRIC
+    relations = [
+        _relation_holds(kind, [INDEX[name] for name in names], limit, positions, frame_time)
+        for kind, names, limit in _GEOMETRIC
     ]
-    return np.stack(held, axis=-1).mean(axis=1)
+    return np.stack(relations, axis=-1).mean(axis=1)
 
 
-def _holds(
+def _relation_holds(
     kind: str, joints: list[int], limit: float | tuple[float, float], positions: Array, frame_time: float
 ) -> Array:
-    """The frames after the first in which a relation holds: (N, T - 1) bool."""
+    """Frames after the first in which a relation between joints holds: (N, T - 1) bool."""
     points = [positions[:, 1:, j] for j in joints]
     steps = [np.diff(positions[:, :, j], axis=1) / frame_time for j in joints]
     if isinstance(limit, tuple):
@@ -126,7 +145,7 @@ def _holds(
     if kind == "fast":
         return np.asarray(np.linalg.norm(steps[0], axis=-1) > limit)
     if kind in ("high", "low"):
-        height = points[0][..., 2] - positions[:, 1:, :SMPL, 2].min(axis=-1)
+        height = points[0][..., 2] - positions[:, 1:, :SMPL_JOINTS, 2].min(axis=-1)
         return np.asarray(height > limit if kind == "high" else height < limit)
     if kind == "ahead":
         return np.asarray(_dot(_unit(points[1] - points[0]), points[3] - points[2]) > limit)
@@ -139,12 +158,12 @@ def _holds(
 
 
 def cross_distance_features(partner: Array, leader: Array) -> Array:
-    """The 100 cross-dancer features: mean distances of 10 joints of one dancer from 10 of the other's.
+    """The 100 cross-distance features: mean distances of 10 joints of one dancer from 10 of the other's.
 
-    partner, leader: (N, T, 29, 3) m.  Returns (N, 100) m.
+    partner, leader: (N, T, 29, 3) m.  Returns (N, 100) m. Siyao et al. 2024 (Duolando, 5.1).
     """
-    apart = partner[:, :, _CROSS, None] - leader[:, :, None, _CROSS]
-    return np.linalg.norm(apart, axis=-1).mean(axis=1).reshape(len(partner), -1)
+    offsets = partner[:, :, _CROSS_JOINTS, None] - leader[:, :, None, _CROSS_JOINTS]
+    return np.linalg.norm(offsets, axis=-1).mean(axis=1).reshape(len(partner), -1)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -8,22 +8,22 @@ import numpy as np
 
 from rigs import Array
 from rigs.files import BadFile
-from rigs.motion import Motion, join
+from rigs.motion import Motion, concatenate
 from training.data.duets import Duet
 from training.evaluation import partner_metrics
 from training.evaluation.baselines import (
     PartnerGenerator,
-    another_takes_follower,
     align_placement,
+    another_takes_follower,
     copy_of_the_leader,
+    floor_placement,
     hold_pose,
     mean_pose,
-    floor_placement,
     zero_velocity,
 )
+from training.evaluation.classifier_two_sample_test import Classifiers, train_classifiers
 from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates
 from training.evaluation.nearest_neighbour import nearest_neighbour_stitching
-from training.evaluation.classifier_two_sample_test import Classifiers, train_classifiers
 
 HISTORY = 64
 """Frames of the partner that are given, at 30 fps; nothing of them is measured."""
@@ -155,10 +155,10 @@ def other_leader(train: Sequence[Duet]) -> Change:
     def swapped(duet: Duet) -> Motion:
         other = next((d for d in longest if d.name != duet.name), longest[0]).leader
         missing = len(duet) - HISTORY
-        other = join(other, hold_pose(other[-1:], max(0, missing - len(other))))[:missing]
+        other = concatenate(other, hold_pose(other[-1:], max(0, missing - len(other))))[:missing]
         here, there = floor_placement(other.positions[0]), floor_placement(duet.leader.positions[HISTORY])
         own = duet.leader
-        return join(own[:HISTORY], replace(align_placement(other, here, there), skeleton=own.skeleton))
+        return concatenate(own[:HISTORY], replace(align_placement(other, here, there), skeleton=own.skeleton))
 
     return swapped
 
@@ -167,13 +167,13 @@ def delayed_leader(duet: Duet) -> Motion:
     """The same leader, who does everything 1 s later."""
     second = round(duet.leader.fps)
     leader = duet.leader
-    return join(leader[:HISTORY], leader[HISTORY - second : len(leader) - second])
+    return concatenate(leader[:HISTORY], leader[HISTORY - second : len(leader) - second])
 
 
 def standing_leader(duet: Duet) -> Motion:
     """The leader stands still after the history: as near to nobody as a leader can come."""
     leader = duet.leader
-    return join(leader[:HISTORY], hold_pose(leader[HISTORY - 1 : HISTORY], len(leader) - HISTORY))
+    return concatenate(leader[:HISTORY], hold_pose(leader[HISTORY - 1 : HISTORY], len(leader) - HISTORY))
 
 
 def _long(

@@ -1,119 +1,63 @@
-"""All that is measured of a partner beside a leader, and how certain each figure is."""
+"""The metrics of a generated partner beside its leader, each with its confidence interval."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from scipy.stats import wasserstein_distance
 
 from rigs import Array
 from rigs.contacts import floor_height
 from rigs.post_processing import capsules
 from training.data.duets import Duet
-from training.evaluation import beat_metrics, features, interaction, plausibility
+from training.evaluation import beat_metrics, interaction, plausibility
+from training.evaluation.classifier_two_sample_test import Classifiers, roc_auc
 from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates
-from training.evaluation.frechet import FeatureDistribution, diversity, wasserstein
-from training.evaluation.classifier_two_sample_test import Classifiers, roc_auc, classifier_features
+from training.evaluation.features import HOP, window_features
+from training.evaluation.frechet import diversity
+from training.evaluation.real_reference import (
+    CLASSIFIER_HOP,
+    CLIP_HOP,
+    RealReference,
+    classifier_windows,
+    clip_features,
+    concatenate_by_name,
+)
 
-WINDOW, HOP = 60, 10
-"""Frames of a window whose features are taken, and from one to the next, at 30 fps."""
-LOOK, LOOK_HOP = 30, 10
-"""Frames of a window that the classifier sees, and from one to the next."""
-BLOCK = 60
-"""Frames that are drawn together for intervals: what is nearer in time than this is not independent."""
+SEGMENT = 60
+"""Frames that are resampled together for intervals: what is nearer in time is not independent."""
 _STILL = 0.1
-"""m/s² of joints' mean acceleration below which nothing moves that could be rough."""
+"""m/s² of the joints' mean acceleration below which there is nothing that could be rough."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Two seconds of a partner.
+    """Two seconds of a partner, the unit of the bootstrap.
 
-    tracks: (F,) of values a frame.  features: (N, D) of the windows that begin in it, and (N, 1) log odds by which each
-    kind of classifier thinks them generated.
+    frames: (F,) by metric, values per frame.  windows: (N, D) by kind, features of the windows that begin in it.
+    clips: (N, D) by kind, features of the clips that begin in it.  scores: (N,) by kind, the classifiers' log odds.
     """
 
-    tracks: Mapping[str, Array]
-    features: Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class RealReference:
-    """What partners are compared with.
-
-    references: by the kind of feature, the real windows of the training takes.  own: those of these takes alone.
-    distance, facing: (F,) of the real couples.
-    seen: by its kind, the classifiers' view (N, D) of their windows.
-    """
-
-    references: Mapping[str, FeatureDistribution]
-    own: Mapping[str, FeatureDistribution]
-    distance: Array
-    facing: Array
-    seen: Mapping[str, Array]
-
-
-def windows(positions: Array, length: int, hop: int) -> Array:
-    """Stretches of (F, 29, 3) as long as `length`, one every `hop` frames: (N, length, 29, 3)."""
-    starts = range(0, len(positions) - length + 1, hop)
-    return np.array([positions[start : start + length] for start in starts]).reshape(-1, length, 29, 3)
-
-
-def window_features(partner: Array, leader: Array) -> dict[str, Array]:
-    """The features by kind of all windows of a couple, (F, 29, 3) m each: kinetic, geometric and cross, (N, D)."""
-    own, other = windows(partner, WINDOW, HOP), windows(leader, WINDOW, HOP)
-    return {
-        "kinetic": features.kinetic_features(own),
-        "geometric": features.geometric_features(own),
-        "cross": features.cross_distance_features(own, other),
-    }
-
-
-def classifier_windows(partner: Array, leader: Array, fps: float) -> dict[str, Array]:
-    """The classifiers' view of all windows of a couple, (F, 29, 3) m each: by its kind (N, D).
-
-    Beside what `looks` sees, the couple's movement "slow", without what mocap trembles by.
-    """
-    seen = classifier_features(windows(partner, LOOK, LOOK_HOP), windows(leader, LOOK, LOOK_HOP), fps)
-    calm, led = (windows(plausibility.low_pass(dancer, fps), LOOK, LOOK_HOP) for dancer in (partner, leader))
-    return {**seen, "slow": classifier_features(calm, led, fps)["couple"]}
-
-
-def concatenate_by_name(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Arrays of several parts, by name one after the other."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def fit_references(duets: Sequence[Duet], partner: int = 1) -> dict[str, FeatureDistribution]:
-    """What real windows are like: of dancer 0, the leader, or 1, the follower, of the duets."""
-    found = [window_features(positions[partner], positions[1 - partner]) for positions in (d.positions() for d in duets)]
-    return {kind: FeatureDistribution.fit(rows) for kind, rows in concatenate_by_name(found).items()}
-
-
-def real_reference(duets: Sequence[Duet], history: int, known: Mapping[str, FeatureDistribution]) -> RealReference:
-    """The real couples of a part after the history."""
-    couples = [duet.positions()[:, history:] for duet in duets]
-    here = [window_features(follower, leader) for leader, follower in couples]
-    return RealReference(
-        known,
-        {kind: known[kind].refit(rows) for kind, rows in concatenate_by_name(here).items()},
-        np.concatenate([interaction.pelvis_distance(follower, leader) for leader, follower in couples]),
-        np.concatenate([interaction.facing_angle(follower, leader) for leader, follower in couples]),
-        concatenate_by_name([classifier_windows(follower, leader, duets[0].leader.fps) for leader, follower in couples]),
-    )
+    frames: Mapping[str, Array]
+    windows: Mapping[str, Array]
+    clips: Mapping[str, Array]
+    scores: Mapping[str, Array]
 
 
 def frame_metrics(partner: Array, leader: Array, fps: float, floor: float, history: int, block: int) -> dict[str, Array]:
-    """Everything that has a value a frame, (F,) each, nan where it has none.
+    """Metrics that have a value per frame: by name (F,), nan where a frame has none.
 
-    partner, leader: (F, 29, 3) m.  floor: m, the height of the floor.  block: frames that the partner is made in.
+    partner, leader: (F, 29, 3) m.  floor: m, its height.  history: given frames.  block: frames generated at once.
     """
     frames = len(partner)
-    asked = beat_metrics.kinetic_beats(leader)
-    given = beat_metrics.kinetic_beats(partner)
+    leader_beats = beat_metrics.kinetic_beats(leader)
+    partner_beats = beat_metrics.kinetic_beats(partner)
+    pulse = beat_metrics.estimate_pulse(leader_beats, frames, fps)
     acceleration = plausibility.acceleration(partner, fps)
     seam = plausibility.block_seams(frames, history, block)
     return {
-        "foot contact score": plausibility.physical_foot_contact(partner, fps),
+        "physical foot contact": plausibility.physical_foot_contact(partner, fps),
         "slide": plausibility.foot_slide(partner, fps),
         "skate": plausibility.foot_skate(partner, fps),
         "planted": 100.0 * plausibility.feet_planted(partner, fps),
@@ -129,146 +73,176 @@ def frame_metrics(partner: Array, leader: Array, fps: float, floor: float, histo
         "facing": interaction.facing_angle(partner, leader),
         "holds": 100.0 * interaction.hands_held(partner, leader, fps),
         "overlap": 100.0 * interaction.bodies_overlap(partner, leader),
-        "penetration": 100.0 * capsules.penetration(partner, leader),
-        "beat echo": beat_metrics.beat_alignment(asked, given, frames),
-        "beat alignment": beat_metrics.beat_alignment(beat_metrics.estimate_pulse(asked, frames, fps), given, frames),
+        "penetration": 100.0 * capsules.deepest_penetration(partner, leader),
+        "beat echo": beat_metrics.beat_alignment(leader_beats, partner_beats, frames),
+        "beat alignment": beat_metrics.beat_alignment(pulse, partner_beats, frames),
     }
 
 
-def take_segments(duet: Duet, made: Array, history: int, block: int, classifiers: Classifiers) -> list[Segment]:
-    """A partner (F, 29, 3) m beside the leader of `duet` after the history, in pieces that can be drawn anew."""
+def take_segments(duet: Duet, partner: Array, history: int, block: int, classifiers: Classifiers) -> list[Segment]:
+    """Cut a take (F, 29, 3) m beside the leader of `duet` into segments after the history."""
     leader, follower = duet.positions()
     fps = duet.leader.fps
-    all_tracks = frame_metrics(made, leader, fps, floor_height(follower), history, block)
-    of_windows = window_features(made[history:], leader[history:])
-    seen = classifier_windows(made[history:], leader[history:], fps)
-    suspicion = {kind: known.suspicion(seen[kind])[:, None] for kind, known in classifiers.items()}
-    pieces = []
-    for first in range(0, len(made) - history, BLOCK):
-        end = first + BLOCK
-        pieces.append(
-            Segment(
-                {name: track[history + first : history + end] for name, track in all_tracks.items()},
-                {
-                    **{kind: rows[-(-first // HOP) : -(-end // HOP)] for kind, rows in of_windows.items()},
-                    **{kind: rows[-(-first // LOOK_HOP) : -(-end // LOOK_HOP)] for kind, rows in suspicion.items()},
-                },
-            )
+    frames = frame_metrics(partner, leader, fps, floor_height(follower), history, block)
+    partner, leader = partner[history:], leader[history:]
+    windows, clips = window_features(partner, leader), clip_features(partner, leader)
+    features = classifier_windows(partner, leader, fps)
+    scores = {kind: classifier.decision_function(features[kind]) for kind, classifier in classifiers.items()}
+    return [
+        Segment(
+            {name: values[history + first : history + first + SEGMENT] for name, values in frames.items()},
+            _starting_in(first, windows, HOP),
+            _starting_in(first, clips, CLIP_HOP),
+            _starting_in(first, scores, CLASSIFIER_HOP),
         )
-    return pieces
+        for first in range(0, len(partner), SEGMENT)
+    ]
 
 
-def _known_mean(values: Array) -> float:
-    """The mean of what is not nan, and nan where all is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _starting_in(first: int, rows: Mapping[str, Array], hop: int) -> dict[str, Array]:
+    """Rows of windows, one every `hop` frames, that begin in the segment from the frame `first` on."""
+    return {kind: values[-(-first // hop) : -(-(first + SEGMENT) // hop)] for kind, values in rows.items()}
 
 
-def _mean(track: str) -> Callable[[Segment, RealReference, Classifiers], float]:
-    def of(taken: Segment, real: RealReference, classifiers: Classifiers) -> float:
-        return _known_mean(taken.tracks[track])
-
-    return of
-
-
-def _away(kind: str) -> Callable[[Segment, RealReference, Classifiers], float]:
-    return lambda taken, real, classifiers: real.references[kind].frechet_distance(taken.features[kind])
-
-
-def _away_from_truth(kind: str) -> Callable[[Segment, RealReference, Classifiers], float]:
-    return lambda taken, real, classifiers: real.own[kind].frechet_distance(taken.features[kind])
-
-
-def _variety(kind: str) -> Callable[[Segment, RealReference, Classifiers], float]:
-    return lambda taken, real, classifiers: diversity(real.references[kind].standardise(taken.features[kind]))
-
-
-def _roughness(taken: Segment, real: RealReference, classifiers: Classifiers) -> float:
-    at, between = _known_mean(taken.tracks["at seams"]), _known_mean(taken.tracks["between seams"])
-    return at / between if between > _STILL else float("nan")
-
-
-def _told_apart(kind: str) -> Callable[[Segment, RealReference, Classifiers], float]:
-    return lambda taken, real, classifiers: roc_auc(
-        classifiers[kind].suspicion(real.seen[kind]), taken.features[kind][:, 0]
-    )
+Scores = Mapping[str, Array]
+"""(N,) by kind, the classifiers' log odds that windows of the real couples are generated."""
+MetricFunction = Callable[[Segment, RealReference, Scores], float]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure.  name, unit: as the table has them.  goal: "less", "more" or, where neither is better, "real"."""
+    """A metric of whole takes.
+
+    name: its key in the JSON file.  label, unit: its column in a table.  aim: what a good partner has, "lower" values
+    or those of the "real" partner.
+    """
 
     name: str
+    label: str
     unit: str
-    goal: str
-    of: Callable[[Segment, RealReference, Classifiers], float]
+    aim: Literal["lower", "real"]
+    compute: MetricFunction
+
+    @property
+    def header(self) -> str:
+        """The column's header: label, arrow, unit."""
+        return f"{self.label} {'↓' if self.aim == 'lower' else '→'}\n{self.unit}".strip()
+
+
+def _known_mean(values: Array) -> float:
+    """Mean of the values that are not nan, nan where all are."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _mean(name: str) -> MetricFunction:
+    return lambda take, real, real_scores: _known_mean(take.frames[name])
+
+
+def _frechet_training(kind: str) -> MetricFunction:
+    return lambda take, real, real_scores: real.training[kind].frechet_distance(take.windows[kind])
+
+
+def _frechet_evaluated(kind: str) -> MetricFunction:
+    return lambda take, real, real_scores: real.evaluated[kind].frechet_distance(take.windows[kind])
+
+
+def _fid(kind: str) -> MetricFunction:
+    return lambda take, real, real_scores: real.published[kind].fid(take.clips[kind])
+
+
+def _diversity(kind: str) -> MetricFunction:
+    return lambda take, real, real_scores: diversity(real.training[kind].standardise(take.windows[kind]))
+
+
+def _classifier_auc(kind: str) -> MetricFunction:
+    return lambda take, real, real_scores: roc_auc(real_scores[kind], take.scores[kind])
+
+
+def _seam_roughness(take: Segment, real: RealReference, real_scores: Scores) -> float:
+    """Ratio of the acceleration at seams between generated blocks to that elsewhere."""
+    at, between = _known_mean(take.frames["at seams"]), _known_mean(take.frames["between seams"])
+    return at / between if between > _STILL else float("nan")
+
+
+def _distance_shift(take: Segment, real: RealReference, real_scores: Scores) -> float:
+    return 100.0 * float(wasserstein_distance(take.frames["distance"], real.distance))
+
+
+def _facing_shift(take: Segment, real: RealReference, real_scores: Scores) -> float:
+    return float(wasserstein_distance(take.frames["facing"], real.facing))
 
 
 METRICS: dict[str, tuple[Metric, ...]] = {
-    "like a dancer": (
-        Metric("Fréchet kinetic", "", "less", _away("kinetic")),
-        Metric("Fréchet geometric", "", "less", _away("geometric")),
-        Metric("Fréchet cross-dancer", "", "less", _away("cross")),
-        Metric("kinetic, this take", "", "less", _away_from_truth("kinetic")),
-        Metric("geometric, this take", "", "less", _away_from_truth("geometric")),
-        Metric("cross-dancer, this take", "", "less", _away_from_truth("cross")),
-        Metric("told apart", "AUC", "less", _told_apart("couple")),
-        Metric("told apart alone", "AUC", "less", _told_apart("alone")),
-        Metric("told apart slow", "AUC", "less", _told_apart("slow")),
-        Metric("diversity kinetic", "", "real", _variety("kinetic")),
-        Metric("diversity geometric", "", "real", _variety("geometric")),
+    "realism: our Fréchet distances (2 s windows, shrunk covariance: not the published FID), classifier tests": (
+        Metric("Fréchet kinetic", "Fréchet kinetic", "", "lower", _frechet_training("kinetic")),
+        Metric("Fréchet geometric", "Fréchet geometric", "", "lower", _frechet_training("geometric")),
+        Metric("Fréchet cross-dancer", "Fréchet cross-distance", "", "lower", _frechet_training("cross")),
+        Metric("kinetic, this take", "kinetic, this recording", "", "lower", _frechet_evaluated("kinetic")),
+        Metric("geometric, this take", "geometric, this recording", "", "lower", _frechet_evaluated("geometric")),
+        Metric("cross-dancer, this take", "cross-distance, this recording", "", "lower", _frechet_evaluated("cross")),
+        Metric("told apart", "classifier, couple", "AUC", "real", _classifier_auc("couple")),
+        Metric("told apart alone", "classifier, partner", "AUC", "real", _classifier_auc("alone")),
+        Metric("told apart slow", "classifier, below 6 Hz", "AUC", "real", _classifier_auc("slow")),
+        Metric("diversity kinetic", "diversity kinetic", "", "real", _diversity("kinetic")),
+        Metric("diversity geometric", "diversity geometric", "", "real", _diversity("geometric")),
     ),
-    "a body on a floor": (
-        Metric("PFC", "", "real", _mean("foot contact score")),
-        Metric("foot slide", "cm/s", "less", _mean("slide")),
-        Metric("skate", "cm/s", "less", _mean("skate")),
-        Metric("planted", "%", "real", _mean("planted")),
-        Metric("speed", "m/s", "real", _mean("speed")),
-        Metric("jerk", "m/s³", "real", _mean("jerk")),
-        Metric("slow jerk", "m/s³", "real", _mean("slow jerk")),
-        Metric("seams", "ratio", "real", _roughness),
-        Metric("bones change", "%", "less", _mean("stretch")),
-        Metric("floating", "%", "less", _mean("floating")),
-        Metric("sinking", "%", "less", _mean("sinking")),
+    "published metrics: Duolando's FID on 10 s clips, BED, BAS on the leader's pulse (no music here), EDGE's PFC": (
+        Metric("FID_k", "FID_k", "", "lower", _fid("kinetic")),
+        Metric("FID_g", "FID_g", "", "lower", _fid("geometric")),
+        Metric("FID_cd", "FID_cd", "", "lower", _fid("cross")),
+        Metric("BED", "BED", "", "real", _mean("beat echo")),
+        Metric("BAS", "BAS", "", "real", _mean("beat alignment")),
+        Metric("PFC", "PFC", "", "real", _mean("physical foot contact")),
     ),
-    "a couple": (
-        Metric("distance", "m", "real", _mean("distance")),
-        Metric(
-            "distance moved",
-            "cm",
-            "less",
-            lambda taken, real, classifiers: 100.0 * wasserstein(taken.tracks["distance"], real.distance),
-        ),
-        Metric(
-            "facing moved",
-            "°",
-            "less",
-            lambda taken, real, classifiers: wasserstein(taken.tracks["facing"], real.facing),
-        ),
-        Metric("hand in hand", "%", "real", _mean("holds")),
-        Metric("overlap", "%", "less", _mean("overlap")),
-        Metric("penetration", "cm", "less", _mean("penetration")),
-        Metric("BED", "", "more", _mean("beat echo")),
-        Metric("BAS", "", "more", _mean("beat alignment")),
+    "body and floor": (
+        Metric("foot slide", "foot slide", "cm/s", "lower", _mean("slide")),
+        Metric("skate", "foot skate", "cm/s", "lower", _mean("skate")),
+        Metric("planted", "feet planted", "%", "real", _mean("planted")),
+        Metric("speed", "speed", "m/s", "real", _mean("speed")),
+        Metric("jerk", "jerk", "m/s³", "real", _mean("jerk")),
+        Metric("slow jerk", "jerk below 6 Hz", "m/s³", "real", _mean("slow jerk")),
+        Metric("seams", "block seams", "ratio", "real", _seam_roughness),
+        Metric("bones change", "bone lengths change", "%", "lower", _mean("stretch")),
+        Metric("floating", "floating", "%", "lower", _mean("floating")),
+        Metric("sinking", "sinking", "%", "lower", _mean("sinking")),
+    ),
+    "couple": (
+        Metric("distance", "pelvis distance", "m", "real", _mean("distance")),
+        Metric("distance moved", "distance, Wasserstein", "cm", "lower", _distance_shift),
+        Metric("facing moved", "facing, Wasserstein", "°", "lower", _facing_shift),
+        Metric("hand in hand", "hands held", "%", "real", _mean("holds")),
+        Metric("overlap", "bodies overlap", "%", "lower", _mean("overlap")),
+        Metric("penetration", "penetration", "cm", "lower", _mean("penetration")),
     ),
 }
-"""The figures of whole takes, by their table. The beats of BAS are the leader's steady pulse: there is no music."""
+"""The metrics of whole takes, by the title of their table. ↓ lower is better, → nearer the real partner's is better."""
 
 
-def estimate_metrics(takes: Sequence[Sequence[Segment]], real: RealReference, classifiers: Classifiers, seed: int = 0) -> dict[str, Estimate]:
-    """Every figure of a partner with its interval: the mean over its takes, each given as its blocks in time.
+def estimate_metrics(
+    takes: Sequence[Sequence[Segment]], real: RealReference, classifiers: Classifiers, seed: int = 0
+) -> dict[str, Estimate]:
+    """Estimate every metric of a partner with its interval: the mean over its takes, each given as its segments.
 
-    Takes are not put together: a Fréchet distance is the smaller the more windows it is taken of, and the real partner
-    has but one take. A draw draws the same moments of all takes.
+    Takes are not pooled: a Fréchet distance falls with the number of windows, and the real partner has but one take. A
+    bootstrap resample has the same moments of all takes.
     """
+    real_scores = {
+        kind: classifier.decision_function(real.classifier_features[kind]) for kind, classifier in classifiers.items()
+    }
 
-    def measure(drawn: Sequence[tuple[Segment, ...]]) -> dict[str, float]:
-        found = [_measured(blocks, real, classifiers) for blocks in zip(*drawn, strict=True)]
-        return {name: _known_mean(np.array([values[name] for values in found])) for name in found[0]}
+    def metrics(resample: Sequence[tuple[Segment, ...]]) -> dict[str, float]:
+        rows = [_take_metrics(segments, real, real_scores) for segments in zip(*resample, strict=True)]
+        return {name: _known_mean(np.array([row[name] for row in rows])) for name in rows[0]}
 
-    return bootstrap_estimates(list(zip(*takes, strict=True)), measure, seed)
+    return bootstrap_estimates(list(zip(*takes, strict=True)), metrics, seed)
 
 
-def _measured(blocks: Sequence[Segment], real: RealReference, classifiers: Classifiers) -> dict[str, float]:
-    taken = Segment(concatenate_by_name([block.tracks for block in blocks]), concatenate_by_name([block.features for block in blocks]))
-    return {m.name: m.of(taken, real, classifiers) for group in METRICS.values() for m in group}
+def _take_metrics(segments: Sequence[Segment], real: RealReference, real_scores: Scores) -> dict[str, float]:
+    take = Segment(
+        concatenate_by_name([segment.frames for segment in segments]),
+        concatenate_by_name([segment.windows for segment in segments]),
+        concatenate_by_name([segment.clips for segment in segments]),
+        concatenate_by_name([segment.scores for segment in segments]),
+    )
+    return {m.name: m.compute(take, real, real_scores) for group in METRICS.values() for m in group}

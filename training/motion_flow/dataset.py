@@ -115,7 +115,7 @@ class FlowWindows(IterableDataset[Batch]):
             leaders.append(take.leader[first : first + self.length])
             bones.append(take.offsets)
             roles.append(take.role)
-        parts = zip(*((dance.root, dance.turned, dance.contacts) for dance in dances), strict=True)
+        parts = zip(*((dance.root, dance.rotations, dance.contacts) for dance in dances), strict=True)
         root, turned, contacts = map(torch.stack, parts)
         root, offsets = root * sizes[:, None, None], torch.stack(bones) * sizes[:, None, None]
         leader = torch.stack(leaders)

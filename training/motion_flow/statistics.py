@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from backend.models.motion_flow.features import PARTNER_DIM, partner_features, floor_frame, floor_frame_of_joints
+from backend.models.motion_flow.features import PARTNER_DIM, floor_frame, floor_frame_of_joints, partner_features
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, save_network
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.contacts import floor_height

@@ -12,8 +12,15 @@ import lightning
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.features import PoseSequence, FloorFrame, poses_from_features, concatenate, partner_features, floor_frame
-from backend.models.motion_flow.network import TARGET_HORIZON, TARGET_DIM, MotionFlow
+from backend.models.motion_flow.features import (
+    FloorFrame,
+    PoseSequence,
+    concatenate,
+    floor_frame,
+    partner_features,
+    poses_from_features,
+)
+from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionFlow
 from rigs.skeleton import INDEX
 from training.experiment.ema import Ema
 from training.experiment.fit import fit

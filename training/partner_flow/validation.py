@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.sampler import fresh, rollout
+from backend.models.motion_flow.sampler import noise_source, rollout
 from backend.models.partner_flow.network import PartnerFlow
 from rigs import Array
 from training.data.duets import Duet
@@ -42,7 +42,7 @@ class Validation:
                 leader, partner = pair[1 - role], pair[role]
                 first = network.config.history
                 past = partner[0][slice(0, first)]
-                noise = fresh(_TAKES, 0, network.config.block)
+                noise = noise_source(_TAKES, 0, network.config.block)
                 danced = rollout(network, leader[1], range(first, len(leader[1])), past, role, partner[2], noise)
                 beside = leader[1][first:].numpy()
                 for made in _positions(danced.poses.joint_positions(partner[2])):
@@ -64,7 +64,7 @@ def horizon_errors(network: PartnerFlow, duets: Sequence[tuple[Parts, Parts]]) -
     for leader, follower in duets:
         for start in range(history, len(follower[1]) - HORIZONS[-1], _EVERY):
             past, frames = follower[0][slice(start - history, start)], range(start, start + HORIZONS[-1])
-            noise = fresh(1, start, network.config.block)
+            noise = noise_source(1, start, network.config.block)
             made = rollout(network, leader[1], frames, past, 1, follower[2], noise).poses
             joints = made.joint_positions(follower[2])[0]
             errors.append((joints - follower[1][start : frames.stop]).norm(dim=-1).mean(dim=-1))

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow.bar_features import DRUM_ROWS, PART_SLICES, ROWS, BAR_STEPS
+from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PART_SLICES, ROWS
 from backend.models.score_flow.network import NAME, ScoreFlow, save
 from backend.models.score_flow.note_decoding import VOICE_SIZES
-from backend.models.score_flow.pipeline import TEMPERATURE, GUIDANCE
+from backend.models.score_flow.pipeline import GUIDANCE, TEMPERATURE
 from training.data.music_pairs import PairSplit
 from training.experiment.model_card import write_model_card
 from training.score_flow.conditioning import bar_condition, dance_only, encode_table, mean_onset_logits
@@ -50,7 +50,9 @@ def calibrate_thresholds(network: ScoreFlow, train: BarTable, table: BarTable) -
     for kind in range(DRUM_ROWS):
         network.begins[kind] = _least(drawn.onset[parts[:, 0], :, kind], real.onset[parts[:, 0], :, kind])
     there = parts[:, 1]
-    begun, truly = (torch.split(bars.onset[there][..., DRUM_ROWS:], list(VOICE_SIZES), dim=-1) for bars in (drawn, real))
+    begun, truly = (
+        torch.split(bars.onset[there][..., DRUM_ROWS:], list(VOICE_SIZES), dim=-1) for bars in (drawn, real)
+    )
     held, truly_held = (torch.split(bars.sustain[there], list(VOICE_SIZES), dim=-1) for bars in (drawn, real))
     for voice in range(len(VOICE_SIZES)):
         chances, notes = begun[voice], truly[voice]
@@ -65,7 +67,9 @@ def shrink_onset_head(network: ScoreFlow, train: BarTable, table: BarTable) -> N
     """Let what a dance tells of notes count, beside what is usual, as much as helps with a table's danced bars."""
     places = (table.window_index >= 0).nonzero()[:, 0]
     windows = table.windows[table.window_index[places], 0]
-    told = network.onset_logits(dance_only(bar_condition(network, table, encode_table(network, table), places, windows)))
+    told = network.onset_logits(
+        dance_only(bar_condition(network, table, encode_table(network, table), places, windows))
+    )
     usual, real = mean_onset_logits(train), table.onset[places].float()
     weight = network.tell.weight.view(BAR_STEPS, ROWS, -1)
     bias = network.tell.bias.view(BAR_STEPS, ROWS)
@@ -92,7 +96,9 @@ def _least(chances: Tensor, notes: Tensor) -> Tensor:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)].clamp(_SELDOM, 1.0 - _SELDOM)
 
 
-def write_weights_and_card(network: ScoreFlow, split: PairSplit, out: Path, tables: dict[str, Any], step: int, figures: str) -> None:
+def write_weights_and_card(
+    network: ScoreFlow, split: PairSplit, out: Path, tables: dict[str, Any], step: int, figures: str
+) -> None:
     """Write the weights and their model card, each whole or not at all."""
     save(out / f"{NAME}.safetensors", network)
     checkpoint = f"{step:,} of {tables['optimise']['steps']:,}"

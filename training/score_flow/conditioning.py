@@ -58,7 +58,9 @@ def dance_only(asked: ScoreCondition) -> ScoreCondition:
     """The same with nothing known of other bars, nor of the place in a phrase."""
     nothing = torch.zeros_like(asked.has_previous)
     none = torch.zeros_like(asked.previous)
-    return asked._replace(phrase=asked.phrase * 0.0, previous=none, has_previous=nothing, repeated=none, has_repeated=nothing)
+    return asked._replace(
+        phrase=asked.phrase * 0.0, previous=none, has_previous=nothing, repeated=none, has_repeated=nothing
+    )
 
 
 def embed_table_music(network: ScoreFlow, table: BarTable, codes: BarLatents, places: Tensor) -> Tensor:

@@ -10,10 +10,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, BAR_STEPS, extract_bars, key_transposition, bar_starts
+from backend.models.score_flow.bar_features import (
+    BAR_STEPS,
+    DRUM_ROWS,
+    PITCHED_ROWS,
+    bar_starts,
+    extract_bars,
+    key_transposition,
+)
 from backend.models.score_flow.bar_vae import BarTensors, transpose_rows
-from backend.models.score_flow.dance_features import WINDOW_POSES, POSE_DIM, pose_features, window_times, pose_window
-from backend.models.score_flow.network import REPEAT_BARS, PHRASE_BARS
+from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES, pose_features, pose_window, window_times
+from backend.models.score_flow.network import PHRASE_BARS, REPEAT_BARS
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile

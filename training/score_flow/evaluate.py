@@ -18,31 +18,31 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.engine import Engine
-from backend.model_registry import weights_of
+from backend.model_registry import weights_path
 from backend.models.score_flow.bar_features import PART_SLICES as MUSIC
-from backend.models.score_flow.bar_features import Bars, extract_bars, key_transposition, bar_starts
+from backend.models.score_flow.bar_features import Bars, bar_starts, extract_bars, key_transposition
 from backend.models.score_flow.bar_ranking import dance_correlation
 from backend.models.score_flow.network import NAME, load
-from backend.models.score_flow.pipeline import ScoreFlowPipeline, seeded_key, score_from_takes
+from backend.models.score_flow.pipeline import ScoreFlowPipeline, score_from_takes, seeded_key
 from backend.music.score import Score
 from backend.wire.messages import ComposeRequest
 from rigs.files.atomic_write import atomic_write_text
 from rigs.motion import Motion
 from training.data.music_pairs import MANIFEST, Pair, find_pairs, split_pairs
 from training.score_flow.dataset import build_bar_table
-from training.score_flow.metrics import GridMetrics, grid_metrics, share_within_range, foot_speed_at_drums
+from training.score_flow.metrics import GridMetrics, foot_speed_at_drums, grid_metrics, share_within_range
 from training.score_flow.onset_metrics import (
     OnsetProbabilities,
     Onsets,
-    mean_pairwise_f1,
     best_thresholds,
-    onsets_per_second,
     mean_bar,
-    mean_of_takes,
-    mean_bar_on_beats,
     mean_bar_at_mean_tempo,
-    score_onsets,
+    mean_bar_on_beats,
+    mean_of_takes,
+    mean_pairwise_f1,
     onset_f1,
+    onsets_per_second,
+    score_onsets,
 )
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / f"{NAME}.toml"
@@ -59,7 +59,18 @@ BRIDGE, OTHER_SONG, REAL = "choreo-bridge", "real music of another song", "real,
 TAKES_MEAN, TAKES_MEAN_OTHER_DANCE = "score-flow, mean of takes", "mean of takes, another's dance"
 MEAN, MEAN_ON_BEATS = "mean bar", "mean bar, on our beats"
 PIECES, GUESSES = "pieces", "what is expected"
-ONSETS = (MODEL, MODEL_OTHER_DANCE, MEAN_SAMPLED, MEAN_SAMPLED_ON_BEATS, BRIDGE, OTHER_SONG, TAKES_MEAN, TAKES_MEAN_OTHER_DANCE, MEAN, MEAN_ON_BEATS)
+ONSETS = (
+    MODEL,
+    MODEL_OTHER_DANCE,
+    MEAN_SAMPLED,
+    MEAN_SAMPLED_ON_BEATS,
+    BRIDGE,
+    OTHER_SONG,
+    TAKES_MEAN,
+    TAKES_MEAN_OTHER_DANCE,
+    MEAN,
+    MEAN_ON_BEATS,
+)
 COMPARED = {PIECES: (MODEL, MODEL_OTHER_DANCE, MEAN_SAMPLED), GUESSES: (TAKES_MEAN, TAKES_MEAN_OTHER_DANCE, MEAN),
             "pieces, the mean not drawn": (MODEL, MODEL_OTHER_DANCE, MEAN)}  # fmt: skip
 """Ours, ours by another's dance, and the mean bar of the training at its mean tempo, which knows of no dance."""
@@ -72,7 +83,7 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS)
     """Print the figures of the parts of a folder of pairs; the same as a value. Raises BadFile."""
     console = Console(width=None if Console().is_terminal else 200)
     named = tomllib.loads(CONFIG.read_text())["data"]
-    network, found = load(weights_of(NAME)), {}
+    network, found = load(weights_path(NAME)), {}
     with console.status("reading pairs") as status:
         split = split_pairs(find_pairs(data), named["validation"], named["test"])
         begins = _begins(data)
@@ -121,7 +132,7 @@ def evaluate_part(
 
     begins: s of the recording, by the name of the pair, where it is known.
     """
-    composer, engine = ScoreFlowPipeline(weights_of(NAME), "auto"), Engine()
+    composer, engine = ScoreFlowPipeline(weights_path(NAME), "auto"), Engine()
     others = unrelated_pairs(pairs, begins)
     ours, likely = compose_for_pairs(composer, pairs, SEEDS, say)
     real = [[pair.score] for pair in pairs]
@@ -134,7 +145,9 @@ def evaluate_part(
     }
     heard = {name: [[score_onsets(score) for score in scores] for scores in of] for name, of in music.items()}
     # As the mean bar's key is known, and need not be found in few notes, so is that of what was composed.
-    heard[MODEL] = [[score_onsets(score, seeded_key(SEEDS * n + k)) for k, score in enumerate(of)] for n, of in enumerate(ours)]
+    heard[MODEL] = [
+        [score_onsets(score, seeded_key(SEEDS * n + k)) for k, score in enumerate(of)] for n, of in enumerate(ours)
+    ]
     heard[MODEL_OTHER_DANCE] = [heard[MODEL][n] for n in others]
     truths = [onsets[0] for onsets in heard[REAL]]
     known = _evenly(train, _KNOWN)
@@ -159,9 +172,13 @@ def evaluate_part(
     usual_bars = [normalized_bars(pair.score) for pair in _evenly(train, 10 * _KNOWN)]
     marks = {}
     for name in (REAL, MODEL, MODEL_OTHER_DANCE, BRIDGE, OTHER_SONG):
-        marks[name] = dance_fit(music[name], [pair.dancer for pair in pairs]) | density_variance(heard[name], truths, pairs)
+        marks[name] = dance_fit(music[name], [pair.dancer for pair in pairs]) | density_variance(
+            heard[name], truths, pairs
+        )
         whole_pieces = [normalized_bars(score) for scores in music[name] for score in scores if len(bar_starts(score))]
-        marks[name] |= {f"{mark}, inside": share for mark, share in share_within_range(whole_pieces, usual_bars).items()}
+        marks[name] |= {
+            f"{mark}, inside": share for mark, share in share_within_range(whole_pieces, usual_bars).items()
+        }
     say("composing with other seeds")
     marks[MODEL] |= seed_similarity(engine, _evenly(pairs, _DIVERSE))
     return onsets, marks
@@ -178,7 +195,7 @@ def compose_for_pairs(
     for n, pair in enumerate(pairs):
         say(f"composing {n + 1} of {len(pairs)}")
         requests = [ComposeRequest((pair.dancer,), seed=seeds * n + k) for k in range(seeds)]
-        takes = [composer.takes(request, lambda fraction, what: None, lambda: False) for request in requests]
+        takes = [composer.sample_takes(request, lambda fraction, what: None, lambda: False) for request in requests]
         pieces.append([score_from_takes(*both, ends=False) for both in zip(takes, requests, strict=True)])
         likely.append(mean_of_takes([bars for of in takes for bars in of.bars], takes[0].grid))
     return pieces, likely

@@ -21,7 +21,7 @@ from rigs import Array
 from rigs.contacts import FEET
 from rigs.motion import Motion, resample
 from training.data.duets import FPS
-from training.score_flow.conditioning import BarLatents, bar_condition, dance_only, encode_table, embed_table_music
+from training.score_flow.conditioning import BarLatents, bar_condition, dance_only, embed_table_music, encode_table
 from training.score_flow.dataset import BarTable
 
 SAMPLES = 32
@@ -100,7 +100,9 @@ def grid_metrics(network: ScoreFlow, train: BarTable, table: BarTable) -> GridMe
 
 
 @torch.no_grad()
-def onset_scores(network: ScoreFlow, train: BarTable, table: BarTable, codes: BarLatents, places: Tensor) -> dict[str, OnsetScores]:
+def onset_scores(
+    network: ScoreFlow, train: BarTable, table: BarTable, codes: BarLatents, places: Tensor
+) -> dict[str, OnsetScores]:
     """The onsets of bars (B,) by part."""
     generator = torch.Generator().manual_seed(0)
     windows = table.windows[table.window_index[places], 0]
@@ -111,7 +113,9 @@ def onset_scores(network: ScoreFlow, train: BarTable, table: BarTable, codes: Ba
         "predicted": network.onset_logits(own).sigmoid(),
         "other_pair": network.onset_logits(theirs._replace(tempo=own.tempo[others])).sigmoid(),
         "other_dance": network.onset_logits(theirs).sigmoid(),
-        "sampled": torch.stack([sample_probabilities(network, own, generator).onset for _ in range(SAMPLES)]).mean(dim=0),
+        "sampled": torch.stack([sample_probabilities(network, own, generator).onset for _ in range(SAMPLES)]).mean(
+            dim=0
+        ),
     }
     drawn = decode_onsets(sample_probabilities(network, own, generator).onset, network.begins)
     real = table.bars(places)[0].onset > 0
@@ -125,7 +129,9 @@ def onset_scores(network: ScoreFlow, train: BarTable, table: BarTable, codes: Ba
         mean = train.onset[known][..., rows].float().mean(dim=0).expand(truth.shape)
         marks = {key: best_f1(value[has][..., rows], truth) for key, value in expected.items()}
         variance = [notes[has][..., rows].float().var(dim=0).mean() for notes in (drawn, real)]
-        found[name] = OnsetScores(best_f1(mean, truth), **marks, variance_ratio=float(variance[0] / variance[1].clamp_min(1e-9)))
+        found[name] = OnsetScores(
+            best_f1(mean, truth), **marks, variance_ratio=float(variance[0] / variance[1].clamp_min(1e-9))
+        )
     return found
 
 
@@ -154,7 +160,9 @@ def _others(table: BarTable, places: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def retrieval(network: ScoreFlow, table: BarTable, codes: BarLatents, places: Tensor) -> tuple[RetrievalRecall, RetrievalRecall]:
+def retrieval(
+    network: ScoreFlow, table: BarTable, codes: BarLatents, places: Tensor
+) -> tuple[RetrievalRecall, RetrievalRecall]:
     """How well music is found by its dance, and dance by its music, among the bars (B,) that follow another.
 
     A first bar would be told by the silence and the standing still before it.

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.models.score_flow.bar_features import DRUM_ROWS, PART_SLICES, ROWS, BAR_STEPS, PITCHED_VOICES, Bars, key_transposition, score_rows, bar_starts
+from backend.models.score_flow.bar_features import (
+    BAR_STEPS,
+    DRUM_ROWS,
+    PART_SLICES,
+    PITCHED_VOICES,
+    ROWS,
+    Bars,
+    bar_starts,
+    key_transposition,
+    score_rows,
+)
 from backend.models.score_flow.beat_grid import BarGrid, fit_bar_grid
 from backend.music.note_times import step_times
 from backend.music.score import Score
@@ -86,7 +96,9 @@ def f1_from_counts(counts: Array) -> float:
 
 def mean_pairwise_f1(several: Sequence[Onsets], part: str) -> float:
     """The part of their onsets that two of several pieces have in common, in the mean."""
-    return float(np.mean([f1_from_counts(match_counts(a, b, part)) for n, a in enumerate(several) for b in several[:n]]))
+    return float(
+        np.mean([f1_from_counts(match_counts(a, b, part)) for n, a in enumerate(several) for b in several[:n]])
+    )
 
 
 def mean_bar(scores: Sequence[Score]) -> dict[str, Array]:
@@ -130,7 +142,9 @@ def mean_of_takes(takes: Sequence[Bars], lines: BarGrid) -> OnsetProbabilities:
     """How many of several takes have each onset."""
     count = len(lines.seconds) - 1
     rows = [fold_pitch_classes(take.onset.reshape(-1, ROWS)[lines.pickup :][:count]) for take in takes]
-    return OnsetProbabilities({part: np.mean([row[part] for row in rows], axis=0) for part in PART_SLICES}, lines.seconds[:-1])
+    return OnsetProbabilities(
+        {part: np.mean([row[part] for row in rows], axis=0) for part in PART_SLICES}, lines.seconds[:-1]
+    )
 
 
 def mean_bar_at_mean_tempo(bar: Mapping[str, Array], pairs: Sequence[Pair], seconds: float) -> list[OnsetProbabilities]:
@@ -143,7 +157,9 @@ def mean_bar_on_beats(bar: Mapping[str, Array], pairs: Sequence[Pair], seconds: 
     return [repeat_bar(bar, fit_bar_grid((pair.dancer,), None, seconds)) for pair in pairs]
 
 
-def best_thresholds(guesses: Sequence[OnsetProbabilities], truths: Sequence[Onsets], ends: Sequence[float]) -> dict[str, float]:
+def best_thresholds(
+    guesses: Sequence[OnsetProbabilities], truths: Sequence[Onsets], ends: Sequence[float]
+) -> dict[str, float]:
     """By part how likely an onset must be to be counted on, for the highest F1."""
     tried = {least: onset_f1([[guess.threshold(dict.fromkeys(PART_SLICES, least))] for guess in guesses], truths, ends)
              for least in _LEAST}  # fmt: skip

@@ -23,9 +23,24 @@ from training.experiment.config import read_config
 from training.experiment.ema import Ema, ema_state
 from training.experiment.fit import fit
 from training.score_flow.calibration import calibrate_thresholds, write_weights_and_card
-from training.score_flow.conditioning import BarLatents, bar_condition, dance_only, encode_table, embed_table_music, mean_onset_logits
-from training.score_flow.dataset import BarBatch, ScoreFlowTrainingConfig, BarBatches, BarTable, find_unpaired_songs, transpose_bars, build_bar_table
-from training.score_flow.metrics import f1, grid_metrics, format_metrics
+from training.score_flow.conditioning import (
+    BarLatents,
+    bar_condition,
+    dance_only,
+    embed_table_music,
+    encode_table,
+    mean_onset_logits,
+)
+from training.score_flow.dataset import (
+    BarBatch,
+    BarBatches,
+    BarTable,
+    ScoreFlowTrainingConfig,
+    build_bar_table,
+    find_unpaired_songs,
+    transpose_bars,
+)
+from training.score_flow.metrics import f1, format_metrics, grid_metrics
 
 _SHAPE = "network"
 """A checkpoint's entry with the network's shape."""
@@ -81,7 +96,11 @@ class ScoreFlowTask(lightning.LightningModule):
 
     def reconstruction_loss(self, part: int, made: BarTensors, bars: BarTensors) -> Tensor:
         """What was lost of a part's notes in a bar, in nats; made: logits of that part alone."""
-        rows, loud = (slice(0, DRUM_ROWS), slice(0, DRUM_ROWS)) if part == 0 else (slice(DRUM_ROWS, None), slice(DRUM_ROWS, None))
+        rows, loud = (
+            (slice(0, DRUM_ROWS), slice(0, DRUM_ROWS))
+            if part == 0
+            else (slice(DRUM_ROWS, None), slice(DRUM_ROWS, None))
+        )
         begins, louds = bars.onset[..., rows], bars.velocity[..., loud]
         counts = torch.full((begins.shape[-1],), _STRUCK)
         counts[-TUNE_ROWS if part == 1 else DRUM_ROWS :] = _TUNE
@@ -149,8 +168,12 @@ class ScoreFlowTask(lightning.LightningModule):
         """What the dance does not tell of the notes that begin, in nats."""
         table = self.tables[0]
         begins = table.onset[places].float()
-        there = torch.cat([table.parts[places, :1].expand(-1, DRUM_ROWS), table.parts[places, 1:].expand(-1, PITCHED_ROWS)], 1)
-        lost = nn.functional.binary_cross_entropy_with_logits(self.network.onset_logits(asked), begins, reduction="none")
+        there = torch.cat(
+            [table.parts[places, :1].expand(-1, DRUM_ROWS), table.parts[places, 1:].expand(-1, PITCHED_ROWS)], 1
+        )
+        lost = nn.functional.binary_cross_entropy_with_logits(
+            self.network.onset_logits(asked), begins, reduction="none"
+        )
         return (lost * there[:, None]).sum() / len(places)
 
     def drop_conditions(self, asked: ScoreCondition) -> ScoreCondition:
@@ -262,7 +285,8 @@ def reconstruction_f1(network: ScoreFlow, table: BarTable) -> dict[str, Tensor]:
     bars, held = table.bars(torch.arange(len(table))[:_MOST])
     made = network.coders.decode(network.coders.encode(bars, held)[0], held)
     return {
-        name: torch.tensor(f1(made.onset[..., rows] > 0, bars.onset[..., rows] > 0)) for name, rows in VOICE_SLICES.items()
+        name: torch.tensor(f1(made.onset[..., rows] > 0, bars.onset[..., rows] > 0))
+        for name, rows in VOICE_SLICES.items()
     }
 
 
@@ -320,5 +344,7 @@ def train(
     network.load_state_dict(ema_state(best))
     calibrate_thresholds(network, parts["train"], parts["validation"])
     test = build_bar_table(split.test)
-    write_weights_and_card(network, split, out, tables, best["global_step"], format_metrics(grid_metrics(network, parts["train"], test)))
+    write_weights_and_card(
+        network, split, out, tables, best["global_step"], format_metrics(grid_metrics(network, parts["train"], test))
+    )
     return metric

@@ -12,17 +12,17 @@ import torch
 
 from backend.models.choreo_bridge.network import NOTE_ON, Side, load
 from backend.models.choreo_bridge.pose_features import BLAZEPOSE, poses
-from backend.models.common.world_frame import chosen
-from backend.music.piano_roll import WINDOW_STEPS, window_starts, piano_roll_windows
+from backend.models.common.world_frame import choose_accelerator
+from backend.music.piano_roll import WINDOW_STEPS, piano_roll_windows, window_starts
 from backend.music.score import STEPS_PER_BEAT, Meter, Score, part_from_notes
 from backend.music.unrolling import score_from_piano_roll
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
-from rigs.choreography.beat_tracking import Beat, beat_of
+from rigs.choreography.beat_tracking import SteadyBeat, estimate_beat
 from rigs.easing import smoothstep
 from rigs.files import blazepose
 from rigs.motion import Motion
-from rigs.pose_fitting import solve
+from rigs.pose_fitting import fit_motion
 from rigs.skeleton import Skeleton
 
 _AT_ONCE = 64
@@ -38,7 +38,7 @@ class ChoreoBridgePipeline:
     """The trained bridge on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = chosen(accelerator)
+        self.accelerator = choose_accelerator(accelerator)
         trained = load(weights)
         self.network = trained.network.to(self.accelerator)
         self.body = Skeleton(trained.body.double().numpy())
@@ -53,7 +53,7 @@ class ChoreoBridgePipeline:
         course = between(begins, places[known], np.arange(request.frames) / request.fps)
         if self.network.config.joints == BLAZEPOSE:
             course = blazepose.joints(course)
-        return standing(solve(course, request.fps, skeleton=self.body))
+        return standing(fit_motion(course, request.fps, skeleton=self.body))
 
     def compose(self, request: ComposeRequest, progress: Progress, cancelled: Ask) -> Score:
         """See `Engine.compose`. Of two dancers the first is heard, as the method knows one."""
@@ -125,7 +125,7 @@ def bars_over(dancer: Motion, tempo: float | None) -> Score:
     What lies before the first beat is a pickup, whose first step is longer or shorter than the rest.
     Raises ValueError where no beat is found.
     """
-    beat = _beat(dancer) if tempo is None else Beat(60.0 / tempo, 0.0)
+    beat = _beat(dancer) if tempo is None else SteadyBeat(60.0 / tempo, 0.0)
     step = beat.period / STEPS_PER_BEAT
     pickup = int(beat.first / step)
     steps = pickup + max(1, round((dancer.seconds - beat.first) / step))
@@ -136,8 +136,8 @@ def bars_over(dancer: Motion, tempo: float | None) -> Score:
     return Score(rest, rest, rest, seconds, meters)
 
 
-def _beat(dancer: Motion) -> Beat:
+def _beat(dancer: Motion) -> SteadyBeat:
     try:
-        return beat_of(dancer)
+        return estimate_beat(dancer)
     except ValueError:
         raise ValueError("tempo: no beat found in the dance, beats a minute expected") from None

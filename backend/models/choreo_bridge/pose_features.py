@@ -4,7 +4,7 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.files import blazepose
-from rigs.motion import Motion, sample
+from rigs.motion import Motion, interpolate
 from rigs.skeleton import INDEX, JOINTS
 
 OURS, BLAZEPOSE = len(JOINTS), len(blazepose.LANDMARKS)
@@ -30,7 +30,7 @@ def poses(motion: Motion, seconds: Array, joints: int) -> Array:
 
     joints: 29, or 33 for BlazePose's landmarks, whose origin is the middle of the hips. The ends of the motion hold.
     """
-    at = sample(motion, motion.fps, seconds * motion.fps)
+    at = interpolate(motion, motion.fps, seconds * motion.fps)
     if joints == BLAZEPOSE:
         found = landmarks(at)
         hips = [blazepose.LANDMARKS.index(f"{side}_hip") for side in ("left", "right")]

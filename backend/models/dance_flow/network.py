@@ -7,17 +7,17 @@ floor it dances on, so that it does not wander off.
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.features import Dance, Place
-from backend.models.motion_flow.network import STARTS, FlowConfig, FlowNetwork
-from backend.music.music_features import HEARD
+from backend.models.motion_flow.features import FloorFrame, PoseSequence
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, MotionFlowConfig
+from backend.music.music_features import MUSIC_DIM
 
 NAME = "dance-flow"
-_HOME = 2
-_FARTHEST = 4.0
+_HOME_DIM = 2
+_FEATURE_LIMIT = 4.0
 """Deviations from the mean beyond which nothing is heard."""
 
 
-class DanceFlow(FlowNetwork):
+class DanceFlow(MotionFlow):
     """See `FlowNetwork`. Ways to begin are as seen from where the dancer stands; `counts` (2, N) tells in which count.
 
     rhythm: (4, 2) the real and imaginary parts of how dancers keep to the music, see
@@ -27,28 +27,28 @@ class DanceFlow(FlowNetwork):
     """
 
     name = NAME
-    led = HEARD + _HOME
+    leader_dim = MUSIC_DIM + _HOME_DIM
 
     counts: Tensor
     rhythm: Tensor
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__(config)
-        self.register_buffer("counts", torch.zeros(2, STARTS))
+        self.register_buffer("counts", torch.zeros(2, INITIAL_PASTS))
         self.register_buffer("rhythm", torch.zeros(4, 2))
 
-    def views(self, past: Dance, offsets: Tensor, leader: Tensor, place: Place) -> tuple[Tensor, Tensor]:
-        """See `FlowNetwork.views`. Whole songs swell and rest more than the stretches learnt from: that is bounded."""
-        own, led = super().views(past, offsets, leader, place)
-        return own, led.clamp(-_FARTHEST, _FARTHEST)
+    def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, place: FloorFrame) -> tuple[Tensor, Tensor]:
+        """See `FlowNetwork.features`. Whole songs swell and rest more than the stretches learnt from: that is bounded."""
+        own, led = super().features(past, offsets, leader, place)
+        return own, led.clamp(-_FEATURE_LIMIT, _FEATURE_LIMIT)
 
-    def seen_from(self, place: Place, leader: Tensor) -> Tensor:
-        """See `FlowNetwork.seen_from`."""
-        heard, home = leader[..., 1:, :HEARD], leader[..., 1:, HEARD:]
-        seen = place.into(torch.nn.functional.pad(home, (0, 1)))
-        return torch.cat([heard, seen[..., :_HOME]], dim=-1)
+    def leader_features(self, place: FloorFrame, leader: Tensor) -> Tensor:
+        """See `FlowNetwork.leader_features`."""
+        heard, home = leader[..., 1:, :MUSIC_DIM], leader[..., 1:, MUSIC_DIM:]
+        seen = place.to_local(torch.nn.functional.pad(home, (0, 1)))
+        return torch.cat([heard, seen[..., :_HOME_DIM]], dim=-1)
 
 
-def led_by(hearing: Tensor, home: Tensor) -> Tensor:
+def music_leader(hearing: Tensor, home: Tensor) -> Tensor:
     """The leader (F, HEARD + 2) of a dance to what is heard (F, HEARD), at home (2,) m on the floor."""
-    return torch.cat([hearing, home.expand(len(hearing), _HOME)], dim=-1)
+    return torch.cat([hearing, home.expand(len(hearing), _HOME_DIM)], dim=-1)

@@ -11,21 +11,29 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.music.piano_roll import DRUMS
-from backend.music.score import BEAT, PITCHES, Meter, Note, Score, from_notes, to_notes
+from backend.music.piano_roll import DRUM_KINDS
+from backend.music.score import PITCHES, STEPS_PER_BEAT, Meter, Note, Score, part_from_notes, part_to_notes
 from rigs import Array
 
-STEPS = 16
+BAR_STEPS = 16
 """In a bar."""
-KINDS, BASS, CHORDS, TUNE = len(DRUMS), 24, 12, 36
+DRUM_ROWS, BASS_ROWS, CHORD_ROWS, TUNE_ROWS = len(DRUM_KINDS), 24, 12, 36
 """Rows of the drums, the bass, the chords and the tune, in this order."""
-PITCHED = BASS + CHORDS + TUNE
-ROWS = KINDS + PITCHED
-LOUD = KINDS + 3
+PITCHED_ROWS = BASS_ROWS + CHORD_ROWS + TUNE_ROWS
+ROWS = DRUM_ROWS + PITCHED_ROWS
+VELOCITY_DIM = DRUM_ROWS + 3
 """How many velocities a step has: each drum's, the bass's, the chords', the tune's."""
-PARTS = {"drums": slice(0, KINDS), "bass": slice(KINDS, KINDS + BASS), "melody": slice(KINDS + BASS, ROWS)}
+PART_SLICES = {
+    "drums": slice(0, DRUM_ROWS),
+    "bass": slice(DRUM_ROWS, DRUM_ROWS + BASS_ROWS),
+    "melody": slice(DRUM_ROWS + BASS_ROWS, ROWS),
+}
 """The rows of a score's parts."""
-VOICES = (("bass", KINDS, BASS, 28), ("melody", KINDS + BASS, CHORDS, 52), ("melody", ROWS - TUNE, TUNE, 55))
+PITCHED_VOICES = (
+    ("bass", DRUM_ROWS, BASS_ROWS, 28),
+    ("melody", DRUM_ROWS + BASS_ROWS, CHORD_ROWS, 52),
+    ("melody", ROWS - TUNE_ROWS, TUNE_ROWS, 55),
+)
 """Of bass, chords and tune: the part, the first row, how many there are, and the first one's pitch."""
 _STRUCK = (36, 37, 38, 43, 48, 42, 46, 49, 51, 63, 56, 70)
 """The General MIDI drum that each kind plays."""
@@ -50,23 +58,23 @@ class Bars:
 
     onset: Array
     sustain: Array
-    loud: Array
+    velocity: Array
 
     def __len__(self) -> int:
         return len(self.onset)
 
 
-def whole_bars(score: Score) -> Array:
+def bar_starts(score: Score) -> Array:
     """(N,) the steps at which bars of four quarters begin: those of 4/4, and two bars together of 2/4."""
     starts: list[int] = []
     for place, meter in enumerate(score.meters):
         end = score.meters[place + 1].step if place + 1 < len(score.meters) else score.steps
-        if STEPS % meter.bar == 0:
-            starts += range(meter.step, end - STEPS + 1, STEPS)
+        if BAR_STEPS % meter.bar_steps == 0:
+            starts += range(meter.step, end - BAR_STEPS + 1, BAR_STEPS)
     return np.array(starts, int)
 
 
-def key_of(score: Score) -> int:
+def key_transposition(score: Score) -> int:
     """Semitones, -6 to 5, by which bass and melody move to lie in C major or A minor (Krumhansl 1990, chapter 4)."""
     sounding = (score.bass.sustain.astype(int) + score.melody.sustain).sum(axis=0)
     classes = np.bincount(np.arange(PITCHES) % _OCTAVE, sounding, _OCTAVE)
@@ -80,35 +88,35 @@ def key_of(score: Score) -> int:
     return (-max(fits)[1] + _HALF) % _OCTAVE - _HALF
 
 
-def bars_of(score: Score, starts: Array, shift: int = 0) -> Bars:
+def extract_bars(score: Score, starts: Array, shift: int = 0) -> Bars:
     """The bars that begin at the steps `starts` (N,), their pitches moved by `shift` semitones."""
-    onset, sustain, loud = rows_of(score, shift)
-    steps = np.asarray(starts, int)[:, None] + np.arange(STEPS)
+    onset, sustain, loud = score_rows(score, shift)
+    steps = np.asarray(starts, int)[:, None] + np.arange(BAR_STEPS)
     return Bars(onset[steps], sustain[steps], loud[steps])
 
 
-def rows_of(score: Score, shift: int = 0) -> tuple[Array, Array, Array]:
+def score_rows(score: Score, shift: int = 0) -> tuple[Array, Array, Array]:
     """A whole score as `Bars` has it, but in one row of steps: onset (S, 84), sustain (S, 72) and loud (S, 15)."""
-    bass, beside = _line(to_notes(score.bass), lowest=True)
-    tune, chords = _line(to_notes(score.melody), lowest=False)
+    bass, beside = _line(part_to_notes(score.bass), lowest=True)
+    tune, chords = _line(part_to_notes(score.melody), lowest=False)
     onset, sustain = (np.zeros((score.steps, ROWS), bool) for _ in range(2))
-    loud = np.zeros((score.steps, LOUD), np.float32)
+    loud = np.zeros((score.steps, VELOCITY_DIM), np.float32)
     drums = _drum_rows()
-    for note in to_notes(score.drums):
+    for note in part_to_notes(score.drums):
         row = drums[note.pitch]
         onset[note.start, row] = True
         loud[note.start, row] = max(loud[note.start, row], note.velocity / _LOUDEST)
     for voice, notes in enumerate((bass, [*chords, *beside], tune)):
-        _, first, rows, lowest = VOICES[voice]
+        _, first, rows, lowest = PITCHED_VOICES[voice]
         for note in notes:
             row = first + _inside(note.pitch + shift - lowest, rows)
             onset[note.start, row] = True
             sustain[note.start : note.end, row] = True
-            loud[note.start, KINDS + voice] = max(loud[note.start, KINDS + voice], note.velocity / _LOUDEST)
-    return onset, sustain[:, KINDS:], loud
+            loud[note.start, DRUM_ROWS + voice] = max(loud[note.start, DRUM_ROWS + voice], note.velocity / _LOUDEST)
+    return onset, sustain[:, DRUM_ROWS:], loud
 
 
-def score_of(bars: Bars, seconds: Array, parts: Sequence[str], pickup: int = 0, shift: int = 0) -> Score:
+def score_from_bars(bars: Bars, seconds: Array, parts: Sequence[str], pickup: int = 0, shift: int = 0) -> Score:
     """The score of bars that follow each other.
 
     seconds: (S + 1,) s, where the score's steps begin; it may end within the last bar.  parts: those that play.
@@ -117,33 +125,35 @@ def score_of(bars: Bars, seconds: Array, parts: Sequence[str], pickup: int = 0, 
     """
     steps = len(seconds) - 1
     onset = bars.onset.reshape(-1, ROWS)[pickup : pickup + steps]
-    held = bars.sustain.reshape(-1, PITCHED)[pickup : pickup + steps]
-    loud = np.rint(np.clip(bars.loud, 1.0 / _LOUDEST, 1.0) * _LOUDEST).astype(int).reshape(-1, LOUD)[pickup:]
-    notes: dict[str, list[Note]] = {name: [] for name in PARTS}
-    for step, row in np.argwhere(onset[:, :KINDS]).tolist():
+    held = bars.sustain.reshape(-1, PITCHED_ROWS)[pickup : pickup + steps]
+    loud = (
+        np.rint(np.clip(bars.velocity, 1.0 / _LOUDEST, 1.0) * _LOUDEST).astype(int).reshape(-1, VELOCITY_DIM)[pickup:]
+    )
+    notes: dict[str, list[Note]] = {name: [] for name in PART_SLICES}
+    for step, row in np.argwhere(onset[:, :DRUM_ROWS]).tolist():
         notes["drums"].append(Note(_STRUCK[row], int(loud[step, row]), step, step + 1))
-    for voice, (name, first, rows, lowest) in enumerate(VOICES):
+    for voice, (name, first, rows, lowest) in enumerate(PITCHED_VOICES):
         for step, row in np.argwhere(onset[:, first : first + rows]).tolist():
-            going_on = held[step + 1 :, first - KINDS + row] & ~onset[step + 1 :, first + row]
+            going_on = held[step + 1 :, first - DRUM_ROWS + row] & ~onset[step + 1 :, first + row]
             end = steps if going_on.all() else step + 1 + int(going_on.argmin())
-            notes[name].append(Note(lowest + row + shift, int(loud[step, KINDS + voice]), step, end))
-    drums, bass, melody = (from_notes(notes[name] if name in parts else [], steps) for name in PARTS)
-    first = STEPS - pickup
+            notes[name].append(Note(lowest + row + shift, int(loud[step, DRUM_ROWS + voice]), step, end))
+    drums, bass, melody = (part_from_notes(notes[name] if name in parts else [], steps) for name in PART_SLICES)
+    first = BAR_STEPS - pickup
     meters = (Meter(0, *_short(first)), Meter(first)) if pickup and first < steps else (Meter(0),)
     return Score(drums, bass, melody, seconds, meters)
 
 
 def _drum_rows() -> Array:
     """(128,) the row of each drum number."""
-    rows = np.full(PITCHES, KINDS - 1)
-    for row, (_, numbers) in enumerate(DRUMS):
+    rows = np.full(PITCHES, DRUM_ROWS - 1)
+    for row, (_, numbers) in enumerate(DRUM_KINDS):
         rows[list(numbers)] = row
     return rows
 
 
 def _short(steps: int) -> tuple[int, int]:
     """The meter of a pickup bar."""
-    return (steps // BEAT, 4) if steps % BEAT == 0 else (steps, STEPS)
+    return (steps // STEPS_PER_BEAT, 4) if steps % STEPS_PER_BEAT == 0 else (steps, BAR_STEPS)
 
 
 def _inside(row: int, rows: int) -> int:
@@ -157,10 +167,14 @@ def _line(notes: list[Note], *, lowest: bool) -> tuple[list[Note], list[Note]]:
     """One voice of a part, each note up to the next, the lowest of each beat or the highest begun; and the rest."""
     best: dict[int, int] = {}
     for note in notes:
-        for place in range(note.start // BEAT, (note.end - 1) // BEAT + 1) if lowest else (note.start,):
+        for place in (
+            range(note.start // STEPS_PER_BEAT, (note.end - 1) // STEPS_PER_BEAT + 1) if lowest else (note.start,)
+        ):
             best[place] = min(best.get(place, PITCHES), note.pitch) if lowest else max(best.get(place, 0), note.pitch)
     chosen = {
-        n for n in notes if n.pitch == best[n.start // BEAT if lowest else n.start] and not (lowest and n.pitch >= _TOP)
+        n
+        for n in notes
+        if n.pitch == best[n.start // STEPS_PER_BEAT if lowest else n.start] and not (lowest and n.pitch >= _TOP)
     }
     line = sorted(chosen, key=lambda note: note.start)
     ends = [*(note.start for note in line[1:]), *(note.end for note in line[-1:])]

@@ -10,12 +10,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow.bar_features import BASS, CHORDS, KINDS, LOUD, PITCHED, ROWS, STEPS, TUNE
+from backend.models.score_flow.bar_features import (
+    BAR_STEPS,
+    BASS_ROWS,
+    CHORD_ROWS,
+    DRUM_ROWS,
+    PITCHED_ROWS,
+    ROWS,
+    TUNE_ROWS,
+    VELOCITY_DIM,
+)
 
-_BEATS, _EACH = 4, STEPS // 4
+_BEATS, _EACH = 4, BAR_STEPS // 4
 
 
-class Heard(NamedTuple):
+class BarTensors(NamedTuple):
     """Bars (B, 16, ...) as tensors: see `score_views.Bars`; or what the coders make of codes, as logits.
 
     onset: (B, 16, 84).  sustain: (B, 16, 72).  loud: (B, 16, 15).
@@ -23,15 +32,15 @@ class Heard(NamedTuple):
 
     onset: Tensor
     sustain: Tensor
-    loud: Tensor
+    velocity: Tensor
 
-    def chances(self) -> "Heard":
+    def probabilities(self) -> "BarTensors":
         """Logits as numbers from 0 to 1."""
-        return Heard(*(part.sigmoid() for part in self))
+        return BarTensors(*(part.sigmoid() for part in self))
 
 
 @dataclass(frozen=True)
-class CoderConfig:
+class BarVAEConfig:
     """How many numbers a bar of drums has and one of bass and melody, and how wide the coders are."""
 
     drums: int = 16
@@ -40,18 +49,18 @@ class CoderConfig:
     beat: int = 160
 
     @property
-    def codes(self) -> int:
+    def latent_dim(self) -> int:
         """Numbers of a whole bar, the drums' first."""
         return self.drums + self.pitched
 
 
-class BarCoder(nn.Module):
+class PartVAE(nn.Module):
     """The coder of rows that sound together.
 
     channels: numbers of a step.  held: rows that may sound as a bar begins.  size: numbers of a code.
     """
 
-    def __init__(self, channels: int, held: int, size: int, config: CoderConfig) -> None:
+    def __init__(self, channels: int, held: int, size: int, config: BarVAEConfig) -> None:
         super().__init__()
         self.channels, self.size = channels, size
         width, beat = config.width, config.beat
@@ -82,7 +91,7 @@ class BarCoder(nn.Module):
         if self.take_held is not None:
             seen = seen + self.take_held(held)
         beats = self.spread(self.unfold(seen)).unflatten(-1, (_BEATS, -1))
-        written: Tensor = self.write_beat(beats).reshape(-1, STEPS, self.channels)
+        written: Tensor = self.write_beat(beats).reshape(-1, BAR_STEPS, self.channels)
         return written
 
 
@@ -99,53 +108,55 @@ class Block(nn.Module):
         return made
 
 
-class Coders(nn.Module):
+class BarVAE(nn.Module):
     """Both coders as one: whole bars to codes of `config.codes` numbers, the drums' first, and back."""
 
-    def __init__(self, config: CoderConfig) -> None:
+    def __init__(self, config: BarVAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.drums = BarCoder(2 * KINDS, 0, config.drums, config)
-        self.pitched = BarCoder(2 * PITCHED + LOUD - KINDS, PITCHED, config.pitched, config)
+        self.drums = PartVAE(2 * DRUM_ROWS, 0, config.drums, config)
+        self.pitched = PartVAE(2 * PITCHED_ROWS + VELOCITY_DIM - DRUM_ROWS, PITCHED_ROWS, config.pitched, config)
 
-    def encode(self, bars: Heard, held: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, bars: BarTensors, held: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance (B, codes) of bars; held: (B, 72), which of the pitched rows sound right before."""
         told = [self.encode_part(part, bars, held) for part in range(2)]
         mean, variance = (torch.cat(parts, dim=-1) for parts in zip(*told, strict=True))
         return mean, variance
 
-    def decode(self, codes: Tensor, held: Tensor) -> Heard:
+    def decode(self, codes: Tensor, held: Tensor) -> BarTensors:
         """Bars as logits of codes (B, codes)."""
         parts = torch.split(codes, [self.config.drums, self.config.pitched], dim=-1)
         drums, pitched = (self.decode_part(n, part, held) for n, part in enumerate(parts))
-        onset, loud = torch.cat([drums.onset, pitched.onset], -1), torch.cat([drums.loud, pitched.loud], -1)
-        return Heard(onset, pitched.sustain, loud)
+        onset, loud = torch.cat([drums.onset, pitched.onset], -1), torch.cat([drums.velocity, pitched.velocity], -1)
+        return BarTensors(onset, pitched.sustain, loud)
 
-    def encode_part(self, part: int, bars: Heard, held: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_part(self, part: int, bars: BarTensors, held: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the codes of what the drums play, 0, or all others, 1."""
         if part == 0:
-            return self.drums.encode(torch.cat([bars.onset[..., :KINDS], bars.loud[..., :KINDS]], dim=-1), held)
-        rows = torch.cat([bars.onset[..., KINDS:], bars.sustain, bars.loud[..., KINDS:]], dim=-1)
+            return self.drums.encode(
+                torch.cat([bars.onset[..., :DRUM_ROWS], bars.velocity[..., :DRUM_ROWS]], dim=-1), held
+            )
+        rows = torch.cat([bars.onset[..., DRUM_ROWS:], bars.sustain, bars.velocity[..., DRUM_ROWS:]], dim=-1)
         return self.pitched.encode(rows, held)
 
-    def decode_part(self, part: int, codes: Tensor, held: Tensor) -> Heard:
+    def decode_part(self, part: int, codes: Tensor, held: Tensor) -> BarTensors:
         """What one of them plays, as logits of its own rows alone; the drums sustain nothing."""
         if part == 0:
-            onset, loud = torch.split(self.drums.decode(codes, held), [KINDS, KINDS], dim=-1)
-            return Heard(onset, onset[..., :0], loud)
+            onset, loud = torch.split(self.drums.decode(codes, held), [DRUM_ROWS, DRUM_ROWS], dim=-1)
+            return BarTensors(onset, onset[..., :0], loud)
         rows = self.pitched.decode(codes, held)
-        return Heard(*torch.split(rows, [PITCHED, PITCHED, LOUD - KINDS], dim=-1))
+        return BarTensors(*torch.split(rows, [PITCHED_ROWS, PITCHED_ROWS, VELOCITY_DIM - DRUM_ROWS], dim=-1))
 
 
-def transposed(rows: Tensor, shift: Tensor) -> Tensor:
+def transpose_rows(rows: Tensor, shift: Tensor) -> Tensor:
     """Rows (B, 16, 84 or 72) of bars moved by so many semitones (B,) each, by octaves where they would leave a part."""
-    pitched = _moved(rows[..., -PITCHED:], shift)
-    return torch.cat([rows[..., :-PITCHED], pitched], dim=-1) if rows.shape[-1] == ROWS else pitched
+    pitched = _moved(rows[..., -PITCHED_ROWS:], shift)
+    return torch.cat([rows[..., :-PITCHED_ROWS], pitched], dim=-1) if rows.shape[-1] == ROWS else pitched
 
 
 def _moved(rows: Tensor, shift: Tensor) -> Tensor:
     parts = []
-    for part in torch.split(rows, [BASS, CHORDS, TUNE], dim=-1):
+    for part in torch.split(rows, [BASS_ROWS, CHORD_ROWS, TUNE_ROWS], dim=-1):
         size = part.shape[-1]
         wanted = torch.arange(size, device=rows.device) - shift[:, None]  # (B, rows) where each row comes from
         inside = (wanted >= 0) & (wanted < size)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.models.score_flow.bar_features import STEPS
-from backend.music.score import BEAT
+from backend.models.score_flow.bar_features import BAR_STEPS
+from backend.music.score import STEPS_PER_BEAT
 from rigs import Array
-from rigs.choreography.beat_tracking import beats_of
+from rigs.choreography.beat_tracking import track_beats
 from rigs.motion import Motion
 
 _FEWER, _MORE = 4, 8
@@ -16,7 +16,7 @@ _FEWER, _MORE = 4, 8
 
 
 @dataclass(frozen=True)
-class BarLines:
+class BarGrid:
     """Where S sixteenths of music fall.
 
     seconds: (S + 1,) s at which they begin, the first at 0, and the last one ends.
@@ -27,12 +27,12 @@ class BarLines:
     pickup: int
 
     @property
-    def bars(self) -> Array:
+    def bar_starts(self) -> Array:
         """(B,) the steps at which bars begin, whole or not; that of a pickup is negative."""
-        return np.arange(-self.pickup, len(self.seconds) - 1, STEPS)
+        return np.arange(-self.pickup, len(self.seconds) - 1, BAR_STEPS)
 
 
-def lay_bars(dancers: Sequence[Motion], tempo: float | None, usual: float) -> BarLines:
+def fit_bar_grid(dancers: Sequence[Motion], tempo: float | None, usual: float) -> BarGrid:
     """Bars of four quarters over a dance of one or several.
 
     tempo: quarters a minute of an even beat, of which only the moment is the dancers'. None goes with each step of
@@ -40,13 +40,13 @@ def lay_bars(dancers: Sequence[Motion], tempo: float | None, usual: float) -> Ba
     Raises ValueError where there is no beat.
     """
     end = min(dancer.seconds for dancer in dancers)
-    beats = beats_of(*dancers, period=None if tempo is None else 60.0 / tempo)
-    times, one, each = beats.times, beats.one, BEAT
+    beats = track_beats(*dancers, period=None if tempo is None else 60.0 / tempo)
+    times, one, each = beats.times, beats.one, STEPS_PER_BEAT
     if tempo is not None:
         times, one = _even(times, one, 60.0 / tempo)
     length = float(np.median(np.diff(times)))
     if tempo is None and abs(np.log(_MORE * length / usual)) < abs(np.log(_FEWER * length / usual)):
-        each = BEAT // 2
+        each = STEPS_PER_BEAT // 2
     before = np.arange(-int(np.ceil(max(times[0], 0.0) / length)) - 1, 0) * length + times[0]
     behind = np.arange(1, int(np.ceil(max(end - times[-1], 0.0) / length)) + 2) * length + times[-1]
     all_beats = np.concatenate([before, times, behind])
@@ -55,7 +55,7 @@ def lay_bars(dancers: Sequence[Motion], tempo: float | None, usual: float) -> Ba
     first, last = int(np.abs(steps).argmin()), int(np.abs(steps - end).argmin())
     seconds = steps[first : max(last, first + 1) + 1].copy()
     seconds[0] = 0.0
-    return BarLines(seconds, (first - each * (len(before) + one)) % STEPS)
+    return BarGrid(seconds, (first - each * (len(before) + one)) % BAR_STEPS)
 
 
 def _even(times: Array, one: int, period: float) -> tuple[Array, int]:

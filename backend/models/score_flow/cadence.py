@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from backend.models.score_flow.bar_features import BASS, KINDS, ROWS, TUNE, VOICES, Bars
-from backend.models.score_flow.beat_grid import BarLines
-from backend.music.piano_roll import DRUMS
+from backend.models.score_flow.bar_features import BASS_ROWS, DRUM_ROWS, PITCHED_VOICES, ROWS, TUNE_ROWS, Bars
+from backend.models.score_flow.beat_grid import BarGrid
+from backend.music.piano_roll import DRUM_KINDS
 from rigs import Array
 
 _ROOM = 4
@@ -14,50 +14,52 @@ _ROOM = 4
 _MAJOR, _MINOR = (0, 4, 7), (9, 0, 4)
 """The tonic's chord in C major and in A minor, its root first."""
 _OCTAVE = 12
-_KICK, _CRASH = (next(n for n, (name, _) in enumerate(DRUMS) if name == wanted) for wanted in ("kick", "crash"))
+_KICK, _CRASH = (next(n for n, (name, _) in enumerate(DRUM_KINDS) if name == wanted) for wanted in ("kick", "crash"))
 _LOUD = 0.8
 
 
-def ended(bars: Bars, lines: BarLines) -> Bars:
+def add_cadence(bars: Bars, lines: BarGrid) -> Bars:
     """The bars, of which those that play end together."""
     steps = len(lines.seconds) - 1
-    starts = lines.bars[(lines.bars > 0) & (lines.bars <= steps - _ROOM)]
+    starts = lines.bar_starts[(lines.bar_starts > 0) & (lines.bar_starts <= steps - _ROOM)]
     if not len(starts):
         return bars
     at = int(starts[-1]) + lines.pickup
-    onset, sustain, loud = (part.reshape(-1, part.shape[-1]).copy() for part in (bars.onset, bars.sustain, bars.loud))
+    onset, sustain, loud = (
+        part.reshape(-1, part.shape[-1]).copy() for part in (bars.onset, bars.sustain, bars.velocity)
+    )
     chord = _MINOR if _minor(sustain[:at]) else _MAJOR
-    last_tune = np.flatnonzero(onset[:at, ROWS - TUNE :].any(axis=1))
-    near = int(onset[last_tune[-1], ROWS - TUNE :].argmax()) if len(last_tune) else TUNE // 2
+    last_tune = np.flatnonzero(onset[:at, ROWS - TUNE_ROWS :].any(axis=1))
+    near = int(onset[last_tune[-1], ROWS - TUNE_ROWS :].argmax()) if len(last_tune) else TUNE_ROWS // 2
     played = onset[:at].any(axis=0)
     onset[at:], sustain[at:] = False, False
-    if played[:KINDS].any():
+    if played[:DRUM_ROWS].any():
         onset[at, [_KICK, _CRASH]] = True
         loud[at, [_KICK, _CRASH]] = _LOUD
-    if played[KINDS:].any():
+    if played[DRUM_ROWS:].any():
         rows = [
-            _row(0, chord[:1], BASS // 2),
+            _row(0, chord[:1], BASS_ROWS // 2),
             *(_row(1, (tone,), 0) for tone in chord),
             _row(2, chord, near),
         ]
         onset[at, rows] = True
-        sustain[np.ix_(range(at, len(sustain)), [row - KINDS for row in rows])] = True
-        loud[at, KINDS:] = np.maximum(loud[at, KINDS:], _LOUD / 2.0)
-    shapes = (bars.onset.shape, bars.sustain.shape, bars.loud.shape)
+        sustain[np.ix_(range(at, len(sustain)), [row - DRUM_ROWS for row in rows])] = True
+        loud[at, DRUM_ROWS:] = np.maximum(loud[at, DRUM_ROWS:], _LOUD / 2.0)
+    shapes = (bars.onset.shape, bars.sustain.shape, bars.velocity.shape)
     onset, sustain, loud = (part.reshape(shape) for part, shape in zip((onset, sustain, loud), shapes, strict=True))
-    return replace(bars, onset=onset, sustain=sustain, loud=loud)
+    return replace(bars, onset=onset, sustain=sustain, velocity=loud)
 
 
 def _minor(sustain: Array) -> bool:
     """Whether A and E sound more than C and G."""
     classes = np.zeros(_OCTAVE)
-    for _, first, rows, lowest in VOICES:
-        np.add.at(classes, (lowest + np.arange(rows)) % _OCTAVE, sustain[:, first - KINDS :][:, :rows].sum(axis=0))
+    for _, first, rows, lowest in PITCHED_VOICES:
+        np.add.at(classes, (lowest + np.arange(rows)) % _OCTAVE, sustain[:, first - DRUM_ROWS :][:, :rows].sum(axis=0))
     return bool(classes[9] > classes[7])
 
 
 def _row(voice: int, classes: tuple[int, ...], near: int) -> int:
     """The row of a voice that has one of these pitch classes and is nearest to its row `near`."""
-    _, first, rows, lowest = VOICES[voice]
+    _, first, rows, lowest = PITCHED_VOICES[voice]
     fitting = [row for row in range(rows) if (lowest + row) % _OCTAVE in classes]
     return first + min(fitting, key=lambda row: abs(row - near))

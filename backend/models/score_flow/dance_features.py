@@ -2,30 +2,30 @@
 
 import numpy as np
 
-from backend.models.common.world_frame import leg
-from backend.models.score_flow.bar_features import STEPS
+from backend.models.common.world_frame import leg_length
+from backend.models.score_flow.bar_features import BAR_STEPS
 from rigs import Array, rotations
 from rigs.contacts import FEET, foot_contacts
 from rigs.motion import Motion, resample
 from rigs.skeleton import INDEX
 
 FPS = 30.0
-POSES = 4 * STEPS
+WINDOW_POSES = 4 * BAR_STEPS
 """In a window of two bars."""
 _SEEN = [INDEX[name] for name in ("pelvis", "jaw", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle",
                                   "right_ankle", "left_foot", "right_foot")]  # fmt: skip
 _LEG = 0.8
 """m of the leg of the dancer as whom all others are seen."""
-TRACK = 6 * len(_SEEN) + 4 + 3
+POSE_DIM = 6 * len(_SEEN) + 4 + 3
 """Numbers of a pose: places, velocities, contacts of the feet, and the speeds of feet, hands and the whole."""
-SPEED = TRACK - 1
+SPEED_INDEX = POSE_DIM - 1
 """The last of them: the mean speed of all joints in m/s."""
 
 
-def track_of(motion: Motion) -> Array:
+def pose_features(motion: Motion) -> Array:
     """(F, TRACK) float32 at 30 fps: a dance pose by pose, as seen from the pelvis's place on the floor and heading."""
     motion = resample(motion, FPS)
-    positions = motion.positions * (_LEG / leg(motion.skeleton.offsets))
+    positions = motion.positions * (_LEG / leg_length(motion.skeleton.offsets))
     velocities = np.gradient(positions, axis=0) * FPS if len(motion) > 1 else np.zeros_like(positions)
     away = rotations.about_z(-rotations.heading(motion.rotations[:, 0]))[:, None]
     floor = positions[:, :1] * np.array([1.0, 1.0, 0.0])
@@ -42,12 +42,12 @@ def track_of(motion: Motion) -> Array:
     return np.concatenate(rows, axis=1).astype(np.float32)
 
 
-def window_of(track: Array, seconds: Array) -> Array:
+def pose_window(track: Array, seconds: Array) -> Array:
     """(POSES, TRACK): the poses at the moments of a window; before and after the dance its first and last are held.
 
     seconds: (33,) s at which the steps of two bars begin, and the last ends.
     """
-    moments = np.interp(np.arange(POSES) / 2.0, np.arange(len(seconds)), seconds)
+    moments = np.interp(np.arange(WINDOW_POSES) / 2.0, np.arange(len(seconds)), seconds)
     at = np.clip(moments * FPS, 0.0, len(track) - 1.0)
     before = np.minimum(at.astype(int), max(len(track) - 2, 0))
     after = np.minimum(before + 1, len(track) - 1)
@@ -55,15 +55,15 @@ def window_of(track: Array, seconds: Array) -> Array:
     return track[before] * (1.0 - part) + track[after] * part
 
 
-def two_bars(seconds: Array, bar: int) -> Array:
+def window_times(seconds: Array, bar: int) -> Array:
     """(33,) s of the steps of a bar, which is the second, and of the one before it.
 
     seconds: (S + 1,) s of all steps.  bar: the step it begins with. Outside the score time goes on as at its ends.
     """
-    steps = np.arange(bar - STEPS, bar + STEPS + 1)
+    steps = np.arange(bar - BAR_STEPS, bar + BAR_STEPS + 1)
     last = len(seconds) - 1
-    first, final = seconds[min(STEPS, last)] - seconds[0], seconds[-1] - seconds[max(last - STEPS, 0)]
-    before = np.minimum(steps, 0) * first / min(STEPS, last)
-    after = np.maximum(steps - last, 0) * final / min(STEPS, last)
+    first, final = seconds[min(BAR_STEPS, last)] - seconds[0], seconds[-1] - seconds[max(last - BAR_STEPS, 0)]
+    before = np.minimum(steps, 0) * first / min(BAR_STEPS, last)
+    after = np.maximum(steps - last, 0) * final / min(BAR_STEPS, last)
     inside: Array = seconds[np.clip(steps, 0, last)] + before + after
     return inside

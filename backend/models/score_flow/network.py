@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from backend.models.common.weights_file import read_weights, save_weights
-from backend.models.score_flow.bar_features import KINDS, LOUD, PARTS, ROWS, STEPS
-from backend.models.score_flow.bar_vae import CoderConfig, Coders
-from backend.models.score_flow.dance_features import POSES, SPEED, TRACK
+from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PART_SLICES, ROWS, VELOCITY_DIM
+from backend.models.score_flow.bar_vae import BarVAE, BarVAEConfig
+from backend.models.score_flow.dance_features import POSE_DIM, SPEED_INDEX, WINDOW_POSES
 
 NAME = "score-flow"
-PHRASE = 8
+PHRASE_BARS = 8
 """Bars in a phrase."""
-BACK = 4
+REPEAT_BARS = 4
 """How many bars before a bar the one is that it may repeat."""
 _WAVES = 32
 _SPEEDS = 3
@@ -32,14 +32,14 @@ _UNSEEN = 0.6
 
 
 @dataclass(frozen=True)
-class FlowConfig:
+class ScoreFlowConfig:
     """The network's shape.
 
     coder: of bars.  width, layers: of the flow.  reader: width of what reads the dance.  shared: numbers of the space
     in which dance and music lie.  dropout: of what reads.
     """
 
-    coder: CoderConfig = field(default_factory=CoderConfig)
+    coder: BarVAEConfig = field(default_factory=BarVAEConfig)
     width: int = 256
     layers: int = 3
     reader: int = 32
@@ -47,7 +47,7 @@ class FlowConfig:
     dropout: float = 0.2
 
 
-class Asked(NamedTuple):
+class ScoreCondition(NamedTuple):
     """What is known of B bars before they are drawn.
 
     dance: (B, reader), what `ScoreFlow.read` makes of the dance, and zeros where there is none.  danced: (B,) 1 or 0.
@@ -57,28 +57,28 @@ class Asked(NamedTuple):
     """
 
     dance: Tensor
-    danced: Tensor
+    has_dance: Tensor
     tempo: Tensor
     energy: Tensor
     phrase: Tensor
-    before: Tensor
-    follows: Tensor
-    earlier: Tensor
-    recalls: Tensor
+    previous: Tensor
+    has_previous: Tensor
+    repeated: Tensor
+    has_repeated: Tensor
     parts: Tensor
 
-    def without_dance(self) -> "Asked":
+    def drop_dance(self) -> "ScoreCondition":
         """The same, with nothing known of the dance."""
-        nothing = torch.zeros_like(self.danced)
-        return self._replace(dance=self.dance * 0.0, danced=nothing, energy=self.energy * 0.0)
+        nothing = torch.zeros_like(self.has_dance)
+        return self._replace(dance=self.dance * 0.0, has_dance=nothing, energy=self.energy * 0.0)
 
-    def each(self, times: int) -> "Asked":
+    def repeat(self, times: int) -> "ScoreCondition":
         """The same, each so many times one after the other."""
-        return Asked(*(part.repeat_interleave(times, dim=0) for part in self))
+        return ScoreCondition(*(part.repeat_interleave(times, dim=0) for part in self))
 
-    def twice(self, other: "Asked") -> "Asked":
+    def concat(self, other: "ScoreCondition") -> "ScoreCondition":
         """These and those, one after the other."""
-        return Asked(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
+        return ScoreCondition(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
 
 
 class ScoreFlow(nn.Module):
@@ -100,38 +100,38 @@ class ScoreFlow(nn.Module):
     begins: Tensor
     sounds: Tensor
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: ScoreFlowConfig) -> None:
         super().__init__()
         self.config = config
-        codes, width, reader = config.coder.codes, config.width, config.reader
+        codes, width, reader = config.coder.latent_dim, config.width, config.reader
         self.register_buffer("code_mean", torch.zeros(codes))
         self.register_buffer("code_scale", torch.ones(codes))
-        self.register_buffer("track_mean", torch.zeros(TRACK))
-        self.register_buffer("track_scale", torch.ones(TRACK))
+        self.register_buffer("track_mean", torch.zeros(POSE_DIM))
+        self.register_buffer("track_scale", torch.ones(POSE_DIM))
         self.register_buffer("energy", torch.tensor([0.0, 1.0]))
         self.register_buffer("usual", torch.tensor(2.0))
-        self.register_buffer("density", torch.tensor([[0.0, 1.0]] * len(PARTS)))
-        self.register_buffer("begins", torch.full((LOUD,), 0.5))
-        self.register_buffer("sounds", torch.full((LOUD - KINDS,), 0.5))
-        self.coders = Coders(config.coder)
+        self.register_buffer("density", torch.tensor([[0.0, 1.0]] * len(PART_SLICES)))
+        self.register_buffer("begins", torch.full((VELOCITY_DIM,), 0.5))
+        self.register_buffer("sounds", torch.full((VELOCITY_DIM - DRUM_ROWS,), 0.5))
+        self.coders = BarVAE(config.coder)
         self.reader = _Reader(reader, config.dropout)
         self.share_dance = nn.Linear(reader, config.shared)
         self.share_music = _Listener(config)
         self.warmth = nn.Parameter(torch.tensor(2.0))
-        known = reader + 1 + 2 + 2 + PHRASE + 2 * (codes + 1) + 2 + 2 * _WAVES
+        known = reader + 1 + 2 + 2 + PHRASE_BARS + 2 * (codes + 1) + 2 + 2 * _WAVES
         self.know = nn.Sequential(nn.Linear(known, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.take = nn.Linear(codes, width)
         self.layers = nn.ModuleList(_Layer(width, config.dropout) for _ in range(config.layers))
         self.write = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, codes))
-        self.tell = nn.Linear(reader + 1 + 2 + 2, STEPS * ROWS)
+        self.tell = nn.Linear(reader + 1 + 2 + 2, BAR_STEPS * ROWS)
         for last in (self.write[1], self.tell):
             assert isinstance(last, nn.Linear)
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    def forward(self, noisy: Tensor, t: Tensor, asked: Asked) -> Tensor:
+    def forward(self, noisy: Tensor, t: Tensor, asked: ScoreCondition) -> Tensor:
         """The clean codes (B, codes), normalised, behind `noisy` of that shape at the times `t` (B,) from 0 to 1."""
-        flags = (asked.danced, asked.follows, asked.recalls)
+        flags = (asked.has_dance, asked.has_previous, asked.has_repeated)
         rows = [part for part in asked if part.ndim == 2]
         known = torch.cat([*rows, torch.stack(flags, dim=1), _waves(t)], dim=1)
         mood = self.know(known)
@@ -141,17 +141,17 @@ class ScoreFlow(nn.Module):
         clean: Tensor = self.write(seen)
         return clean
 
-    def expected(self, asked: Asked) -> Tensor:
+    def onset_logits(self, asked: ScoreCondition) -> Tensor:
         """Logits (B, 16, 84) of each note's beginning in bars of which only dance, tempo and energy are looked at."""
-        known = torch.cat([asked.dance, asked.danced[:, None], asked.tempo, asked.energy], dim=1)
-        told: Tensor = self.tell(known).reshape(-1, STEPS, ROWS)
+        known = torch.cat([asked.dance, asked.has_dance[:, None], asked.tempo, asked.energy], dim=1)
+        told: Tensor = self.tell(known).reshape(-1, BAR_STEPS, ROWS)
         return told
 
     @torch.no_grad()
-    def draw(self, noise: Tensor, asked: Asked, *, steps: int = 12, guidance: float = 1.5) -> Tensor:
+    def sample(self, noise: Tensor, asked: ScoreCondition, *, steps: int = 12, guidance: float = 1.5) -> Tensor:
         """Codes (B, codes), normalised, drawn from noise; guidance: 1 as learnt, more to follow the dance more."""
         drawn, guided = noise, guidance != 1.0
-        known = asked.twice(asked.without_dance()) if guided else asked
+        known = asked.concat(asked.drop_dance()) if guided else asked
         for step in range(steps):
             t = torch.full((len(noise),), step / steps, device=noise.device)
             if guided:
@@ -162,34 +162,34 @@ class ScoreFlow(nn.Module):
             drawn = drawn + (clean - drawn) / (steps - step)
         return drawn
 
-    def read(self, windows: Tensor) -> Tensor:
+    def encode_dance(self, windows: Tensor) -> Tensor:
         """What dances over two bars (B, POSES, TRACK) become for drawing: (B, reader)."""
         read: Tensor = self.reader((windows - self.track_mean) / self.track_scale)
         return read
 
-    def shared_dance(self, read: Tensor) -> Tensor:
+    def embed_dance(self, read: Tensor) -> Tensor:
         """Dances (B, reader) in the space that they share with music: (B, shared), of length 1."""
         return nn.functional.normalize(self.share_dance(read), dim=-1)
 
-    def shared_music(self, before: Tensor, codes: Tensor, parts: Tensor) -> Tensor:
+    def embed_music(self, before: Tensor, codes: Tensor, parts: Tensor) -> Tensor:
         """Two bars' codes (B, codes) each, normalised, in that space; parts: (B, 2) which of them there are."""
         return nn.functional.normalize(self.share_music(before, codes, parts), dim=-1)
 
-    def stirred(self, windows: Tensor) -> Tensor:
+    def energy_condition(self, windows: Tensor) -> Tensor:
         """The energy (B, 2) of dances over two bars (B, POSES, TRACK): its log, normalised, and 1 for being known."""
-        value = (torch.log(windows[..., SPEED].mean(dim=1) + 0.05) - self.energy[0]) / self.energy[1]
+        value = (torch.log(windows[..., SPEED_INDEX].mean(dim=1) + 0.05) - self.energy[0]) / self.energy[1]
         return torch.stack([value, torch.ones_like(value)], dim=1)
 
-    def normalised(self, codes: Tensor) -> Tensor:
+    def normalize(self, codes: Tensor) -> Tensor:
         """Codes (..., codes) with a mean of 0 and a deviation of 1."""
         return (codes - self.code_mean) / self.code_scale
 
-    def natural(self, codes: Tensor) -> Tensor:
+    def denormalize(self, codes: Tensor) -> Tensor:
         """The codes that `normalised` has normalised."""
         return codes * self.code_scale + self.code_mean
 
 
-def tempo_of(seconds: Tensor) -> Tensor:
+def tempo_condition(seconds: Tensor) -> Tensor:
     """The tempo (B, 2) of bars that last so many seconds (B,): in octaves around 2 s, and 1 for being known."""
     return torch.stack([torch.log2(seconds / 2.0), torch.ones_like(seconds)], dim=1)
 
@@ -203,7 +203,7 @@ class _Reader(nn.Module):
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.steps = nn.Sequential(
-            nn.Conv1d(TRACK, width, 4, stride=2, padding=1),
+            nn.Conv1d(POSE_DIM, width, 4, stride=2, padding=1),
             nn.GELU(),
             nn.Conv1d(width, width, 4, stride=2, padding=1),
             nn.GELU(),
@@ -213,14 +213,14 @@ class _Reader(nn.Module):
             nn.Conv1d(width, 16, 1),
             nn.Flatten(),
             nn.Dropout(dropout),
-            nn.Linear(16 * POSES // 8, width),
+            nn.Linear(16 * WINDOW_POSES // 8, width),
         )
         self.unseen = nn.Dropout(_UNSEEN)
-        self.pace = nn.Linear(_SPEEDS * POSES // 2, width)
+        self.pace = nn.Linear(_SPEEDS * WINDOW_POSES // 2, width)
         self.gather = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width))
 
     def forward(self, windows: Tensor) -> Tensor:
-        speeds = windows[..., -_SPEEDS:].reshape(-1, POSES // 2, 2, _SPEEDS).mean(dim=2)
+        speeds = windows[..., -_SPEEDS:].reshape(-1, WINDOW_POSES // 2, 2, _SPEEDS).mean(dim=2)
         seen = self.steps(windows.transpose(1, 2)) * self.unseen(torch.ones_like(windows[:, 0, :1]))
         read: Tensor = self.gather(seen + self.pace(speeds.flatten(1)))
         return read
@@ -229,11 +229,11 @@ class _Reader(nn.Module):
 class _Listener(nn.Module):
     """Hears two bars of music by their codes."""
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: ScoreFlowConfig) -> None:
         super().__init__()
         self.parts = (config.coder.drums, config.coder.pitched)
         self.layers = nn.Sequential(
-            nn.Linear(2 * config.coder.codes + 2, config.width // 2),
+            nn.Linear(2 * config.coder.latent_dim + 2, config.width // 2),
             nn.GELU(),
             nn.Dropout(config.dropout),
             nn.Linear(config.width // 2, config.width // 2),
@@ -243,7 +243,7 @@ class _Listener(nn.Module):
         )
 
     def forward(self, before: Tensor, codes: Tensor, parts: Tensor) -> Tensor:
-        counts = spread(parts, self.parts)
+        counts = latent_mask(parts, self.parts)
         heard: Tensor = self.layers(torch.cat([before * counts, codes * counts, parts], dim=1))
         return heard
 
@@ -265,7 +265,7 @@ class _Layer(nn.Module):
         return made
 
 
-def spread(parts: Tensor, sizes: tuple[int, int]) -> Tensor:
+def latent_mask(parts: Tensor, sizes: tuple[int, int]) -> Tensor:
     """(B, codes): for each number of a code whether its part is there; parts: (B, 2)."""
     return parts.repeat_interleave(torch.tensor(sizes, device=parts.device), dim=1)
 
@@ -282,14 +282,14 @@ def save(path: Path, network: ScoreFlow) -> None:
     save_weights(path, NAME, asdict(network.config), halves)
 
 
-def config_of(shape: dict[str, Any]) -> FlowConfig:
+def config_from_dict(shape: dict[str, Any]) -> ScoreFlowConfig:
     """The shape that `asdict` made a dictionary of."""
-    return FlowConfig(**{**shape, "coder": CoderConfig(**shape.get("coder", {}))})
+    return ScoreFlowConfig(**{**shape, "coder": BarVAEConfig(**shape.get("coder", {}))})
 
 
 def load(path: Path) -> ScoreFlow:
     """Read the weights, ready to compose. Raises ValueError for those of another model."""
     shape, tensors = read_weights(path, NAME)
-    network = ScoreFlow(config_of(shape))
+    network = ScoreFlow(config_from_dict(shape))
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network.eval()

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from backend.music.note_times import played
+from backend.music.note_times import timed_notes
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile
 
-CHOSEN = "PASDEDEUX_SOUNDFONT"
+SOUNDFONT_VARIABLE = "PASDEDEUX_SOUNDFONT"
 """The environment's word for the soundfont to play."""
 _USUAL = Path("/usr/share/sounds/sf2")
 _WANTED = ("FluidR3_GM.sf2", "default-GM.sf2")
@@ -26,17 +26,17 @@ _BACK = 5.0
 _WHOLE = 32768.0
 
 
-def is_present() -> bool:
+def is_available() -> bool:
     """Whether FluidSynth is installed, with a soundfont to play."""
-    return _library() is not None and soundfont() is not None
+    return _library() is not None and find_soundfont() is not None
 
 
-def soundfont() -> Path | None:
+def find_soundfont() -> Path | None:
     """The soundfont of PASDEDEUX_SOUNDFONT, else the system's, else the small one of pretty_midi. Raises BadFile."""
-    chosen = os.environ.get(CHOSEN)
+    chosen = os.environ.get(SOUNDFONT_VARIABLE)
     if chosen:
         if not Path(chosen).is_file():
-            raise BadFile(f"{CHOSEN}={chosen}: a soundfont expected, no such file")
+            raise BadFile(f"{SOUNDFONT_VARIABLE}={chosen}: a soundfont expected, no such file")
         return Path(chosen)
     usual = [_USUAL / name for name in _WANTED] + sorted(_USUAL.glob("*.sf2"))
     package = find_spec("pretty_midi")
@@ -45,9 +45,9 @@ def soundfont() -> Path | None:
     return next((path for path in usual if path.is_file()), None)
 
 
-def perform(score: Score, seconds: float, rate: int) -> Array:
+def render(score: Score, seconds: float, rate: int) -> Array:
     """(N, 2) float32, left and right: so many seconds of a score. Raises BadFile for what is no soundfont."""
-    library, font = _library(), soundfont()
+    library, font = _library(), find_soundfont()
     if library is None or font is None:
         raise ValueError(
             "FluidSynth and a soundfont expected: install fluidsynth, pyfluidsynth and a General MIDI .sf2"
@@ -83,7 +83,7 @@ def _events(score: Score, rate: int) -> list[tuple[int, bool, int, int, int]]:
     """Notes' ends and beginnings in their order: the sample, whether one begins, its channel, pitch and velocity."""
     events = []
     for name, (channel, _, _) in _CHANNELS.items():
-        for note in played(score, getattr(score, name)):
+        for note in timed_notes(score, getattr(score, name)):
             events.append((round(note.start * rate), True, channel, note.pitch, note.velocity))
             events.append((round(note.end * rate), False, channel, note.pitch, 0))
     return sorted(events)

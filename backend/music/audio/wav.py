@@ -13,16 +13,16 @@ from typing import Literal
 import numpy as np
 
 from backend.music.audio import fluidsynth, synth_drums, synth_voices
-from backend.music.note_times import Played, length, played
+from backend.music.note_times import TimedNote, length, timed_notes
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile, output_path
 
-Engine = Literal["auto", "fluidsynth", "own"]
+Synthesizer = Literal["auto", "fluidsynth", "own"]
 
-TAIL = 1.5
+TAIL_SECONDS = 1.5
 """s behind the score, in which what still rings fades out."""
-LONGEST = 3600.0
+MAX_SECONDS = 3600.0
 """s of music that are made into sound; more would fill the memory."""
 _RATES = (8_000, 192_000)
 _FADE = 1.2
@@ -36,7 +36,7 @@ _PLACES = {"snare": 0.05, "closed hi-hat": 0.25, "open hi-hat": 0.25, "ride": -0
 _WHOLE = 32767
 
 
-def write_wav(path: str | Path, score: Score, *, rate: int = 44_100, engine: Engine = "auto") -> None:
+def write_wav(path: str | Path, score: Score, *, rate: int = 44_100, synthesizer: Synthesizer = "auto") -> None:
     """Write a 16-bit stereo WAV of a score at its own tempi and swing, whole or not at all.
 
     rate: samples a second.  engine: who plays it; `auto` is FluidSynth where it is present.
@@ -45,7 +45,7 @@ def write_wav(path: str | Path, score: Score, *, rate: int = 44_100, engine: Eng
     path = Path(path)
     if path.suffix.lower() != ".wav":
         raise BadFile(f"{path.name}: .wav expected as the ending of its name")
-    sound = np.rint(samples(score, rate=rate, engine=engine) * _WHOLE).astype("<i2")
+    sound = np.rint(render_samples(score, rate=rate, synthesizer=synthesizer) * _WHOLE).astype("<i2")
     with output_path(path) as temporary, temporary.open("wb") as file, wave.open(file, "wb") as written:
         written.setnchannels(2)
         written.setsampwidth(2)
@@ -53,15 +53,15 @@ def write_wav(path: str | Path, score: Score, *, rate: int = 44_100, engine: Eng
         written.writeframes(sound.tobytes())
 
 
-def samples(score: Score, *, rate: int = 44_100, engine: Engine = "auto") -> Array:
+def render_samples(score: Score, *, rate: int = 44_100, synthesizer: Synthesizer = "auto") -> Array:
     """(N, 2) float32 within -1 and 1: left and right, as long as the score and TAIL. Raises ValueError."""
     if not _RATES[0] <= rate <= _RATES[1]:
         raise ValueError(f"rate: {_RATES[0]} to {_RATES[1]} samples a second expected, {rate} found")
-    if length(score) > LONGEST:
-        raise ValueError(f"score: at most {LONGEST / 60:.0f} minutes to be made into sound expected")
-    seconds = length(score) + TAIL
-    if engine == "fluidsynth" or (engine == "auto" and fluidsynth.is_present()):
-        mixed = fluidsynth.perform(score, seconds, rate)
+    if length(score) > MAX_SECONDS:
+        raise ValueError(f"score: at most {MAX_SECONDS / 60:.0f} minutes to be made into sound expected")
+    seconds = length(score) + TAIL_SECONDS
+    if synthesizer == "fluidsynth" or (synthesizer == "auto" and fluidsynth.is_available()):
+        mixed = fluidsynth.render(score, seconds, rate)
     else:
         mixed = _performed(score, seconds, rate)
     fade = round(_FADE * rate)
@@ -82,16 +82,16 @@ def _performed(score: Score, seconds: float, rate: int) -> Array:
 
 def _sounds(score: Score, rate: int) -> Iterator[tuple[float, Array, float]]:
     """Each note's start in s, its sound (N,) and its place from -1, left, to 1, right."""
-    yield from _drummed(played(score, score.drums), rate)
-    yield from _sung(played(score, score.bass), synth_voices.BASS, rate)
-    yield from _sung(played(score, score.melody), synth_voices.MELODY, rate)
+    yield from _drummed(timed_notes(score, score.drums), rate)
+    yield from _sung(timed_notes(score, score.bass), synth_voices.BASS, rate)
+    yield from _sung(timed_notes(score, score.melody), synth_voices.MELODY, rate)
 
 
-def _drummed(notes: list[Played], rate: int) -> Iterator[tuple[float, Array, float]]:
+def _drummed(notes: list[TimedNote], rate: int) -> Iterator[tuple[float, Array, float]]:
     hats = np.array([note.start for note in notes if note.pitch in synth_drums.HATS])
     for number, force, alike in _alike(notes):
-        sound = synth_drums.strike(number, force, rate)
-        place = _PLACES.get(synth_drums.kind_of(number), 0.0)
+        sound = synth_drums.drum_hit(number, force, rate)
+        place = _PLACES.get(synth_drums.drum_kind(number), 0.0)
         for note in alike:
             struck = sound * _loudness(note)
             if number in synth_drums.OPEN_HATS and (later := hats[hats > note.start]).size:
@@ -99,17 +99,17 @@ def _drummed(notes: list[Played], rate: int) -> Iterator[tuple[float, Array, flo
             yield note.start, struck, place
 
 
-def _sung(notes: list[Played], voice: synth_voices.Voice, rate: int) -> Iterator[tuple[float, Array, float]]:
+def _sung(notes: list[TimedNote], voice: synth_voices.SynthVoice, rate: int) -> Iterator[tuple[float, Array, float]]:
     for pitch, force, alike in _alike(notes):
         longest = max(note.end - note.start for note in alike)
-        sound = synth_voices.tone(voice, pitch, force, longest + voice.release, rate)
+        sound = synth_voices.pitched_note(voice, pitch, force, longest + voice.release, rate)
         place = float(np.clip(voice.width * (pitch - 60) / 12, -0.5, 0.5))
         for note in alike:
             held = _ended(sound, note.end - note.start, voice.release, rate)
             yield note.start, held * _loudness(note), place
 
 
-def _alike(notes: list[Played]) -> Iterator[tuple[int, float, list[Played]]]:
+def _alike(notes: list[TimedNote]) -> Iterator[tuple[int, float, list[TimedNote]]]:
     """The notes that one sound serves: their pitch, the force (0 to 1) of that sound, and they themselves."""
     groups = defaultdict(list)
     for note in notes:
@@ -118,7 +118,7 @@ def _alike(notes: list[Played]) -> Iterator[tuple[int, float, list[Played]]]:
         yield pitch, force / _FORCES, alike
 
 
-def _loudness(note: Played) -> np.float32:
+def _loudness(note: TimedNote) -> np.float32:
     """How strong a note's sound is, of that at full force."""
     return np.float32((note.velocity / 127.0) ** 1.5)
 

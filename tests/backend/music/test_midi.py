@@ -11,7 +11,7 @@ from pretty_midi import Instrument, PrettyMIDI, TimeSignature
 from pretty_midi import Note as Played
 
 from backend.music.midi import read, write
-from backend.music.score import Meter, Note, Score, from_notes, to_notes
+from backend.music.score import Meter, Note, Score, part_from_notes, part_to_notes
 from rigs.files import BadFile
 
 SIXTEENTH = 0.125
@@ -51,7 +51,7 @@ def off(pitch: int, time: int = 0) -> mido.Message:
 
 
 def places(score: Score, part: str = "melody") -> list[tuple[int, int, int]]:
-    return [(note.start, note.end, note.pitch) for note in to_notes(getattr(score, part))]
+    return [(note.start, note.end, note.pitch) for note in part_to_notes(getattr(score, part))]
 
 
 def heard(path: Path) -> list[tuple[bool, int, int, float, float]]:
@@ -210,7 +210,7 @@ NOTES = st.lists(
 def test_what_is_written_is_read_again(tmp_path, drums, bass, melody, tempo, swing):
     eighths = [4 * beat + off for beat in range(16) for off in (0, round(4 * swing))]
     beats = [Note(pitch, 64, step, step + 1) for step in eighths for pitch in (64, 67, 71)]
-    parts = (from_notes(notes, 64) for notes in (drums, bass, [*melody, *beats]))
+    parts = (part_from_notes(notes, 64) for notes in (drums, bass, [*melody, *beats]))
     score = Score(*parts, np.arange(65) * 15 / tempo, (Meter(0, 4, 4),), swing)
     write(tmp_path / "a.mid", score)
     again = read(tmp_path / "a.mid")

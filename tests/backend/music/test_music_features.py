@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from backend.music.music_features import HEARD, LIVELY, counts_of, heard
-from backend.music.piano_roll import DRUMS
-from backend.music.score import Meter, Note, Score, from_notes
+from backend.music.music_features import BAR_DENSITY, MUSIC_DIM, music_features, phrase_counts
+from backend.music.piano_roll import DRUM_KINDS
+from backend.music.score import Meter, Note, Score, part_from_notes
 from rigs import Array
 
 Notes = Sequence[Note]
@@ -19,52 +19,52 @@ PHASES = 8
 """Numbers that tell the phases of the four cycles: their sines, then their cosines."""
 TEMPO = PHASES
 DRUM = PHASES + 1
-BASS, MELODY = DRUM + len(DRUMS), DRUM + len(DRUMS) + 1
-MOMENT, BAR, PIECE = range(HEARD - 6, HEARD - 3)
-THERE = range(HEARD - 3, HEARD)
+BASS, MELODY = DRUM + len(DRUM_KINDS), DRUM + len(DRUM_KINDS) + 1
+MOMENT, BAR, PIECE = range(MUSIC_DIM - 6, MUSIC_DIM - 3)
+THERE = range(MUSIC_DIM - 3, MUSIC_DIM)
 USUAL = 165.0
 
 
 def music(steps: int, drums: Notes = (), bass: Notes = (), melody: Notes = (), step: float = STEP) -> Score:
-    parts = (from_notes(notes, steps) for notes in (drums, bass, melody))
+    parts = (part_from_notes(notes, steps) for notes in (drums, bass, melody))
     return Score(*parts, step * np.arange(steps + 1.0))
 
 
 def kind_of(drum: int) -> int:
     """Which of the numbers tells of a drum; the last one tells of those that have no kind."""
-    return DRUM + next((n for n, (_, numbers) in enumerate(DRUMS) if drum in numbers), len(DRUMS) - 1)
+    return DRUM + next((n for n, (_, numbers) in enumerate(DRUM_KINDS) if drum in numbers), len(DRUM_KINDS) - 1)
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(1, 30.0), (77, 30.0), (200, 24.0), (1000, 30.0)])
 def test_every_frame_hears_as_many_numbers_also_after_the_end(frames: int, fps: float) -> None:
-    said = heard(music(64, [Note(36, 100, 0, 1)]), frames, fps)
-    assert said.shape == (frames, HEARD)
+    said = music_features(music(64, [Note(36, 100, 0, 1)]), frames, fps)
+    assert said.shape == (frames, MUSIC_DIM)
     assert said.dtype == np.float32
     assert np.isfinite(said).all()
 
 
 def test_phases_begin_anew_on_beats_and_counts_run_from_the_first_whole_bar() -> None:
-    score = Score(*(from_notes([], 4 + 128) for _ in range(3)), STEP * np.arange(133.0), (Meter(0, 1), Meter(4)))
-    said = heard(score, 400, FPS)
+    score = Score(*(part_from_notes([], 4 + 128) for _ in range(3)), STEP * np.arange(133.0), (Meter(0, 1), Meter(4)))
+    said = music_features(score, 400, FPS)
     beats = 15 * np.arange(24)  # frames, half a second apart
     assert np.allclose(said[beats, 0], 0.0, atol=1e-5)
     assert np.allclose(said[beats, 4], 1.0, atol=1e-5)
     assert np.allclose(said[beats[1::8], 3], 0.0, atol=1e-5)
     assert np.allclose(said[beats[1::8], 7], 1.0, atol=1e-5)
-    counts = counts_of(said)
+    counts = phrase_counts(said)
     assert np.allclose((counts[beats] - np.arange(-1, 23) + 4.0) % 8.0, 4.0, atol=1e-3)
     assert np.allclose((np.diff(counts) + 4.0) % 8.0 - 4.0, 1.0 / 15.0, atol=1e-3)
 
 
 @pytest.mark.parametrize("tempo", [120.0, 165.0, 200.0])
 def test_the_tempo_is_told_in_octaves_from_a_usual_dance(tempo: float) -> None:
-    said = heard(music(64, step=15.0 / tempo), 60, FPS)
+    said = music_features(music(64, step=15.0 / tempo), 60, FPS)
     assert np.allclose(said[:, TEMPO], np.log2(tempo / USUAL), atol=1e-4)
 
 
 @pytest.mark.parametrize("drum", [36, 38, 42, 84])
 def test_a_drum_is_heard_when_it_is_struck_and_fades(drum: int) -> None:
-    said = heard(music(64, [Note(drum, 127, 24, 25)]), 240, FPS)
+    said = music_features(music(64, [Note(drum, 127, 24, 25)]), 240, FPS)
     struck = said[:, kind_of(drum)]
     assert not struck[:90].any()  # step 24 is 3 s in
     assert struck[90] == pytest.approx(1.0)
@@ -76,16 +76,18 @@ def test_a_drum_is_heard_when_it_is_struck_and_fades(drum: int) -> None:
 
 
 def test_a_harder_stroke_is_heard_louder_and_is_not_hidden_by_a_softer_one_after_it() -> None:
-    soft = heard(music(64, [Note(36, 64, 0, 1)]), 30, FPS)[:, kind_of(36)]
-    both = heard(music(64, [Note(36, 127, 0, 1), Note(36, 20, 1, 2)]), 30, FPS)[:, kind_of(36)]
-    loud = heard(music(64, [Note(36, 127, 0, 1)]), 30, FPS)[:, kind_of(36)]
+    soft = music_features(music(64, [Note(36, 64, 0, 1)]), 30, FPS)[:, kind_of(36)]
+    both = music_features(music(64, [Note(36, 127, 0, 1), Note(36, 20, 1, 2)]), 30, FPS)[:, kind_of(36)]
+    loud = music_features(music(64, [Note(36, 127, 0, 1)]), 30, FPS)[:, kind_of(36)]
     assert soft[0] == pytest.approx(64 / 127)
     assert (both >= loud).all()
     assert both[4] == loud[4]  # after 0.133 s, when the softer one has just been struck
 
 
 def test_bass_and_melody_are_heard_when_they_begin_and_by_their_pitch_as_long_as_they_sound() -> None:
-    said = heard(music(64, bass=[Note(36, 127, 8, 16)], melody=[Note(72, 127, 16, 24), Note(76, 90, 16, 20)]), 150, FPS)
+    said = music_features(
+        music(64, bass=[Note(36, 127, 8, 16)], melody=[Note(72, 127, 16, 24), Note(76, 90, 16, 20)]), 150, FPS
+    )
     at = 30  # frames: step 8
     assert not said[:at, [BASS, MELODY]].any()
     assert said[at, BASS] == pytest.approx(1.0)
@@ -99,7 +101,7 @@ def test_bass_and_melody_are_heard_when_they_begin_and_by_their_pitch_as_long_as
 
 
 def test_which_parts_there_are_is_heard_from_the_beginning() -> None:
-    said = heard(music(64, drums=[Note(36, 100, 60, 61)], melody=[Note(60, 100, 30, 40)]), 20, FPS)
+    said = music_features(music(64, drums=[Note(36, 100, 60, 61)], melody=[Note(60, 100, 30, 40)]), 20, FPS)
     assert (said[:, THERE] == [1.0, 0.0, 1.0]).all()
 
 
@@ -107,7 +109,7 @@ def quiet_then_loud() -> Array:
     """What is heard of eight bars struck on their one, and then of eight on every sixteenth."""
     notes = [Note(36, 60, bar, bar + 1) for bar in range(0, 128, 16)]
     notes += [Note(36, 120, step, step + 1) for step in range(128, 256)]
-    return heard(music(256, notes), round(32 * FPS), FPS)
+    return music_features(music(256, notes), round(32 * FPS), FPS)
 
 
 def test_a_loud_half_is_livelier_than_a_quiet_one() -> None:
@@ -115,7 +117,7 @@ def test_a_loud_half_is_livelier_than_a_quiet_one() -> None:
     quiet, loud = said[150:330], said[630:810]  # 5 to 11 s, 21 to 27 s
     for column in (MOMENT, BAR, PIECE):
         assert loud[:, column].min() > quiet[:, column].max() + 0.5
-    assert LIVELY == BAR
+    assert BAR_DENSITY == BAR
     assert quiet[:, PIECE].max() < 0.0 < loud[:, PIECE].min()
 
 
@@ -127,10 +129,10 @@ def test_liveliness_is_the_log_of_what_is_struck_a_second() -> None:
 def test_the_section_is_heard_beside_the_whole_piece() -> None:
     """The same music, all of it twice as loud, is as lively beside itself."""
     notes = [Note(36, 50, step, step + 1) for step in range(0, 256, 4)]
-    said = heard(music(256, notes), 900, FPS)
+    said = music_features(music(256, notes), 900, FPS)
     assert np.allclose(said[150:750, PIECE], 0.0, atol=0.05)
 
 
 def test_music_of_less_than_two_beats_is_refused() -> None:
     with pytest.raises(ValueError, match="two beats or more"):
-        heard(music(2, [Note(36, 100, 0, 1)]), 10, FPS)
+        music_features(music(2, [Note(36, 100, 0, 1)]), 10, FPS)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from backend.music.pulse import COUNTS, pulse
-from backend.music.score import Meter, Score, from_table
+from backend.music.pulse import COUNTS_PER_PHRASE, dance_pulse
+from backend.music.score import Meter, Score, part_from_note_array
 from rigs import Array
 
 SLOW = {30: 120, 40: 160, 58.5: 117, 59: 118, 90: 180, 116: 232}
@@ -19,7 +19,7 @@ def music(tempi: float | Sequence[float], steps: int, *meters: Meter) -> Score:
     """Silence of so many sixteenths, in quarters a minute: one tempo for all, or one for each equally long part."""
     tempi = [tempi] if isinstance(tempi, int | float) else tempi
     lengths = np.repeat([15.0 / tempo for tempo in tempi], steps // len(tempi))
-    none = from_table(np.zeros((0, 4), int), steps)
+    none = part_from_note_array(np.zeros((0, 4), int), steps)
     return Score(none, none, none, np.concatenate([[0.0], np.cumsum(lengths)]), meters or (Meter(0),))
 
 
@@ -29,97 +29,97 @@ def tempo(seconds: Array) -> float:
 
 
 def test_in_bars_of_four_every_beat_is_a_step_and_two_bars_are_a_phrase() -> None:
-    found = pulse(music(120.0, 64))
-    assert found.steps.tolist() == list(range(0, 65, 4))
+    found = dance_pulse(music(120.0, 64))
+    assert found.positions.tolist() == list(range(0, 65, 4))
     assert np.allclose(found.seconds, np.arange(17) / 2.0)
     assert found.counts.tolist() == [n % 8 for n in range(17)]
 
 
 @pytest.mark.parametrize(("numerator", "beats"), [(2, 16), (3, 12), (5, 20)])
 def test_in_other_bars_of_quarters_every_quarter_is_a_step_and_phrases_have_eight(numerator: int, beats: int) -> None:
-    found = pulse(music(150.0, 4 * beats, Meter(0, numerator)))
-    assert found.steps.tolist() == list(range(0, 4 * beats + 1, 4))
+    found = dance_pulse(music(150.0, 4 * beats, Meter(0, numerator)))
+    assert found.positions.tolist() == list(range(0, 4 * beats + 1, 4))
     assert found.counts.tolist() == [n % 8 for n in range(beats + 1)]
 
 
 def test_in_six_eight_a_step_is_three_quavers() -> None:
-    found = pulse(music(180.0, 48, Meter(0, 6, 8)))
-    assert found.steps.tolist() == list(range(0, 49, 6))
+    found = dance_pulse(music(180.0, 48, Meter(0, 6, 8)))
+    assert found.positions.tolist() == list(range(0, 49, 6))
     assert np.allclose(np.diff(found.seconds), 0.5)
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), PICKUPS)
 def test_after_a_pickup_the_first_whole_bar_begins_a_phrase(numerator: int, denominator: int) -> None:
     pickup = 16 * numerator // denominator
-    found = pulse(music(130.0, pickup + 64, Meter(0, numerator, denominator), Meter(pickup)))
-    assert found.counts[found.steps == pickup].tolist() == [0]
-    assert np.allclose(np.diff(found.steps), 4.0)
-    assert found.steps[0] == pickup % 4
-    before = found.counts[found.steps < pickup]
-    assert before.tolist() == list(range(COUNTS - len(before), COUNTS))
+    found = dance_pulse(music(130.0, pickup + 64, Meter(0, numerator, denominator), Meter(pickup)))
+    assert found.counts[found.positions == pickup].tolist() == [0]
+    assert np.allclose(np.diff(found.positions), 4.0)
+    assert found.positions[0] == pickup % 4
+    before = found.counts[found.positions < pickup]
+    assert before.tolist() == list(range(COUNTS_PER_PHRASE - len(before), COUNTS_PER_PHRASE))
 
 
 def test_a_pickup_to_six_eight_is_counted_in_its_beats() -> None:
-    found = pulse(music(200.0, 2 + 48, Meter(0, 1, 8), Meter(2, 6, 8)))
-    assert found.steps.tolist() == list(range(2, 51, 6))
+    found = dance_pulse(music(200.0, 2 + 48, Meter(0, 1, 8), Meter(2, 6, 8)))
+    assert found.positions.tolist() == list(range(2, 51, 6))
     assert found.counts[0] == 0
 
 
 @pytest.mark.parametrize(("written", "danced"), [*SLOW.items(), *FAST.items()])
 def test_steps_are_doubled_or_halved_into_what_can_be_danced(written: float, danced: float) -> None:
-    found = pulse(music(written, 256))
+    found = dance_pulse(music(written, 256))
     assert tempo(found.seconds) == pytest.approx(danced)
     assert found.counts[0] == 0
-    assert (np.diff(found.counts) % COUNTS == 1).all()
+    assert (np.diff(found.counts) % COUNTS_PER_PHRASE == 1).all()
     assert found.seconds[-1] == pytest.approx(256 * 15.0 / written)
 
 
 def test_a_slow_pickup_is_counted_back_from_the_bar_in_half_beats() -> None:
-    found = pulse(music(80.0, 4 + 64, Meter(0, 1, 4), Meter(4)))
-    assert found.steps[:4].tolist() == [0.0, 2.0, 4.0, 6.0]
+    found = dance_pulse(music(80.0, 4 + 64, Meter(0, 1, 4), Meter(4)))
+    assert found.positions[:4].tolist() == [0.0, 2.0, 4.0, 6.0]
     assert found.counts[:4].tolist() == [6, 7, 0, 1]
 
 
 def test_a_fast_pickup_of_one_beat_is_left_out_where_a_step_is_two() -> None:
-    found = pulse(music(240.0, 4 + 64, Meter(0, 1, 4), Meter(4)))
-    assert found.steps[:3].tolist() == [4.0, 12.0, 20.0]
+    found = dance_pulse(music(240.0, 4 + 64, Meter(0, 1, 4), Meter(4)))
+    assert found.positions[:3].tolist() == [4.0, 12.0, 20.0]
     assert found.counts[:3].tolist() == [0, 1, 2]
 
 
 def test_steps_follow_changes_of_tempo() -> None:
-    found = pulse(music([120.0, 180.0, 150.0], 192))
+    found = dance_pulse(music([120.0, 180.0, 150.0], 192))
     lengths = np.diff(found.seconds)
     assert np.allclose(lengths, np.repeat([60.0 / 120.0, 60.0 / 180.0, 60.0 / 150.0], 16))
     assert found.seconds[16] == pytest.approx(8.0)
 
 
 def test_a_change_of_meter_begins_a_beat() -> None:
-    found = pulse(music(120.0, 32 + 24 + 16, Meter(0), Meter(32, 3, 4), Meter(56)))
-    assert {32.0, 56.0} <= set(found.steps.tolist())
-    assert np.allclose(np.diff(found.steps), 4.0)
+    found = dance_pulse(music(120.0, 32 + 24 + 16, Meter(0), Meter(32, 3, 4), Meter(56)))
+    assert {32.0, 56.0} <= set(found.positions.tolist())
+    assert np.allclose(np.diff(found.positions), 4.0)
 
 
 def test_music_that_ends_within_a_beat_has_no_step_at_its_end() -> None:
-    assert pulse(music(120.0, 30)).steps.tolist() == list(range(0, 29, 4))
-    assert pulse(music(120.0, 28, Meter(0, 7, 8))).steps.tolist() == list(range(0, 29, 4))
-    assert pulse(music(120.0, 42, Meter(0, 7, 8))).steps.tolist() == list(range(0, 41, 4))
+    assert dance_pulse(music(120.0, 30)).positions.tolist() == list(range(0, 29, 4))
+    assert dance_pulse(music(120.0, 28, Meter(0, 7, 8))).positions.tolist() == list(range(0, 29, 4))
+    assert dance_pulse(music(120.0, 42, Meter(0, 7, 8))).positions.tolist() == list(range(0, 41, 4))
 
 
 def test_moments_are_counted_between_steps_before_the_first_and_after_the_last() -> None:
-    found = pulse(music([120.0, 150.0], 64))
-    assert found.within(np.array([-0.5, 0.0, 0.25, 4.0, 4.1, 7.2, 7.6])).tolist() == pytest.approx(
+    found = dance_pulse(music([120.0, 150.0], 64))
+    assert found.beats_at(np.array([-0.5, 0.0, 0.25, 4.0, 4.1, 7.2, 7.6])).tolist() == pytest.approx(
         [-1.0, 0.0, 0.5, 8.0, 8.25, 16.0, 17.0]
     )
-    assert found.counted(np.array([-0.5, 0.25, 4.1, 7.2])).tolist() == pytest.approx([7.0, 0.5, 0.25, 0.0])
+    assert found.counts_at(np.array([-0.5, 0.25, 4.1, 7.2])).tolist() == pytest.approx([7.0, 0.5, 0.25, 0.0])
 
 
 def test_counts_in_a_pickup_lead_up_to_the_bar() -> None:
-    found = pulse(music(120.0, 3 + 64, Meter(0, 3, 16), Meter(3)))
-    assert found.counted(np.array([0.0, 0.375]))[0] == pytest.approx(7.25)
-    assert found.counted(np.array([0.0, 0.375]))[1] % COUNTS == pytest.approx(0.0, abs=1e-9)
+    found = dance_pulse(music(120.0, 3 + 64, Meter(0, 3, 16), Meter(3)))
+    assert found.counts_at(np.array([0.0, 0.375]))[0] == pytest.approx(7.25)
+    assert found.counts_at(np.array([0.0, 0.375]))[1] % COUNTS_PER_PHRASE == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("written", "steps"), [(120.0, 2), (300.0, 4), (120.0, 3)])
 def test_music_without_two_beats_is_refused(written: float, steps: int) -> None:
     with pytest.raises(ValueError, match=f"music of two beats or more expected, {steps} sixteenths found"):
-        pulse(music(written, steps))
+        dance_pulse(music(written, steps))

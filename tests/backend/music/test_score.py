@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.music.score import Meter, Note, Part, Score, cut, from_notes, from_table, to_notes, to_table
+from backend.music.score import (
+    Meter,
+    Note,
+    Part,
+    Score,
+    cut_bars,
+    part_from_note_array,
+    part_from_notes,
+    part_to_note_array,
+    part_to_notes,
+)
 
 STEPS = 24
 NOTES = st.lists(
@@ -32,18 +42,18 @@ def one_by_one(notes: list[Note]) -> Part:
 
 @given(NOTES)
 def test_notes_sound_until_they_end_or_the_next_of_their_pitch_begins(notes: list[Note]) -> None:
-    part, expected = from_notes(notes, STEPS), one_by_one(notes)
+    part, expected = part_from_notes(notes, STEPS), one_by_one(notes)
     for name in ("onset", "sustain", "velocity"):
         assert np.array_equal(getattr(part, name), getattr(expected, name))
 
 
 @given(NOTES)
 def test_a_part_is_made_again_of_its_notes(notes: list[Note]) -> None:
-    part = from_notes(notes, STEPS)
-    rows = to_table(part)
-    assert [Note(*row) for row in rows.tolist()] == to_notes(part)
+    part = part_from_notes(notes, STEPS)
+    rows = part_to_note_array(part)
+    assert [Note(*row) for row in rows.tolist()] == part_to_notes(part)
     assert rows[:, [2, 0]].tolist() == sorted(rows[:, [2, 0]].tolist()), "by their starts and pitches"
-    again = from_table(np.flip(rows, axis=0), STEPS)
+    again = part_from_note_array(np.flip(rows, axis=0), STEPS)
     for name in ("onset", "sustain", "velocity"):
         assert np.array_equal(getattr(again, name), getattr(part, name))
 
@@ -53,15 +63,15 @@ def song() -> Score:
     steps = 4 + 2 * 12 + 2 * 16
     seconds = np.append(0.0, np.cumsum(np.linspace(0.1, 0.2, steps)))
     meters = (Meter(0, 1, 4), Meter(4, 3, 4), Meter(28))
-    drums = from_notes([Note(49, 90, 14, 30), Note(36, 80, 16, 17), Note(36, 80, 43, 44)], steps)
-    bass = from_notes([Note(40, 70, 0, 18), Note(41, 71, 40, 60)], steps)
-    melody = from_notes([Note(60, 60, 15, 16), Note(62, 62, 16, 20), Note(64, 64, 44, 45)], steps)
+    drums = part_from_notes([Note(49, 90, 14, 30), Note(36, 80, 16, 17), Note(36, 80, 43, 44)], steps)
+    bass = part_from_notes([Note(40, 70, 0, 18), Note(41, 71, 40, 60)], steps)
+    melody = part_from_notes([Note(60, 60, 15, 16), Note(62, 62, 16, 20), Note(64, 64, 44, 45)], steps)
     return Score(drums, bass, melody, seconds, meters, 0.6)
 
 
 def test_cut_bars_begin_at_second_0_with_their_meters() -> None:
     whole = song()
-    some = cut(whole, 2, 3)
+    some = cut_bars(whole, 2, 3)
     np.testing.assert_allclose(some.seconds, whole.seconds[16:45] - whole.seconds[16])
     assert some.meters == (Meter(0, 3, 4), Meter(12))
     assert some.bars.tolist() == [0, 12]
@@ -69,24 +79,24 @@ def test_cut_bars_begin_at_second_0_with_their_meters() -> None:
 
 
 def test_notes_are_cut_at_the_edges() -> None:
-    some = cut(song(), 2, 3)
-    assert to_notes(some.melody) == [Note(62, 62, 0, 4)]
-    assert to_notes(some.bass) == [Note(40, 70, 0, 2), Note(41, 71, 24, 28)]
+    some = cut_bars(song(), 2, 3)
+    assert part_to_notes(some.melody) == [Note(62, 62, 0, 4)]
+    assert part_to_notes(some.bass) == [Note(40, 70, 0, 2), Note(41, 71, 24, 28)]
 
 
 def test_a_drum_that_was_struck_before_is_not_struck_again() -> None:
-    assert to_notes(cut(song(), 2, 3).drums) == [Note(36, 80, 0, 1), Note(36, 80, 27, 28)]
+    assert part_to_notes(cut_bars(song(), 2, 3).drums) == [Note(36, 80, 0, 1), Note(36, 80, 27, 28)]
 
 
 def test_all_bars_are_the_whole_score() -> None:
-    whole, again = song(), cut(song(), 0, 4)
+    whole, again = song(), cut_bars(song(), 0, 4)
     assert np.array_equal(again.seconds, whole.seconds)
     assert (again.meters, again.bars.tolist()) == (whole.meters, whole.bars.tolist())
     for part in ("drums", "bass", "melody"):
-        assert to_notes(getattr(again, part)) == to_notes(getattr(whole, part))
+        assert part_to_notes(getattr(again, part)) == part_to_notes(getattr(whole, part))
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 2), (3, 2), (0, 5), (5, 5)])
 def test_bars_that_there_are_not_are_refused(first: int, last: int) -> None:
     with pytest.raises(ValueError, match=rf"^bars of 0 to 4 expected, {first} to {last} found$"):
-        cut(song(), first, last)
+        cut_bars(song(), first, last)

@@ -10,7 +10,7 @@ from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying, wandering
 
 from rigs import files, rotations
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, JOINTS, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS
 
 
 def keyed(motion: Motion, first: int = 1) -> bpy.types.Object:
@@ -20,14 +20,14 @@ def keyed(motion: Motion, first: int = 1) -> bpy.types.Object:
 
 
 def test_a_new_dancer_stands_in_a_t_pose_and_is_active() -> None:
-    dancer = armatures.add(bpy.context, "dancer", DEFAULT)
-    assert np.abs(seen(dancer, 1) - DEFAULT.rest_positions()).max() < 1e-6
+    dancer = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON)
+    assert np.abs(seen(dancer, 1) - DEFAULT_SKELETON.rest_positions()).max() < 1e-6
     assert bpy.context.view_layer.objects.active == dancer
     assert bpy.context.selected_objects == [dancer]
 
 
 def test_bones_are_named_and_linked_as_the_joints() -> None:
-    bones = armatures.add(bpy.context, "dancer", DEFAULT).data.bones
+    bones = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
     assert {bone.name for bone in bones} == set(JOINTS)
     for j, joint in enumerate(JOINTS):
         parent = bones[joint].parent
@@ -35,7 +35,7 @@ def test_bones_are_named_and_linked_as_the_joints() -> None:
 
 
 def test_limbs_point_at_the_next_joint() -> None:
-    bones = armatures.add(bpy.context, "dancer", DEFAULT).data.bones
+    bones = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
     for joint, after in (("left_hip", "left_knee"), ("right_elbow", "right_wrist"), ("spine3", "neck")):
         assert np.allclose(bones[joint].tail_local, bones[after].head_local, atol=1e-6)
 

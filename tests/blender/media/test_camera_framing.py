@@ -6,7 +6,7 @@ from bl_ext.user_default.pas_de_deux.media import camera_framing
 from movements import swaying
 
 from rigs import Array
-from rigs.motion import move
+from rigs.motion import translate
 
 WIDTH, HEIGHT = 0.33, 0.185
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 0.33, 0.185
 def pair(travel: float, apart: float = 0.7) -> Array:
     leader, partner = swaying(frames=120), swaying(frames=120, place=apart)
     way = np.linspace(0.0, travel, 120)[:, None] * np.array([0.6, 0.8, 0.0])
-    return np.stack([move(leader, way).positions, move(partner, way).positions], axis=1)
+    return np.stack([translate(leader, way).positions, translate(partner, way).positions], axis=1)
 
 
 def projected(view: camera_framing.View, points: Array) -> tuple[Array, Array, Array]:

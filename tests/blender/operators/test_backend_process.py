@@ -18,7 +18,7 @@ from tests.installed import PYTHON
 @pytest.fixture
 def chosen() -> Iterator[preferences.PASDEDEUX_preferences]:
     """The preferences, with a free address and the Python that has the backend."""
-    chosen = preferences.of(bpy.context)
+    chosen = preferences.addon_preferences(bpy.context)
     chosen.address, chosen.python = free_address(), str(PYTHON)
     yield chosen
     backend_process.stop()

@@ -14,12 +14,12 @@ from bl_ext.user_default.pas_de_deux.animation import keyframes
 from bl_ext.user_default.pas_de_deux.media import soundtrack, timeline
 from conftest import Server, free_address
 from movements import TENTH_OF_A_MILLIMETRE, apart
-from pieces import BEAT, Dump, begins, kept, left_in, markers, piece, refused, seconds_of, sounding, strips
+from music_pieces import BEAT, Dump, begins, kept, left_in, markers, piece, refused, seconds_of, sounding, strips
 
 from backend.client import Client
 from backend.model_registry import COMPOSERS, DANCERS
 from backend.music import midi
-from backend.music.score import PARTS, Meter, cut
+from backend.music.score import PARTS, Meter, cut_bars
 
 music_module = import_module("bl_ext.user_default.pas_de_deux.operators.dance_and_music")
 
@@ -43,7 +43,7 @@ def test_the_dancer_is_keyed_as_the_backend_answers(reached: Server, song: Path,
 def test_a_duet_has_two_dancers_who_dance_together(reached: Server, song: Path) -> None:
     kept().duet, kept().midi, kept().bars = True, str(song), "2-3"
     bpy.ops.pasdedeux.generate_dance()
-    score = cut(midi.read(song), 1, 2)
+    score = cut_bars(midi.read(song), 1, 2)
     pair = bpy.context.scene.pas_de_deux
     assert (pair.leader.name, pair.partner.name) == ("song", "song partner")
     for dancer, motion in zip(
@@ -225,7 +225,7 @@ def test_a_folder_that_takes_no_file_is_named(reached: Server, song: Path, home:
 def test_a_frame_rate_that_is_changed_meanwhile_is_refused(
     reached: Server, song: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_job, "listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)])
+    monkeypatch.setattr(background_job, "progress_listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)])
     with pytest.raises(RuntimeError, match="frame rate was changed meanwhile"):
         bpy.ops.pasdedeux.generate_dance(filepath=str(song))
     assert left_in(home) == ["scene.blend"]
@@ -243,6 +243,6 @@ def test_cancelling_ends_the_work_beside_blender(reached: Server, tmp_path: Path
     job.cancel()
     job.join(20.0)
     *_, last = job.drain()
-    assert last == background_job.Failed("")
+    assert last == background_job.JobFailure("")
     assert dump() == before
     assert left_in(home) == ["scene.blend"]

@@ -22,7 +22,7 @@ from rigs.choreography.devices import DEVICES, Choreography, Device, choreograph
 from rigs.choreography.formations import FORMATIONS
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS
 from tests.rig_builders import CHARACTERS, build
 
 FRAMES = 75
@@ -156,12 +156,12 @@ def test_a_dancer_with_other_bones_keeps_its_feet_on_the_floor(tmp_path: Path) -
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.npz"), body=False)
     kept = bpy.context.scene.pas_de_deux
     kept.leader = bpy.context.object
-    kept.partner = armatures.add(bpy.context, "tall", DEFAULT.scaled(1.2))
+    kept.partner = armatures.add(bpy.context, "tall", DEFAULT_SKELETON.scale(1.2))
     choose("unison", distance=2.0)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     balls = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
     heights = np.array([seen(kept.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
-    np.testing.assert_allclose(heights, 1.2 * DEFAULT.rest_positions()[balls[0], 2], atol=0.005)
+    np.testing.assert_allclose(heights, 1.2 * DEFAULT_SKELETON.rest_positions()[balls[0], 2], atol=0.005)
 
 
 def places(rig: bpy.types.Object, name: str) -> dict[str, Array]:
@@ -209,7 +209,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     dying = Server()
     backend_at(dying.address)
-    monkeypatch.setattr(background_job, "listeners", [lambda fraction, what: dying.kill()])
+    monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
     refused(dump, "no backend answers")
     assert not dying.is_alive()
 
@@ -269,5 +269,5 @@ def test_cancelling_ends_the_work_beside_blender(
     job.cancel()
     job.join(10.0)
     *_, last = job.drain()
-    assert last == background_job.Failed("")
+    assert last == background_job.JobFailure("")
     assert dump() == before

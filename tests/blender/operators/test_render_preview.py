@@ -153,5 +153,5 @@ def test_cancelling_the_second_blender_leaves_no_video(tmp_path: Path) -> None:
     job.cancel()
     job.join(10.0)
     *_, last = job.drain()
-    assert last == background_job.Failed("")
+    assert last == background_job.JobFailure("")
     assert not list(tmp_path.iterdir())

@@ -5,21 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigs.bone_mapping.bone_mapper import REQUIRED, Mapping, NoDancer, map_bones
-from rigs.bone_mapping.naming_conventions import Dialect, dialects
+from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
+from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.files import bvh
-from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
 
 OWN_PARENTS = list(PARENTS)
 DESCRIBED = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))
 
 
-def found(mapping: Mapping, names: list[str]) -> dict[str, str]:
+def found(mapping: BoneMap, names: list[str]) -> dict[str, str]:
     return {joint: names[bone] for joint, bone in zip(JOINTS, mapping.bones, strict=True) if bone >= 0}
 
 
-def wrong(mapping: Mapping, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
+def wrong(mapping: BoneMap, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
     """The joints with another bone than the truth has; of leaves it need not speak."""
     chosen = found(mapping, names)
     told = [joint for joint in JOINTS if joint in truth or CHILDREN[INDEX[joint]]]
@@ -30,8 +30,8 @@ def test_our_own_names_map_one_to_one() -> None:
     mapping = map_bones(list(JOINTS), OWN_PARENTS)
     assert mapping.bones == tuple(range(29))
     assert mapping.missing == ()
-    assert mapping.dialect.t_pose
-    assert mapping.sureness == (1.0,) * 29
+    assert mapping.convention.t_pose
+    assert mapping.joint_confidence == (1.0,) * 29
     assert mapping.confidence == 1.0
     assert [JOINTS[bone] for bone in mapping.spine] == ["spine1", "spine2", "spine3"]
     assert [JOINTS[bone] for bone in mapping.neck] == ["neck", "jaw"]
@@ -43,7 +43,7 @@ def test_a_dialect_is_understood(name: str, tails: bool) -> None:
     rig, truth, dialect = described(name, tails=tails)
     mapping = map_bones(rig.names, rig.parents)
     assert wrong(mapping, rig.names, truth) == {}
-    assert mapping.dialect.name == dialect
+    assert mapping.convention.name == dialect
     assert mapping.confidence > 0.8
 
 
@@ -109,14 +109,14 @@ def test_the_dialect_that_finds_most_joints_wins() -> None:
 @pytest.mark.parametrize("placed", [False, True], ids=["names only", "with places"])
 def test_a_limb_without_a_bone_is_named(joint: str, placed: bool) -> None:
     names = [name if name != joint else "thing" for name in JOINTS]
-    with pytest.raises(NoDancer, match=f"no bone for {joint}; a dancer with two arms and two legs expected"):
-        map_bones(names, OWN_PARENTS, DEFAULT.rest_positions() if placed else None)
+    with pytest.raises(UnmappableRig, match=f"no bone for {joint}; a dancer with two arms and two legs expected"):
+        map_bones(names, OWN_PARENTS, DEFAULT_SKELETON.rest_positions() if placed else None)
 
 
 def test_a_bone_that_hangs_in_the_wrong_place_is_not_the_joint() -> None:
     parents = OWN_PARENTS.copy()
     parents[INDEX["left_knee"]] = INDEX["right_hip"]
-    with pytest.raises(NoDancer, match="no bone for left_knee"):
+    with pytest.raises(UnmappableRig, match="no bone for left_knee"):
         map_bones(list(JOINTS), parents)
 
 
@@ -125,7 +125,7 @@ def test_a_limb_with_an_uncommon_name_in_a_known_dialect_is_found_by_a_common_on
     names = [name.replace("Hand", "Wrist") if name.endswith("Hand") else name for name in rig.names]
     mapping = map_bones(names, rig.parents)
     assert found(mapping, names)["left_wrist"] == "Robot_LeftWrist"
-    assert 0.0 < mapping.sureness[INDEX["left_wrist"]] < mapping.sureness[INDEX["left_elbow"]]
+    assert 0.0 < mapping.joint_confidence[INDEX["left_wrist"]] < mapping.joint_confidence[INDEX["left_elbow"]]
     assert mapping.confidence < 1.0
 
 
@@ -144,20 +144,20 @@ def test_a_bone_named_unlike_the_other_sides_is_less_sure() -> None:
     names = [name.replace("LeftFoot", "LeftAnkle") for name in rig.names]
     mapping = map_bones(names, rig.parents)
     assert found(mapping, names)["left_ankle"] == "mixamorigLeftAnkle"
-    assert mapping.sureness[INDEX["right_ankle"]] < mapping.sureness[INDEX["right_knee"]] == 1.0
+    assert mapping.joint_confidence[INDEX["right_ankle"]] < mapping.joint_confidence[INDEX["right_knee"]] == 1.0
 
 
 def test_bones_whose_names_say_the_wrong_side_are_less_sure() -> None:
-    places = DEFAULT.rest_positions()
+    places = DEFAULT_SKELETON.rest_positions()
     right = map_bones(list(JOINTS), OWN_PARENTS, places)
     places[INDEX["left_elbow"], 0] *= -1.0
     crossed = map_bones(list(JOINTS), OWN_PARENTS, places)
     assert right.confidence == 1.0
-    assert crossed.sureness[INDEX["left_elbow"]] < 1.0 == crossed.sureness[INDEX["left_knee"]]
+    assert crossed.joint_confidence[INDEX["left_elbow"]] < 1.0 == crossed.joint_confidence[INDEX["left_knee"]]
 
 
-@pytest.mark.parametrize("dialect", dialects(), ids=lambda dialect: dialect.name)
-def test_every_table_names_real_joints_on_both_sides(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", naming_conventions(), ids=lambda dialect: dialect.name)
+def test_every_table_names_real_joints_on_both_sides(dialect: NamingConvention) -> None:
     joints = dialect.joints
     assert set(joints) <= set(JOINTS)
     assert set(REQUIRED) <= set(joints)
@@ -176,6 +176,6 @@ def test_a_crowd_of_controls_does_not_hide_the_dancer(corpus: Path) -> None:
 
 
 def test_places_of_any_unit_serve() -> None:
-    places = DEFAULT.rest_positions()
+    places = DEFAULT_SKELETON.rest_positions()
     for unit in (0.01, 39.4, 1000.0):
-        np.testing.assert_array_equal(map_bones(list(JOINTS), OWN_PARENTS, places * unit).sureness, np.ones(29))
+        np.testing.assert_array_equal(map_bones(list(JOINTS), OWN_PARENTS, places * unit).joint_confidence, np.ones(29))

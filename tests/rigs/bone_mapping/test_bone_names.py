@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigs.bone_mapping.bone_names import Key, index, normalize, of_left
+from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_name, normalize_name
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ from rigs.bone_mapping.bone_names import Key, index, normalize, of_left
         ("HeadTop_End", ("", "headtopend")),
     ],
 )
-def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(written: str, key: Key) -> None:
-    assert normalize(written) == key
+def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(written: str, key: NameKey) -> None:
+    assert normalize_name(written) == key
 
 
 @pytest.mark.parametrize("written", ["lfemur", "lFemur", "L_Femur", "femur.L"])
 def test_the_side_of_a_left_bone_is_found_in_any_way_of_writing(written: str) -> None:
-    assert of_left(written) == ("left", "femur")
+    assert normalize_left_name(written) == ("left", "femur")
 
 
 def test_a_letter_counts_as_a_side_only_before_or_after_a_known_word() -> None:
-    found = index(["lfemur", "rfemur", "femurr", "lowerback", "ball"], frozenset({"femur"}))
+    found = index_names(["lfemur", "rfemur", "femurr", "lowerback", "ball"], frozenset({"femur"}))
     assert found["left", "femur"] == [0]
     assert found["right", "femur"] == [1, 2]
     assert ("left", "owerback") not in found
@@ -52,18 +52,18 @@ def test_a_letter_counts_as_a_side_only_before_or_after_a_known_word() -> None:
 )
 def test_what_most_names_begin_or_end_with_does_not_matter(before: str, after: str) -> None:
     plain = ["Hips", "LeftArm", "RightArm", "LeftLeg", "RightLeg", "LeftFoot", "RightFoot", "Head", "Neck", "Chest"]
-    found = index(["Reference", *(before + name + after for name in plain)], frozenset())
+    found = index_names(["Reference", *(before + name + after for name in plain)], frozenset())
     assert found["left", "arm"] == [2]
     assert found["", "hips"] == [1]
 
 
 def test_a_side_that_most_names_begin_with_still_counts() -> None:
-    found = index(["Hips", *(f"Left Finger{n}" for n in range(12)), "Right Hand"], frozenset())
+    found = index_names(["Hips", *(f"Left Finger{n}" for n in range(12)), "Right Hand"], frozenset())
     assert found["left", "finger3"] == [4]
     assert found["right", "hand"] == [13]
 
 
 def test_a_tail_answers_to_its_bone_and_the_end() -> None:
-    found = index(["LeftHand", "LeftHand end site", "lhand end site"], frozenset({"hand"}))
+    found = index_names(["LeftHand", "LeftHand end site", "lhand end site"], frozenset({"hand"}))
     assert found["left", "hand"] == [0]
     assert found["left", "handendsite"] == [1, 2]

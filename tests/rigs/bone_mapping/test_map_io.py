@@ -18,8 +18,8 @@ def test_a_map_comes_back_as_it_was(name: str) -> None:
     mapping = map_bones(rig.names, rig.parents)
     back = from_json(to_json(mapping, rig.names), rig.names, rig.parents)
     assert back.bones == mapping.bones
-    assert back.sureness == pytest.approx(mapping.sureness, abs=1e-3)
-    assert (back.dialect, back.spine, back.neck) == (mapping.dialect, mapping.spine, mapping.neck)
+    assert back.joint_confidence == pytest.approx(mapping.joint_confidence, abs=1e-3)
+    assert (back.convention, back.spine, back.neck) == (mapping.convention, mapping.spine, mapping.neck)
 
 
 def test_a_map_serves_a_rig_with_the_same_bones_in_another_order() -> None:
@@ -35,7 +35,7 @@ def test_a_map_written_by_hand_needs_only_bones() -> None:
     text = json.dumps({"kind": "Pas de Deux bone map", "joints": {"pelvis": {"bone": "jaw"}}})
     mapping = from_json(text, NAMES, PARENTS)
     assert mapping.bones[INDEX["pelvis"]] == INDEX["jaw"]
-    assert mapping.sureness[INDEX["pelvis"]] == 1.0
+    assert mapping.joint_confidence[INDEX["pelvis"]] == 1.0
     assert len(mapping.missing) == 28
     assert mapping.confidence == 0.0
 

@@ -7,10 +7,10 @@ import pytest
 
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
-from rigs.bone_mapping.bone_mapper import BY_PLACE, REQUIRED, NoDancer, map_bones
+from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, REQUIRED, UnmappableRig, map_bones
 from rigs.files import bvh
 from rigs.rotations import from_axis_angle, rotate
-from rigs.skeleton import DEFAULT, INDEX, JOINTS, MIRRORED, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined
 
 STANDING = [name for name in RECORDED if "rokoko" not in name and "dataset" not in name]
@@ -43,7 +43,7 @@ def told(rig: Hierarchy, bones: tuple[int, ...] | list[int]) -> dict[str, str]:
 def test_a_rig_without_names_is_mapped_by_its_rest_pose(corpus: Path, name: str) -> None:
     rig, truth = rig_and_truth(corpus, name)
     mapping = map_bones(nameless(rig), rig.parents, rig.heads)
-    assert mapping.dialect == BY_PLACE
+    assert mapping.convention == BY_STRUCTURE
     assert told(rig, mapping.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
     assert 0.4 < mapping.confidence < 0.7
 
@@ -52,18 +52,18 @@ def test_a_rig_without_names_is_mapped_by_its_rest_pose(corpus: Path, name: str)
 def test_which_side_is_left_follows_from_where_the_toes_point(corpus: Path, name: str) -> None:
     rig, _ = rig_and_truth(corpus, name)
     assert rig.heads is not None
-    straight = structure_mapper.find(rig.parents, rig.heads)
+    straight = structure_mapper.map_by_structure(rig.parents, rig.heads)
     turn = from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(2.5))
-    turned = structure_mapper.find(rig.parents, rotate(turn, rig.heads) * 7.0 + 3.0)
-    mirrored = structure_mapper.find(rig.parents, rig.heads * [-1.0, 1.0, 1.0])
+    turned = structure_mapper.map_by_structure(rig.parents, rotate(turn, rig.heads) * 7.0 + 3.0)
+    mirrored = structure_mapper.map_by_structure(rig.parents, rig.heads * [-1.0, 1.0, 1.0])
     assert straight is not None
     assert turned == straight
     assert mirrored is not None
-    assert told(rig, [mirrored[j] for j in MIRRORED]) == told(rig, straight)
+    assert told(rig, [mirrored[j] for j in MIRROR_JOINTS]) == told(rig, straight)
 
 
 def test_a_dancer_of_our_own_is_found_with_spine_neck_and_hands() -> None:
-    found = structure_mapper.find(PARENTS, DEFAULT.rest_positions())
+    found = structure_mapper.map_by_structure(PARENTS, DEFAULT_SKELETON.rest_positions())
     assert found is not None
     leaves = ("_bigtoe", "_middle", "head")
     assert [found[j] for j, name in enumerate(JOINTS) if not name.endswith(leaves)] == [
@@ -72,14 +72,14 @@ def test_a_dancer_of_our_own_is_found_with_spine_neck_and_hands() -> None:
 
 
 def test_bones_of_controls_beside_the_skeleton_are_left_alone() -> None:
-    places = DEFAULT.rest_positions()
+    places = DEFAULT_SKELETON.rest_positions()
     extra, parents = [], list(PARENTS)
     for side in ("left", "right"):
         ankle = places[INDEX[f"{side}_ankle"]]
         for n, (up, offset) in enumerate([(-1, 0.0), (0, 0.1), (1, 0.25), (2, 0.4)]):
             parents.append(-1 if up < 0 else len(PARENTS) + len(extra) - 1)
             extra.append(ankle + np.array([0.0, -offset, 0.02 * n]))
-    found = structure_mapper.find(parents, np.concatenate([places, extra]))
+    found = structure_mapper.map_by_structure(parents, np.concatenate([places, extra]))
     assert found is not None
     assert max(found) < len(PARENTS)
 
@@ -124,8 +124,8 @@ def spider() -> tuple[list[int], Array]:
 @pytest.mark.parametrize("make", [quadruped, hand, rope, spider])
 def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
     parents, places = make()  # type: ignore[operator]
-    assert structure_mapper.find(parents, places) is None
-    with pytest.raises(NoDancer, match="a dancer with two arms and two legs expected"):
+    assert structure_mapper.map_by_structure(parents, places) is None
+    with pytest.raises(UnmappableRig, match="a dancer with two arms and two legs expected"):
         map_bones([f"bone_{n}" for n in range(len(parents))], parents, places)
 
 
@@ -133,15 +133,15 @@ def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
 def test_bones_anywhere_are_no_dancer(seed: int) -> None:
     rng = np.random.default_rng(seed)
     parents = [-1, *(int(rng.integers(0, n)) for n in range(1, 60))]
-    assert structure_mapper.find(parents, rng.normal(size=(60, 3))) is None
+    assert structure_mapper.map_by_structure(parents, rng.normal(size=(60, 3))) is None
 
 
 @pytest.mark.parametrize("places", [np.zeros((29, 3)), np.full((29, 3), np.nan)], ids=["one point", "not numbers"])
 def test_bones_without_places_are_no_dancer(places: Array) -> None:
-    assert structure_mapper.find(PARENTS, places) is None
+    assert structure_mapper.map_by_structure(PARENTS, places) is None
 
 
 def test_no_bones_are_no_dancer() -> None:
-    assert structure_mapper.find([], np.zeros((0, 3))) is None
-    with pytest.raises(NoDancer, match="no bone for pelvis"):
+    assert structure_mapper.map_by_structure([], np.zeros((0, 3))) is None
+    with pytest.raises(UnmappableRig, match="no bone for pelvis"):
         map_bones([], [])

@@ -3,10 +3,10 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import Mapping, map_bones
-from rigs.characters.rig import Rig, in_order
+from rigs.bone_mapping.bone_mapper import BoneMap, map_bones
+from rigs.characters.rig import Rig, topological_order
 from rigs.retargeting.bone_transforms import RigMotion
-from rigs.skeleton import DEFAULT, INDEX, JOINTS, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 Bones = dict[str, tuple[str | None, Array]]
 """Each bone's parent and the place of its head, (3,) m."""
@@ -14,7 +14,7 @@ Bones = dict[str, tuple[str | None, Array]]
 
 def t_posed(scale: float = 1.0) -> Bones:
     """The 24 joints that have children, as bones; tips are left out."""
-    heads = DEFAULT.scaled(scale).rest_positions()
+    heads = DEFAULT_SKELETON.scale(scale).rest_positions()
     return {
         name: (JOINTS[PARENTS[j]] if PARENTS[j] >= 0 else None, heads[j])
         for j, name in enumerate(JOINTS)
@@ -46,7 +46,7 @@ def rig(
     """The bones as a rig, with any roll and direction of their own if there is a seed, its object turned and moved."""
     names = list(bones)
     parents = [names.index(parent) if parent else -1 for parent, _ in bones.values()]
-    order = in_order(parents)
+    order = topological_order(parents)
     rng = np.random.default_rng(seed)
     turned = rotations.identity(len(names))
     if seed is not None:
@@ -57,40 +57,40 @@ def rig(
         names=tuple(names[n] for n in order),
         parents=tuple(order.index(parents[n]) if parents[n] >= 0 else -1 for n in order),
         heads=heads + (np.zeros(3) if move is None else move),
-        turned=rotations.multiply(placed, turned),
-        inherits=(True,) * len(names),
-        bones=len(names),
-        scale=scale,
+        rest_rotations=rotations.multiply(placed, turned),
+        inherits_rotation=(True,) * len(names),
+        bone_count=len(names),
+        unit_scale=scale,
     )
 
 
-def mapped(character: Rig) -> Mapping:
+def mapped(character: Rig) -> BoneMap:
     """The map of a character's bones."""
     return map_bones(character.names, character.parents, character.heads)
 
 
 def moved(character: Rig, motion: RigMotion) -> dict[str, Array]:
     """Where the bones' heads go (F, 3) m, by matrices, as Blender evaluates an armature: rest, location, rotation."""
-    frames = len(next(iter(motion.turns.values())))
+    frames = len(next(iter(motion.rotations.values())))
     rest = np.tile(np.eye(4), (len(character.names), 1, 1))
-    rest[:, :3, :3] = rotations.to_matrix(character.turned) * character.scale
+    rest[:, :3, :3] = rotations.to_matrix(character.rest_rotations) * character.unit_scale
     rest[:, :3, 3] = character.heads
     carried = np.tile(np.eye(4), (frames, 1, 1))
-    if motion.carried is not None:
-        turn, shift = motion.carried
+    if motion.object_transform is not None:
+        turn, shift = motion.object_transform
         carried[:, :3, :3], carried[:, :3, 3] = rotations.to_matrix(turn), shift
     posed = np.empty((len(character.names), frames, 4, 4))
     for node, (name, parent) in enumerate(zip(character.names, character.parents, strict=True)):
         basis = np.tile(np.eye(4), (frames, 1, 1))
-        if name in motion.turns:
-            basis[:, :3, :3] = rotations.to_matrix(motion.turns[name])
+        if name in motion.rotations:
+            basis[:, :3, :3] = rotations.to_matrix(motion.rotations[name])
         if name in motion.locations:
             basis[:, :3, 3] = motion.locations[name]
         if parent < 0:
             posed[node] = carried @ rest[node] @ basis
         else:
             posed[node] = posed[parent] @ np.linalg.inv(rest[parent]) @ rest[node] @ basis
-            if not character.inherits[node]:
+            if not character.inherits_rotation[node]:
                 posed[node, :, :3, :3] = (carried @ rest[node] @ basis)[:, :3, :3]
     return {name: posed[node, :, :3, 3] for node, name in enumerate(character.names)}
 

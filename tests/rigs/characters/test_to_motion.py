@@ -62,7 +62,7 @@ def test_arms_bend_about_the_axis_that_their_points_show(corpus: Path, name: str
 
 def twists(positions: Array, local: Array, fps: float) -> dict[str, Array]:
     """Degrees (F,) between the arms' turns and those that follow from their points alone."""
-    solved = pose_fitting.solve(positions, fps)
+    solved = pose_fitting.fit_motion(positions, fps)
     both = (kinematics.global_rotations(turned) for turned in (solved.rotations, local))
     return dict(zip(JOINTS, np.degrees(rotations.angle_between(*both)).T, strict=True))
 

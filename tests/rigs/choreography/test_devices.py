@@ -10,16 +10,16 @@ from rigs.choreography.devices import (
     Device,
     canon,
     choreograph,
-    doubts,
+    collision_warnings,
     opposition,
     question_and_answer,
     retrograde,
 )
-from rigs.choreography.formations import CLOSE, FORMATIONS, Formation, nearest
+from rigs.choreography.formations import COLLISION_DISTANCE, FORMATIONS, Formation, nearest_approach
 from rigs.contacts import foot_contacts
-from rigs.motion import Motion, mirror, move, turn
+from rigs.motion import Motion, mirror, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import INDEX, JOINTS, MIRRORED, Skeleton
+from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS, Skeleton
 
 FEET = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("ankle", "foot", "bigtoe")]
 BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
@@ -30,7 +30,7 @@ ABOVE = [j for j in range(1, 29) if j not in LEGS]
 @pytest.fixture(scope="module")
 def leader() -> Motion:
     """Twenty seconds of salsa, somewhere in the room, on a body whose left and right differ a little."""
-    dance = move(turn(sample_dance(), 0.7), np.array([1.0, -2.0, 0.0]))
+    dance = translate(rotate_about_z(sample_dance(), 0.7), np.array([1.0, -2.0, 0.0]))
     offsets = dance.skeleton.offsets * (1.0 + 0.01 * np.random.default_rng(3).normal(size=(29, 1)))
     offsets[LEGS] = dance.skeleton.offsets[LEGS]
     return Motion(dance.fps, Skeleton(offsets), dance.root, dance.rotations)
@@ -39,7 +39,7 @@ def leader() -> Motion:
 def assert_moves_alike(one: Motion, other: Motion, tolerance: float = 1e-7) -> None:
     """The two movements differ only in where on the floor they are and where they face."""
     angle = float(rotations.heading(one.rotations[0, 0]) - rotations.heading(other.rotations[0, 0]))
-    turned = turn(other, angle)
+    turned = rotate_about_z(other, angle)
     np.testing.assert_allclose(one.positions - one.root[0], turned.positions - turned.root[0], atol=tolerance)
     np.testing.assert_allclose(one.root[:, 2], other.root[:, 2], atol=tolerance)
 
@@ -70,7 +70,7 @@ def test_a_mirror_that_faces_is_the_reflection_in_the_plane_halfway(leader: Moti
     normal = np.array([np.sin(facing), -np.cos(facing), 0.0])
     beyond = (leader.positions - (leader.root[0] + normal)) @ normal
     reflected = leader.positions - 2.0 * beyond[..., None] * normal
-    np.testing.assert_allclose(partner.positions, reflected[:, list(MIRRORED)], atol=1e-9)
+    np.testing.assert_allclose(partner.positions, reflected[:, list(MIRROR_JOINTS)], atol=1e-9)
 
 
 @pytest.mark.parametrize("device", ["mirror", "retrograde", "unison"])
@@ -178,7 +178,7 @@ def test_partner_has_the_leaders_rate_length_and_bones(leader: Motion, device: D
     partner = choreograph(leader, Choreography(device))
     assert (partner.fps, len(partner)) == (leader.fps, len(leader))
     lengths = [np.linalg.norm(m.skeleton.offsets[1:], axis=-1) for m in (partner, leader)]
-    order = [j - 1 for j in MIRRORED[1:]] if device in ("mirror", "opposition") else list(range(28))
+    order = [j - 1 for j in MIRROR_JOINTS[1:]] if device in ("mirror", "opposition") else list(range(28))
     np.testing.assert_allclose(lengths[0], lengths[1][order])
 
 
@@ -200,13 +200,13 @@ def test_dancers_who_pass_through_each_other_are_told_what_keeps_them_apart(lead
     )
     walking = Motion(leader.fps, leader.skeleton, leader.root + walk, leader.rotations)
     wanted = Choreography("mirror", distance=1.0)
-    (said,) = doubts(walking, choreograph(walking, wanted), wanted)
+    (said,) = collision_warnings(walking, choreograph(walking, wanted), wanted)
     clear = float(said.split("a distance of ")[1].split(" m")[0])
     for distance, apart in ((clear, True), (clear - 0.2, False)):
         again = Choreography("mirror", distance=distance)
         partner = choreograph(walking, again)
-        assert (nearest(walking, partner)[0] >= CLOSE) == apart
-        assert (doubts(walking, partner, again) == ()) == apart
+        assert (nearest_approach(walking, partner)[0] >= COLLISION_DISTANCE) == apart
+        assert (collision_warnings(walking, partner, again) == ()) == apart
 
 
 @pytest.mark.parametrize(

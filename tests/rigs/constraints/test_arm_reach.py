@@ -3,12 +3,12 @@
 import numpy as np
 
 from rigs import kinematics, rotations
-from rigs.constraints.arm_reach import brought, joint, lengths
+from rigs.constraints.arm_reach import arm_joint, arm_lengths, move_wrists
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 DANCE = sample_dance()[:240]
-WRISTS = [joint("wrist", side) for side in range(2)]
+WRISTS = [arm_joint("wrist", side) for side in range(2)]
 
 
 def _offsets(size: float) -> np.ndarray:
@@ -19,26 +19,26 @@ def _offsets(size: float) -> np.ndarray:
 
 def test_hands_come_to_where_they_are_asked_where_the_arms_reach_easily() -> None:
     offsets = _offsets(0.05)
-    done = brought(DANCE, offsets).positions
+    done = move_wrists(DANCE, offsets).positions
     for side, wrist in enumerate(WRISTS):
         asked = DANCE.positions[:, wrist] + offsets[side]
-        far = np.linalg.norm(asked - DANCE.positions[:, joint("shoulder", side)], axis=-1)
-        easy = (far < 0.93 * sum(lengths(DEFAULT, side))) & (far > 0.1)
+        far = np.linalg.norm(asked - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
+        easy = (far < 0.93 * sum(arm_lengths(DEFAULT_SKELETON, side))) & (far > 0.1)
         assert easy.sum() > 100
         np.testing.assert_allclose(done[easy, wrist], asked[easy], atol=1e-6)
 
 
 def test_hands_far_out_of_reach_are_reached_for_and_no_arm_is_quite_straight() -> None:
-    done = brought(DANCE, _offsets(2.0)).positions
+    done = move_wrists(DANCE, _offsets(2.0)).positions
     for side, wrist in enumerate(WRISTS):
-        reach = np.linalg.norm(done[:, wrist] - DANCE.positions[:, joint("shoulder", side)], axis=-1)
-        assert reach.max() < 0.99 * sum(lengths(DEFAULT, side))
-        assert np.median(reach) > 0.95 * sum(lengths(DEFAULT, side))
+        reach = np.linalg.norm(done[:, wrist] - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
+        assert reach.max() < 0.99 * sum(arm_lengths(DEFAULT_SKELETON, side))
+        assert np.median(reach) > 0.95 * sum(arm_lengths(DEFAULT_SKELETON, side))
 
 
 def test_hands_keep_their_direction_and_nothing_but_the_arms_moves() -> None:
-    done = brought(DANCE, _offsets(0.1))
-    arms = [joint(name, side) for name in ("elbow", "wrist", "thumb", "middle") for side in range(2)]
+    done = move_wrists(DANCE, _offsets(0.1))
+    arms = [arm_joint(name, side) for name in ("elbow", "wrist", "thumb", "middle") for side in range(2)]
     rest = [j for j in range(29) if j not in arms]
     np.testing.assert_allclose(done.positions[:, rest], DANCE.positions[:, rest], atol=1e-9)
     before, after = (kinematics.global_rotations(motion.rotations)[:, WRISTS] for motion in (DANCE, done))
@@ -46,10 +46,10 @@ def test_hands_keep_their_direction_and_nothing_but_the_arms_moves() -> None:
 
 
 def test_a_stretched_arm_that_is_hardly_asked_to_move_hardly_moves() -> None:
-    straight = brought(DANCE, _offsets(0.0))
+    straight = move_wrists(DANCE, _offsets(0.0))
     assert straight is DANCE
     turned = DANCE.rotations.copy()
-    turned[:, [joint("elbow", side) for side in range(2)]] = rotations.IDENTITY
+    turned[:, [arm_joint("elbow", side) for side in range(2)]] = rotations.IDENTITY
     stretched = type(DANCE)(DANCE.fps, DANCE.skeleton, DANCE.root, turned)
-    away = np.linalg.norm(brought(stretched, _offsets(0.001)).positions - stretched.positions, axis=-1)
+    away = np.linalg.norm(move_wrists(stretched, _offsets(0.001)).positions - stretched.positions, axis=-1)
     assert away[:, WRISTS].max() < 0.005

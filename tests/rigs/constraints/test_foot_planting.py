@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from rigs import rotations
-from rigs.characters.humanoid import Body, body_of
-from rigs.characters.posed_humanoid import Figure
-from rigs.constraints.foot_planting import plant
+from rigs.characters.humanoid import Humanoid, humanoid_from_rig
+from rigs.characters.posed_humanoid import PosedHumanoid
+from rigs.constraints.foot_planting import plant_feet
 from rigs.motion import Motion
-from rigs.retargeting.retarget import adapt
+from rigs.retargeting.retarget import transfer_motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
@@ -22,9 +22,9 @@ def dance() -> Motion:
 
 
 @pytest.fixture(scope="module", params=[0.7, 1.3])
-def body(request: pytest.FixtureRequest) -> Body:
+def body(request: pytest.FixtureRequest) -> Humanoid:
     character = rig(a_posed(t_posed(request.param)), seed=1)
-    return body_of(character, mapped(character))
+    return humanoid_from_rig(character, mapped(character))
 
 
 def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray:
@@ -34,51 +34,51 @@ def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray
     return np.sum(way * both, axis=0) / both.sum(axis=0)
 
 
-def _soles(figure: Figure, body: Body) -> np.ndarray:
+def _soles(figure: PosedHumanoid, body: Humanoid) -> np.ndarray:
     """How high the points under heel, ball and tip of both feet are (F, 6) m; at rest they are on the floor."""
     lowest = []
     for side in ("left", "right"):
         for joint, bone in (("ankle", "ankle"), ("foot", "ankle"), ("bigtoe", "foot")):
             point, carrier = INDEX[f"{side}_{joint}"], INDEX[f"{side}_{bone}"]
-            under = np.array([0.0, 0.0, body.floor - body.places[point, 2]])
-            at_rest = rotations.rotate(rotations.inverse(body.rest[carrier]), under)
-            lowest.append(figure.positions[:, point, 2] + rotations.rotate(figure.world[:, carrier], at_rest)[:, 2])
+            under = np.array([0.0, 0.0, body.floor - body.rest_positions[point, 2]])
+            at_rest = rotations.rotate(rotations.inverse(body.rest_rotations[carrier]), under)
+            lowest.append(figure.positions[:, point, 2] + rotations.rotate(figure.world_rotations[:, carrier], at_rest)[:, 2])
     return np.stack(lowest, axis=1) - figure.floor
 
 
-def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Body) -> None:
-    free = adapt(dance, body)
-    source = _slide(dance.positions, free.resting, dance.fps)
-    planted = _slide(plant(free, body).positions, free.resting, dance.fps)
-    scale = body.leg / 0.8
+def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Humanoid) -> None:
+    free = transfer_motion(dance, body)
+    source = _slide(dance.positions, free.foot_contacts, dance.fps)
+    planted = _slide(plant_feet(free, body).positions, free.foot_contacts, dance.fps)
+    scale = body.leg_length / 0.8
     assert (planted[[1, 3]] <= scale * source[[1, 3]] + 1e-3).all()
     assert planted.mean() < 0.6 * scale * source.mean() + 0.01
 
 
-def test_nothing_sinks_below_the_floor(dance: Motion, body: Body) -> None:
-    sunk = _soles(adapt(dance, body).carried(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+def test_nothing_sinks_below_the_floor(dance: Motion, body: Humanoid) -> None:
+    sunk = _soles(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert sunk.min() < -0.03
-    figure = plant(adapt(dance, body).carried(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    figure = plant_feet(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert _soles(figure, body).min() > -0.01
 
 
-def test_legs_keep_their_lengths_and_their_bones_follow(dance: Motion, body: Body) -> None:
-    figure = plant(adapt(dance, body), body)
+def test_legs_keep_their_lengths_and_their_bones_follow(dance: Motion, body: Humanoid) -> None:
+    figure = plant_feet(transfer_motion(dance, body), body)
     for upper, lower in (("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("right_hip", "right_knee")):
         bone = figure.positions[:, INDEX[lower]] - figure.positions[:, INDEX[upper]]
-        at_rest = body.places[INDEX[lower]] - body.places[INDEX[upper]]
+        at_rest = body.rest_positions[INDEX[lower]] - body.rest_positions[INDEX[upper]]
         assert np.allclose(np.linalg.norm(bone, axis=-1), np.linalg.norm(at_rest), atol=1e-6)
-        turn = rotations.multiply(figure.world[:, INDEX[upper]], rotations.inverse(body.rest[INDEX[upper]]))
+        turn = rotations.multiply(figure.world_rotations[:, INDEX[upper]], rotations.inverse(body.rest_rotations[INDEX[upper]]))
         assert np.allclose(rotations.rotate(turn, at_rest), bone, atol=1e-6)
 
 
-def test_knees_stay_in_their_planes(dance: Motion, body: Body) -> None:
-    free = adapt(dance, body)
-    figure = plant(free, body)
+def test_knees_stay_in_their_planes(dance: Motion, body: Humanoid) -> None:
+    free = transfer_motion(dance, body)
+    figure = plant_feet(free, body)
     for side in ("left", "right"):
         hip, knee, ankle = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
 
-        def out(f: Figure, hip: int = hip, knee: int = knee, ankle: int = ankle) -> np.ndarray:
+        def out(f: PosedHumanoid, hip: int = hip, knee: int = knee, ankle: int = ankle) -> np.ndarray:
             along = rotations.normalize(f.positions[:, ankle] - f.positions[:, hip])
             bend = f.positions[:, knee] - f.positions[:, hip]
             return bend - np.sum(bend * along, axis=-1, keepdims=True) * along
@@ -89,28 +89,28 @@ def test_knees_stay_in_their_planes(dance: Motion, body: Body) -> None:
         assert cosines[bent].min() > np.cos(np.radians(25.0))
 
 
-def test_planting_does_not_shake_the_body(dance: Motion, body: Body) -> None:
-    free = adapt(dance, body)
-    figure = plant(free, body)
+def test_planting_does_not_shake_the_body(dance: Motion, body: Humanoid) -> None:
+    free = transfer_motion(dance, body)
+    figure = plant_feet(free, body)
 
-    def jolt(f: Figure, joint: str) -> float:
+    def jolt(f: PosedHumanoid, joint: str) -> float:
         return float(np.percentile(np.abs(np.diff(f.positions[:, INDEX[joint]], 2, axis=0)), 99.5))
 
     for joint in ("left_ankle", "right_ankle", "left_knee", "right_knee", "pelvis"):
         assert jolt(figure, joint) < 1.5 * jolt(free, joint) + 2e-4, joint
 
 
-def test_a_dancer_without_contacts_is_left_as_it_is_above_the_floor(body: Body) -> None:
+def test_a_dancer_without_contacts_is_left_as_it_is_above_the_floor(body: Humanoid) -> None:
     dance = sample_dance()[:30]
-    free = adapt(dance, body)
-    raised = Figure(
+    free = transfer_motion(dance, body)
+    raised = PosedHumanoid(
         free.fps,
         free.positions + np.array([0.0, 0.0, 1.0]),
-        free.world,
-        free.bends,
-        np.zeros_like(free.resting),
-        free.steps,
+        free.world_rotations,
+        free.bend_rotations,
+        np.zeros_like(free.foot_contacts),
+        free.toe_paths,
         free.floor,
     )
-    figure = plant(raised, body)
+    figure = plant_feet(raised, body)
     assert np.allclose(figure.positions, raised.positions, atol=2e-3)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from rigs import files
-from rigs.characters.humanoid import Body, body_of
-from rigs.characters.posed_humanoid import Figure
-from rigs.constraints.hand_holds import Hold, approach, clasp, holds
-from rigs.motion import Motion, move, turn
-from rigs.retargeting.retarget import Finish, retarget_pair
+from rigs.characters.humanoid import Humanoid, humanoid_from_rig
+from rigs.characters.posed_humanoid import PosedHumanoid
+from rigs.constraints.hand_holds import HandHold, approach_for_holds, detect_hand_holds, join_hands
+from rigs.motion import Motion, rotate_about_z, translate
+from rigs.retargeting.retarget import RetargetOptions, retarget_pair
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
@@ -27,16 +27,16 @@ def salsa(corpus: Path) -> Couple:
     return leader[300:1500], follower[300:1500]
 
 
-def _bodies(sizes: tuple[float, float]) -> tuple[Body, Body]:
+def _bodies(sizes: tuple[float, float]) -> tuple[Humanoid, Humanoid]:
     first, second = (rig(a_posed(t_posed(size)), seed=n) for n, size in enumerate(sizes))
-    return body_of(first, mapped(first)), body_of(second, mapped(second))
+    return humanoid_from_rig(first, mapped(first)), humanoid_from_rig(second, mapped(second))
 
 
-def _found(couple: Couple) -> list[Hold]:
-    return holds(couple[0].positions, couple[1].positions, couple[0].fps)
+def _found(couple: Couple) -> list[HandHold]:
+    return detect_hand_holds(couple[0].positions, couple[1].positions, couple[0].fps)
 
 
-def _errors(figures: tuple[Figure, Figure], hold: Hold) -> np.ndarray:
+def _errors(figures: tuple[PosedHumanoid, PosedHumanoid], hold: HandHold) -> np.ndarray:
     """How much nearer or further than in the source two held wrists are, (n,) m."""
     first, second = (f.positions[:, WRISTS[side]] for f, side in zip(figures, hold.sides, strict=True))
     apart = np.linalg.norm(first - second, axis=-1) - np.linalg.norm(hold.apart, axis=-1)
@@ -46,7 +46,7 @@ def _errors(figures: tuple[Figure, Figure], hold: Hold) -> np.ndarray:
 @pytest.mark.parametrize("sizes", SIZES)
 def test_hands_of_the_real_couple_hold_on_bodies_of_any_size(salsa: Couple, sizes: tuple[float, float]) -> None:
     figures = retarget_pair(salsa, _bodies(sizes))
-    free = retarget_pair(salsa, _bodies(sizes), Finish(hands=False))
+    free = retarget_pair(salsa, _bodies(sizes), RetargetOptions(keep_hand_holds=False))
     found = _found(salsa)
     assert sum(hold.held.sum() for hold in found) > 300
     for hold in found:
@@ -56,9 +56,9 @@ def test_hands_of_the_real_couple_hold_on_bodies_of_any_size(salsa: Couple, size
 
 def test_hands_that_never_meet_stay_where_they_are() -> None:
     dance = sample_dance()[:120]
-    couple = dance, move(turn(dance, np.pi), np.array([3.0, 0.0, 0.0]))
+    couple = dance, translate(rotate_about_z(dance, np.pi), np.array([3.0, 0.0, 0.0]))
     assert not _found(couple)
-    held, free = (retarget_pair(couple, _bodies((0.8, 1.2)), Finish(hands=hands)) for hands in (True, False))
+    held, free = (retarget_pair(couple, _bodies((0.8, 1.2)), RetargetOptions(keep_hand_holds=hands)) for hands in (True, False))
     for a, b in zip(held, free, strict=True):
         assert np.array_equal(a.positions, b.positions)
 
@@ -70,9 +70,9 @@ def test_a_touch_of_a_moment_is_no_hold() -> None:
     second[:, WRISTS[1]] = [0.0, 5.0, 1.0]
     second[:, WRISTS[0]] = [0.0, 0.5, 1.0]
     second[20:24, WRISTS[0]] = [0.0, 0.1, 1.0]
-    assert not holds(first, second, 30.0)
+    assert not detect_hand_holds(first, second, 30.0)
     second[20:40, WRISTS[0]] = [0.0, 0.1, 1.0]
-    (hold,) = holds(first, second, 30.0)
+    (hold,) = detect_hand_holds(first, second, 30.0)
     assert hold.sides == (0, 0)
     assert np.array_equal(np.flatnonzero(hold.held), np.arange(20, 40))
 
@@ -80,13 +80,13 @@ def test_a_touch_of_a_moment_is_no_hold() -> None:
 @pytest.mark.parametrize("sizes", SIZES)
 def test_holding_bends_arms_without_stretching_or_shaking_them(salsa: Couple, sizes: tuple[float, float]) -> None:
     bodies = _bodies(sizes)
-    held, free = (retarget_pair(salsa, bodies, Finish(hands=hands)) for hands in (True, False))
+    held, free = (retarget_pair(salsa, bodies, RetargetOptions(keep_hand_holds=hands)) for hands in (True, False))
     for figure, loose, body in zip(held, free, bodies, strict=True):
         for side in ("left", "right"):
             for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist")):
                 pair = [INDEX[f"{side}_{upper}"], INDEX[f"{side}_{lower}"]]
                 bone = np.linalg.norm(np.diff(figure.positions[:, pair], axis=1)[:, 0], axis=-1)
-                assert np.allclose(bone, np.linalg.norm(np.diff(body.places[pair], axis=0)), atol=1e-6)
+                assert np.allclose(bone, np.linalg.norm(np.diff(body.rest_positions[pair], axis=0)), atol=1e-6)
         jolts = [np.percentile(np.abs(np.diff(f.positions[:, WRISTS], 2, axis=0)), 99.5) for f in (figure, loose)]
         assert jolts[0] < 2.5 * jolts[1]
 
@@ -94,12 +94,12 @@ def test_holding_bends_arms_without_stretching_or_shaking_them(salsa: Couple, si
 @pytest.mark.parametrize("sizes", [(0.6, 0.6), (0.8, 1.1)])
 def test_dancers_come_nearer_where_their_arms_are_too_short(salsa: Couple, sizes: tuple[float, float]) -> None:
     bodies = _bodies(sizes)
-    far = move(salsa[1], np.array([0.35, 0.0, 0.0]))
+    far = translate(salsa[1], np.array([0.35, 0.0, 0.0]))
     couple = salsa[0], far
     wrists = [m.positions[:, WRISTS] for m in couple]
     every = np.ones(len(far), bool)
-    wanted = [Hold((0, 1), every, 0.1 * (wrists[0][:, 0] - wrists[1][:, 1]))]
-    free = retarget_pair(couple, bodies, Finish(hands=False))
-    nearer = approach(free, bodies, wanted)
-    assert _errors(clasp(free, bodies, wanted), wanted[0]).max() > 0.02
-    assert _errors(clasp(nearer, bodies, wanted), wanted[0]).max() < 0.02
+    wanted = [HandHold((0, 1), every, 0.1 * (wrists[0][:, 0] - wrists[1][:, 1]))]
+    free = retarget_pair(couple, bodies, RetargetOptions(keep_hand_holds=False))
+    nearer = approach_for_holds(free, bodies, wanted)
+    assert _errors(join_hands(free, bodies, wanted), wanted[0]).max() > 0.02
+    assert _errors(join_hands(nearer, bodies, wanted), wanted[0]).max() < 0.02

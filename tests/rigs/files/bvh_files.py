@@ -8,7 +8,7 @@ from rigs import Array, kinematics, rotations
 from rigs.files import bvh
 from rigs.files.bvh_parser import Bvh, to_text
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, DEFAULT, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
 TENTH_MILLIMETRE = 1e-4
 ZOO = {
@@ -58,7 +58,7 @@ def dance(frames: int = 40, fps: float = 30.0, seed: int = 1, size: float = 0.4)
     waves = np.sin(time * generator.uniform(1.0, 5.0, (29, 3, 3)) + generator.uniform(0.0, 6.0, (29, 3, 3)))
     turned = rotations.from_rotation_vector(size * waves.sum(axis=-1))
     turned[:, [j for j in range(29) if not CHILDREN[j]]] = rotations.IDENTITY
-    offsets = DEFAULT.offsets + generator.normal(0.0, 0.01, (29, 3))
+    offsets = DEFAULT_SKELETON.offsets + generator.normal(0.0, 0.01, (29, 3))
     offsets[0] = 0.0
     offsets[0, 2] = -Skeleton(offsets).rest_positions()[:, 2].min()
     return Motion(fps, Skeleton(offsets), waves[:, 0].mean(axis=-1) + offsets[0], turned)

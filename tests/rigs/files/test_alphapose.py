@@ -10,7 +10,7 @@ import pytest
 from rigs import Array
 from rigs.contacts import floor_height
 from rigs.files import BadFile, alphapose, read
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 RESULTS = "hybrik/alphapose_test-results.json"
 LINKED = "hybrik/pose_extraction_video_1.npy"
@@ -20,7 +20,7 @@ PIXELS = 400.0
 
 def pose(facing: float) -> Array:
     """24 joints (24, 3) m of a T-pose turned by `facing`, about the pelvis, in camera axes."""
-    rest = DEFAULT.rest_positions()[:24] - DEFAULT.rest_positions()[0]
+    rest = DEFAULT_SKELETON.rest_positions()[:24] - DEFAULT_SKELETON.rest_positions()[0]
     turned = np.stack(
         [
             rest[:, 0] * np.cos(facing) - rest[:, 1] * np.sin(facing),

@@ -133,7 +133,7 @@ def test_a_cmu_dancer_stands_on_the_floor_at_cmus_rate(corpus: Path, take: str) 
 
 def test_limbs_turn_as_their_points_say(corpus: Path) -> None:
     motion = read(corpus / "cmu_solo/05_10.amc").motions[0]
-    solved = pose_fitting.solve(motion.positions, motion.fps, skeleton=motion.skeleton)
+    solved = pose_fitting.fit_motion(motion.positions, motion.fps, skeleton=motion.skeleton)
     apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (motion, solved)))
     for joint in ("pelvis", "spine3", "left_hip", "right_knee", "left_shoulder", "right_shoulder", "right_elbow"):
         assert np.degrees(np.median(apart[:, INDEX[joint]])) < 6.0, joint

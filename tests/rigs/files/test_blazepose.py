@@ -9,7 +9,7 @@ from rigs import Array, rotations
 from rigs.files import BadFile, blazepose, read
 from rigs.files.blazepose import LANDMARKS
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 SAME = [name for name in LANDMARKS if name in INDEX and not name.endswith("thumb")]
 SHOWN = {
@@ -41,7 +41,7 @@ def dancer(facing: float = 0.4, frames: int = 50) -> Motion:
         ("neck", (0, 0, 1), 0.5),
     ):
         turned[:, INDEX[name]] = rotations.from_axis_angle(np.array(axis, float), much * wave)
-    return Motion(30.0, DEFAULT, np.repeat(DEFAULT.offsets[:1], frames, axis=0), turned)
+    return Motion(30.0, DEFAULT_SKELETON, np.repeat(DEFAULT_SKELETON.offsets[:1], frames, axis=0), turned)
 
 
 def landmarks(motion: Motion) -> Array:

@@ -14,7 +14,7 @@ from rigs.characters import body_measures
 from rigs.files import BadFile, Source, bvh, bvh_parser, read, write
 from rigs.files.bvh_parser import Bvh, parse
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 from tests.rigs.files.bvh_files import SMALL, TENTH_MILLIMETRE, ZOO, dance, largest_turn, rig_file
 
 
@@ -184,7 +184,7 @@ def test_one_recording_on_two_rigs_turns_the_limbs_alike(corpus: Path) -> None:
 
 
 def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
-    still = Motion(30.0, DEFAULT, np.tile(DEFAULT.offsets[0], (5, 1)), rotations.identity(5, 29))
+    still = Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (5, 1)), rotations.identity(5, 29))
     found = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
     assert largest_turn(found, still) < 3.0
     np.testing.assert_allclose(found.positions, still.positions, atol=TENTH_MILLIMETRE)
@@ -194,7 +194,7 @@ def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
 def test_the_dancer_keeps_place_and_heading(tmp_path: Path) -> None:
     turned = rotations.identity(5, 29)
     turned[:, 0] = rotations.about_z(np.full(5, 2.0))
-    found = read(rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT, np.full((5, 3), 3.0), turned))).motions[0]
+    found = read(rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT_SKELETON, np.full((5, 3), 3.0), turned))).motions[0]
     np.testing.assert_allclose(rotations.heading(found.rotations[:, 0]), 2.0, atol=0.02)
     np.testing.assert_allclose(found.root, 3.0, atol=TENTH_MILLIMETRE)
 
@@ -235,13 +235,13 @@ def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None
 def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
     original = dance(size=0.2)
     path = rig_file(
-        tmp_path / "units.bvh", Motion(30.0, original.skeleton.scaled(3.0), original.root, original.rotations)
+        tmp_path / "units.bvh", Motion(30.0, original.skeleton.scale(3.0), original.root, original.rotations)
     )
     clip = read(path)
     parsed = parse(path)
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
-    assert body_measures.stature(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
+    assert body_measures.body_height(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
 
 
 # What is written
@@ -305,7 +305,7 @@ def test_the_same_dance_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_written_angle_never_jumps_by_a_whole_turn(tmp_path: Path) -> None:
     spin = rotations.identity(90, 29)
     spin[:, 0] = rotations.about_z(np.linspace(0.0, 12.0, 90))
-    write(tmp_path / "spin.bvh", Motion(30.0, DEFAULT, np.zeros((90, 3)), spin))
+    write(tmp_path / "spin.bvh", Motion(30.0, DEFAULT_SKELETON, np.zeros((90, 3)), spin))
     assert np.abs(np.diff(parse(tmp_path / "spin.bvh").values[:, 3:], axis=0)).max() < 180.0
 
 

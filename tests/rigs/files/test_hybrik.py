@@ -10,7 +10,7 @@ from rigs import Array, rotations
 from rigs.contacts import floor_height
 from rigs.files import BadFile, read
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, INDEX, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, PARENTS
 
 DUET = "test_dataset_ilya_hannah.npy"
 SMPL = "pose_extraction_video_1.npy"
@@ -32,9 +32,9 @@ def swaying(facing: float, place: float, frames: int = 60) -> Motion:
     turned[:, 0] = rotations.about_z(facing + wave)
     for name, axis in (("left_elbow", (0, 0, -1)), ("right_elbow", (0, 0, 1))):
         turned[:, INDEX[name]] = rotations.from_axis_angle(np.array(axis, float), 0.8 + wave)
-    root = np.repeat(DEFAULT.offsets[:1], frames, axis=0)
+    root = np.repeat(DEFAULT_SKELETON.offsets[:1], frames, axis=0)
     root[:, 0] = place
-    return Motion(30.0, DEFAULT, root, turned)
+    return Motion(30.0, DEFAULT_SKELETON, root, turned)
 
 
 def save(path: Path, array: Array) -> Path:

@@ -9,19 +9,19 @@ import pytest
 from rigs import rotations
 from rigs.files import BadFile, Source, read, write
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 
 def dance(seed: int = 1, frames: int = 20) -> Motion:
     random = np.random.default_rng(seed)
     turned = rotations.from_rotation_vector(random.normal(0.0, 0.5, (frames, 29, 3)))
-    return Motion(59.94, DEFAULT.scaled(1.0 + 0.1 * seed), random.normal(0.0, 1.0, (frames, 3)), turned)
+    return Motion(59.94, DEFAULT_SKELETON.scale(1.0 + 0.1 * seed), random.normal(0.0, 1.0, (frames, 3)), turned)
 
 
 def arrays(**changes: Any) -> dict[str, Any]:
     whole = {
         "fps": np.float64(30.0),
-        "offsets": DEFAULT.offsets.astype(np.float32),
+        "offsets": DEFAULT_SKELETON.offsets.astype(np.float32),
         "root": np.zeros((4, 3), np.float32),
         "rotations": rotations.identity(4, 29).astype(np.float32),
     }

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.constraints.arm_reach import brought
+from rigs.constraints.arm_reach import move_wrists
 from rigs.motion import Motion
-from rigs.post_processing.body_collision import arms_out, room
-from rigs.post_processing.capsules import CAPSULES, depths
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.post_processing.body_collision import arm_separation, body_separation
+from rigs.post_processing.capsules import CAPSULES, penetration_depths
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 FPS = 30.0
 FRAMES = 120
-LEADER = np.repeat(DEFAULT.rest_positions()[None], FRAMES, axis=0)
+LEADER = np.repeat(DEFAULT_SKELETON.rest_positions()[None], FRAMES, axis=0)
 PARTNER = rotations.rotate(rotations.about_z(np.pi), LEADER)
 TRUNK = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck")]
 
@@ -23,7 +23,7 @@ def _at(way: Array) -> Array:
 
 
 def _carried(partner: Array) -> Array:
-    return partner + room(partner, LEADER, FPS)[:, None]
+    return partner + body_separation(partner, LEADER, FPS)[:, None]
 
 
 def _pelvises(partner: Array) -> Array:
@@ -48,24 +48,24 @@ def test_a_trunk_leaves_the_other(coming: Array) -> None:
     above = [INDEX[name] for name in ("spine1", "spine2", "spine3", "neck", "jaw", "head")]
     pelvis = leaning[:, :1]
     leaning[:, above] = pelvis + rotations.rotate(lean[:, None], (leaning - pelvis)[:, above])
-    assert depths(leaning, LEADER, TRUNK, TRUNK)[0].max() > 0.1
-    assert depths(_carried(leaning), LEADER, TRUNK, TRUNK)[0].max() < 0.015
+    assert penetration_depths(leaning, LEADER, TRUNK, TRUNK)[0].max() > 0.1
+    assert penetration_depths(_carried(leaning), LEADER, TRUNK, TRUNK)[0].max() < 0.015
 
 
 def test_giving_way_is_smooth(coming: Array) -> None:
-    offset = room(coming, LEADER, FPS)
+    offset = body_separation(coming, LEADER, FPS)
     assert np.abs(offset).max() > 0.12
     assert np.abs(np.diff(offset, n=2, axis=0)).max() * FPS**2 < 4.0
 
 
 def test_giving_way_is_along_the_floor_and_away_from_the_leader(coming: Array) -> None:
-    offset = room(coming, LEADER, FPS)
+    offset = body_separation(coming, LEADER, FPS)
     assert not offset[:, 2].any()
     assert (np.sum(offset * (coming - LEADER)[:, 0], axis=-1) >= 0.0).all()
 
 
 def test_partners_at_a_distance_stay_where_they_are() -> None:
-    assert not room(_at(np.tile([0.0, -0.6], (FRAMES, 1))), LEADER, FPS).any()
+    assert not body_separation(_at(np.tile([0.0, -0.6], (FRAMES, 1))), LEADER, FPS).any()
 
 
 def test_a_partner_who_walks_through_the_leader_is_led_around() -> None:
@@ -81,13 +81,13 @@ def test_an_arm_that_runs_through_the_leaders_trunk_comes_out_and_the_other_stay
     turned = rotations.identity(FRAMES, 29)
     swing = np.radians(70.0) * np.sin(np.linspace(0.0, np.pi, FRAMES))
     turned[:, INDEX["left_shoulder"]] = rotations.about_z(-swing)
-    beside = Motion(FPS, DEFAULT, DEFAULT.offsets[0] + np.tile([-0.45, 0.45, 0.0], (FRAMES, 1)), turned)
+    beside = Motion(FPS, DEFAULT_SKELETON, DEFAULT_SKELETON.offsets[0] + np.tile([-0.45, 0.45, 0.0], (FRAMES, 1)), turned)
     left, right = ([n for n, (_, end, _) in enumerate(CAPSULES) if end == f"{s}_wrist"] for s in ("left", "right"))
-    offsets = arms_out(beside.positions, LEADER, FPS)
-    done = brought(beside, offsets)
-    before, after = (depths(motion.positions, LEADER, left, TRUNK)[0].max() for motion in (beside, done))
+    offsets = arm_separation(beside.positions, LEADER, FPS)
+    done = move_wrists(beside, offsets)
+    before, after = (penetration_depths(motion.positions, LEADER, left, TRUNK)[0].max() for motion in (beside, done))
     assert before > 0.04
     assert after < 0.6 * before
     assert not offsets[1].any()
-    assert depths(done.positions, LEADER, right, TRUNK)[0].max() < 0.0
+    assert penetration_depths(done.positions, LEADER, right, TRUNK)[0].max() < 0.0
     assert np.abs(np.diff(offsets, n=2, axis=1)).max() * FPS**2 < 12.0

@@ -7,9 +7,9 @@ from hypothesis.extra.numpy import arrays
 
 from rigs import Array, rotations
 from rigs.post_processing import capsules
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
-LEADER = np.repeat(DEFAULT.rest_positions()[None], 30, axis=0)
+LEADER = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 30, axis=0)
 
 
 def opposite(away: float) -> Array:
@@ -32,6 +32,6 @@ def test_distance_of_segments_is_the_least_over_both(ends: Array) -> None:
 
 
 def test_bodies_apart_do_not_touch_and_bodies_at_one_place_lie_in_each_other() -> None:
-    assert not capsules.penetration(opposite(1.0), LEADER).any()
-    np.testing.assert_allclose(capsules.penetration(LEADER, LEADER), 0.22)
-    assert capsules.penetration(opposite(0.15), LEADER).max() <= 0.22 - 0.15 + 0.03
+    assert not capsules.deepest_penetration(opposite(1.0), LEADER).any()
+    np.testing.assert_allclose(capsules.deepest_penetration(LEADER, LEADER), 0.22)
+    assert capsules.deepest_penetration(opposite(0.15), LEADER).max() <= 0.22 - 0.15 + 0.03

@@ -8,7 +8,7 @@ import pytest
 from rigs import Array
 from rigs.contacts import floor_height
 from rigs.motion import Motion
-from rigs.post_processing.floor_alignment import floor_of, levelled, lifted
+from rigs.post_processing.floor_alignment import estimate_floor, level_offsets, lift_offsets
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
@@ -32,43 +32,43 @@ def _lowest(motion: Motion, more: Array) -> Array:
 @pytest.mark.parametrize("height", [0.05, 0.12])
 def test_a_dancer_who_floats_for_long_comes_down(height: float) -> None:
     motion = _raised(height * np.clip(np.minimum(F - 60, 240 - F) / 20.0, 0.0, 1.0))
-    more = levelled(motion.positions, FLOOR, FPS)
+    more = level_offsets(motion.positions, FLOOR, FPS)
     assert np.median(_lowest(motion, more)[90:210]) < 0.03
     assert np.abs(np.diff(more, n=2)).max() * FPS**2 < 1.5
 
 
 def test_a_jump_stays_a_jump() -> None:
     jump = 0.25 * np.clip(1.0 - ((F - 150) / 8.0) ** 2, 0.0, None)
-    assert np.abs(levelled(_raised(jump).positions, FLOOR, FPS)).max() < 0.005
+    assert np.abs(level_offsets(_raised(jump).positions, FLOOR, FPS)).max() < 0.005
 
 
 def test_a_dancer_who_sinks_for_long_comes_up() -> None:
     motion = _raised(np.full(300, -0.06))
-    assert _lowest(motion, levelled(motion.positions, FLOOR, FPS)).min() > -0.025
+    assert _lowest(motion, level_offsets(motion.positions, FLOOR, FPS)).min() > -0.025
 
 
 def test_no_toe_sinks_even_for_a_moment() -> None:
     motion = _raised(-0.05 * (np.abs(F - 150) < 3))
-    more = lifted(motion.positions, FLOOR, FPS)
+    more = lift_offsets(motion.positions, FLOOR, FPS)
     assert _lowest(motion, 0.0 * more).min() < -0.04
     assert _lowest(motion, more).min() > -0.0151
     assert not more[:120].any()
 
 
 def test_a_dance_on_the_floor_is_left_alone() -> None:
-    assert not levelled(DANCE.positions, FLOOR, FPS).any()
-    assert not lifted(DANCE.positions, FLOOR, FPS).any()
+    assert not level_offsets(DANCE.positions, FLOOR, FPS).any()
+    assert not lift_offsets(DANCE.positions, FLOOR, FPS).any()
 
 
 def test_the_floor_is_the_leaders_unless_frames_of_the_partner_are_known() -> None:
     nothing, beginning = np.zeros(300, bool), F < 24
     floating = _raised(np.where(beginning, 0.0, 0.07))
-    assert floor_of(floating, DANCE, nothing) == pytest.approx(FLOOR, abs=0.011)
+    assert estimate_floor(floating, DANCE, nothing) == pytest.approx(FLOOR, abs=0.011)
     elsewhere = _raised(np.full(300, -0.4))
-    assert floor_of(elsewhere, DANCE, beginning) == pytest.approx(FLOOR - 0.4, abs=0.011)
+    assert estimate_floor(elsewhere, DANCE, beginning) == pytest.approx(FLOOR - 0.4, abs=0.011)
 
 
 def test_the_floor_under_a_smaller_partner_is_the_leaders_floor() -> None:
-    small = replace(DANCE, root=0.7 * DANCE.root, skeleton=DANCE.skeleton.scaled(0.7))
-    found = floor_of(small, DANCE, np.zeros(300, bool))
+    small = replace(DANCE, root=0.7 * DANCE.root, skeleton=DANCE.skeleton.scale(0.7))
+    found = estimate_floor(small, DANCE, np.zeros(300, bool))
     assert found == pytest.approx(floor_height(small.positions), abs=0.011)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, files, kinematics, rotations
-from rigs.constraints.arm_reach import brought
-from rigs.constraints.hand_holds import Hold, holds
-from rigs.motion import Motion, move, resample, turn
-from rigs.post_processing.hand_snapping import lean, meant_holds, to_holds
+from rigs.constraints.arm_reach import move_wrists
+from rigs.constraints.hand_holds import HandHold, detect_hand_holds
+from rigs.motion import Motion, resample, rotate_about_z, translate
+from rigs.post_processing.hand_snapping import detect_near_holds, lean_offsets, wrist_offsets
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
@@ -41,14 +41,14 @@ def hovering(couple: tuple[Motion, Motion]) -> Motion:
 
 def _held(partner: Motion, leader: Motion) -> Array:
     held = np.zeros(len(partner), bool)
-    for hold in holds(partner.positions, leader.positions, FPS):
+    for hold in detect_hand_holds(partner.positions, leader.positions, FPS):
         held |= hold.held
     return held
 
 
 def _done(partner: Motion, leader: Motion) -> Motion:
-    found = meant_holds(partner.positions, leader.positions, FPS)
-    return brought(partner, to_holds(partner.positions, leader.positions, found, FPS))
+    found = detect_near_holds(partner.positions, leader.positions, FPS)
+    return move_wrists(partner, wrist_offsets(partner.positions, leader.positions, found, FPS))
 
 
 def test_hands_that_hover_where_the_real_ones_held_hold_again(couple: tuple[Motion, Motion], hovering: Motion) -> None:
@@ -64,7 +64,7 @@ def test_held_hands_are_as_far_apart_as_real_ones(couple: tuple[Motion, Motion],
     leader = couple[0]
     done = _done(hovering, leader)
     distances = []
-    for hold in meant_holds(hovering.positions, leader.positions, FPS):
+    for hold in detect_near_holds(hovering.positions, leader.positions, FPS):
         apart = done.positions[:, WRISTS[hold.sides[0]]] - leader.positions[:, WRISTS[hold.sides[1]]]
         distances.append(np.linalg.norm(apart, axis=-1)[hold.held])
     distance = np.concatenate(distances)
@@ -107,8 +107,8 @@ def test_real_holds_hardly_change(couple: tuple[Motion, Motion]) -> None:
 
 def test_hands_far_from_the_leaders_stay_where_they_are() -> None:
     dance = sample_dance()[:120]
-    leader = move(turn(dance, np.pi), np.array([3.0, 0.0, 0.0]))
-    assert not meant_holds(dance.positions, leader.positions, FPS)
+    leader = translate(rotate_about_z(dance, np.pi), np.array([3.0, 0.0, 0.0]))
+    assert not detect_near_holds(dance.positions, leader.positions, FPS)
     assert _done(dance, leader) is dance
 
 
@@ -122,7 +122,7 @@ def _bare(distance: Array) -> tuple[Array, Array]:
 
 
 def _when(distance: Array) -> list[int]:
-    found = meant_holds(*_bare(distance), FPS)
+    found = detect_near_holds(*_bare(distance), FPS)
     return [int(f) for hold in found for f in np.flatnonzero(hold.held)]
 
 
@@ -150,10 +150,10 @@ def test_a_hold_that_is_lost_for_a_moment_goes_on() -> None:
 def test_a_hand_holds_one_hand_at_a_time_and_the_nearer_one() -> None:
     first, second = _bare(np.full(60, 0.2))
     second[:, WRISTS[1]] = [0.2, 0.1, 0.0]
-    assert [hold.sides for hold in meant_holds(first, second, FPS)] == [(0, 1)]
+    assert [hold.sides for hold in detect_near_holds(first, second, FPS)] == [(0, 1)]
     first[:, WRISTS[1]] = [0.3, 0.1, 0.0]
     second[:, WRISTS[0]] = [0.45, 0.1, 0.0]
-    assert [hold.sides for hold in meant_holds(first, second, FPS)] == [(0, 1), (1, 0)]
+    assert [hold.sides for hold in detect_near_holds(first, second, FPS)] == [(0, 1), (1, 0)]
 
 
 def test_a_dancer_leans_a_few_centimetres_towards_a_hand_out_of_reach() -> None:
@@ -162,8 +162,8 @@ def test_a_dancer_leans_a_few_centimetres_towards_a_hand_out_of_reach() -> None:
     shoulder = dance.positions[:, INDEX["left_shoulder"]].mean(axis=0)
     leader[:] = shoulder + np.array([0.8, 0.0, 0.0])
     held = np.abs(np.arange(120) - 60) < 30
-    hold = Hold((0, 0), held, np.zeros((120, 3)))
-    way = lean(dance.positions, leader, dance.skeleton, [hold], FPS)
+    hold = HandHold((0, 0), held, np.zeros((120, 3)))
+    way = lean_offsets(dance.positions, leader, dance.skeleton, [hold], FPS)
     assert 0.04 < way[60, 0] <= 0.08
     assert not way[:, 2].any()
     assert not way[[0, -1]].any()
@@ -174,7 +174,7 @@ def test_no_hand_is_worth_leaning_into_the_leader() -> None:
     partner, leader = np.zeros((120, 29, 3)), np.zeros((120, 29, 3))
     partner[:, 0, 0] = 0.3 + 0.01 * np.abs(np.arange(120) - 60)
     leader[:, WRISTS[0], 0] = -2.0
-    hold = Hold((0, 0), np.ones(120, bool), np.zeros((120, 3)))
-    way = lean(partner, leader, sample_dance().skeleton, [hold], FPS)
+    hold = HandHold((0, 0), np.ones(120, bool), np.zeros((120, 3)))
+    way = lean_offsets(partner, leader, sample_dance().skeleton, [hold], FPS)
     assert way[0, 0] < -0.05
     assert (partner + way[:, None])[:, 0, 0].min() >= 0.3

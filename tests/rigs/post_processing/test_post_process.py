@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rigs import Array, files, rotations
-from rigs.constraints.hand_holds import holds
+from rigs.constraints.hand_holds import detect_hand_holds
 from rigs.contacts import floor_height, foot_contacts
-from rigs.motion import Motion, move, resample
-from rigs.post_processing.capsules import penetration
-from rigs.post_processing.post_process import PARTS, finished, planted
+from rigs.motion import Motion, resample, translate
+from rigs.post_processing.capsules import deepest_penetration
+from rigs.post_processing.post_process import PARTS, post_process, remove_foot_skating
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
@@ -41,11 +41,11 @@ def _slide(motion: Motion, resting: Array) -> float:
 def test_feet_that_rest_stop_sliding(drifting: Motion) -> None:
     resting = foot_contacts(drifting.positions, drifting.fps, speed=0.3)
     assert _slide(drifting, resting) > 0.05
-    assert _slide(planted(drifting), resting) < 0.4 * _slide(drifting, resting)
+    assert _slide(remove_foot_skating(drifting), resting) < 0.4 * _slide(drifting, resting)
 
 
 def test_the_upper_body_stays_as_it_is(drifting: Motion) -> None:
-    done = planted(drifting)
+    done = remove_foot_skating(drifting)
     for joint in ("spine3", "jaw", "left_elbow", "right_wrist"):
         away = (done.positions - drifting.positions)[:, INDEX[joint]]
         assert np.abs(away[:, :2]).max() < 1e-6, joint
@@ -54,14 +54,14 @@ def test_the_upper_body_stays_as_it_is(drifting: Motion) -> None:
 
 def test_a_dance_that_stands_already_hardly_changes() -> None:
     dance = sample_dance()[:480]
-    away = np.linalg.norm(planted(dance).positions - dance.positions, axis=-1)
+    away = np.linalg.norm(remove_foot_skating(dance).positions - dance.positions, axis=-1)
     assert np.median(away) < 0.01
     assert away.max() < 0.12
 
 
 def test_a_floor_elsewhere_is_the_floor(drifting: Motion) -> None:
     up = np.array([0.0, 0.0, 0.7])
-    assert np.abs(planted(move(drifting, up)).positions - planted(drifting).positions - up).max() < 1e-6
+    assert np.abs(remove_foot_skating(translate(drifting, up)).positions - remove_foot_skating(drifting).positions - up).max() < 1e-6
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def spoiled(couple: tuple[Motion, Motion]) -> Motion:
 
 def _hand_in_hand(partner: Motion, leader: Motion) -> float:
     held = np.zeros(len(partner), bool)
-    for hold in holds(partner.positions, leader.positions, FPS):
+    for hold in detect_hand_holds(partner.positions, leader.positions, FPS):
         held |= hold.held
     return float(held.mean())
 
@@ -109,13 +109,13 @@ def _accelerations(motion: Motion) -> tuple[float, float]:
 
 def test_a_spoiled_partner_is_made_whole(couple: tuple[Motion, Motion], spoiled: Motion) -> None:
     leader, follower = couple
-    done = finished(spoiled, leader, seams=SEAMS, fixed=GIVEN)
+    done = post_process(spoiled, leader, seams=SEAMS, fixed=GIVEN)
     before, after = _accelerations(spoiled), _accelerations(done)
     assert before[0] > 2.0 * before[1]
     assert after[0] < after[1] < 1.2 * before[1]
     assert np.linalg.norm((done.positions - leader.positions)[:, 0], axis=-1).min() > 0.25
     assert (
-        penetration(done.positions, leader.positions).mean() < penetration(spoiled.positions, leader.positions).mean()
+        deepest_penetration(done.positions, leader.positions).mean() < deepest_penetration(spoiled.positions, leader.positions).mean()
     )
     assert _hand_in_hand(done, leader) > _hand_in_hand(spoiled, leader) + 0.1
     floor = floor_height(follower.positions)
@@ -129,14 +129,14 @@ def test_a_spoiled_partner_is_made_whole(couple: tuple[Motion, Motion], spoiled:
 
 def test_a_real_partner_hardly_changes(couple: tuple[Motion, Motion]) -> None:
     leader, follower = couple
-    done = finished(follower, leader, seams=SEAMS, fixed=GIVEN)
+    done = post_process(follower, leader, seams=SEAMS, fixed=GIVEN)
     away = np.linalg.norm(done.positions - follower.positions, axis=-1)
     assert away.mean() < 0.04
     assert _accelerations(done)[0] > 0.7 * _accelerations(follower)[0]
 
 
 def test_without_parts_nothing_changes(couple: tuple[Motion, Motion], spoiled: Motion) -> None:
-    done = finished(spoiled, couple[0], (), seams=SEAMS)
+    done = post_process(spoiled, couple[0], (), seams=SEAMS)
     assert np.array_equal(done.root, spoiled.root)
     assert np.array_equal(done.rotations, spoiled.rotations)
 
@@ -145,7 +145,7 @@ def test_without_parts_nothing_changes(couple: tuple[Motion, Motion], spoiled: M
 def test_each_part_changes_what_it_should_and_no_more(
     couple: tuple[Motion, Motion], spoiled: Motion, part: str
 ) -> None:
-    done = finished(spoiled, couple[0], [part], seams=SEAMS, fixed=GIVEN)
+    done = post_process(spoiled, couple[0], [part], seams=SEAMS, fixed=GIVEN)
     turned = rotations.angle_between(done.rotations, spoiled.rotations).max(axis=0) > 0.02
     changed = {
         "floor": np.abs(done.root - spoiled.root)[:, :2].max() > 0.01,
@@ -168,7 +168,7 @@ def test_frames_that_must_stay_are_the_same_bits_and_no_step_leads_to_them(
 ) -> None:
     fixed = GIVEN | ((np.arange(600) >= 300) & (np.arange(600) < 340))
     seams = [*(seam for seam in SEAMS if seam < 300 or seam > 340), 300, 340]
-    done = finished(spoiled, couple[0], seams=seams, fixed=fixed)
+    done = post_process(spoiled, couple[0], seams=seams, fixed=fixed)
     assert np.array_equal(done.root[fixed], spoiled.root[fixed])
     assert np.array_equal(done.rotations[fixed], spoiled.rotations[fixed])
     assert not np.array_equal(done.root[~fixed], spoiled.root[~fixed])
@@ -180,14 +180,14 @@ def test_frames_that_must_stay_are_the_same_bits_and_no_step_leads_to_them(
 def test_what_cannot_be_finished_is_said(couple: tuple[Motion, Motion]) -> None:
     leader, follower = couple
     with pytest.raises(ValueError, match="seams, bodies, hands, feet, floor expected, toes found"):
-        finished(follower, leader, ["toes"])
+        post_process(follower, leader, ["toes"])
     with pytest.raises(ValueError, match="600 frames at 30 fps expected as the partner's, 599"):
-        finished(follower, leader[:599])
+        post_process(follower, leader[:599])
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4, 9])
 def test_the_shortest_partners_can_be_finished(couple: tuple[Motion, Motion], frames: int) -> None:
     leader, follower = (one[:frames] for one in couple)
-    assert np.isfinite(finished(follower, leader, seams=[1, 3]).positions).all()
-    stays = finished(follower, leader, seams=[1, 3], fixed=np.ones(frames, bool))
+    assert np.isfinite(post_process(follower, leader, seams=[1, 3]).positions).all()
+    stays = post_process(follower, leader, seams=[1, 3], fixed=np.ones(frames, bool))
     assert np.array_equal(stays.rotations, follower.rotations)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rigs.contacts import floor_height, foot_contacts
-from rigs.motion import Motion, move
-from rigs.post_processing.post_process import finished_alone
+from rigs.motion import Motion, translate
+from rigs.post_processing.post_process import post_process_solo
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 
@@ -26,7 +26,7 @@ def spoiled() -> Motion:
 
 @pytest.fixture(scope="module")
 def done(spoiled: Motion) -> Motion:
-    return finished_alone(spoiled)
+    return post_process_solo(spoiled)
 
 
 def lowest(motion: Motion) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_feet_that_rest_stop_sliding(spoiled: Motion, done: Motion) -> None:
 
 def test_a_dance_that_stands_already_hardly_changes() -> None:
     dance = sample_dance()[:480]
-    away = np.linalg.norm(finished_alone(dance).positions - dance.positions, axis=-1)
+    away = np.linalg.norm(post_process_solo(dance).positions - dance.positions, axis=-1)
     assert np.median(away) < 0.015
     assert away.max() < 0.13
 
@@ -69,7 +69,7 @@ def test_nobody_is_moved_along_the_floor(spoiled: Motion, done: Motion) -> None:
 
 def test_a_floor_elsewhere_is_the_floor(spoiled: Motion, done: Motion) -> None:
     up = np.array([0.0, 0.0, 0.8])
-    assert np.abs(finished_alone(move(spoiled, up)).positions - done.positions - up).max() < 1e-6
+    assert np.abs(post_process_solo(translate(spoiled, up)).positions - done.positions - up).max() < 1e-6
 
 
 def test_a_floor_that_is_known_counts_for_more_than_where_most_feet_are() -> None:
@@ -79,6 +79,6 @@ def test_a_floor_that_is_known_counts_for_more_than_where_most_feet_are() -> Non
     astray = Motion(dance.fps, dance.skeleton, dance.root + sunk, dance.rotations)
     floor = floor_height(dance.positions)
     assert np.median(lowest(astray)) < floor - 0.06
-    done = finished_alone(astray, floor=floor)
+    done = post_process_solo(astray, floor=floor)
     assert lowest(done).min() > floor - 0.025
     assert np.median(lowest(done)) < floor + 0.025

@@ -7,7 +7,7 @@ import pytest
 
 from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
-from rigs.post_processing.seam_smoothing import blended
+from rigs.post_processing.seam_smoothing import smooth_seams
 from rigs.sample_dance.salsa import sample_dance
 
 BLOCK = 8
@@ -43,14 +43,14 @@ def _at_seams(motion: Motion) -> float:
 
 
 def test_seams_are_no_rougher_than_what_is_between_them(cut: Motion) -> None:
-    done = blended(cut, SEAMS, EVERY)
+    done = smooth_seams(cut, SEAMS, EVERY)
     assert _at_seams(cut) > 3.0
     assert _at_seams(done) < 1.0
     assert _acceleration(done).mean() < 1.2 * _acceleration(DANCE).mean()
 
 
 def test_the_movement_stays_near_both_the_blocks_and_what_they_were_cut_from(cut: Motion) -> None:
-    done = blended(cut, SEAMS, EVERY)
+    done = smooth_seams(cut, SEAMS, EVERY)
     from_blocks, from_dance, before = (
         np.linalg.norm(a.positions - b.positions, axis=-1).mean() for a, b in ((done, cut), (done, DANCE), (cut, DANCE))
     )
@@ -59,7 +59,7 @@ def test_the_movement_stays_near_both_the_blocks_and_what_they_were_cut_from(cut
 
 
 def test_a_dance_without_jumps_hardly_changes() -> None:
-    away = np.linalg.norm(blended(DANCE, SEAMS, EVERY).positions - DANCE.positions, axis=-1)
+    away = np.linalg.norm(smooth_seams(DANCE, SEAMS, EVERY).positions - DANCE.positions, axis=-1)
     assert away.mean() < 0.005
 
 
@@ -67,7 +67,7 @@ def test_a_step_of_a_glide_is_spread_around_it_and_nowhere_else() -> None:
     f = np.arange(120)
     root = np.stack([0.01 * f + 0.1 * (f >= 60), 0.0 * f, 0.0 * f + 1.0], axis=1)
     glide = Motion(30.0, DANCE.skeleton, root, rotations.identity(120, 29))
-    done = blended(glide, [60], np.ones(120, bool))
+    done = smooth_seams(glide, [60], np.ones(120, bool))
     assert np.abs(done.root - root)[:40].max() < 1e-3
     assert np.abs(done.root - root)[80:].max() < 1e-3
     assert np.abs(np.diff(done.root[:, 0], 3)).max() < 0.02 < np.abs(np.diff(root[:, 0], 3)).max() / 5.0
@@ -77,7 +77,7 @@ def test_a_step_of_a_glide_is_spread_around_it_and_nowhere_else() -> None:
 def test_frames_that_must_stay_are_the_same_bits_and_the_others_join_them(cut: Motion) -> None:
     free = np.arange(len(cut)) >= SEAMS[0]
     jump = replace(cut, root=cut.root + np.where(free, 0.06, 0.0)[:, None])
-    done = blended(jump, SEAMS, free)
+    done = smooth_seams(jump, SEAMS, free)
     assert np.array_equal(done.root[~free], jump.root[~free])
     assert np.array_equal(done.rotations[~free], jump.rotations[~free])
     seam = [SEAMS[0] - 1, SEAMS[0]]
@@ -86,13 +86,13 @@ def test_frames_that_must_stay_are_the_same_bits_and_the_others_join_them(cut: M
 
 
 def test_it_does_not_matter_where_a_long_dance_begins(cut: Motion) -> None:
-    whole = blended(cut, SEAMS, EVERY)
-    later = blended(cut[40:], [seam - 40 for seam in SEAMS], EVERY[40:])
+    whole = smooth_seams(cut, SEAMS, EVERY)
+    later = smooth_seams(cut[40:], [seam - 40 for seam in SEAMS], EVERY[40:])
     assert np.abs(whole.positions[80:] - later.positions[40:]).max() < 2e-3
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_the_shortest_movements_have_seams_too(frames: int) -> None:
-    done = blended(DANCE[:frames], [0, 1, 2, 9], np.ones(frames, bool))
+    done = smooth_seams(DANCE[:frames], [0, 1, 2, 9], np.ones(frames, bool))
     assert done.positions.shape == (frames, 29, 3)
     assert np.isfinite(done.positions).all()

@@ -6,7 +6,7 @@ from scipy.interpolate import CubicHermiteSpline
 
 from rigs import Array, rotations
 from rigs.retargeting import rotation_modes
-from rigs.retargeting.key_reduction import Track, key_frames, slopes
+from rigs.retargeting.key_reduction import PropertyCurve, reduce_keys, tangents
 
 HALF_A_DEGREE = np.radians(0.5)
 MILLIMETRE = 1e-3
@@ -14,7 +14,7 @@ MILLIMETRE = 1e-3
 
 def drawn(values: Array, kept: Array) -> Array:
     """The curves (F, n) that an animator's programme draws through the keys."""
-    spline = CubicHermiteSpline(kept, values[kept], slopes(values)[kept])
+    spline = CubicHermiteSpline(kept, values[kept], tangents(values)[kept])
     return spline(np.arange(len(values)))
 
 
@@ -32,7 +32,7 @@ def places(frames: int = 300) -> Array:
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZXY", "AXIS_ANGLE"])
 def test_curves_through_the_keys_keep_to_every_rotation(mode: str) -> None:
     bones = [rotation_modes.from_quaternions(turning(300, seed), mode) for seed in range(4)]
-    keys = key_frames([[Track(values, mode, HALF_A_DEGREE)] for values in bones])
+    keys = reduce_keys([[PropertyCurve(values, mode, HALF_A_DEGREE)] for values in bones])
     for seed, (values, kept) in enumerate(zip(bones, keys, strict=True)):
         turns = rotation_modes.to_quaternions(drawn(values, kept), mode)
         assert rotations.angle_between(turns, turning(300, seed)).max() <= HALF_A_DEGREE * (1.0 + 1e-9)
@@ -41,33 +41,33 @@ def test_curves_through_the_keys_keep_to_every_rotation(mode: str) -> None:
 
 
 def test_curves_through_the_keys_keep_to_every_place() -> None:
-    (kept,) = key_frames([[Track(places(), None, MILLIMETRE)]])
+    (kept,) = reduce_keys([[PropertyCurve(places(), None, MILLIMETRE)]])
     assert np.linalg.norm(drawn(places(), kept) - places(), axis=-1).max() <= MILLIMETRE
     assert len(kept) < 100
 
 
 def test_one_set_of_keys_serves_all_that_a_bone_does() -> None:
     turns = turning(300, 0)
-    tracks = [Track(turns, "QUATERNION", HALF_A_DEGREE), Track(places(), None, MILLIMETRE)]
-    (both,) = key_frames([tracks])
+    tracks = [PropertyCurve(turns, "QUATERNION", HALF_A_DEGREE), PropertyCurve(places(), None, MILLIMETRE)]
+    (both,) = reduce_keys([tracks])
     assert np.linalg.norm(drawn(places(), both) - places(), axis=-1).max() <= MILLIMETRE
     assert rotations.angle_between(rotations.normalize(drawn(turns, both)), turns).max() <= HALF_A_DEGREE * (1 + 1e-9)
 
 
 def test_each_bone_has_the_keys_that_it_would_have_alone() -> None:
-    bones = [[Track(turning(200, seed), "QUATERNION", HALF_A_DEGREE)] for seed in range(3)]
-    together = key_frames(bones)
+    bones = [[PropertyCurve(turning(200, seed), "QUATERNION", HALF_A_DEGREE)] for seed in range(3)]
+    together = reduce_keys(bones)
     for kept, bone in zip(together, bones, strict=True):
-        assert np.array_equal(kept, key_frames([bone])[0])
+        assert np.array_equal(kept, reduce_keys([bone])[0])
 
 
 def test_a_still_bone_keeps_its_first_and_last_key_alone() -> None:
     still = np.tile([1.0, 0.0, 0.0, 0.0], (50, 1))
-    assert [list(kept) for kept in key_frames([[Track(still, "QUATERNION", HALF_A_DEGREE)]])] == [[0, 49]]
+    assert [list(kept) for kept in reduce_keys([[PropertyCurve(still, "QUATERNION", HALF_A_DEGREE)]])] == [[0, 49]]
 
 
 def test_no_key_could_go_without_leaving_the_tolerance_or_its_neighbour() -> None:
-    (kept,) = key_frames([[Track(places(), None, MILLIMETRE)]])
+    (kept,) = reduce_keys([[PropertyCurve(places(), None, MILLIMETRE)]])
     needless = 0
     for key in range(1, len(kept) - 1):
         without = drawn(places(), np.delete(kept, key))
@@ -78,22 +78,22 @@ def test_no_key_could_go_without_leaving_the_tolerance_or_its_neighbour() -> Non
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", None])
 def test_without_any_tolerance_all_keys_that_matter_stay(mode: str | None) -> None:
     values = places() if mode is None else rotation_modes.from_quaternions(turning(100, 0), mode)
-    (kept,) = key_frames([[Track(values, mode, 0.0)]])
+    (kept,) = reduce_keys([[PropertyCurve(values, mode, 0.0)]])
     assert len(kept) > 0.9 * len(values)
 
 
 def test_a_jump_is_kept_on_its_frame() -> None:
     jump = np.zeros((60, 1))
     jump[30:] = 1.0
-    (kept,) = key_frames([[Track(jump, None, MILLIMETRE)]])
+    (kept,) = reduce_keys([[PropertyCurve(jump, None, MILLIMETRE)]])
     assert np.abs(drawn(jump, kept) - jump).max() <= MILLIMETRE
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_the_shortest_movements_keep_their_ends(frames: int) -> None:
-    (kept,) = key_frames([[Track(np.zeros((frames, 3)), None, MILLIMETRE)]])
+    (kept,) = reduce_keys([[PropertyCurve(np.zeros((frames, 3)), None, MILLIMETRE)]])
     assert list(kept) == sorted({0, frames - 1})
 
 
 def test_nothing_to_reduce_is_nothing() -> None:
-    assert key_frames([]) == []
+    assert reduce_keys([]) == []

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from rigs import rotations
-from rigs.characters.humanoid import body_of
+from rigs.characters.humanoid import humanoid_from_rig
 from rigs.motion import Motion
-from rigs.retargeting.bone_transforms import pose
-from rigs.retargeting.retarget import Finish, adapt, retarget
+from rigs.retargeting.bone_transforms import bone_transforms
+from rigs.retargeting.retarget import RetargetOptions, transfer_motion, retarget
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 from tests.rigs.characters.synthetic_characters import Bones, a_posed, mapped, moved, rig, swung, t_posed
 
 LIMBS = [
@@ -19,7 +19,7 @@ LIMBS = [
     for side in ("left", "right")
     for upper, lower in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 ]
-PLAIN = Finish(feet=False)
+PLAIN = RetargetOptions(plant_feet=False)
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +41,26 @@ def test_limbs_point_where_the_source_s_do_whatever_the_rest_pose_the_rolls_and_
 ) -> None:
     bones = t_posed(0.8) if rest == "T-pose" else a_posed(t_posed(0.8))
     character = rig(bones, seed=seed, turn=2.0, move=np.array([3.0, -1.0, 0.0]), scale=0.01)
-    body = body_of(character, mapped(character))
-    places = moved(character, pose(retarget(dance, body, PLAIN), body))
+    body = humanoid_from_rig(character, mapped(character))
+    places = moved(character, bone_transforms(retarget(dance, body, PLAIN), body))
     for upper, lower in LIMBS:
         assert _angles(dance, places, upper, lower).max() < 0.01, upper
 
 
 def test_bones_come_where_the_figure_has_its_joints(dance: Motion) -> None:
     character = rig(a_posed(t_posed(1.2)), seed=3)
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body)
-    places = moved(character, pose(figure, body))
+    places = moved(character, bone_transforms(figure, body))
     for name, place in places.items():
         assert np.abs(place - figure.positions[:, INDEX[name]]).max() < 1e-6, name
 
 
 def test_a_dancer_of_the_source_s_own_build_dances_the_same(dance: Motion) -> None:
     character = rig(t_posed())
-    body = body_of(character, mapped(character))
-    motion = replace(dance, skeleton=DEFAULT)
-    places = moved(character, pose(adapt(motion, body), body))
+    body = humanoid_from_rig(character, mapped(character))
+    motion = replace(dance, skeleton=DEFAULT_SKELETON)
+    places = moved(character, bone_transforms(transfer_motion(motion, body), body))
     trunk_and_limbs = [n for n in places if "collar" not in n and "foot" not in n and "toe" not in n]
     away = {name: np.abs(places[name] - motion.positions[:, INDEX[name]]).max() for name in trunk_and_limbs}
     assert max(away.values()) < 0.03, away
@@ -69,8 +69,8 @@ def test_a_dancer_of_the_source_s_own_build_dances_the_same(dance: Motion) -> No
 @pytest.mark.parametrize("size", [0.5, 1.5])
 def test_the_way_is_scaled_by_the_legs(dance: Motion, size: float) -> None:
     character = rig(t_posed(size))
-    body = body_of(character, mapped(character))
-    figure = adapt(replace(dance, skeleton=DEFAULT), body)
+    body = humanoid_from_rig(character, mapped(character))
+    figure = transfer_motion(replace(dance, skeleton=DEFAULT_SKELETON), body)
     hips = [INDEX["left_hip"], INDEX["right_hip"]]
     theirs, ours = (f.positions[:, hips].mean(axis=1) for f in (dance, figure))
     assert np.allclose(ours[:, :2], size * theirs[:, :2], atol=0.02)
@@ -94,14 +94,14 @@ def _bent(degrees: float) -> Motion:
     turned = rotations.identity(2, 29)
     for name in ("spine1", "spine2", "spine3"):
         turned[1, INDEX[name]] = rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(degrees / 3.0))
-    return Motion(30.0, DEFAULT, np.tile(DEFAULT.offsets[0], (2, 1)), turned)
+    return Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (2, 1)), turned)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_spines_of_any_length_share_the_bend(count: int) -> None:
     character = rig(_with_spine(count))
-    body = body_of(character, mapped(character))
-    turns = pose(adapt(_bent(60.0), body), body).turns
+    body = humanoid_from_rig(character, mapped(character))
+    turns = bone_transforms(transfer_motion(_bent(60.0), body), body).rotations
     bends = [np.degrees(rotations.angle_between(*turns[f"spine_{n + 1:02}"])) for n in range(count)]
     assert sum(bends) == pytest.approx(60.0, abs=1e-6)
     assert max(bends) < 2.0 * 60.0 / count + 1e-6 or count == 1
@@ -118,8 +118,8 @@ def test_a_rig_without_these_joints_dances(dance: Motion, missing: str) -> None:
         return parent
 
     character = rig({name: (kept(parent), head) for name, (parent, head) in bones.items() if name not in gone})
-    body = body_of(character, mapped(character))
-    places = moved(character, pose(retarget(dance, body, PLAIN), body))
+    body = humanoid_from_rig(character, mapped(character))
+    places = moved(character, bone_transforms(retarget(dance, body, PLAIN), body))
     for upper, lower in LIMBS:
         assert _angles(dance, places, upper, lower).max() < 0.01
 
@@ -130,9 +130,9 @@ def test_limbs_on_roots_of_their_own_go_with_the_pelvis(dance: Motion) -> None:
         bones[f"{side}_leg_root"] = (None, bones["pelvis"][1])
         bones[f"{side}_hip"] = (f"{side}_leg_root", bones[f"{side}_hip"][1])
     character = rig(bones, seed=4)
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body, PLAIN)
-    places = moved(character, pose(figure, body))
+    places = moved(character, bone_transforms(figure, body))
     for name in ("left_ankle", "right_ankle", "left_wrist", "head"):
         assert np.abs(places[name] - figure.positions[:, INDEX[name]]).max() < 1e-6, name
 
@@ -141,7 +141,7 @@ def _forearm_turned() -> Motion:
     """Two frames: a T-pose, and with the left hand turned by 80 degrees about the forearm."""
     turned = rotations.identity(2, 29)
     turned[1, INDEX["left_wrist"]] = rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(80.0))
-    return Motion(30.0, DEFAULT, np.tile(DEFAULT.offsets[0], (2, 1)), turned)
+    return Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (2, 1)), turned)
 
 
 @pytest.mark.parametrize("aside", [False, True])
@@ -152,8 +152,8 @@ def test_a_twist_bone_takes_its_part_of_the_hand_s_turn(aside: bool) -> None:
     if not aside:
         bones["left_wrist"] = ("left_elbow_twist", wrist)
     character = rig(bones)
-    body = body_of(character, mapped(character))
-    turns = pose(adapt(_forearm_turned(), body), body).turns
+    body = humanoid_from_rig(character, mapped(character))
+    turns = bone_transforms(transfer_motion(_forearm_turned(), body), body).rotations
     assert np.degrees(rotations.angle_between(*turns["left_elbow_twist"])) == pytest.approx(40.0)
     assert np.degrees(rotations.angle_between(*turns["left_elbow"])) == pytest.approx(0.0, abs=1e-6)
     assert np.degrees(rotations.angle_between(*turns["left_wrist"])) == pytest.approx(80.0 if aside else 40.0)
@@ -163,8 +163,8 @@ def test_all_toes_turn_together(dance: Motion) -> None:
     bones = t_posed()
     bones["left_little_toe"] = ("left_ankle", bones["left_foot"][1] + np.array([0.04, 0.02, 0.0]))
     character = rig(bones)
-    body = body_of(character, mapped(character))
-    turns = pose(retarget(dance, body), body).turns
+    body = humanoid_from_rig(character, mapped(character))
+    turns = bone_transforms(retarget(dance, body), body).rotations
     assert np.allclose(turns["left_little_toe"], turns["left_foot"])
 
 
@@ -173,8 +173,8 @@ def test_bones_outside_the_map_are_left_alone(dance: Motion) -> None:
     bones["ponytail"] = ("jaw", bones["jaw"][1] + np.array([0.0, 0.1, 0.1]))
     bones["left_pinky"] = ("left_wrist", bones["left_wrist"][1] + np.array([0.08, 0.0, 0.0]))
     character = rig(bones)
-    body = body_of(character, mapped(character))
-    turns = pose(retarget(dance, body), body).turns
+    body = humanoid_from_rig(character, mapped(character))
+    turns = bone_transforms(retarget(dance, body), body).rotations
     assert "ponytail" not in turns
     assert "left_pinky" not in turns
 
@@ -189,9 +189,9 @@ def _rooted() -> Bones:
 @pytest.mark.parametrize("root", ["bone", "object"])
 def test_whatever_carries_the_way_the_dancer_is_in_the_same_places(dance: Motion, root: str) -> None:
     character = rig(_rooted(), seed=5, turn=0.7, scale=0.1)
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body)
-    by_hips, carried = (moved(character, pose(figure, body, root=way)) for way in ("hips", root))
+    by_hips, carried = (moved(character, bone_transforms(figure, body, root=way)) for way in ("hips", root))
     for name in JOINTS:
         if name in by_hips:
             assert np.abs(by_hips[name] - carried[name]).max() < 1e-6, name
@@ -203,10 +203,10 @@ def test_whatever_carries_the_way_the_dancer_is_in_the_same_places(dance: Motion
 @pytest.mark.parametrize("root", ["hips", "bone", "object"])
 def test_in_place_the_hips_stay_over_one_point_and_keep_their_height(dance: Motion, root: str) -> None:
     character = rig(_rooted())
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body)
     going, staying = (
-        moved(character, pose(figure, body, root=root, in_place=stay))["pelvis"] for stay in (False, True)
+        moved(character, bone_transforms(figure, body, root=root, in_place=stay))["pelvis"] for stay in (False, True)
     )
     assert np.ptp(staying[:, :2], axis=0).max() < 1e-6
     assert np.allclose(staying[:, 2], going[:, 2])
@@ -215,18 +215,18 @@ def test_in_place_the_hips_stay_over_one_point_and_keep_their_height(dance: Moti
 
 def test_without_a_bone_above_the_hips_none_can_carry_the_way(dance: Motion) -> None:
     character = rig(t_posed())
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     with pytest.raises(ValueError, match="a bone above the hips expected"):
-        pose(retarget(dance, body), body, root="bone")
+        bone_transforms(retarget(dance, body), body, root="bone")
 
 
 def test_a_bone_that_does_not_inherit_rotation_still_points_right(dance: Motion) -> None:
     character = rig(t_posed(), seed=6)
     free = [name in ("left_shoulder", "right_hip", "jaw") for name in character.names]
     character = replace(character, inherits=tuple(not f for f in free))
-    body = body_of(character, mapped(character))
+    body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body, PLAIN)
-    places = moved(character, pose(figure, body))
+    places = moved(character, bone_transforms(figure, body))
     for upper, lower in LIMBS:
         assert _angles(dance, places, upper, lower).max() < 0.01, upper
 
@@ -237,10 +237,10 @@ def test_soles_that_rest_lie_flat_however_high_the_ankle_is(dance: Motion) -> No
         ankle = bones[f"{side}_ankle"][1]
         bones[f"{side}_ankle"] = (f"{side}_knee", ankle + np.array([0.0, 0.0, 0.05]))
     character = rig(bones)
-    body = body_of(character, mapped(character))
-    figure = adapt(dance, body)
-    flat = figure.resting[:, 0] & figure.resting[:, 1]
-    normals = rotations.rotate(figure.world[flat, INDEX["left_ankle"]], np.array([0.0, 0.0, 1.0]))
+    body = humanoid_from_rig(character, mapped(character))
+    figure = transfer_motion(dance, body)
+    flat = figure.foot_contacts[:, 0] & figure.foot_contacts[:, 1]
+    normals = rotations.rotate(figure.world_rotations[flat, INDEX["left_ankle"]], np.array([0.0, 0.0, 1.0]))
     assert np.degrees(np.median(np.arccos(normals[:, 2].clip(-1.0, 1.0)))) < 3.0
 
 
@@ -249,6 +249,6 @@ def test_a_swing_of_the_rest_pose_changes_nothing(dance: Motion) -> None:
     found = []
     for bones in (straight, bent):
         character = rig(bones)
-        body = body_of(character, mapped(character))
-        found.append(moved(character, pose(retarget(dance, body, PLAIN), body)))
+        body = humanoid_from_rig(character, mapped(character))
+        found.append(moved(character, bone_transforms(retarget(dance, body, PLAIN), body)))
     assert np.abs(found[0]["left_ankle"] - found[1]["left_ankle"]).max() < 0.02

@@ -41,7 +41,7 @@ def test_an_angle_turns_about_its_axis_of_any_length() -> None:
 def test_every_form_gives_the_rotations_back(mode: str) -> None:
     turns = wandering()
     values = rotation_modes.from_quaternions(turns, mode)
-    assert values.shape == (*turns.shape[:-1], rotation_modes.WIDTHS[rotation_modes.property_of(mode)])
+    assert values.shape == (*turns.shape[:-1], rotation_modes.PROPERTY_WIDTHS[rotation_modes.property_of(mode)])
     assert rotations.angle_between(rotation_modes.to_quaternions(values, mode), turns).max() < 1e-6
 
 

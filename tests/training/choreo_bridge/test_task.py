@@ -22,7 +22,15 @@ from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import STEP, folder_of_pairs, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
 from training.choreo_bridge.evaluate import ROWS, f1, mean_windows, other_pairs, table_of, told
-from training.choreo_bridge.task import ChoreoBridgeTrainingConfig, batches, bridge_terms, error, sliced_distance, step_terms, vae_terms
+from training.choreo_bridge.task import (
+    ChoreoBridgeTrainingConfig,
+    batches,
+    bridge_terms,
+    error,
+    sliced_distance,
+    step_terms,
+    vae_terms,
+)
 from training.experiment.config import read_config
 
 PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from backend.model_registry import DANCERS, OWN
+from backend.model_registry import DANCERS, WEIGHTS_VARIABLE
 from backend.models.dance_flow.network import DanceFlow
-from backend.models.motion_flow.features import TURNED
-from backend.models.motion_flow.network import STARTS, FlowConfig, save
+from backend.models.motion_flow.features import ROTATED_JOINTS
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig, save_network
 from backend.music.score import cut_bars
 from rigs import Array
-from rigs.motion import sample
+from rigs.motion import interpolate
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 from tests.training.choreo_bridge.pairs import folder_of_pairs, pairs
 from training.dance_flow import evaluate as dance_evaluation
 from training.dance_flow.evaluate import FIGURES, Real, figures, judged, real_of
@@ -43,7 +43,7 @@ def own(known: list[Pair], real: Real) -> dict[str, float]:
 def at(number: int, speed: float = 1.0, late: float = 0.0) -> Array:
     """What `pairs` dance, at another speed or so many s late: (180, 29, 3) m."""
     frames = 60 * number + speed * (np.arange(180) - 30.0 * late)
-    return sample(sample_dance(), 30.0, frames).positions
+    return interpolate(sample_dance(), 30.0, frames).positions
 
 
 def test_real_dances_are_as_real_dances_are(own: dict[str, float]) -> None:
@@ -125,15 +125,15 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     folder = tmp_path / "weights"
     folder.mkdir()
-    network = DanceFlow(FlowConfig(width=16, layers=1, heads=2))
+    network = DanceFlow(MotionFlowConfig(width=16, layers=1, heads=2))
     torch.nn.init.normal_(network.write.weight, std=0.02)
     for role in range(2):
-        network.bodies[role] = torch.from_numpy(DEFAULT.offsets)
-        network.counts[role] = 8.0 * torch.arange(STARTS) / STARTS
+        network.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
+        network.counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
     network.starts[..., 2] = 0.95
-    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
-    save(folder / "dance-flow.safetensors", network)
-    monkeypatch.setenv(OWN, str(folder))
+    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
+    save_network(folder / "dance-flow.safetensors", network)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(folder))
     monkeypatch.setattr(dance_evaluation, "SEEDS", 2)
     return folder
 

@@ -11,17 +11,17 @@ import torch
 
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.dance_flow.pipeline import DanceFlowPipeline
-from backend.models.motion_flow.features import Dance
-from backend.models.motion_flow.network import STARTS, FlowConfig, save
+from backend.models.motion_flow.features import PoseSequence
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig, save_network
 from backend.models.partner_flow.network import PartnerFlow
 from backend.music.music_features import MUSIC_DIM, phrase_counts
 from backend.music.pulse import dance_pulse
 from backend.wire.messages import DanceRequest
 from rigs import files
-from rigs.choreography.beat_alignment import rhythm
+from rigs.choreography.beat_alignment import speed_rhythm
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from rigs.motion import move
+from rigs.motion import translate
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import dancer, folder_of_pairs, pairs, song
 from training.dance_flow.dataset import DanceWindows, MusicPlan, hearing, role_of, sampled
@@ -33,7 +33,7 @@ from training.motion_flow.dataset import Take, dance_parts
 from training.motion_flow.task import FlowTraining
 
 CONFIG = ROOT / "training" / "configs" / "dance-flow.toml"
-SMALL = FlowConfig(width=32, layers=1, heads=2)
+SMALL = MotionFlowConfig(width=32, layers=1, heads=2)
 FPS = 30.0
 
 
@@ -47,7 +47,7 @@ def windows(plan: MusicPlan) -> DanceWindows:
     return DanceWindows(pairs(2), SMALL, replace(plan, speeds=[1.0]))
 
 
-def taken(take: Take, plan: MusicPlan, draws: int = 30) -> Iterator[tuple[Dance, Dance]]:
+def taken(take: Take, plan: MusicPlan, draws: int = 30) -> Iterator[tuple[PoseSequence, PoseSequence]]:
     """Windows as they are drawn under a plan, each beside what really was danced in it."""
     drawn = DanceWindows(pairs(1), SMALL, plan)
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def taken(take: Take, plan: MusicPlan, draws: int = 30) -> Iterator[tuple[Dance,
         yield drawn.danced(take, first, rng), take.dance[slice(first, first + drawn.length)]
 
 
-def moment(dance: Dance) -> torch.Tensor:
+def moment(dance: PoseSequence) -> torch.Tensor:
     """The frames (F,) that a dance shows, where its pelvis goes a metre a frame along the first axis."""
     return dance.root[:, 0]
 
@@ -67,7 +67,7 @@ def clocked(windows: DanceWindows) -> Take:
     take = windows.stretches[0][0]
     root = take.dance.root.clone()
     root[:, 0] = torch.arange(len(root))
-    return take._replace(dance=Dance(root, take.dance.turned, take.dance.contacts))
+    return take._replace(dance=PoseSequence(root, take.dance.rotations, take.dance.contacts))
 
 
 def test_a_past_that_is_beside_the_beat_is_back_in_time_before_the_window_ends(clocked: Take, plan: MusicPlan) -> None:
@@ -86,7 +86,7 @@ def test_a_past_that_is_beside_the_beat_is_back_in_time_before_the_window_ends(c
 def test_where_nothing_is_beside_the_beat_windows_are_the_dance(clocked: Take, plan: MusicPlan) -> None:
     for made, truth in taken(clocked, replace(plan, beside=0.0, speeds=[1.0]), draws=5):
         assert torch.equal(made.root, truth.root)
-        assert torch.equal(made.turned, truth.turned)
+        assert torch.equal(made.rotations, truth.rotations)
 
 
 def test_as_many_windows_are_beside_the_beat_as_the_plan_says(clocked: Take, plan: MusicPlan) -> None:
@@ -101,11 +101,11 @@ def test_between_two_frames_a_dancer_is_halfway_and_whole() -> None:
     found = sampled(dance, at)
     assert torch.allclose(found.root[2], (dance.root[4] + dance.root[5]) / 2.0)
     for row, frame in ((0, 0), (1, 0), (3, 10), (5, -1)):
-        assert torch.allclose(found.turned[row], dance.turned[frame], atol=1e-5)
-    product = found.turned @ found.turned.transpose(-1, -2)
+        assert torch.allclose(found.rotations[row], dance.rotations[frame], atol=1e-5)
+    product = found.rotations @ found.rotations.transpose(-1, -2)
     assert torch.allclose(product, torch.eye(3).expand_as(product), atol=1e-5)
-    halfway = (dance.joints(offsets)[4] + dance.joints(offsets)[5]) / 2.0
-    assert (found.joints(offsets)[2] - halfway).norm(dim=-1).max() < 0.01
+    halfway = (dance.joint_positions(offsets)[4] + dance.joint_positions(offsets)[5]) / 2.0
+    assert (found.joint_positions(offsets)[2] - halfway).norm(dim=-1).max() < 0.01
 
 
 def test_equal_steps_see_equal_windows_and_the_music_is_not_enlarged(windows: DanceWindows) -> None:
@@ -154,7 +154,7 @@ def couples() -> list[Pair]:
     for n, pair in enumerate(pairs(4)):
         role = ("leader", "follower")[n % 2]
         found.append(
-            replace(pair, name=f"{pair.name}_{role}", dancer=move(pair.dancer, np.array([0.0, 0.0, 0.2 * (n % 2)])))
+            replace(pair, name=f"{pair.name}_{role}", dancer=translate(pair.dancer, np.array([0.0, 0.0, 0.2 * (n % 2)])))
         )
     return found
 
@@ -183,12 +183,12 @@ def test_the_network_knows_what_is_usually_heard_and_danced(prepared: DanceFlow)
 
 
 def test_the_network_knows_how_dancers_keep_to_the_music(prepared: DanceFlow, couples: list[Pair]) -> None:
-    rows = [rhythm(p.dancer.positions, dance_pulse(p.score).counts_at(np.arange(180) / FPS), FPS) for p in couples]
+    rows = [speed_rhythm(p.dancer.positions, dance_pulse(p.score).counts_at(np.arange(180) / FPS), FPS) for p in couples]
     assert np.allclose(prepared.rhythm.numpy() @ [1.0, 1.0j], np.mean(rows, axis=0), atol=1e-6)
 
 
 def test_ways_to_begin_come_from_all_counts_and_are_seen_from_where_they_stand(prepared: DanceFlow) -> None:
-    wanted = 8.0 * np.arange(STARTS) / STARTS
+    wanted = 8.0 * np.arange(INITIAL_PASTS) / INITIAL_PASTS
     for role in range(2):
         away = (prepared.counts[role].numpy() - wanted + 4.0) % 8.0 - 4.0
         assert np.abs(away).max() < 0.1
@@ -280,9 +280,9 @@ def test_a_training_begins_with_a_partner_s_weights_but_for_what_it_knows_of_a_l
     run: Path, tmp_path: Path
 ) -> None:
     torch.manual_seed(5)
-    partner = PartnerFlow(FlowConfig(width=24, layers=2, heads=2))
+    partner = PartnerFlow(MotionFlowConfig(width=24, layers=2, heads=2))
     partner.partner_mean.normal_()
-    save(tmp_path / "partner.safetensors", partner)
+    save_network(tmp_path / "partner.safetensors", partner)
     still = tmp_path / "still.toml"
     still.write_text(re.sub(r"^rate = \S+", "rate = 1e-12", (run / "plan.toml").read_text(), flags=re.MULTILINE))
     train(run / "pairs", tmp_path / "run", still, resume=False, weights=tmp_path / "partner.safetensors")
@@ -292,7 +292,7 @@ def test_a_training_begins_with_a_partner_s_weights_but_for_what_it_knows_of_a_l
     for name, old in partner.named_parameters():
         if not name.startswith("read_leader"):
             assert torch.allclose(begun.get_parameter(name), old, atol=2e-3, rtol=1e-3), name
-    assert begun.read_leader.in_features == 8 * DanceFlow.led
+    assert begun.read_leader.in_features == 8 * DanceFlow.leader_dim
     assert float(begun.leader_mean[8]) == pytest.approx(np.log2(180 / 165), abs=1e-2)
 
 
@@ -322,5 +322,5 @@ def test_a_folder_that_cannot_be_split_leaves_no_run(tmp_path: Path) -> None:
 
 def test_what_leads_is_what_is_heard_and_home() -> None:
     leader = hearing(song(0), 50, torch.tensor([1.0, -2.0]))
-    assert leader.shape == (50, DanceFlow.led)
+    assert leader.shape == (50, DanceFlow.leader_dim)
     assert (leader[:, MUSIC_DIM:] == torch.tensor([1.0, -2.0])).all()

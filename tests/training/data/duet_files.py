@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from rigs.files import write
-from rigs.motion import Motion, mirror, move, turn
+from rigs.motion import Motion, mirror, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
 
 
 def duet(frames: int = 600) -> tuple[Motion, Motion]:
     """A leader and a follower who dances the mirror image 0.9 m in front."""
     leader = sample_dance()[:frames]
-    follower = move(turn(mirror(leader), np.pi), np.array([0.0, -0.9, 0.0]))
+    follower = translate(rotate_about_z(mirror(leader), np.pi), np.array([0.0, -0.9, 0.0]))
     return leader, follower
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rigs.files import BadFile, write
-from rigs.motion import Motion, move, resample
+from rigs.motion import Motion, resample, translate
 from tests.training.data.duet_files import duet, folder_of_duets
 from training.data.duets import FASTEST, FPS, Duet, Windows, clean, find_duets, jumps, split_duets
 
@@ -121,7 +121,7 @@ def test_a_bad_folder_gets_one_clear_sentence(tmp_path: Path) -> None:
 
 def windows(**changes: int) -> Windows:
     plan = {"length": 65, "stride": 7, "batch": 4, "epochs": 2, "seed": 1} | changes
-    return Windows([Duet("a", *duet(200)), Duet("b", *(move(d, np.ones(3)) for d in duet(150)))], **plan)
+    return Windows([Duet("a", *duet(200)), Duet("b", *(translate(d, np.ones(3)) for d in duet(150)))], **plan)
 
 
 def test_windows_never_cross_recordings_and_keep_the_pair_together() -> None:

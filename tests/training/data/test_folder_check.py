@@ -10,7 +10,7 @@ import pytest
 
 from rigs import rotations
 from rigs.files import Source, write
-from rigs.motion import Motion, move, turn
+from rigs.motion import Motion, rotate_about_z, translate
 from rigs.skeleton import INDEX
 from tests.training.data.duet_files import duet
 from training.data.folder_check import Report, check
@@ -51,7 +51,7 @@ def warned(report: Report) -> list[str]:
 
 
 def lifted(motion: Motion, height: float) -> Motion:
-    return move(motion, np.array([0.0, 0.0, height]))
+    return translate(motion, np.array([0.0, 0.0, height]))
 
 
 def test_sound_recordings_are_measured_and_dealt_out(folder: Path) -> None:
@@ -122,7 +122,7 @@ def at_first_far_away(motion: Motion) -> Motion:
 
 
 def larger(motion: Motion, factor: float) -> Motion:
-    return replace(motion, skeleton=motion.skeleton.scaled(factor), root=motion.root * factor)
+    return replace(motion, skeleton=motion.skeleton.scale(factor), root=motion.root * factor)
 
 
 SAME = "expected as in d_leader.bvh"
@@ -131,7 +131,7 @@ FATAL: dict[str, tuple[Callable[[Couple], Couple], str]] = {
     "another length": (lambda d: (d[0], d[1][:150]), f"200 frames at 30 fps {SAME}, 150 at 30 found"),
     "another rate": (lambda d: (d[0], replace(d[1], fps=60.0)), f"200 frames at 30 fps {SAME}, 200 at 60 found"),
     "another place": (
-        lambda d: (d[0], move(d[1], np.array([0.0, -4.0, 0.0]))),
+        lambda d: (d[0], translate(d[1], np.array([0.0, -4.0, 0.0]))),
         "one world with d_leader.bvh expected; the dancers are never nearer than",
     ),
     "mostly another place": (lambda d: (d[0], at_first_far_away(d[1])), "and half of the time more than 5"),
@@ -139,7 +139,7 @@ FATAL: dict[str, tuple[Callable[[Couple], Couple], str]] = {
     "a lower floor": (lambda d: (lifted(d[0], 0.3), d[1]), f"{FLOOR} 0.30 m below found"),
     "a root in metres, bones in centimetres": (lambda d: (d[0], replace(d[1], root=d[1].root * 0.01)), FLOOR),
     "the leader once more": (
-        lambda d: (d[0], move(turn(d[0], np.pi), np.array([0.0, -0.9, 0.0]))),
+        lambda d: (d[0], translate(rotate_about_z(d[0], np.pi), np.array([0.0, -0.9, 0.0]))),
         "another dancer than in d_leader.bvh expected, the same movement found",
     ),
     "upside down": (lambda d: (d[0], turned_over(d[1])), "the head is below the pelvis most of the time"),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from backend.music import midi
-from backend.music.score import Meter, Note, Score, from_notes, to_notes
+from backend.music.score import Meter, Note, Score, part_from_notes, part_to_notes
 from rigs.files import BadFile
-from training.data.songs import BEATS, KINDS, Song, band, find_songs, in_fours, stretch
+from training.data.songs import BEATS_FILE, KINDS, Song, combine_band, cut_song, find_songs, read_as_four_four
 
 STEP = 0.1
 """s: sixteenths at 150 beats a minute."""
@@ -21,7 +21,11 @@ def tune(
     steps = steps or 16 * bars
     notes = [Note(60 + beat // 4 % 12, 60 if beat < steps // 2 else 120, beat, beat + 4) for beat in range(0, steps, 4)]
     return Score(
-        from_notes([], steps), from_notes([], steps), from_notes(notes, steps), step * np.arange(steps + 1), meters
+        part_from_notes([], steps),
+        part_from_notes([], steps),
+        part_from_notes(notes, steps),
+        step * np.arange(steps + 1),
+        meters,
     )
 
 
@@ -29,7 +33,12 @@ def drummed(bars: int = 2, step: float = STEP) -> Score:
     """A kick on the first beat of each bar, a snare on each of the other ones."""
     steps = 16 * bars
     notes = [Note(38 if beat % 16 else 36, 100, beat, beat + 1) for beat in range(0, steps, 4)]
-    return Score(from_notes(notes, steps), from_notes([], steps), from_notes([], steps), step * np.arange(steps + 1))
+    return Score(
+        part_from_notes(notes, steps),
+        part_from_notes([], steps),
+        part_from_notes([], steps),
+        step * np.arange(steps + 1),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +82,7 @@ def test_no_song_is_in_two_parts_neither_as_itself_nor_in_a_band(songs: dict[str
 
 def test_a_band_is_counted_as_the_song_whose_tune_it_plays(songs: dict[str, list[Song]]) -> None:
     for song in (song for part in songs.values() for song in part):
-        assert song.of == song.name.split("+")[0]
+        assert song.source == song.name.split("+")[0]
 
 
 def test_songs_are_the_same_every_time(folder: Path, songs: dict[str, list[Song]]) -> None:
@@ -85,13 +94,13 @@ def test_songs_are_the_same_every_time(folder: Path, songs: dict[str, list[Song]
 
 def test_phrases_begin_with_every_other_bar(songs: dict[str, list[Song]]) -> None:
     for song in songs["train"]:
-        assert song.pulse.steps[song.phrases].tolist() == list(range(0, song.score.steps, 32))
+        assert song.pulse.positions[song.phrases].tolist() == list(range(0, song.score.steps, 32))
 
 
 def test_loudness_has_two_halves_a_step_and_rises_where_the_music_does(songs: dict[str, list[Song]]) -> None:
     for song in (song for song in songs["train"] if song.kind == "tune"):
         halves = song.loudness
-        assert len(halves) == 2 * len(song.pulse.steps)
+        assert len(halves) == 2 * len(song.pulse.positions)
         on_beats, between = halves[:-2:2], halves[1:-2:2]
         assert (on_beats.min() > between).all()  # notes begin on beats alone
         assert on_beats[16:].min() > on_beats[:16].max()
@@ -110,8 +119,8 @@ def test_beats_that_are_written_beside_a_file_say_where_its_bars_begin(tmp_path:
     path = tmp_path / "001.mid"
     midi.write(path, tune(meters=(Meter(0, 3),), steps=192))
     rows = [f"{0.4 * beat:.4f} 1.0 {float(beat % 4 == 2)}" for beat in range(48)]
-    (tmp_path / BEATS).write_text("\n".join(rows))
-    found = in_fours(midi.read(path), path)
+    (tmp_path / BEATS_FILE).write_text("\n".join(rows))
+    found = read_as_four_four(midi.read(path), path)
     assert found is not None
     assert found.meters == (Meter(0, 8, 16), Meter(8))
     assert found.bars[:4].tolist() == [0, 8, 24, 40]
@@ -119,7 +128,7 @@ def test_beats_that_are_written_beside_a_file_say_where_its_bars_begin(tmp_path:
 
 def test_a_band_plays_the_drums_over_and_over_from_the_first_whole_bar() -> None:
     pickup = tune(meters=(Meter(0, 1), Meter(4)), steps=4 + 16 * 6)
-    made = band(pickup, drummed(2, step=0.2))
+    made = combine_band(pickup, drummed(2, step=0.2))
     assert np.array_equal(made.seconds, pickup.seconds)
     assert np.array_equal(made.melody.onset, pickup.melody.onset)
     kicks, snares = (np.flatnonzero(made.drums.onset[:, drum]).tolist() for drum in (36, 38))
@@ -129,7 +138,7 @@ def test_a_band_plays_the_drums_over_and_over_from_the_first_whole_bar() -> None
 
 def test_a_stretch_is_a_piece_of_its_own(songs: dict[str, list[Song]]) -> None:
     song = next(song for song in songs["train"] if song.kind == "tune")
-    made = stretch(song, 8, 16, slower=1.1)
+    made = cut_song(song, 8, 16, slower=1.1)
     assert made.steps == 64
     assert made.seconds[0] == 0.0
     assert np.allclose(np.diff(made.seconds), 1.1 * np.diff(song.score.seconds)[32:96])
@@ -141,10 +150,10 @@ def test_what_began_before_a_stretch_is_not_in_it(tmp_path: Path) -> None:
     steps = 160
     held = [Note(50, 90, 0, 40), Note(50, 80, 44, 60), Note(70, 90, 0, steps), Note(72, 90, 30, 36)]
     held += [Note(60, 90, beat, beat + 2) for beat in range(0, steps, 4)]
-    parts = (from_notes([], steps), from_notes([], steps), from_notes(held, steps))
+    parts = (part_from_notes([], steps), part_from_notes([], steps), part_from_notes(held, steps))
     midi.write(tmp_path / "held.mid", Score(*parts, STEP * np.arange(steps + 1)))
     (song,) = (song for part in find_songs([tmp_path]).values() for song in part)
-    notes = to_notes(stretch(song, 8, 16).melody)
+    notes = part_to_notes(cut_song(song, 8, 16).melody)
     assert [note for note in notes if note.pitch in (50, 70, 72)] == [Note(50, 80, 12, 28)]
 
 
@@ -170,8 +179,8 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
 def test_broken_beats_beside_a_file_are_named(tmp_path: Path) -> None:
     midi.write(tmp_path / "001.mid", tune())
-    (tmp_path / BEATS).write_text("0.0 1.0\n0.4 0.0\n")
-    with pytest.raises(BadFile, match=f"{BEATS}: rows of seconds, any number, and 1 in a bar's first expected"):
+    (tmp_path / BEATS_FILE).write_text("0.0 1.0\n0.4 0.0\n")
+    with pytest.raises(BadFile, match=f"{BEATS_FILE}: rows of seconds, any number, and 1 in a bar's first expected"):
         find_songs([tmp_path])
 
 

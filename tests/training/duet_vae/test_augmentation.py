@@ -2,14 +2,14 @@
 
 import torch
 
-from rigs.skeleton import INDEX, MIRRORED
+from rigs.skeleton import INDEX, MIRROR_JOINTS
 from training.duet_vae.augmentation import chance, mirror_some, wander
 
 
 def test_mirroring_keeps_the_distances_between_the_dancers() -> None:
     windows = torch.randn(8, 2, 5, 29, 3)
     mirrored = mirror_some(windows, 1.0)
-    swapped = list(MIRRORED)
+    swapped = list(MIRROR_JOINTS)
     between = torch.cdist(windows[:, 0], windows[:, 1])
     torch.testing.assert_close(torch.cdist(mirrored[:, 0], mirrored[:, 1]), between[:, :, swapped][..., swapped])
     left, right = INDEX["left_wrist"], INDEX["right_wrist"]

@@ -10,7 +10,16 @@ from backend.models.duet_vae.network import DuetConfig, DuetVAE
 from tests.conftest import ROOT
 from tests.training.data.duet_files import duet
 from training.data.duets import Duet, Windows
-from training.duet_vae.task import DuetTraining, DuetVaeTrainingConfig, bodies, facing_starts, floors, measure, placed, spanned
+from training.duet_vae.task import (
+    DuetTraining,
+    DuetVaeTrainingConfig,
+    bodies,
+    facing_starts,
+    floors,
+    measure,
+    placed,
+    spanned,
+)
 from training.experiment.config import read_config
 
 PLAN = ROOT / "training" / "configs" / "duet-vae.toml"

@@ -5,21 +5,21 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rigs.motion import Motion, move, turn
+from rigs.motion import Motion, rotate_about_z, translate
 from tests.training.data.duet_files import duet
 from training.data.duets import Duet
 from training.evaluation.baselines import (
     PartnerGenerator,
-    another_takes_follower,
     align_placement,
+    another_takes_follower,
     copy_of_the_leader,
     crossfade,
-    mean_pose,
     floor_placement,
+    mean_pose,
     zero_velocity,
 )
-from training.evaluation.partner_evaluation import training_baselines, delayed_leader
 from training.evaluation.nearest_neighbour import nearest_neighbour_stitching
+from training.evaluation.partner_evaluation import delayed_leader, training_baselines
 
 HISTORY = 40
 
@@ -69,7 +69,7 @@ def test_a_copy_does_what_the_leader_does(pair: Duet) -> None:
 
 def test_a_followers_relation_to_the_leader_is_carried_over(pair: Duet) -> None:
     """The same take, elsewhere: after the blend the follower is just where it was beside its leader."""
-    leader, follower = (move(turn(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower))
+    leader, follower = (translate(rotate_about_z(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower))
     other = Duet("b", leader[HISTORY - 1 :], follower[HISTORY - 1 :])
     [take] = another_takes_follower([other]).generate(pair.leader, pair.follower[:HISTORY], 1)
     np.testing.assert_allclose(take.positions[HISTORY:], pair.follower.positions[HISTORY:], atol=1e-6)
@@ -81,7 +81,7 @@ def test_stitching_finds_the_take_that_it_is_made_of(pair: Duet) -> None:
 
 
 def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None:
-    leader, follower = (move(turn(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower))
+    leader, follower = (translate(rotate_about_z(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower))
     [there] = nearest_neighbour_stitching([pair]).generate(leader, follower[:HISTORY], 1)
     np.testing.assert_allclose(there.positions[:200], follower.positions[:200], atol=1e-3)
 

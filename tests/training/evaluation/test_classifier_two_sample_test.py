@@ -6,8 +6,8 @@ import pytest
 from rigs import rotations
 from rigs.sample_dance.salsa import sample_dance
 from tests.training.data.duet_files import duet
+from training.evaluation.classifier_two_sample_test import classifier_features, roc_auc, train_classifier
 from training.evaluation.partner_metrics import windows
-from training.evaluation.classifier_two_sample_test import roc_auc, classifier_features, train_classifier
 
 
 def test_area_is_the_share_of_pairs_in_which_the_made_one_seems_more_made() -> None:

@@ -5,10 +5,10 @@ import pytest
 
 from rigs import Array, rotations
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 from training.evaluation import features
 
-STILL = np.repeat(DEFAULT.rest_positions()[None, None], 20, axis=1)
+STILL = np.repeat(DEFAULT_SKELETON.rest_positions()[None, None], 20, axis=1)
 
 
 def relation(name: str, found: Array) -> float:

@@ -6,7 +6,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import pdist
 from scipy.stats import wasserstein_distance
 
-from training.evaluation.frechet import FeatureDistribution, diversity, wasserstein, frechet_distance, shrunk_covariance
+from training.evaluation.frechet import FeatureDistribution, diversity, frechet_distance, shrunk_covariance, wasserstein
 
 
 def spheroid(dimensions: int, seed: int) -> np.ndarray:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 from training.evaluation import interaction
 
-LEADER = np.repeat(DEFAULT.rest_positions()[None], 30, axis=0)
+LEADER = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 30, axis=0)
 
 
 def beside(turn: float, at: tuple[float, float]) -> Array:

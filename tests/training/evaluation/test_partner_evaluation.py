@@ -7,14 +7,22 @@ import numpy as np
 import pytest
 
 from backend.wire.direction import PARTS, UNDIRECTED, Direction
-from rigs.motion import Motion, join, move
+from rigs.motion import Motion, concatenate, translate
 from tests.training.data.duet_files import duet, folder_of_duets
 from training.data.duets import Duet, find_duets
 from training.evaluate import evaluate
 from training.evaluation import baselines, confidence_intervals, partner_evaluation
 from training.evaluation.baselines import PartnerGenerator, floor_placement
 from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates
-from training.evaluation.partner_evaluation import HISTORY, HORIZONS, REAL, PartnerEvaluation, standing_leader, delayed_leader, other_leader
+from training.evaluation.partner_evaluation import (
+    HISTORY,
+    HORIZONS,
+    REAL,
+    PartnerEvaluation,
+    delayed_leader,
+    other_leader,
+    standing_leader,
+)
 from training.evaluation.partner_metrics import METRICS
 
 
@@ -27,7 +35,7 @@ def drifting() -> PartnerGenerator:
         rest = whole[first : first + len(leader)]
         away = np.maximum(np.arange(len(leader)) - HISTORY + 1, 0) / 30.0
         made = Motion(30.0, rest.skeleton, rest.root + away[:, None] * [0.6, 0.0, 0.8], rest.rotations)
-        return [join(history, move(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)]
+        return [concatenate(history, translate(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)]
 
     return PartnerGenerator("drifting", dance, stochastic=True, uses_leader=False)
 
@@ -93,7 +101,7 @@ def test_only_partners_that_listen_are_asked_about_other_leaders(judged: dict[st
 
 def test_other_leaders_begin_where_the_real_one_is() -> None:
     pair = Duet("a", *duet(300))
-    other = Duet("b", *(move(dancer[100:], np.array([4.0, 0.0, 0.0])) for dancer in duet(600)))
+    other = Duet("b", *(translate(dancer[100:], np.array([4.0, 0.0, 0.0])) for dancer in duet(600)))
     for change in (other_leader([pair, other]), delayed_leader, standing_leader):
         leader = change(pair)
         assert len(leader) == len(pair)

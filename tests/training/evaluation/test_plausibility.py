@@ -5,10 +5,10 @@ import pytest
 from scipy.signal import butter, filtfilt
 
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 from training.evaluation import plausibility
 
-STANDING = np.repeat(DEFAULT.rest_positions()[None], 60, axis=0)
+STANDING = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 60, axis=0)
 
 
 def test_standing_feet_do_not_slide_and_dragged_ones_do() -> None:

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.colors import rgb_to_hsv
 
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from training.experiment.piano_roll_plots import piano_roll
 
 HUES = {"drums": 15 / 360, "bass": 211 / 360, "melody": 175 / 360}
@@ -13,7 +13,7 @@ HUES = {"drums": 15 / 360, "bass": 211 / 360, "melody": 175 / 360}
 
 def drawn(path, *, span=None, **parts) -> np.ndarray:
     """The picture (H, W, 3) of a score of four bars in eight seconds; notes of (pitch, velocity, first step, end)."""
-    notes = (from_notes((Note(*note) for note in parts.get(name, ())), 64) for name in HUES)
+    notes = (part_from_notes((Note(*note) for note in parts.get(name, ())), 64) for name in HUES)
     piano_roll(Score(*notes, np.arange(65) / 8), path, span=span)
     return pyplot.imread(path)[..., :3]
 

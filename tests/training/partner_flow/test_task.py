@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.motion_flow.features import place_of
-from backend.models.motion_flow.network import FlowConfig, save
+from backend.models.motion_flow.features import floor_frame
+from backend.models.motion_flow.network import MotionFlowConfig, save_network
 from backend.models.partner_flow.network import PartnerFlow, load
 from rigs import files
 from rigs.files import BadFile
-from rigs.motion import Motion, move, resample, turn
+from rigs.motion import Motion, resample, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
 from training.data.duets import Duet
 from training.experiment.config import read_config
@@ -23,13 +23,13 @@ from training.partner_flow.task import CouplePlan, PartnerTraining, train
 from training.partner_flow.validation import Validation
 
 CONFIG = Path(__file__).resolve().parents[3] / "training" / "configs" / "partner-flow.toml"
-SMALL = FlowConfig(width=48, layers=1, heads=2)
+SMALL = MotionFlowConfig(width=48, layers=1, heads=2)
 
 
 @pytest.fixture(scope="module")
 def duets() -> list[Duet]:
     leader = resample(sample_dance(), 30.0)
-    follower: Motion = move(turn(leader, np.pi), np.array([0.0, -1.2, 0.0]))
+    follower: Motion = translate(rotate_about_z(leader, np.pi), np.array([0.0, -1.2, 0.0]))
     return [Duet(name, leader[:300], follower[:300]) for name in ("a", "b")]
 
 
@@ -96,13 +96,13 @@ def test_a_partner_astray_comes_back_to_what_was_danced(module: PartnerTraining,
     batch, first = windows.batch(np.random.default_rng(0)), 1 + SMALL.history
     past = nudged(batch.partner[slice(1, first)])
     truth = batch.partner[slice(first, first + SMALL.block)]
-    target = module.target(past, batch, place_of(past), first, torch.full((16,), 8))
+    target = module.target(past, batch, floor_frame(past), first, torch.full((16,), 8))
     away = (target.root - truth.root).norm(dim=-1)
     at_first = (past.root[:, -1] - batch.partner.root[:, first - 1]).norm(dim=-1)
     assert (away[:, 0] < at_first).all()
     assert (away.diff(dim=1) <= 1e-6).all()
     assert away[:, -1].max() < 1e-5
-    assert (target.turned[:, -1] - truth.turned[:, -1]).abs().max() < 1e-4
+    assert (target.rotations[:, -1] - truth.rotations[:, -1]).abs().max() < 1e-4
 
 
 def test_the_network_dances_near_the_truth_when_it_begins_there(module: PartnerTraining, windows: FlowWindows) -> None:
@@ -110,7 +110,7 @@ def test_the_network_dances_near_the_truth_when_it_begins_there(module: PartnerT
     torch.manual_seed(0)
     made = module.danced(batch.partner[slice(1, first)], batch, first)
     assert made.root.shape == (16, SMALL.block, 3)
-    assert torch.isfinite(made.joints(batch.offsets)).all()
+    assert torch.isfinite(made.joint_positions(batch.offsets)).all()
 
 
 def test_sometimes_the_leader_is_not_heard_and_sometimes_not_foreseen(module: PartnerTraining) -> None:
@@ -162,7 +162,7 @@ def test_a_plan_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_begun_with_weights_of_another_shape_can_be_gone_on_with(duets: list[Duet], tmp_path: Path) -> None:
     config, run = little(duets, tmp_path), tmp_path / "run"
-    save(tmp_path / "wide.safetensors", PartnerFlow(FlowConfig(width=24, layers=2, heads=2)))
+    save_network(tmp_path / "wide.safetensors", PartnerFlow(MotionFlowConfig(width=24, layers=2, heads=2)))
     train(tmp_path / "duets", run, config, resume=False, weights=tmp_path / "wide.safetensors")
     train(tmp_path / "duets", run, config, resume=True)
     assert load(run / "partner-flow.safetensors").config.width == 24

@@ -4,29 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.score_flow.bar_features import KINDS, PITCHED, ROWS, Bars
+from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, ROWS, Bars
 from backend.music.score import Note, Score, part_from_notes
 from rigs import Array
-from rigs.choreography.beat_tracking import beats_of
+from rigs.choreography.beat_tracking import track_beats
 from rigs.sample_dance.salsa import sample_dance
 from training.score_flow.metrics import (
-    GALLERY,
-    Figures,
-    Onsets,
-    Recall,
+    GALLERY_SIZE,
+    GridMetrics,
+    OnsetScores,
+    RetrievalRecall,
     _recall,
     best_f1,
     f1,
-    figures_in_words,
-    inside,
-    speed_at_drums,
+    foot_speed_at_drums,
+    format_metrics,
+    share_within_range,
 )
 
 
 def made_bars(seed: int, density: float, bars: int = 8) -> Bars:
     rng = np.random.default_rng(seed)
     onset = rng.random((bars, 16, ROWS)) < density
-    return Bars(onset, onset[..., KINDS:], np.zeros((bars, 16, KINDS + 3)))
+    return Bars(onset, onset[..., DRUM_ROWS:], np.zeros((bars, 16, DRUM_ROWS + 3)))
 
 
 def test_f1_counts_notes_that_both_have() -> None:
@@ -45,24 +45,26 @@ def test_the_best_threshold_is_found() -> None:
 
 def test_what_is_nearest_is_recalled_and_noise_is_by_chance() -> None:
     others = ~np.eye(200, dtype=bool)
-    assert _recall(np.eye(200), others) == Recall(1.0, 1.0)
+    assert _recall(np.eye(200), others) == RetrievalRecall(1.0, 1.0)
     noise = np.random.default_rng(0).random((200, 200))
     found = _recall(noise, others)
-    assert found.first == pytest.approx(1 / GALLERY, abs=0.02)
-    assert found.five == pytest.approx(5 / GALLERY, abs=0.05)
+    assert found.at_1 == pytest.approx(1 / GALLERY_SIZE, abs=0.02)
+    assert found.at_5 == pytest.approx(5 / GALLERY_SIZE, abs=0.05)
 
 
 def test_the_gain_that_a_stranger_costs() -> None:
-    assert Onsets(mean=0.2, ours=0.4, strangers=0.25, other_dance=0.3, drawn=0.3, spread=1.0).used == pytest.approx(
-        0.75
+    assert OnsetScores(
+        mean=0.2, predicted=0.4, other_pair=0.25, other_dance=0.3, sampled=0.3, variance_ratio=1.0
+    ).lost_gain == pytest.approx(0.75)
+    assert np.isnan(
+        OnsetScores(mean=0.4, predicted=0.3, other_pair=0.2, other_dance=0.2, sampled=0.2, variance_ratio=1.0).lost_gain
     )
-    assert np.isnan(Onsets(mean=0.4, ours=0.3, strangers=0.2, other_dance=0.2, drawn=0.2, spread=1.0).used)
 
 
 def test_pieces_like_the_real_ones_are_inside_and_others_are_not() -> None:
     real = [made_bars(seed, 0.05 + 0.002 * seed) for seed in range(20)]
-    like = inside([made_bars(100 + seed, 0.07) for seed in range(5)], real)
-    dense = inside([made_bars(100 + seed, 0.5) for seed in range(5)], real)
+    like = share_within_range([made_bars(100 + seed, 0.07) for seed in range(5)], real)
+    dense = share_within_range([made_bars(100 + seed, 0.5) for seed in range(5)], real)
     assert like["drums, notes a bar"] == like["melody, notes a bar"] == 1.0
     assert like["bass, rhythm"] > 0.7
     assert dense["drums, notes a bar"] == dense["bass, notes a bar"] == 0.0
@@ -72,14 +74,19 @@ def test_a_shifted_register_is_outside() -> None:
     real = [made_bars(seed, 0.1) for seed in range(20)]
     low = made_bars(50, 0.1)
     onset = low.onset.copy()
-    onset[..., KINDS + 24 + 12 + 12 :] = False
-    moved = inside([Bars(onset, np.zeros((8, 16, PITCHED), bool), low.loud)], real)
+    onset[..., DRUM_ROWS + 24 + 12 + 12 :] = False
+    moved = share_within_range([Bars(onset, np.zeros((8, 16, PITCHED_ROWS), bool), low.velocity)], real)
     assert moved["melody, middle pitch"] == 0.0
 
 
 def test_figures_are_told_by_part() -> None:
-    told = figures_in_words(
-        Figures({"drums": Onsets(0.2, 0.4, 0.25, 0.3, 0.35, 0.9)}, Recall(0.1, 0.3), Recall(0.1, 0.2), 7)
+    told = format_metrics(
+        GridMetrics(
+            {"drums": OnsetScores(0.2, 0.4, 0.25, 0.3, 0.35, 0.9)},
+            RetrievalRecall(0.1, 0.3),
+            RetrievalRecall(0.1, 0.2),
+            7,
+        )
     )
     assert "| drums | 0.200 | 0.400 | 0.250 | 0.300 | 75% | 0.350 | 0.90 |" in told
     assert "7 bars" in told
@@ -87,7 +94,7 @@ def test_figures_are_told_by_part() -> None:
 
 def test_drums_where_the_feet_rest_are_in_time_and_others_are_not() -> None:
     dancer = sample_dance()
-    beats = beats_of(dancer).times
+    beats = track_beats(dancer).times
     halfway = (beats[1:] + beats[:-1]) / 2.0
 
     def struck(moments: Array) -> Score:
@@ -95,4 +102,4 @@ def test_drums_where_the_feet_rest_are_in_time_and_others_are_not() -> None:
         kicks = part_from_notes([Note(36, 90, step, step + 1) for step in range(len(moments))], len(moments))
         return Score(kicks, part_from_notes([], len(moments)), part_from_notes([], len(moments)), seconds)
 
-    assert speed_at_drums(struck(beats), dancer) < 0.8 < 1.0 < speed_at_drums(struck(halfway), dancer)
+    assert foot_speed_at_drums(struck(beats), dancer) < 0.8 < 1.0 < foot_speed_at_drums(struck(halfway), dancer)

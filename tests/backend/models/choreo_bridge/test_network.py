@@ -14,7 +14,7 @@ from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs.files import blazepose
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS
 
 
 def silent(fraction: float, what: str) -> None:
@@ -35,7 +35,7 @@ def weights(folder: Path, joints: int = 29) -> Path:
         rest = torch.from_numpy(poses(sample_dance()[:1], np.zeros(32), joints)).float()
         network.vae("dance").decoder[-1].bias.copy_(torch.atanh(rest / 1.25).flatten())
         network.vae("music").decoder[-1].bias.copy_(0.3 * torch.rand(32 * 128))
-    save(folder / "bridge.safetensors", TrainedBridge(network, torch.from_numpy(DEFAULT.offsets).float()))
+    save(folder / "bridge.safetensors", TrainedBridge(network, torch.from_numpy(DEFAULT_SKELETON.offsets).float()))
     return folder / "bridge.safetensors"
 
 
@@ -83,7 +83,7 @@ def test_either_side_goes_over_to_the_other_within_the_bounds_of_tanh() -> None:
 def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = ChoreoBridge(BridgeConfig(joints=5, latent=8, bridge=4))
-    body = torch.from_numpy(DEFAULT.offsets).float()
+    body = torch.from_numpy(DEFAULT_SKELETON.offsets).float()
     save(tmp_path / "bridge.safetensors", TrainedBridge(network, body))
     assert [path.name for path in tmp_path.iterdir()] == ["bridge.safetensors"]
     again = load(tmp_path / "bridge.safetensors")
@@ -173,7 +173,7 @@ def test_a_given_tempo_and_the_parts_asked_for_are_kept(translator: ChoreoBridge
 
 
 def test_a_dancer_who_stands_is_asked_for_a_tempo(translator: ChoreoBridgePipeline) -> None:
-    still = Motion(30.0, DEFAULT, np.zeros((200, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (200, 29, 1)))
+    still = Motion(30.0, DEFAULT_SKELETON, np.zeros((200, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (200, 29, 1)))
     with pytest.raises(ValueError, match="tempo: no beat found in the dance, beats a minute expected"):
         translator.compose(ComposeRequest((still,)), silent, never)
 

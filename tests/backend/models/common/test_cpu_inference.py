@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from backend.models.common import cpu_inference
-from backend.models.common.cpu_inference import PackedLinear, packed
-from backend.models.motion_flow.network import FlowConfig
+from backend.models.common.cpu_inference import PackedLinear, pack_linear_layers
+from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from training.export import example
 
-SMALL = FlowConfig(width=48, layers=3, heads=2)
+SMALL = MotionFlowConfig(width=48, layers=3, heads=2)
 
-needs_packing = pytest.mark.skipif(not cpu_inference.can_pack(), reason="this torch cannot pack")
+needs_packing = pytest.mark.skipif(not cpu_inference.packing_supported(), reason="this torch cannot pack")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def network() -> PartnerFlow:
 
 @needs_packing
 def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> None:
-    quick = packed(copy.deepcopy(network))
+    quick = pack_linear_layers(copy.deepcopy(network))
     for size in (1, 2, 5):
         given = example(network, size)
         with torch.no_grad():
@@ -38,23 +38,23 @@ def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> No
 
 
 @needs_packing
-@pytest.mark.skipif(not cpu_inference.can_halve(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(not cpu_inference.bfloat16_supported(), reason="this processor does not multiply bfloat16")
 def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
-    quick = packed(copy.deepcopy(network), halved=True)
+    quick = pack_linear_layers(copy.deepcopy(network), bfloat16=True)
     given = example(network, 5)
     with torch.no_grad():
         wanted, found = network(*given), quick(*given)
     assert 1e-5 < (found - wanted).abs().max() < 0.05 * wanted.abs().max()
-    kinds = {name: part.kind for name, part in quick.named_modules() if isinstance(part, PackedLinear)}
+    kinds = {name: part.dtype for name, part in quick.named_modules() if isinstance(part, PackedLinear)}
     assert kinds["write"] == kinds["read_past"] == torch.float32
     assert kinds["layers.0.look"] == torch.bfloat16
 
 
 @needs_packing
 def test_no_layer_is_left_out() -> None:
-    quick = packed(PartnerFlow(SMALL))
+    quick = pack_linear_layers(PartnerFlow(SMALL))
     assert not [name for name, part in quick.named_modules() if isinstance(part, nn.Linear | nn.GELU)]
-    curved = [part for part in quick.modules() if isinstance(part, PackedLinear) and part.after[0] == "gelu"]
+    curved = [part for part in quick.modules() if isinstance(part, PackedLinear) and part.activation[0] == "gelu"]
     assert len(curved) == SMALL.layers
 
 
@@ -65,11 +65,11 @@ def test_only_the_curve_that_can_be_packed_is() -> None:
     rows = torch.randn(7, 6)
     with torch.no_grad():
         wanted = plain(rows)
-        assert (packed(plain)(rows) - wanted).abs().max() < 1e-6
+        assert (pack_linear_layers(plain)(rows) - wanted).abs().max() < 1e-6
     assert isinstance(plain[1], nn.GELU)
 
 
 def test_a_network_is_left_alone_where_torch_cannot_pack(network: PartnerFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", object())
-    assert packed(network) is network
+    assert pack_linear_layers(network) is network
     assert isinstance(network.write, nn.Linear)

@@ -10,23 +10,23 @@ import pytest
 import torch
 
 from backend.engine import Engine
-from backend.model_registry import DANCERS, OWN, weights_of
-from backend.models.dance_flow.network import NAME, DanceFlow, led_by
-from backend.models.dance_flow.pipeline import FlowDancer
-from backend.models.motion_flow.features import TURNED, place_at
-from backend.models.motion_flow.network import STARTS, FlowConfig, save
+from backend.model_registry import DANCERS, WEIGHTS_VARIABLE, weights_path
+from backend.models.dance_flow.network import NAME, DanceFlow, music_leader
+from backend.models.dance_flow.pipeline import DanceFlowPipeline
+from backend.models.motion_flow.features import ROTATED_JOINTS, floor_frame_at
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig, save_network
 from backend.models.partner_flow.network import PartnerFlow
-from backend.music.music_features import HEARD
-from backend.music.pulse import pulse
-from backend.music.score import Note, Score, from_notes
+from backend.music.music_features import MUSIC_DIM
+from backend.music.pulse import dance_pulse
+from backend.music.score import Note, Score, part_from_notes
 from backend.wire.messages import Cancelled, DanceRequest
 from rigs import Array, rotations
-from rigs.choreography.beat_alignment import rhythm
+from rigs.choreography.beat_alignment import speed_rhythm
 from rigs.contacts import floor_height, foot_contacts
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 
-SMALL = FlowConfig(width=32, layers=1, heads=2)
+SMALL = MotionFlowConfig(width=32, layers=1, heads=2)
 WITHOUT_HANDS = [j for j, name in enumerate(JOINTS) if not name.endswith(("wrist", "thumb", "middle"))]
 TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 
@@ -41,7 +41,7 @@ def music(bars: int = 4, tempo: float = 180.0, loud: Callable[[int], int] = lamb
         drums += [Note(38 if at % 8 == 4 else 36, strength, first + at, first + at + 1) for at in range(0, 16, often)]
         bass += [Note(36 + 2 * (bar % 4), strength, first + at, first + at + 4) for at in (0, 8)]
         melody += [Note(60 + (bar + at) % 12, strength, first + at, first + at + often) for at in range(0, 16, often)]
-    parts = (from_notes(notes, steps) for notes in (drums, bass, melody))
+    parts = (part_from_notes(notes, steps) for notes in (drums, bass, melody))
     return Score(*parts, 15.0 / tempo * np.arange(steps + 1))
 
 
@@ -52,22 +52,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = DanceFlow(SMALL)
     torch.nn.init.normal_(network.write.weight, std=0.02)
     for role in range(2):
-        network.bodies[role] = torch.from_numpy(DEFAULT.offsets)
-        network.counts[role] = 8.0 * torch.arange(STARTS) / STARTS
-    network.starts[..., 2] = 0.95 + 0.0005 * torch.arange(STARTS)[:, None]
-    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
+        network.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
+        network.counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
+    network.starts[..., 2] = 0.95 + 0.0005 * torch.arange(INITIAL_PASTS)[:, None]
+    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
     network.rhythm[0, 0] = 0.2
     path = tmp_path_factory.mktemp("weights") / f"{NAME}.safetensors"
-    save(path, network)
+    save_network(path, network)
     return path
 
 
 @pytest.fixture(scope="module")
-def dancer(small: Path) -> FlowDancer:
-    return FlowDancer(small, "cpu")
+def dancer(small: Path) -> DanceFlowPipeline:
+    return DanceFlowPipeline(small, "cpu")
 
 
-def danced(dancer: FlowDancer, request: DanceRequest) -> Motion:
+def danced(dancer: DanceFlowPipeline, request: DanceRequest) -> Motion:
     return dancer.dance(request, lambda fraction, what: None, lambda: False)
 
 
@@ -77,7 +77,7 @@ def speed(dance: Motion) -> Array:
 
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0, 29.97])
-def test_a_dance_is_as_long_as_its_music_at_the_rate_that_is_asked_for(dancer: FlowDancer, fps: float) -> None:
+def test_a_dance_is_as_long_as_its_music_at_the_rate_that_is_asked_for(dancer: DanceFlowPipeline, fps: float) -> None:
     request = DanceRequest(music(2), fps=fps)
     made = danced(dancer, request)
     assert (made.fps, len(made)) == (fps, request.frames)
@@ -85,19 +85,19 @@ def test_a_dance_is_as_long_as_its_music_at_the_rate_that_is_asked_for(dancer: F
     assert np.isfinite(made.positions).all()
 
 
-def test_equal_seeds_give_equal_dances_and_others_other_ones(dancer: FlowDancer) -> None:
+def test_equal_seeds_give_equal_dances_and_others_other_ones(dancer: DanceFlowPipeline) -> None:
     first, again, other = (danced(dancer, DanceRequest(music(2), seed=seed)) for seed in (3, 3, 4))
     assert np.array_equal(first.rotations, again.rotations)
     assert np.array_equal(first.root, again.root)
     assert np.abs(first.positions - other.positions).max() > 1e-3
 
 
-def test_other_music_gives_another_dance(dancer: FlowDancer) -> None:
+def test_other_music_gives_another_dance(dancer: DanceFlowPipeline) -> None:
     one, other = (danced(dancer, DanceRequest(score)) for score in (music(2), music(2, loud=lambda bar: 120)))
     assert np.abs(one.positions - other.positions).max() > 1e-3
 
 
-def test_progress_is_told_and_dancing_can_be_called_off(dancer: FlowDancer) -> None:
+def test_progress_is_told_and_dancing_can_be_called_off(dancer: DanceFlowPipeline) -> None:
     told: list[float] = []
     dancer.dance(DanceRequest(music(4)), lambda fraction, what: told.append(fraction), lambda: len(told) > 1000)
     assert told == sorted(told)
@@ -108,21 +108,21 @@ def test_progress_is_told_and_dancing_can_be_called_off(dancer: FlowDancer) -> N
         dancer.dance(DanceRequest(music(4)), lambda fraction, what: told.append(fraction), lambda: len(told) > 20)
 
 
-def test_music_that_cannot_be_danced_to_is_refused(dancer: FlowDancer) -> None:
+def test_music_that_cannot_be_danced_to_is_refused(dancer: DanceFlowPipeline) -> None:
     score = music(1)
-    parts = (from_notes([], 2) for _ in range(3))
+    parts = (part_from_notes([], 2) for _ in range(3))
     with pytest.raises(ValueError, match="music of two beats or more expected, 2 sixteenths found"):
         danced(dancer, DanceRequest(Score(*parts, score.seconds[:3])))
 
 
-def test_a_dance_begins_with_a_way_from_about_the_music_s_count(dancer: FlowDancer) -> None:
+def test_a_dance_begins_with_a_way_from_about_the_music_s_count(dancer: DanceFlowPipeline) -> None:
     """Ways to begin are told apart by their height here: the n-th is that of the count n / 6."""
     heights = set()
     for count in (0.0, 3.0, 7.5):
-        hearing = torch.zeros(1, HEARD)
+        hearing = torch.zeros(1, MUSIC_DIM)
         hearing[0, 3], hearing[0, 7] = np.sin(np.pi * count / 4.0), np.cos(np.pi * count / 4.0)
         for seed in range(12):
-            begun = dancer.start(hearing, seed)
+            begun = dancer.initial_past(hearing, seed)
             found = (float(begun.root[-1, 2]) - 0.95) / 0.0005 / 6.0
             assert abs((found - count + 4.0) % 8.0 - 4.0) < 0.7
             heights.add(round(found, 1))
@@ -131,9 +131,9 @@ def test_a_dance_begins_with_a_way_from_about_the_music_s_count(dancer: FlowDanc
 
 def test_home_is_seen_from_where_the_dancer_stands_and_faces() -> None:
     """One who stands 2 m to the left of home, facing +X, has it 2 m to their right."""
-    leader = led_by(torch.zeros(5, HEARD), torch.tensor([0.0, 0.0]))[None]
-    places = [place_at(torch.tensor([0.0, 2.0, 1.0]), torch.tensor(turn)) for turn in (0.0, np.pi / 2.0)]
-    seen = [DanceFlow(SMALL).seen_from(place, leader)[0, :, HEARD:] for place in places]
+    leader = music_leader(torch.zeros(5, MUSIC_DIM), torch.tensor([0.0, 0.0]))[None]
+    places = [floor_frame_at(torch.tensor([0.0, 2.0, 1.0]), torch.tensor(turn)) for turn in (0.0, np.pi / 2.0)]
+    seen = [DanceFlow(SMALL).leader_features(place, leader)[0, :, MUSIC_DIM:] for place in places]
     assert seen[0].shape == (4, 2)
     assert torch.allclose(seen[0], torch.tensor([0.0, -2.0]).expand(4, 2), atol=1e-5)
     assert torch.allclose(seen[1].norm(dim=-1), torch.tensor(2.0), atol=1e-5)
@@ -141,16 +141,16 @@ def test_home_is_seen_from_where_the_dancer_stands_and_faces() -> None:
 
 
 def test_the_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    save(tmp_path / "partner.safetensors", PartnerFlow(SMALL))
+    save_network(tmp_path / "partner.safetensors", PartnerFlow(SMALL))
     with pytest.raises(ValueError, match="weights of dance-flow expected, those of partner-flow found"):
-        FlowDancer(tmp_path / "partner.safetensors", "cpu")
+        DanceFlowPipeline(tmp_path / "partner.safetensors", "cpu")
 
 
 def test_the_engine_dances_with_ones_own_weights(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(OWN, str(small.parent))
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(small.parent))
     request = DanceRequest(music(2), seed=1)
     (made,) = Engine("cpu").dance(request)
-    assert np.array_equal(made.root, danced(FlowDancer(small, "cpu"), request).root)
+    assert np.array_equal(made.root, danced(DanceFlowPipeline(small, "cpu"), request).root)
 
 
 SONG = music(10, 186.0, lambda bar: 60 if bar < 5 else 110)
@@ -160,23 +160,23 @@ EVEN = music(8, 186.0)
 
 
 @pytest.fixture(scope="module")
-def shipped() -> FlowDancer:
-    return FlowDancer(weights_of(NAME, DANCERS), "cpu")
+def shipped() -> DanceFlowPipeline:
+    return DanceFlowPipeline(weights_path(NAME, DANCERS), "cpu")
 
 
 @pytest.fixture(scope="module")
-def dances(shipped: FlowDancer) -> list[Motion]:
+def dances(shipped: DanceFlowPipeline) -> list[Motion]:
     """Three to `SONG`."""
     return [danced(shipped, DanceRequest(SONG, seed=seed)) for seed in range(3)]
 
 
-def test_feet_keep_to_the_music_and_not_beside_it(shipped: FlowDancer, dances: list[Motion]) -> None:
+def test_feet_keep_to_the_music_and_not_beside_it(shipped: DanceFlowPipeline, dances: list[Motion]) -> None:
     usual = shipped.network.rhythm.double().numpy() @ [1.0, 1.0j]
 
     def kept(late: float) -> float:
         """How much of real dancers' rhythm there is, were the music so many counts later."""
-        counts = pulse(SONG).counted(np.arange(len(dances[0])) / 30.0) - late
-        found = np.mean([rhythm(dance.positions, counts, 30.0) for dance in dances], axis=0)
+        counts = dance_pulse(SONG).counts_at(np.arange(len(dances[0])) / 30.0) - late
+        found = np.mean([speed_rhythm(dance.positions, counts, 30.0) for dance in dances], axis=0)
         return float((found * usual.conj()).real.sum() / (np.abs(usual) ** 2).sum())
 
     assert kept(0.0) > 0.5
@@ -208,7 +208,7 @@ def test_bodies_are_whole(dances: list[Motion]) -> None:
 
 
 @pytest.fixture(scope="module")
-def even(shipped: FlowDancer) -> list[Motion]:
+def even(shipped: DanceFlowPipeline) -> list[Motion]:
     """Two to `EVEN`."""
     return [danced(shipped, DanceRequest(EVEN, seed=seed)) for seed in range(2)]
 
@@ -234,7 +234,7 @@ def test_a_loud_half_is_danced_livelier_than_a_quiet_one(dances: list[Motion]) -
     assert loud > 1.15 * quiet
 
 
-def test_more_energy_is_more_movement(shipped: FlowDancer) -> None:
+def test_more_energy_is_more_movement(shipped: DanceFlowPipeline) -> None:
     score = music(6, 186.0)
     calm, usual, wild = (
         speed(danced(shipped, DanceRequest(score, energy=energy))).mean() for energy in (0.5, 1.0, 2.0)
@@ -250,13 +250,13 @@ def test_seeds_dance_each_their_own_way(dances: list[Motion]) -> None:
 
 
 @pytest.mark.parametrize("tempo", [70.0, 240.0])
-def test_slow_and_fast_music_is_stepped_to_at_a_dancer_s_rate(shipped: FlowDancer, tempo: float) -> None:
+def test_slow_and_fast_music_is_stepped_to_at_a_dancer_s_rate(shipped: DanceFlowPipeline, tempo: float) -> None:
     """Two steps to a beat of the slow one, every other beat of the fast one."""
     score = music(4 if tempo < 100.0 else 12, tempo)
     made = danced(shipped, DanceRequest(score))
-    counts = pulse(score).counted(np.arange(len(made)) / 30.0)
+    counts = dance_pulse(score).counts_at(np.arange(len(made)) / 30.0)
     usual = shipped.network.rhythm.double().numpy() @ [1.0, 1.0j]
-    found = rhythm(made.positions, counts, 30.0)
+    found = speed_rhythm(made.positions, counts, 30.0)
     assert (found * usual.conj()).real.sum() > 0.3 * (np.abs(usual) ** 2).sum()
 
 

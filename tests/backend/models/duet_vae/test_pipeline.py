@@ -10,7 +10,7 @@ from backend.engine import Engine
 from backend.protocol import Cancelled, PartnerRequest
 from rigs import Array, rotations
 from rigs.files import read
-from rigs.motion import Motion, move, resample, turn
+from rigs.motion import Motion, resample, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS
 
@@ -99,14 +99,14 @@ def test_what_comes_after_the_given_beginning_is_the_models_own(engine: Engine, 
 def test_the_pair_turned_and_moved_gives_the_same_partner_there(engine: Engine, leader: Motion) -> None:
     there = np.array([12.0, -7.0, 0.0])
     here = one_take(engine, leader[:40], seed=1)
-    elsewhere = one_take(engine, move(turn(leader[:40], 2.0), there), seed=1)
-    np.testing.assert_allclose(elsewhere.positions, move(turn(here, 2.0), there).positions, atol=0.01)
+    elsewhere = one_take(engine, translate(rotate_about_z(leader[:40], 2.0), there), seed=1)
+    np.testing.assert_allclose(elsewhere.positions, translate(rotate_about_z(here, 2.0), there).positions, atol=0.01)
 
 
 def test_a_raised_floor_and_a_larger_dancer_change_nothing_but_that(engine: Engine, leader: Motion) -> None:
-    big = replace(leader, skeleton=leader.skeleton.scaled(1.5), root=leader.root * 1.5)
+    big = replace(leader, skeleton=leader.skeleton.scale(1.5), root=leader.root * 1.5)
     here = one_take(engine, leader[:40], seed=1)
-    there = one_take(engine, move(big[:40], np.array([0.0, 0.0, 0.8])), seed=1)
+    there = one_take(engine, translate(big[:40], np.array([0.0, 0.0, 0.8])), seed=1)
     np.testing.assert_allclose(there.positions, here.positions * 1.5 + [0.0, 0.0, 0.8], atol=0.02)
 
 

@@ -18,7 +18,7 @@ from backend.models.duet_vae.rollout import (
     with_bones,
 )
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, PARENTS
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_frame_hangs_on_the_window_before_it_and_on_nothing_later(
 
 def test_one_step_is_what_the_network_says(network: DuetVAE, dance: Tensor) -> None:
     """Unplaced by hand: the known dancer stands at the origin, turned to have the hips along x."""
-    still = torch.from_numpy(DEFAULT.rest_positions()).float().expand(1, 17, -1, -1).clone()
+    still = torch.from_numpy(DEFAULT_SKELETON.rest_positions()).float().expand(1, 17, -1, -1).clone()
     made = rollout(network, NORMALISATION, still, still[:, :16] + torch.tensor([0.0, -1.0, 0.0]), 2)
     with torch.no_grad():
         out = network(still[:, :16].flatten(2), (still[:, :16] + torch.tensor([0.0, -1.0, 0.0])).flatten(2))
@@ -94,7 +94,7 @@ def test_watching_can_end_a_rollout(network: DuetVAE, dance: Tensor) -> None:
 
 
 def test_bones_keep_their_lengths_and_directions() -> None:
-    body = torch.from_numpy(DEFAULT.offsets).float()
+    body = torch.from_numpy(DEFAULT_SKELETON.offsets).float()
     pose = torch.randn(4, 29, 3)
     kept = with_bones(pose, body)
     parents = list(PARENTS[1:])
@@ -108,7 +108,7 @@ def test_bones_keep_their_lengths_and_directions() -> None:
 @pytest.mark.parametrize(("height", "drawn"), [(0.5, -1), (-0.3, 1), (0.04, 0)])
 def test_a_foot_off_the_floor_is_drawn_to_it(height: float, drawn: int) -> None:
     floor = 0.04
-    pose = torch.from_numpy(DEFAULT.rest_positions()).float()[None]
+    pose = torch.from_numpy(DEFAULT_SKELETON.rest_positions()).float()[None]
     pose = pose + torch.tensor([0.0, 0.0, height]) - pose[:, FEET, 2].amin() * torch.tensor([0.0, 0.0, 1.0])
     lift = on_floor(pose, floor) - pose
     assert torch.sign(lift[0, 0, 2].round(decimals=6)) == drawn
@@ -121,7 +121,7 @@ def test_a_pose_comes_back_to_where_real_ones_are_and_real_ones_stay() -> None:
     poses = torch.from_numpy(sample_dance().positions).float()
     torch.manual_seed(0)
     directions, _ = torch.linalg.qr(torch.randn(87, 87))
-    own = torch.from_numpy(DEFAULT.rest_positions()).float()
+    own = torch.from_numpy(DEFAULT_SKELETON.rest_positions()).float()
     span = Poses(own.flatten(), directions, torch.full((87,), 0.02), torch.full((5,), 3.0))
     fallen = own[:, [0, 2, 1]] * torch.tensor([1.0, 1.0, 0.3])
     back = plausible(fallen[None], span)

@@ -7,31 +7,31 @@ import pytest
 import torch
 
 from backend.engine import Engine
-from backend.model_registry import OWN
-from backend.models.common.world_frame import Stage
+from backend.model_registry import WEIGHTS_VARIABLE
+from backend.models.common.world_frame import WorldFrame
 from backend.models.motion_flow.features import (
-    LEADER,
-    PARTNER,
-    PAST,
-    TURNED,
-    Dance,
-    dance_of,
+    LEADER_DIM,
+    PARTNER_DIM,
+    PAST_DIM,
+    ROTATED_JOINTS,
+    PoseSequence,
+    floor_frame,
     partner_features,
-    place_of,
+    poses_from_features,
 )
-from backend.models.motion_flow.network import GOAL, FlowConfig, save
-from backend.models.motion_flow.sampler import Aim, Course, fresh, roll_out
+from backend.models.motion_flow.network import TARGET_DIM, MotionFlowConfig, save_network
+from backend.models.motion_flow.sampler import Keyframe, RolloutOptions, noise_source, rollout
 from backend.models.partner_flow.network import NAME, PartnerFlow, load
-from backend.models.partner_flow.pipeline import motions_of
+from backend.models.partner_flow.pipeline import poses_to_motions
 from backend.wire.direction import PARTS, Direction
 from backend.wire.messages import PartnerRequest
 from rigs import kinematics, rotations
-from rigs.motion import Motion, move, resample, turn
+from rigs.motion import Motion, resample, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 from training.motion_flow.dataset import dance_parts
 
-SMALL = FlowConfig(width=32, layers=1, heads=2)
+SMALL = MotionFlowConfig(width=32, layers=1, heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -45,35 +45,35 @@ def network() -> PartnerFlow:
     made = PartnerFlow(SMALL)
     torch.nn.init.normal_(made.write.weight, std=0.02)
     for role in range(2):
-        made.bodies[role] = torch.from_numpy(DEFAULT.offsets)
+        made.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
     made.starts[..., 2] = 0.95
-    made.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(TURNED))
+    made.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
     return made.eval()
 
 
 def test_joints_are_where_the_rigs_have_them(dance: Motion) -> None:
     made, joints, offsets = dance_parts(dance)
-    assert np.abs(made.joints(offsets).numpy() - dance.positions).max() < 1e-5
+    assert np.abs(made.joint_positions(offsets).numpy() - dance.positions).max() < 1e-5
     assert np.abs(joints.numpy() - dance.positions).max() < 1e-5
 
 
 def test_features_lead_back_to_the_dance(dance: Motion) -> None:
     made, _, _ = dance_parts(dance)
-    place = place_of(made)
-    again = dance_of(partner_features(made, place), place)
+    place = floor_frame(made)
+    again = poses_from_features(partner_features(made, place), place)
     assert (again.root - made.root).abs().max() < 1e-5
-    assert (again.turned - made.turned).abs().max() < 1e-5
+    assert (again.rotations - made.rotations).abs().max() < 1e-5
     seen = partner_features(made, place)[-1]
     assert seen[:2].abs().max() < 1e-5
 
 
 def test_a_dance_becomes_the_motion_it_was(dance: Motion) -> None:
     made, _, _ = dance_parts(dance)
-    [again] = motions_of(
-        Dance(made.root[None], made.turned[None], made.contacts[None]), dance.skeleton, Stage(1.0, 0.0)
+    [again] = poses_to_motions(
+        PoseSequence(made.root[None], made.rotations[None], made.contacts[None]), dance.skeleton, WorldFrame(1.0, 0.0)
     )
     assert np.abs(again.positions - dance.positions).max() < 1e-4
-    world = [kinematics.global_rotations(motion.rotations)[:, list(TURNED)] for motion in (again, dance)]
+    world = [kinematics.global_rotations(motion.rotations)[:, list(ROTATED_JOINTS)] for motion in (again, dance)]
     assert np.degrees(rotations.angle_between(*world)).max() < 0.1
 
 
@@ -83,29 +83,29 @@ def test_a_clean_block_is_drawn_in_one_step_where_the_network_knows_it() -> None
             return torch.full_like(noisy, 3.0)
 
     network, one = Knows(SMALL), torch.zeros(1)
-    given = (one, one, one.long(), torch.ones(1, SMALL.seen, dtype=torch.bool), torch.zeros(1, GOAL), torch.zeros(1, 2))
+    given = (one, one, one.long(), torch.ones(1, SMALL.leader_blocks, dtype=torch.bool), torch.zeros(1, TARGET_DIM), torch.zeros(1, 2))
     for steps, guidance in ((1, 1.0), (4, 2.5), (4, 0.0)):
-        drawn = network.draw(torch.randn(1, 8, PARTNER), *given, steps=steps, guidance=guidance)
+        drawn = network.sample(torch.randn(1, 8, PARTNER_DIM), *given, steps=steps, guidance=guidance)
         assert torch.allclose(drawn, torch.tensor(3.0), atol=1e-5)
 
 
 def test_a_block_goes_on_where_the_past_leads(network: PartnerFlow) -> None:
-    steady = torch.arange(24.0)[:, None] * torch.randn(PAST) * 0.1
-    drawn = network.draw(
-        torch.randn(1, 8, PARTNER),
+    steady = torch.arange(24.0)[:, None] * torch.randn(PAST_DIM) * 0.1
+    drawn = network.sample(
+        torch.randn(1, 8, PARTNER_DIM),
         steady[None],
-        torch.randn(1, 8 * SMALL.seen, LEADER),
+        torch.randn(1, 8 * SMALL.leader_blocks, LEADER_DIM),
         torch.ones(1).long(),
-        torch.ones(1, SMALL.seen, dtype=torch.bool),
-        torch.zeros(1, GOAL),
+        torch.ones(1, SMALL.leader_blocks, dtype=torch.bool),
+        torch.zeros(1, TARGET_DIM),
         torch.zeros(1, 2),
     )
-    ahead = steady[-1, : PARTNER - 4] + (steady[-1] - steady[-2])[: PARTNER - 4]
+    ahead = steady[-1, : PARTNER_DIM - 4] + (steady[-1] - steady[-2])[: PARTNER_DIM - 4]
     assert (drawn[0, 0, :-4] - ahead).abs().max() < 0.1 * (drawn[0, -1, :-4] - ahead).abs().max()
 
 
 def test_the_file_holds_the_network(network: PartnerFlow, tmp_path: Path) -> None:
-    save(tmp_path / "flow.safetensors", network)
+    save_network(tmp_path / "flow.safetensors", network)
     again = load(tmp_path / "flow.safetensors")
     assert again.config == SMALL
     for name, tensor in network.state_dict().items():
@@ -113,18 +113,18 @@ def test_the_file_holds_the_network(network: PartnerFlow, tmp_path: Path) -> Non
 
 
 def test_the_file_of_another_model_is_refused() -> None:
-    from backend.model_registry import weights_of
+    from backend.model_registry import weights_path
 
     with pytest.raises(ValueError, match="weights of partner-flow expected, those of duet-vae found"):
-        load(weights_of("duet-vae"))
+        load(weights_path("duet-vae"))
 
 
 @pytest.mark.parametrize("frames", [7, 8, 61])
 def test_a_rollout_has_the_leader_s_frames(network: PartnerFlow, dance: Motion, frames: int) -> None:
     made, joints, offsets = dance_parts(dance)
-    danced = roll_out(network, joints, range(30, 30 + frames), made[slice(6, 30)], 1, offsets, fresh(2, 0, 8))
-    assert danced.dance.root.shape == (2, frames, 3)
-    assert (danced.dance.root[0] - danced.dance.root[1]).abs().max() > 1e-3
+    danced = rollout(network, joints, range(30, 30 + frames), made[slice(6, 30)], 1, offsets, noise_source(2, 0, 8))
+    assert danced.poses.root.shape == (2, frames, 3)
+    assert (danced.poses.root[0] - danced.poses.root[1]).abs().max() > 1e-3
     assert danced.seams == list(range(0, frames, 8))
 
 
@@ -134,7 +134,7 @@ def test_a_partner_who_stands_in_the_leader_s_way_is_led_aside(network: PartnerF
     past = made[slice(6, 30)]
     way = torch.linspace(-1.5, 1.5, 90)[:, None] * torch.tensor([1.0, 0.0, 0.0]) + torch.tensor([0.0, 0.05, 0.0])
     leader = (joints[29] - joints[29, 0] + past.root[-1])[None] + way[:, None]
-    danced = roll_out(network, leader, range(90), past, 1, offsets, fresh(1, 0, 8)).dance.root[0]
+    danced = rollout(network, leader, range(90), past, 1, offsets, noise_source(1, 0, 8)).poses.root[0]
     apart = (danced - leader[:, 0])[:, :2].norm(dim=-1)
     unmoved = (past.root[-1] - leader[:, 0])[:, :2].norm(dim=-1)
     assert unmoved.min() < 0.06
@@ -146,10 +146,10 @@ def test_a_partner_who_stands_in_the_leader_s_way_is_led_aside(network: PartnerF
 def test_a_pose_is_met_with_its_step(network: PartnerFlow, dance: Motion, frame: int) -> None:
     made, joints, offsets = dance_parts(dance)
     leader = joints + torch.tensor([0.0, 2.0, 0.0])
-    course = Course(aims=[Aim(frame, made[slice(frame, frame + 2)], stepped=True)])
-    danced = roll_out(network, leader, range(30, 70), made[slice(6, 30)], 1, offsets, fresh(2, 0, 8), course).dance
+    course = RolloutOptions(keyframes=[Keyframe(frame, made[slice(frame, frame + 2)], has_velocity=True)])
+    danced = rollout(network, leader, range(30, 70), made[slice(6, 30)], 1, offsets, noise_source(2, 0, 8), course).poses
     assert (danced.root[:, frame - 30] - made.root[frame]).abs().max() < 1e-4
-    assert (danced.turned[:, frame - 30] - made.turned[frame]).abs().max() < 1e-3
+    assert (danced.rotations[:, frame - 30] - made.rotations[frame]).abs().max() < 1e-3
     if frame - 30 >= 7:
         step = danced.root[:, frame - 30] - danced.root[:, frame - 31]
         assert (step - (made.root[frame + 1] - made.root[frame])).norm(dim=-1).max() < 0.03
@@ -159,9 +159,9 @@ def test_a_leader_who_is_not_followed_changes_nothing(network: PartnerFlow, danc
     made, joints, offsets = dance_parts(dance)
 
     def turned(away: float, guidance: float) -> torch.Tensor:
-        leader, course = joints + torch.tensor([away, 0.0, 0.0]), Course(guidance=guidance)
-        past, noise = made[slice(6, 30)], fresh(1, 0, 8)
-        return roll_out(network, leader, range(30, 60), past, 1, offsets, noise, course).dance.turned
+        leader, course = joints + torch.tensor([away, 0.0, 0.0]), RolloutOptions(guidance=guidance)
+        past, noise = made[slice(6, 30)], noise_source(1, 0, 8)
+        return rollout(network, leader, range(30, 60), past, 1, offsets, noise, course).poses.rotations
 
     assert torch.equal(turned(4.0, 0.0), turned(8.0, 0.0))
     assert not torch.equal(turned(4.0, 2.0), turned(8.0, 2.0))
@@ -169,8 +169,8 @@ def test_a_leader_who_is_not_followed_changes_nothing(network: PartnerFlow, danc
 
 @pytest.fixture
 def engine(network: PartnerFlow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    save(tmp_path / f"{NAME}.safetensors", network)
-    monkeypatch.setenv(OWN, str(tmp_path))
+    save_network(tmp_path / f"{NAME}.safetensors", network)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
     return Engine("cpu")
 
 
@@ -198,7 +198,7 @@ def test_a_history_is_kept_and_gone_on_from(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("ahead", "left", "turned"), [(1.0, 0.0, 0.0), (0.5, 0.8, 90.0), (-1.2, 0.1, -45.0)])
 def test_a_partner_starts_where_it_is_told_to(engine: Engine, ahead: float, left: float, turned: float) -> None:
-    leader = turn(sample_dance()[:40], 0.7)
+    leader = rotate_about_z(sample_dance()[:40], 0.7)
     direction = Direction(place=(ahead, left, turned), without=PARTS)
     [take] = engine.partner(PartnerRequest(leader, model=NAME, direction=direction))
     hips = leader.positions[0, 1] - leader.positions[0, 2]
@@ -248,6 +248,6 @@ def test_what_is_danced_is_shown_while_the_rest_is(engine: Engine) -> None:
 def pair(rate: float) -> tuple[Motion, Motion]:
     """A leader, and a draft of a partner."""
     leader = resample(sample_dance()[:300], rate)
-    draft = move(turn(leader, np.pi), np.array([0.0, -1.2, 0.0]))
+    draft = translate(rotate_about_z(leader, np.pi), np.array([0.0, -1.2, 0.0]))
     assert len(leader) > 100
     return leader, draft

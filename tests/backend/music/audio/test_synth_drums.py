@@ -5,11 +5,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from backend.music.audio.synth_drums import strike
-from backend.music.piano_roll import DRUMS
+from backend.music.audio.synth_drums import drum_hit
+from backend.music.piano_roll import DRUM_KINDS
 
 RATE = 44_100
-FIRST = {kind: numbers[0] for kind, numbers in DRUMS}
+FIRST = {kind: numbers[0] for kind, numbers in DRUM_KINDS}
 BANDS = 20.0 * 2.0 ** (np.arange(31) / 3)
 """Hz, the edges of thirds of octaves up to the highest that is heard."""
 
@@ -29,23 +29,23 @@ def ring(sound: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(FIRST, 2)))
 def test_two_kinds_of_drum_differ_in_what_they_sound_of_or_in_how_long(one, other):
-    first, second = (strike(FIRST[kind], 1.0, RATE) for kind in (one, other))
+    first, second = (drum_hit(FIRST[kind], 1.0, RATE) for kind in (one, other))
     apart = 0.5 * np.abs(spectrum(first) - spectrum(second)).sum()
     lengths = sorted([ring(first), ring(second)])
     assert apart > 0.25 or lengths[1] > 3 * lengths[0]
 
 
 def test_a_kick_is_low_and_falls_a_hat_is_high():
-    kick, hat = (spectrum(strike(FIRST[kind], 1.0, RATE)) for kind in ("kick", "closed hi-hat"))
+    kick, hat = (spectrum(drum_hit(FIRST[kind], 1.0, RATE)) for kind in ("kick", "closed hi-hat"))
     assert kick[BANDS[:-1] < 150].sum() > 0.9
     assert hat[BANDS[:-1] > 5000].sum() > 0.9
-    crossings = np.flatnonzero(np.diff(np.signbit(strike(36, 1.0, RATE)[RATE // 200 :])))
+    crossings = np.flatnonzero(np.diff(np.signbit(drum_hit(36, 1.0, RATE)[RATE // 200 :])))
     assert np.diff(crossings)[:2].mean() < 0.8 * np.diff(crossings)[-8:].mean()
 
 
 def test_lower_toms_sound_lower():
     def lowest(number: int) -> float:
-        energy = np.abs(np.fft.rfft(strike(number, 1.0, RATE), 4 * RATE)) ** 2
+        energy = np.abs(np.fft.rfft(drum_hit(number, 1.0, RATE), 4 * RATE)) ** 2
         return float(energy[: 4 * 600].argmax())
 
     toms = [lowest(number) for number in (41, 43, 45, 47, 48, 50)]
@@ -54,13 +54,13 @@ def test_lower_toms_sound_lower():
 
 @pytest.mark.parametrize("number", [36, 38, 46])
 def test_a_soft_blow_is_no_brighter_than_a_hard_one(number):
-    soft, hard = (spectrum(strike(number, force, RATE))[BANDS[:-1] > 1000].sum() for force in (0.1, 1.0))
+    soft, hard = (spectrum(drum_hit(number, force, RATE))[BANDS[:-1] > 1000].sum() for force in (0.1, 1.0))
     assert soft <= hard + 1e-6
 
 
 def test_every_number_has_a_sound_that_is_the_same_every_time():
     for number in range(128):
-        sound = strike(number, 0.7, 22_050)
+        sound = drum_hit(number, 0.7, 22_050)
         assert 0.2 < np.abs(sound).max() < 1.0
         assert np.isfinite(sound).all()
-        np.testing.assert_array_equal(sound, strike(number, 0.7, 22_050))
+        np.testing.assert_array_equal(sound, drum_hit(number, 0.7, 22_050))

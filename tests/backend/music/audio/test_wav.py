@@ -9,9 +9,9 @@ import pytest
 from pretty_midi import PrettyMIDI
 
 from backend.music.audio import fluidsynth
-from backend.music.audio.wav import TAIL, samples, write_wav
+from backend.music.audio.wav import TAIL_SECONDS, render_samples, write_wav
 from backend.music.midi import write
-from backend.music.score import Note, Score, from_notes
+from backend.music.score import Note, Score, part_from_notes
 from rigs.files import BadFile
 
 RATE = 44_100
@@ -20,14 +20,16 @@ ENGINES = [
     "own",
     pytest.param(
         "fluidsynth",
-        marks=pytest.mark.skipif(not fluidsynth.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing"),
+        marks=pytest.mark.skipif(
+            not fluidsynth.is_available(), reason="FluidSynth, pyfluidsynth or a soundfont missing"
+        ),
     ),
 ]
 
 
 def piece(*, drums=(), bass=(), melody=(), seconds=None, swing=0.5, steps=32) -> Score:
     """A score of notes (pitch, velocity, first step, end), a sixteenth lasting an eighth of a second."""
-    parts = (from_notes((Note(*note) for note in notes), steps) for notes in (drums, bass, melody))
+    parts = (part_from_notes((Note(*note) for note in notes), steps) for notes in (drums, bass, melody))
     return Score(*parts, np.arange(steps + 1) / 8 if seconds is None else seconds, swing=swing)
 
 
@@ -55,13 +57,13 @@ def test_notes_are_heard_when_a_midi_player_would_play_them(tmp_path, engine):
     score = piece(drums=[(HAT, 100, step, step + 1) for step in range(0, 32, 2)], seconds=slowing, swing=2 / 3)
     write(tmp_path / "hats.mid", score)
     expected = [note.start for note in PrettyMIDI(str(tmp_path / "hats.mid")).instruments[0].notes]
-    write_wav(tmp_path / "hats.wav", score, engine=engine)
+    write_wav(tmp_path / "hats.wav", score, synthesizer=engine)
     np.testing.assert_allclose(onsets(*heard(tmp_path / "hats.wav")), expected, atol=0.005)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_score_that_begins_late_on_its_clock_begins_with_the_file(tmp_path, engine):
-    write_wav(tmp_path / "late.wav", piece(drums=[(HAT, 100, 2, 3)], seconds=7 + np.arange(33) / 8), engine=engine)
+    write_wav(tmp_path / "late.wav", piece(drums=[(HAT, 100, 2, 3)], seconds=7 + np.arange(33) / 8), synthesizer=engine)
     np.testing.assert_allclose(onsets(*heard(tmp_path / "late.wav")), [0.25], atol=0.005)
 
 
@@ -70,7 +72,7 @@ def test_a_score_that_begins_late_on_its_clock_begins_with_the_file(tmp_path, en
     ("part", "pitch", "hertz"), [("bass", 45, 110.0), ("melody", 60, 261.63), ("melody", 81, 880.0)]
 )
 def test_a_held_note_has_its_pitch(engine, part, pitch, hertz):
-    sound = samples(piece(**{part: [(pitch, 100, 0, 8)]}), engine=engine)[:RATE].sum(1)
+    sound = render_samples(piece(**{part: [(pitch, 100, 0, 8)]}), synthesizer=engine)[:RATE].sum(1)
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(RATE)))
     bottom = spectrum[: round(1.5 * hertz)]
     assert bottom.argmax() == pytest.approx(hertz, rel=3e-3, abs=1.0)
@@ -78,7 +80,7 @@ def test_a_held_note_has_its_pitch(engine, part, pitch, hertz):
 
 
 def test_a_note_stops_where_its_score_says(tmp_path):
-    write_wav(tmp_path / "two.wav", piece(melody=[(72, 100, 0, 4), (72, 100, 16, 20)]), engine="own")
+    write_wav(tmp_path / "two.wav", piece(melody=[(72, 100, 0, 4), (72, 100, 16, 20)]), synthesizer="own")
     sound, rate = heard(tmp_path / "two.wav")
     assert power(sound[round(0.4 * rate) : round(0.5 * rate)]) > 1e-4
     assert not sound[round(0.65 * rate) : round(1.99 * rate)].any()
@@ -88,14 +90,15 @@ def test_a_note_stops_where_its_score_says(tmp_path):
 @pytest.mark.parametrize(("part", "pitch"), [("drums", 38), ("bass", 40), ("melody", 67)])
 def test_what_is_struck_harder_is_louder(engine, part, pitch):
     powers = [
-        power(samples(piece(**{part: [(pitch, velocity, 0, 4)]}), engine=engine)) for velocity in (20, 50, 90, 127)
+        power(render_samples(piece(**{part: [(pitch, velocity, 0, 4)]}), synthesizer=engine))
+        for velocity in (20, 50, 90, 127)
     ]
     assert all(louder > 1.5 * softer for softer, louder in pairwise(powers))
 
 
 def test_what_is_struck_harder_is_brighter():
     def brightness(velocity: int) -> float:
-        spectrum = np.abs(np.fft.rfft(samples(piece(bass=[(40, velocity, 0, 8)]), engine="own").sum(1)))
+        spectrum = np.abs(np.fft.rfft(render_samples(piece(bass=[(40, velocity, 0, 8)]), synthesizer="own").sum(1)))
         return float((spectrum * np.arange(len(spectrum))).sum() / spectrum.sum())
 
     assert brightness(127) > 1.1 * brightness(30)
@@ -105,9 +108,9 @@ def test_what_is_struck_harder_is_brighter():
 @pytest.mark.parametrize("rate", [22_050, 48_000])
 def test_the_file_lasts_as_long_as_the_score_and_its_tail(tmp_path, engine, rate):
     score = piece(drums=[(49, 120, 31, 32)], melody=[(60, 120, 28, 32)])
-    write_wav(tmp_path / "song.wav", score, rate=rate, engine=engine)
+    write_wav(tmp_path / "song.wav", score, rate=rate, synthesizer=engine)
     sound, found = heard(tmp_path / "song.wav")
-    assert (found, len(sound)) == (rate, round((4.0 + TAIL) * rate))
+    assert (found, len(sound)) == (rate, round((4.0 + TAIL_SECONDS) * rate))
     assert power(sound[round(4.1 * rate) : round(4.5 * rate)]) > 0.0, "the crash rings on"
     assert not sound[-10:].any()
 
@@ -115,7 +118,7 @@ def test_the_file_lasts_as_long_as_the_score_and_its_tail(tmp_path, engine, rate
 @pytest.mark.parametrize("engine", ENGINES)
 def test_everything_at_once_does_not_clip(tmp_path, engine):
     everything = [(pitch, 127, step, step + 4) for pitch in range(24, 108) for step in (0, 4, 8)]
-    write_wav(tmp_path / "wall.wav", piece(drums=everything, bass=everything, melody=everything), engine=engine)
+    write_wav(tmp_path / "wall.wav", piece(drums=everything, bass=everything, melody=everything), synthesizer=engine)
     sound, _ = heard(tmp_path / "wall.wav")
     assert 0.85 < np.abs(sound).max() < 0.9
 
@@ -123,13 +126,13 @@ def test_everything_at_once_does_not_clip(tmp_path, engine):
 def test_a_score_sounds_the_same_every_time(tmp_path):
     score = piece(drums=[(38, 100, 0, 1), (46, 90, 2, 3)], bass=[(40, 80, 0, 4)])
     for name in ("one.wav", "two.wav"):
-        write_wav(tmp_path / name, score, engine="own")
+        write_wav(tmp_path / name, score, synthesizer="own")
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
 
 
 def test_an_open_hi_hat_rings_until_the_next_hat():
-    alone = samples(piece(drums=[(46, 100, 0, 1)]), engine="own")
-    closed = samples(piece(drums=[(46, 100, 0, 1), (44, 1, 2, 3)]), engine="own")
+    alone = render_samples(piece(drums=[(46, 100, 0, 1)]), synthesizer="own")
+    closed = render_samples(piece(drums=[(46, 100, 0, 1), (44, 1, 2, 3)]), synthesizer="own")
     np.testing.assert_array_equal(alone[: RATE // 4], closed[: RATE // 4])
     after = slice(round(0.3 * RATE), round(0.5 * RATE))
     assert power(closed[after]) < 0.05 * power(alone[after])
@@ -137,8 +140,8 @@ def test_an_open_hi_hat_rings_until_the_next_hat():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_score_without_notes_is_silence(engine):
-    sound = samples(piece(), engine=engine)
-    assert len(sound) == round((4.0 + TAIL) * RATE)
+    sound = render_samples(piece(), synthesizer=engine)
+    assert len(sound) == round((4.0 + TAIL_SECONDS) * RATE)
     assert np.abs(sound).max() < 1e-3
 
 
@@ -153,7 +156,7 @@ def test_a_score_without_notes_is_silence(engine):
 def test_a_place_that_cannot_be_written_to_is_named_and_stays_as_it_was(tmp_path, name, sentence):
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(BadFile, match=sentence):
-        write_wav(tmp_path / name, piece(), engine="own")
+        write_wav(tmp_path / name, piece(), synthesizer="own")
     assert [path.name for path in tmp_path.rglob("*")] == ["folder.wav"]
 
 
@@ -164,23 +167,23 @@ def test_a_place_that_cannot_be_written_to_is_named_and_stays_as_it_was(tmp_path
 def test_what_cannot_be_played_is_refused(wanted, sentence):
     seconds = np.linspace(0.0, wanted.get("hours", 0.001) * 3600, 33)
     with pytest.raises(ValueError, match=sentence):
-        samples(piece(seconds=seconds), rate=wanted.get("rate", RATE), engine="own")
+        render_samples(piece(seconds=seconds), rate=wanted.get("rate", RATE), synthesizer="own")
 
 
-@pytest.mark.skipif(fluidsynth.is_present(), reason="FluidSynth is here")
+@pytest.mark.skipif(fluidsynth.is_available(), reason="FluidSynth is here")
 def test_without_fluidsynth_our_own_voices_play_and_asking_for_it_says_so():
     score = piece(melody=[(60, 100, 0, 4)])
-    np.testing.assert_array_equal(samples(score), samples(score, engine="own"))
+    np.testing.assert_array_equal(render_samples(score), render_samples(score, synthesizer="own"))
     with pytest.raises(ValueError, match="FluidSynth and a soundfont expected"):
-        samples(score, engine="fluidsynth")
+        render_samples(score, synthesizer="fluidsynth")
 
 
-@pytest.mark.skipif(not fluidsynth.is_present(), reason="FluidSynth, pyfluidsynth or a soundfont missing")
+@pytest.mark.skipif(not fluidsynth.is_available(), reason="FluidSynth, pyfluidsynth or a soundfont missing")
 def test_a_soundfont_that_is_none_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv(fluidsynth.CHOSEN, str(tmp_path / "gone.sf2"))
+    monkeypatch.setenv(fluidsynth.SOUNDFONT_VARIABLE, str(tmp_path / "gone.sf2"))
     with pytest.raises(BadFile, match=r"gone\.sf2: a soundfont expected, no such file"):
-        samples(piece())
+        render_samples(piece())
     (tmp_path / "text.sf2").write_text("no sound")
-    monkeypatch.setenv(fluidsynth.CHOSEN, str(tmp_path / "text.sf2"))
+    monkeypatch.setenv(fluidsynth.SOUNDFONT_VARIABLE, str(tmp_path / "text.sf2"))
     with pytest.raises(BadFile, match=r"text\.sf2: a soundfont that FluidSynth can read expected"):
-        samples(piece())
+        render_samples(piece())

@@ -16,7 +16,7 @@ from conftest import ROOT
 from movements import swaying
 
 from rigs import files
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 SIZE = (64, 36)
 RATE = 44_100
@@ -103,7 +103,7 @@ def test_the_scenes_own_sound_is_heard_where_it_lies(tmp_path: Path, video: Path
 
 @sounding
 def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: Path, music: Path) -> None:
-    leader = dancers.add(bpy.context, "leader", DEFAULT, partner=False, body=False)
+    leader = dancers.add(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
     dancers.dance(bpy.context, leader, swaying(), "dance", -29)
     bpy.context.scene.render.fps = 30
     strips().new_sound("music", str(music), channel=1, frame_start=1)

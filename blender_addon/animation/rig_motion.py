@@ -1,0 +1,123 @@
+"""Motion of any rig with a dancer's bones: its joint mapping, sampling to a Motion, and keyframes for a retargeted one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from rigs import Array, rotations
+from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
+from rigs.bone_mapping.map_io import BadMap
+from rigs.characters import to_motion
+from rigs.characters.humanoid import Humanoid, humanoid_from_rig
+from rigs.characters.posed_humanoid import PosedHumanoid
+from rigs.characters.rig import Rig
+from rigs.motion import Motion
+from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
+from rigs.retargeting.retarget import RetargetOptions
+
+from ..background_job import OperatorError
+from ..context_access import active_scene, extend_frame_range, frame_rate
+from ..properties.bone_map import edited_mapping
+from . import armatures, keyframes, rigify
+from .armatures import NotADancer
+from .pose_sampling import sample_pose
+
+
+@dataclass(frozen=True)
+class KeyingOptions:
+    """How a motion is retargeted to a rig and keyed; the properties are documented in `retarget_settings`."""
+
+    finish: RetargetOptions = RetargetOptions()
+    root: RootMode = "hips"
+    in_place: bool = False
+    limbs: rigify.Limbs = "FK"
+    tolerance: keyframes.Tolerance | None = None
+    onto: keyframes.KeyframeTarget = "NEW"
+    offset: int = 0
+
+
+def rig_mapping(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
+    """Map the 29 joints to bones, as indices of the nodes of `rig`, else of `armatures.read_rig(obj)`.
+
+    A map edited by hand, for this armature or another with its skeleton, comes before detection. Changes nothing.
+    Raises NotADancer if a required joint has no bone.
+    """
+    rig = rig or armatures.read_rig(obj)
+    assert isinstance(obj.data, bpy.types.Armature)
+    try:
+        mapping = edited_mapping(obj.data, rig) or map_bones(rig.names, rig.parents, rig.heads)
+    except (UnmappableRig, BadMap) as error:
+        raise NotADancer(f"{obj.name}: {error}") from None
+    for joint in REQUIRED:
+        if joint in mapping.missing:
+            raise NotADancer(f"{obj.name}: no bone for {joint}; choose it in the Bone Map panel")
+    return mapping
+
+
+def target_body(target: bpy.types.Object) -> Humanoid:
+    """The rig as a humanoid body for retargeting, by its bone map. Raises NotADancer."""
+    rig = armatures.read_rig(target)
+    return humanoid_from_rig(rig, rig_mapping(target, rig))
+
+
+def sample_rig_motion(context: bpy.types.Context, source: bpy.types.Object, frames: range) -> Motion:
+    """Sample the evaluated pose of any rig with a dancer's bones to a Motion at the scene's rate. Raises ValueError."""
+    if armatures.is_dancer(source):
+        return armatures.sample_motion(context, source, frames)
+    rig = armatures.read_rig(source)
+    mapping = rig_mapping(source, rig)
+    sampled = sample_pose(context, source, frames).select(rig.names)
+    world = rotations.multiply(sampled.world, rotations.inverse(rig.rest_rotations)[:, None])
+    rate = frame_rate(active_scene(context))
+    return to_motion.motion_from_bones(rate, mapping.bones, world, sampled.positions, rig.heads)
+
+
+def bone_transformer(target: bpy.types.Object, body: Humanoid, options: KeyingOptions) -> Callable[[PosedHumanoid], RigMotion]:
+    """A function from a retargeted pose sequence to the target's bone transforms; it does not use bpy."""
+    use_ik = options.limbs == "IK" and rigify.is_rigify(target)
+
+    def transform(figure: PosedHumanoid) -> RigMotion:
+        controls = rigify.ik_controls(figure, body) if use_ik else ()
+        motion = bone_transforms(figure, body, root=options.root, in_place=options.in_place, controls=controls)
+        return rigify.without_fk_limbs(motion) if use_ik else motion
+
+    return transform
+
+
+def write_rig_motion(
+    context: bpy.types.Context,
+    target: bpy.types.Object,
+    motion: RigMotion,
+    name: str,
+    first: int,
+    options: KeyingOptions,
+) -> bpy.types.Action:
+    """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range."""
+    assert target.pose is not None
+    channels: list[keyframes.Channel] = []
+    for bone, quaternions in motion.rotations.items():
+        channels += keyframes.transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone))
+    if motion.object_transform is not None:
+        channels += keyframes.transform_channels(target, *_object_motion(target, *motion.object_transform))
+    frames = len(next(iter(motion.rotations.values())))
+    if rigify.is_rigify(target):
+        for bone, switch, value in rigify.ik_fk_switches(target, options.limbs):
+            path = f'pose.bones["{bone}"]["{switch}"]'
+            channels.append(keyframes.Channel(path, np.full((frames, 1), value), bone))
+    extend_frame_range(active_scene(context), first + frames - 1)
+    return keyframes.write_keyframes(
+        target, channels, name=name, first=first, onto=options.onto, tolerance=options.tolerance
+    )
+
+
+def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array) -> tuple[Array, Array]:
+    """The object's rotation (F, 4) and location (F, 3), moved from its current world transform."""
+    if target.parent is not None:
+        raise OperatorError(
+            f"{target.name} is parented to {target.parent.name}: clear its parent, or set Root Motion to Hips"
+        )
+    matrix = np.array(target.matrix_world)
+    current = rotations.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
+    return rotations.multiply(rotation, current), rotations.rotate(rotation, matrix[:3, 3]) + translation

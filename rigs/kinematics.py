@@ -6,7 +6,7 @@ from rigs import Array, rotations
 from rigs.skeleton import PARENTS
 
 
-def _levels() -> list[tuple[list[int], list[int]]]:
+def _joints_by_depth() -> list[tuple[list[int], list[int]]]:
     """The joints that are equally far from the pelvis, with their parents, from near to far."""
     depth = [0] * len(PARENTS)
     for j, parent in enumerate(PARENTS[1:], start=1):
@@ -15,7 +15,7 @@ def _levels() -> list[tuple[list[int], list[int]]]:
     return [(row, [PARENTS[j] for j in row]) for row in rows]
 
 
-_LEVELS = _levels()
+_LEVELS = _joints_by_depth()
 
 
 def global_rotations(local: Array) -> Array:
@@ -34,15 +34,15 @@ def local_rotations(world: Array) -> Array:
     return local
 
 
-def forward(root: Array, local: Array, offsets: Array) -> Array:
+def fk(root: Array, local: Array, offsets: Array) -> Array:
     """Joint positions (..., 29, 3) m.
 
     root: (..., 3) m, the pelvis.  local: (..., 29, 4) joint rotations.  offsets: (29, 3) m.
     """
-    return place(root, global_rotations(local), offsets)
+    return joint_positions(root, global_rotations(local), offsets)
 
 
-def place(root: Array, world: Array, offsets: Array) -> Array:
+def joint_positions(root: Array, world: Array, offsets: Array) -> Array:
     """Joint positions (..., 29, 3) m from the pelvis `root` (..., 3) and world rotations (..., 29, 4)."""
     steps = rotations.rotate(world[..., list(PARENTS), :], offsets)
     positions = np.empty_like(steps)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.skeleton import MIRRORED, Skeleton
+from rigs.skeleton import MIRROR_JOINTS, Skeleton
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Motion:
     @cached_property
     def positions(self) -> Array:
         """Joint positions (F, 29, 3) m."""
-        return kinematics.forward(self.root, self.rotations, self.skeleton.offsets)
+        return kinematics.fk(self.root, self.rotations, self.skeleton.offsets)
 
     @property
     def seconds(self) -> float:
@@ -64,10 +64,10 @@ def resample(motion: Motion, fps: float, frames: int | None = None) -> Motion:
         frames = int(np.ceil(motion.seconds * fps - 1e-6)) + 1
     if fps == motion.fps and frames == len(motion):
         return motion
-    return sample(motion, fps, np.arange(frames) * (motion.fps / fps))
+    return interpolate(motion, fps, np.arange(frames) * (motion.fps / fps))
 
 
-def sample(motion: Motion, fps: float, at: Array) -> Motion:
+def interpolate(motion: Motion, fps: float, at: Array) -> Motion:
     """The movement at `fps` whose frames are those of `motion` at `at` (N,), which may lie between two of them.
 
     Rotations go by slerp, the root on straight lines; outside the motion its first and its last pose are held.
@@ -84,13 +84,13 @@ def sample(motion: Motion, fps: float, at: Array) -> Motion:
 def mirror(motion: Motion) -> Motion:
     """The movement as seen in a mirror that stands on the plane x = 0: left and right joints change places."""
     flip = np.array([-1.0, 1.0, 1.0])
-    swapped = list(MIRRORED)
+    swapped = list(MIRROR_JOINTS)
     turned = motion.rotations[:, swapped] * np.array([1.0, 1.0, -1.0, -1.0])
     skeleton = Skeleton(motion.skeleton.offsets[swapped] * flip)
     return Motion(motion.fps, skeleton, motion.root * flip, turned)
 
 
-def turn(motion: Motion, angle: float) -> Motion:
+def rotate_about_z(motion: Motion, angle: float) -> Motion:
     """The movement turned about the world's vertical axis by `angle` radians."""
     q = rotations.about_z(angle)
     turned = motion.rotations.copy()
@@ -98,12 +98,12 @@ def turn(motion: Motion, angle: float) -> Motion:
     return replace(motion, root=rotations.rotate(q, motion.root), rotations=turned)
 
 
-def move(motion: Motion, offset: Array) -> Motion:
+def translate(motion: Motion, offset: Array) -> Motion:
     """The movement carried by `offset` (3,) m."""
     return replace(motion, root=motion.root + np.asarray(offset))
 
 
-def join(first: Motion, second: Motion) -> Motion:
+def concatenate(first: Motion, second: Motion) -> Motion:
     """`second` after `first`, on the first one's skeleton; both must have one frame rate."""
     if first.fps != second.fps:
         raise ValueError(f"fps: {first.fps} expected, {second.fps} found")

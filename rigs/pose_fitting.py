@@ -10,7 +10,7 @@ import numpy as np
 from rigs import Array, kinematics, rotations
 from rigs.easing import smoothstep
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
 
 _PELVIS, _SPINE1, _SPINE2, _CHEST = (INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3"))
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
@@ -40,7 +40,7 @@ _SHORTEST = 1e-4
 """Metres below which two points give no direction."""
 
 
-def solve(positions: Array, fps: float, *, skeleton: Skeleton | None = None) -> Motion:
+def fit_motion(positions: Array, fps: float, *, skeleton: Skeleton | None = None) -> Motion:
     """The movement of a dancer whose joints pass through `positions`.
 
     positions: (F, 29, 3) m, Z up.  skeleton: the dancer's bones; without one `measure` finds them.
@@ -52,28 +52,28 @@ def solve(positions: Array, fps: float, *, skeleton: Skeleton | None = None) -> 
     positions = np.asarray(positions, dtype=float)
     if positions.ndim != 3 or positions.shape[1:] != (29, 3) or len(positions) == 0:
         raise ValueError(f"positions: shape (frames, 29, 3) expected, {positions.shape} found")
-    bones = _bones(positions)
-    _check(bones)
+    bones = _bone_vectors(positions)
+    _check_bones(bones)
     if skeleton is None:
-        skeleton = measure(positions)
+        skeleton = fit_skeleton(positions)
     world = _world_rotations(positions, bones, fps, skeleton)
-    turned = rotations.near(kinematics.local_rotations(world))
+    turned = rotations.unroll(kinematics.local_rotations(world))
     return Motion(fps, skeleton, positions[:, _PELVIS], turned)
 
 
-def measure(positions: Array) -> Skeleton:
+def fit_skeleton(positions: Array) -> Skeleton:
     """The bones of the dancer whose joints pass through `positions` (F, 29, 3) m.
 
     Lengths are medians over the frames. Directions are those of the T-pose, but the shape of pelvis and chest is the
     dancer's own. The rest pose stands on the floor.
     """
-    bones = _bones(np.asarray(positions, dtype=float))
+    bones = _bone_vectors(np.asarray(positions, dtype=float))
     lengths = np.median(np.linalg.norm(bones, axis=-1), axis=0)
-    offsets = rotations.normalize(DEFAULT.offsets) * lengths[:, None]
+    offsets = rotations.normalize(DEFAULT_SKELETON.offsets) * lengths[:, None]
     drawn = Skeleton(offsets)
     for joint in (_PELVIS, _CHEST):
         children = list(CHILDREN[joint])
-        turned = _triad(positions, drawn, joint)
+        turned = _fit_rigid_joint(positions, drawn, joint)
         seen = rotations.rotate(rotations.inverse(turned)[:, None], bones[:, children])
         offsets[children] = rotations.normalize(np.median(seen, axis=0)) * lengths[children, None]
     offsets[_PELVIS] = 0.0
@@ -81,7 +81,7 @@ def measure(positions: Array) -> Skeleton:
     return Skeleton(offsets)
 
 
-def bridged(positions: Array) -> tuple[Array, int]:
+def fill_gaps(positions: Array) -> tuple[Array, int]:
     """Positions (F, J, 3) whose unseen frames, all nan, lie on straight lines between seen ones, and how many they are.
 
     Before the first and after the last seen frame the nearest pose is held. A frame that is nan only in part stays.
@@ -97,14 +97,14 @@ def bridged(positions: Array) -> tuple[Array, int]:
     return (1.0 - t) * positions[seen[before]] + t * positions[seen[after]], int(unseen.sum())
 
 
-def _bones(positions: Array) -> Array:
+def _bone_vectors(positions: Array) -> Array:
     """From each joint's parent to the joint (F, 29, 3); the pelvis's row is its place."""
     bones = positions - positions[:, list(PARENTS)]
     bones[:, _PELVIS] = positions[:, _PELVIS]
     return bones
 
 
-def _check(bones: Array) -> None:
+def _check_bones(bones: Array) -> None:
     """Raise ValueError where a bone is not finite, or has no direction though a limb's bone or one that mostly has."""
     lengths = np.linalg.norm(bones, axis=-1)
     broken = ~np.isfinite(lengths)
@@ -124,7 +124,7 @@ def _check(bones: Array) -> None:
 def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skeleton) -> Array:
     """World rotations (F, 29, 4), parents before children."""
     world = np.empty((*positions.shape[:2], 4))
-    pelvis, chest = (_triad(positions, skeleton, joint) for joint in (_PELVIS, _CHEST))
+    pelvis, chest = (_fit_rigid_joint(positions, skeleton, joint) for joint in (_PELVIS, _CHEST))
     for j, parent in enumerate(PARENTS):
         if j == _PELVIS:
             world[:, j] = pelvis
@@ -137,14 +137,14 @@ def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skele
             guess = world[:, parent]
             if j in (_SPINE1, _SPINE2):
                 guess = rotations.slerp(pelvis, chest, 1 / 3 if j == _SPINE1 else 2 / 3)
-            world[:, j] = _aim(guess, skeleton.offsets[child], bones[:, child])
+            world[:, j] = _swing_onto_bone(guess, skeleton.offsets[child], bones[:, child])
             if j in _HINGES:
                 (end,) = CHILDREN[child]
-                world[:, j] = _bend(world[:, j], *_HINGES[j], bones[:, child], bones[:, end], fps)
+                world[:, j] = _twist_to_bend_plane(world[:, j], *_HINGES[j], bones[:, child], bones[:, end], fps)
     return world
 
 
-def _triad(positions: Array, skeleton: Skeleton, joint: int) -> Array:
+def _fit_rigid_joint(positions: Array, skeleton: Skeleton, joint: int) -> Array:
     """World rotations (F, 4) of the pelvis or the chest from the points around it."""
     rest = skeleton.rest_positions()
     around = list(CHILDREN[joint])
@@ -157,15 +157,15 @@ def _triad(positions: Array, skeleton: Skeleton, joint: int) -> Array:
         shape = np.concatenate([shape, weight * (rest[_SHOULDERS] - rest[joint])])
     lengths = np.linalg.norm(shape, axis=-1, keepdims=True)
     seen = rotations.normalize(positions[:, around] - positions[:, joint, None]) * lengths
-    return rotations.fit(shape, seen)
+    return rotations.align_vectors(shape, seen)
 
 
-def _aim(guess: Array, offset: Array, bone: Array) -> Array:
+def _swing_onto_bone(guess: Array, offset: Array, bone: Array) -> Array:
     """The rotation nearest to `guess` (F, 4) that turns the rest direction `offset` (3,) into that of `bone` (F, 3)."""
     return rotations.multiply(rotations.between(rotations.rotate(guess, offset), bone), guess)
 
 
-def _bend(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float) -> Array:
+def _twist_to_bend_plane(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float) -> Array:
     """Twist the limb rotations `swung` (F, 4) about the bone `upper` until `hinge` is normal to the bending plane.
 
     The plane holds the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or twisted past `limit`

@@ -34,7 +34,7 @@ def inverse(q: Array) -> Array:
     return np.asarray(q) * np.array([1.0, -1.0, -1.0, -1.0])
 
 
-def since(base: Array, q: Array) -> Array:
+def inverse_multiply(base: Array, q: Array) -> Array:
     """`q` as seen from `base`: what comes after it, (..., 4)."""
     return multiply(inverse(base), q)
 
@@ -42,8 +42,8 @@ def since(base: Array, q: Array) -> Array:
 def rotate(q: Array, v: Array) -> Array:
     """Turn the vectors `v` (..., 3) by `q` (..., 4)."""
     q, v = np.asarray(q), np.asarray(v)
-    t = 2.0 * _cross(q[..., 1:], v)
-    return v + q[..., :1] * t + _cross(q[..., 1:], t)
+    t = 2.0 * _fast_cross(q[..., 1:], v)
+    return v + q[..., :1] * t + _fast_cross(q[..., 1:], t)
 
 
 def normalize(v: Array) -> Array:
@@ -53,7 +53,7 @@ def normalize(v: Array) -> Array:
     return v / np.where(length > 0.0, length, 1.0)
 
 
-def near(q: Array) -> Array:
+def unroll(q: Array) -> Array:
     """Choose each quaternion's sign so that it is near the one before it: (F, ..., 4), frames first."""
     q = np.asarray(q)
     away = np.sum(q[1:] * q[:-1], axis=-1) < 0.0
@@ -110,9 +110,9 @@ def between(u: Array, v: Array) -> Array:
     dot = np.sum(u * v, axis=-1, keepdims=True)
     # 1 + dot, which loses its digits when the directions are nearly opposite
     real = np.where(dot < -0.9, np.sum((u + v) ** 2, axis=-1, keepdims=True) / 2.0, 1.0 + dot)
-    q = np.concatenate([real, _cross(u, v)], axis=-1)
+    q = np.concatenate([real, _fast_cross(u, v)], axis=-1)
     least = np.eye(3)[np.argmin(np.abs(u), axis=-1)]
-    half_turn = np.concatenate([np.zeros_like(dot), normalize(_cross(u, least))], axis=-1)
+    half_turn = np.concatenate([np.zeros_like(dot), normalize(_fast_cross(u, least))], axis=-1)
     return normalize(np.where(real < 1e-14, half_turn, q))
 
 
@@ -150,11 +150,11 @@ def to_matrix(q: Array) -> Array:
 def from_axes(x: Array, y: Array) -> Array:
     """The rotation whose first axis is `x` (..., 3) and whose second is as near `y` as that allows."""
     x = normalize(x)
-    z = normalize(_cross(x, y))
-    return from_matrix(np.stack([x, _cross(z, x), z], axis=-1))
+    z = normalize(_fast_cross(x, y))
+    return from_matrix(np.stack([x, _fast_cross(z, x), z], axis=-1))
 
 
-def fit(u: Array, v: Array) -> Array:
+def align_vectors(u: Array, v: Array) -> Array:
     """The rotation (..., 4) that brings the vectors `u` (..., N, 3) nearest to `v` (..., N, 3) by least squares.
 
     Long vectors count for more. Davenport's q-method (Wahba 1965; Keat 1977), which never yields a reflection.
@@ -246,7 +246,7 @@ def _about(letter: str, angle: Array) -> Array:
     return from_axis_angle(axis, angle)
 
 
-def _cross(a: Array, b: Array) -> Array:
+def _fast_cross(a: Array, b: Array) -> Array:
     """numpy's cross product costs several times more than writing it out."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]

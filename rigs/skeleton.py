@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array
 
-_TREE = (
+_JOINT_TABLE = (
     # joint, its parent, and the T-pose offset from the parent in metres (x to the left, -y to the front, z up)
     ("pelvis", None, (0.0, 0.0, 0.95)),
     ("left_hip", "pelvis", (0.09, 0.0, -0.08)),
@@ -39,9 +39,9 @@ _TREE = (
     ("right_bigtoe", "right_foot", (0.0, -0.07, -0.01)),
 )
 
-JOINTS: tuple[str, ...] = tuple(name for name, _, _ in _TREE)
+JOINTS: tuple[str, ...] = tuple(name for name, _, _ in _JOINT_TABLE)
 INDEX: dict[str, int] = {name: j for j, name in enumerate(JOINTS)}
-PARENTS: tuple[int, ...] = tuple(-1 if up is None else INDEX[up] for _, up, _ in _TREE)
+PARENTS: tuple[int, ...] = tuple(-1 if up is None else INDEX[up] for _, up, _ in _JOINT_TABLE)
 """Each joint's parent; a parent always comes before its children, and the pelvis has -1."""
 CHILDREN: tuple[tuple[int, ...], ...] = tuple(
     tuple(c for c, parent in enumerate(PARENTS) if parent == j) for j in range(len(JOINTS))
@@ -57,7 +57,7 @@ def other_side(name: str) -> str:
     return name
 
 
-MIRRORED: tuple[int, ...] = tuple(INDEX[other_side(name)] for name in JOINTS)
+MIRROR_JOINTS: tuple[int, ...] = tuple(INDEX[other_side(name)] for name in JOINTS)
 """For each joint the index of the one that a mirror shows in its place."""
 
 
@@ -79,10 +79,10 @@ class Skeleton:
                 positions[j] += positions[parent]
         return positions
 
-    def scaled(self, factor: float) -> "Skeleton":
+    def scale(self, factor: float) -> "Skeleton":
         """The same proportions at `factor` times the size."""
         return Skeleton(self.offsets * factor)
 
 
-DEFAULT = Skeleton(np.array([offset for _, _, offset in _TREE]))
+DEFAULT_SKELETON = Skeleton(np.array([offset for _, _, offset in _JOINT_TABLE]))
 """An adult of 1.7 m, drawn from common proportions and from no scanned body."""

@@ -4,14 +4,14 @@ import numpy as np
 
 from rigs import Array, rotations
 
-_FRONT = 0.02
+_FRONT_WEIGHT = 0.02
 """How strongly a limb's own front, beside the bend that is there, says where its middle joint points."""
 
-STRETCH = 0.999
+MAX_STRETCH = 0.999
 """The most of its full length that a limb reaches: a perfectly straight limb has no bending plane."""
 
 
-def two_bone(root: Array, target: Array, lengths: tuple[float, float], pole: Array) -> tuple[Array, Array]:
+def two_bone_ik(root: Array, target: Array, lengths: tuple[float, float], pole: Array) -> tuple[Array, Array]:
     """Place the middle and the end joint of a limb.
 
     root, target: (..., 3) m, the shoulder or hip and where the wrist or ankle should be.
@@ -21,7 +21,7 @@ def two_bone(root: Array, target: Array, lengths: tuple[float, float], pole: Arr
     upper, lower = lengths
     along = np.asarray(target) - root
     distance = np.linalg.norm(along, axis=-1, keepdims=True)
-    reach = np.clip(distance, abs(upper - lower) + 1e-6, STRETCH * (upper + lower))
+    reach = np.clip(distance, abs(upper - lower) + 1e-6, MAX_STRETCH * (upper + lower))
     along = along / np.maximum(distance, 1e-9)
     across = np.asarray(pole) - np.sum(pole * along, axis=-1, keepdims=True) * along
     cosine = (upper**2 + reach**2 - lower**2) / (2.0 * upper * reach)
@@ -45,7 +45,7 @@ def bone_rotation(rest_bone: Array, rest_hinge: Array, bone: Array, hinge: Array
     )
 
 
-def bend_limb(positions: Array, world: Array, chain: tuple[int, int, int], target: Array, front: Array) -> None:
+def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], target: Array, front: Array) -> None:
     """Bring the end of a limb to `target` (F, 3) m, in place: its middle joint stays in the plane that it bends in.
 
     positions: (F, 29, 3) m.  world: (F, 29, 4).  chain: its three joints.
@@ -60,8 +60,8 @@ def bend_limb(positions: Array, world: Array, chain: tuple[int, int, int], targe
     along = rotations.normalize(tip - start)
     out = bend - start - np.sum((bend - start) * along, axis=-1, keepdims=True) * along
     ahead = rotations.rotate(world[:, root], front)
-    pole = rotations.rotate(rotations.between(along, target - start), out + _FRONT * ahead)
-    knee, foot = two_bone(start, target, lengths, pole)
+    pole = rotations.rotate(rotations.between(along, target - start), out + _FRONT_WEIGHT * ahead)
+    knee, foot = two_bone_ik(start, target, lengths, pole)
     for joint, before, after in ((root, bend - start, knee - start), (middle, tip - bend, foot - knee)):
         world[:, joint] = rotations.multiply(rotations.between(before, after), world[:, joint])
     positions[:, middle], positions[:, end] = knee, foot

@@ -155,7 +155,7 @@ def _quaternions(armature: bpy.types.Object, values: dict[str, Array]) -> Array:
     quaternions = np.empty(values["rotation_quaternion"].shape)
     for mode in set(modes):
         rows = [row for row, row_mode in enumerate(modes) if row_mode == mode]
-        quaternions[rows] = rotation_modes.to_quaternions(values[rotation_modes.property_of(mode)][rows], mode)
+        quaternions[rows] = rotation_modes.to_quaternions(values[rotation_modes.rotation_property(mode)][rows], mode)
     return quaternions
 
 

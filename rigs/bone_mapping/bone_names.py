@@ -4,38 +4,38 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-Key = tuple[str, str]
+NameKey = tuple[str, str]
 """A side, "left", "right" or "", and the rest of the name."""
 
-END = " end site"
+END_SITE = " end site"
 """What follows a leaf bone's name in the name of its tail."""
 _SIDES = {
     **dict.fromkeys(("l", "left", "lft", "lt"), "left"),
     **dict.fromkeys(("r", "right", "rgt", "rt"), "right"),
 }
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_WRITTEN_TOGETHER = re.compile(r"(left|right)(.+)|(.+)(left|right)")
-_SHARED = 0.6
+_SIDE_AFFIX = re.compile(r"(left|right)(.+)|(.+)(left|right)")
+_SHARED_FRACTION = 0.6
 """The share of a rig's names from which a word that they begin or end with says nothing about a bone."""
-_FEW = 8
+_MIN_NAMES = 8
 
 
-def words(name: str) -> list[str]:
+def split_name(name: str) -> list[str]:
     """A name's words and numbers in lower case, without namespace: "rig:Spine_01" becomes ["spine", "1"]."""
-    return all_words(re.split(r"[:|]", name)[-1])
+    return split_full_name(re.split(r"[:|]", name)[-1])
 
 
-def all_words(name: str) -> list[str]:
+def split_full_name(name: str) -> list[str]:
     """A name's words and numbers in lower case: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
     found: list[str] = []
     for word in _WORDS.findall(name):
         plain = str(int(word)) if word.isdigit() else word.lower()
-        together = None if plain in _SIDES else _WRITTEN_TOGETHER.fullmatch(plain)
+        together = None if plain in _SIDES else _SIDE_AFFIX.fullmatch(plain)
         found += [part for part in together.groups() if part] if together else [plain]
     return found
 
 
-def key(words: Sequence[str]) -> Key:
+def name_key(words: Sequence[str]) -> NameKey:
     """The first word that names a side, and all others as one."""
     side = next((word for word in words if word in _SIDES), "")
     rest = list(words)
@@ -47,39 +47,39 @@ def key(words: Sequence[str]) -> Key:
     return _SIDES.get(side, ""), stem
 
 
-def normalize(name: str) -> Key:
+def normalize_name(name: str) -> NameKey:
     """One name's key: "mixamorig:LeftUpLeg" and "UpLeg.L" become ("left", "upleg")."""
-    return key(words(name))
+    return name_key(split_name(name))
 
 
-def of_left(name: str) -> Key:
+def normalize_left_name(name: str) -> NameKey:
     """The key of a name that is known to be a left bone's, so that in "lfemur" the side is known too."""
-    side, stem = normalize(name)
+    side, stem = normalize_name(name)
     if side or not (stem.startswith("l") or stem.endswith("l")):
         return side, stem
     return "left", stem[1:] if stem.startswith("l") else stem[:-1]
 
 
-def index(names: Sequence[str], sided: frozenset[str]) -> dict[Key, list[int]]:
+def index_names(names: Sequence[str], sided: frozenset[str]) -> dict[NameKey, list[int]]:
     """The bones under every key that they answer to, with and without the words that most names share.
 
     sided: what sided bones are called in known rigs, which tells "lfemur" from "lowerback".
     """
-    whole = [words(name.removesuffix(END)) for name in names]
-    ends = [["end", "site"] if name.endswith(END) else [] for name in names]
-    bare = _without_shared(whole)
-    found: dict[Key, list[int]] = {}
+    whole = [split_name(name.removesuffix(END_SITE)) for name in names]
+    ends = [["end", "site"] if name.endswith(END_SITE) else [] for name in names]
+    bare = _strip_shared_words(whole)
+    found: dict[NameKey, list[int]] = {}
     for bone, (full, short, end) in enumerate(zip(whole, bare, ends, strict=True)):
         for spelt in (full, short) if short is not full else (full,):
-            for answer in _answers(spelt, end, sided):
+            for answer in _possible_keys(spelt, end, sided):
                 bones = found.setdefault(answer, [])
                 if bone not in bones[-1:]:
                     bones.append(bone)
     return found
 
 
-def _answers(spelt: list[str], end: list[str], sided: frozenset[str]) -> list[Key]:
-    side, stem = key([*spelt, *end])
+def _possible_keys(spelt: list[str], end: list[str], sided: frozenset[str]) -> list[NameKey]:
+    side, stem = name_key([*spelt, *end])
     answers = [(side, stem)]
     plain = stem.removesuffix("endsite") if end else stem
     for letter, rest in ((plain[:1], plain[1:]), (plain[-1:], plain[:-1])):
@@ -88,17 +88,17 @@ def _answers(spelt: list[str], end: list[str], sided: frozenset[str]) -> list[Ke
     return answers
 
 
-def _without_shared(names: list[list[str]]) -> list[list[str]]:
+def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
     """The names without the words that most of them begin or end with, such as "mixamorig", "bip 1" or "jnt"."""
     names = list(names)
-    if len(names) < _FEW:
+    if len(names) < _MIN_NAMES:
         return names
-    _strip(names, first=lambda words: words[0], rest=lambda words: words[1:], numbers=True)
-    _strip(names, first=lambda words: words[-1], rest=lambda words: words[:-1], numbers=False)
+    _strip_shared_word(names, first=lambda words: words[0], rest=lambda words: words[1:], numbers=True)
+    _strip_shared_word(names, first=lambda words: words[-1], rest=lambda words: words[:-1], numbers=False)
     return names
 
 
-def _strip(
+def _strip_shared_word(
     names: list[list[str]],
     first: Callable[[list[str]], str],
     rest: Callable[[list[str]], list[str]],
@@ -109,7 +109,7 @@ def _strip(
     while True:
         counts = Counter(first(words) for words in names if len(words) > 1)
         word, count = counts.most_common(1)[0] if counts else ("", 0)
-        if count < _SHARED * len(names) or word in _SIDES or (word.isdigit() and not (numbers and stripped)):
+        if count < _SHARED_FRACTION * len(names) or word in _SIDES or (word.isdigit() and not (numbers and stripped)):
             return
         for n, words in enumerate(names):
             if len(words) > 1 and first(words) == word:

@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from rigs.bone_mapping.bone_mapper import BY_PLACE, Mapping, mapped
-from rigs.bone_mapping.naming_conventions import Dialect, dialects
+from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, BoneMap, build_bone_map
+from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.skeleton import INDEX, JOINTS
 
 _KIND = "Pas de Deux bone map"
-_OWN = Dialect("made by hand", {})
+_HAND_MADE = NamingConvention("made by hand", {})
 
 
 class BadMap(ValueError):
@@ -24,19 +24,19 @@ def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-def to_json(mapping: Mapping, names: Sequence[str]) -> str:
+def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
     """A map as text: for each joint that has a bone, that bone's name and how sure it is."""
-    rows = zip(JOINTS, mapping.bones, mapping.sureness, strict=True)
-    return as_text(mapping.dialect.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0})
+    rows = zip(JOINTS, mapping.bones, mapping.joint_confidence, strict=True)
+    return bone_map_json(mapping.convention.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0})
 
 
-def as_text(dialect: str, joints: dict[str, tuple[str, float]]) -> str:
+def bone_map_json(dialect: str, joints: dict[str, tuple[str, float]]) -> str:
     """The same from names. joints: for each joint its bone and how sure that is."""
     rows = {joint: {"bone": bone, "sureness": round(sure, 3)} for joint, (bone, sure) in joints.items()}
     return json.dumps({"kind": _KIND, "dialect": dialect, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
-def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> Mapping:
+def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMap:
     """The map in a text, for the rig with those bones. Raises BadMap."""
     try:
         told = json.loads(text)
@@ -60,9 +60,9 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> Mappin
     for j, bone in enumerate(bones):
         if bone >= 0 and taken.count(bone) > 1:
             raise BadMap(f"{JOINTS[j]}: a bone of its own expected, {names[bone]} is another joint's too")
-    return mapped(dialect_named(str(told.get("dialect"))), bones, sureness, parents)
+    return build_bone_map(convention_named(str(told.get("dialect"))), bones, sureness, parents)
 
 
-def dialect_named(name: str) -> Dialect:
+def convention_named(name: str) -> NamingConvention:
     """The known dialect of that name, or the one of maps made by hand."""
-    return next((dialect for dialect in (*dialects(), BY_PLACE) if dialect.name == name), _OWN)
+    return next((dialect for dialect in (*naming_conventions(), BY_STRUCTURE) if dialect.name == name), _HAND_MADE)

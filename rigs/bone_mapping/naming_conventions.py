@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rigs.bone_mapping.bone_names import Key, normalize, of_left
-from rigs.skeleton import INDEX, JOINTS, MIRRORED
+from rigs.bone_mapping.bone_names import NameKey, normalize_left_name, normalize_name
+from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS
 
 
 @dataclass(frozen=True)
-class Dialect:
+class NamingConvention:
     """One way to name bones.
 
     joints: for each joint the names it may have, the best first; none says that the rig has no such joint.
@@ -23,33 +23,33 @@ class Dialect:
     """
 
     name: str
-    joints: dict[str, tuple[Key, ...]]
-    units: float | None = None
+    joints: dict[str, tuple[NameKey, ...]]
+    metres_per_unit: float | None = None
     t_pose: bool = False
     controls: bool = False
-    loose: bool = False
-    seen: tuple[str, ...] = ()
+    generic: bool = False
+    marker_words: tuple[str, ...] = ()
 
 
 @cache
-def dialects() -> tuple[Dialect, ...]:
+def naming_conventions() -> tuple[NamingConvention, ...]:
     """Every table in `presets/`, by file name, the common words last."""
     files = sorted(Path(__file__).with_name("presets").glob("*.json"))
     tables = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
-    found = [_dialect(table, tables.get(table.get("like"), {})) for table in tables.values()]
-    return tuple(sorted(found, key=lambda dialect: dialect.loose))
+    found = [_from_preset(table, tables.get(table.get("like"), {})) for table in tables.values()]
+    return tuple(sorted(found, key=lambda dialect: dialect.generic))
 
 
-def _dialect(table: dict[str, Any], like: dict[str, Any]) -> Dialect:
+def _from_preset(table: dict[str, Any], like: dict[str, Any]) -> NamingConvention:
     """A table as a Dialect. It lists the middle and the left; the right mirrors the left."""
-    joints: dict[str, tuple[Key, ...]] = {}
+    joints: dict[str, tuple[NameKey, ...]] = {}
     for joint, names in {**like.get("joints", {}), **table["joints"]}.items():
         if joint.startswith("left_"):
-            joints[joint] = tuple(map(of_left, names))
-            joints[JOINTS[MIRRORED[INDEX[joint]]]] = tuple(("right", stem) for _, stem in joints[joint])
+            joints[joint] = tuple(map(normalize_left_name, names))
+            joints[JOINTS[MIRROR_JOINTS[INDEX[joint]]]] = tuple(("right", stem) for _, stem in joints[joint])
         else:
-            joints[joint] = tuple(map(normalize, names))
-    return Dialect(
+            joints[joint] = tuple(map(normalize_name, names))
+    return NamingConvention(
         table["dialect"],
         joints,
         table.get("metres_per_unit"),
@@ -61,7 +61,7 @@ def _dialect(table: dict[str, Any], like: dict[str, Any]) -> Dialect:
 
 
 @cache
-def sided() -> frozenset[str]:
+def paired_stems() -> frozenset[str]:
     """What the tables call bones that come in pairs."""
-    keys = (key for dialect in dialects() for keys in dialect.joints.values() for key in keys)
+    keys = (key for dialect in naming_conventions() for keys in dialect.joints.values() for key in keys)
     return frozenset(stem for side, stem in keys if side and len(stem) > 1)

@@ -13,48 +13,48 @@ import numpy as np
 from rigs import Array
 from rigs.bone_mapping.limb_finder import (
     ARM,
-    EVEN,
     LEG,
+    MAX_SEGMENT_RATIO,
+    BoneTree,
     Limb,
-    Pair,
-    Tree,
-    carriers,
-    everything_below,
-    grow,
-    pairs,
-    reach,
+    LimbPair,
+    build_tree,
+    common_ancestors,
+    find_limb_pairs,
+    limb_length,
+    subtree,
 )
-from rigs.skeleton import INDEX, JOINTS, MIRRORED
+from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS
 
-_TRUNK, _REACH = 0.69, 0.65
+_TRUNK_LENGTH, _ARM_LENGTH = 0.69, 0.65
 """A trunk's and an arm's length in lengths of the leg, of the default dancer."""
-_UNLIKE = 0.45
+_PROPORTION_SCALE = 0.45
 """The log ratio by which trunk or arms may differ from that and count as one."""
-_WORST = 7.0
+_MAX_COST = 7.0
 """The cost from which a body is none."""
-_HEAD, _SPINE1, _SPINE2, _SPINE3 = 0.38, 0.2, 0.46, 0.6
+_HEAD_HEIGHT, _SPINE1_HEIGHT, _SPINE2_HEIGHT, _SPINE3_HEIGHT = 0.38, 0.2, 0.46, 0.6
 """How high the head's bone lies above the shoulders, in lengths of the trunk; the spine's, on the way to the neck."""
 
 
 @dataclass(frozen=True)
-class _Body:
-    legs: Pair
-    arms: Pair
+class _BodyCandidate:
+    legs: LimbPair
+    arms: LimbPair
     cost: float
 
 
-def find(parents: Sequence[int], heads: Array) -> list[int] | None:
+def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
     """(29,) the bones of a dancer, -1 where there is none; or None where no dancer with arms and legs is found.
 
     heads: (N, 3) where the bones rest, with or without the tails of the leaves.
     """
-    tree = grow(parents, np.asarray(heads, dtype=float))
-    both = [(legs, arms) for legs in pairs(tree, LEG) for arms in pairs(tree, ARM)]
-    bodies = [body for legs, arms in both if (body := _body(tree, legs, arms)) is not None]
-    return _joints(tree, min(bodies, key=lambda body: body.cost)) if bodies else None
+    tree = build_tree(parents, np.asarray(heads, dtype=float))
+    both = [(legs, arms) for legs in find_limb_pairs(tree, LEG) for arms in find_limb_pairs(tree, ARM)]
+    bodies = [body for legs, arms in both if (body := _body_candidate(tree, legs, arms)) is not None]
+    return _assign_joints(tree, min(bodies, key=lambda body: body.cost)) if bodies else None
 
 
-def odd_places(bones: Sequence[int], heads: Array) -> frozenset[int]:
+def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
     """The joints whose bones rest where a body has none: on the other side, or in a limb of uneven parts or sides.
 
     bones: (29,).  heads: (N, 3).
@@ -63,23 +63,23 @@ def odd_places(bones: Sequence[int], heads: Array) -> frozenset[int]:
     place = {j: np.asarray(heads[bone], dtype=float) for j, bone in enumerate(bones) if bone >= 0}
     across = place[INDEX["left_hip"]] - place[INDEX["right_hip"]]
     for j in place:
-        other = MIRRORED[j]
+        other = MIRROR_JOINTS[j]
         if j != other and other in place and (place[j] - place[other]) @ across * (1 if j < other else -1) < 0.0:
             odd |= {j, other}
     for root, middle, end in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")):
         limbs = [[INDEX[f"{side}_{joint}"] for joint in (root, middle, end)] for side in ("left", "right")]
         parts = [float(np.linalg.norm(place[b] - place[a])) for limb in limbs for a, b in pairwise(limb)]
-        if max(parts) > EVEN * min(parts):
+        if max(parts) > MAX_SEGMENT_RATIO * min(parts):
             odd |= {j for limb in limbs for j in limb}
     return frozenset(odd)
 
 
-def _body(tree: Tree, legs: Pair, arms: Pair) -> _Body | None:
+def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
     """Legs and arms as one body, if they stand to each other as in one."""
-    if {limb.path[0] for limb in legs.limbs} & set(carriers(tree, arms)) or set(legs.bones()) & set(arms.bones()):
+    if {limb.path[0] for limb in legs.limbs} & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(arms.bones()):
         return None
     hips, ankles, shoulders = (
-        np.mean([tree.places[limb.joints[n]] for limb in pair.limbs], axis=0)
+        np.mean([tree.positions[limb.joints[n]] for limb in pair.limbs], axis=0)
         for pair, n in ((legs, 0), (legs, 2), (arms, 0))
     )
     trunk, down = shoulders - hips, ankles - hips
@@ -88,45 +88,45 @@ def _body(tree: Tree, legs: Pair, arms: Pair) -> _Body | None:
         return None
     if max(abs(trunk @ legs.across) / rise, abs(down @ legs.across) / leg) > 0.2:
         return None
-    arm = np.mean([reach(tree, limb) for limb in arms.limbs])
+    arm = np.mean([limb_length(tree, limb) for limb in arms.limbs])
     cost = (
         legs.cost
         + arms.cost
-        + (np.log(rise / leg / _TRUNK) / _UNLIKE) ** 2
-        + (np.log(arm / leg / _REACH) / _UNLIKE) ** 2
+        + (np.log(rise / leg / _TRUNK_LENGTH) / _PROPORTION_SCALE) ** 2
+        + (np.log(arm / leg / _ARM_LENGTH) / _PROPORTION_SCALE) ** 2
     )
-    return _Body(legs, arms, float(cost)) if cost < _WORST else None
+    return _BodyCandidate(legs, arms, float(cost)) if cost < _MAX_COST else None
 
 
-def _joints(tree: Tree, body: _Body) -> list[int]:
+def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
     """(29,) the body's bones."""
     bones = [-1] * len(JOINTS)
     hips, shoulders = (
-        np.mean([tree.places[limb.joints[0]] for limb in pair.limbs], axis=0) for pair in (body.legs, body.arms)
+        np.mean([tree.positions[limb.joints[0]] for limb in pair.limbs], axis=0) for pair in (body.legs, body.arms)
     )
     up = shoulders - hips
-    left = np.cross(up, _forward(tree, body, up))
-    for pair, place in ((body.legs, _place_leg), (body.arms, _place_arm)):
+    left = np.cross(up, _facing_direction(tree, body, up))
+    for pair, place in ((body.legs, _assign_leg), (body.arms, _assign_arm)):
         swapped = pair.across @ left < 0.0
         for limb, side in zip(pair.limbs, ("right", "left") if swapped else ("left", "right"), strict=True):
             place(tree, limb, side, bones)
-    carrying = carriers(tree, body.arms)
-    trunk = [bone for bone in carrying if bone not in carriers(tree, body.legs)]
+    carrying = common_ancestors(tree, body.arms)
+    trunk = [bone for bone in carrying if bone not in common_ancestors(tree, body.legs)]
     below = [bone for bone in carrying if bone not in trunk]
     if below:
         pelvis = below[0]
     else:  # legs that hang on no bone of the trunk
         pelvis = min(
-            carrying or [body.legs.limbs[0].path[0]], key=lambda b: float(np.linalg.norm(tree.places[b] - hips))
+            carrying or [body.legs.limbs[0].path[0]], key=lambda b: float(np.linalg.norm(tree.positions[b] - hips))
         )
         trunk = trunk[: trunk.index(pelvis)] if pelvis in trunk else trunk
     bones[INDEX["pelvis"]] = pelvis
-    _place_head(tree, carrying[0] if carrying else pelvis, up, shoulders, bones)
-    _place_spine(tree, trunk[::-1], hips, up, bones)
+    _assign_head(tree, carrying[0] if carrying else pelvis, up, shoulders, bones)
+    _assign_spine(tree, trunk[::-1], hips, up, bones)
     return bones
 
 
-def _forward(tree: Tree, body: _Body, up: Array) -> Array:
+def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
     """Where the toes point, or else the knees or, backwards, the elbows; all of it across the trunk. (3,)"""
 
     def level(v: Array) -> Array:
@@ -134,33 +134,33 @@ def _forward(tree: Tree, body: _Body, up: Array) -> Array:
 
     feet = np.zeros(3)
     for limb in body.legs.limbs:
-        if limb.beyond():
-            feet += level(tree.places[limb.beyond()[-1]] - tree.places[limb.joints[2]])
-    leg = reach(tree, body.legs.limbs[0])
+        if limb.bones_beyond():
+            feet += level(tree.positions[limb.bones_beyond()[-1]] - tree.positions[limb.joints[2]])
+    leg = limb_length(tree, body.legs.limbs[0])
     if np.linalg.norm(feet) > 0.1 * leg:
         return feet
     bends = np.zeros(3)
     for pair, sign in ((body.legs, 1.0), (body.arms, -1.0)):
         for limb in pair.limbs:
-            root, middle, end = tree.places[list(limb.joints)]
+            root, middle, end = tree.positions[list(limb.joints)]
             bends += sign * level(middle - (root + end) / 2.0)
     return bends if np.linalg.norm(bends) > 0.01 * leg else level(np.array([0.0, -1.0, 0.0]))
 
 
-def _place_leg(tree: Tree, limb: Limb, side: str, bones: list[int]) -> None:
-    for joint, bone in zip(("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.beyond()), strict=False):
+def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
+    for joint, bone in zip(("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.bones_beyond()), strict=False):
         bones[INDEX[f"{side}_{joint}"]] = bone
 
 
-def _place_arm(tree: Tree, limb: Limb, side: str, bones: list[int]) -> None:
+def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
     for joint, bone in zip(("shoulder", "elbow", "wrist"), limb.joints, strict=True):
         bones[INDEX[f"{side}_{joint}"]] = bone
     before = limb.path[: limb.path.index(limb.joints[0])]
     if before:
         bones[INDEX[f"{side}_collar"]] = before[0]
-    hand = limb.beyond()
+    hand = limb.bones_beyond()
     if len(hand) > 1:
-        from_wrist = np.linalg.norm(tree.places[list(hand)] - tree.places[limb.joints[2]], axis=-1)
+        from_wrist = np.linalg.norm(tree.positions[list(hand)] - tree.positions[limb.joints[2]], axis=-1)
         knuckle = int(np.abs(from_wrist[:-1] / from_wrist[-1] - 0.5).argmin())
         bones[INDEX[f"{side}_thumb"]] = hand[knuckle]
         hand = hand[: knuckle + 4]
@@ -168,23 +168,23 @@ def _place_arm(tree: Tree, limb: Limb, side: str, bones: list[int]) -> None:
         bones[INDEX[f"{side}_middle"]] = hand[-1]
 
 
-def _place_head(tree: Tree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
+def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
     """The neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
     taken = {bone for bone in bones if bone >= 0}
     free = [
         bone
         for bone in tree.children.get(chest, [])
-        if bone not in taken and not taken & set(everything_below(tree, bone))
+        if bone not in taken and not taken & set(subtree(tree, bone))
     ]
     if not free:
         return
-    path = [max(free, key=lambda bone: _top(tree, bone, up))]
+    path = [max(free, key=lambda bone: _branch_height(tree, bone, up))]
     while below := tree.children.get(path[-1], []):
-        path.append(max(below, key=lambda bone: _top(tree, bone, up)))
-    height = (tree.places[path] - shoulders) @ up / (up @ up)
+        path.append(max(below, key=lambda bone: _branch_height(tree, bone, up)))
+    height = (tree.positions[path] - shoulders) @ up / (up @ up)
     faces = [n for n, bone in enumerate(path) if len(tree.children.get(bone, [])) > 1]
-    n = faces[0] if faces else int(np.abs(height[: max(2, len(path) - 1)] - _HEAD).argmin())
-    while n and np.allclose(tree.places[path[n]], tree.places[path[n - 1]]):
+    n = faces[0] if faces else int(np.abs(height[: max(2, len(path) - 1)] - _HEAD_HEIGHT).argmin())
+    while n and np.allclose(tree.positions[path[n]], tree.positions[path[n - 1]]):
         n -= 1
     bones[INDEX["jaw"]] = path[n]
     if n:
@@ -193,27 +193,27 @@ def _place_head(tree: Tree, chest: int, up: Array, shoulders: Array, bones: list
         bones[INDEX["head"]] = path[n + 1]
 
 
-def _top(tree: Tree, bone: int, up: Array) -> float:
+def _branch_height(tree: BoneTree, bone: int, up: Array) -> float:
     """How high a branch rises."""
-    return float((tree.places[everything_below(tree, bone)] @ up).max())
+    return float((tree.positions[subtree(tree, bone)] @ up).max())
 
 
-def _place_spine(tree: Tree, trunk: Sequence[int], hips: Array, up: Array, bones: list[int]) -> None:
+def _assign_spine(tree: BoneTree, trunk: Sequence[int], hips: Array, up: Array, bones: list[int]) -> None:
     """Which of the trunk's bones, from the pelvis's up, are spine1, spine2 and spine3."""
     trunk = [bone for bone in trunk if bone != bones[INDEX["neck"]]]
     neck = next((bones[INDEX[name]] for name in ("neck", "jaw") if bones[INDEX[name]] >= 0), -1)
-    whole = (tree.places[neck] - hips) @ up if neck >= 0 else up @ up
-    height = {bone: float((tree.places[bone] - hips) @ up / whole) for bone in trunk}
+    whole = (tree.positions[neck] - hips) @ up if neck >= 0 else up @ up
+    height = {bone: float((tree.positions[bone] - hips) @ up / whole) for bone in trunk}
     if len(trunk) == 1:
-        lone = "spine1" if height[trunk[0]] < (_SPINE1 + _SPINE3) / 2.0 else "spine3"
+        lone = "spine1" if height[trunk[0]] < (_SPINE1_HEIGHT + _SPINE3_HEIGHT) / 2.0 else "spine3"
         bones[INDEX[lone]] = trunk[0]
         return
     if not trunk:
         return
     *lower, chest = trunk
     bones[INDEX["spine3"]] = chest
-    first = min(lower[: max(1, len(lower) - 1)], key=lambda bone: abs(height[bone] - _SPINE1))
+    first = min(lower[: max(1, len(lower) - 1)], key=lambda bone: abs(height[bone] - _SPINE1_HEIGHT))
     bones[INDEX["spine1"]] = first
     between = lower[lower.index(first) + 1 :]
     if between:
-        bones[INDEX["spine2"]] = min(between, key=lambda bone: abs(height[bone] - _SPINE2))
+        bones[INDEX["spine2"]] = min(between, key=lambda bone: abs(height[bone] - _SPINE2_HEIGHT))

@@ -3,17 +3,17 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 
-def stature(bones: tuple[int, ...], positions: Array) -> float:
+def body_height(bones: tuple[int, ...], positions: Array) -> float:
     """The body's height in the unit of `positions` (N, F, 3), from the lengths of the legs and the trunk.
 
     bones: (29,) each joint's index among the N bones, or -1. The height hardly depends on the pose.
     """
     known = [j for j in range(29) if bones[j] >= 0]
     places = positions[[bones[j] for j in known]]
-    default = DEFAULT.rest_positions()[known, None]
+    default = DEFAULT_SKELETON.rest_positions()[known, None]
     spine = ("pelvis", "spine1", "spine3", "neck", "jaw")
     trunk = [known.index(INDEX[name]) for name in spine if INDEX[name] in known]
     legs = [[known.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
@@ -31,13 +31,13 @@ def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> 
     positions: (N, F, 3) and rest_positions: (N, 3) of the N bones.
     """
     poses = (positions[list(bones)], rest_positions[list(bones), None])
-    along = [np.abs(rotations.normalize(_trunk(pose))) > 0.8 for pose in poses]
+    along = [np.abs(rotations.normalize(_trunk_vector(pose))) > 0.8 for pose in poses]
     moving, still = (upright.mean(axis=0)[1:] for upright in along)
     y, z = moving if moving.max() > 0.5 or not still.any() else still
     return "Z" if z > y else "Y"
 
 
-def believable(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
+def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
     """`bones` without a crown of the head that does not rise above the trunk; some files let the head end sideways.
 
     positions: (N, F, 3) of the N bones.
@@ -46,16 +46,16 @@ def believable(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
     if min(crown, jaw) < 0:
         return bones
     rise = rotations.normalize(positions[crown] - positions[jaw])
-    trunk = rotations.normalize(_trunk(positions[list(bones)]))
+    trunk = rotations.normalize(_trunk_vector(positions[list(bones)]))
     upright = np.sum(rise * trunk, axis=-1).mean() > 0.5
     return bones if upright else tuple(-1 if j == INDEX["head"] else bone for j, bone in enumerate(bones))
 
 
-def stands(rest: Array) -> bool:
+def stands_upright(rest: Array) -> bool:
     """Whether a rest pose (29, 3) m stands like a body, so that its bones' twists can be trusted."""
-    trunk, left = rotations.normalize(_trunk(rest)), rotations.normalize(_left(rest, "hip"))
+    trunk, left = rotations.normalize(_trunk_vector(rest)), rotations.normalize(_left_vector(rest, "hip"))
     forward = np.cross(left, trunk)
-    reach = rotations.normalize(_left(rest, "wrist"))
+    reach = rotations.normalize(_left_vector(rest, "wrist"))
 
     def down(side: str) -> Array:
         return rotations.normalize(rest[INDEX[f"{side}_ankle"]] - rest[INDEX[f"{side}_hip"]])
@@ -65,26 +65,26 @@ def stands(rest: Array) -> bool:
         and abs(left[2]) < 0.3
         and down("left")[2] < -0.7
         and down("right")[2] < -0.7
-        and rotations.normalize(_left(rest, "shoulder")) @ left > 0.8
+        and rotations.normalize(_left_vector(rest, "shoulder")) @ left > 0.8
         and reach @ left > 0.5
         and np.linalg.norm(forward) > 0.9
     )
 
 
-def triad(places: Array, joint: str) -> Array:
+def lateral_frame(places: Array, joint: str) -> Array:
     """The turn (F, 4) whose first axis points to the body's left, along `joint`, and whose third is near the trunk's.
 
     places: (29, F, 3).  joint: "hip" or "shoulder".
     """
-    left, up = _left(places, joint), _trunk(places)
+    left, up = _left_vector(places, joint), _trunk_vector(places)
     return rotations.from_axes(left, np.cross(up, left))
 
 
-def _trunk(places: Array) -> Array:
+def _trunk_vector(places: Array) -> Array:
     """From between the hips to between the shoulders; places: (29, F, 3)."""
     hips = places[INDEX["left_hip"]] + places[INDEX["right_hip"]]
     return (places[INDEX["left_shoulder"]] + places[INDEX["right_shoulder"]] - hips) / 2.0
 
 
-def _left(places: Array, joint: str) -> Array:
+def _left_vector(places: Array, joint: str) -> Array:
     return places[INDEX[f"left_{joint}"]] - places[INDEX[f"right_{joint}"]]

@@ -7,39 +7,39 @@ from functools import cached_property
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import Mapping
+from rigs.bone_mapping.bone_mapper import BoneMap
 from rigs.characters.rig import Rig
-from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 SIDES = ("left", "right")
 HIPS = [INDEX[f"{side}_hip"] for side in SIDES]
 ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
-AXES: Array = rotations.normalize(
-    np.array([DEFAULT.offsets[children[0]] if children else (0.0, 0.0, 1.0) for children in CHILDREN])
+BONE_DIRECTIONS: Array = rotations.normalize(
+    np.array([DEFAULT_SKELETON.offsets[children[0]] if children else (0.0, 0.0, 1.0) for children in CHILDREN])
 )
 """The direction of each joint's bone in the T-pose (29, 3)."""
-_POINTING = tuple(
+_LIMB_JOINTS = tuple(
     j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))
 )
-_LIMP = frozenset(
+_UNROTATED_JOINTS = frozenset(
     # joints that no bone is turned for: leaves, and the hand, of whose fingers a Motion knows only the middle
     j
     for j, name in enumerate(JOINTS)
     if not CHILDREN[j] or name.endswith("_thumb")
 )
-_TWIST = re.compile(r"twist|roll", re.IGNORECASE)
-_STRAIGHT = np.cos(np.radians(4.0))
+_TWIST_NAME = re.compile(r"twist|roll", re.IGNORECASE)
+_MIN_TWIST_COSINE = np.cos(np.radians(4.0))
 """How nearly the bones of a limb lie in one line if they are to share its twist."""
-_ENDS = (0.05, 0.95)
+_TWIST_RANGE = (0.05, 0.95)
 """Where along a limb they lie: what is nearer to its ends helps the joint and shares no twist."""
-_AHEAD = 0.6
+_MIN_TOE_FRACTION = 0.6
 """How far a bone of the foot begins on the way from the ankle to the ball to be one of the toes."""
-_FLOOR = (-0.05, 0.2)
+_FLOOR_RANGE = (-0.05, 0.2)
 """How low and how high the lowest joint of the feet may rest above the world's floor, in legs, to stand on it."""
 
 
 @dataclass(frozen=True)
-class Twist:
+class TwistBone:
     """One bone that takes part of a limb's twist.
 
     bone: its place among the moved bones.  joint: the joint at the limb's upper end.  share: how far along it lies.
@@ -51,7 +51,7 @@ class Twist:
 
 
 @dataclass(frozen=True)
-class Body:
+class Humanoid:
     """A rig as a dancer. Its K moved bones come in an order in which each stands before those below it.
 
     moved: (K,) the rig's nodes.  roles: (K,) the joint whose turn each one takes, or -1.
@@ -66,67 +66,67 @@ class Body:
     """
 
     rig: Rig
-    moved: tuple[int, ...]
-    roles: tuple[int, ...]
-    above: tuple[int, ...]
-    turns_with: tuple[int, ...]
+    driven: tuple[int, ...]
+    driving_joints: tuple[int, ...]
+    parents: tuple[int, ...]
+    rotation_parents: tuple[int, ...]
     pelvis: int
     spine: tuple[int, ...]
     neck: tuple[int, ...]
-    twists: tuple[Twist, ...]
-    rest: Array
-    places: Array
+    twist_bones: tuple[TwistBone, ...]
+    rest_rotations: Array
+    rest_positions: Array
     carriers: tuple[int, ...]
     floor: float
 
     @property
-    def leg(self) -> float:
+    def leg_length(self) -> float:
         """The length of thigh and shin in m, the mean of both sides."""
-        return leg_length(self.places)
+        return leg_length(self.rest_positions)
 
-    def height(self, joint: str) -> float:
+    def rest_height(self, joint: str) -> float:
         """How high an ankle, a ball of the foot or a toe is above the floor at rest, in m; of both sides' the lower."""
-        return float(self.places[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
+        return float(self.rest_positions[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
 
     @cached_property
-    def heads(self) -> Array:
+    def rest_heads(self) -> Array:
         """Where the moved bones begin at rest: (K, 3) m."""
-        return np.asarray(self.rig.heads[list(self.moved)])
+        return np.asarray(self.rig.heads[list(self.driven)])
 
 
-def body_of(rig: Rig, mapping: Mapping) -> Body:
+def humanoid_from_rig(rig: Rig, mapping: BoneMap) -> Humanoid:
     """The rig as a dancer, by the map of its bones."""
     bones = mapping.bones
-    roles = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bones and j not in _LIMP}
-    legs = {above for hip in HIPS for above in rig.above(bones[hip])} - {bones[0]}
+    roles = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bone_count and j not in _UNROTATED_JOINTS}
+    legs = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
     roles = {node: j for node, j in roles.items() if node not in legs}  # what carries the legs goes with the pelvis
-    spine = tuple(node for node in _to_chest(rig, bones, mapping.spine) if node not in legs)
-    neck = _line(rig, mapping.neck)
-    shares = _twists(rig, bones)
+    spine = tuple(node for node in _spine_to_chest(rig, bones, mapping.spine) if node not in legs)
+    neck = _chain_to_last(rig, mapping.neck)
+    shares = _find_twist_bones(rig, bones)
     for node in (*spine, *neck, *(node for node, _, _ in shares)):
         roles.setdefault(node, -1)
     for side in SIDES:
-        for node in _other_toes(rig, bones, side):
+        for node in _sibling_toes(rig, bones, side):
             roles.setdefault(node, INDEX[f"{side}_foot"])
-    roles |= dict.fromkeys(_lost_roots(rig, roles, bones[0]), 0)
+    roles |= dict.fromkeys(_detached_roots(rig, roles, bones[0]), 0)
     moved = tuple(sorted(roles))
     order = {node: k for k, node in enumerate(moved)}
-    places, known = _places(rig, bones)
-    above = [_nearest(rig, node, order) for node in moved]
-    return Body(
+    places, known = _joint_rest_positions(rig, bones)
+    above = [_nearest_driven_ancestor(rig, node, order) for node in moved]
+    return Humanoid(
         rig=rig,
-        moved=moved,
-        roles=tuple(roles[node] for node in moved),
-        above=tuple(above),
-        turns_with=tuple(k if _inherits(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)),
+        driven=moved,
+        driving_joints=tuple(roles[node] for node in moved),
+        parents=tuple(above),
+        rotation_parents=tuple(k if _inherits_rotation(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)),
         pelvis=order[bones[0]],
         spine=tuple(order[node] for node in spine),
         neck=tuple(order[node] for node in neck),
-        twists=tuple(Twist(order[node], joint, share) for node, joint, share in shares),
-        rest=_rest(places),
-        places=places,
-        carriers=_carriers(rig, bones, order, known),
-        floor=_floor(places),
+        twist_bones=tuple(TwistBone(order[node], joint, share) for node, joint, share in shares),
+        rest_rotations=_joint_rest_rotations(places),
+        rest_positions=places,
+        carriers=_carrier_bones(rig, bones, order, known),
+        floor=_rest_floor_height(places),
     )
 
 
@@ -136,55 +136,55 @@ def leg_length(places: Array) -> float:
     return float(sum(np.linalg.norm(np.diff(places[chain], axis=0), axis=-1).sum() for chain in chains) / 2.0)
 
 
-def _line(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
+def _chain_to_last(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
     """Those of `nodes` that lead to the last one, from above."""
-    above = rig.above(nodes[-1]) if nodes else []
+    above = rig.ancestors(nodes[-1]) if nodes else []
     return tuple(node for node in nodes if node in above or node == nodes[-1])
 
 
-def _to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
+def _spine_to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
     """The bones of the trunk that lead to the one on which neck and arms hang, however far up the map goes."""
-    spine = _line(rig, spine)
+    spine = _chain_to_last(rig, spine)
     hanging = [bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0]
-    chest = next((node for node in rig.above(hanging[0]) if all(node in rig.above(h) for h in hanging)), -1)
-    path = rig.above(chest) if chest >= 0 else []
+    chest = next((node for node in rig.ancestors(hanging[0]) if all(node in rig.ancestors(h) for h in hanging)), -1)
+    path = rig.ancestors(chest) if chest >= 0 else []
     if spine and spine[-1] in path:
         spine += (*reversed(path[: path.index(spine[-1])]), chest)
     return spine
 
 
-def _nearest(rig: Rig, node: int, order: dict[int, int]) -> int:
+def _nearest_driven_ancestor(rig: Rig, node: int, order: dict[int, int]) -> int:
     """The place of the first moved bone above `node`, or -1."""
-    return next((order[above] for above in rig.above(node) if above in order), -1)
+    return next((order[above] for above in rig.ancestors(node) if above in order), -1)
 
 
-def _inherits(rig: Rig, node: int, above: int) -> bool:
+def _inherits_rotation(rig: Rig, node: int, above: int) -> bool:
     """Whether `node` turns with the node `above` it, through all between."""
-    between = rig.above(node)
-    return all(rig.inherits[n] for n in (node, *between[: between.index(above)])) if above in between else True
+    between = rig.ancestors(node)
+    return all(rig.inherits_rotation[n] for n in (node, *between[: between.index(above)])) if above in between else True
 
 
-def _lost_roots(rig: Rig, moved: dict[int, int], pelvis: int) -> list[int]:
+def _detached_roots(rig: Rig, moved: dict[int, int], pelvis: int) -> list[int]:
     """The roots whose bones move although they do not hang on the pelvis: they must go where it goes."""
     roots = set()
     for node in moved:
-        above = rig.above(node)
-        if node != pelvis and pelvis not in above and node not in rig.above(pelvis) and not set(above) & set(moved):
+        above = rig.ancestors(node)
+        if node != pelvis and pelvis not in above and node not in rig.ancestors(pelvis) and not set(above) & set(moved):
             roots.add(above[-1] if above else node)
-    return sorted(roots - set(moved) - set(rig.above(pelvis)))
+    return sorted(roots - set(moved) - set(rig.ancestors(pelvis)))
 
 
-def _other_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
+def _sibling_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
     """The toes beside the one that the map knows."""
     ankle, toe = (bones[INDEX[f"{side}_{joint}"]] for joint in ("ankle", "foot"))
     if min(ankle, toe) < 0 or rig.parents[toe] != ankle:
         return []
     foot = rig.heads[toe] - rig.heads[ankle]
-    siblings = [node for node in range(rig.bones) if rig.parents[node] == ankle and node not in bones]
-    return [node for node in siblings if (rig.heads[node] - rig.heads[ankle]) @ foot > _AHEAD * foot @ foot]
+    siblings = [node for node in range(rig.bone_count) if rig.parents[node] == ankle and node not in bones]
+    return [node for node in siblings if (rig.heads[node] - rig.heads[ankle]) @ foot > _MIN_TOE_FRACTION * foot @ foot]
 
 
-def _twists(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
+def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
     """The nodes that share the twist of a limb's bone, that bone's joint, and how far along it each one lies.
 
     They lie between the limb's two joints, or hang beside the lower one and say so in their names.
@@ -197,29 +197,29 @@ def _twists(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
             if min(start, end) < 0:
                 continue
             whole = rig.heads[end] - rig.heads[start]
-            between = [node for node in rig.above(end) if start in rig.above(node)]
+            between = [node for node in rig.ancestors(end) if start in rig.ancestors(node)]
             aside = [
                 node
-                for node in range(rig.bones)
-                if rig.parents[node] in (start, *between) and node not in bones and _TWIST.search(rig.names[node])
+                for node in range(rig.bone_count)
+                if rig.parents[node] in (start, *between) and node not in bones and _TWIST_NAME.search(rig.names[node])
             ]
             for node in [*reversed(between), *(node for node in aside if node not in between)]:
                 along = rig.heads[node] - rig.heads[start]
                 share = float(along @ whole / (whole @ whole))
-                straight = along @ whole > _STRAIGHT * np.linalg.norm(along) * np.linalg.norm(whole)
-                if straight and _ENDS[0] < share < _ENDS[1]:
+                straight = along @ whole > _MIN_TWIST_COSINE * np.linalg.norm(along) * np.linalg.norm(whole)
+                if straight and _TWIST_RANGE[0] < share < _TWIST_RANGE[1]:
                     found.append((node, joint, share))
             if between and any(node == between[0] for node, _, _ in found):
                 found.append((start, joint, 0.0))
     return found
 
 
-def _places(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
+def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
     """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from proportions."""
     known = np.array(bones) >= 0
     places = np.zeros((29, 3))
     places[known] = rig.heads[[bone for bone in bones if bone >= 0]]
-    size = leg_length(places) / leg_length(DEFAULT.rest_positions())
+    size = leg_length(places) / leg_length(DEFAULT_SKELETON.rest_positions())
     facing = rotations.about_z(_heading(places))
     for j, parent in enumerate(PARENTS):
         if known[j]:
@@ -227,20 +227,20 @@ def _places(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
         path = [j]
         while not known[path[-1]] and CHILDREN[path[-1]]:
             path.append(next((c for c in CHILDREN[path[-1]] if known[c]), CHILDREN[path[-1]][0]))
-        steps = np.linalg.norm(DEFAULT.offsets[path], axis=-1)
+        steps = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
         if known[path[-1]]:
             places[j] = places[parent] + (places[path[-1]] - places[parent]) * steps[0] / steps.sum()
         else:
-            places[j] = places[parent] + size * rotations.rotate(facing, DEFAULT.offsets[j])
+            places[j] = places[parent] + size * rotations.rotate(facing, DEFAULT_SKELETON.offsets[j])
     return places, known
 
 
-def _carriers(rig: Rig, bones: tuple[int, ...], order: dict[int, int], known: Array) -> tuple[int, ...]:
+def _carrier_bones(rig: Rig, bones: tuple[int, ...], order: dict[int, int], known: Array) -> tuple[int, ...]:
     """For each joint the place of the moved bone that carries it."""
     carriers = [order[bones[0]]] * 29
     for j, parent in enumerate(PARENTS):
         if j and known[j]:
-            carriers[j] = _nearest(rig, bones[j], order)
+            carriers[j] = _nearest_driven_ancestor(rig, bones[j], order)
         elif j:
             carriers[j] = order.get(bones[parent], carriers[parent])
     return tuple(carriers)
@@ -252,7 +252,7 @@ def _heading(places: Array) -> float:
     return float(np.arctan2(left[1], left[0]))
 
 
-def _rest(places: Array) -> Array:
+def _joint_rest_rotations(places: Array) -> Array:
     """The joints' world rotations (29, 4) in a rest pose (29, 3).
 
     The trunk, the head and the feet rest as they do in our T-pose, towards where the body or the foot points; limbs
@@ -264,17 +264,17 @@ def _rest(places: Array) -> Array:
         if j in ANKLES:
             foot = places[CHILDREN[j][0]] - places[j]
             rest[j] = rotations.about_z(np.arctan2(foot[0], -foot[1]))
-        elif j in _POINTING:
+        elif j in _LIMB_JOINTS:
             swung = rest[parent]
             bone = places[CHILDREN[j][0]] - places[j]
-            rest[j] = rotations.multiply(rotations.between(rotations.rotate(swung, AXES[j]), bone), swung)
+            rest[j] = rotations.multiply(rotations.between(rotations.rotate(swung, BONE_DIRECTIONS[j]), bone), swung)
         else:
             rest[j] = rest[parent] if parent >= 0 else facing
     return rest
 
 
-def _floor(places: Array) -> float:
+def _rest_floor_height(places: Array) -> float:
     """The height in m of the floor under a rest pose: the world's, unless the feet are not near it."""
     feet = [INDEX[f"{side}_{joint}"] for side in SIDES for joint in ("ankle", "foot", "bigtoe")]
     lowest, leg = places[feet, 2].min(), leg_length(places)
-    return 0.0 if _FLOOR[0] * leg < lowest < _FLOOR[1] * leg else float(lowest)
+    return 0.0 if _FLOOR_RANGE[0] * leg < lowest < _FLOOR_RANGE[1] * leg else float(lowest)

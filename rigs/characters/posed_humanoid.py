@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import AXES, HIPS, Body
+from rigs.characters.humanoid import BONE_DIRECTIONS, HIPS, Humanoid
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
 
 @dataclass(frozen=True)
-class Figure:
+class PosedHumanoid:
     """A movement on a body, joint by joint.
 
     positions: (F, 29, 3) m.  world: (F, 29, 4) the joints' world rotations.
@@ -23,57 +23,57 @@ class Figure:
 
     fps: float
     positions: Array
-    world: Array
-    bends: dict[int, Array]
-    resting: Array
-    steps: Array
+    world_rotations: Array
+    bend_rotations: dict[int, Array]
+    foot_contacts: Array
+    toe_paths: Array
     floor: float
 
-    def carried(self, offset: Array) -> "Figure":
+    def translated(self, offset: Array) -> "PosedHumanoid":
         """The figure moved by `offset` (F, 3) m."""
         return replace(self, positions=self.positions + offset[:, None])
 
 
-def turns_of(body: Body, world: Array, bends: dict[int, Array]) -> Array:
+def bone_rotations(body: Humanoid, world: Array, bends: dict[int, Array]) -> Array:
     """How far the moved bones have turned in the world since rest: (F, K, 4)."""
-    roles = [max(role, 0) for role in body.roles]
-    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest[roles]))
+    roles = [max(role, 0) for role in body.driving_joints]
+    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest_rotations[roles]))
     for k, bend in bends.items():
         turns[:, k] = bend
-    for twist in body.twists:
-        turns[:, twist.bone] = _twisted(body, world, twist.joint, twist.share)
+    for twist in body.twist_bones:
+        turns[:, twist.bone] = _twist_bone_rotation(body, world, twist.joint, twist.share)
     return turns
 
 
-def places_of(body: Body, world: Array, bends: dict[int, Array], hips: Array) -> Array:
+def joint_positions(body: Humanoid, world: Array, bends: dict[int, Array], hips: Array) -> Array:
     """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
-    turns, roots = turns_of(body, world, bends), starts_of(body, world, hips)
-    above = list(body.above)
-    heads = rotations.rotate(turns[:, above], body.heads - body.heads[above])
+    turns, roots = bone_rotations(body, world, bends), root_bone_positions(body, world, hips)
+    above = list(body.parents)
+    heads = rotations.rotate(turns[:, above], body.rest_heads - body.rest_heads[above])
     for k, up in enumerate(above):
         heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
     carriers = list(body.carriers)
-    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.places - body.heads[carriers])
+    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.rest_positions - body.rest_heads[carriers])
 
 
-def starts_of(body: Body, world: Array, hips: Array) -> dict[int, Array]:
+def root_bone_positions(body: Humanoid, world: Array, hips: Array) -> dict[int, Array]:
     """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
-    turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest[0]))
-    middle = body.places[HIPS].mean(axis=0)
-    return {k: hips + rotations.rotate(turn, body.heads[k] - middle) for k, above in enumerate(body.above) if above < 0}
+    turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest_rotations[0]))
+    middle = body.rest_positions[HIPS].mean(axis=0)
+    return {k: hips + rotations.rotate(turn, body.rest_heads[k] - middle) for k, above in enumerate(body.parents) if above < 0}
 
 
-def _twisted(body: Body, world: Array, joint: int, share: float) -> Array:
+def _twist_bone_rotation(body: Humanoid, world: Array, joint: int, share: float) -> Array:
     """The turn since rest (F, 4) of a bone that lies at `share` of a limb's upper or lower half.
 
     An upper arm's or thigh's twist grows from none at its root; a forearm's grows towards the hand's.
     """
-    turn = rotations.multiply(world[:, joint], rotations.inverse(body.rest[joint]))
+    turn = rotations.multiply(world[:, joint], rotations.inverse(body.rest_rotations[joint]))
     child = CHILDREN[joint][0]
     lower = JOINTS[joint].endswith(("_elbow", "_knee"))
     above, below = (joint, child) if lower else (PARENTS[joint], joint)
-    between = rotations.since(world[:, above], world[:, below])
-    angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ AXES[joint], between[:, 0]))
+    between = rotations.inverse_multiply(world[:, above], world[:, below])
+    angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ BONE_DIRECTIONS[joint], between[:, 0]))
     angle -= 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi))
-    bone = rotations.normalize(body.places[child] - body.places[joint])
+    bone = rotations.normalize(body.rest_positions[child] - body.rest_positions[joint])
     return rotations.multiply(turn, rotations.from_axis_angle(bone, (share if lower else share - 1.0) * angle))

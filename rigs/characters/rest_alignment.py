@@ -3,33 +3,33 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.body_measures import stands, triad
-from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS
+from rigs.characters.body_measures import lateral_frame, stands_upright
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
-_TRIADS = (INDEX["pelvis"], INDEX["spine3"])
-_ANCHOR = [
+_FRAMED_JOINTS = (INDEX["pelvis"], INDEX["spine3"])
+_TWIST_PARENT = [
     # the joint from which each one takes its twist: arms and neck from the chest, all others from their parent
     INDEX["spine3"] if name.endswith(("_collar", "_shoulder")) or name == "neck" else PARENTS[j]
     for j, name in enumerate(JOINTS)
 ]
-_ANCHOR[INDEX["spine3"]] = INDEX["pelvis"]
-_HINGES = {
+_TWIST_PARENT[INDEX["spine3"]] = INDEX["pelvis"]
+_HINGE_AXES = {
     # the axis about which the limb's next joint bends, in the T-pose
     "left_hip": (1.0, 0.0, 0.0),
     "right_hip": (1.0, 0.0, 0.0),
     "left_shoulder": (0.0, 0.0, -1.0),
     "right_shoulder": (0.0, 0.0, 1.0),
 }
-_UPRIGHT = frozenset(("spine1", "spine2", "neck", "jaw", "left_collar", "right_collar"))
+_TRUNK_JOINTS = frozenset(("spine1", "spine2", "neck", "jaw", "left_collar", "right_collar"))
 """The joints of trunk and head. In a rest pose that stands like a body they are upright, however their bones lean."""
 _NEAR_ZERO = 1e-6
-_BENT = 0.2
+_MIN_BEND_SINE = 0.2
 """The mean sine of a knee's or elbow's bend from which its axis can be believed."""
-_ONE_AXIS = 0.9
+_MIN_HINGE_SHARE = 0.9
 """How much of the bend has one axis in an elbow that is a hinge; the rest of it is what no twist can explain."""
 
 
-def calibrate(here: list[bool], turned: Array, moved: Array, rest: Array) -> Array:
+def align_rest_pose(here: list[bool], turned: Array, moved: Array, rest: Array) -> Array:
     """For each joint the constant rotation (29, 4) that turns our T-pose axes into the source bone's own.
 
     here: which of the 29 joints the source has.  turned: (29, K, 4) world rotations, identity in the rest pose, and
@@ -37,27 +37,27 @@ def calibrate(here: list[bool], turned: Array, moved: Array, rest: Array) -> Arr
     Twists are those of a rest pose that stands like a body. Knees and elbows tell them where it does not; and elbows
     that are hinges always tell the arms', since arms that rest alike may bend in any direction.
     """
-    tips = _tips(here, turned, moved)
-    if not stands(rest):
-        return _matched(here, tips, turned, moved, twists_known=False)
-    constant = _matched(here, tips, rotations.identity(29, 1), rest[:, None], twists_known=True)
-    return _with_hinged_arms(constant, here, tips, turned, moved)
+    tips = _bone_tips(here, turned, moved)
+    if not stands_upright(rest):
+        return _match_directions(here, tips, turned, moved, twists_known=False)
+    constant = _match_directions(here, tips, rotations.identity(29, 1), rest[:, None], twists_known=True)
+    return _align_elbow_hinges(constant, here, tips, turned, moved)
 
 
-def _tips(here: list[bool], turned: Array, moved: Array) -> Array:
+def _bone_tips(here: list[bool], turned: Array, moved: Array) -> Array:
     """Where each bone's tip lies in its own axes, the mean over some frames: (29, 3) m, zero for a bone without one.
 
     The movement says this better than the rest pose does where bones between two joints are bent all the time.
     """
     tips = np.zeros((29, 3))
     for j in range(29):
-        child = _aim(j, here)
+        child = _tip_joint(j, here)
         if here[j] and child >= 0:
             tips[j] = rotations.rotate(rotations.inverse(turned[j]), moved[child] - moved[j]).mean(axis=0)
     return tips
 
 
-def _matched(here: list[bool], tips: Array, turned: Array, moved: Array, *, twists_known: bool) -> Array:
+def _match_directions(here: list[bool], tips: Array, turned: Array, moved: Array, *, twists_known: bool) -> Array:
     """The constant rotations (29, 4) that give the bones of sample poses the directions and twists of ours.
 
     A bone's direction, to its tip, is matched to the T-pose's, but for trunk and head of a rest pose; its twist is
@@ -65,32 +65,32 @@ def _matched(here: list[bool], tips: Array, turned: Array, moved: Array, *, twis
     nothing about twists, elbows and knees tell it by the axis they bend about.
     """
     constant = rotations.identity(29)
-    default = DEFAULT.rest_positions()[:, None]
+    default = DEFAULT_SKELETON.rest_positions()[:, None]
     posed = np.empty_like(turned)
     for j, name in enumerate(JOINTS):
-        anchor = _ANCHOR[j]
+        anchor = _TWIST_PARENT[j]
         if not here[j]:
             posed[j] = posed[anchor]
             continue
         if name == "pelvis" or (name == "spine3" and not twists_known):
             side = "hip" if name == "pelvis" else "shoulder"
-            estimate = rotations.multiply(triad(moved, side), rotations.inverse(triad(default, side)))
+            estimate = rotations.multiply(lateral_frame(moved, side), rotations.inverse(lateral_frame(default, side)))
         else:
             estimate = posed[anchor]
         own = rotations.inverse(turned[j])
-        if tips[j].any() and not (twists_known and name in _UPRIGHT):
-            straight = default[_aim(j, here)] - default[j]
-            estimate = swung(estimate, rotations.rotate(turned[j], tips[j]), straight)
+        if tips[j].any() and not (twists_known and name in _TRUNK_JOINTS):
+            straight = default[_tip_joint(j, here)] - default[j]
+            estimate = swing_towards(estimate, rotations.rotate(turned[j], tips[j]), straight)
         constant[j] = _mean_rotation(rotations.multiply(own, estimate))
-        if name in _HINGES and not twists_known:
-            axis, _ = _bending_axis(j, own, moved)
-            if np.linalg.norm(axis) > _BENT:
-                constant[j] = _twisted(constant[j], tips[j], _twist_to(axis, constant[j], name, tips[j]))
+        if name in _HINGE_AXES and not twists_known:
+            axis, _ = _hinge_axis(j, own, moved)
+            if np.linalg.norm(axis) > _MIN_BEND_SINE:
+                constant[j] = _apply_twist(constant[j], tips[j], _twist_angle(axis, constant[j], name, tips[j]))
         posed[j] = rotations.multiply(turned[j], constant[j])
     return constant
 
 
-def _with_hinged_arms(constant: Array, here: list[bool], tips: Array, turned: Array, moved: Array) -> Array:
+def _align_elbow_hinges(constant: Array, here: list[bool], tips: Array, turned: Array, moved: Array) -> Array:
     """`constant` (29, 4) with arms twisted so that their elbows bend about the axis that they have in the T-pose.
 
     The forearm, which has no twist of its own against the upper arm, goes along; the hand stays as it is at rest.
@@ -102,15 +102,15 @@ def _with_hinged_arms(constant: Array, here: list[bool], tips: Array, turned: Ar
         elbow = CHILDREN[j][0]
         if not (here[j] and here[elbow] and here[CHILDREN[elbow][0]]):
             continue
-        axis, bend = _bending_axis(j, rotations.inverse(turned[j]), moved)
-        if np.linalg.norm(axis) > max(_BENT, _ONE_AXIS * bend):
-            angle = _twist_to(axis, constant[j], name, tips[j])
+        axis, bend = _hinge_axis(j, rotations.inverse(turned[j]), moved)
+        if np.linalg.norm(axis) > max(_MIN_BEND_SINE, _MIN_HINGE_SHARE * bend):
+            angle = _twist_angle(axis, constant[j], name, tips[j])
             for bone in (j, elbow):
-                constant[bone] = _twisted(constant[bone], tips[bone], angle)
+                constant[bone] = _apply_twist(constant[bone], tips[bone], angle)
     return constant
 
 
-def _bending_axis(j: int, own: Array, moved: Array) -> tuple[Array, float]:
+def _hinge_axis(j: int, own: Array, moved: Array) -> tuple[Array, float]:
     """The mean axis (3,) of a knee's or elbow's bend in the axes of thigh or upper arm `j`, and the mean bend's sine.
 
     own: (K, 4) from the world into the bone's axes. The axis is as long as the bends agree, at most the mean sine.
@@ -122,22 +122,22 @@ def _bending_axis(j: int, own: Array, moved: Array) -> tuple[Array, float]:
     return rotations.rotate(own, bends).mean(axis=0), float(np.linalg.norm(bends, axis=-1).mean())
 
 
-def _twist_to(axis: Array, constant: Array, name: str, tip: Array) -> float:
+def _twist_angle(axis: Array, constant: Array, name: str, tip: Array) -> float:
     """The angle about the bone, which points to `tip` (3,), from the hinge that `constant` (4,) gives it to `axis`."""
     bone = rotations.normalize(tip)
     found = rotations.normalize(axis - (axis @ bone) * bone)
-    is_now = rotations.rotate(constant, np.array(_HINGES[name]))
+    is_now = rotations.rotate(constant, np.array(_HINGE_AXES[name]))
     is_now = rotations.normalize(is_now - (is_now @ bone) * bone)
     return float(np.arctan2(np.cross(is_now, found) @ bone, is_now @ found))
 
 
-def _twisted(constant: Array, tip: Array, angle: float) -> Array:
+def _apply_twist(constant: Array, tip: Array, angle: float) -> Array:
     return rotations.multiply(rotations.from_axis_angle(rotations.normalize(tip), angle), constant)
 
 
-def _aim(j: int, here: list[bool]) -> int:
+def _tip_joint(j: int, here: list[bool]) -> int:
     """The joint at which bone `j` points: its child, or what comes after a child that is missing; or -1."""
-    if j in _TRIADS or not CHILDREN[j]:
+    if j in _FRAMED_JOINTS or not CHILDREN[j]:
         return -1
     child = CHILDREN[j][0]
     while not here[child] and CHILDREN[child]:
@@ -145,7 +145,7 @@ def _aim(j: int, here: list[bool]) -> int:
     return child if here[child] else -1
 
 
-def swung(q: Array, direction: Array, straight: Array) -> Array:
+def swing_towards(q: Array, direction: Array, straight: Array) -> Array:
     """`q` (K, 4) with the least turn that brings the T-pose direction `straight` (3,) onto `direction` (K, 3)."""
     points = np.linalg.norm(direction, axis=-1, keepdims=True) > _NEAR_ZERO
     return np.where(points, rotations.multiply(rotations.between(rotations.rotate(q, straight), direction), q), q)

@@ -23,18 +23,18 @@ class Rig:
     names: tuple[str, ...]
     parents: tuple[int, ...]
     heads: Array
-    turned: Array
-    inherits: tuple[bool, ...]
-    bones: int
-    scale: float = 1.0
-    turn: Array = field(default_factory=rotations.identity)
-    unaligned: frozenset[int] = frozenset()
+    rest_rotations: Array
+    inherits_rotation: tuple[bool, ...]
+    bone_count: int
+    unit_scale: float = 1.0
+    object_rotation: Array = field(default_factory=rotations.identity)
+    object_space_locations: frozenset[int] = frozenset()
 
     def index(self, name: str) -> int:
         """The node of that name. Raises ValueError."""
         return self.names.index(name)
 
-    def above(self, node: int) -> list[int]:
+    def ancestors(self, node: int) -> list[int]:
         """The nodes from `node`'s parent up to its root."""
         path = []
         while (node := self.parents[node]) >= 0:
@@ -42,7 +42,7 @@ class Rig:
         return path
 
 
-def in_order(parents: Sequence[int]) -> list[int]:
+def topological_order(parents: Sequence[int]) -> list[int]:
     """The nodes of a tree in an order in which each parent comes before its children.
 
     Raises ValueError where a node is above itself.

@@ -9,24 +9,24 @@ bones that bend, one is left: the head keeps its direction from the neck, and it
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.body_measures import stands
-from rigs.characters.rest_alignment import calibrate, swung
+from rigs.characters.body_measures import stands_upright
+from rigs.characters.rest_alignment import align_rest_pose, swing_towards
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, DEFAULT, INDEX, JOINTS, PARENTS, Skeleton
-from rigs.two_bone_ik import STRETCH, two_bone
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.two_bone_ik import MAX_STRETCH, two_bone_ik
 
-_LOWER, _MIDDLE, _CHEST = (INDEX[name] for name in ("spine1", "spine2", "spine3"))
+_LOWER_SPINE, _MID_SPINE, _CHEST = (INDEX[name] for name in ("spine1", "spine2", "spine3"))
 _SAMPLES = 200
-_RIGID = 1e-5
+_RIGID_TOLERANCE = 1e-5
 """How far, in metres, a bone's tip may stray in its axes and still count as fixed there."""
-_STRETCHED = 5e-4
+_STRETCH_TOLERANCE = 5e-4
 """How much, in metres, the distance of two joints of the spine may change before something between them must bend."""
 _NEAR_ZERO = 1e-6
-_BACKWARDS = np.array([0.0, 0.005, 0.0])
+_DEFAULT_SPINE_BEND = np.array([0.0, 0.005, 0.0])
 """Where a straight spine begins to bend, as far in metres as makes no difference to one that is bent."""
 
 
-def to_motion(
+def motion_from_bones(
     fps: float,
     bones: tuple[int, ...],
     world: Array,
@@ -44,52 +44,52 @@ def to_motion(
     """
     here = [bone >= 0 for bone in bones]
     turned, moved, rest = (nodes[list(bones)] for nodes in (world, positions, rest_positions))
-    if not (in_t_pose and stands(rest)):
+    if not (in_t_pose and stands_upright(rest)):
         some = np.unique(np.linspace(0, moved.shape[1] - 1, _SAMPLES).astype(int))
-        constant = calibrate(here, turned[:, some], moved[:, some], rest)
+        constant = align_rest_pose(here, turned[:, some], moved[:, some], rest)
         turned = rotations.multiply(turned, constant[:, None])
-    return _assemble(fps, here, turned, moved)
+    return _solve_motion(fps, here, turned, moved)
 
 
-def followed(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
+def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
     """`bones` without the middle of a spine that bends in more places than ours; `to_motion` places that joint itself.
 
     positions: (N, F, 3) m of the N bones.
     """
-    if not _stretches([bone >= 0 for bone in bones], positions[list(bones)]):
+    if not _spine_length_varies([bone >= 0 for bone in bones], positions[list(bones)]):
         return bones
-    return tuple(-1 if j == _MIDDLE else bone for j, bone in enumerate(bones))
+    return tuple(-1 if j == _MID_SPINE else bone for j, bone in enumerate(bones))
 
 
-def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motion:
+def _solve_motion(fps: float, here: list[bool], world: Array, moved: Array) -> Motion:
     """Offsets that put every joint where the source has it, and the Motion.
 
     world: (29, F, 4) and moved: (29, F, 3) m. Offsets are means over the frames in the parent's axes. A bone whose
     tip is not rigid in it is swung in every frame so that it still points there.
     """
-    offsets = DEFAULT.offsets * _scale(here, moved)
+    offsets = DEFAULT_SKELETON.offsets * _body_scale(here, moved)
     places = moved.copy()
-    elbow = _stretches(here, moved)
+    elbow = _spine_length_varies(here, moved)
     for j, parent in enumerate(PARENTS):
         if parent < 0:
             continue
         if not here[j] or not CHILDREN[j]:
             world[j] = world[parent]
-        if j == _MIDDLE and elbow:
-            moved = _with_middle(here[j], world, places, moved)
+        if j == _MID_SPINE and elbow:
+            moved = _place_mid_spine(here[j], world, places, moved)
             here = [known or joint == j for joint, known in enumerate(here)]
-        target, share = _next_known(j, here)
+        target, share = _next_available_joint(j, here)
         if target >= 0:
             whole = moved[target] - places[parent]
             in_parent = rotations.rotate(rotations.inverse(world[parent]), whole)
             offsets[j] = share * in_parent.mean(axis=0)
-            loose = np.ptp(in_parent, axis=0).max() > _RIGID
+            loose = np.ptp(in_parent, axis=0).max() > _RIGID_TOLERANCE
             if here[j] and not loose:
                 continue
-            if loose and here[j] and _alone(j, here, moved):
+            if loose and here[j] and _may_swing_parent(j, here, moved):
                 length = np.linalg.norm(whole, axis=-1).mean()
                 offsets[j] *= length / max(float(np.linalg.norm(offsets[j])), _NEAR_ZERO)
-                world[parent] = swung(world[parent], whole, offsets[j])
+                world[parent] = swing_towards(world[parent], whole, offsets[j])
                 world[j] = world[parent] if not CHILDREN[j] else world[j]
         places[j] = places[parent] + rotations.rotate(world[parent], offsets[j])
     offsets[0] = 0.0
@@ -100,49 +100,49 @@ def _assemble(fps: float, here: list[bool], world: Array, moved: Array) -> Motio
     return Motion(fps, Skeleton(offsets), moved[0].copy(), np.ascontiguousarray(local.transpose(1, 0, 2)))
 
 
-def _stretches(here: list[bool], moved: Array) -> bool:
+def _spine_length_varies(here: list[bool], moved: Array) -> bool:
     """Whether the spine has to bend between its joints, whose distance changes, for the chest to be in its place."""
-    below = _MIDDLE if here[_MIDDLE] else _LOWER
+    below = _MID_SPINE if here[_MID_SPINE] else _LOWER_SPINE
     if not (here[below] and here[_CHEST]):
         return False
-    return bool(np.ptp(np.linalg.norm(moved[_CHEST] - moved[below], axis=-1)) > _STRETCHED)
+    return bool(np.ptp(np.linalg.norm(moved[_CHEST] - moved[below], axis=-1)) > _STRETCH_TOLERANCE)
 
 
-def _with_middle(here: bool, world: Array, places: Array, moved: Array) -> Array:
+def _place_mid_spine(here: bool, world: Array, places: Array, moved: Array) -> Array:
     """`moved` with the middle of the spine as an elbow between its lower joint, as placed, and the chest.
 
     here: whether the source has a bone in the middle, on whose side the elbow lies. Both lengths are constant.
     """
-    low, chest = places[_LOWER], moved[_CHEST]
+    low, chest = places[_LOWER_SPINE], moved[_CHEST]
     line = chest - low
-    middle = moved[_MIDDLE] if here else low + line / 2.0
+    middle = moved[_MID_SPINE] if here else low + line / 2.0
     along = rotations.normalize(line)
     aside = middle - low - np.sum((middle - low) * along, axis=-1, keepdims=True) * along
     parts = [float(np.linalg.norm(part, axis=-1).mean()) for part in (middle - low, chest - middle)]
     longest = float(np.linalg.norm(line, axis=-1).max())
-    grown = max(1.0, longest / (STRETCH * sum(parts)))
-    usual = rotations.rotate(rotations.inverse(world[_LOWER]), aside).mean(axis=0)
-    pole = aside + rotations.rotate(world[_LOWER], usual + _BACKWARDS)
+    grown = max(1.0, longest / (MAX_STRETCH * sum(parts)))
+    usual = rotations.rotate(rotations.inverse(world[_LOWER_SPINE]), aside).mean(axis=0)
+    pole = aside + rotations.rotate(world[_LOWER_SPINE], usual + _DEFAULT_SPINE_BEND)
     moved = moved.copy()
-    moved[_MIDDLE], _ = two_bone(low, chest, (grown * parts[0], grown * parts[1]), pole)
+    moved[_MID_SPINE], _ = two_bone_ik(low, chest, (grown * parts[0], grown * parts[1]), pole)
     return moved
 
 
-def _alone(j: int, here: list[bool], moved: Array) -> bool:
+def _may_swing_parent(j: int, here: list[bool], moved: Array) -> bool:
     """Whether the parent of `j` may turn towards it: all its other children lie where it does itself."""
     parent = PARENTS[j]
     others = [child for child in CHILDREN[parent] if child != j]
-    return all(here[child] and np.abs(moved[child] - moved[parent]).max() < _RIGID for child in others)
+    return all(here[child] and np.abs(moved[child] - moved[parent]).max() < _RIGID_TOLERANCE for child in others)
 
 
-def _scale(here: list[bool], moved: Array) -> float:
+def _body_scale(here: list[bool], moved: Array) -> float:
     """The body's size against the default one's, by the limbs, which every dancer has."""
     limbs = [j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and here[j]]
     own = sum(np.linalg.norm(moved[j] - moved[PARENTS[j]], axis=-1).mean() for j in limbs)
-    return float(own / sum(np.linalg.norm(DEFAULT.offsets[j]) for j in limbs))
+    return float(own / sum(np.linalg.norm(DEFAULT_SKELETON.offsets[j]) for j in limbs))
 
 
-def _next_known(j: int, here: list[bool]) -> tuple[int, float]:
+def _next_available_joint(j: int, here: list[bool]) -> tuple[int, float]:
     """The first joint from `j` outwards that the source has, and at which share of the way there `j` lies; or -1."""
     path = [j]
     while not here[path[-1]]:
@@ -150,5 +150,5 @@ def _next_known(j: int, here: list[bool]) -> tuple[int, float]:
         if not onwards:
             return -1, 0.0
         path.append(onwards[0])
-    lengths = np.linalg.norm(DEFAULT.offsets[path], axis=-1)
+    lengths = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
     return path[-1], float(lengths[0] / lengths.sum())

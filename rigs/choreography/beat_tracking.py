@@ -17,31 +17,31 @@ from rigs.smoothing import gaussian_average
 
 _PERIODS: Array = np.arange(0.25, 1.0, 0.005)
 """s: the lengths of a beat, or of two, among which to look."""
-_USUAL, _OCTAVES = 0.45, 0.9
+_USUAL_PERIOD, _PERIOD_SPREAD = 0.45, 0.9
 """s of the most usual of them, and the spread around it in octaves."""
-_NEARBY: Array = np.linspace(0.99, 1.01, 21)
+_FINE_FACTORS: Array = np.linspace(0.99, 1.01, 21)
 """Where around the period that the autocorrelation shows the exact one is looked for."""
-_LONGEST = 0.6
+_LONGEST_BEAT = 0.6
 """s; what is longer counts as two beats, so that a tempo lies from 100 to 200 a minute."""
 _MULTIPLES = np.arange(1, 9)
 _SMOOTH, _TREND = 0.04, 1.5
 """s over which the speed is smoothed, and over which its own mean is taken away."""
-_SHORTEST = 4.0
+_SHORTEST_DANCE = 4.0
 """s of movement from which a beat can be told."""
-BAR, PHRASE = 4, 8
+BEATS_PER_BAR, BEATS_PER_PHRASE = 4, 8
 """Beats in a bar, and in a dancer's phrase, such as a whole basic step."""
-_TRACKED = 100.0
+_TRACKING_RATE = 100.0
 """Frames a second at which beats are tracked."""
-_STEADY = 24.0
+_TEMPO_COST = 24.0
 """How much a beat of another length costs, by the square of its octaves, beside a foot's rest of one deviation."""
-_SHORTER, _LONGER = 0.6, 1.6
+_MIN_INTERVAL, _MAX_INTERVAL = 0.6, 1.6
 """Of the steady beat: how short and how long a single one can be."""
-_STILL = 0.01
+_MIN_SPEED_DEVIATION = 0.01
 """m/s by which the mean speed of the feet, or of all joints, varies at least where they dance."""
 
 
 @dataclass(frozen=True)
-class Beat:
+class SteadyBeat:
     """A steady beat.
 
     period: s from one to the next.  first: s, when the first one falls.
@@ -52,7 +52,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Beats:
+class DanceBeats:
     """The beats of a dance as they fall.
 
     times: (B,) s.  one: which of the first eight begins a phrase.
@@ -62,28 +62,28 @@ class Beats:
     one: int
 
 
-def beats_of(*dancers: Motion, period: float | None = None) -> Beats:
+def track_beats(*dancers: Motion, period: float | None = None) -> DanceBeats:
     """Each beat of one dance, of one dancer or of several in time: where the feet rest, at an almost steady distance.
 
     period: s, a beat's usual length; without it that of the first dancer's `beat_of`. Phrases have eight beats and
     begin with the step that travels the most, as a basic step's break does. Raises ValueError where there is no beat.
     """
-    period = beat_of(dancers[0]).period if period is None else period
-    feet = [resample(dancer, _TRACKED).positions[:, FEET] for dancer in dancers]
-    speed = np.sum([_speed(places, _TRACKED) for places in feet], axis=0)
-    rest = gaussian_average(speed, _TREND * _TRACKED) - speed
-    frames = _tracked(rest / max(float(rest.std()), 1e-9), period * _TRACKED)
+    period = estimate_beat(dancers[0]).period if period is None else period
+    feet = [resample(dancer, _TRACKING_RATE).positions[:, FEET] for dancer in dancers]
+    speed = np.sum([_mean_speed(places, _TRACKING_RATE) for places in feet], axis=0)
+    rest = gaussian_average(speed, _TREND * _TRACKING_RATE) - speed
+    frames = _best_beat_path(rest / max(float(rest.std()), 1e-9), period * _TRACKING_RATE)
     travels = np.sum([np.linalg.norm(np.diff(places[frames], axis=0), axis=-1).mean(axis=1) for places in feet], axis=0)
     if len(frames) < 2:
         raise ValueError("a dance of two beats or more expected, one found")
-    means = [travels[count::PHRASE].mean() if len(travels) > count else 0.0 for count in range(PHRASE)]
-    return Beats(frames / _TRACKED, (int(np.argmax(means)) + 1) % PHRASE)
+    means = [travels[count::BEATS_PER_PHRASE].mean() if len(travels) > count else 0.0 for count in range(BEATS_PER_PHRASE)]
+    return DanceBeats(frames / _TRACKING_RATE, (int(np.argmax(means)) + 1) % BEATS_PER_PHRASE)
 
 
-def _tracked(rest: Array, period: float) -> Array:
+def _best_beat_path(rest: Array, period: float) -> Array:
     """The frames (B,) with the most `rest` (F,), one about every `period` frames: the best way through all of them."""
-    distances = np.arange(round(_SHORTER * period), round(_LONGER * period) + 1)
-    costs = _STEADY * np.log2(distances / period) ** 2
+    distances = np.arange(round(_MIN_INTERVAL * period), round(_MAX_INTERVAL * period) + 1)
+    costs = _TEMPO_COST * np.log2(distances / period) ** 2
     gain, before = rest.copy(), np.full(len(rest), -1)
     for frame in range(distances[0], len(rest)):
         from_where = frame - distances[: frame - distances[0] + 1]
@@ -100,34 +100,34 @@ def _tracked(rest: Array, period: float) -> Array:
     return np.array(frames[::-1])
 
 
-def beat_of(motion: Motion) -> Beat:
+def estimate_beat(motion: Motion) -> SteadyBeat:
     """The beat of a dance, by the feet or, where they stand, by the whole body. Raises ValueError where there is none.
 
     Of a slow dance's beats, under 100 a minute, the halves are found.
     """
     positions, fps = motion.positions, motion.fps
-    if motion.seconds < _SHORTEST:
-        raise ValueError(f"{_SHORTEST:.0f} s of dance or more expected to find its beat, {motion.seconds:.1f} s found")
-    speed = _speed(positions[:, FEET], fps)
-    if np.std(speed) < _STILL:
-        speed = _speed(positions, fps)
-    if np.std(speed) < _STILL:
+    if motion.seconds < _SHORTEST_DANCE:
+        raise ValueError(f"{_SHORTEST_DANCE:.0f} s of dance or more expected to find its beat, {motion.seconds:.1f} s found")
+    speed = _mean_speed(positions[:, FEET], fps)
+    if np.std(speed) < _MIN_SPEED_DEVIATION:
+        speed = _mean_speed(positions, fps)
+    if np.std(speed) < _MIN_SPEED_DEVIATION:
         raise ValueError("a dance expected that has a beat, none found in the movement")
     speed = speed - gaussian_average(speed, _TREND * fps)
     alike = _autocorrelation(speed)
     lags = np.arange(len(alike)) / fps
     scores = np.array([np.interp(period * _MULTIPLES, lags, alike).mean() for period in _PERIODS])
-    usual = np.exp(-0.5 * (np.log2(_PERIODS / _USUAL) / _OCTAVES) ** 2)
+    usual = np.exp(-0.5 * (np.log2(_PERIODS / _USUAL_PERIOD) / _PERIOD_SPREAD) ** 2)
     period = float(_PERIODS[np.argmax((scores - min(scores.min(), 0.0)) * usual)])
-    if period > _LONGEST:
+    if period > _LONGEST_BEAT:
         period /= 2.0
     times = np.arange(len(speed)) / fps
-    beats = [Beat(float(p), float(start)) for p in period * _NEARBY for start in np.arange(0.0, p, 0.5 / fps)]
+    beats = [SteadyBeat(float(p), float(start)) for p in period * _FINE_FACTORS for start in np.arange(0.0, p, 0.5 / fps)]
     slow = [np.interp(np.arange(beat.first, times[-1], beat.period), times, speed).mean() for beat in beats]
     return beats[int(np.argmin(slow))]
 
 
-def _speed(positions: Array, fps: float) -> Array:
+def _mean_speed(positions: Array, fps: float) -> Array:
     """The mean speed (F,) in m/s of the joints `positions` (F, J, 3), smoothed."""
     return gaussian_average(np.linalg.norm(np.gradient(positions, axis=0), axis=-1).mean(axis=1) * fps, _SMOOTH * fps)
 

@@ -13,10 +13,17 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.choreography.beat_tracking import beat_of
-from rigs.choreography.formations import CLOSE, FORMATIONS, Formation, clear_distance, nearest, place
-from rigs.choreography.stepping import LEGS, step_over, with_feet
-from rigs.motion import Motion, join, mirror, move, sample, turn
+from rigs.choreography.beat_tracking import estimate_beat
+from rigs.choreography.formations import (
+    COLLISION_DISTANCE,
+    FORMATIONS,
+    Formation,
+    clear_distance,
+    nearest_approach,
+    place_in_formation,
+)
+from rigs.choreography.stepping import LEGS, place_feet, step_over
+from rigs.motion import Motion, concatenate, interpolate, mirror, rotate_about_z, translate
 
 Device = Literal["unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer"]
 DEVICES: tuple[Device, ...] = ("unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer")
@@ -60,28 +67,28 @@ class Choreography:
             raise ValueError(f"delay: a number above 0 expected, {self.delay:g} found")
 
 
-def choreograph(leader: Motion, wanted: Choreography) -> Motion:
+def choreograph(leader: Motion, choreography: Choreography) -> Motion:
     """The partner of a leader, with the leader's frame rate, frame count and bones.
 
     Raises ValueError with one sentence for a delay longer than the dance, and for one in beats where there is no beat.
     """
-    if wanted.device in DELAYED:
-        late, first = _delay(leader, wanted)
-        partner = canon(leader, late) if wanted.device == "canon" else question_and_answer(leader, late, first)
+    if choreography.device in DELAYED:
+        late, first = _delay_in_frames(leader, choreography)
+        partner = canon(leader, late) if choreography.device == "canon" else question_and_answer(leader, late, first)
     else:
-        partner = _AT_ONCE[wanted.device](leader)
-    return place(partner, leader, wanted.formation, wanted.distance)
+        partner = _AT_ONCE[choreography.device](leader)
+    return place_in_formation(partner, leader, choreography.formation, choreography.distance)
 
 
-def doubts(leader: Motion, partner: Motion, wanted: Choreography) -> tuple[str, ...]:
+def collision_warnings(leader: Motion, partner: Motion, choreography: Choreography) -> tuple[str, ...]:
     """What is doubtful about the pair, in sentences: whether they pass through each other, and what would help."""
-    gap, frame = nearest(leader, partner)
-    if gap >= CLOSE:
+    gap, frame = nearest_approach(leader, partner)
+    if gap >= COLLISION_DISTANCE:
         return ()
     said = f"the dancers come as near as {100.0 * gap:.0f} cm to each other in frame {frame + 1}"
-    if wanted.formation == "orbiting":
+    if choreography.formation == "orbiting":
         return (said,)
-    clear = np.ceil(10.0 * clear_distance(leader, partner, wanted.distance)) / 10.0
+    clear = np.ceil(10.0 * clear_distance(leader, partner, choreography.distance)) / 10.0
     return (f"{said}: a distance of {clear:.1f} m keeps them apart",)
 
 
@@ -92,7 +99,7 @@ def unison(leader: Motion) -> Motion:
 
 def canon(leader: Motion, late: int) -> Motion:
     """The same, `late` frames later; until then the first pose is held."""
-    return sample(leader, leader.fps, np.arange(len(leader)) - late)
+    return interpolate(leader, leader.fps, np.arange(len(leader)) - late)
 
 
 def retrograde(leader: Motion) -> Motion:
@@ -113,7 +120,7 @@ def opposition(leader: Motion) -> Motion:
     heading = np.unwrap(rotations.heading(world[:, 0]))
     turned = theirs.rotations.copy()
     turned[:, 0] = rotations.multiply(rotations.about_z(2.0 * heading + np.pi), turned[:, 0])
-    ahead = _balls_ahead(leader, heading)
+    ahead = _foot_lead(leader, heading)
     ankles, feet = np.empty((len(leader), 2, 3)), np.empty((len(leader), 2, 2, 4))
     for side, (own, others) in enumerate(zip(LEGS, reversed(LEGS), strict=True)):
         ankle, ball = others[2:]
@@ -121,10 +128,10 @@ def opposition(leader: Motion) -> Motion:
         outward = np.median((pointing - heading + np.pi) % (2.0 * np.pi) - np.pi)
         back = rotations.about_z(2.0 * (pointing - outward) + np.pi)
         feet[:, side] = rotations.multiply(back[:, None], mirrored[:, own[2:]])
-        ways = [ahead * _pointing(angle) for angle in (pointing - outward, pointing - outward + np.pi)]
+        ways = [ahead * _facing(angle) for angle in (pointing - outward, pointing - outward + np.pi)]
         ankles[:, side] = leader.positions[:, ball] - ways[0] + ways[1]
         ankles[:, side] -= rotations.rotate(feet[:, side, 0], theirs.skeleton.offsets[own[3]])
-    return with_feet(Motion(leader.fps, theirs.skeleton, leader.root, turned), ankles, feet)
+    return place_feet(Motion(leader.fps, theirs.skeleton, leader.root, turned), ankles, feet)
 
 
 def question_and_answer(leader: Motion, phrase: int, first: int = 0) -> Motion:
@@ -138,18 +145,18 @@ def question_and_answer(leader: Motion, phrase: int, first: int = 0) -> Motion:
     done = 0
     for question in range(first, len(leader) - phrase, 2 * phrase):
         start, end = question + phrase - 2 * ease, question + 2 * phrase + 2 * ease
-        answer = sample(leader, leader.fps, _eased(np.arange(start, end) - phrase, question, question + phrase, ease))
+        answer = interpolate(leader, leader.fps, _eased_time(np.arange(start, end) - phrase, question, question + phrase, ease))
         if parts:
-            answer = _from(answer, parts[-1][-1:])
+            answer = _continue_from(answer, parts[-1][-1:])
             steps = min(start - done, round(_WALK * leader.fps))
             parts.append(step_over(parts[-1][-1:], answer[:1], steps))
             done += steps
-        parts += [_held(answer[:1], start - done), answer]
+        parts += [_hold_pose(answer[:1], start - done), answer]
         done = end
     whole = parts[0]
     for part in parts[1:]:
-        whole = join(whole, part)
-    return sample(whole, leader.fps, np.arange(len(leader)))
+        whole = concatenate(whole, part)
+    return interpolate(whole, leader.fps, np.arange(len(leader)))
 
 
 _AT_ONCE: dict[str, Callable[[Motion], Motion]] = {
@@ -161,33 +168,33 @@ _AT_ONCE: dict[str, Callable[[Motion], Motion]] = {
 """The devices that need no delay."""
 
 
-def _delay(leader: Motion, wanted: Choreography) -> tuple[int, int]:
+def _delay_in_frames(leader: Motion, choreography: Choreography) -> tuple[int, int]:
     """The delay, and the first beat, in frames."""
-    if wanted.unit == "frames":
-        late, first = round(wanted.delay), 0
+    if choreography.unit == "frames":
+        late, first = round(choreography.delay), 0
     else:
         try:
-            beat = beat_of(leader)
+            beat = estimate_beat(leader)
         except ValueError as error:
             raise ValueError(f"delay: {error}: give it in frames") from None
-        late, first = round(wanted.delay * beat.period * leader.fps), round(beat.first * leader.fps)
+        late, first = round(choreography.delay * beat.period * leader.fps), round(beat.first * leader.fps)
     if not 0 < late < len(leader) - first:
         raise ValueError(f"delay: 1 to {len(leader) - first - 1} frames expected, {late} found")
     return late, first
 
 
-def _balls_ahead(motion: Motion, heading: Array) -> float:
+def _foot_lead(motion: Motion, heading: Array) -> float:
     """How far in m the balls of the feet usually are ahead of the pelvis, which is turned by `heading` (F,)."""
     balls = motion.positions[:, [leg[3] for leg in LEGS]].mean(axis=1)
-    return float(np.median(np.sum((balls - motion.root) * _pointing(heading), axis=-1)))
+    return float(np.median(np.sum((balls - motion.root) * _facing(heading), axis=-1)))
 
 
-def _pointing(heading: Array) -> Array:
+def _facing(heading: Array) -> Array:
     """The directions (F, 3) along the floor in which a body faces that is turned by `heading` (F,)."""
     return rotations.rotate(rotations.about_z(heading), np.array([0.0, -1.0, 0.0]))
 
 
-def _eased(frames: Array, first: int, last: int, ease: int) -> Array:
+def _eased_time(frames: Array, first: int, last: int, ease: int) -> Array:
     """Which frames (N,) to show at `frames`: the same from `first` to `last`, out of rest before and into it after.
 
     Rest is reached 2 * `ease` frames away, having gone half as far.
@@ -196,13 +203,13 @@ def _eased(frames: Array, first: int, last: int, ease: int) -> Array:
     return np.clip(frames, first, last) - early + early**2 / (4 * ease) + late - late**2 / (4 * ease)
 
 
-def _from(motion: Motion, pose: Motion) -> Motion:
+def _continue_from(motion: Motion, pose: Motion) -> Motion:
     """The motion, placed and turned so that it begins where the dancer of `pose` (one frame) stands and faces."""
     there, here = (float(rotations.heading(m.rotations[0, 0])) for m in (pose, motion))
-    turned = turn(motion, there - here)
-    return move(turned, (pose.root[0] - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
+    turned = rotate_about_z(motion, there - here)
+    return translate(turned, (pose.root[0] - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
 
 
-def _held(pose: Motion, frames: int) -> Motion:
+def _hold_pose(pose: Motion, frames: int) -> Motion:
     """The pose (one frame) for so many frames."""
-    return sample(pose, pose.fps, np.zeros(max(frames, 0)))
+    return interpolate(pose, pose.fps, np.zeros(max(frames, 0)))

@@ -5,16 +5,16 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.choreography.stepping import feet_of, with_feet
+from rigs.choreography.stepping import foot_poses, place_feet
 from rigs.contacts import foot_contacts
 from rigs.easing import minimum_jerk
-from rigs.motion import Motion, move, turn
+from rigs.motion import Motion, rotate_about_z, translate
 from rigs.smoothing import debounced_runs, hann_average
 
 Formation = Literal["facing", "side-by-side", "behind", "orbiting"]
 """Seen from the leader: in front and turned to him, at his right, at his back, or in front and on around him."""
 FORMATIONS: tuple[Formation, ...] = ("facing", "side-by-side", "behind", "orbiting")
-CLOSE = 0.25
+COLLISION_DISTANCE = 0.25
 """m between two pelvises under which bodies pass through each other."""
 
 _PLACES = {
@@ -36,16 +36,16 @@ _GLIDE = 0.3
 """s over which the body follows its feet."""
 
 
-def place(partner: Motion, leader: Motion, formation: Formation, distance: float) -> Motion:
+def place_in_formation(partner: Motion, leader: Motion, formation: Formation, distance: float) -> Motion:
     """The partner, placed and turned as a whole so that in frame 0 it is in formation, `distance` m from the leader.
 
     Places and directions are the pelvises'. Orbiting, it goes on around the leader's first place as its steps allow.
     """
     (left, back), angle = _PLACES[formation]
     facing, own = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
-    turned = turn(partner, facing + angle - own)
+    turned = rotate_about_z(partner, facing + angle - own)
     goal = leader.root[0] + distance * rotations.rotate(rotations.about_z(facing), np.array([left, back, 0.0]))
-    placed = move(turned, (goal - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
+    placed = translate(turned, (goal - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
     return orbit(placed, leader.root[0]) if formation == "orbiting" else placed
 
 
@@ -54,20 +54,20 @@ def orbit(motion: Motion, centre: Array) -> Motion:
     radius = np.maximum(np.linalg.norm((motion.root - centre)[:, :2], axis=-1), _NARROWEST)
     goal = np.cumsum(_SPEED / radius) / motion.fps
     resting = foot_contacts(motion.positions, motion.fps, speed=_STILL)[:, [1, 3]]
-    feet = _angles_of_feet(resting, goal, motion.fps, _STEP / radius)
+    feet = _foot_angles(resting, goal, motion.fps, _STEP / radius)
     reach = round(_GLIDE * motion.fps)
     body = hann_average(feet.mean(axis=1), reach)
-    ankles, turned = feet_of(motion)
+    ankles, turned = foot_poses(motion)
     spun = rotations.about_z(feet)
     ankles = centre + rotations.rotate(spun, ankles - centre)
     turned = rotations.multiply(spun[:, :, None], turned)
     whole = motion.rotations.copy()
     whole[:, 0] = rotations.multiply(rotations.about_z(body), whole[:, 0])
     root = centre + rotations.rotate(rotations.about_z(body), motion.root - centre)
-    return with_feet(Motion(motion.fps, motion.skeleton, root, whole), ankles, turned)
+    return place_feet(Motion(motion.fps, motion.skeleton, root, whole), ankles, turned)
 
 
-def nearest(leader: Motion, partner: Motion) -> tuple[float, int]:
+def nearest_approach(leader: Motion, partner: Motion) -> tuple[float, int]:
     """How near the two pelvises come along the floor, in m, and in which frame, counted from 0."""
     gaps = np.linalg.norm((partner.root - leader.root)[:, :2], axis=-1)
     frame = int(np.argmin(gaps))
@@ -83,11 +83,11 @@ def clear_distance(leader: Motion, partner: Motion, distance: float) -> float:
     way = gaps[0] / np.linalg.norm(gaps[0])
     along = gaps @ way
     across = np.sum(gaps**2, axis=-1) - along**2
-    missing = np.sqrt(np.maximum(CLOSE**2 - across, 0.0)) - along
-    return distance + max(0.0, float(missing[across < CLOSE**2].max(initial=0.0)))
+    missing = np.sqrt(np.maximum(COLLISION_DISTANCE**2 - across, 0.0)) - along
+    return distance + max(0.0, float(missing[across < COLLISION_DISTANCE**2].max(initial=0.0)))
 
 
-def _angles_of_feet(resting: Array, goal: Array, fps: float, step: Array) -> Array:
+def _foot_angles(resting: Array, goal: Array, fps: float, step: Array) -> Array:
     """How far along the orbit (F, 2) radians each foot is: still while it rests, on its way between.
 
     resting: (F, 2) bool.  goal: (F,) how far the dancer would be.  step: (F,) by how much one foot may be ahead.

@@ -8,7 +8,7 @@ from rigs.easing import bump, minimum_jerk
 from rigs.motion import Motion
 from rigs.skeleton import INDEX
 from rigs.smoothing import upper_envelope
-from rigs.two_bone_ik import bend_limb
+from rigs.two_bone_ik import solve_limb
 
 LEGS = tuple(tuple(INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle", "foot")) for side in SIDES)
 """Of the left and of the right leg: hip, knee, ankle, ball of the foot."""
@@ -23,24 +23,24 @@ _CLEARANCE = 0.05
 _STRIDE = 0.15
 
 
-def feet_of(motion: Motion) -> tuple[Array, Array]:
+def foot_poses(motion: Motion) -> tuple[Array, Array]:
     """Where the ankles are (F, 2, 3) m, and the world rotations (F, 2, 2, 4) of each foot and its toes."""
     world = kinematics.global_rotations(motion.rotations)
     ankles = motion.positions[:, [leg[2] for leg in LEGS]]
     return ankles, np.stack([world[:, leg[2:]] for leg in LEGS], axis=1)
 
 
-def with_feet(motion: Motion, ankles: Array, turned: Array) -> Motion:
+def place_feet(motion: Motion, ankles: Array, turned: Array) -> Motion:
     """The motion with its feet there, its knees bent for it and its pelvis as low as both legs need.
 
     ankles: (F, 2, 3) m.  turned: (F, 2, 2, 4) world rotations of each foot and its toes.
     """
-    drop = upper_envelope(_lack(motion, ankles), round(_SETTLE * motion.fps))
+    drop = upper_envelope(_pelvis_drop(motion, ankles), round(_SETTLE * motion.fps))
     root = motion.root - drop[:, None] * np.array([0.0, 0.0, 1.0])
     world = kinematics.global_rotations(motion.rotations)
-    positions = kinematics.place(root, world, motion.skeleton.offsets)
+    positions = kinematics.joint_positions(root, world, motion.skeleton.offsets)
     for side, (hip, knee, ankle, ball) in enumerate(LEGS):
-        bend_limb(positions, world, (hip, knee, ankle), ankles[:, side], _FRONT)
+        solve_limb(positions, world, (hip, knee, ankle), ankles[:, side], _FRONT)
         world[:, ankle], world[:, ball] = turned[:, side, 0], turned[:, side, 1]
     local = kinematics.local_rotations(world)
     local[:, _TOES] = motion.rotations[:, _TOES]
@@ -56,7 +56,7 @@ def step_over(start: Motion, end: Motion, frames: int) -> Motion:
     go = minimum_jerk(t, 0.0, 1.0)
     root = start.root + go[:, None] * (end.root - start.root)
     turned = rotations.slerp(start.rotations, end.rotations, go[:, None])
-    (here, stood), (there, stand) = feet_of(start), feet_of(end)
+    (here, stood), (there, stand) = foot_poses(start), foot_poses(end)
     ankles, feet = np.empty((frames, 2, 3)), np.empty((frames, 2, 2, 4))
     for side, (lift, land) in enumerate(((0.0, 0.5), (0.5, 1.0))):
         swing = minimum_jerk(t, lift, land)
@@ -64,10 +64,10 @@ def step_over(start: Motion, end: Motion, frames: int) -> Motion:
         ankles[:, side] = here[0, side] + swing[:, None] * way
         ankles[:, side, 2] += _CLEARANCE * min(1.0, float(np.linalg.norm(way)) / _STRIDE) * bump(t, lift, land)
         feet[:, side] = rotations.slerp(stood[:, side], stand[:, side], swing[:, None])
-    return with_feet(Motion(start.fps, start.skeleton, root, turned), ankles, feet)
+    return place_feet(Motion(start.fps, start.skeleton, root, turned), ankles, feet)
 
 
-def _lack(motion: Motion, ankles: Array) -> Array:
+def _pelvis_drop(motion: Motion, ankles: Array) -> Array:
     """How much lower (F,) m the pelvis must be for the legs to reach the ankles (F, 2, 3)."""
     lack = np.zeros(len(motion))
     for side, (hip, knee, ankle, _) in enumerate(LEGS):

@@ -6,11 +6,11 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import SIDES, Body
-from rigs.characters.posed_humanoid import Figure
+from rigs.characters.humanoid import SIDES, Humanoid
+from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.skeleton import INDEX
 from rigs.smoothing import blend_offsets, true_runs, upper_envelope
-from rigs.two_bone_ik import bend_limb
+from rigs.two_bone_ik import solve_limb
 
 _NEAR, _LOOSE = 0.2, 0.25
 """m between two wrists at which a hold begins, and at which it ends."""
@@ -32,7 +32,7 @@ _BACK = np.array([0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True)
-class Hold:
+class HandHold:
     """Two hands that hold each other at times.
 
     sides: of the first dancer's hand and of the second one's, 0 for left.  held: (F,) bool.
@@ -44,7 +44,7 @@ class Hold:
     apart: Array
 
 
-def holds(first: Array, second: Array, fps: float) -> list[Hold]:
+def detect_hand_holds(first: Array, second: Array, fps: float) -> list[HandHold]:
     """The hands of two dancers that hold each other, by the distance of their wrists.
 
     first, second: (F, 29, 3) m, joint positions in one world.
@@ -57,11 +57,11 @@ def holds(first: Array, second: Array, fps: float) -> list[Hold]:
         for start, end in true_runs(distance < _LOOSE, max(1, round(_SHORTEST * fps))):
             held[start:end] = distance[start:end].min() < _NEAR
         if held.any():
-            found.append(Hold(sides, held, apart))
+            found.append(HandHold(sides, held, apart))
     return found
 
 
-def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: list[Hold]) -> tuple[Figure, Figure]:
+def approach_for_holds(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]) -> tuple[PosedHumanoid, PosedHumanoid]:
     """The two dancers, moved along the floor as near to each other as their arms need for every hold."""
     first, second = figures
     blend = round(_APPROACH * first.fps)
@@ -82,11 +82,11 @@ def approach(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: l
         if missing.max() < 1e-3:
             break
         step = (upper_envelope(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
-        first, second = first.carried(step), second.carried(-step)
+        first, second = first.translated(step), second.translated(-step)
     return first, second
 
 
-def clasp(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: list[Hold]) -> tuple[Figure, Figure]:
+def join_hands(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]) -> tuple[PosedHumanoid, PosedHumanoid]:
     """The two dancers with their held hands as far from each other as in the source; both arms give way alike."""
     hands = [[figure.positions[:, _joint("wrist", side)].copy() for side in range(2)] for figure in figures]
     for _ in range(_ROUNDS):
@@ -97,22 +97,22 @@ def clasp(figures: tuple[Figure, Figure], bodies: tuple[Body, Body], found: list
             other -= step
         for dancer, (figure, body) in enumerate(zip(figures, bodies, strict=True)):
             for side in range(2):
-                hands[dancer][side] = _within_reach(figure, body, side, hands[dancer][side])
+                hands[dancer][side] = _clamp_to_reach(figure, body, side, hands[dancer][side])
     moved = []
     for dancer, figure in enumerate(figures):
-        positions, world = figure.positions.copy(), figure.world.copy()
+        positions, world = figure.positions.copy(), figure.world_rotations.copy()
         for side in range(2):
             held = np.zeros(len(positions), bool)
             for hold in found:
                 if hold.sides[dancer] == side:
                     held |= hold.held
             if held.any():
-                _reach(positions, world, side, hands[dancer][side], held, round(_BLEND * figure.fps))
+                _move_wrist(positions, world, side, hands[dancer][side], held, round(_BLEND * figure.fps))
         moved.append(replace(figure, positions=positions, world=world))
     return moved[0], moved[1]
 
 
-def _reach(positions: Array, world: Array, side: int, wrist: Array, held: Array, blend: int) -> None:
+def _move_wrist(positions: Array, world: Array, side: int, wrist: Array, held: Array, blend: int) -> None:
     """Bring a hand to `wrist` (F, 3) m where it is `held`, in place, and blend around it."""
     chain = (_joint("shoulder", side), _joint("elbow", side), _joint("wrist", side))
     hand = [chain[2], _joint("thumb", side), _joint("middle", side)]
@@ -120,12 +120,12 @@ def _reach(positions: Array, world: Array, side: int, wrist: Array, held: Array,
     offset = blend_offsets(wrist - before, true_runs(held), blend)
     moved = np.flatnonzero(np.abs(offset).max(axis=-1) > 0.0)
     limb, turned = positions[moved], world[moved]
-    bend_limb(limb, turned, chain, (before + offset)[moved], _BACK)
+    solve_limb(limb, turned, chain, (before + offset)[moved], _BACK)
     limb[:, hand[1:]] += (limb[:, chain[2]] - before[moved])[:, None]
     positions[moved], world[moved] = limb, turned
 
 
-def _within_reach(figure: Figure, body: Body, side: int, wrist: Array) -> Array:
+def _clamp_to_reach(figure: PosedHumanoid, body: Humanoid, side: int, wrist: Array) -> Array:
     """The places nearest to `wrist` (F, 3) m that the arm reaches."""
     shoulder = figure.positions[:, _joint("shoulder", side)]
     upper, lower = _arm(body, side)
@@ -135,9 +135,9 @@ def _within_reach(figure: Figure, body: Body, side: int, wrist: Array) -> Array:
     return np.asarray(shoulder + away * np.clip(distance, near, far) / distance)
 
 
-def _arm(body: Body, side: int) -> tuple[float, float]:
+def _arm(body: Humanoid, side: int) -> tuple[float, float]:
     """The lengths of the upper arm and the forearm in m."""
-    places = body.places[[_joint(name, side) for name in ("shoulder", "elbow", "wrist")]]
+    places = body.rest_positions[[_joint(name, side) for name in ("shoulder", "elbow", "wrist")]]
     upper, lower = np.linalg.norm(np.diff(places, axis=0), axis=-1)
     return float(upper), float(lower)
 
@@ -146,7 +146,7 @@ def _joint(name: str, side: int) -> int:
     return INDEX[f"{SIDES[side]}_{name}"]
 
 
-def _between(first: Figure, second: Figure) -> Array:
+def _between(first: PosedHumanoid, second: PosedHumanoid) -> Array:
     """From the one dancer's pelvis to the other's along the floor, (F, 3) m."""
     return _level(second.positions[:, 0] - first.positions[:, 0])
 

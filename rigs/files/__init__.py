@@ -36,7 +36,7 @@ class Source:
     up: str
     fps: float
     frames: int
-    filled: tuple[str, ...] = ()
+    filled_joints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Clip:
     warnings: tuple[str, ...] = ()
 
 
-_DOORS = {
+_FORMATS = {
     # suffix: the module behind it, and what such a file holds
     ".bvh": ("bvh", "a BVH hierarchy"),
     ".npz": ("npz", "a numpy archive"),
@@ -59,35 +59,35 @@ _DOORS = {
     ".json": ("alphapose", "AlphaPose's results"),
     ".amc": ("amc", "an Acclaim recording"),
 }
-READ: tuple[str, ...] = tuple(_DOORS)
+READ_SUFFIXES: tuple[str, ...] = tuple(_FORMATS)
 """The suffixes that `read` knows."""
-_WRITTEN = (".bvh", ".npz")
-_FASTEST = 10_000.0
+WRITE_SUFFIXES = (".bvh", ".npz")
+_MAX_FPS = 10_000.0
 """Frames a second that no capture reaches."""
 
 
 def read(path: str | Path, *, fps: float | None = None) -> Clip:
     """The dancers of a file; `fps` overrides a frame rate that it states wrongly or not at all. Raises BadFile."""
     path = Path(path)
-    if fps is not None and not 0.0 < fps < _FASTEST:
-        raise BadFile(f"{path.name}: a frame rate above 0 and below {_FASTEST:g} expected, {fps:g} given")
+    if fps is not None and not 0.0 < fps < _MAX_FPS:
+        raise BadFile(f"{path.name}: a frame rate above 0 and below {_MAX_FPS:g} expected, {fps:g} given")
     if not path.exists():
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
         raise BadFile(f"{path.name}: a folder, a file expected")
-    module, content = _door(path, READ)
+    module, content = _format_of(path, READ_SUFFIXES)
     try:
         if path.stat().st_size == 0:
             raise BadFile(f"{path.name}: empty file, {content} expected")
         clip: Clip = module.read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    return doubted(clip)
+    return add_frame_rate_warnings(clip)
 
 
-def doubted(clip: Clip) -> Clip:
+def add_frame_rate_warnings(clip: Clip) -> Clip:
     """The clip with warnings about what its dancers make doubtful."""
-    found = (warning for motion in clip.motions for warning in frame_rate_check.of(motion, clip.source.path.name))
+    found = (warning for motion in clip.motions for warning in frame_rate_check.frame_rate_warnings(motion, clip.source.path.name))
     return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
 
 
@@ -101,7 +101,7 @@ def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source 
     motions = (motions,) if isinstance(motions, Motion) else tuple(motions)
     if like:
         motions = tuple(resample(motion, like.fps, like.frames) for motion in motions)
-    module, _ = _door(path, _WRITTEN)
+    module, _ = _format_of(path, WRITE_SUFFIXES)
     content: bytes = module.write(path, motions, like)
     with output_path(path) as temporary:
         temporary.write_bytes(content)
@@ -120,14 +120,14 @@ def output_path(path: Path) -> Iterator[Path]:
 def expect_writable(path: str | Path) -> None:
     """Raise BadFile now for a path that `write` would refuse after the work is done."""
     path = Path(path)
-    _door(path, _WRITTEN)
+    _format_of(path, WRITE_SUFFIXES)
     if path.is_dir():
         raise BadFile(f"{path.name}: a folder, a file expected")
 
 
-def _door(path: Path, suffixes: tuple[str, ...]) -> tuple[Any, str]:
+def _format_of(path: Path, suffixes: tuple[str, ...]) -> tuple[Any, str]:
     """The module that reads and writes a file of this suffix, loaded when it is needed, and what the file holds."""
     if path.suffix.lower() not in suffixes:
         raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} expected as the ending of its name")
-    name, content = _DOORS[path.suffix.lower()]
+    name, content = _FORMATS[path.suffix.lower()]
     return import_module(f"rigs.files.{name}"), content

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.rig import in_order
+from rigs.characters.rig import topological_order
 from rigs.files import BadFile
 
 _ROOT = "root"
@@ -141,7 +141,7 @@ def _skeleton(path: Path, units: _Words, root: _Words, bones: list[_Words], bran
                 raise bone["begin"].bad(f"a bone with a {word} expected")
     names = [_ROOT, *(" ".join(bone["name"].rest) for bone in bones)]
     parents = _parents(path, names, branches)
-    order = in_order(parents)
+    order = topological_order(parents)
     degrees = "angle" not in units or units["angle"].rest[:1] != ["rad"]
     length = units["length"].numbers(1)[0] if "length" in units else 1.0
     if not length > 0.0:
@@ -175,7 +175,7 @@ def _parents(path: Path, names: list[str], branches: list[_Line]) -> list[int]:
     if loose or parents[0] >= 0:
         raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, {(loose or [_ROOT])[0]} is not")
     try:
-        in_order(parents)
+        topological_order(parents)
     except ValueError:
         raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a ring of bones found") from None
     return parents

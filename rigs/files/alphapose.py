@@ -32,27 +32,27 @@ _POSE_WEIGHT = 1.0
 
 def read(path: Path, fps: float | None = None) -> Clip:
     """The one or two dancers of a file; without `fps` its frames are taken as 30 a second. Raises BadFile."""
-    rate = fps or hybrik.UNSTATED_FPS
-    frames, poses, pixels, scores = _detections(path)
-    hybrik.expect_places(path, poses, JOINTS)
-    dancers = _linked(frames, poses, pixels, scores)
+    rate = fps or hybrik.DEFAULT_FPS
+    frames, poses, pixels, scores = _parse_detections(path)
+    hybrik.expect_positions(path, poses, JOINTS)
+    dancers = _track_dancers(frames, poses, pixels, scores)
     places = _places(path, poses, pixels)
     motions, warnings = [], []
     for number, dancer in enumerate(dancers, start=1):
         seen = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
         seen[frames[dancer]] = places[dancer]
-        whole, unseen = pose_fitting.bridged(seen)
+        whole, unseen = pose_fitting.fill_gaps(seen)
         if unseen:
             warnings.append(f"{path.name}: dancer {number} not seen in {unseen} of {len(seen)} frames, bridged")
         try:
-            motions.append(hybrik.solve(hybrik.from_camera(whole), rate))
+            motions.append(hybrik.motion_from_positions(hybrik.camera_to_z_up(whole), rate))
         except ValueError as error:
             raise BadFile(f"{path.name}, dancer {number}, {error}") from None
     standing = stand_on_floor(*motions)
     return Clip(standing, Source(path, 1.0, "Y", rate, len(standing[0])), tuple(warnings))
 
 
-def _detections(path: Path) -> tuple[Array, Array, Array, Array]:
+def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array]:
     """All detections in the order of time: frames (D,) from 0, poses (D, J, 3) m, pixels (D, J, 3), scores (D,)."""
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -63,7 +63,7 @@ def _detections(path: Path) -> tuple[Array, Array, Array, Array]:
     if not any("pred_xyz_jts" in one for one in found):
         raise BadFile(f"{path.name}: joints in metres ('pred_xyz_jts', as HybrIK adds) expected, only pixels found")
     frames, poses, pixels, scores = (
-        list(column) for column in zip(*(_detection(path, at, one) for at, one in enumerate(found)), strict=True)
+        list(column) for column in zip(*(_parse_detection(path, at, one) for at, one in enumerate(found)), strict=True)
     )
     if len({len(pose) for pose in poses}) > 1:
         raise BadFile(f"{path.name}: the same number of joints in all detections expected")
@@ -76,7 +76,7 @@ def _detections(path: Path) -> tuple[Array, Array, Array, Array]:
     return numbers, np.array(poses)[order], np.array(pixels)[order], np.array(scores)[order]
 
 
-def _detection(path: Path, at: int, one: dict[str, Any]) -> tuple[int, Array, Array, float]:
+def _parse_detection(path: Path, at: int, one: dict[str, Any]) -> tuple[int, Array, Array, float]:
     """One person in one picture: its number, joints (J, 3) m, (J, 3) pixels and their certainty, and a score."""
     place = f"{path.name}, detection {at}"
     digits = re.findall(r"\d+", Path(str(one.get("image_id"))).stem)
@@ -95,7 +95,7 @@ def _detection(path: Path, at: int, one: dict[str, Any]) -> tuple[int, Array, Ar
     return int(digits[-1]), pose, pixels[: len(pose)], score
 
 
-def _linked(frames: Array, poses: Array, pixels: Array, scores: Array) -> list[Array]:
+def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) -> list[Array]:
     """For each dancer the indices of the detections that are this dancer, at most one a frame.
 
     In every frame the surest detections are given to the dancers so that these move least since they were last seen;
@@ -109,15 +109,15 @@ def _linked(frames: Array, poses: Array, pixels: Array, scores: Array) -> list[A
     for rest in (surest[start + 1 :], surest[:start][::-1]):
         last = [track[0] for track in tracks]
         for group in rest:
-            steps = _steps(last, group, poses, pixels)
+            steps = _detection_distances(last, group, poses, pixels)
             farthest = _FARTHEST_STEP * np.abs(frames[group[0]] - frames[last])
-            for track, at in _nearest(steps, farthest):
+            for track, at in _assign_detections(steps, farthest):
                 tracks[track].append(group[at])
                 last[track] = group[at]
     return [np.array(sorted(track)) for track in tracks]
 
 
-def _nearest(steps: Array, farthest: Array) -> list[tuple[int, int]]:
+def _assign_detections(steps: Array, farthest: Array) -> list[tuple[int, int]]:
     """Pairs of a dancer and a detection: as many as no dancer's `farthest` step forbids, with the shortest steps.
 
     steps: (dancers, detections).  farthest: (dancers,).
@@ -129,7 +129,7 @@ def _nearest(steps: Array, farthest: Array) -> list[tuple[int, int]]:
     return [(dancer, at) for dancer, at in enumerate(best) if at < found]
 
 
-def _steps(last: list[int], group: Array, poses: Array, pixels: Array) -> Array:
+def _detection_distances(last: list[int], group: Array, poses: Array, pixels: Array) -> Array:
     """How far each of the `last` detections is from each one of `group`, in body heights: (dancers, len(group))."""
     size = np.median(np.ptp(pixels[..., 1], axis=1))
     moved = pixels[last][:, None, :, :2] - pixels[group][None, :, :, :2]

@@ -15,17 +15,17 @@ from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
-UNSTATED_FPS = 30.0
+DEFAULT_FPS = 30.0
 """What a file of positions is taken for, which states no rate."""
 SMPL_JOINTS = 24
-_FARTHEST = 1000.0
+_MAX_DISTANCE = 1000.0
 """Metres from the camera beyond which a number is no dancer's place."""
 _LEAVES = list(range(SMPL_JOINTS, len(JOINTS)))
 
 
-def fits(rows: Array) -> bool:
+def is_hybrik(rows: Array) -> bool:
     """Whether an array has the shape of such a file."""
     return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
 
@@ -37,20 +37,20 @@ def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
     for the whole clip puts the feet on the floor. Joints that are missing from 24 follow from common proportions.
     Raises BadFile.
     """
-    rate = fps or UNSTATED_FPS
-    expect_places(path, rows, JOINTS)
-    seen = from_camera(rows)
-    dancers = [seen[0::2], seen[1::2]] if _interleaved(seen) else [seen]
+    rate = fps or DEFAULT_FPS
+    expect_positions(path, rows, JOINTS)
+    seen = camera_to_z_up(rows)
+    dancers = [seen[0::2], seen[1::2]] if _is_interleaved(seen) else [seen]
     try:
-        motions = stand_on_floor(*(solve(positions, rate) for positions in dancers))
+        motions = stand_on_floor(*(motion_from_positions(positions, rate) for positions in dancers))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
     return Clip(motions, Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])))
 
 
-def expect_places(path: Path, rows: Array, names: tuple[str, ...]) -> None:
+def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
     """Raise BadFile for the first of `rows` (F, J, 3) in which a joint is nowhere or too far away to be a dancer's."""
-    absurd = ~(np.abs(rows) < _FARTHEST).all(axis=-1)
+    absurd = ~(np.abs(rows) < _MAX_DISTANCE).all(axis=-1)
     if absurd.any():
         row, joint = np.argwhere(absurd)[0]
         raise BadFile(
@@ -58,12 +58,12 @@ def expect_places(path: Path, rows: Array, names: tuple[str, ...]) -> None:
         )
 
 
-def from_camera(positions: Array) -> Array:
+def camera_to_z_up(positions: Array) -> Array:
     """From a camera's axes (x right, y down, z away) to Blender's: (..., 3)."""
     return positions[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
 
 
-def _interleaved(rows: Array) -> bool:
+def _is_interleaved(rows: Array) -> bool:
     """Whether two dancers alternate: then a row is nearer to the row after next than to the next one."""
     if len(rows) < 4 or len(rows) % 2:
         return False
@@ -74,17 +74,17 @@ def _interleaved(rows: Array) -> bool:
     return step(1) > 2.0 * step(2)
 
 
-def solve(positions: Array, fps: float) -> Motion:
+def motion_from_positions(positions: Array, fps: float) -> Motion:
     """One dancer's movement from positions (F, 29 or 24, 3) m in Blender's axes. Raises ValueError."""
     if positions.shape[1] == len(JOINTS):
-        return pose_fitting.solve(positions, fps)
+        return pose_fitting.fit_motion(positions, fps)
     parents = [PARENTS[leaf] for leaf in _LEAVES]
     grandparents = [PARENTS[parent] for parent in parents]
     beyond = 2.0 * positions[:, parents] - positions[:, grandparents]
-    solved = pose_fitting.solve(np.concatenate([positions, beyond], axis=1), fps)
+    solved = pose_fitting.fit_motion(np.concatenate([positions, beyond], axis=1), fps)
     offsets, turned = solved.skeleton.offsets.copy(), solved.rotations.copy()
     for leaf, parent in zip(_LEAVES, parents, strict=True):
-        length, common = (np.linalg.norm(bones[parent]) for bones in (offsets, DEFAULT.offsets))
-        offsets[leaf] = DEFAULT.offsets[leaf] * length / common
+        length, common = (np.linalg.norm(bones[parent]) for bones in (offsets, DEFAULT_SKELETON.offsets))
+        offsets[leaf] = DEFAULT_SKELETON.offsets[leaf] * length / common
         turned[:, parent] = rotations.IDENTITY
     return Motion(fps, Skeleton(offsets), solved.root, turned)

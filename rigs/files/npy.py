@@ -23,8 +23,8 @@ def read(path: Path, fps: float | None = None) -> Clip:
     if stored.dtype.kind != "f":
         raise BadFile(f"{path.name}: {EXPECTED}, values of type {stored.dtype} found")
     rows: Array = np.array(stored, dtype=float)
-    if blazepose.fits(rows):
+    if blazepose.is_blazepose(rows):
         return blazepose.to_clip(path, rows, fps)
-    if hybrik.fits(rows):
+    if hybrik.is_hybrik(rows):
         return hybrik.to_clip(path, rows, fps)
     raise BadFile(f"{path.name}: {EXPECTED}, {stored.shape} found")

@@ -35,7 +35,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
     if fps is not None:
         arrays["fps"] = np.asarray(fps, dtype=float)
-    landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.fits(array)), None)
+    landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.is_blazepose(array)), None)
     if landmarks is not None and landmarks.dtype.kind == "f":
         return blazepose.to_clip(path, landmarks.astype(float), _rate(path, arrays) if "fps" in arrays else None)
     for name in ("fps", *_SHAPES):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.bone_mapper import NoDancer, map_bones
+from rigs.bone_mapping.bone_mapper import UnmappableRig, map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import BadFile, Clip, Source
 from rigs.skeleton import JOINTS
@@ -36,34 +36,34 @@ class Recording:
     names: tuple[str, ...]
     parents: tuple[int, ...]
     fps: float
-    turned: Array
-    places: Array
-    rest: Array
+    world_rotations: Array
+    positions: Array
+    rest_positions: Array
     units: float | None = None
     up: str | None = None
 
 
 def to_clip(path: Path, recording: Recording) -> Clip:
     """The one dancer of a recording. Raises BadFile where it is none."""
-    rest, places, turned = recording.rest, recording.places, recording.turned
+    rest, places, turned = recording.rest_positions, recording.positions, recording.world_rotations
     some = places[:, :: max(1, places.shape[1] // _SAMPLES)]
     try:
         mapping = map_bones(recording.names, recording.parents, rest)
-    except NoDancer as error:
+    except UnmappableRig as error:
         raise BadFile(f"{path.name}: {error}") from None
-    ours = mapping.dialect.t_pose
+    ours = mapping.convention.t_pose
     up = recording.up or body_measures.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
-    stature = body_measures.stature(mapping.bones, some)
+    stature = body_measures.body_height(mapping.bones, some)
     if not stature > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
-    units = _metres_per_unit(recording.units, mapping.dialect.units, stature)
-    bones = mapping.bones if ours else body_measures.believable(mapping.bones, some)
+    units = _metres_per_unit(recording.units, mapping.convention.metres_per_unit, stature)
+    bones = mapping.bones if ours else body_measures.drop_implausible_crown(mapping.bones, some)
     places, rest = places * units, rest * units
     if up == "Y":
         turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
         places, rest = to_z_up(places), to_z_up(rest)
-    motion = to_motion.to_motion(recording.fps, bones, turned, places, rest, in_t_pose=ours)
-    own = to_motion.followed(bones, places)
+    motion = to_motion.motion_from_bones(recording.fps, bones, turned, places, rest, in_t_pose=ours)
+    own = to_motion.drop_unfollowed_mid_spine(bones, places)
     filled = tuple(name for name, bone in zip(JOINTS, own, strict=True) if bone < 0)
     return Clip((motion,), Source(path, units, up, recording.fps, len(motion), filled))
 
@@ -78,13 +78,13 @@ def to_y_up(v: Array) -> Array:
     return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
 
 
-def _metres_per_unit(stated: float | None, usual: float | None, stature: float) -> float:
+def _metres_per_unit(own_unit: float | None, convention_unit: float | None, height: float) -> float:
     """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall.
 
     stated: the file's own.  usual: what others of its dialect have.
     """
-    for unit, low, high in ((stated, 0.8, 2.6), (usual, 1.2, 2.3)):
-        if unit and low < stature * unit < high:
+    for unit, low, high in ((own_unit, 0.8, 2.6), (convention_unit, 1.2, 2.3)):
+        if unit and low < height * unit < high:
             return unit
-    fitting = [unit for low, high, units in _UNITS for unit in units if low < stature * unit < high]
-    return min(fitting, key=lambda unit: abs(np.log(stature * unit / 1.7)), default=1.7 / stature)
+    fitting = [unit for low, high, units in _UNITS for unit in units if low < height * unit < high]
+    return min(fitting, key=lambda unit: abs(np.log(height * unit / 1.7)), default=1.7 / height)

@@ -4,7 +4,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.characters.humanoid import SIDES
-from rigs.post_processing.capsules import CAPSULES, depths
+from rigs.post_processing.capsules import CAPSULES, penetration_depths
 from rigs.smoothing import hann_average, upper_envelope
 
 _SOLID = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck", "left_hip", "right_hip")]
@@ -35,7 +35,7 @@ _ROUNDS = 4
 """How often it is looked how far a partner is still in the leader."""
 
 
-def room(partner: Array, leader: Array, fps: float) -> Array:
+def body_separation(partner: Array, leader: Array, fps: float) -> Array:
     """How the partner must be moved along the floor so as not to be in the leader: (F, 3) m, smooth in time.
 
     partner, leader: (F, 29, 3) m.  The way leads from the leader's pelvis to the partner's; a partner who walks right
@@ -48,7 +48,7 @@ def room(partner: Array, leader: Array, fps: float) -> Array:
     near = np.flatnonzero(np.linalg.norm(away, axis=-1) < _BESIDE)
     for _ in range(_ROUNDS):
         moved = partner[near] + (needed[near, None] * direction[near])[:, None]
-        depth, out = depths(moved, leader[near], _SOLID, _SOLID)
+        depth, out = penetration_depths(moved, leader[near], _SOLID, _SOLID)
         slope = np.einsum("fabi,fi->fab", out, direction[near])
         depth = depth - _ALLOWED
         depth[:, _TRUNKS:][slope[:, _TRUNKS:] < _STEEPEST] = (
@@ -64,7 +64,7 @@ def room(partner: Array, leader: Array, fps: float) -> Array:
     return upper_envelope(needed, round(_BLEND * fps))[:, None] * direction
 
 
-def arms_out(partner: Array, leader: Array, fps: float) -> Array:
+def arm_separation(partner: Array, leader: Array, fps: float) -> Array:
     """How the partner's wrists must be moved for arms to run less through the leader's trunk and head: (2, F, 3) m.
 
     partner, leader: (F, 29, 3) m.  An arm that comes out on the other side or only for a moment stays in part.
@@ -74,7 +74,7 @@ def arms_out(partner: Array, leader: Array, fps: float) -> Array:
     if not len(near):
         return offsets
     for side, arm in enumerate(_ARMS):
-        depth, out = depths(partner[near], leader[near], arm, _TRUNK)
+        depth, out = penetration_depths(partner[near], leader[near], arm, _TRUNK)
         way = np.maximum(depth - _ALLOWED, 0.0) * _LEVERS[:, None]
         deepest = way.reshape(len(near), -1).argmax(axis=1)
         at = np.arange(len(near)), *np.unravel_index(deepest, way.shape[1:])

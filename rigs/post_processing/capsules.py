@@ -23,16 +23,16 @@ _ENDS = [INDEX[end] for _, end, _ in CAPSULES]
 _RADII = np.array([radius for _, _, radius in CAPSULES])
 
 
-def penetration(first: Array, second: Array) -> Array:
+def deepest_penetration(first: Array, second: Array) -> Array:
     """How deep the capsules of two dancers lie in each other at the deepest place: (F,) m, 0 where they are apart.
 
     first, second: (F, 29, 3) m.  Hands and feet have no capsules: hands hold, and feet step between feet.
     """
     every = list(range(len(CAPSULES)))
-    return np.asarray(np.maximum(depths(first, second, every, every)[0].max(axis=(1, 2)), 0.0))
+    return np.asarray(np.maximum(penetration_depths(first, second, every, every)[0].max(axis=(1, 2)), 0.0))
 
 
-def depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> tuple[Array, Array]:
+def penetration_depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> tuple[Array, Array]:
     """How deep capsules lie in each other, and the way out: (F, A, B) m, negative where apart, and (F, A, B, 3).
 
     first, second: (F, 29, 3) m.  ours, theirs: which A of `CAPSULES` of the first dancer, which B of the second.
@@ -40,7 +40,7 @@ def depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> t
     """
     start, end = (first[:, [ends[k] for k in ours], None] for ends in (_STARTS, _ENDS))
     other_start, other_end = (second[:, None, [ends[k] for k in theirs]] for ends in (_STARTS, _ENDS))
-    apart = between_segments(start, end, other_start, other_end)
+    apart = segment_separation(start, end, other_start, other_end)
     distance = np.linalg.norm(apart, axis=-1)
     out = apart / np.maximum(distance, 1e-9)[..., None]
     return _RADII[ours][:, None] + _RADII[theirs] - distance, out
@@ -48,10 +48,10 @@ def depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> t
 
 def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:
     """The least distance between the segments from `a` to `b` and from `c` to `d` (..., 3): (...)."""
-    return np.linalg.norm(between_segments(a, b, c, d), axis=-1)
+    return np.linalg.norm(segment_separation(a, b, c, d), axis=-1)
 
 
-def between_segments(a: Array, b: Array, c: Array, d: Array) -> Array:
+def segment_separation(a: Array, b: Array, c: Array, d: Array) -> Array:
     """From the segment from `c` to `d` (..., 3) to that from `a` to `b`, where they are nearest: (..., 3).
 
     After Ericson 2005, "Real-Time Collision Detection", 5.1.9: the nearest points of the two lines, each clamped.

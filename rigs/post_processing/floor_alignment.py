@@ -23,7 +23,7 @@ _DISAGREE = 0.01
 """m by which all of a partner's frames may say that the floor is elsewhere than those do that are known."""
 
 
-def floor_of(partner: Motion, leader: Motion, given: Array) -> float:
+def estimate_floor(partner: Motion, leader: Motion, given: Array) -> float:
     """The height in m at which the partner's toes rest.
 
     given: (F,) bool, frames of the partner that are known to be right. Where there are few, the leader's feet say
@@ -32,16 +32,16 @@ def floor_of(partner: Motion, leader: Motion, given: Array) -> float:
     if given.sum() >= _ENOUGH * partner.fps:
         expected = floor_height(partner.positions[given])
     else:
-        expected = floor_height(leader.positions) + toes_at_rest(partner.skeleton) - toes_at_rest(leader.skeleton)
+        expected = floor_height(leader.positions) + rest_toe_height(partner.skeleton) - rest_toe_height(leader.skeleton)
     return float(np.clip(floor_height(partner.positions), expected - _DISAGREE, expected + _DISAGREE))
 
 
-def toes_at_rest(skeleton: Skeleton) -> float:
+def rest_toe_height(skeleton: Skeleton) -> float:
     """How high the lower end of the toes is above the floor of the T-pose, in m."""
     return float(skeleton.rest_positions()[_TOES, 2].min())
 
 
-def levelled(positions: Array, floor: float, fps: float) -> Array:
+def level_offsets(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be who floats or sinks for longer than a jump, smooth in time."""
     height = positions[:, _TOES, 2].min(axis=1) - floor
     half = max(1, round(_JUMP * fps / 2.0))
@@ -50,7 +50,7 @@ def levelled(positions: Array, floor: float, fps: float) -> Array:
     return hann_average(np.maximum(-sinking - _LOW, 0.0) - np.maximum(-floating - _HIGH, 0.0), round(_BLEND * fps))
 
 
-def lifted(positions: Array, floor: float, fps: float) -> Array:
+def lift_offsets(positions: Array, floor: float, fps: float) -> Array:
     """How much higher (F,) m a dancer (F, 29, 3) must be for no toe to sink, however shortly."""
     sunk = floor - _LOW - positions[:, _TOES, 2].min(axis=1)
     return upper_envelope(np.maximum(sunk, 0.0), round(_LIFT * fps))

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.constraints.arm_reach import BENT, joint, lengths
-from rigs.constraints.hand_holds import Hold
+from rigs.constraints.arm_reach import EASY_REACH, arm_joint, arm_lengths
+from rigs.constraints.hand_holds import HandHold
 from rigs.skeleton import Skeleton
 from rigs.smoothing import blend_offsets, hann_average, moving_maximum, true_runs
 
@@ -37,18 +37,18 @@ _ROOM = 0.45
 """m between two pelvises below which no hold brings them."""
 
 
-def meant_holds(partner: Array, leader: Array, fps: float) -> list[Hold]:
+def detect_near_holds(partner: Array, leader: Array, fps: float) -> list[HandHold]:
     """The holds that a partner's hands seem to be meant for, with the way between the wrists that they should have.
 
     partner, leader: (F, 29, 3) m.  In each frame a hand holds one hand at most, the one that it is nearer to.
     """
-    ways = np.array([[partner[:, joint("wrist", a)] - leader[:, joint("wrist", b)] for b in (0, 1)] for a in (0, 1)])
+    ways = np.array([[partner[:, arm_joint("wrist", a)] - leader[:, arm_joint("wrist", b)] for b in (0, 1)] for a in (0, 1)])
     distances = np.linalg.norm(ways, axis=-1)
     shortest, blend = max(1, round(_SHORTEST * fps)), round(_BLEND * fps)
     runs = [
         (float((distances[sides][first:last] - _LOOSE).sum()), sides, first, last)
         for sides in product((0, 1), (0, 1))
-        for first, last in true_runs(_lasting(distances[sides], round(_GAP * fps)), shortest)
+        for first, last in true_runs(_near_without_gaps(distances[sides], round(_GAP * fps)), shortest)
         if distances[sides][first:last].min() < _NEAR
     ]
     held, barred = np.zeros(distances.shape, bool), np.zeros(distances.shape, bool)
@@ -58,18 +58,18 @@ def meant_holds(partner: Array, leader: Array, fps: float) -> list[Hold]:
             barred[1 - ours, theirs, first + start : first + end] = True
             barred[ours, 1 - theirs, max(first + start - blend, 0) : first + end + blend] = True
     wanted = ways * (_held_distance(distances) / np.maximum(distances, 1e-6))[..., None]
-    return [Hold(s, held[s], wanted[s]) for s in product((0, 1), (0, 1)) if held[s].any()]
+    return [HandHold(s, held[s], wanted[s]) for s in product((0, 1), (0, 1)) if held[s].any()]
 
 
-def lean(partner: Array, leader: Array, skeleton: Skeleton, found: list[Hold], fps: float) -> Array:
+def lean_offsets(partner: Array, leader: Array, skeleton: Skeleton, found: list[HandHold], fps: float) -> Array:
     """How the partner must be moved along the floor for the arms to reach the holds: (F, 3) m, a few centimetres.
 
     partner, leader: (F, 29, 3) m.
     """
     way = np.zeros((len(partner), 3))
     for hold in found:
-        away = _target(leader, hold) - partner[:, joint("shoulder", hold.sides[0])]
-        missing = np.linalg.norm(away, axis=-1) - BENT * sum(lengths(skeleton, hold.sides[0]))
+        away = _hold_target(leader, hold) - partner[:, arm_joint("shoulder", hold.sides[0])]
+        missing = np.linalg.norm(away, axis=-1) - EASY_REACH * sum(arm_lengths(skeleton, hold.sides[0]))
         missing = np.where(hold.held, np.maximum(missing, 0.0), 0.0)
         way += missing[:, None] * rotations.normalize(away * [1.0, 1.0, 0.0])
     frames = round(_LEANING * fps)
@@ -79,7 +79,7 @@ def lean(partner: Array, leader: Array, skeleton: Skeleton, found: list[Hold], f
     return hann_average(way, frames)
 
 
-def to_holds(partner: Array, leader: Array, found: list[Hold], fps: float) -> Array:
+def wrist_offsets(partner: Array, leader: Array, found: list[HandHold], fps: float) -> Array:
     """How the partner's wrists must be moved to be in their holds: (2, F, 3) m, the left one and the right one.
 
     partner, leader: (F, 29, 3) m.  Around a hold the hands find and leave it smoothly.
@@ -89,14 +89,14 @@ def to_holds(partner: Array, leader: Array, found: list[Hold], fps: float) -> Ar
         held = np.zeros(len(partner), bool)
         for hold in found:
             if hold.sides[0] == side:
-                away = _target(leader, hold) - partner[:, joint("wrist", side)]
+                away = _hold_target(leader, hold) - partner[:, arm_joint("wrist", side)]
                 offsets[side] = np.where(hold.held[:, None], away, offsets[side])
                 held |= hold.held
         offsets[side] = blend_offsets(offsets[side], true_runs(held), round(_BLEND * fps))
     return offsets
 
 
-def _lasting(distance: Array, gap: int) -> Array:
+def _near_without_gaps(distance: Array, gap: int) -> Array:
     """Where two wrists `distance` (F,) m apart are near each other, but for short gaps in which they stay together."""
     near = distance < _LOOSE
     for first, last in true_runs(~near):
@@ -111,6 +111,6 @@ def _held_distance(distance: Array) -> Array:
     return np.where(distance < _CLOSE, distance, _CLOSE + room * np.tanh((distance - _CLOSE) / room))
 
 
-def _target(leader: Array, hold: Hold) -> Array:
+def _hold_target(leader: Array, hold: HandHold) -> Array:
     """Where the partner's wrist belongs in a hold: (F, 3) m."""
-    return np.asarray(leader[:, joint("wrist", hold.sides[1])] + hold.apart)
+    return np.asarray(leader[:, arm_joint("wrist", hold.sides[1])] + hold.apart)

@@ -9,23 +9,23 @@ import numpy as np
 from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
 
-_SPREAD = 2.2
+_FADE = 2.2
 """Frames over which a correction fades: the sixth root of what its third differences cost beside itself."""
-_STRETCH, _MARGIN = 48, 24
+_CHUNK, _MARGIN = 48, 24
 """Frames that are solved at once, and how far to either side they see: much farther than a correction reaches."""
 
 
-def blended(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
+def smooth_seams(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
     """The movement with the jerk at its seams taken away, the frames that are not free as they are.
 
     seams: the frames with which blocks begin.  free: (F,) bool.
     World rotations are corrected, not joints', so that an error of the pelvis is not made up for by every limb.
     """
     world = kinematics.global_rotations(motion.rotations)
-    rough = _roughness(kinematics.place(motion.root, world, motion.skeleton.offsets), seams)
+    rough = _excess_jerk(kinematics.joint_positions(motion.root, world, motion.skeleton.offsets), seams)
     if not rough.any() or not free.any():
         return motion
-    world = rotations.near(world)
+    world = rotations.unroll(world)
     course = np.concatenate([motion.root, world.reshape(len(motion), -1)], axis=1)
     course = course + _corrections(course, rough, free)
     turned = rotations.normalize(course[:, 3:].reshape(world.shape))
@@ -38,7 +38,7 @@ def blended(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
     )
 
 
-def _roughness(positions: Array, seams: Sequence[int]) -> Array:
+def _excess_jerk(positions: Array, seams: Sequence[int]) -> Array:
     """The part of the jerk (F - 3,) from each frame to the third after it that is to go, 0 to 1.
 
     All of it goes at a seam that is as rough (m²) as it is between the seams, nothing at one that is half as rough:
@@ -67,13 +67,13 @@ def _corrections(course: Array, rough: Array, free: Array) -> Array:
     Penalised least squares as Eilers 2003 ("A perfect smoother") writes them.
     """
     found = np.zeros_like(course)
-    for start in range(0, len(course), _STRETCH):
-        first, last = max(start - _MARGIN, 0), min(start + _STRETCH + _MARGIN, len(course))
+    for start in range(0, len(course), _CHUNK):
+        first, last = max(start - _MARGIN, 0), min(start + _CHUNK + _MARGIN, len(course))
         at = first + np.flatnonzero(rough[first : max(last - 3, first)])
         if len(at):
             jerk = rough[at, None] * (course[at + 3] - 3.0 * course[at + 2] + 3.0 * course[at + 1] - course[at])
-            keep = slice(start, min(start + _STRETCH, last))
-            found[keep] = (_response(free[first:last].tobytes())[:, at - first] @ jerk)[keep.start - first :][:_STRETCH]
+            keep = slice(start, min(start + _CHUNK, last))
+            found[keep] = (_response(free[first:last].tobytes())[:, at - first] @ jerk)[keep.start - first :][:_CHUNK]
     return found
 
 
@@ -86,5 +86,5 @@ def _response(free: bytes) -> Array:
     unknown = np.flatnonzero(np.frombuffer(free, bool))
     third = np.diff(np.eye(len(free)), n=3, axis=0)
     response, part = np.zeros(third.T.shape), third[:, unknown]
-    response[unknown] = -np.linalg.solve(part.T @ part + _SPREAD**-6 * np.eye(len(unknown)), part.T)
+    response[unknown] = -np.linalg.solve(part.T @ part + _FADE**-6 * np.eye(len(unknown)), part.T)
     return response

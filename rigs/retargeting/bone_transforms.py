@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import HIPS, Body
-from rigs.characters.posed_humanoid import Figure, starts_of, turns_of
+from rigs.characters.humanoid import HIPS, Humanoid
+from rigs.characters.posed_humanoid import PosedHumanoid, bone_rotations, root_bone_positions
 from rigs.characters.rig import Rig
 
-Root = Literal["hips", "bone", "object"]
+RootMode = Literal["hips", "bone", "object"]
 """What carries a rig through the world: the hips alone, the bone above them, or the object."""
 
 
@@ -30,25 +30,25 @@ class RigMotion:
     """
 
     fps: float
-    turns: dict[str, Array]
+    rotations: dict[str, Array]
     locations: dict[str, Array]
-    carried: tuple[Array, Array] | None = None
+    object_transform: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlBone:
     """A bone that is moved for itself: how far it has turned since rest, (F, 4), and where its head is, (F, 3) m.
 
     Without a head it only turns.
     """
 
     bone: str
-    turn: Array
+    rotation: Array
     head: Array | None
 
 
-def pose(
-    figure: Figure, body: Body, *, root: Root = "hips", in_place: bool = False, controls: Sequence[Control] = ()
+def bone_transforms(
+    figure: PosedHumanoid, body: Humanoid, *, root: RootMode = "hips", in_place: bool = False, controls: Sequence[ControlBone] = ()
 ) -> RigMotion:
     """The rotations and locations of the rig's bones that bring the body where the figure is.
 
@@ -57,62 +57,62 @@ def pose(
     Raises ValueError where the rig has no bone above the hips to carry it.
     """
     rig, still = body.rig, rotations.identity(len(figure.positions))
-    heads = starts_of(body, figure.world, figure.positions[:, HIPS].mean(axis=1))
+    heads = root_bone_positions(body, figure.world_rotations, figure.positions[:, HIPS].mean(axis=1))
     way = np.zeros((len(still), 3))
     if in_place:
         way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
-    turns = turns_of(body, figure.world, figure.bends)
+    turns = bone_rotations(body, figure.world_rotations, figure.bend_rotations)
     moved: dict[int, tuple[Array, Array | None, bool]] = {
-        node: (turns[:, k], heads[k] - way if k in heads else None, body.turns_with[k] == body.above[k])
-        for k, node in enumerate(body.moved)
+        node: (turns[:, k], heads[k] - way if k in heads else None, body.rotation_parents[k] == body.parents[k])
+        for k, node in enumerate(body.driven)
     }
     for control in controls:
-        moved[rig.index(control.bone)] = (control.turn, None if control.head is None else control.head - way, True)
+        moved[rig.index(control.bone)] = (control.rotation, None if control.head is None else control.head - way, True)
     carriage = (still, np.zeros((len(still), 3)))
     if root != "hips":
-        carriage = _carriage(body, figure.world[:, 0], heads[body.pelvis] - way)
+        carriage = _root_transform(body, figure.world_rotations[:, 0], heads[body.pelvis] - way)
     if root == "bone":
         top = _root_bone(body)
         moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
     ground = carriage if root == "object" else (still, np.zeros((len(still), 3)))
     nodes = sorted(moved)
-    above = {node: next((up for up in rig.above(node) if up in moved), -1) for node in nodes}
+    above = {node: next((up for up in rig.ancestors(node) if up in moved), -1) for node in nodes}
     bases = [moved[above[node]][0] if above[node] >= 0 and moved[node][2] else ground[0] for node in nodes]
-    own = rig.turned[nodes]
-    since = rotations.since(np.stack(bases, axis=1), np.stack([moved[node][0] for node in nodes], axis=1))
+    own = rig.rest_rotations[nodes]
+    since = rotations.inverse_multiply(np.stack(bases, axis=1), np.stack([moved[node][0] for node in nodes], axis=1))
     posed = rotations.multiply(rotations.inverse(own), rotations.multiply(since, own))
     result = RigMotion(figure.fps, {}, {}, carriage if root == "object" else None)
     for n, node in enumerate(nodes):
-        result.turns[rig.names[node]] = posed[:, n]
+        result.rotations[rig.names[node]] = posed[:, n]
         head = moved[node][1]
         if head is not None:
-            parent, shift = _carrying(rig, moved, above, above[node], ground)
+            parent, shift = _parent_transform(rig, moved, above, above[node], ground)
             gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(parent, rig.turn if node in rig.unaligned else rig.turned[node])
-            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.scale
+            axes = rotations.multiply(parent, rig.object_rotation if node in rig.object_space_locations else rig.rest_rotations[node])
+            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.unit_scale
     return result
 
 
-def _carriage(body: Body, pelvis: Array, head: Array) -> tuple[Array, Array]:
+def _root_transform(body: Humanoid, pelvis: Array, head: Array) -> tuple[Array, Array]:
     """How the rest pose is turned about the vertical (F, 4) and shifted along the floor (F, 3) to go with the pelvis.
 
     pelvis: (F, 4) its world rotation.  head: (F, 3) m where its bone begins.
     """
-    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(body.rest[0])
+    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(body.rest_rotations[0])
     turn = rotations.about_z(angle)
-    shift = head - rotations.rotate(turn, body.heads[body.pelvis])
+    shift = head - rotations.rotate(turn, body.rest_heads[body.pelvis])
     return turn, shift * np.array([1.0, 1.0, 0.0])
 
 
-def _root_bone(body: Body) -> int:
+def _root_bone(body: Humanoid) -> int:
     """The node from which the hips hang in the end. Raises ValueError where they are the root themselves."""
-    above = body.rig.above(body.moved[body.pelvis])
+    above = body.rig.ancestors(body.driven[body.pelvis])
     if not above:
         raise ValueError("a bone above the hips expected to carry the movement, found none: choose hips or object")
     return above[-1]
 
 
-def _carrying(
+def _parent_transform(
     rig: Rig,
     moved: dict[int, tuple[Array, Array | None, bool]],
     above: dict[int, int],
@@ -124,6 +124,6 @@ def _carrying(
         return ground
     turn, head, _ = moved[node]
     if head is None:
-        parent, shift = _carrying(rig, moved, above, above[node], ground)
+        parent, shift = _parent_transform(rig, moved, above, above[node], ground)
         head = rotations.rotate(parent, rig.heads[node]) + shift
     return turn, head - rotations.rotate(turn, rig.heads[node])

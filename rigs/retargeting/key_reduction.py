@@ -14,11 +14,11 @@ from rigs import Array
 from rigs.easing import smoothstep
 from rigs.retargeting import rotation_modes
 
-_LEAST = 1e-9  # a tolerance of zero means this one
+_MIN_TOLERANCE = 1e-9  # a tolerance of zero means this one
 
 
 @dataclass(frozen=True)
-class Track:
+class PropertyCurve:
     """One property of a bone over F frames.
 
     values: (F, n).  mode: for a rotation, how the bone keeps it, as `rotation_modes` has it; else None.
@@ -30,7 +30,7 @@ class Track:
     tolerance: float
 
 
-def key_frames(bones: Sequence[Sequence[Track]]) -> list[Array]:
+def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
     """For each bone the frames, its first and last among them, on which keys keep all its tracks within tolerance.
 
     All tracks have the same number of frames.
@@ -38,23 +38,23 @@ def key_frames(bones: Sequence[Sequence[Track]]) -> list[Array]:
     if not bones:
         return []
     frames = len(bones[0][0].values)
-    groups = _grouped(bones)
+    groups = _group_curves(bones)
     keyed = np.zeros((len(bones), frames), bool)
     keyed[:, [0, -1]] = True
-    while (strays := _worst(_errors(groups, keyed), keyed)).any():
+    while (strays := _worst_frames(_errors(groups, keyed), keyed)).any():
         keyed |= strays
     for parity in (1, 0):
-        keyed = _without_needless(groups, keyed, parity)
+        keyed = _remove_redundant_keys(groups, keyed, parity)
     return [np.flatnonzero(row) for row in keyed]
 
 
-def slopes(values: Array) -> Array:
+def tangents(values: Array) -> Array:
     """How much values (F, ...) change per frame at each frame, (F, ...)."""
     return np.gradient(values, axis=0) if len(values) > 1 else np.zeros_like(values)
 
 
 @dataclass(frozen=True)
-class _Group:
+class _CurveGroup:
     """The tracks of one kind, stacked.
 
     bones: (k,) which of the bones each is of.  values, slopes: (k, F, n).  turns: (k, F, 4) the rotations meant.
@@ -62,28 +62,28 @@ class _Group:
 
     bones: Array
     values: Array
-    slopes: Array
-    turns: Array | None
+    tangents: Array
+    quaternions: Array | None
     mode: str | None
     tolerance: Array
 
 
-def _grouped(bones: Sequence[Sequence[Track]]) -> list[_Group]:
+def _group_curves(bones: Sequence[Sequence[PropertyCurve]]) -> list[_CurveGroup]:
     """Tracks of the same kind and width together; a bone that has two of a kind is in two groups."""
-    alike: dict[tuple[str | None, int, int], list[tuple[int, Track]]] = {}
+    alike: dict[tuple[str | None, int, int], list[tuple[int, PropertyCurve]]] = {}
     for bone, tracks in enumerate(bones):
         for place, track in enumerate(tracks):
             alike.setdefault((track.mode, track.values.shape[1], place), []).append((bone, track))
     groups = []
     for (mode, _, _), members in alike.items():
         values = np.stack([track.values for _, track in members]).astype(float)
-        change = slopes(values.swapaxes(0, 1)).swapaxes(0, 1)
+        change = tangents(values.swapaxes(0, 1)).swapaxes(0, 1)
         groups.append(
-            _Group(
+            _CurveGroup(
                 bones=np.array([bone for bone, _ in members]),
                 values=values,
-                slopes=change,
-                turns=None if mode is None else rotation_modes.to_quaternions(values, mode),
+                tangents=change,
+                quaternions=None if mode is None else rotation_modes.to_quaternions(values, mode),
                 mode=mode,
                 tolerance=np.array([track.tolerance for _, track in members]),
             )
@@ -91,19 +91,19 @@ def _grouped(bones: Sequence[Sequence[Track]]) -> list[_Group]:
     return groups
 
 
-def _errors(groups: Sequence[_Group], keyed: Array) -> Array:
+def _errors(groups: Sequence[_CurveGroup], keyed: Array) -> Array:
     """How far curves with these keys (B, F) are from the movement, in tolerances: (B, F)."""
     errors = np.zeros(keyed.shape)
-    before, after = _neighbours(keyed)
+    before, after = _neighbouring_keys(keyed)
     for group in groups:
-        curve = _between(group, before[group.bones], after[group.bones])
-        apart = _apart(curve, group) / np.maximum(group.tolerance, _LEAST)[:, None]
+        curve = _hermite_interpolation(group, before[group.bones], after[group.bones])
+        apart = _distance(curve, group) / np.maximum(group.tolerance, _MIN_TOLERANCE)[:, None]
         errors[group.bones] = np.maximum(errors[group.bones], apart)
     errors[keyed] = 0.0
     return errors
 
 
-def _neighbours(keyed: Array) -> tuple[Array, Array]:
+def _neighbouring_keys(keyed: Array) -> tuple[Array, Array]:
     """For each frame the key at or before it and the key at or after it: (B, F) each."""
     frames = np.arange(keyed.shape[1])
     before = np.maximum.accumulate(np.where(keyed, frames, 0), axis=1)
@@ -111,7 +111,7 @@ def _neighbours(keyed: Array) -> tuple[Array, Array]:
     return before, after
 
 
-def _between(group: _Group, before: Array, after: Array) -> Array:
+def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> Array:
     """The curves' values (k, F, n) on every frame."""
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
@@ -119,18 +119,18 @@ def _between(group: _Group, before: Array, after: Array) -> Array:
     rise = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
     bend = (u * (1.0 - u)) * span
-    return start + rise * (end - start) + bend * ((1.0 - u) * group.slopes[row, before] - u * group.slopes[row, after])
+    return start + rise * (end - start) + bend * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
 
 
-def _apart(curve: Array, group: _Group) -> Array:
+def _distance(curve: Array, group: _CurveGroup) -> Array:
     """How far the curves' values (k, F, n) are from the movement, as an angle or as a distance: (k, F)."""
-    if group.turns is None or group.mode is None:
+    if group.quaternions is None or group.mode is None:
         return np.linalg.norm(curve - group.values, axis=-1)
-    same = np.abs(np.sum(rotation_modes.to_quaternions(curve, group.mode) * group.turns, axis=-1))
+    same = np.abs(np.sum(rotation_modes.to_quaternions(curve, group.mode) * group.quaternions, axis=-1))
     return 2.0 * np.arccos(np.minimum(same, 1.0))
 
 
-def _worst(errors: Array, keyed: Array) -> Array:
+def _worst_frames(errors: Array, keyed: Array) -> Array:
     """The worst frame of each span between keys that is out of tolerance somewhere: (B, F) bool."""
     starts = np.flatnonzero(keyed)
     spans = np.cumsum(keyed) - 1
@@ -143,16 +143,16 @@ def _worst(errors: Array, keyed: Array) -> Array:
     return worst
 
 
-def _without_needless(groups: Sequence[_Group], keyed: Array, parity: int) -> Array:
+def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: int) -> Array:
     """The keys less those of every second one that may go; neighbours never go at once."""
     inner = keyed.copy()
     inner[:, [0, -1]] = False
     tried = inner & (np.cumsum(keyed, axis=1) % 2 == parity)
     fewer = keyed & ~tried
-    return fewer | (tried & _worst_spans(_errors(groups, fewer), fewer))
+    return fewer | (tried & _spans_over_tolerance(_errors(groups, fewer), fewer))
 
 
-def _worst_spans(errors: Array, keyed: Array) -> Array:
+def _spans_over_tolerance(errors: Array, keyed: Array) -> Array:
     """The frames (B, F) in spans between keys that are out of tolerance somewhere."""
     starts = np.flatnonzero(keyed)
     spans = np.cumsum(keyed) - 1

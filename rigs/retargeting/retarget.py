@@ -13,90 +13,90 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.characters.humanoid import ANKLES, AXES, HIPS, SIDES, Body, leg_length
-from rigs.characters.posed_humanoid import Figure, places_of
-from rigs.constraints.foot_planting import plant
-from rigs.constraints.hand_holds import approach, clasp, holds
+from rigs.characters.humanoid import ANKLES, BONE_DIRECTIONS, HIPS, SIDES, Humanoid, leg_length
+from rigs.characters.posed_humanoid import PosedHumanoid, joint_positions
+from rigs.constraints.foot_planting import plant_feet
+from rigs.constraints.hand_holds import approach_for_holds, detect_hand_holds, join_hands
 from rigs.contacts import floor_height, foot_contacts
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
 _UP = np.array([0.0, 0.0, 1.0])
-_AIMED = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
+_LIMB_JOINTS = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
 _TOES = [INDEX[f"{side}_foot"] for side in SIDES]
 _SPINE = [INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3")]
 _CHEST, _NECK, _JAW = (INDEX[name] for name in ("spine3", "neck", "jaw"))
-_BUILD = (
+_POSTURE_JOINTS = (
     # a joint, and the two between which it lies in turning, at which share of the way
     (_SPINE[1], _SPINE[0], _CHEST, 1 / 3),
     (_SPINE[2], _SPINE[0], _CHEST, 2 / 3),
     (_NECK, _CHEST, _JAW, 0.5),
     *((INDEX[f"{side}_collar"], _CHEST, _CHEST, 0.0) for side in SIDES),
 )
-_STILL = 0.2
+_CONTACT_SPEED = 0.2
 """m/s along the floor up to which a low foot rests; above it is on its way, however low."""
-_FEW = 5
+_MIN_CONTACT_FRAMES = 5
 """Frames with a foot flat on the floor from which their median tells how its sole lies."""
-_LEVEL = 0.1
+_FLOOR_TOLERANCE = 0.1
 """m: a capture whose floor is no further than this from z = 0 is meant to stand there."""
 
 
 @dataclass(frozen=True)
-class Finish:
+class RetargetOptions:
     """What is done to a movement on its new body.
 
     feet: planted feet stay planted, and nothing sinks below the floor.  hands: hands that hold go on holding.
     """
 
-    feet: bool = True
-    hands: bool = True
+    plant_feet: bool = True
+    keep_hand_holds: bool = True
 
 
-def retarget(motion: Motion, body: Body, finish: Finish = Finish()) -> Figure:
+def retarget(motion: Motion, body: Humanoid, options: RetargetOptions = RetargetOptions()) -> PosedHumanoid:
     """One dancer's movement on another body."""
-    figure = adapt(motion, body)
-    return plant(figure, body) if finish.feet else figure
+    figure = transfer_motion(motion, body)
+    return plant_feet(figure, body) if options.plant_feet else figure
 
 
 def retarget_pair(
-    motions: tuple[Motion, Motion], bodies: tuple[Body, Body], finish: Finish = Finish()
-) -> tuple[Figure, Figure]:
+    motions: tuple[Motion, Motion], bodies: tuple[Humanoid, Humanoid], options: RetargetOptions = RetargetOptions()
+) -> tuple[PosedHumanoid, PosedHumanoid]:
     """Two dancers' movement, of one frame rate and length, on two other bodies.
 
     Both go their ways along the floor by one scale, the mean of their legs', so that they stay with each other.
     """
-    legs = [body.leg / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, bodies, strict=True)]
-    first, second = (adapt(m, body, stride=sum(legs) / 2.0) for m, body in zip(motions, bodies, strict=True))
-    found = holds(motions[0].positions, motions[1].positions, motions[0].fps) if finish.hands else []
+    legs = [body.leg_length / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, bodies, strict=True)]
+    first, second = (transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, bodies, strict=True))
+    found = detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps) if options.keep_hand_holds else []
     if found:
-        first, second = approach((first, second), bodies, found)
-    if finish.feet:
-        first, second = plant(first, bodies[0]), plant(second, bodies[1])
-    return clasp((first, second), bodies, found) if found else (first, second)
+        first, second = approach_for_holds((first, second), bodies, found)
+    if options.plant_feet:
+        first, second = plant_feet(first, bodies[0]), plant_feet(second, bodies[1])
+    return join_hands((first, second), bodies, found) if found else (first, second)
 
 
-def adapt(motion: Motion, body: Body, *, stride: float | None = None) -> Figure:
+def transfer_motion(motion: Motion, body: Humanoid, *, path_scale: float | None = None) -> PosedHumanoid:
     """The movement on another body: its limbs point where the source's do, its trunk, head and feet turn as they do.
 
     The way along the floor is scaled by `stride`, without it by the length of the legs; heights are scaled by the legs.
     """
     source = motion.positions
-    resting = foot_contacts(source, motion.fps, speed=_STILL)
-    world = _aligned(motion, resting)
-    bends = _bends(motion, world, body)
-    legs = body.leg / leg_length(motion.skeleton.rest_positions())
+    resting = foot_contacts(source, motion.fps, speed=_CONTACT_SPEED)
+    world = _align_world_rotations(motion, resting)
+    bends = _distribute_bends(motion, world, body)
+    legs = body.leg_length / leg_length(motion.skeleton.rest_positions())
     low = floor_height(source)
-    floor = 0.0 if abs(low) < _LEVEL else low
+    floor = 0.0 if abs(low) < _FLOOR_TOLERANCE else low
     down, ankles = resting[:, [0, 2]], source[:, ANKLES, 2]
-    sole = float(np.median(ankles[down])) if down.sum() >= _FEW else float(ankles.min())
+    sole = float(np.median(ankles[down])) if down.sum() >= _MIN_CONTACT_FRAMES else float(ankles.min())
     hips = source[:, HIPS].mean(axis=1)
-    rise = floor + body.height("ankle") + legs * (hips[:, 2] - sole)
-    hips = np.concatenate([hips[:, :2] * (stride or legs), rise[:, None]], axis=1)
-    steps = source[:, _TOES, :2] * (stride or legs)
-    return Figure(motion.fps, places_of(body, world, bends, hips), world, bends, resting, steps, floor)
+    rise = floor + body.rest_height("ankle") + legs * (hips[:, 2] - sole)
+    hips = np.concatenate([hips[:, :2] * (path_scale or legs), rise[:, None]], axis=1)
+    steps = source[:, _TOES, :2] * (path_scale or legs)
+    return PosedHumanoid(motion.fps, joint_positions(body, world, bends, hips), world, bends, resting, steps, floor)
 
 
-def _aligned(motion: Motion, resting: Array) -> Array:
+def _align_world_rotations(motion: Motion, resting: Array) -> Array:
     """The joints' world rotations (F, 29, 4), freed of what is only the source's build.
 
     An aimed joint's axis lies exactly along the source's bone, a sole that rests is level. How collarbones, the middle
@@ -105,50 +105,50 @@ def _aligned(motion: Motion, resting: Array) -> Array:
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
     ours = world.copy()
-    aims = rotations.between(AXES[_AIMED], offsets[[CHILDREN[j][0] for j in _AIMED]])
-    ours[:, _AIMED] = rotations.multiply(world[:, _AIMED], aims)
-    joints, starts, ends, ways = (list(column) for column in zip(*_BUILD, strict=True))
+    aims = rotations.between(BONE_DIRECTIONS[_LIMB_JOINTS], offsets[[CHILDREN[j][0] for j in _LIMB_JOINTS]])
+    ours[:, _LIMB_JOINTS] = rotations.multiply(world[:, _LIMB_JOINTS], aims)
+    joints, starts, ends, ways = (list(column) for column in zip(*_POSTURE_JOINTS, strict=True))
     base = rotations.slerp(world[:, starts], world[:, ends], np.array(ways))
-    own = rotations.since(base, world[:, joints])
+    own = rotations.inverse_multiply(base, world[:, joints])
     ours[:, joints] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
     for side, flat in enumerate((resting[:, 0] & resting[:, 1], resting[:, 2] & resting[:, 3])):
         foot = offsets[_TOES[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))
         for j in (ANKLES[side], _TOES[side]):
             level = rotations.identity()
-            if flat.sum() >= _FEW:
+            if flat.sum() >= _MIN_CONTACT_FRAMES:
                 normals = rotations.rotate(rotations.inverse(world[flat, j]), _UP)
                 level = rotations.between(_UP, np.median(normals, axis=0))
             ours[:, j] = rotations.multiply(world[:, j], rotations.multiply(level, outward))
     return ours
 
 
-def _bends(motion: Motion, world: Array, body: Body) -> dict[int, Array]:
+def _distribute_bends(motion: Motion, world: Array, body: Humanoid) -> dict[int, Array]:
     """How far the bones that share the bend of trunk and neck have turned since rest, (F, 4) each."""
     bends: dict[int, Array] = {}
-    back = rotations.inverse(body.rest[0])
+    back = rotations.inverse(body.rest_rotations[0])
     if body.spine:
         offsets = motion.skeleton.offsets[[*_SPINE[1:], _NECK]]
-        knots = _middles(np.linalg.norm(offsets, axis=-1))
-        points = np.stack([body.places[0], *body.heads[list(body.spine)], body.places[_NECK]])
-        at = _middles(np.linalg.norm(np.diff(points, axis=0), axis=-1))[1:]
+        knots = _segment_midpoints(np.linalg.norm(offsets, axis=-1))
+        points = np.stack([body.rest_positions[0], *body.rest_heads[list(body.spine)], body.rest_positions[_NECK]])
+        at = _segment_midpoints(np.linalg.norm(np.diff(points, axis=0), axis=-1))[1:]
         at[-1] = 1.0
         for k, u in zip(body.spine, at, strict=True):
-            bends[k] = rotations.multiply(_along(world[:, _SPINE], knots, u), back)
+            bends[k] = rotations.multiply(_interpolate_rotations(world[:, _SPINE], knots, u), back)
     else:
         pelvis = rotations.multiply(world[:, 0], back)
         trunk = motion.positions[:, _NECK] - motion.positions[:, HIPS].mean(axis=1)
-        rest = body.places[_NECK] - body.places[HIPS].mean(axis=0)
+        rest = body.rest_positions[_NECK] - body.rest_positions[HIPS].mean(axis=0)
         swing = rotations.between(rotations.rotate(pelvis, rest), trunk)
         bends[body.pelvis] = rotations.multiply(swing, pelvis)
-    necks = [k for k in body.neck if body.roles[k] != _JAW]
+    necks = [k for k in body.neck if body.driving_joints[k] != _JAW]
     for n, k in enumerate(necks):
-        bend = _along(world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(necks))
+        bend = _interpolate_rotations(world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(necks))
         bends[k] = rotations.multiply(bend, back)
     return bends
 
 
-def _along(world: Array, knots: Array, at: float) -> Array:
+def _interpolate_rotations(world: Array, knots: Array, at: float) -> Array:
     """The rotation (F, 4) at `at` on the way through the rotations `world` (F, n, 4), which lie at `knots` (n,)."""
     at = float(np.clip(at, knots[0], knots[-1]))
     n = int(np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2))
@@ -156,7 +156,7 @@ def _along(world: Array, knots: Array, at: float) -> Array:
     return rotations.slerp(world[:, n], world[:, n + 1], t)
 
 
-def _middles(lengths: Array) -> Array:
+def _segment_midpoints(lengths: Array) -> Array:
     """The middles of segments of these lengths (n,) on their way, from 0 to 1."""
     return np.asarray((np.cumsum(lengths) - lengths / 2.0) / max(float(lengths.sum()), 1e-9))
 

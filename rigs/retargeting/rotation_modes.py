@@ -8,11 +8,11 @@ import numpy as np
 
 from rigs import Array, rotations
 
-WIDTHS: dict[str, int] = {"rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4}
+PROPERTY_WIDTHS: dict[str, int] = {"rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4}
 """The properties in which a bone keeps its rotation, one for each kind of mode, and how many numbers each has."""
 
 
-def property_of(mode: str) -> str:
+def rotation_property(mode: str) -> str:
     """The name of the property in which a bone of that mode keeps its rotation."""
     return {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
 
@@ -29,22 +29,22 @@ def to_quaternions(values: Array, mode: str) -> Array:
 
 def from_quaternions(turns: Array, mode: str) -> Array:
     """A bone's values (F, ..., n) of unit quaternions (F, ..., 4), each near those of the frame before."""
-    turns = rotations.near(turns)
+    turns = rotations.unroll(turns)
     if mode == "QUATERNION":
         return turns
     if mode == "AXIS_ANGLE":
-        return _axis_angle(turns)
+        return _to_axis_angle(turns)
     outermost_first = rotations.to_euler(turns, mode[::-1])
-    return _continuous(outermost_first[..., np.argsort(_outermost_first(mode))], mode)
+    return _unwrap_euler(outermost_first[..., np.argsort(_outermost_first(mode))], mode)
 
 
-def beside(values: Array, before: Array, mode: str) -> Array:
+def continue_from(values: Array, before: Array, mode: str) -> Array:
     """Values (F, n) for the same rotations that begin as near as can be to the values `before` (n,) them."""
     whole_turns = (
         2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
     )
     values = np.asarray(values)
-    both = [twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi)) for twin in (values, _twin(values, mode))]
+    both = [twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi)) for twin in (values, _equivalent_values(values, mode))]
     return min(both, key=lambda twin: np.abs(twin[0] - before).sum())
 
 
@@ -53,15 +53,15 @@ def _outermost_first(mode: str) -> list[int]:
     return ["XYZ".index(letter) for letter in reversed(mode)]
 
 
-def _continuous(angles: Array, mode: str) -> Array:
+def _unwrap_euler(angles: Array, mode: str) -> Array:
     """Euler angles (F, ..., 3) of the same rotations that never jump from frame to frame."""
-    twin = _twin(angles, mode)
-    changes = _apart(angles[1:], angles[:-1]) > _apart(twin[1:], angles[:-1])
+    twin = _equivalent_values(angles, mode)
+    changes = _angle_distance(angles[1:], angles[:-1]) > _angle_distance(twin[1:], angles[:-1])
     swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
     return np.unwrap(np.where(swapped[..., None], twin, angles), axis=0)
 
 
-def _twin(values: Array, mode: str) -> Array:
+def _equivalent_values(values: Array, mode: str) -> Array:
     """The other values (..., n) for the same rotations, whole turns aside; each form has two."""
     if mode in ("QUATERNION", "AXIS_ANGLE"):
         return -values
@@ -71,22 +71,22 @@ def _twin(values: Array, mode: str) -> Array:
     return twin
 
 
-def _apart(a: Array, b: Array) -> Array:
+def _angle_distance(a: Array, b: Array) -> Array:
     """How far apart two triples of angles are (...), whole turns aside."""
     return np.abs((a - b + np.pi) % (2.0 * np.pi) - np.pi).sum(axis=-1)
 
 
-def _axis_angle(turns: Array) -> Array:
+def _to_axis_angle(turns: Array) -> Array:
     """Angle and axis (F, ..., 4) of near quaternions; a frame without rotation has the axis of one beside it."""
     sine = np.linalg.norm(turns[..., 1:], axis=-1, keepdims=True)
-    axis = _filled(turns[..., 1:], sine[..., 0] > 1e-6)
+    axis = _fill_undefined_axes(turns[..., 1:], sine[..., 0] > 1e-6)
     turned_back = np.sum(axis[1:] * axis[:-1], axis=-1, keepdims=True) < 0.0
     sign = np.concatenate([np.ones_like(sine[:1]), np.where(np.cumsum(turned_back, axis=0) % 2 == 1, -1.0, 1.0)])
     angle = np.unwrap(2.0 * np.arctan2(sine, turns[..., :1]) * sign, axis=0)
     return np.concatenate([angle, axis * sign], axis=-1)
 
 
-def _filled(vectors: Array, known: Array) -> Array:
+def _fill_undefined_axes(vectors: Array, known: Array) -> Array:
     """Directions (F, ..., 3) of vectors; where none is known, that of the last known frame, or the first one, or Y."""
     frames = np.arange(len(vectors)).reshape(-1, *[1] * (known.ndim - 1))
     last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)

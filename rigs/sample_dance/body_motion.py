@@ -10,8 +10,8 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations, two_bone_ik
 from rigs.easing import minimum_jerk, minimum_jerk_path
-from rigs.sample_dance.footwork import SIDES, Foot, Step, pelvis_path
-from rigs.skeleton import DEFAULT, INDEX
+from rigs.sample_dance.footwork import SIDES, FootPath, Step, pelvis_path
+from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 HEIGHT = 0.936  # m of the pelvis; the knees stay soft
 BOUNCE, STRIDE_DIP = 0.010, 0.06  # m at every step, and more for each metre between the feet
@@ -29,7 +29,7 @@ ALONG, ASIDE = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
-class Course:
+class StepTiming:
     """What the whole body follows.
 
     t: (T,) s.  heading: (T,) radians.  strength: (K,) about 1, how far the hips settle at each of the steps.
@@ -40,7 +40,7 @@ class Course:
     heading: Array
     strength: Array
 
-    def hips(self, delay: float) -> Array:
+    def hip_shift(self, delay: float) -> Array:
         """How the hips have settled (T,): 1 over the left leg, -1 over the right; a part follows by `delay` s."""
         settled = self.strength * SIDES[[step.foot for step in self.steps]]
         return minimum_jerk_path(self.t - delay, [step.time for step in self.steps], settled, 0.12, 0.22)
@@ -48,42 +48,42 @@ class Course:
     def sway(self) -> Array:
         """How far the hips go out over the standing leg: (T, 2) m."""
         aside = rotations.rotate(rotations.about_z(self.heading), ASIDE)[:, :2]
-        return HIP_SWAY * self.hips(0.10)[:, None] * aside
+        return HIP_SWAY * self.hip_shift(0.10)[:, None] * aside
 
 
-def pelvis(world: Array, course: Course) -> Array:
+def pelvis(world: Array, course: StepTiming) -> Array:
     """Tilt and turn the pelvis, each at its own moment, so that the hips draw an eight; returns its place, (T, 3) m."""
-    turn, tilt = HIP_TURN * course.hips(0.03), HIP_TILT * course.hips(0.10)
-    world[:, INDEX["pelvis"]] = _upright(course.heading + turn, tilt, PELVIS_LEAN)
-    height = HEIGHT - _dips(course)
+    turn, tilt = HIP_TURN * course.hip_shift(0.03), HIP_TILT * course.hip_shift(0.10)
+    world[:, INDEX["pelvis"]] = _torso_rotation(course.heading + turn, tilt, PELVIS_LEAN)
+    height = HEIGHT - _pelvis_dips(course)
     return np.concatenate([pelvis_path(course.t, course.steps) + course.sway(), height[:, None]], axis=-1)
 
 
-def trunk(world: Array, course: Course) -> None:
+def trunk(world: Array, course: StepTiming) -> None:
     """Turn the shoulders against the hips, and lean the trunk towards where the body is about to go."""
     t = course.t
     ahead = pelvis_path(t, course.steps, 0.42, 0.44) - pelvis_path(t, course.steps) - course.sway()
     lean = rotations.between(UP, np.concatenate([ahead / LEVER, np.ones((len(t), 1))], axis=-1))
     breath = np.radians(0.8) * np.sin(2.0 * np.pi * 0.45 * t)
-    turn, tilt = -SHOULDER_TURN * course.hips(0.14), -SHOULDER_TILT * course.hips(0.16)
-    chest = rotations.multiply(lean, _upright(course.heading + turn, tilt, CHEST_LEAN + breath))
+    turn, tilt = -SHOULDER_TURN * course.hip_shift(0.14), -SHOULDER_TILT * course.hip_shift(0.16)
+    chest = rotations.multiply(lean, _torso_rotation(course.heading + turn, tilt, CHEST_LEAN + breath))
     for k, name in enumerate(("spine1", "spine2", "spine3")):
         world[:, INDEX[name]] = rotations.slerp(world[:, INDEX["pelvis"]], chest, (k + 1) / 3.0)
 
 
-def head(world: Array, course: Course, partner: Array, rng: np.random.Generator) -> None:
+def head(world: Array, course: StepTiming, partner: Array, rng: np.random.Generator) -> None:
     """Keep the eyes on the partner; past half a turn the head goes round the other way, as dancers spot.
 
     partner: (T,) radians, the heading that faces the partner.
     """
     t, away = course.t, np.exp(1j * (partner - course.heading))
     look = course.heading + 2.0 * np.angle(1.0 + SPOTTING * away) + drift(t, rng, np.radians(2.5))
-    skull = _upright(look, drift(t, rng, np.radians(1.5)), np.radians(5.0) + drift(t, rng, np.radians(1.5)))
+    skull = _torso_rotation(look, drift(t, rng, np.radians(1.5)), np.radians(5.0) + drift(t, rng, np.radians(1.5)))
     world[:, INDEX["neck"]] = rotations.slerp(world[:, INDEX["spine3"]], skull, 0.45)
     world[:, [INDEX["jaw"], INDEX["head"]]] = skull[:, None]
 
 
-def leg(world: Array, root: Array, name: str, foot: Foot, load: Array, heading: Array) -> None:
+def leg(world: Array, root: Array, name: str, foot: FootPath, load: Array, heading: Array) -> None:
     """Stand a foot on its ball, the heel free where no weight is on it, and bend the knee above it.
 
     root: (T, 3) m, the pelvis.  name: "left" or "right".  load: (T,) the share of the weight on this foot.
@@ -96,11 +96,11 @@ def leg(world: Array, root: Array, name: str, foot: Foot, load: Array, heading: 
     world[:, ankle] = rotations.multiply(flat, rotations.from_axis_angle(ASIDE, heel))
     toes = rotations.multiply(flat, rotations.from_axis_angle(ASIDE, 0.5 * heel * foot.flight))
     world[:, [ball, toe]] = toes[:, None]
-    offsets = DEFAULT.offsets
+    offsets = DEFAULT_SKELETON.offsets
     ankles = foot.ball - offsets[toe, 2] * UP - rotations.rotate(world[:, ankle], offsets[ball])
     hips = root + rotations.rotate(world[:, INDEX["pelvis"]], offsets[hip])
     forward = rotations.rotate(rotations.about_z((heading + foot.heading) / 2.0), AHEAD)
-    _bend(world, hips, ankles, (hip, knee, ankle), forward, ASIDE)
+    _solve_limb(world, hips, ankles, (hip, knee, ankle), forward, ASIDE)
 
 
 def arm(world: Array, root: Array, name: str, hand: Array, t: Array, rng: np.random.Generator) -> None:
@@ -111,15 +111,15 @@ def arm(world: Array, root: Array, name: str, hand: Array, t: Array, rng: np.ran
     collar, shoulder, elbow, wrist, knuckles, tips = _joints(
         name, "collar", "shoulder", "elbow", "wrist", "thumb", "middle"
     )
-    offsets, chest = DEFAULT.offsets, INDEX["spine3"]
+    offsets, chest = DEFAULT_SKELETON.offsets, INDEX["spine3"]
     side = np.sign(offsets[shoulder, 0])
     reach = hand + (offsets[collar] + offsets[shoulder]) * (0.0, 1.0, 1.0)
     give = rotations.between(side * ASIDE, reach - offsets[collar])
     world[:, collar] = rotations.multiply(world[:, chest], rotations.slerp(rotations.identity(), give, 0.12))
-    positions = kinematics.place(root, world, offsets)
+    positions = kinematics.joint_positions(root, world, offsets)
     target = positions[:, chest] + rotations.rotate(world[:, chest], reach)
     pole = rotations.rotate(world[:, chest], np.array([0.35 * side, 0.30, -0.90]))
-    _bend(world, positions[:, shoulder], target, (shoulder, elbow, wrist), pole, -side * UP)
+    _solve_limb(world, positions[:, shoulder], target, (shoulder, elbow, wrist), pole, -side * UP)
     roll = rotations.from_axis_angle(ASIDE, PRONATION + drift(t, rng, np.radians(6.0)))
     world[:, elbow] = rotations.multiply(world[:, elbow], roll)
     for joint, curl in ((wrist, CURL), (knuckles, 3.0 * CURL), (tips, 3.0 * CURL)):
@@ -133,7 +133,7 @@ def drift(t: Array, rng: np.random.Generator, size: float) -> Array:
     return size * np.mean(np.sin(2.0 * np.pi * pace * t[:, None] + phase), axis=-1)
 
 
-def _dips(course: Course) -> Array:
+def _pelvis_dips(course: StepTiming) -> Array:
     """How far the pelvis gives way (T,) m: a little at every step, more where the feet are far apart."""
     standing: dict[int, Array] = {}
     times, dips = [], []
@@ -149,20 +149,20 @@ def _joints(name: str, *parts: str) -> list[int]:
     return [INDEX[f"{name}_{part}"] for part in parts]
 
 
-def _upright(heading: Array, tilt: Array, lean: Array | float) -> Array:
+def _torso_rotation(heading: Array, tilt: Array, lean: Array | float) -> Array:
     """An upright part of the body (T, 4): its heading, its left side up by `tilt`, forward by `lean`; radians."""
     level = rotations.multiply(rotations.about_z(heading), rotations.from_axis_angle(ALONG, -tilt))
     return rotations.multiply(level, rotations.from_axis_angle(ASIDE, lean))
 
 
-def _bend(
+def _solve_limb(
     world: Array, root: Array, target: Array, joints: tuple[int, int, int], pole: Array, rest_hinge: Array
 ) -> None:
     """Turn the two bones of a limb so that the last of its three joints comes to `target` (T, 3) m."""
     first, middle, last = joints
-    upper, lower = DEFAULT.offsets[middle], DEFAULT.offsets[last]
+    upper, lower = DEFAULT_SKELETON.offsets[middle], DEFAULT_SKELETON.offsets[last]
     lengths = float(np.linalg.norm(upper)), float(np.linalg.norm(lower))
-    bend, end = two_bone_ik.two_bone(root, target, lengths, pole)
+    bend, end = two_bone_ik.two_bone_ik(root, target, lengths, pole)
     hinge = two_bone_ik.hinge_axis(root, target, pole)
     world[:, first] = two_bone_ik.bone_rotation(upper, rest_hinge, bend - root, hinge)
     world[:, middle] = two_bone_ik.bone_rotation(lower, rest_hinge, end - bend, hinge)

@@ -43,7 +43,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Foot:
+class FootPath:
     """One foot's way, at T moments.
 
     ball: (T, 3) m, height above its height at rest.  heading: (T,) radians.
@@ -61,14 +61,14 @@ def body_heading(t: Array, steps: Sequence[Step]) -> Array:
     return minimum_jerk_path(t, [s.time for s in steps], np.array([s.turn for s in steps]), 0.28, 0.30)
 
 
-def weight(t: Array, steps: Sequence[Step], lag: float = 0.0) -> Array:
+def weight_shift(t: Array, steps: Sequence[Step], lag: float = 0.0) -> Array:
     """Where the weight is (T,): 1 on the left foot, -1 on the right one."""
     return minimum_jerk_path(t, [s.time + lag for s in steps], SIDES[[s.foot for s in steps]], 0.10, 0.20)
 
 
 def pelvis_path(t: Array, steps: Sequence[Step], lead: float = 0.23, lag: float = 0.26) -> Array:
     """The pelvis above the floor (T, 2) m: most of the way to each new foot, never quite to a foot that comes back."""
-    under = [_under(step) for step in steps]
+    under = [_support_point(step) for step in steps]
     points = [under[0]]
     for k in range(1, len(steps)):
         other = next((under[i] for i in range(k - 1, -1, -1) if steps[i].foot != steps[k].foot), under[k])
@@ -77,7 +77,7 @@ def pelvis_path(t: Array, steps: Sequence[Step], lead: float = 0.23, lag: float 
     return minimum_jerk_path(t, [s.time for s in steps], np.array(points), lead, lag)
 
 
-def foot_path(t: Array, steps: Sequence[Step], foot: int, rng: np.random.Generator) -> Foot:
+def foot_path(t: Array, steps: Sequence[Step], foot: int, rng: np.random.Generator) -> FootPath:
     """One foot's way through all the steps; the first step of each foot is where it stands at the beginning."""
     own = [k for k, step in enumerate(steps) if step.foot == foot]
     toes_out = SIDES[foot] * TURNOUT
@@ -89,7 +89,7 @@ def foot_path(t: Array, steps: Sequence[Step], foot: int, rng: np.random.Generat
     for before, k in pairwise(own):
         land = steps[k].time
         lift = max(land - LONG_SWING, steps[k - 1].time + SETTLE)
-        behind, start, end = _left_behind(points - toes_out, steps[before].time + 0.02, lift, steps)
+        behind, start, end = _heading_lag(points - toes_out, steps[before].time + 0.02, lift, steps)
         if abs(behind) > LOOSE:
             heading += PIVOT * behind * minimum_jerk(t, start, end)
             pivot += bump(t, start, end)
@@ -97,16 +97,16 @@ def foot_path(t: Array, steps: Sequence[Step], foot: int, rng: np.random.Generat
         here, there = steps[before].place, steps[k].place
         start, end = lift + 0.06 * (land - lift), land - 0.06 * (land - lift)
         go, swing = minimum_jerk(t, start, end), bump(t, lift, land)
-        detour = _detour(here, there, steps[k - 1].place)
+        detour = _sidestep(here, there, steps[k - 1].place)
         ball[:, :2] += np.outer(go, there - here) + np.outer(bump(t, start, end), detour)
         ball[:, 2] += CLEARANCE * rng.uniform(0.8, 1.25) * swing
         heading += (landed[k] - points) * go
         points = landed[k]
         flight += swing
-    return Foot(ball, heading, flight, pivot)
+    return FootPath(ball, heading, flight, pivot)
 
 
-def _left_behind(points: float, start: float, end: float, steps: Sequence[Step]) -> tuple[float, float, float]:
+def _heading_lag(points: float, start: float, end: float, steps: Sequence[Step]) -> tuple[float, float, float]:
     """How far the body turns away from a foot that stands from `start` to `end`, and from when to when it does."""
     t = np.linspace(start, end, 64)
     body = body_heading(t, steps)
@@ -115,12 +115,12 @@ def _left_behind(points: float, start: float, end: float, steps: Sequence[Step])
     return float(body[-1] - points), float(t[first]), max(float(t[last]), float(t[first]) + 0.2)
 
 
-def _under(step: Step) -> Array:
+def _support_point(step: Step) -> Array:
     """The point of the floor (2,) over which the body stands on this foot."""
     return step.place - HEEL_TO_CENTRE * np.array([np.sin(step.turn), -np.cos(step.turn)])
 
 
-def _detour(here: Array, there: Array, standing: Array) -> Array:
+def _sidestep(here: Array, there: Array, standing: Array) -> Array:
     """How far aside (2,) the middle of a swing must go so that the foot passes the standing one."""
     way = there - here
     s = float(np.clip(np.dot(standing - here, way) / max(np.dot(way, way), 1e-9), 0.0, 1.0))

@@ -13,8 +13,8 @@ from rigs import Array, kinematics, rotations
 from rigs.easing import minimum_jerk_path
 from rigs.motion import Motion
 from rigs.sample_dance import body_motion
-from rigs.sample_dance.footwork import SIDES, Step, body_heading, foot_path, weight
-from rigs.skeleton import DEFAULT
+from rigs.sample_dance.footwork import SIDES, Step, body_heading, foot_path, weight_shift
+from rigs.skeleton import DEFAULT_SKELETON
 
 FPS = 30.0
 FRAMES = 600
@@ -28,7 +28,7 @@ PLACING, TURNING, TIMING, HOLDING = 0.010, np.radians(2.0), 0.006, 0.012
 
 
 @dataclass(frozen=True)
-class Figure:
+class DanceFigure:
     """Eight counts of dance, seen from where the dancer stands and faces at the beginning.
 
     steps: count, foot, m to the left, m forward, degrees of turn to the left (the body's, from the beginning).
@@ -41,10 +41,10 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedFigure:
     """A figure in the dance: the beat of its count 0, and where its dancer stands (2,) m and faces, degrees."""
 
-    figure: Figure
+    figure: DanceFigure
     beat: float
     place: Array
     turn: float
@@ -59,25 +59,25 @@ class Placed:
         return self.place + turned[:2]
 
 
-READY = Figure(
+READY = DanceFigure(
     steps=((1, "R", -0.08, 0.0, 0), (3, "L", 0.08, 0.0, 0), (8, "R", -0.09, 0.01, 0)),
     hands=((1, "frame", "back"),),
 )
-BASIC = Figure(
+BASIC = DanceFigure(
     steps=(
         (1, "L", 0.09, 0.29, -3), (2, "R", -0.09, -0.01, 0), (3, "L", 0.08, -0.04, 0),
         (5, "R", -0.09, -0.30, -4), (6, "L", 0.09, 0.00, 0), (7, "R", -0.08, 0.02, 0),
     ),
     hands=((1.2, "near", "nearback"), (3.2, "frame", "back"), (5.2, "far", "farback"), (7.4, "frame", "back")),
 )  # fmt: skip
-SIDE_BASIC = Figure(
+SIDE_BASIC = DanceFigure(
     steps=(
         (1, "L", 0.41, 0.02, 8), (2, "R", -0.10, 0.01, 0), (3, "L", 0.08, 0.00, 0),
         (5, "R", -0.41, 0.00, -8), (6, "L", 0.10, 0.01, 0), (7, "R", -0.08, 0.00, 0),
     ),
     hands=((1.2, "wide", "back"), (3.2, "frame", "nearback"), (5.2, "near", "farback"), (7.4, "frame", "back")),
 )  # fmt: skip
-PARTNER_TURN = Figure(
+PARTNER_TURN = DanceFigure(
     steps=(
         (1, "L", 0.08, 0.30, 0), (2, "R", -0.10, 0.00, 4), (3, "L", 0.12, -0.06, 10),
         (5, "R", -0.14, -0.26, 6), (6, "L", 0.10, 0.00, -4), (7, "R", -0.08, 0.02, 0),
@@ -85,7 +85,7 @@ PARTNER_TURN = Figure(
     hands=((1.2, "near", "back"), (2.8, "low", "back"), (4.5, "lift", "free"), (5.6, "lift", "swung"),
            (7.0, "lift", "free"), (8.2, "frame", "back")),
 )  # fmt: skip
-CROSS_BODY = Figure(
+CROSS_BODY = DanceFigure(
     steps=(
         (1, "L", 0.08, 0.30, 0), (2, "R", -0.12, 0.03, 35), (3, "L", -0.08, -0.19, 85),
         (5, "R", -0.15, 0.16, 100), (6, "L", 0.05, -0.21, 150), (7, "R", 0.22, -0.20, 180),
@@ -94,7 +94,7 @@ CROSS_BODY = Figure(
            (7.6, "frame", "back")),
     end=(0.135, -0.20, 180.0),
 )  # fmt: skip
-BREAK_AND_RIGHT_TURN = Figure(
+BREAK_AND_RIGHT_TURN = DanceFigure(
     steps=(
         (1, "L", 0.10, -0.30, 6), (2, "R", -0.09, 0.00, 0), (3, "L", 0.07, 0.04, 12),
         (5, "R", -0.15, -0.06, -110), (6, "L", -0.29, -0.10, -235), (7, "R", -0.45, 0.01, -360),
@@ -103,7 +103,7 @@ BREAK_AND_RIGHT_TURN = Figure(
            (6.8, "tuck", "tuck"), (8, "frame", "back")),
     end=(-0.37, -0.02, -360.0),
 )  # fmt: skip
-LEFT_TURN_AND_BACK = Figure(
+LEFT_TURN_AND_BACK = DanceFigure(
     steps=(
         (1, "L", 0.15, -0.06, 110), (2, "R", 0.29, -0.10, 235), (3, "L", 0.45, 0.01, 360),
         (5, "R", 0.28, -0.28, 356), (6, "L", 0.46, 0.00, 360), (7, "R", 0.29, 0.02, 360),
@@ -112,7 +112,7 @@ LEFT_TURN_AND_BACK = Figure(
            (5.4, "far", "farback"), (7.4, "frame", "back")),
     end=(0.37, 0.02, 360.0),
 )  # fmt: skip
-CLOSE = Figure(steps=((1, "L", 0.36, 0.04, 12),), hands=((0.8, "frame", "free"), (1.9, "near", "flare")))
+CLOSE = DanceFigure(steps=((1, "L", 0.36, 0.04, 12),), hands=((0.8, "frame", "free"), (1.9, "near", "flare")))
 
 DANCE = (
     READY,
@@ -151,32 +151,32 @@ def sample_dance() -> Motion:
     rng = np.random.default_rng(SEED)
     t = np.arange(FRAMES) / FPS
     dance = placed_figures()
-    steps = footfalls(dance, rng)
-    course = body_motion.Course(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
+    steps = perturbed_steps(dance, rng)
+    course = body_motion.StepTiming(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
 
-    world = rotations.identity(FRAMES, len(DEFAULT.offsets))
+    world = rotations.identity(FRAMES, len(DEFAULT_SKELETON.offsets))
     root = body_motion.pelvis(world, course)
     body_motion.trunk(world, course)
     body_motion.head(world, course, partner_heading(t, dance), rng)
     for side, name in enumerate(("left", "right")):
-        load = (1.0 + SIDES[side] * weight(t, steps)) / 2.0
+        load = (1.0 + SIDES[side] * weight_shift(t, steps)) / 2.0
         body_motion.leg(world, root, name, foot_path(t, steps, side, rng), load, course.heading)
         body_motion.arm(world, root, name, hand_path(course, dance, side, rng), t, rng)
-    return Motion(FPS, DEFAULT, root, rotations.near(kinematics.local_rotations(world)))
+    return Motion(FPS, DEFAULT_SKELETON, root, rotations.unroll(kinematics.local_rotations(world)))
 
 
-def placed_figures() -> list[Placed]:
+def placed_figures() -> list[PlacedFigure]:
     """The figures of the dance, each where the one before it ends."""
-    placed, here = [], Placed(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
+    placed, here = [], PlacedFigure(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
     for figure in DANCE:
-        here = Placed(figure, here.beat, here.place, here.turn)
+        here = PlacedFigure(figure, here.beat, here.place, here.turn)
         placed.append(here)
         left, forward, turn = figure.end
-        here = Placed(figure, here.beat + 8.0, here.point(left, forward), here.turn + turn)
+        here = PlacedFigure(figure, here.beat + 8.0, here.point(left, forward), here.turn + turn)
     return placed
 
 
-def footfalls(dance: list[Placed], rng: np.random.Generator) -> list[Step]:
+def perturbed_steps(dance: list[PlacedFigure], rng: np.random.Generator) -> list[Step]:
     """All the steps in the world, with a person's small irregularities."""
     steps = []
     for here in dance:
@@ -187,18 +187,18 @@ def footfalls(dance: list[Placed], rng: np.random.Generator) -> list[Step]:
     return steps
 
 
-def partner_heading(t: Array, dance: list[Placed]) -> Array:
+def partner_heading(t: Array, dance: list[PlacedFigure]) -> Array:
     """The heading (T,) in radians that faces the partner, who crosses over in time and waits while the dancer spins."""
     turns = np.cumsum([0.0] + [remainder(here.figure.end[2], 360.0) for here in dance[:-1]])
     return minimum_jerk_path(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
 
 
-def hand_path(course: body_motion.Course, dance: list[Placed], side: int, rng: np.random.Generator) -> Array:
+def hand_path(course: body_motion.StepTiming, dance: list[PlacedFigure], side: int, rng: np.random.Generator) -> Array:
     """One hand's place from between the shoulders, in the chest's frame: (T, 3) m."""
     keys = [(here.time(key[0]), HANDS[key[1:][side]]) for here in dance for key in here.figure.hands]
     poses = rng.normal([pose for _, pose in keys], HOLDING)
     outward, forward, up = minimum_jerk_path(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
-    forward = forward - 0.025 * SIDES[side] * course.hips(0.22)
-    up = up + 0.015 * SIDES[side] * course.hips(0.18)
+    forward = forward - 0.025 * SIDES[side] * course.hip_shift(0.22)
+    up = up + 0.015 * SIDES[side] * course.hip_shift(0.18)
     wander = [body_motion.drift(course.t, rng, 0.01) for _ in range(3)]
     return np.stack([SIDES[side] * outward, -forward, up], axis=-1) + np.stack(wander, axis=-1)

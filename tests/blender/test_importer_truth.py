@@ -51,7 +51,7 @@ def test_a_read_dancer_moves_every_joint_where_blender_does(corpus: Path, name: 
     bones = {
         joint: parsed.names[bone]
         for joint, bone in zip(JOINTS, mapping.bones, strict=True)
-        if bone >= 0 and parsed.channels[bone] and joint not in clip.source.filled
+        if bone >= 0 and parsed.channels[bone] and joint not in clip.source.filled_joints
     }
     assert set(REQUIRED) <= set(bones)
     frames = some_of(len(clip.motions[0]))

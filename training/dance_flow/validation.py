@@ -57,7 +57,7 @@ class DanceValidation:
 
 def described(positions: Array) -> dict[str, Array]:
     """The features by kind of all windows of a dance (F, 29, 3) m: kinetic and geometric, (N, D)."""
-    windows = partner_metrics.windows(positions, partner_metrics.WINDOW, partner_metrics.HOP)
+    windows = features.windows(positions, features.WINDOW, features.HOP)
     return {"kinetic": features.kinetic_features(windows), "geometric": features.geometric_features(windows)}
 
 

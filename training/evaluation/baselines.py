@@ -1,4 +1,4 @@
-"""Ways to get a partner for a leader, all of one form: the models by name, and baselines that cost nothing."""
+"""Partner generators of one interface: the models by name, and baselines that need no training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from backend.protocol import PartnerRequest
 from backend.wire.direction import DIRECTED, PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
 from rigs.easing import smoothstep
-from rigs.motion import Motion, concatenate, rotate_about_z, translate
+from rigs.motion import Motion, join, move, turn
 from rigs.skeleton import INDEX, Skeleton
 from training.data.duets import Duet
 
 CROSSFADE = 0.5
-"""s over which a dancer goes over from one movement into another."""
+"""s over which one movement blends into the next."""
 
 GenerateTakes = Callable[[Motion, Motion, int], list[Motion]]
 """From a leader, a partner's first frames and a number of takes to the takes, each with the leader's frames."""
@@ -24,10 +24,10 @@ GenerateTakes = Callable[[Motion, Motion, int], list[Motion]]
 
 @dataclass(frozen=True)
 class PartnerGenerator:
-    """A way to get a partner.
+    """A way to generate a partner.
 
-    name: as the table shows it.  dance: see `Dance`.  varies: whether takes of one request differ.
-    listens: whether it depends on the leader after the history.  block: frames that it makes at a time.
+    name: as tables show it.  generate: see `GenerateTakes`.  stochastic: whether takes of one request differ.
+    uses_leader: whether it depends on the leader after the history.  block: frames that it generates at once.
     """
 
     name: str
@@ -39,7 +39,10 @@ class PartnerGenerator:
 
 @dataclass(frozen=True)
 class FloorPlacement:
-    """Where a dancer stands on the floor.  at: (2,) m.  heading: radians from facing -Y, counter-clockwise."""
+    """Position and heading of a dancer on the floor.
+
+    position: (2,) m.  heading: radians from facing -Y, counter-clockwise.
+    """
 
     position: Array
     heading: float
@@ -49,51 +52,51 @@ ORIGIN = FloorPlacement(np.zeros(2), 0.0)
 
 
 def floor_placement(pose: Array) -> FloorPlacement:
-    """Where the dancer of a pose (29, 3) m stands and faces, by pelvis and hips."""
+    """Position and heading of a dancer in a pose (29, 3) m, by pelvis and hips."""
     across = pose[INDEX["left_hip"]] - pose[INDEX["right_hip"]]
     return FloorPlacement(pose[0, :2], float(np.arctan2(across[1], across[0])))
 
 
-def align_placement(motion: Motion, here: FloorPlacement, there: FloorPlacement) -> Motion:
-    """A movement carried and turned on the floor so that what stood `here` stands `there`."""
-    at_origin = translate(motion, -np.append(here.position, 0.0))
-    return translate(rotate_about_z(at_origin, there.heading - here.heading), np.append(there.position, 0.0))
+def align_placement(motion: Motion, source: FloorPlacement, target: FloorPlacement) -> Motion:
+    """Move and turn a motion on the floor so that the placement `source` comes to lie on `target`."""
+    at_origin = move(motion, -np.append(source.position, 0.0))
+    return move(turn(at_origin, target.heading - source.heading), np.append(target.position, 0.0))
 
 
 def crossfade(past: Motion, following: Motion) -> Motion:
-    """`past`, and after it `following`, whose first frame is the moment of the past's last.
+    """Append `following` to `past`; its first frame is the same moment as the past's last.
 
-    The difference between the two poses of that moment fades within `BLEND` seconds.
+    The difference between the two poses of that moment fades out within `CROSSFADE` seconds.
     """
-    left = 1.0 - smoothstep(np.arange(1, len(following)) / (CROSSFADE * past.fps))
-    root = following.root[1:] + left[:, None] * (past.root[-1] - following.root[0])
-    away = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
-    part = rotations.slerp(rotations.identity(1, 29), away[None], np.repeat(left[:, None], 29, axis=1))
-    turned = rotations.multiply(following.rotations[1:], part)
-    return concatenate(past, replace(following, skeleton=past.skeleton, root=root, rotations=turned))
+    weight = 1.0 - smoothstep(np.arange(1, len(following)) / (CROSSFADE * past.fps))
+    root = following.root[1:] + weight[:, None] * (past.root[-1] - following.root[0])
+    difference = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
+    fading = rotations.slerp(rotations.identity(1, 29), difference[None], np.repeat(weight[:, None], 29, axis=1))
+    blended = rotations.multiply(following.rotations[1:], fading)
+    return join(past, replace(following, skeleton=past.skeleton, root=root, rotations=blended))
 
 
 def hold_pose(pose: Motion, frames: int) -> Motion:
-    """A single frame, held for so many."""
+    """Repeat a single frame."""
     return replace(pose, root=np.repeat(pose.root, frames, axis=0), rotations=np.repeat(pose.rotations, frames, axis=0))
 
 
 def model_generator(name: str, direction: Direction = UNDIRECTED) -> PartnerGenerator:
-    """A model by the name that the engine knows it by, directed as told."""
+    """A model as the engine runs it, with a direction."""
     engine = _shared_engine()
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         return engine.partner(PartnerRequest(leader, history=history, model=name, takes=takes, direction=direction))
 
-    return PartnerGenerator(name, dance, stochastic=True)
+    return PartnerGenerator(name, generate, stochastic=True)
 
 
 def post_processing_ablations(name: str) -> dict[str, PartnerGenerator]:
-    """A model that takes direction with nothing of its finishing, and with all but one part of it."""
+    """A model without any post-processing, and without each single part of it; none if it takes no direction."""
     if name not in DIRECTED:
         return {}
     without = {"without any": PARTS, **{f"without {part}": (part,) for part in PARTS}}
-    return {said: model_generator(name, Direction(without=parts)) for said, parts in without.items()}
+    return {label: model_generator(name, Direction(without=parts)) for label, parts in without.items()}
 
 
 @cache
@@ -102,70 +105,72 @@ def _shared_engine() -> Engine:
 
 
 def zero_velocity() -> PartnerGenerator:
-    """The partner stays as the history leaves it."""
+    """Zero-velocity baseline: the partner holds the history's last pose."""
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return [concatenate(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        return [join(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
 
-    return PartnerGenerator("zero velocity", dance, uses_leader=False)
+    return PartnerGenerator("zero velocity", generate, uses_leader=False)
 
 
 def mean_pose(train: Sequence[Duet]) -> PartnerGenerator:
-    """The average partner of the training takes, standing where on average it stands as seen from the leader."""
-    roots, turned = [], []
+    """Mean-pose baseline: the average pose and placement, relative to the leader, of the training followers.
+
+    Rotations are averaged by the quaternion method of Markley et al. 2007.
+    """
+    roots, samples = [], []
     for duet in train:
         for f in range(0, len(duet), 5):
-            moved = align_placement(duet.follower[f : f + 1], floor_placement(duet.leader.positions[f]), ORIGIN)
-            roots.append(moved.root[0])
-            turned.append(moved.rotations[0])
-    root = np.mean(roots, axis=0)
-    stacked = np.array(turned)
-    moments = np.einsum("fjk,fjl->jkl", stacked, stacked)
-    mean = np.linalg.eigh(moments)[1][..., -1]
+            relative = align_placement(duet.follower[f : f + 1], floor_placement(duet.leader.positions[f]), ORIGIN)
+            roots.append(relative.root[0])
+            samples.append(relative.rotations[0])
+    mean_root = np.mean(roots, axis=0)
+    quaternions = np.array(samples)
+    moments = np.einsum("fjk,fjl->jkl", quaternions, quaternions)
+    mean_rotations = np.linalg.eigh(moments)[1][..., -1]
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        there = floor_placement(leader.positions[len(history) - 1])
-        pose = Motion(leader.fps, history.skeleton, root[None], mean[None])
-        standing = align_placement(pose, ORIGIN, there)
-        return [crossfade(history, hold_pose(standing, len(leader) - len(history) + 1))] * takes
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        pose = Motion(leader.fps, history.skeleton, mean_root[None], mean_rotations[None])
+        beside_leader = align_placement(pose, ORIGIN, floor_placement(leader.positions[len(history) - 1]))
+        return [crossfade(history, hold_pose(beside_leader, len(leader) - len(history) + 1))] * takes
 
-    return PartnerGenerator("mean pose", dance, uses_leader=False)
+    return PartnerGenerator("mean pose", generate, uses_leader=False)
 
 
 def copy_of_the_leader() -> PartnerGenerator:
-    """The partner does what the leader does, from its own place, on its own legs."""
+    """Copy baseline: the partner repeats the leader's movement from its own placement and on its own leg length."""
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        last = len(history) - 1
-        following = leader[last:]
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        following = leader[len(history) - 1 :]
         scale = _leg_length(history.skeleton) / _leg_length(leader.skeleton)
-        lifted = replace(following, skeleton=history.skeleton, root=following.root * [1.0, 1.0, scale])
-        here, there = floor_placement(lifted.positions[0]), floor_placement(history.positions[-1])
-        return [crossfade(history, align_placement(lifted, here, there))] * takes
+        scaled = replace(following, skeleton=history.skeleton, root=following.root * [1.0, 1.0, scale])
+        source, target = floor_placement(scaled.positions[0]), floor_placement(history.positions[-1])
+        return [crossfade(history, align_placement(scaled, source, target))] * takes
 
-    return PartnerGenerator("copy of the leader", dance)
+    return PartnerGenerator("copy of the leader", generate)
 
 
 def another_takes_follower(train: Sequence[Duet]) -> PartnerGenerator:
-    """A real follower, but of another take: brought to where its own leader would stand as this one does."""
+    """Random-follower baseline: a real follower of another recording, placed by its own leader's placement."""
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
         missing = len(leader) - len(history)
         longest = sorted(train, key=len, reverse=True)
-        found = [duet for duet in longest if len(duet) > missing] or longest[:1]
-        return [_transplant_follower(found[take % len(found)], leader, history) for take in range(takes)]
+        candidates = [duet for duet in longest if len(duet) > missing] or longest[:1]
+        return [_transplant_follower(candidates[take % len(candidates)], leader, history) for take in range(takes)]
 
-    return PartnerGenerator("another take's follower", dance, stochastic=True, uses_leader=False)
+    return PartnerGenerator("another take's follower", generate, stochastic=True, uses_leader=False)
 
 
 def _transplant_follower(duet: Duet, leader: Motion, history: Motion) -> Motion:
-    """The follower of `duet` after the history, played to and fro where it is too short."""
+    """The follower of `duet` after the history, played forwards and backwards where it is too short."""
     missing = len(leader) - len(history) + 1
-    there_and_back = np.concatenate([np.arange(len(duet)), np.arange(len(duet) - 2, 0, -1)])
-    at = np.resize(there_and_back, missing)
-    follower = replace(duet.follower, root=duet.follower.root[at], rotations=duet.follower.rotations[at])
-    here, there = floor_placement(duet.leader.positions[0]), floor_placement(leader.positions[len(history) - 1])
-    return crossfade(history, align_placement(follower, here, there))
+    ping_pong = np.concatenate([np.arange(len(duet)), np.arange(len(duet) - 2, 0, -1)])
+    frames = np.resize(ping_pong, missing)
+    follower = replace(duet.follower, root=duet.follower.root[frames], rotations=duet.follower.rotations[frames])
+    source = floor_placement(duet.leader.positions[0])
+    target = floor_placement(leader.positions[len(history) - 1])
+    return crossfade(history, align_placement(follower, source, target))
 
 
 def _leg_length(skeleton: Skeleton) -> float:

@@ -1,8 +1,7 @@
-"""Nearest-neighbour stitching: the follower is put together from clips of real takes. Strong where data is small.
+"""Nearest-neighbour stitching: a follower joined from clips of real recordings, a strong baseline on small data.
 
-Motion matching (Büttner and Clavet 2015; Holden et al. 2020) with a leader instead of a gamepad: every 0.8 s
-the moment of the training takes is sought whose leader moves, and whose follower stands, most like now; its follower
-goes on from there as that follower did, as seen from the leader, and the seam is blended.
+Motion matching (Büttner and Clavet 2015; Holden et al. 2020) with a leader instead of a gamepad: every 0.8 s the moment
+of the training recordings is searched whose leader and follower move most like now, and its follower continues.
 """
 
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from training.data.duets import Duet
 from training.evaluation.baselines import PartnerGenerator, align_placement, crossfade, floor_placement
 
 CLIP_FRAMES = 24
-"""Frames that follow one moment of the training takes."""
-_FUTURE, _FOLLOWER = 0.5, 2.0
-"""How much it counts where the leader goes, and how the follower stands and moves, beside what the leader does now."""
-_AHEAD = (8, 16)
-"""Frames ahead at which it matters where the leader goes; of a leader that ends, the last frame."""
+"""Frames that follow one moment of the training recordings."""
+_FUTURE_WEIGHT, _FOLLOWER_WEIGHT = 0.5, 2.0
+"""Weights of the leader's future and of the follower's pose and velocity, beside 1 for the leader now."""
+_FUTURE_FRAMES = (8, 16)
+"""Frames ahead at which the leader's pose counts; where the leader ends, the last frame."""
 _JOINTS = [
     INDEX[name]
     for name in (
@@ -34,77 +33,76 @@ _JOINTS = [
         "right_foot",
     )
 ]
-_CHOICE = 4
-"""Takes after the first choose among so many of the best moments."""
+_CANDIDATES = 4
+"""Takes after the first choose among so many of the nearest moments."""
 
 
 def nearest_neighbour_stitching(train: Sequence[Duet]) -> PartnerGenerator:
-    """The baseline on these takes."""
-    described = [_described(duet.leader.positions, duet.follower.positions) for duet in train]
+    """The baseline on these recordings."""
+    features = [_take_features(duet.leader.positions, duet.follower.positions) for duet in train]
     moments = [(n, f) for n, duet in enumerate(train) for f in range(len(duet) - CLIP_FRAMES - 1)]
-    table = np.concatenate([rows[: len(rows) - CLIP_FRAMES - 1] for rows in described if len(rows) > CLIP_FRAMES + 1])
-    centre, spread = table.mean(axis=0), _spread(table)
-    table = (table - centre) / spread
+    database = np.concatenate([rows[: len(rows) - CLIP_FRAMES - 1] for rows in features if len(rows) > CLIP_FRAMES + 1])
+    centre, scale = database.mean(axis=0), _feature_scale(database)
+    database = (database - centre) / scale
 
-    def one(leader: Motion, history: Motion, take: int) -> Motion:
+    def stitch(leader: Motion, history: Motion, take: int) -> Motion:
         rng = np.random.default_rng(take)
-        made = history
-        while len(made) < len(leader):
-            now = len(made) - 1
-            wanted = (_moment(leader.positions, made.positions[-2:], now) - centre) / spread
-            away = np.sum((table - wanted) ** 2, axis=1)
-            best = int(np.argmin(away)) if take == 0 else _among_the_best(away, rng)
-            n, f = moments[best]
+        partner = history
+        while len(partner) < len(leader):
+            now = len(partner) - 1
+            query = (_moment_features(leader.positions, partner.positions[-2:], now) - centre) / scale
+            distances = np.sum((database - query) ** 2, axis=1)
+            nearest = int(np.argmin(distances)) if take == 0 else _random_near_moment(distances, rng)
+            n, f = moments[nearest]
             clip = train[n].follower[f : f + CLIP_FRAMES + 1]
-            there = floor_placement(leader.positions[now])
-            clip = align_placement(clip, floor_placement(train[n].leader.positions[f]), there)
-            made = crossfade(made, clip[: len(leader) - len(made) + 1])
-        return made
+            source, target = (floor_placement(pose) for pose in (train[n].leader.positions[f], leader.positions[now]))
+            clip = align_placement(clip, source, target)
+            partner = crossfade(partner, clip[: len(leader) - len(partner) + 1])
+        return partner
 
-    def dance(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return [one(leader, history, take) for take in range(takes)]
+    def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
+        return [stitch(leader, history, take) for take in range(takes)]
 
-    return PartnerGenerator("stitching", dance, stochastic=True, block=CLIP_FRAMES)
+    return PartnerGenerator("stitching", generate, stochastic=True, block=CLIP_FRAMES)
 
 
-def _among_the_best(away: Array, rng: np.random.Generator) -> int:
+def _random_near_moment(distances: Array, rng: np.random.Generator) -> int:
     """One of the nearest moments (N,), no two of them within a clip of each other."""
-    left, best = away.copy(), []
-    for _ in range(_CHOICE):
-        best.append(int(np.argmin(left)))
-        left[max(0, best[-1] - CLIP_FRAMES) : best[-1] + CLIP_FRAMES] = np.inf
-    return best[int(rng.integers(_CHOICE))]
+    remaining, nearest = distances.copy(), []
+    for _ in range(_CANDIDATES):
+        nearest.append(int(np.argmin(remaining)))
+        remaining[max(0, nearest[-1] - CLIP_FRAMES) : nearest[-1] + CLIP_FRAMES] = np.inf
+    return nearest[int(rng.integers(_CANDIDATES))]
 
 
-def _described(leader: Array, follower: Array) -> Array:
-    """Every moment of a take: (F, D)."""
-    return np.stack([_moment(leader, follower[max(0, f - 1) : f + 1], f) for f in range(len(leader))])
+def _take_features(leader: Array, follower: Array) -> Array:
+    """Matching features of every frame of a recording: (F, D)."""
+    return np.stack([_moment_features(leader, follower[max(0, f - 1) : f + 1], f) for f in range(len(leader))])
 
 
-def _moment(leader: Array, follower: Array, f: int) -> Array:
-    """A moment (D,) as seen from the leader.
+def _moment_features(leader: Array, follower: Array, f: int) -> Array:
+    """Matching features (D,) of a moment in the leader's floor coordinates.
 
-    leader: (F, 29, 3) m, looked at in frame `f`.  follower: (2, 29, 3) m, its pose before and its pose in that frame.
+    leader: (F, 29, 3) m, taken at frame `f`.  follower: (2, 29, 3) m, its poses in the frame before and in that frame.
     """
-    here = floor_placement(leader[f])
-    before = max(0, f - 1)
-    cosine, sine = np.cos(here.heading), np.sin(here.heading)
-    unturned = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]]).T
-    origin = np.append(here.position, 0.0)
-    ahead = [leader[min(f + n, len(leader) - 1)] for n in _AHEAD]
+    placement = floor_placement(leader[f])
+    cosine, sine = np.cos(placement.heading), np.sin(placement.heading)
+    to_local = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]]).T
+    origin = np.append(placement.position, 0.0)
+    future = [leader[min(f + n, len(leader) - 1)] for n in _FUTURE_FRAMES]
     parts = [
-        (leader[f][_JOINTS] - origin) @ unturned,
-        (leader[f] - leader[before])[_JOINTS] @ unturned * 10.0,
-        *((pose[_JOINTS] - origin) @ unturned for pose in ahead),
-        (follower[-1][_JOINTS] - origin) @ unturned,
-        (follower[-1] - follower[0])[_JOINTS] @ unturned * 10.0,
+        (leader[f][_JOINTS] - origin) @ to_local,
+        (leader[f] - leader[max(0, f - 1)])[_JOINTS] @ to_local * 10.0,
+        *((pose[_JOINTS] - origin) @ to_local for pose in future),
+        (follower[-1][_JOINTS] - origin) @ to_local,
+        (follower[-1] - follower[0])[_JOINTS] @ to_local * 10.0,
     ]
     return np.concatenate([part.ravel() for part in parts])
 
 
-def _spread(table: Array) -> Array:
-    """One spread (D,) for all coordinates of a part, so that a part counts by how much it varies as a whole."""
-    parts = table.reshape(len(table), -1, 3 * len(_JOINTS))
-    whole = np.sqrt(parts.var(axis=0).mean(axis=-1))
-    counts = np.array([1.0, 1.0, *(_FUTURE for _ in _AHEAD), _FOLLOWER, _FOLLOWER])
-    return np.repeat(np.maximum(whole, 1e-6) / counts, 3 * len(_JOINTS))
+def _feature_scale(database: Array) -> Array:
+    """One scale (D,) for all coordinates of a part of the features, so that a part counts by its total variance."""
+    parts = database.reshape(len(database), -1, 3 * len(_JOINTS))
+    deviation = np.sqrt(parts.var(axis=0).mean(axis=-1))
+    weights = np.array([1.0, 1.0, *(_FUTURE_WEIGHT for _ in _FUTURE_FRAMES), _FOLLOWER_WEIGHT, _FOLLOWER_WEIGHT])
+    return np.repeat(np.maximum(deviation, 1e-6) / weights, 3 * len(_JOINTS))

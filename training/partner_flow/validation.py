@@ -27,7 +27,7 @@ class Validation:
     """The takes to dance, and what real couples of the training takes are like."""
 
     def __init__(self, train: Sequence[Duet], duets: Sequence[Duet]) -> None:
-        self.references = [partner_metrics.fit_references(train, role) for role in range(2)]
+        self.references = [real_reference.fit_feature_distributions(train, role) for role in range(2)]
         self.duets = [(dance_parts(duet.leader), dance_parts(duet.follower)) for duet in duets]
 
     def figures(self, network: PartnerFlow) -> dict[str, float]:
@@ -46,7 +46,7 @@ class Validation:
                 danced = rollout(network, leader[1], range(first, len(leader[1])), past, role, partner[2], noise)
                 beside = leader[1][first:].numpy()
                 for made in _positions(danced.poses.joint_positions(partner[2])):
-                    seen = partner_metrics.window_features(made, beside)
+                    seen = features.window_features(made, beside)
                     away = [known.frechet_distance(seen[kind]) for kind, known in self.references[role].items()]
                     found.append(np.log(away))
                     if role:

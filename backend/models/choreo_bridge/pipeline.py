@@ -52,7 +52,7 @@ class ChoreoBridgePipeline:
         begins = score.seconds[:-1][known] - score.seconds[0]
         course = between(begins, places[known], np.arange(request.frames) / request.fps)
         if self.network.config.joints == BLAZEPOSE:
-            course = blazepose.joints(course)
+            course = blazepose.joints_from_landmarks(course)
         return standing(fit_motion(course, request.fps, skeleton=self.body))
 
     def compose(self, request: ComposeRequest, progress: Progress, cancelled: Ask) -> Score:

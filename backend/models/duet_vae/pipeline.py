@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.common.world_frame import chosen, stage_of
+from backend.models.common.world_frame import choose_accelerator, fit_world_frame
 from backend.models.duet_vae.checkpoint import load
 from backend.models.duet_vae.network import FPS, place
 from backend.models.duet_vae.rollout import HIPS, Poses, rollout
 from backend.protocol import Cancelled, PartnerRequest
 from rigs import rotations
 from rigs.easing import smoothstep
-from rigs.motion import Motion, join, resample
-from rigs.pose_fitting import solve
+from rigs.motion import Motion, concatenate, resample
+from rigs.pose_fitting import fit_motion
 from rigs.skeleton import Skeleton
 
 SETTLE = 0.5
@@ -31,7 +31,7 @@ class DuetVaePipeline:
     """The trained duet model on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = chosen(accelerator)
+        self.accelerator = choose_accelerator(accelerator)
         self.trained = load(weights)
         self.trained.network.to(self.accelerator)
         self.trained.normalisation.to(self.accelerator)
@@ -47,15 +47,15 @@ class DuetVaePipeline:
         dancer = 2 if request.role == "follow" else 1
         leader = resample(request.leader, FPS)
         trained = self.trained
-        stage = stage_of(leader, trained.bodies[2 - dancer], trained.floors[2 - dancer])
-        known = stage.into(leader.positions)[None]
+        stage = fit_world_frame(leader, trained.bodies[2 - dancer], trained.floors[2 - dancer])
+        known = stage.to_model(leader.positions)[None]
         history = None
         if request.history is not None:
             history = resample(request.history, FPS)[: min(self.trained.network.config.window, len(leader))]
-            given, skeleton = stage.into(history.positions)[None], history.skeleton
+            given, skeleton = stage.to_model(history.positions)[None], history.skeleton
         else:
             given = self.start(known[:, :1], dancer)
-            skeleton = Skeleton(self.trained.bodies[dancer - 1].double().numpy()).scaled(1.0 / stage.scale)
+            skeleton = Skeleton(self.trained.bodies[dancer - 1].double().numpy()).scale(1.0 / stage.scale)
 
         def watch(frame: int) -> None:
             if cancelled():
@@ -76,7 +76,7 @@ class DuetVaePipeline:
             watch=watch,
         )
         progress(1.0, "solving joints")
-        solved = [solve(stage.out_of(take), FPS, skeleton=skeleton) for take in made]
+        solved = [fit_motion(stage.to_world(take), FPS, skeleton=skeleton) for take in made]
         return [finish(take, history, request) for take in solved]
 
     def start(self, known: Tensor, dancer: int) -> Tensor:
@@ -104,10 +104,10 @@ def finish(solved: Motion, history: Motion | None, request: PartnerRequest) -> M
     if history is None or request.history is None:
         return resample(solved, leader.fps, len(leader))
     kept = len(history)
-    settled = join(history, settle(solved, history)[kept:])
+    settled = concatenate(history, settle(solved, history)[kept:])
     take = resample(settled, leader.fps, len(leader))
     own = min(int((kept - 1) / FPS * leader.fps + 1e-6) + 1, len(request.history), len(leader))
-    return join(request.history[:own], take[own:])
+    return concatenate(request.history[:own], take[own:])
 
 
 def settle(solved: Motion, history: Motion) -> Motion:

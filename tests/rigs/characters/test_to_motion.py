@@ -26,7 +26,7 @@ def apart(corpus: Path, name: str) -> dict[str, float]:
     return {
         joint: float(np.linalg.norm(ours[:, j] - places[mapping.bones[j]], axis=-1).max())
         for j, joint in enumerate(JOINTS)
-        if joint not in clip.source.filled
+        if joint not in clip.source.filled_joints
     }
 
 
@@ -41,7 +41,7 @@ def test_every_joint_is_within_a_millimetre_of_its_bone(corpus: Path, name: str)
 def test_the_middle_of_a_spine_of_four_bones_bends_with_it(corpus: Path) -> None:
     """The joint that is placed for the chest's sake stays near the bones that it stands for, and does not jump."""
     clip, parsed = read(corpus / "bvh_zoo/AD_fair1_dab.bvh"), parse(corpus / "bvh_zoo/AD_fair1_dab.bvh")
-    assert clip.source.filled == ("spine2",)
+    assert clip.source.filled_joints == ("spine2",)
     names = [parsed.names.index(name) for name in ("Spine1", "Spine2")]
     bones = bvh.world(parsed)[1][names] * clip.source.units
     ours = clip.motions[0].positions[:, INDEX["spine2"]]
@@ -81,7 +81,7 @@ def test_hands_keep_the_turn_that_they_have_at_rest(corpus: Path) -> None:
 @pytest.mark.parametrize("take", ["01_leader", "05_follower", "07_leader", "10_leader"])
 def test_a_doubled_rate_is_doubted_and_the_true_one_is_not(corpus: Path, take: str) -> None:
     motion = read(corpus / f"salsa/salsa_{take}.bvh").motions[0]
-    assert frame_rate_check.of(motion, "salsa.bvh") == ()
+    assert frame_rate_check.frame_rate_warnings(motion, "salsa.bvh") == ()
     hasty = read(corpus / f"salsa/salsa_{take}.bvh", fps=120.0)
     (warning,) = hasty.warnings
     assert warning.startswith(f"salsa_{take}.bvh: steps of ")

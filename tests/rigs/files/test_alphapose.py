@@ -62,9 +62,9 @@ def saved(folder: Path, found: Any) -> Path:
 
 def test_dancers_are_linked_as_the_authors_linked_them(corpus: Path) -> None:
     """Their rows alternate between the two dancers; they have smoothed them, but never swapped."""
-    frames, poses, pixels, scores = alphapose._detections(corpus / RESULTS)
+    frames, poses, pixels, scores = alphapose._parse_detections(corpus / RESULTS)
     rows = np.load(corpus / LINKED)
-    tracks = alphapose._linked(frames, poses, pixels, scores)
+    tracks = alphapose._track_dancers(frames, poses, pixels, scores)
     assert [len(track) for track in tracks] == [296, 267]
     for track, own, other in ((tracks[0], rows[0::2], rows[1::2]), (tracks[1], rows[1::2], rows[0::2])):
         near, far = (np.abs(poses[track] - theirs[frames[track]]).max(axis=(1, 2)) for theirs in (own, other))

@@ -123,7 +123,7 @@ def test_joints_stand_where_matrices_put_them(corpus: Path, take: str) -> None:
 def test_a_cmu_dancer_stands_on_the_floor_at_cmus_rate(corpus: Path, take: str) -> None:
     clip = read(corpus / "cmu_solo" / f"{take}.amc")
     (motion,) = clip.motions
-    assert (clip.source.up, clip.source.fps, motion.fps, clip.source.filled) == ("Y", 120.0, 120.0, ())
+    assert (clip.source.up, clip.source.fps, motion.fps, clip.source.filled_joints) == ("Y", 120.0, 120.0, ())
     assert clip.warnings == ()
     assert len(motion) == clip.source.frames == (corpus / f"cmu_solo/{take}.amc").read_text().count("\nroot ")
     toes = motion.positions[:, [INDEX["left_bigtoe"], INDEX["right_bigtoe"]], 2].min(axis=1)

@@ -139,4 +139,4 @@ def test_wrong_landmarks_are_refused_in_one_sentence(tmp_path: Path, spoil, comp
 
 
 def test_all_29_joints_are_found() -> None:
-    assert blazepose.joints(np.random.default_rng(1).normal(size=(4, 33, 3))).shape == (4, 29, 3)
+    assert blazepose.joints_from_landmarks(np.random.default_rng(1).normal(size=(4, 33, 3))).shape == (4, 29, 3)

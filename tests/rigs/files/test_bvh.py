@@ -128,7 +128,7 @@ def test_units_up_axis_rate_and_missing_joints_are_recognised(corpus: Path, name
     source = read(corpus / "bvh_zoo" / f"{name}.bvh").source
     assert source.units == pytest.approx(units, rel=1e-2)
     assert (source.up, source.fps) == (up, fps)
-    assert {joint.split("_")[-1] for joint in source.filled} == set(missing.split())
+    assert {joint.split("_")[-1] for joint in source.filled_joints} == set(missing.split())
 
 
 @pytest.mark.parametrize("name", ["pybvh_full_precision_frame_time", "pybvh_rotation_first_root"])
@@ -143,7 +143,7 @@ def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> N
     clip, parsed = read(file), parse(file)
     bones = list(map_bones(parsed.names, parsed.parents).bones)
     theirs = bvh.to_z_up(bvh.world(parsed)[1][bones]) * 0.01
-    assert clip.source.filled == ()
+    assert clip.source.filled_joints == ()
     np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
 
 
@@ -221,7 +221,7 @@ def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None
     original = Motion(original.fps, original.skeleton, original.root, still)
     clip = read(rig_file(tmp_path / "sparse.bvh", original, without=without))
     found = clip.motions[0]
-    assert set(clip.source.filled) == set(without) - {"right_thumb"}
+    assert set(clip.source.filled_joints) == set(without) - {"right_thumb"}
     there = [j for j, name in enumerate(JOINTS) if name not in without]
     np.testing.assert_allclose(found.positions[:, there], original.positions[:, there], atol=TENTH_MILLIMETRE)
     middle = found.positions[:, INDEX["spine2"]]

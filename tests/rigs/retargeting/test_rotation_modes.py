@@ -41,7 +41,7 @@ def test_an_angle_turns_about_its_axis_of_any_length() -> None:
 def test_every_form_gives_the_rotations_back(mode: str) -> None:
     turns = wandering()
     values = rotation_modes.from_quaternions(turns, mode)
-    assert values.shape == (*turns.shape[:-1], rotation_modes.PROPERTY_WIDTHS[rotation_modes.property_of(mode)])
+    assert values.shape == (*turns.shape[:-1], rotation_modes.PROPERTY_WIDTHS[rotation_modes.rotation_property(mode)])
     assert rotations.angle_between(rotation_modes.to_quaternions(values, mode), turns).max() < 1e-6
 
 
@@ -80,6 +80,6 @@ def test_a_movement_goes_on_from_any_form_of_the_rotation_before_it(mode: str) -
     turns = wandering()[:, 0]
     whole = rotation_modes.from_quaternions(turns, mode)
     rest = rotation_modes.from_quaternions(-turns[300:], mode)
-    goes_on = rotation_modes.beside(rest, whole[299], mode)
+    goes_on = rotation_modes.continue_from(rest, whole[299], mode)
     assert np.allclose(goes_on, whole[300:], atol=1e-6)
     assert rotations.angle_between(rotation_modes.to_quaternions(goes_on, mode), turns[300:]).max() < 1e-6

@@ -105,7 +105,7 @@ def test_landmarks_lead_back_to_the_joints() -> None:
     dance = sample_dance()[:200]
     seen = landmarks(dance)
     assert seen.shape == (200, 33, 3)
-    off = np.linalg.norm(blazepose.joints(seen) - dance.positions, axis=-1).mean(axis=0)
+    off = np.linalg.norm(blazepose.joints_from_landmarks(seen) - dance.positions, axis=-1).mean(axis=0)
     assert max(off) < 0.05, JOINTS[int(off.argmax())]
     left, right = (seen[:, blazepose.LANDMARKS.index(f"{side}_ear")] for side in ("left", "right"))
     np.testing.assert_allclose(np.linalg.norm(left - right, axis=-1), 0.15, atol=1e-9)

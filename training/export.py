@@ -17,7 +17,7 @@ from torch import Tensor
 
 from backend.models.motion_flow.features import LEADER_DIM, PARTNER_DIM, PAST_DIM
 from backend.models.motion_flow.network import TARGET_DIM
-from backend.models.partner_flow.network import NAME, PartnerFlow, load
+from backend.models.partner_flow.network import NAME, PartnerFlow
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
 
@@ -40,7 +40,7 @@ def export(weights: Path, out: Path) -> None:
     if not weights.is_file():
         raise BadFile(f"{weights}: no such file")
     try:
-        network = load(weights)
+        network = PartnerFlow.load(weights)
     except ValueError as error:
         raise BadFile(str(error)) from None
     batch = torch.export.Dim("batch", min=1, max=4096)

@@ -9,8 +9,8 @@ from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
 from tests import installed
 from training.data.duets import FPS, Duet
-from training.evaluate import configured_split
 from training.evaluation.baselines import align_placement, crossfade, floor_placement
+from training.evaluation.partner_model import configured_split
 
 __all__ = ["FPS", "duets", "joined", "leader_of"]
 

@@ -30,7 +30,7 @@ from tests import installed
 from tests.benchmarks.leaders import FPS, duets, leader_of
 from tests.benchmarks.long_take import forget_peak, memory
 from tests.benchmarks.partner_request import seconds
-from training.evaluation import partner_metrics
+from training.evaluation import features, partner_metrics, real_reference
 from training.evaluation.frechet import FeatureDistribution
 
 MINUTE = round(60 * FPS)
@@ -81,7 +81,7 @@ def measured(takes: Array, leader: Array, references: Mapping[str, FeatureDistri
         tracks = partner_metrics.frame_metrics(take, leader, FPS, floor, 0, BLOCK)
         row = {name: float(np.nanmean(values)) for name, values in tracks.items()}
         row["seams"] = row["at seams"] / row["between seams"]
-        seen = partner_metrics.window_features(take, leader)
+        seen = features.window_features(take, leader)
         found.append(row | {kind: known.frechet_distance(seen[kind]) for kind, known in references.items()})
     return found
 
@@ -165,7 +165,7 @@ def main(arguments: list[str]) -> int:
             kept = f"{here['peak']:.0f} MB at most, {here['before']:.0f} MB before"
             print(f"{minutes:>3} min: {pace}, {here['work']:.0f} s of the processor's; {kept}", flush=True)
     known = duets()
-    references = partner_metrics.fit_references(known) if known else {}
+    references = real_reference.fit_feature_distributions(known) if known else {}
     minutes = [slice(0, MINUTE), slice(len(leader) - MINUTE, len(leader))]
     first, last = (measured(takes[:, part], leader.positions[part], references) for part in minutes)
     faults = compared(first, last)

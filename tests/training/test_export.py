@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from backend.model_registry import weights_path
-from backend.models.motion_flow.network import MotionFlowConfig, save_network
-from backend.models.partner_flow.network import PartnerFlow, load
+from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile
 from training.export import INPUTS, OUTPUT, example, export
 
@@ -20,14 +20,14 @@ def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return weights_path("partner-flow")
     torch.manual_seed(0)
     network = PartnerFlow(MotionFlowConfig(width=32, layers=2, heads=2))
-    torch.nn.init.normal_(network.write.weight, std=0.1)
-    save_network(tmp_path / "small.safetensors", network)
+    torch.nn.init.normal_(network.out_proj.weight, std=0.1)
+    network.save(tmp_path / "small.safetensors")
     return tmp_path / "small.safetensors"
 
 
 def test_onnx_gives_what_the_network_gives(weights: Path, tmp_path: Path) -> None:
     export(weights, tmp_path / "flow.onnx")
-    network = load(weights)
+    network = PartnerFlow.load(weights)
     session = onnxruntime.InferenceSession(tmp_path / "flow.onnx", providers=["CPUExecutionProvider"])
     for size in (1, 2, 5):
         torch.manual_seed(size)

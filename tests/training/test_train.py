@@ -15,9 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from backend.model_registry import weights_path
 from backend.models.duet_vae.checkpoint import load
-from backend.models.motion_flow.network import MotionFlowConfig, save_network
+from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
-from backend.models.partner_flow.network import load as load_partner_flow
 from tests.conftest import ROOT
 from tests.training.data.duet_files import folder_of_duets
 
@@ -63,7 +62,7 @@ def test_a_run_leaves_weights_card_curves_and_checkpoints(whole_run: Path) -> No
         "best.ckpt", "last.ckpt", "curves", "duet-vae.safetensors", "duet-vae.md"
     }  # fmt: skip
     trained = load(whole_run / "duet-vae.safetensors")
-    assert trained.bodies.shape == (2, 29, 3)
+    assert trained.bone_offsets.shape == (2, 29, 3)
     card = (whole_run / "duet-vae.md").read_text()
     for part in (
         "| train | a |",
@@ -174,7 +173,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(7)
     network = PartnerFlow(MotionFlowConfig(width=16, layers=1, heads=2))
     path = tmp_path_factory.mktemp("weights") / "own.safetensors"
-    save_network(path, network)
+    network.save(path)
     return path
 
 
@@ -188,7 +187,7 @@ def test_a_training_can_begin_with_weights(data: Path, weights: Path, tmp_path: 
     more = ("--config", str(tmp_path / "plan.toml"), "--from", str(weights))
     done = subprocess.run(flow_command(data, tmp_path / "run", *more), capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
-    before, after = (load_partner_flow(p) for p in (weights, tmp_path / "run" / "partner-flow.safetensors"))
+    before, after = (PartnerFlow.load(p) for p in (weights, tmp_path / "run" / "partner-flow.safetensors"))
     assert after.config.width == 16
     for (name, old), now in zip(before.named_parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(now, old, atol=1e-6, rtol=1e-3, msg=name)

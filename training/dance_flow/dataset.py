@@ -14,14 +14,14 @@ from backend.music.music_features import music_features
 from backend.music.score import Score
 from rigs.easing import smoothstep
 from training.data.music_pairs import Pair
-from training.motion_flow.dataset import FlowWindows, Plan, Take, copies
+from training.motion_flow.dataset import MotionFlowTrainingConfig, MotionFlowWindows, TrainingClip, augmented_copies
 
-_CATCHING_UP = (16, 40)
+_RECOVERY_FRAMES = (16, 40)
 """Frames in which a dancer who is late, or early, is in time again."""
 
 
 @dataclass(frozen=True)
-class MusicPlan(Plan):
+class DanceFlowTrainingConfig(MotionFlowTrainingConfig):
     """What `configs/dance-flow.toml` says beyond every flow network's plan.
 
     beside: probability that a past is beside the beat.  late: s by which it is, at most, before the beat or behind it.
@@ -31,32 +31,32 @@ class MusicPlan(Plan):
     late: float
 
 
-class DanceWindows(FlowWindows):
+class DanceFlowWindows(MotionFlowWindows):
     """See `FlowWindows`. In some windows the past is late or early, and the dancer hurries or waits until in time.
 
     Where the past always was in time, the next frames could be told from it alone, and the music need not be heard.
     """
 
-    plan: MusicPlan
+    plan: DanceFlowTrainingConfig
 
-    def __init__(self, pairs: Sequence[Pair], config: MotionFlowConfig, plan: MusicPlan) -> None:
-        super().__init__(_dances(pairs, plan), (1.0,), config, plan)
+    def __init__(self, pairs: Sequence[Pair], config: MotionFlowConfig, plan: DanceFlowTrainingConfig) -> None:
+        super().__init__(_training_clips(pairs, plan), (1.0,), config, plan)
         self.history = config.history
 
-    def danced(self, take: Take, first: int, rng: np.random.Generator) -> PoseSequence:
+    def danced(self, take: TrainingClip, first: int, rng: np.random.Generator) -> PoseSequence:
         """See `FlowWindows.danced`."""
         late = FPS * rng.uniform(-self.plan.late, self.plan.late)
         begins = rng.uniform(self.history / 3, self.history + 8)
-        takes = rng.uniform(*_CATCHING_UP)
+        takes = rng.uniform(*_RECOVERY_FRAMES)
         if rng.random() >= self.plan.beside:
-            return super().danced(take, first, rng)
+            return super().window_poses(take, first, rng)
         frames = torch.arange(self.length, dtype=torch.float32)
         t = ((frames - begins) / takes).clamp(0.0, 1.0)
         at = first + frames + late * (1.0 - smoothstep(t))
-        return sampled(take.dance, at)
+        return interpolate_poses(take.dance, at)
 
 
-def sampled(dance: PoseSequence, at: Tensor) -> PoseSequence:
+def interpolate_poses(dance: PoseSequence, at: Tensor) -> PoseSequence:
     """A dance (F) at frames (N,) that may lie between two, the first and the last held."""
     at = at.clamp(0, len(dance.root) - 1)
     before = at.floor().long().clamp(max=len(dance.root) - 2)
@@ -69,7 +69,7 @@ def sampled(dance: PoseSequence, at: Tensor) -> PoseSequence:
     return PoseSequence(between(dance.root), orthonormalize(between(dance.rotations)), between(dance.contacts))
 
 
-def hearing(score: Score, frames: int, home: Tensor) -> Tensor:
+def score_leader(score: Score, frames: int, home: Tensor) -> Tensor:
     """What leads a dance of so many frames to a score (F, HEARD + 2)."""
     return music_leader(torch.from_numpy(music_features(score, frames, FPS)), home)
 
@@ -79,10 +79,10 @@ def role_of(pair: Pair) -> int:
     return int("follower" in pair.name)
 
 
-def _dances(pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Take]]:
+def _training_clips(pairs: Sequence[Pair], plan: MotionFlowTrainingConfig) -> Iterator[tuple[TrainingClip]]:
     for pair in pairs:
         for speed in plan.speeds:
             score = replace(pair.score, seconds=pair.score.seconds / speed)
-            for ((dance, _, offsets),) in copies((pair.dancer,), speed):
-                leader = hearing(score, len(dance.root), dance.root[:, :2].mean(dim=0))
-                yield (Take(dance, leader, offsets, role_of(pair)),)
+            for ((dance, _, offsets),) in augmented_copies((pair.dancer,), speed):
+                leader = score_leader(score, len(dance.root), dance.root[:, :2].mean(dim=0))
+                yield (TrainingClip(dance, leader, offsets, role_of(pair)),)

@@ -57,7 +57,8 @@ FIGURES = (
 @dataclass(frozen=True)
 class Real:
     """What dances are compared with: features of real windows by kind, how real dancers keep time, and the variance of
-    real poses in m²."""
+    real poses in m².
+    """
 
     references: Mapping[str, FeatureDistribution]
     rhythm: Array
@@ -142,7 +143,8 @@ def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) 
                 "foot slide, cm/s": plausibility.foot_slide(dance, FPS),
                 "skate, cm/s": plausibility.foot_skate(dance, FPS),
                 "jerk, m/s³": plausibility.jerk(dance, FPS),
-                "off the floor, %": 100.0 * (plausibility.toes_floating(dance, floor) + plausibility.toes_sinking(dance, floor)),
+                "off the floor, %": 100.0
+                * (plausibility.toes_floating(dance, floor) + plausibility.toes_sinking(dance, floor)),
                 "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
             }
             for name, track in marks.items():

@@ -11,29 +11,31 @@ from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from rigs import Array
 from rigs.choreography.beat_alignment import speed_rhythm
-from training.dance_flow.dataset import hearing, role_of
+from training.dance_flow.dataset import role_of, score_leader
 from training.data.music_pairs import Pair
-from training.evaluation import features, partner_metrics
+from training.evaluation import features
 from training.evaluation.frechet import FeatureDistribution
-from training.motion_flow.dataset import dance_parts
+from training.motion_flow.dataset import dancer_tensors
 
-_REFERENCES = 120
+_REFERENCE_COUNT = 120
 """Training dances that stand for all."""
-_DANCED = 12
+_PAIR_COUNT = 12
 _TAKES = 2
 
 
-class DanceValidation:
+class DanceFlowValidation:
     """The pairs to dance, and what real dances of the training pairs are like."""
 
     def __init__(self, train: Sequence[Pair], pairs: Sequence[Pair]) -> None:
-        known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCES, len(train))).astype(int)]
+        known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCE_COUNT, len(train))).astype(int)]
         rows = [described(pair.dancer.positions) for pair in known]
-        self.references = {kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+        self.references = {
+            kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]
+        }
         self.rhythm = usual_rhythm(known)
-        self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_DANCED, len(pairs))).astype(int)]
+        self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_PAIR_COUNT, len(pairs))).astype(int)]
 
-    def figures(self, network: DanceFlow) -> dict[str, float]:
+    def metrics(self, network: DanceFlow) -> dict[str, float]:
         """Whole pairs danced.
 
         unlikeness: the geometric mean of the Fréchet distances from real dances.
@@ -41,9 +43,9 @@ class DanceValidation:
         """
         found, rhythms = [], []
         for pair in self.pairs:
-            dance, _, offsets = dance_parts(pair.dancer)
+            dance, _, offsets = dancer_tensors(pair.dancer)
             first, frames = network.config.history, len(pair.dancer)
-            leader = hearing(pair.score, frames, dance.root[:, :2].mean(dim=0))
+            leader = score_leader(pair.score, frames, dance.root[:, :2].mean(dim=0))
             past, noise = dance[slice(0, first)], noise_source(_TAKES, 0, network.config.block)
             danced = rollout(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
             for made in danced.poses.joint_positions(offsets).double().numpy():

@@ -17,15 +17,15 @@ from rigs.files import BadFile
 from rigs.motion import Motion, mirror, resample
 from training.data.duets import Duet
 
-Parts = tuple[PoseSequence, Tensor, Tensor]
+DancerTensors = tuple[PoseSequence, Tensor, Tensor]
 """A dancer as the network sees them: the dance, the joints (F, 29, 3) m, the bones (29, 3) m."""
 
-_FOLLOWS = 0.65
+_FOLLOWER_SHARE = 0.65
 """The part of the windows in which the follower is the partner; in the others it is the leader."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class MotionFlowTrainingConfig:
     """What a flow network's plan says of augmentation, loss and optimisation."""
 
     speeds: list[float]
@@ -52,7 +52,7 @@ class Plan:
     seed: int
 
 
-class Take(NamedTuple):
+class TrainingClip(NamedTuple):
     """One dancer with what leads it: the dance, the leader (F, ...), the dancer's bones (29, 3) m, and its role."""
 
     dance: PoseSequence
@@ -61,57 +61,61 @@ class Take(NamedTuple):
     role: int
 
 
-class Batch(NamedTuple):
+class MotionFlowBatch(NamedTuple):
     """Windows of B takes: the partner's dance, what leads it (B, F, ...), bones and roles of the partner."""
 
     root: Tensor
-    turned: Tensor
+    rotations: Tensor
     contacts: Tensor
     leader: Tensor
     offsets: Tensor
     roles: Tensor
 
     @property
-    def partner(self) -> PoseSequence:
+    def poses(self) -> PoseSequence:
         """How the partner moves."""
-        return PoseSequence(self.root, self.turned, self.contacts)
+        return PoseSequence(self.root, self.rotations, self.contacts)
 
 
-class FlowWindows(IterableDataset[Batch]):
+class MotionFlowWindows(IterableDataset[MotionFlowBatch]):
     """Batches of windows, one a training step, the same for equal seed and step. `start` is the step to begin with.
 
     stretches: of each the dancers that may be the partner, equally long, each as often as `shares` (K,) says.
     """
 
     def __init__(
-        self, stretches: Iterable[Sequence[Take]], shares: Sequence[float], config: MotionFlowConfig, plan: Plan
+        self,
+        stretches: Iterable[Sequence[TrainingClip]],
+        shares: Sequence[float],
+        config: MotionFlowConfig,
+        plan: MotionFlowTrainingConfig,
     ) -> None:
         self.length = 1 + config.history + plan.rolls * config.block + TARGET_HORIZON + 2
-        self.stretches = [takes for takes in stretches if len(takes[0].leader) > self.length]
-        if not self.stretches:
+        self.clips = [takes for takes in stretches if len(takes[0].leader) > self.length]
+        if not self.clips:
             raise BadFile(f"training: takes of more than {self.length / FPS:.1f} s expected, none found")
-        lengths = [len(takes[0].leader) - self.length for takes in self.stretches]
-        self.places = [(n, f) for n, length in enumerate(lengths) for f in range(length)]
-        self.plan, self.shares, self.start = plan, np.asarray(shares), 0
+        lengths = [len(takes[0].leader) - self.length for takes in self.clips]
+        self.window_starts = [(n, f) for n, length in enumerate(lengths) for f in range(length)]
+        self.config, self.shares, self.start = plan, np.asarray(shares), 0
         self.steps_per_epoch = min(100, plan.steps)
 
     def __len__(self) -> int:
-        return self.plan.steps
+        return self.config.steps
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[MotionFlowBatch]:
         for step in range(self.start, len(self)):
-            yield self.batch(np.random.default_rng([self.plan.seed, step]))
+            yield self.batch(np.random.default_rng([self.config.seed, step]))
 
-    def batch(self, rng: np.random.Generator) -> Batch:
+    def batch(self, rng: np.random.Generator) -> MotionFlowBatch:
         """Windows drawn at random."""
-        size = self.plan.batch
-        chosen = [self.places[i] for i in rng.integers(len(self.places), size=size)]
+        size = self.config.batch
+        chosen = [self.window_starts[i] for i in rng.integers(len(self.window_starts), size=size)]
         who = rng.choice(len(self.shares), size=size, p=self.shares)
-        sizes = torch.from_numpy(1.0 + self.plan.size * rng.uniform(-1.0, 1.0, size)).float()
+        sizes = torch.from_numpy(1.0 + self.config.size * rng.uniform(-1.0, 1.0, size)).float()
         dances, leaders, bones, roles = [], [], [], []
         for (stretch, first), dancer in zip(chosen, who.tolist(), strict=True):
-            take = self.stretches[stretch][dancer]
-            dances.append(self.danced(take, first, rng))
+            take = self.clips[stretch][dancer]
+            dances.append(self.window_poses(take, first, rng))
             leaders.append(take.leader[first : first + self.length])
             bones.append(take.offsets)
             roles.append(take.role)
@@ -121,29 +125,29 @@ class FlowWindows(IterableDataset[Batch]):
         leader = torch.stack(leaders)
         if leader.dim() == 4:  # joints grow and shrink with the couple, music does not
             leader = leader * sizes[:, None, None, None]
-        return Batch(root, turned, contacts, leader, offsets, torch.tensor(roles))
+        return MotionFlowBatch(root, turned, contacts, leader, offsets, torch.tensor(roles))
 
-    def danced(self, take: Take, first: int, rng: np.random.Generator) -> PoseSequence:
+    def window_poses(self, take: TrainingClip, first: int, rng: np.random.Generator) -> PoseSequence:
         """The window of a take's dance that begins with the frame `first`."""
         return take.dance[slice(first, first + self.length)]
 
 
-def duet_windows(duets: Sequence[Duet], config: MotionFlowConfig, plan: Plan) -> FlowWindows:
+def duet_windows(duets: Sequence[Duet], config: MotionFlowConfig, plan: MotionFlowTrainingConfig) -> MotionFlowWindows:
     """Windows of couples, in which either dancer is the partner beside the other. Raises BadFile."""
-    return FlowWindows(_couples(duets, plan), (1.0 - _FOLLOWS, _FOLLOWS), config, plan)
+    return MotionFlowWindows(_couples(duets, plan), (1.0 - _FOLLOWER_SHARE, _FOLLOWER_SHARE), config, plan)
 
 
-def _couples(duets: Sequence[Duet], plan: Plan) -> Iterator[tuple[Take, Take]]:
+def _couples(duets: Sequence[Duet], plan: MotionFlowTrainingConfig) -> Iterator[tuple[TrainingClip, TrainingClip]]:
     for duet in duets:
         for speed in plan.speeds:
-            for leader, follower in copies((duet.leader, duet.follower), speed):
+            for leader, follower in augmented_copies((duet.leader, duet.follower), speed):
                 yield (
-                    Take(leader[0], follower[1], leader[2], role=0),
-                    Take(follower[0], leader[1], follower[2], role=1),
+                    TrainingClip(leader[0], follower[1], leader[2], role=0),
+                    TrainingClip(follower[0], leader[1], follower[2], role=1),
                 )
 
 
-def dance_parts(motion: Motion) -> Parts:
+def dancer_tensors(motion: Motion) -> DancerTensors:
     """A Motion as the network sees it."""
     world = rotations.to_matrix(kinematics.global_rotations(motion.rotations)[:, list(ROTATED_JOINTS)])
     contacts = foot_contacts(motion.positions, motion.fps)
@@ -152,7 +156,7 @@ def dance_parts(motion: Motion) -> Parts:
     return PoseSequence(root, turned, resting), joints, offsets
 
 
-def copies(dancers: Sequence[Motion], speed: float) -> list[list[Parts]]:
+def augmented_copies(dancers: Sequence[Motion], speed: float) -> list[list[DancerTensors]]:
     """Dancers at another speed, as they are and in the mirror."""
     paced = [resample(Motion(FPS * speed, m.skeleton, m.root, m.rotations), FPS) for m in dancers]
-    return [[dance_parts(motion) for motion in motions] for motions in (paced, [mirror(motion) for motion in paced])]
+    return [[dancer_tensors(motion) for motion in motions] for motions in (paced, [mirror(motion) for motion in paced])]

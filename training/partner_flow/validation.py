@@ -13,24 +13,24 @@ from backend.models.motion_flow.sampler import noise_source, rollout
 from backend.models.partner_flow.network import PartnerFlow
 from rigs import Array
 from training.data.duets import Duet
-from training.evaluation import interaction, partner_metrics
-from training.motion_flow.dataset import Parts, dance_parts
+from training.evaluation import features, interaction, real_reference
+from training.motion_flow.dataset import DancerTensors, dancer_tensors
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the given ones at which a partner is compared with the real one."""
 _TAKES = 4
-_EVERY = 45
+_STRIDE = 45
 """Frames from the start of one short rollout to the next."""
 
 
-class Validation:
+class PartnerFlowValidation:
     """The takes to dance, and what real couples of the training takes are like."""
 
     def __init__(self, train: Sequence[Duet], duets: Sequence[Duet]) -> None:
         self.references = [real_reference.fit_feature_distributions(train, role) for role in range(2)]
-        self.duets = [(dance_parts(duet.leader), dance_parts(duet.follower)) for duet in duets]
+        self.duets = [(dancer_tensors(duet.leader), dancer_tensors(duet.follower)) for duet in duets]
 
-    def figures(self, network: PartnerFlow) -> dict[str, float]:
+    def metrics(self, network: PartnerFlow) -> dict[str, float]:
         """Whole takes danced in both roles, and short ones.
 
         unlikeness: the geometric mean of the three Fréchet distances from real couples, over takes and roles.
@@ -57,12 +57,12 @@ class Validation:
         return {"unlikeness": unlikeness, "holding": float(np.mean(holding)), "rollout": error, **kinds}
 
 
-def horizon_errors(network: PartnerFlow, duets: Sequence[tuple[Parts, Parts]]) -> Tensor:
+def horizon_errors(network: PartnerFlow, duets: Sequence[tuple[DancerTensors, DancerTensors]]) -> Tensor:
     """The mean distance (60,) m of the follower's joints from the real ones, so many frames after the given ones."""
     history = network.config.history
     errors = []
     for leader, follower in duets:
-        for start in range(history, len(follower[1]) - HORIZONS[-1], _EVERY):
+        for start in range(history, len(follower[1]) - HORIZONS[-1], _STRIDE):
             past, frames = follower[0][slice(start - history, start)], range(start, start + HORIZONS[-1])
             noise = noise_source(1, start, network.config.block)
             made = rollout(network, leader[1], frames, past, 1, follower[2], noise).poses

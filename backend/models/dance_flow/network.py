@@ -29,12 +29,12 @@ class DanceFlow(MotionFlow):
     name = NAME
     leader_dim = MUSIC_DIM + _HOME_DIM
 
-    counts: Tensor
+    initial_counts: Tensor
     rhythm: Tensor
 
     def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__(config)
-        self.register_buffer("counts", torch.zeros(2, INITIAL_PASTS))
+        self.register_buffer("initial_counts", torch.zeros(2, INITIAL_PASTS))
         self.register_buffer("rhythm", torch.zeros(4, 2))
 
     def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, place: FloorFrame) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,9 @@ class DanceFlowPipeline:
         self.accelerator = choose_accelerator(accelerator)
         network = DanceFlow.load(weights)
         on_cpu = self.accelerator.type == "cpu"
-        self.network = pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
+        self.network = (
+            pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
+        )
 
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
@@ -63,7 +65,7 @@ class DanceFlowPipeline:
         frames = int(np.ceil((request.frames - 1) / request.fps * FPS - 1e-6)) + 1
         hearing = torch.from_numpy(music_features(request.score, frames, FPS))
         leader = music_leader(hearing, torch.zeros(2)).to(self.accelerator)
-        stage = WorldFrame(1.0, float(network.floors[_ROLE]))
+        stage = WorldFrame(1.0, float(network.floor_heights[_ROLE]))
 
         def watch(first: int, block: PoseSequence) -> None:
             if cancelled():
@@ -78,7 +80,7 @@ class DanceFlowPipeline:
             range(frames),
             self.initial_past(hearing, request.seed),
             _ROLE,
-            network.bodies[_ROLE],
+            network.bone_offsets[_ROLE],
             noise_source(_CANDIDATES, request.seed, network.config.block, self.accelerator),
             RolloutOptions(
                 guidance=GUIDANCE,
@@ -87,7 +89,7 @@ class DanceFlowPipeline:
             ),
             watch,
         )
-        skeleton = Skeleton(network.bodies[_ROLE].double().cpu().numpy())
+        skeleton = Skeleton(network.bone_offsets[_ROLE].double().cpu().numpy())
         made = next(poses_to_motions(danced.poses[slice(0, frames)], skeleton, stage))
         progress(_ROLLOUT_PROGRESS, "finishing")
         timed = align_to_beats(smooth_seams(made, danced.seams, np.ones(frames, bool)), counts[:frames], wanted)
@@ -98,7 +100,7 @@ class DanceFlowPipeline:
         network = self.network
         mean, scale = (part[BAR_DENSITY].cpu() for part in (network.leader_mean, network.leader_scale))
         lively = ((hearing[:, BAR_DENSITY] - mean) / scale).clamp(-_DENSITY_LIMIT, _DENSITY_LIMIT)
-        stirring: Tensor = (_ENERGY_PER_DENSITY * float(network.energy[1]) * lively).exp().to(self.accelerator)
+        stirring: Tensor = (_ENERGY_PER_DENSITY * float(network.energy_stats[1]) * lively).exp().to(self.accelerator)
         return stirring
 
     def beat_selector(self, asked: Tensor) -> Callable[[PoseSequence, int], int]:
@@ -107,8 +109,8 @@ class DanceFlowPipeline:
         asked: (F,) how much faster or slower than usual feet are to be in each frame, see
         `rigs.choreography.beat_alignment.swing`.
         """
-        offsets, usual = self.network.bodies[_ROLE], torch.zeros(())
-        upright = _CROUCH_HEIGHT * self.network.starts[_ROLE, ..., 2].median()
+        offsets, usual = self.network.bone_offsets[_ROLE], torch.zeros(())
+        upright = _CROUCH_HEIGHT * self.network.initial_pasts[_ROLE, ..., 2].median()
         before: Tensor | None = None
 
         def choose(made: PoseSequence, at: int) -> int:
@@ -130,9 +132,9 @@ class DanceFlowPipeline:
         """A way to begin, at the origin and facing -Y, that was danced in about the count in which the music begins."""
         network = self.network
         count = float(phrase_counts(hearing[:1, :MUSIC_DIM].numpy())[0])
-        away = ((network.counts[_ROLE] - count + 4.0) % 8.0 - 4.0).abs().cpu()
+        away = ((network.initial_counts[_ROLE] - count + 4.0) % 8.0 - 4.0).abs().cpu()
         nearest = away.argsort(stable=True)[:_NEAREST_STARTS]
         chosen_one = int(nearest[torch.randint(_NEAREST_STARTS, (), generator=torch.Generator().manual_seed(seed))])
-        features = network.starts[_ROLE, chosen_one]
+        features = network.initial_pasts[_ROLE, chosen_one]
         zero = torch.zeros(3).to(features)
         return poses_from_features(features, floor_frame_at(zero, zero[0]))

@@ -32,7 +32,9 @@ class PoseSequence:
     contacts: Tensor
 
     def __getitem__(self, frames: slice) -> "PoseSequence":
-        return PoseSequence(self.root[..., frames, :], self.rotations[..., frames, :, :, :], self.contacts[..., frames, :])
+        return PoseSequence(
+            self.root[..., frames, :], self.rotations[..., frames, :, :, :], self.contacts[..., frames, :]
+        )
 
     def joint_positions(self, offsets: Tensor) -> Tensor:
         """Joint places (..., F, 29, 3) m of a body with bone `offsets` (..., 29, 3) m."""

@@ -1,90 +1,124 @@
-"""The flow network: a rectified flow that dances on, eight frames at a time, beside what leads it.
+"""Rectified flow matching network for dancers: a transformer that generates motion block by block.
 
-A block is drawn from noise in a few steps (Liu et al. 2023), given the dancer's last frames and the leader's around it.
-Everything is seen from where the dancer's pelvis stood last: its place on the floor is the origin, its heading the
-front. Rotations are those of the world, not of the parent, so that an error stays where it is made. Guidance (Ho and
-Salimans 2022) follows the leader more strongly than the model alone would.
+A block of eight frames is sampled from noise in a few Euler steps of a rectified flow (Liu et al. 2023), conditioned on
+the dancer's own last frames and on the leader's frames around it. Classifier-free guidance (Ho and Salimans 2022)
+strengthens the leader's influence. All features are local to the floor frame of the dancer's last pelvis: its position
+on the floor is the origin, its heading the front. Rotations are global, not relative to the parent joint, so that an
+error in one joint does not move the others.
 
-What leads is another dancer (`partner_flow`) or music (`dance_flow`).
+The leader is another dancer (`partner_flow`) or music (`dance_flow`).
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from backend.models.common.energy import log_speed
 from backend.models.common.weights_file import read_weights, save_weights
 from backend.models.motion_flow.features import PARTNER_DIM, PAST_DIM, FloorFrame, PoseSequence, partner_features
 from rigs.easing import smoothstep
 
 INITIAL_PASTS = 48
-"""Ways to begin a dance that a network keeps for each role."""
+"""Number of initial pasts per role that a network keeps."""
 TARGET_HORIZON = 40
-"""Frames after a block's first one within which the network has learnt to head for a pose."""
+"""Largest number of frames from a block's first frame to a target pose in training."""
 _TIME_DIM = 64
 TARGET_DIM = 2 * PARTNER_DIM + _TIME_DIM + 2
-"""Numbers that a pose to head for has: itself, the step after it, when, whether the step is known, whether it is."""
+"""Size of the target pose condition: pose, its velocity, time embedding, flags for velocity and presence."""
+
+LEGACY_KEYS = {
+    "read_past": "past_proj",
+    "read_noisy": "noisy_proj",
+    "read_leader": "leader_proj",
+    "read_goal": "target_proj",
+    "read_energy": "energy_proj",
+    "unheard": "null_condition",
+    "places": "position_embedding",
+    "roles": "role_embedding",
+    "clock": "time_mlp",
+    "mood": "modulation",
+    "look": "qkv",
+    "gather": "attention_out",
+    "think": "mlp",
+    "finish": "out_norm",
+    "write": "out_proj",
+    "energy": "energy_stats",
+    "bodies": "bone_offsets",
+    "floors": "floor_heights",
+    "starts": "initial_pasts",
+    "stances": "initial_leader_poses",
+    "counts": "initial_counts",
+}
+"""State-dict names of 0.1.0 and today's."""
+_LEGACY_CONFIG = {"over": "blend"}
 
 
 @dataclass(frozen=True)
 class MotionFlowConfig:
-    """The network's shape.
+    """Shape of the network.
 
-    block: frames drawn at once.  past: blocks of the partner's own past.  before, after: blocks of the leader before
-    the one that is drawn, and after it.  over: frames in which a block goes over from where the past leads to what is
-    drawn.  width, layers, heads, dropout: of the transformer.
+    block: frames generated at once.  past: blocks of the dancer's own past.  before, after: blocks of the leader before
+    and after the generated one.  blend: frames over which a block blends from extrapolating the past to the network's
+    output.  width, layers, heads, dropout: of the transformer.
     """
 
     block: int = 8
     past: int = 3
     before: int = 2
     after: int = 2
-    over: int = 6
+    blend: int = 6
     width: int = 256
     layers: int = 5
     heads: int = 4
     dropout: float = 0.1
 
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> Self:
+        """Build the config from a [network] table or a checkpoint; also under the field names of 0.1.0."""
+        return cls(**{_LEGACY_CONFIG.get(name, name): value for name, value in table.items()})
+
     @property
     def history(self) -> int:
-        """Frames of the partner's past."""
+        """Frames of the dancer's past."""
         return self.block * self.past
 
     @property
     def leader_blocks(self) -> int:
-        """Blocks of the leader."""
+        """Blocks of the leader that the network attends to."""
         return self.before + 1 + self.after
 
 
 class MotionFlow(nn.Module, ABC):
-    """Where a noisy block of a dancer is going: the clean block, from which the flow's velocity follows.
+    """Rectified flow network: predicts the clean block behind a noisy one, from which the flow's velocity follows.
 
-    A block has far more numbers than the network is wide, so the noise itself would not pass through it (Li and He
-    2025). What the network writes takes over from the past's last movement within the first frames, so that blocks
-    join by construction; its later frames are absolute, so that no error adds up.
+    It predicts the clean block and not the noise or velocity, because a block has far more numbers than the transformer
+    is wide and noise would not pass through it (Li and He 2025). The output is blended, over the first frames, with an
+    extrapolation of the past's last velocity, so that blocks join without a jump; later frames are absolute, so that
+    errors do not accumulate.
 
-    All inputs are normalised features. The buffers keep the statistics that make them so, and what a dance needs beside
-    the network: the bodies (2, 29, 3) m of the leader and the follower trained on, the heights of their floors (2,) m,
-    the mean and spread of the log of a block's speed, and for each of the two N ways to begin, `starts`.
+    All inputs are normalized features. Buffers hold the normalization statistics and what a rollout needs beside the
+    network: bone offsets (2, 29, 3) m and floor heights (2,) m of the leader and the follower of the training data, mean
+    and standard deviation of a block's log speed (2,), and N initial pasts for each of the two roles.
     """
 
     name: ClassVar[str]
     """Of the model, and of its weights."""
     leader_dim: ClassVar[int]
-    """Numbers that a frame of the leader has as the network sees it."""
+    """Features per frame of the leader."""
 
     partner_mean: Tensor
     partner_scale: Tensor
     leader_mean: Tensor
     leader_scale: Tensor
-    energy: Tensor
-    bodies: Tensor
-    floors: Tensor
-    starts: Tensor
-    over: Tensor
+    energy_stats: Tensor
+    bone_offsets: Tensor
+    floor_heights: Tensor
+    initial_pasts: Tensor
+    blend_weight: Tensor
 
     def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__()
@@ -94,25 +128,27 @@ class MotionFlow(nn.Module, ABC):
         self.register_buffer("partner_scale", torch.ones(PAST_DIM))
         self.register_buffer("leader_mean", torch.zeros(self.leader_dim))
         self.register_buffer("leader_scale", torch.ones(self.leader_dim))
-        self.register_buffer("energy", torch.tensor([0.0, 1.0]))
-        self.register_buffer("bodies", torch.zeros(2, 29, 3))
-        self.register_buffer("floors", torch.zeros(2))
-        self.register_buffer("starts", torch.zeros(2, INITIAL_PASTS, config.history, PARTNER_DIM))
-        self.register_buffer("over", _blend_weight(config), persistent=False)
-        self.read_past = nn.Linear(block * PAST_DIM, width)
-        self.read_noisy = nn.Linear(block * PARTNER_DIM, width)
-        self.read_leader = nn.Linear(block * self.leader_dim, width)
-        self.read_goal = nn.Linear(TARGET_DIM, width)
-        self.read_energy = nn.Linear(2, width)
-        self.unheard = nn.Parameter(torch.randn(config.leader_blocks, width) * 0.02)
-        self.places = nn.Parameter(torch.randn(config.past + config.leader_blocks + 2, width) * 0.02)
-        self.roles = nn.Embedding(2, width)
-        self.clock = nn.Sequential(nn.Linear(_TIME_DIM, width), nn.SiLU(), nn.Linear(width, width))
-        self.layers = nn.ModuleList(_TransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers))
-        self.finish = nn.LayerNorm(width)
-        self.write = nn.Linear(width, block * PARTNER_DIM)
-        nn.init.zeros_(self.write.weight)
-        nn.init.zeros_(self.write.bias)
+        self.register_buffer("energy_stats", torch.tensor([0.0, 1.0]))
+        self.register_buffer("bone_offsets", torch.zeros(2, 29, 3))
+        self.register_buffer("floor_heights", torch.zeros(2))
+        self.register_buffer("initial_pasts", torch.zeros(2, INITIAL_PASTS, config.history, PARTNER_DIM))
+        self.register_buffer("blend_weight", _blend_weight(config), persistent=False)
+        self.past_proj = nn.Linear(block * PAST_DIM, width)
+        self.noisy_proj = nn.Linear(block * PARTNER_DIM, width)
+        self.leader_proj = nn.Linear(block * self.leader_dim, width)
+        self.target_proj = nn.Linear(TARGET_DIM, width)
+        self.energy_proj = nn.Linear(2, width)
+        self.null_condition = nn.Parameter(torch.randn(config.leader_blocks, width) * 0.02)
+        self.position_embedding = nn.Parameter(torch.randn(config.past + config.leader_blocks + 2, width) * 0.02)
+        self.role_embedding = nn.Embedding(2, width)
+        self.time_mlp = nn.Sequential(nn.Linear(_TIME_DIM, width), nn.SiLU(), nn.Linear(width, width))
+        self.layers = nn.ModuleList(
+            _TransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers)
+        )
+        self.out_norm = nn.LayerNorm(width)
+        self.out_proj = nn.Linear(width, block * PARTNER_DIM)
+        nn.init.zeros_(self.out_proj.weight)
+        nn.init.zeros_(self.out_proj.bias)
 
     def forward(
         self,
@@ -124,45 +160,47 @@ class MotionFlow(nn.Module, ABC):
         leader_mask: Tensor,
         target: Tensor,
         energy: Tensor,
-        moods: Tensor | None = None,
-        known: list[Tensor] | None = None,
+        modulation: Tensor | None = None,
+        context_cache: list[Tensor] | None = None,
     ) -> Tensor:
-        """The clean block (B, block, PARTNER) behind `noisy` (B, block, PARTNER) at the times `t` (B,) from 0 to 1.
+        """Predict the clean block (B, block, PARTNER_DIM) behind `noisy` of that shape at flow times `t` (B,), 0 to 1.
 
-        past: (B, history, PAST).  leader: (B, seen * block, led).  role: (B,) 0 where the partner leads, 1 where it
-        follows.  heard: (B, seen) bool, False for blocks of the leader that are not to be looked at.
-        goal: (B, GOAL), 0 where there is none.  energy: (B, 2), the block's log speed, normalised, and 1, or 0 and 0.
-        So that nothing is made twice in the steps of one block:  moods: what `moods` makes of t, role and energy.
-        known: a list, at first empty, where the first step leaves the others the tokens that are the same for all.
+        past: (B, history, PAST_DIM).  leader: (B, leader_blocks * block, leader_dim).  role: (B,) 0 where the dancer
+        leads, 1 where they follow.  leader_mask: (B, leader_blocks) bool, False where a block of the leader is replaced
+        by the null condition.  target: (B, TARGET_DIM) the target pose, 0 where there is none.  energy: (B, 2) see
+        `energy_condition`, 0 where it is not given.
+        To compute nothing twice in the Euler steps of one block:  modulation: of these `t`, see `modulation`.
+        context_cache: an empty list, which the first step fills with the tokens that all steps share.
         """
         config = self.config
-        known = [] if known is None else known
-        if not known:
-            known.append(self._context_tokens(past, leader, leader_mask, target))
-        drawn = self.read_noisy(noisy.flatten(1))[:, None] + self.places[:1]
-        tokens = torch.cat([drawn, *known], dim=1)
-        moods = self.modulation(t, role, energy) if moods is None else moods
-        for n, (layer, mood) in enumerate(zip(self.layers, moods, strict=True), start=1):
-            tokens = layer(tokens, mood, wanted=1 if n == len(self.layers) else None)
-        written = self.write(self.finish(tokens[:, 0])).reshape(-1, config.block, PARTNER_DIM)
+        context_cache = [] if context_cache is None else context_cache
+        if not context_cache:
+            context_cache.append(self._context_tokens(past, leader, leader_mask, target))
+        noisy_token = self.noisy_proj(noisy.flatten(1))[:, None] + self.position_embedding[:1]
+        tokens = torch.cat([noisy_token, *context_cache], dim=1)
+        modulation = self.modulation(t, role, energy) if modulation is None else modulation
+        for n, (layer, shifts) in enumerate(zip(self.layers, modulation, strict=True), start=1):
+            tokens = layer(tokens, shifts, outputs=1 if n == len(self.layers) else None)
+        output = self.out_proj(self.out_norm(tokens[:, 0])).reshape(-1, config.block, PARTNER_DIM)
         last, before = past[:, -1, None, :PARTNER_DIM], past[:, -2, None, :PARTNER_DIM]
-        further = torch.arange(1, config.block + 1, device=past.device)[:, None]
-        ahead = last + further * (last - before)
-        clean: Tensor = ahead + self.over * (written - ahead)
+        steps = torch.arange(1, config.block + 1, device=past.device)[:, None]
+        extrapolated = last + steps * (last - before)
+        clean: Tensor = extrapolated + self.blend_weight * (output - extrapolated)
         return clean
 
     def modulation(self, t: Tensor, role: Tensor, energy: Tensor) -> Tensor:
-        """By how much each layer's norms are moved: (layers, B, 1, 4 * width). See `forward`."""
-        mood = nn.functional.silu(self.clock(_time_embedding(t)) + self.roles(role) + self.read_energy(energy))
-        return torch.stack([layer.get_submodule("mood")(mood)[:, None] for layer in self.layers])
+        """Adaptive layer-norm modulation of each layer, from flow time, role and energy: (layers, B, 1, 4 * width)."""
+        condition = self.time_mlp(_time_embedding(t)) + self.role_embedding(role) + self.energy_proj(energy)
+        condition = nn.functional.silu(condition)
+        return torch.stack([layer.get_submodule("modulation")(condition)[:, None] for layer in self.layers])
 
-    def _context_tokens(self, past: Tensor, leader: Tensor, heard: Tensor, goal: Tensor) -> Tensor:
-        """All tokens but the first, (B, N - 1, width): what there is beside the block that is drawn. See `forward`."""
+    def _context_tokens(self, past: Tensor, leader: Tensor, leader_mask: Tensor, target: Tensor) -> Tensor:
+        """Embed target pose, past and leader as the tokens after the noisy block's: (B, N - 1, width)."""
         config = self.config
-        led = self.read_leader(leader.reshape(-1, config.leader_blocks, config.block * self.leader_dim))
-        led = torch.where(heard[..., None], led, self.unheard)
-        own = self.read_past(past.reshape(-1, config.past, config.block * PAST_DIM))
-        return torch.cat([self.read_goal(goal)[:, None], own, led], dim=1) + self.places[1:]
+        leader = self.leader_proj(leader.reshape(-1, config.leader_blocks, config.block * self.leader_dim))
+        leader = torch.where(leader_mask[..., None], leader, self.null_condition)
+        past = self.past_proj(past.reshape(-1, config.past, config.block * PAST_DIM))
+        return torch.cat([self.target_proj(target)[:, None], past, leader], dim=1) + self.position_embedding[1:]
 
     @torch.no_grad()
     def sample(
@@ -180,124 +218,134 @@ class MotionFlow(nn.Module, ABC):
         guidance: float = 2.0,
         target_guidance: float = 1.0,
     ) -> Tensor:
-        """A block (B, block, PARTNER), normalised, drawn from `noisy` of that shape, which is at the time `begin`.
+        """Sample a normalized block (B, block, PARTNER_DIM) by Euler steps with classifier-free guidance.
 
-        guidance: 1 as learnt, more to follow the leader more strongly, 0 not to look at it.  aiming: 1 as learnt, more
-        to head for the goal more strongly.
+        noisy: the block at the flow time `t_start`; noise where that is 0.  Other inputs: see `forward`.
+        guidance: scale of the leader's influence, 1 as trained, 0 ignores the leader.  target_guidance: scale of the
+        target pose's, 1 as trained.
         """
-        alone, size = torch.zeros_like(leader_mask), len(noisy)
-        views = [(1.0, leader_mask if guidance else alone, target)]  # what counts how much, heard and headed for
+        unmasked, size = leader_mask, len(noisy)
+        masked = torch.zeros_like(leader_mask)
+        branches = [(1.0, unmasked if guidance else masked, target)]  # weight, leader mask, target pose
         if guidance not in (0.0, 1.0):
-            views = [(guidance, leader_mask, target), (1.0 - guidance, alone, target)]
+            branches = [(guidance, unmasked, target), (1.0 - guidance, masked, target)]
         if target_guidance != 1.0:
-            views = [(views[0][0] + target_guidance - 1.0, *views[0][1:]), *views[1:], (1.0 - target_guidance, views[0][1], target * 0.0)]
-        weights, hearing, goals = zip(*views, strict=True)
-        many = len(views)
-        past, leader, role, energy = (torch.cat([part] * many) for part in (past, leader, role, energy))
-        leader_mask, target = torch.cat(hearing), torch.cat(goals)
-        times = (t_start + (1.0 - t_start) * torch.arange(steps) / steps).repeat_interleave(many * size).to(noisy)
-        moods = self.modulation(times, role.repeat(steps), energy.repeat(steps, 1)).chunk(steps, dim=1)
-        drawn, known = noisy, list[Tensor]()
+            weight, mask, _ = branches[0]
+            without_target = (1.0 - target_guidance, mask, target * 0.0)
+            branches = [(weight + target_guidance - 1.0, mask, target), *branches[1:], without_target]
+        weights, masks, targets = zip(*branches, strict=True)
+        count = len(branches)
+        past, leader, role, energy = (torch.cat([part] * count) for part in (past, leader, role, energy))
+        leader_mask, target = torch.cat(masks), torch.cat(targets)
+        times = (t_start + (1.0 - t_start) * torch.arange(steps) / steps).repeat_interleave(count * size).to(noisy)
+        modulations = self.modulation(times, role.repeat(steps), energy.repeat(steps, 1)).chunk(steps, dim=1)
+        condition = (past, leader, role, leader_mask, target, energy)
+        sample, context_cache = noisy, list[Tensor]()
         for step, t in enumerate(times.chunk(steps)):
-            found = self(torch.cat([drawn] * many), t, past, leader, role, leader_mask, target, energy, moods[step], known)
-            clean = sum((weight * part for weight, part in zip(weights, found.chunk(many), strict=True)), drawn * 0.0)
-            drawn = drawn + (clean - drawn) / (steps - step)
-        return drawn
+            predicted = self(torch.cat([sample] * count), t, *condition, modulations[step], context_cache)
+            parts = zip(weights, predicted.chunk(count), strict=True)
+            clean = sum((weight * part for weight, part in parts), sample * 0.0)
+            sample = sample + (clean - sample) / (steps - step)
+        return sample
 
-    def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, place: FloorFrame) -> tuple[Tensor, Tensor]:
-        """What the network sees from a place, normalised: the past (B, history, PAST), and the leader.
+    def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, frame: FloorFrame) -> tuple[Tensor, Tensor]:
+        """Normalized input features in a floor frame: the past (B, history, PAST_DIM), and the leader.
 
-        offsets: (..., 29, 3) m.  leader: (B, 1 + seen * block, ...) as `seen_from` takes it, from a frame before its
-        first block.
+        offsets: (..., 29, 3) m.  leader: (B, 1 + leader_blocks * block, ...) as `leader_features` takes it, from one
+        frame before its first block.
         """
-        joints = place.to_local(past.joint_positions(offsets).flatten(-3, -2)).reshape(*past.root.shape[:-1], 3 * 29)
-        own = torch.cat([partner_features(past, place), joints], dim=-1)
-        led = self.leader_features(place, leader)
-        return (own - self.partner_mean) / self.partner_scale, (led - self.leader_mean) / self.leader_scale
+        joints = frame.to_local(past.joint_positions(offsets).flatten(-3, -2)).reshape(*past.root.shape[:-1], 3 * 29)
+        own = torch.cat([partner_features(past, frame), joints], dim=-1)
+        leader = self.leader_features(frame, leader)
+        return (own - self.partner_mean) / self.partner_scale, (leader - self.leader_mean) / self.leader_scale
+
+    @abstractmethod
+    def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
+        """Features (B, F - 1, leader_dim) of the leader (B, F, ...) in a floor frame."""
+
+    def keep_distance(self, block: PoseSequence, leader: Tensor) -> PoseSequence:
+        """Move a block (B, F) out of the way of its leader (F, ...); by default it stays."""
+        return block
+
+    def normalize(self, poses: PoseSequence, frame: FloorFrame) -> Tensor:
+        """Normalized features (B, F, PARTNER_DIM) of poses in a floor frame."""
+        features = partner_features(poses, frame)
+        return (features - self.partner_mean[:PARTNER_DIM]) / self.partner_scale[:PARTNER_DIM]
+
+    def denormalize(self, features: Tensor) -> Tensor:
+        """Invert the normalization of `normalize`: (B, F, PARTNER_DIM)."""
+        return features * self.partner_scale[:PARTNER_DIM] + self.partner_mean[:PARTNER_DIM]
+
+    def target_features(self, poses: Tensor, frames: Tensor, has_velocity: Tensor, present: Tensor) -> Tensor:
+        """Encode target poses as the network's condition: (B, TARGET_DIM).
+
+        poses: (B, 2, PARTNER_DIM), normalized, the pose and the one a frame later.  frames: (B,) counted from the
+        block's first.  has_velocity: (B,) bool, whether the later pose counts.  present: (B,) bool, whether there is one.
+        """
+        velocity = self.config.block * (poses[:, 1] - poses[:, 0]) * has_velocity[:, None]
+        flags = torch.stack([has_velocity, present], dim=1).to(poses)
+        time = _time_embedding(frames / TARGET_HORIZON)
+        return torch.cat([poses[:, 0], velocity, time, flags], dim=1) * present[:, None]
+
+    def energy_condition(self, speed: Tensor) -> Tensor:
+        """Energy condition (B, 2), normalized log speed and 1, of blocks whose joints move at mean speeds (B,) m/s."""
+        value = (log_speed(speed) - self.energy_stats[0]) / self.energy_stats[1]
+        return torch.stack([value, torch.ones_like(value)], dim=1)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the weights, ready to dance. Raises ValueError for those of another model."""
-        config, tensors = read_weights(path, cls.name)
+        """Read a network from a weight file, in eval mode. Raises ValueError for the weights of another model."""
+        config, tensors = read_weights(path, cls.name, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG)
         network = cls(MotionFlowConfig(**config))
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return network.eval()
 
-    @abstractmethod
-    def leader_features(self, place: FloorFrame, leader: Tensor) -> Tensor:
-        """The leader as seen from a place: (B, F - 1, led) of (B, F, ...)."""
-
-    def keep_distance(self, made: PoseSequence, leader: Tensor) -> PoseSequence:
-        """A block (B, F) with what leads it (F, ...), brought to where it can be."""
-        return made
-
-    def normalize(self, dance: PoseSequence, place: FloorFrame) -> Tensor:
-        """The features (B, F, PARTNER) of a dance, normalised."""
-        return (partner_features(dance, place) - self.partner_mean[:PARTNER_DIM]) / self.partner_scale[:PARTNER_DIM]
-
-    def denormalize(self, drawn: Tensor) -> Tensor:
-        """The features (B, F, PARTNER) that `normalised` has normalised."""
-        return drawn * self.partner_scale[:PARTNER_DIM] + self.partner_mean[:PARTNER_DIM]
-
-    def target_features(self, poses: Tensor, frames: Tensor, stepped: Tensor, known: Tensor) -> Tensor:
-        """Poses to head for (B, GOAL).
-
-        poses: (B, 2, PARTNER), normalised, the pose and the one a frame later.  frames: (B,) from the block's first.
-        stepped: (B,) bool, whether the later one counts.  known: (B,) bool, whether there is one.
-        """
-        step = self.config.block * (poses[:, 1] - poses[:, 0]) * stepped[:, None]
-        flags = torch.stack([stepped, known], dim=1).to(poses)
-        return torch.cat([poses[:, 0], step, _time_embedding(frames / TARGET_HORIZON), flags], dim=1) * known[:, None]
-
-    def energy_condition(self, speed: Tensor) -> Tensor:
-        """The energy (B, 2) of blocks in which joints move at the mean speeds (B,) m/s."""
-        value = (torch.log(speed + 0.05) - self.energy[0]) / self.energy[1]
-        return torch.stack([value, torch.ones_like(value)], dim=1)
+    def save(self, path: Path) -> None:
+        """Write the weight file in half precision, whole or not at all."""
+        save_weights(
+            path, self.name, asdict(self.config), {k: tensor.half() for k, tensor in self.state_dict().items()}
+        )
 
 
 class _TransformerLayer(nn.Module):
-    """One layer of the transformer, its norms moved by the time of the flow and the role (Peebles and Xie 2023)."""
+    """Transformer layer with adaptive layer norm (adaLN), modulated by flow time, role and energy.
+
+    Peebles and Xie 2023, without their gates.
+    """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.drop = nn.Dropout(dropout)
-        self.before, self.between = (nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
-        self.mood = nn.Linear(width, 4 * width)
-        self.look = nn.Linear(width, 3 * width)
-        self.gather = nn.Linear(width, width)
-        self.think = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
-        )
+        self.dropout = nn.Dropout(dropout)
+        self.attention_norm, self.mlp_norm = (nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
+        self.modulation = nn.Linear(width, 4 * width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width))
 
-    def forward(self, tokens: Tensor, mood: Tensor, wanted: int | None = None) -> Tensor:
-        """The tokens (B, N, width), or the first `wanted` of them alone, after this layer.  mood: (B, 1, 4 * width)."""
-        a, b, c, d = mood.chunk(4, dim=-1)
-        queries, keys, values = self.look(torch.addcmul(b, self.before(tokens), 1 + a)).chunk(3, dim=-1)
-        queries, tokens = queries[:, :wanted], tokens[:, :wanted]
-        parts = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values))
-        looked = nn.functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
-        tokens = tokens + self.drop(self.gather(looked))
-        thought: Tensor = tokens + self.drop(self.think(torch.addcmul(d, self.between(tokens), 1 + c)))
-        return thought
+    def forward(self, tokens: Tensor, modulation: Tensor, outputs: int | None = None) -> Tensor:
+        """Transform tokens (B, N, width), of which only the first `outputs` are returned.  modulation: (B, 1, 4 * width)."""
+        attention_scale, attention_shift, mlp_scale, mlp_shift = modulation.chunk(4, dim=-1)
+        normed = torch.addcmul(attention_shift, self.attention_norm(tokens), 1 + attention_scale)
+        q, k, v = self.qkv(normed).chunk(3, dim=-1)
+        q, tokens = q[:, :outputs], tokens[:, :outputs]
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
+        attended = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        tokens = tokens + self.dropout(self.attention_out(attended))
+        normed = torch.addcmul(mlp_shift, self.mlp_norm(tokens), 1 + mlp_scale)
+        result: Tensor = tokens + self.dropout(self.mlp(normed))
+        return result
 
 
 def _time_embedding(t: Tensor) -> Tensor:
-    """Times (B,) from 0 to 1 as sines and cosines."""
-    speeds = torch.exp(torch.linspace(0.0, 6.0, _TIME_DIM // 2)).to(t)
-    angles = t[:, None] * speeds
+    """Sinusoidal embedding (B, _TIME_DIM) of times (B,) from 0 to 1."""
+    frequencies = torch.exp(torch.linspace(0.0, 6.0, _TIME_DIM // 2)).to(t)
+    angles = t[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 def _blend_weight(config: MotionFlowConfig) -> Tensor:
-    """How much what is written counts in each frame of a block (block, PARTNER): at once for contacts."""
-    t = (torch.arange(1, config.block + 1) / config.over).clamp(max=1.0)
-    over = smoothstep(t)[:, None].repeat(1, PARTNER_DIM)
-    over[:, -4:] = 1.0
-    return over
-
-
-def save_network(path: Path, network: MotionFlow) -> None:
-    """Write the weights, as halves, whole or not at all."""
-    halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    save_weights(path, network.name, asdict(network.config), halves)
+    """Weight of the network's output beside the extrapolated past, (block, PARTNER_DIM); 1 for contacts."""
+    weight = smoothstep(torch.arange(1, config.block + 1) / config.blend)[:, None].repeat(1, PARTNER_DIM)
+    weight[:, -4:] = 1.0
+    return weight

@@ -125,7 +125,7 @@ def rollout(
         goal = _target_features(network, aim, at, place, takes)
         pull = GuidanceScales(options.guidance, _TARGET_GUIDANCE if goal.any() else 1.0)
         asked = stirring[at : at + block].mean().expand(takes)
-        energy = network.energy_condition(network.energy[0].exp() * asked)
+        energy = network.energy_condition(network.energy_stats[0].exp() * asked)
         drawn = _sample_valid_block(network, pull, (noise, own, led, roles, heard, goal, energy))
         made = _align_to_floor(poses_from_features(network.denormalize(drawn), place), offsets, rest)
         made = network.keep_distance(made, seen[1 + block * config.before :][:block])
@@ -217,11 +217,16 @@ def _reach_keyframe(way: PoseSequence, aim: Keyframe) -> PoseSequence:
     left = heading(poses)[:, :1] - heading(way)[:, -1:]
     turn = floor_frame_at(way.root, torch.atan2(left.sin(), left.cos()) * rise).rotation
     turned = turn[:, :, None] @ way.rotations
-    block, wanted = partner_features(PoseSequence(way.root, turned, way.contacts), place), partner_features(poses, place)
+    block, wanted = (
+        partner_features(PoseSequence(way.root, turned, way.contacts), place),
+        partner_features(poses, place),
+    )
     missing = wanted[:, 0] - block[:, -1]
     if n == 1:
         return poses_from_features(block + missing[:, None], place)
-    step = (wanted[:, 1] - wanted[:, 0]) - (block[:, -1] - block[:, -2]) if aim.has_velocity else torch.zeros_like(missing)
+    step = (
+        (wanted[:, 1] - wanted[:, 0]) - (block[:, -1] - block[:, -2]) if aim.has_velocity else torch.zeros_like(missing)
+    )
     # c(f) = a f³ + b f² with c(n) = missing and c(n) - c(n - 1) = step
     cube, square = 3 * n * n - 3 * n + 1, 2 * n - 1
     a = (step * n**2 - missing * square) / (cube * n**2 - square * n**3)
@@ -236,7 +241,9 @@ def _repeat_takes(poses: PoseSequence, takes: int) -> PoseSequence:
 def _align_to_floor(dance: PoseSequence, offsets: Tensor, rest: Tensor) -> PoseSequence:
     """The dance with its lower foot nearer to where it rests, (B,) m."""
     lowest = dance.joint_positions(offsets)[:, :, _TOES, 2].amin(dim=-1)
-    too_high = _FLOOR_CORRECTION * (lowest - rest[:, None]).mean(dim=1).clamp(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
+    too_high = _FLOOR_CORRECTION * (lowest - rest[:, None]).mean(dim=1).clamp(
+        -_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION
+    )
     t = torch.linspace(0.0, 1.0, dance.root.shape[1] + 1)[1:].to(too_high)
     down = torch.nn.functional.pad((too_high[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
     return PoseSequence(dance.root - down, dance.rotations, dance.contacts)

@@ -22,7 +22,7 @@ from backend.models.motion_flow.features import (
     poses_from_features,
 )
 from backend.models.motion_flow.sampler import ENERGY, GUIDANCE, Keyframe, RolloutOptions, noise_source, rollout
-from backend.models.partner_flow.network import load
+from backend.models.partner_flow.network import PartnerFlow
 from backend.wire.direction import PARTS
 from backend.wire.messages import Cancelled, PartnerRequest
 from rigs import Array, kinematics, rotations
@@ -71,9 +71,11 @@ class PartnerFlowPipeline:
 
     def __init__(self, weights: Path, accelerator: str) -> None:
         self.accelerator = choose_accelerator(accelerator)
-        network = load(weights)
+        network = PartnerFlow.load(weights)
         on_cpu = self.accelerator.type == "cpu"
-        self.network = pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
+        self.network = (
+            pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
+        )
 
     def partner(
         self,
@@ -85,7 +87,7 @@ class PartnerFlowPipeline:
         """See `Engine.partner`."""
         role, direction = 1 if request.role == "follow" else 0, request.direction
         leader = resample(request.leader, FPS)
-        stage = fit_world_frame(leader, self.network.bodies[1 - role], self.network.floors[1 - role])
+        stage = fit_world_frame(leader, self.network.bone_offsets[1 - role], self.network.floor_heights[1 - role])
         led = stage.to_model(leader.positions).to(self.accelerator)
         script = self.segment(request, leader, stage, led, role)
         course = RolloutOptions(
@@ -114,15 +116,19 @@ class PartnerFlowPipeline:
             progress(_ROLLOUT_PROGRESS + (1.0 - _ROLLOUT_PROGRESS) * len(takes) / request.takes, "finishing")
         return takes
 
-    def segment(self, request: PartnerRequest, leader: Motion, stage: WorldFrame, led: Tensor, role: int) -> RolloutSegment:
+    def segment(
+        self, request: PartnerRequest, leader: Motion, stage: WorldFrame, led: Tensor, role: int
+    ) -> RolloutSegment:
         """What of a request there is, and what is to be danced."""
         count, fps, direction = len(leader), request.leader.fps, request.direction
         fixed = np.zeros(count, bool)
-        body = Skeleton(self.network.bodies[role].double().cpu().numpy()).scale(1.0 / stage.scale)
+        body = Skeleton(self.network.bone_offsets[role].double().cpu().numpy()).scale(1.0 / stage.scale)
         if request.history is not None:
             given = resample(request.history, FPS)[:count]
             fixed[: len(given)] = True
-            return RolloutSegment(given, given.skeleton, range(len(given), count), self.past_poses(given, stage), [], fixed)
+            return RolloutSegment(
+                given, given.skeleton, range(len(given), count), self.past_poses(given, stage), [], fixed
+            )
         if request.draft is None:
             return RolloutSegment(None, body, range(count), self.initial_past(led[0], role, direction.place), [], fixed)
         draft = resample(request.draft, FPS, count)
@@ -167,15 +173,15 @@ class PartnerFlowPipeline:
         asked: m ahead of the leader, m to its left, and degrees turned away from facing it.  there: the place itself.
         """
         here = floor_frame_of_joints(leader)
-        apart = (self.network.stances[role] - here.to_local(leader)).norm(dim=-1).mean(dim=-1)
+        apart = (self.network.initial_leader_poses[role] - here.to_local(leader)).norm(dim=-1).mean(dim=-1)
         if asked is not None:
             at = torch.tensor([asked[1], -asked[0], 0.0]).to(leader)
             facing = torch.atan2(-at[0], at[1]) + np.radians(asked[2])
             seen = floor_frame_at(at, facing)
             there = FloorFrame(here.to_world(seen.origin[None])[0], here.rotation @ seen.rotation)
         if there is None:
-            return poses_from_features(self.network.starts[role, int(apart.argmin())], here)
-        begun = poses_from_features(self.network.starts[role], here)
+            return poses_from_features(self.network.initial_pasts[role, int(apart.argmin())], here)
+        begun = poses_from_features(self.network.initial_pasts[role], here)
         places = floor_frame(begun)
         turned = (places.rotation[:, :2, 0] * there.rotation[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
         nearest = int((apart + (places.origin - there.origin).norm(dim=-1) + _METRES_PER_RADIAN * turned).argmin())

@@ -11,7 +11,7 @@ import torch
 from backend.model_registry import DANCERS, WEIGHTS_VARIABLE
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import ROTATED_JOINTS
-from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig, save_network
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
 from backend.music.score import cut_bars
 from rigs import Array
 from rigs.motion import interpolate
@@ -126,13 +126,13 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "weights"
     folder.mkdir()
     network = DanceFlow(MotionFlowConfig(width=16, layers=1, heads=2))
-    torch.nn.init.normal_(network.write.weight, std=0.02)
+    torch.nn.init.normal_(network.out_proj.weight, std=0.02)
     for role in range(2):
-        network.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
-        network.counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
-    network.starts[..., 2] = 0.95
-    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
-    save_network(folder / "dance-flow.safetensors", network)
+        network.bone_offsets[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
+        network.initial_counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
+    network.initial_pasts[..., 2] = 0.95
+    network.initial_pasts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
+    network.save(folder / "dance-flow.safetensors")
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(folder))
     monkeypatch.setattr(dance_evaluation, "SEEDS", 2)
     return folder
@@ -140,7 +140,9 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Path, known: list[Pair]) -> None:
     said: list[str] = []
-    rows = judged([replace(p, score=cut_bars(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append)
+    rows = judged(
+        [replace(p, score=cut_bars(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append
+    )
     models = [name for model in DANCERS for name in (model, f"{model}, other song")]
     assert list(rows) == ["real, the pairs", "real, of other songs", *models]
     assert rows["real, the pairs"]["in time"] > max(rows["dance-flow"]["in time"], 0.5)

@@ -21,7 +21,7 @@ needs_packing = pytest.mark.skipif(not cpu_inference.packing_supported(), reason
 def network() -> PartnerFlow:
     torch.manual_seed(0)
     made = PartnerFlow(SMALL)
-    nn.init.normal_(made.write.weight, std=0.1)
+    nn.init.normal_(made.out_proj.weight, std=0.1)
     return made.eval()
 
 
@@ -46,8 +46,8 @@ def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
         wanted, found = network(*given), quick(*given)
     assert 1e-5 < (found - wanted).abs().max() < 0.05 * wanted.abs().max()
     kinds = {name: part.dtype for name, part in quick.named_modules() if isinstance(part, PackedLinear)}
-    assert kinds["write"] == kinds["read_past"] == torch.float32
-    assert kinds["layers.0.look"] == torch.bfloat16
+    assert kinds["out_proj"] == kinds["past_proj"] == torch.float32
+    assert kinds["layers.0.qkv"] == torch.bfloat16
 
 
 @needs_packing
@@ -72,4 +72,4 @@ def test_only_the_curve_that_can_be_packed_is() -> None:
 def test_a_network_is_left_alone_where_torch_cannot_pack(network: PartnerFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", object())
     assert pack_linear_layers(network) is network
-    assert isinstance(network.write, nn.Linear)
+    assert isinstance(network.out_proj, nn.Linear)

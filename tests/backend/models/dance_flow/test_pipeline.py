@@ -14,7 +14,7 @@ from backend.model_registry import DANCERS, WEIGHTS_VARIABLE, weights_path
 from backend.models.dance_flow.network import NAME, DanceFlow, music_leader
 from backend.models.dance_flow.pipeline import DanceFlowPipeline
 from backend.models.motion_flow.features import ROTATED_JOINTS, floor_frame_at
-from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig, save_network
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from backend.music.music_features import MUSIC_DIM
 from backend.music.pulse import dance_pulse
@@ -50,15 +50,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that know nothing but how a body stands, in a few slightly different ways."""
     torch.manual_seed(0)
     network = DanceFlow(SMALL)
-    torch.nn.init.normal_(network.write.weight, std=0.02)
+    torch.nn.init.normal_(network.out_proj.weight, std=0.02)
     for role in range(2):
-        network.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
-        network.counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
-    network.starts[..., 2] = 0.95 + 0.0005 * torch.arange(INITIAL_PASTS)[:, None]
-    network.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
+        network.bone_offsets[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
+        network.initial_counts[role] = 8.0 * torch.arange(INITIAL_PASTS) / INITIAL_PASTS
+    network.initial_pasts[..., 2] = 0.95 + 0.0005 * torch.arange(INITIAL_PASTS)[:, None]
+    network.initial_pasts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
     network.rhythm[0, 0] = 0.2
     path = tmp_path_factory.mktemp("weights") / f"{NAME}.safetensors"
-    save_network(path, network)
+    network.save(path)
     return path
 
 
@@ -141,7 +141,7 @@ def test_home_is_seen_from_where_the_dancer_stands_and_faces() -> None:
 
 
 def test_the_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    save_network(tmp_path / "partner.safetensors", PartnerFlow(SMALL))
+    PartnerFlow(SMALL).save(tmp_path / "partner.safetensors")
     with pytest.raises(ValueError, match="weights of dance-flow expected, those of partner-flow found"):
         DanceFlowPipeline(tmp_path / "partner.safetensors", "cpu")
 

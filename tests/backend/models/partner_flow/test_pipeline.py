@@ -19,9 +19,9 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, MotionFlowConfig, save_network
+from backend.models.motion_flow.network import TARGET_DIM, MotionFlowConfig
 from backend.models.motion_flow.sampler import Keyframe, RolloutOptions, noise_source, rollout
-from backend.models.partner_flow.network import NAME, PartnerFlow, load
+from backend.models.partner_flow.network import NAME, PartnerFlow
 from backend.models.partner_flow.pipeline import poses_to_motions
 from backend.wire.direction import PARTS, Direction
 from backend.wire.messages import PartnerRequest
@@ -29,7 +29,7 @@ from rigs import kinematics, rotations
 from rigs.motion import Motion, resample, rotate_about_z, translate
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON
-from training.motion_flow.dataset import dance_parts
+from training.motion_flow.dataset import dancer_tensors
 
 SMALL = MotionFlowConfig(width=32, layers=1, heads=2)
 
@@ -43,22 +43,22 @@ def dance() -> Motion:
 def network() -> PartnerFlow:
     torch.manual_seed(0)
     made = PartnerFlow(SMALL)
-    torch.nn.init.normal_(made.write.weight, std=0.02)
+    torch.nn.init.normal_(made.out_proj.weight, std=0.02)
     for role in range(2):
-        made.bodies[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
-    made.starts[..., 2] = 0.95
-    made.starts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
+        made.bone_offsets[role] = torch.from_numpy(DEFAULT_SKELETON.offsets)
+    made.initial_pasts[..., 2] = 0.95
+    made.initial_pasts[..., 3:-4] = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(len(ROTATED_JOINTS))
     return made.eval()
 
 
 def test_joints_are_where_the_rigs_have_them(dance: Motion) -> None:
-    made, joints, offsets = dance_parts(dance)
+    made, joints, offsets = dancer_tensors(dance)
     assert np.abs(made.joint_positions(offsets).numpy() - dance.positions).max() < 1e-5
     assert np.abs(joints.numpy() - dance.positions).max() < 1e-5
 
 
 def test_features_lead_back_to_the_dance(dance: Motion) -> None:
-    made, _, _ = dance_parts(dance)
+    made, _, _ = dancer_tensors(dance)
     place = floor_frame(made)
     again = poses_from_features(partner_features(made, place), place)
     assert (again.root - made.root).abs().max() < 1e-5
@@ -68,7 +68,7 @@ def test_features_lead_back_to_the_dance(dance: Motion) -> None:
 
 
 def test_a_dance_becomes_the_motion_it_was(dance: Motion) -> None:
-    made, _, _ = dance_parts(dance)
+    made, _, _ = dancer_tensors(dance)
     [again] = poses_to_motions(
         PoseSequence(made.root[None], made.rotations[None], made.contacts[None]), dance.skeleton, WorldFrame(1.0, 0.0)
     )
@@ -83,7 +83,14 @@ def test_a_clean_block_is_drawn_in_one_step_where_the_network_knows_it() -> None
             return torch.full_like(noisy, 3.0)
 
     network, one = Knows(SMALL), torch.zeros(1)
-    given = (one, one, one.long(), torch.ones(1, SMALL.leader_blocks, dtype=torch.bool), torch.zeros(1, TARGET_DIM), torch.zeros(1, 2))
+    given = (
+        one,
+        one,
+        one.long(),
+        torch.ones(1, SMALL.leader_blocks, dtype=torch.bool),
+        torch.zeros(1, TARGET_DIM),
+        torch.zeros(1, 2),
+    )
     for steps, guidance in ((1, 1.0), (4, 2.5), (4, 0.0)):
         drawn = network.sample(torch.randn(1, 8, PARTNER_DIM), *given, steps=steps, guidance=guidance)
         assert torch.allclose(drawn, torch.tensor(3.0), atol=1e-5)
@@ -105,8 +112,8 @@ def test_a_block_goes_on_where_the_past_leads(network: PartnerFlow) -> None:
 
 
 def test_the_file_holds_the_network(network: PartnerFlow, tmp_path: Path) -> None:
-    save_network(tmp_path / "flow.safetensors", network)
-    again = load(tmp_path / "flow.safetensors")
+    network.save(tmp_path / "flow.safetensors")
+    again = PartnerFlow.load(tmp_path / "flow.safetensors")
     assert again.config == SMALL
     for name, tensor in network.state_dict().items():
         assert torch.allclose(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-6), name
@@ -116,12 +123,12 @@ def test_the_file_of_another_model_is_refused() -> None:
     from backend.model_registry import weights_path
 
     with pytest.raises(ValueError, match="weights of partner-flow expected, those of duet-vae found"):
-        load(weights_path("duet-vae"))
+        PartnerFlow.load(weights_path("duet-vae"))
 
 
 @pytest.mark.parametrize("frames", [7, 8, 61])
 def test_a_rollout_has_the_leader_s_frames(network: PartnerFlow, dance: Motion, frames: int) -> None:
-    made, joints, offsets = dance_parts(dance)
+    made, joints, offsets = dancer_tensors(dance)
     danced = rollout(network, joints, range(30, 30 + frames), made[slice(6, 30)], 1, offsets, noise_source(2, 0, 8))
     assert danced.poses.root.shape == (2, frames, 3)
     assert (danced.poses.root[0] - danced.poses.root[1]).abs().max() > 1e-3
@@ -129,8 +136,8 @@ def test_a_rollout_has_the_leader_s_frames(network: PartnerFlow, dance: Motion, 
 
 
 def test_a_partner_who_stands_in_the_leader_s_way_is_led_aside(network: PartnerFlow, dance: Motion) -> None:
-    torch.nn.init.zeros_(network.write.weight)  # it would stand where it stands
-    made, joints, offsets = dance_parts(dance)
+    torch.nn.init.zeros_(network.out_proj.weight)  # it would stand where it stands
+    made, joints, offsets = dancer_tensors(dance)
     past = made[slice(6, 30)]
     way = torch.linspace(-1.5, 1.5, 90)[:, None] * torch.tensor([1.0, 0.0, 0.0]) + torch.tensor([0.0, 0.05, 0.0])
     leader = (joints[29] - joints[29, 0] + past.root[-1])[None] + way[:, None]
@@ -144,10 +151,12 @@ def test_a_partner_who_stands_in_the_leader_s_way_is_led_aside(network: PartnerF
 
 @pytest.mark.parametrize("frame", [31, 37, 38, 44, 61])
 def test_a_pose_is_met_with_its_step(network: PartnerFlow, dance: Motion, frame: int) -> None:
-    made, joints, offsets = dance_parts(dance)
+    made, joints, offsets = dancer_tensors(dance)
     leader = joints + torch.tensor([0.0, 2.0, 0.0])
     course = RolloutOptions(keyframes=[Keyframe(frame, made[slice(frame, frame + 2)], has_velocity=True)])
-    danced = rollout(network, leader, range(30, 70), made[slice(6, 30)], 1, offsets, noise_source(2, 0, 8), course).poses
+    danced = rollout(
+        network, leader, range(30, 70), made[slice(6, 30)], 1, offsets, noise_source(2, 0, 8), course
+    ).poses
     assert (danced.root[:, frame - 30] - made.root[frame]).abs().max() < 1e-4
     assert (danced.rotations[:, frame - 30] - made.rotations[frame]).abs().max() < 1e-3
     if frame - 30 >= 7:
@@ -156,7 +165,7 @@ def test_a_pose_is_met_with_its_step(network: PartnerFlow, dance: Motion, frame:
 
 
 def test_a_leader_who_is_not_followed_changes_nothing(network: PartnerFlow, dance: Motion) -> None:
-    made, joints, offsets = dance_parts(dance)
+    made, joints, offsets = dancer_tensors(dance)
 
     def turned(away: float, guidance: float) -> torch.Tensor:
         leader, course = joints + torch.tensor([away, 0.0, 0.0]), RolloutOptions(guidance=guidance)
@@ -169,7 +178,7 @@ def test_a_leader_who_is_not_followed_changes_nothing(network: PartnerFlow, danc
 
 @pytest.fixture
 def engine(network: PartnerFlow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    save_network(tmp_path / f"{NAME}.safetensors", network)
+    network.save(tmp_path / f"{NAME}.safetensors")
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
     return Engine("cpu")
 

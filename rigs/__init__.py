@@ -1,4 +1,4 @@
-"""Bodies and their movement: numpy only, so that it runs inside Blender as it is."""
+"""Skeletons, motion, file formats, retargeting and motion editing, on numpy alone so that it runs inside Blender."""
 
 from typing import Any
 

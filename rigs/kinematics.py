@@ -1,4 +1,4 @@
-"""Forward kinematics over the 29 joints."""
+"""Forward kinematics over the 29 joints: between local rotations, world rotations and positions."""
 
 import numpy as np
 
@@ -7,22 +7,22 @@ from rigs.skeleton import PARENTS
 
 
 def _joints_by_depth() -> list[tuple[list[int], list[int]]]:
-    """The joints that are equally far from the pelvis, with their parents, from near to far."""
+    """Joints grouped by their depth in the tree, with their parents, from the pelvis outwards."""
     depth = [0] * len(PARENTS)
     for j, parent in enumerate(PARENTS[1:], start=1):
         depth[j] = depth[parent] + 1
-    rows = [[j for j, d in enumerate(depth) if d == level] for level in range(1, max(depth) + 1)]
-    return [(row, [PARENTS[j] for j in row]) for row in rows]
+    levels = [[j for j, d in enumerate(depth) if d == level] for level in range(1, max(depth) + 1)]
+    return [(joints, [PARENTS[j] for j in joints]) for joints in levels]
 
 
-_LEVELS = _joints_by_depth()
+_DEPTHS = _joints_by_depth()
 
 
 def global_rotations(local: Array) -> Array:
-    """World rotations (..., 29, 4) of the joint rotations `local` (..., 29, 4), which are relative to the parent."""
+    """World rotations (..., 29, 4) from joint rotations `local` (..., 29, 4), which are relative to the parent."""
     world = np.empty_like(local)
     world[..., 0, :] = local[..., 0, :]
-    for joints, parents in _LEVELS:
+    for joints, parents in _DEPTHS:
         world[..., joints, :] = rotations.multiply(world[..., parents, :], local[..., joints, :])
     return world
 
@@ -35,7 +35,7 @@ def local_rotations(world: Array) -> Array:
 
 
 def fk(root: Array, local: Array, offsets: Array) -> Array:
-    """Joint positions (..., 29, 3) m.
+    """Forward kinematics: joint positions (..., 29, 3) m from joint rotations.
 
     root: (..., 3) m, the pelvis.  local: (..., 29, 4) joint rotations.  offsets: (29, 3) m.
     """
@@ -43,9 +43,9 @@ def fk(root: Array, local: Array, offsets: Array) -> Array:
 
 
 def joint_positions(root: Array, world: Array, offsets: Array) -> Array:
-    """Joint positions (..., 29, 3) m from the pelvis `root` (..., 3) and world rotations (..., 29, 4)."""
-    steps = rotations.rotate(world[..., list(PARENTS), :], offsets)
-    positions = np.empty_like(steps)
+    """Joint positions (..., 29, 3) m from the pelvis `root` (..., 3) m and world rotations (..., 29, 4)."""
+    bones = rotations.rotate(world[..., list(PARENTS), :], offsets)
+    positions = np.empty_like(bones)
     for j, parent in enumerate(PARENTS):
-        positions[..., j, :] = root if parent < 0 else positions[..., parent, :] + steps[..., j, :]
+        positions[..., j, :] = root if parent < 0 else positions[..., parent, :] + bones[..., j, :]
     return positions

@@ -1,4 +1,4 @@
-"""`Motion`, one dancer's movement, and what can be done to a whole one: cut, resample, mirror, turn, move."""
+"""`Motion`, the movement of one dancer, and its edits: resample, interpolate, mirror, rotate, translate, concatenate."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,10 +11,10 @@ from rigs.skeleton import MIRROR_JOINTS, Skeleton
 
 @dataclass(frozen=True)
 class Motion:
-    """One dancer's movement in Blender's space: right-handed, Z up, metres.
+    """Movement of one dancer in Blender's space: right-handed, Z up, metres.
 
-    fps: frames a second.
-    skeleton: that dancer's own bones.
+    fps: frames per second.
+    skeleton: the dancer's own bone offsets.
     root: (F, 3) m, the pelvis.
     rotations: (F, 29, 4) unit quaternions w, x, y, z relative to the parent; all identity is the T-pose facing -Y.
     """
@@ -40,7 +40,7 @@ class Motion:
         return len(self.root)
 
     def __getitem__(self, frames: slice) -> "Motion":
-        """The frames of a slice."""
+        """Motion of a slice of the frames."""
         return replace(self, root=self.root[frames], rotations=self.rotations[frames])
 
     @cached_property
@@ -50,15 +50,15 @@ class Motion:
 
     @property
     def seconds(self) -> float:
-        """The time from the first frame to the last."""
+        """Duration in s from the first frame to the last."""
         return (len(self) - 1) / self.fps
 
 
 def resample(motion: Motion, fps: float, frames: int | None = None) -> Motion:
-    """The same movement at another rate: rotations by slerp, the root on straight lines.
+    """Resample a motion to another frame rate: rotations by slerp, the root linearly.
 
-    Frame 0 keeps its time. Without `frames` there are just enough to reach the last frame's time; past that time
-    the last pose is held.
+    Frame 0 keeps its time. Without `frames` there are just enough frames to reach the time of the last one; past that
+    time the last pose is held.
     """
     if frames is None:
         frames = int(np.ceil(motion.seconds * fps - 1e-6)) + 1
@@ -77,34 +77,35 @@ def interpolate(motion: Motion, fps: float, at: Array) -> Motion:
     after = np.minimum(before + 1, len(motion) - 1)
     t = np.clip(at - before, 0.0, 1.0)
     root = motion.root[before] * (1.0 - t)[:, None] + motion.root[after] * t[:, None]
-    turned = rotations.slerp(motion.rotations[before], motion.rotations[after], t[:, None])
-    return Motion(fps, motion.skeleton, root, turned)
+    return Motion(
+        fps, motion.skeleton, root, rotations.slerp(motion.rotations[before], motion.rotations[after], t[:, None])
+    )
 
 
 def mirror(motion: Motion) -> Motion:
-    """The movement as seen in a mirror that stands on the plane x = 0: left and right joints change places."""
+    """Mirror a motion on the plane x = 0: left and right joints change places."""
     flip = np.array([-1.0, 1.0, 1.0])
     swapped = list(MIRROR_JOINTS)
-    turned = motion.rotations[:, swapped] * np.array([1.0, 1.0, -1.0, -1.0])
+    mirrored = motion.rotations[:, swapped] * np.array([1.0, 1.0, -1.0, -1.0])
     skeleton = Skeleton(motion.skeleton.offsets[swapped] * flip)
-    return Motion(motion.fps, skeleton, motion.root * flip, turned)
+    return Motion(motion.fps, skeleton, motion.root * flip, mirrored)
 
 
 def rotate_about_z(motion: Motion, angle: float) -> Motion:
-    """The movement turned about the world's vertical axis by `angle` radians."""
+    """Rotate a motion about the world's vertical axis by `angle` radians."""
     q = rotations.about_z(angle)
-    turned = motion.rotations.copy()
-    turned[:, 0] = rotations.multiply(q, turned[:, 0])
-    return replace(motion, root=rotations.rotate(q, motion.root), rotations=turned)
+    local = motion.rotations.copy()
+    local[:, 0] = rotations.multiply(q, local[:, 0])
+    return replace(motion, root=rotations.rotate(q, motion.root), rotations=local)
 
 
 def translate(motion: Motion, offset: Array) -> Motion:
-    """The movement carried by `offset` (3,) m."""
+    """Translate a motion by `offset` (3,) m."""
     return replace(motion, root=motion.root + np.asarray(offset))
 
 
 def concatenate(first: Motion, second: Motion) -> Motion:
-    """`second` after `first`, on the first one's skeleton; both must have one frame rate."""
+    """Concatenate two motions of one frame rate, on the skeleton of the first."""
     if first.fps != second.fps:
         raise ValueError(f"fps: {first.fps} expected, {second.fps} found")
     return replace(

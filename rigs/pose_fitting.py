@@ -165,7 +165,9 @@ def _swing_onto_bone(guess: Array, offset: Array, bone: Array) -> Array:
     return rotations.multiply(rotations.between(rotations.rotate(guess, offset), bone), guess)
 
 
-def _twist_to_bend_plane(swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float) -> Array:
+def _twist_to_bend_plane(
+    swung: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float
+) -> Array:
     """Twist the limb rotations `swung` (F, 4) about the bone `upper` until `hinge` is normal to the bending plane.
 
     The plane holds the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or twisted past `limit`

@@ -1,4 +1,4 @@
-"""Rotations as unit quaternions (..., 4) in w, x, y, z order, and the way to and from every other form.
+"""Unit quaternions (..., 4) in w, x, y, z order, and conversions to and from all other forms of rotation.
 
 All functions broadcast over leading axes. Angles are in radians.
 """
@@ -11,12 +11,12 @@ IDENTITY: Array = np.array([1.0, 0.0, 0.0, 0.0])
 
 
 def identity(*shape: int) -> Array:
-    """Rotations that change nothing, (*shape, 4)."""
+    """Identity rotations (*shape, 4)."""
     return np.broadcast_to(IDENTITY, (*shape, 4)).copy()
 
 
 def multiply(a: Array, b: Array) -> Array:
-    """The rotation that applies `b` first, then `a`: (..., 4)."""
+    """Quaternion product, the rotation that applies `b` first and then `a`: (..., 4)."""
     a, b = np.asarray(a), np.asarray(b)
     aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
     bw, bx, by, bz = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
@@ -30,73 +30,73 @@ def multiply(a: Array, b: Array) -> Array:
 
 
 def inverse(q: Array) -> Array:
-    """The rotation that undoes `q`: (..., 4)."""
+    """Inverse (conjugate) of unit quaternions: (..., 4)."""
     return np.asarray(q) * np.array([1.0, -1.0, -1.0, -1.0])
 
 
 def inverse_multiply(base: Array, q: Array) -> Array:
-    """`q` as seen from `base`: what comes after it, (..., 4)."""
+    """Rotation of `q` relative to `base`, base⁻¹ q: (..., 4)."""
     return multiply(inverse(base), q)
 
 
 def rotate(q: Array, v: Array) -> Array:
-    """Turn the vectors `v` (..., 3) by `q` (..., 4)."""
+    """Rotate the vectors `v` (..., 3) by `q` (..., 4)."""
     q, v = np.asarray(q), np.asarray(v)
     t = 2.0 * _fast_cross(q[..., 1:], v)
     return v + q[..., :1] * t + _fast_cross(q[..., 1:], t)
 
 
 def normalize(v: Array) -> Array:
-    """Scale vectors of any width to length 1; a zero vector stays zero."""
+    """Scale vectors (..., n) to length 1; a zero vector stays zero."""
     v = np.asarray(v)
     length = np.linalg.norm(v, axis=-1, keepdims=True)
     return v / np.where(length > 0.0, length, 1.0)
 
 
 def unroll(q: Array) -> Array:
-    """Choose each quaternion's sign so that it is near the one before it: (F, ..., 4), frames first."""
+    """Choose the sign of each quaternion (F, ..., 4) that is nearer to the frame before, so that no curve jumps."""
     q = np.asarray(q)
-    away = np.sum(q[1:] * q[:-1], axis=-1) < 0.0
-    flips = np.where(np.cumsum(away, axis=0) % 2 == 1, -1.0, 1.0)
-    return np.concatenate([q[:1], q[1:] * flips[..., None]])
+    flips = np.sum(q[1:] * q[:-1], axis=-1) < 0.0
+    signs = np.where(np.cumsum(flips, axis=0) % 2 == 1, -1.0, 1.0)
+    return np.concatenate([q[:1], q[1:] * signs[..., None]])
 
 
 def slerp(a: Array, b: Array, t: Array | float) -> Array:
-    """Go from `a` to `b` (..., 4) by the fraction `t` (...) along the shorter arc."""
+    """Spherical linear interpolation from `a` to `b` (..., 4) by the fraction `t` (...) along the shorter arc."""
     a, b = np.asarray(a), np.asarray(b)
     t = np.asarray(t)[..., None]
     dot = np.sum(a * b, axis=-1, keepdims=True)
     b = np.where(dot < 0.0, -b, b)
     angle = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))
-    flat = angle < 1e-4
-    sine = np.where(flat, 1.0, np.sin(angle))
-    from_a = np.where(flat, 1.0 - t, np.sin((1.0 - t) * angle) / sine)
-    from_b = np.where(flat, t, np.sin(t * angle) / sine)
-    return normalize(from_a * a + from_b * b)
+    linear = angle < 1e-4
+    sine = np.where(linear, 1.0, np.sin(angle))
+    weight_a = np.where(linear, 1.0 - t, np.sin((1.0 - t) * angle) / sine)
+    weight_b = np.where(linear, t, np.sin(t * angle) / sine)
+    return normalize(weight_a * a + weight_b * b)
 
 
 def angle_between(a: Array, b: Array) -> Array:
-    """The angle in radians that separates `a` from `b`: (...)."""
+    """Angle in radians between the rotations `a` and `b`: (...)."""
     difference = multiply(inverse(a), b)
     return 2.0 * np.arctan2(np.linalg.norm(difference[..., 1:], axis=-1), np.abs(difference[..., 0]))
 
 
 def from_axis_angle(axis: Array, angle: Array | float) -> Array:
-    """Turn by `angle` (...) about the unit vector `axis` (..., 3)."""
+    """Rotation by `angle` (...) about the unit vector `axis` (..., 3): (..., 4)."""
     half = np.asarray(angle)[..., None] / 2.0
     axis, half = np.broadcast_arrays(np.asarray(axis, dtype=float), half)
     return np.concatenate([np.cos(half[..., :1]), np.sin(half[..., :1]) * axis], axis=-1)
 
 
 def from_rotation_vector(vector: Array) -> Array:
-    """Turn about the direction of `vector` (..., 3) by its length."""
+    """Exponential map of rotation vectors (..., 3), axis times angle, to quaternions (..., 4)."""
     vector = np.asarray(vector)
     angle = np.linalg.norm(vector, axis=-1)
     return from_axis_angle(normalize(vector), angle)
 
 
 def to_rotation_vector(q: Array) -> Array:
-    """The axis times the angle, at most pi long: (..., 3)."""
+    """Logarithm map of quaternions to rotation vectors (..., 3), axis times angle, at most pi long."""
     q = np.asarray(q)
     q = np.where(q[..., :1] < 0.0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
@@ -105,19 +105,19 @@ def to_rotation_vector(q: Array) -> Array:
 
 
 def between(u: Array, v: Array) -> Array:
-    """The shortest rotation that turns the direction `u` (..., 3) into `v` (..., 3)."""
+    """Shortest-arc rotation (..., 4) from the direction `u` (..., 3) to `v` (..., 3): a swing without twist."""
     u, v = np.broadcast_arrays(normalize(u), normalize(v))
     dot = np.sum(u * v, axis=-1, keepdims=True)
-    # 1 + dot, which loses its digits when the directions are nearly opposite
+    # 1 + dot loses its digits when the directions are nearly opposite
     real = np.where(dot < -0.9, np.sum((u + v) ** 2, axis=-1, keepdims=True) / 2.0, 1.0 + dot)
     q = np.concatenate([real, _fast_cross(u, v)], axis=-1)
-    least = np.eye(3)[np.argmin(np.abs(u), axis=-1)]
-    half_turn = np.concatenate([np.zeros_like(dot), normalize(_fast_cross(u, least))], axis=-1)
+    perpendicular = np.eye(3)[np.argmin(np.abs(u), axis=-1)]
+    half_turn = np.concatenate([np.zeros_like(dot), normalize(_fast_cross(u, perpendicular))], axis=-1)
     return normalize(np.where(real < 1e-14, half_turn, q))
 
 
 def from_matrix(matrix: Array) -> Array:
-    """Quaternions of rotation matrices (..., 3, 3): the largest of four candidates, as Shepperd (1978) does."""
+    """Quaternions (..., 4) of rotation matrices (..., 3, 3), by the largest of four candidates (Shepperd 1978)."""
     m = np.asarray(matrix)
     m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
     x, y, z = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
@@ -137,7 +137,7 @@ def from_matrix(matrix: Array) -> Array:
 
 
 def to_matrix(q: Array) -> Array:
-    """Rotation matrices (..., 3, 3)."""
+    """Rotation matrices (..., 3, 3) of quaternions (..., 4)."""
     w, x, y, z = np.moveaxis(np.asarray(q), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -148,16 +148,16 @@ def to_matrix(q: Array) -> Array:
 
 
 def from_axes(x: Array, y: Array) -> Array:
-    """The rotation whose first axis is `x` (..., 3) and whose second is as near `y` as that allows."""
+    """Rotation (..., 4) whose first axis is `x` (..., 3) and whose second is as near to `y` as that allows."""
     x = normalize(x)
     z = normalize(_fast_cross(x, y))
     return from_matrix(np.stack([x, _fast_cross(z, x), z], axis=-1))
 
 
 def align_vectors(u: Array, v: Array) -> Array:
-    """The rotation (..., 4) that brings the vectors `u` (..., N, 3) nearest to `v` (..., N, 3) by least squares.
+    """Least-squares rotation (..., 4) from the vectors `u` (..., N, 3) to `v` (..., N, 3): the Kabsch or Wahba problem.
 
-    Long vectors count for more. Davenport's q-method (Wahba 1965; Keat 1977), which never yields a reflection.
+    Longer vectors weigh more. Davenport's q-method (Wahba 1965; Keat 1977), which never yields a reflection.
     """
     b = np.swapaxes(np.asarray(v), -1, -2) @ np.asarray(u)
     trace = np.trace(b, axis1=-2, axis2=-1)
@@ -170,21 +170,21 @@ def align_vectors(u: Array, v: Array) -> Array:
 
 
 def from_6d(columns: Array) -> Array:
-    """Rotations of the first two matrix columns (..., 6), made orthonormal (Zhou et al. 2019)."""
+    """Rotations (..., 4) of the 6D representation, two matrix columns made orthonormal (Zhou et al. 2019)."""
     columns = np.asarray(columns)
     return from_axes(columns[..., :3], columns[..., 3:])
 
 
 def to_6d(q: Array) -> Array:
-    """The first two columns of the rotation matrix, one after the other: (..., 6)."""
+    """6D representation (..., 6): the first two columns of the rotation matrix (Zhou et al. 2019)."""
     matrix = to_matrix(q)
     return np.concatenate([matrix[..., 0], matrix[..., 1]], axis=-1)
 
 
 def from_euler(angles: Array, order: str) -> Array:
-    """Rotations of intrinsic Euler angles (..., N), the first letter of `order` outermost, such as 'ZXY'.
+    """Rotations (..., 4) of intrinsic Euler angles (..., N) in radians.
 
-    `order` has N letters, mostly three.
+    order: N letters such as 'ZXY', the outermost axis first.
     """
     half = np.asarray(angles, dtype=float) / 2.0
     cosines, sines = np.cos(half), np.sin(half)
@@ -199,9 +199,9 @@ def from_euler(angles: Array, order: str) -> Array:
 
 
 def to_euler(q: Array, order: str) -> Array:
-    """Intrinsic Euler angles (..., 3) in any of the twelve orders (Bernardes and Viollet 2022).
+    """Intrinsic Euler angles (..., 3) in radians, in any of the twelve orders (Bernardes and Viollet 2022).
 
-    At gimbal lock the last angle is zero.
+    In gimbal lock the last angle is zero.
     """
     i, j, k = ("XYZ".index(letter) for letter in reversed(order))
     proper = i == k
@@ -224,9 +224,9 @@ def to_euler(q: Array, order: str) -> Array:
 
 
 def heading(q: Array) -> Array:
-    """The angle (...) about Z by which a body that faces -Y at rest is turned, from its facing direction.
+    """Heading (...) in radians: the yaw about Z of a body that faces -Y at rest.
 
-    Where the body faces straight up or down its left side decides.
+    Where the body faces nearly straight up or down, its left side decides.
     """
     forward = rotate(q, np.array([0.0, -1.0, 0.0]))
     left = rotate(q, np.array([1.0, 0.0, 0.0]))
@@ -237,17 +237,12 @@ def heading(q: Array) -> Array:
 
 
 def about_z(angle: Array | float) -> Array:
-    """Turns about the vertical by `angle` (...)."""
-    return _about("Z", np.asarray(angle, dtype=float))
-
-
-def _about(letter: str, angle: Array) -> Array:
-    axis = np.eye(3)["XYZ".index(letter)]
-    return from_axis_angle(axis, angle)
+    """Rotations (..., 4) about the vertical axis by `angle` (...)."""
+    return from_axis_angle(np.array([0.0, 0.0, 1.0]), np.asarray(angle, dtype=float))
 
 
 def _fast_cross(a: Array, b: Array) -> Array:
-    """numpy's cross product costs several times more than writing it out."""
+    """Cross product (..., 3), several times faster than numpy's."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     x = ay * bz - az * by

@@ -1,4 +1,4 @@
-"""The 29 joints of a dancer, in HybrIK's order, and the bone offsets that make them one dancer's body."""
+"""The 29 joints of a dancer in HybrIK's order, and `Skeleton`, the bone offsets of one dancer."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ CHILDREN: tuple[tuple[int, ...], ...] = tuple(
 
 
 def other_side(name: str) -> str:
-    """The same joint on the other side of the body; a joint of the middle is its own."""
+    """Name of the same joint on the other side of the body; a joint of the middle keeps its name."""
     if name.startswith("left_"):
         return "right_" + name.removeprefix("left_")
     if name.startswith("right_"):
@@ -58,21 +58,21 @@ def other_side(name: str) -> str:
 
 
 MIRROR_JOINTS: tuple[int, ...] = tuple(INDEX[other_side(name)] for name in JOINTS)
-"""For each joint the index of the one that a mirror shows in its place."""
+"""For each joint the index of its counterpart on the other side, for mirroring."""
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """One dancer's bones.
+    """Bone offsets of one dancer.
 
-    offsets: (29, 3) m. Each joint's place from its parent in the T-pose, facing -Y, Z up; the pelvis's own row is
-    its place above the origin.
+    offsets: (29, 3) m, each joint from its parent in the T-pose, facing -Y, Z up; the pelvis's row is its position
+    above the origin.
     """
 
     offsets: Array
 
     def rest_positions(self) -> Array:
-        """The joints of the T-pose: (29, 3) m."""
+        """Joint positions (29, 3) m of the T-pose."""
         positions = self.offsets.copy()
         for j, parent in enumerate(PARENTS):
             if parent >= 0:
@@ -80,9 +80,9 @@ class Skeleton:
         return positions
 
     def scale(self, factor: float) -> "Skeleton":
-        """The same proportions at `factor` times the size."""
+        """Skeleton of the same proportions at `factor` times the size."""
         return Skeleton(self.offsets * factor)
 
 
 DEFAULT_SKELETON = Skeleton(np.array([offset for _, _, offset in _JOINT_TABLE]))
-"""An adult of 1.7 m, drawn from common proportions and from no scanned body."""
+"""An adult of 1.7 m, with common proportions and not measured on any scanned body."""

@@ -57,7 +57,7 @@ def transform_channels(
     if locations is not None:
         channels.append(Channel(prefix + "location", locations, group))
     if quaternions is not None:
-        name = rotation_modes.property_of(owner.rotation_mode)
+        name = rotation_modes.rotation_property(owner.rotation_mode)
         values = rotation_modes.from_quaternions(quaternions, owner.rotation_mode)
         channels.append(Channel(prefix + name, values, group))
     return channels
@@ -69,7 +69,7 @@ def rotation_mode(obj: bpy.types.Object, path: str) -> str | None:
     if name not in rotation_modes.PROPERTY_WIDTHS:
         return None
     mode = (obj.path_resolve(prefix) if prefix else obj).rotation_mode
-    if rotation_modes.property_of(mode) == name:
+    if rotation_modes.rotation_property(mode) == name:
         return str(mode)
     return {"rotation_quaternion": "QUATERNION", "rotation_axis_angle": "AXIS_ANGLE"}.get(name, "XYZ")
 

@@ -54,7 +54,7 @@ def _to_clip(path: Path, recordings: list[Recording]) -> files.Clip:
     if not clips:
         raise errors[0]
     motions = tuple(motion for clip in clips for motion in clip.motions)
-    return files.doubted(replace(clips[0], motions=motions))
+    return files.add_frame_rate_warnings(replace(clips[0], motions=motions))
 
 
 def _require_supported(path: Path) -> None:

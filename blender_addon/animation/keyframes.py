@@ -149,7 +149,7 @@ def _continue_rotations(obj: bpy.types.Object, channels: Sequence[Channel], fram
         started = [curve for curve in curves if curve is not None and curve.range()[0] <= frame]
         if mode is not None and len(started) == len(curves):
             before = np.array([curve.evaluate(frame) for curve in started])
-            channel = replace(channel, values=rotation_modes.beside(channel.values, before, mode))
+            channel = replace(channel, values=rotation_modes.continue_from(channel.values, before, mode))
         continued.append(channel)
     return continued
 

@@ -29,7 +29,7 @@ from .pose_sampling import sample_pose
 class KeyingOptions:
     """How a motion is retargeted to a rig and keyed; the properties are documented in `retarget_settings`."""
 
-    finish: RetargetOptions = RetargetOptions()
+    retargeting: RetargetOptions = RetargetOptions()
     root: RootMode = "hips"
     in_place: bool = False
     limbs: rigify.Limbs = "FK"

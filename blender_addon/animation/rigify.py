@@ -76,7 +76,7 @@ def without_fk_limbs(motion: RigMotion) -> RigMotion:
     """The motion without the FK controls of arms and legs."""
     names = ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
     fk_bones = {f"{name}_fk.{letter}" for name in names for _, letter in _SIDES}
-    return replace(motion, turns={bone: turns for bone, turns in motion.rotations.items() if bone not in fk_bones})
+    return replace(motion, rotations={bone: turns for bone, turns in motion.rotations.items() if bone not in fk_bones})
 
 
 def _rotation_from_rest(figure: PosedHumanoid, body: Humanoid, joint: int) -> Array:

@@ -1,1 +1,1 @@
-"""Operators: everything that a button or a script can call."""
+"""Operators `pasdedeux.*`, one module for each family."""

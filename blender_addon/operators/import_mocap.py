@@ -1,4 +1,4 @@
-"""Mocap files onto new armatures."""
+"""Operators that import a mocap file: each of its dancers becomes an animated armature."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,40 +12,43 @@ from rigs.motion import resample
 from .. import context_access
 from ..animation import dancers, fbx_gltf
 from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter, invoke_operator
-from ..context_access import active_scene, active_view_layer, window_manager
-from ..properties import settings
+from ..context_access import active_scene, window_manager
+from ..properties.settings import scene_settings
+
+MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES))
+"""File browser filter of the formats that can be read."""
 
 _BODY: dict[str, Any] = {
     "name": "Body",
-    "description": "Give each dancer a simple body to look at",
+    "description": "Add a simple mannequin to each dancer",
     "default": True,
 }
 _FPS: dict[str, Any] = {
     "name": "Frame Rate",
-    "description": "Frames a second, for a file that states them wrongly or not at all; 0 takes the file's own",
+    "description": "Frames per second, for files that state a wrong rate or none; 0: the file's own",
     "default": 0.0,
     "min": 0.0,
     "soft_max": 240.0,
 }
 
 
-def reading(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
-    """What reads the dancers of any mocap file away from bpy; what only Blender can read it has read already.
+def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
+    """A function that reads a mocap file on a worker thread; what needs Blender's importers is read at once.
 
-    Raises BadFile, now or when it reads.
+    fps: overrides the file's frame rate. Both steps raise BadFile.
     """
     if path.suffix.lower() in fbx_gltf.SUFFIXES:
-        return fbx_gltf.read(context, path, fps)
+        return fbx_gltf.read_armatures(context, path, fps)
     return lambda: files.read(path, fps=fps)
 
 
 class PASDEDEUX_OT_import_mocap(JobOperator):
-    """Bring the dancers of a mocap file into the scene, each on a new armature"""
+    """Import the dancers of a mocap file, each as a new armature"""
 
     bl_idname = "pasdedeux.import_mocap"
     bl_label = "Import Mocap"
     bl_options = {"UNDO"}
-    label = "Importing"
+    label = "Importing mocap"
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
@@ -58,52 +61,46 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         if not self.filepath:
-            raise OperatorError("Choose a mocap file to import")
+            raise OperatorError("Select a mocap file to import")
         path = Path(bpy.path.abspath(self.filepath))
+        read_clip = clip_reader(context, path, self.fps or None)
 
-        read = reading(context, path, self.fps or None)
-
-        def work(reporter: Reporter) -> files.Clip:
+        def read(reporter: Reporter) -> files.Clip:
             reporter.progress(0.0, f"reading {path.name}")
-            return read()
+            return read_clip()
 
-        return work
+        return read
 
     def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
-        scene, pair = active_scene(context), settings.scene_settings(context)
+        scene, settings = active_scene(context), scene_settings(context)
         motions = list(result.motions)
-        if dancers.any_keyed(scene):
+        if dancers.has_animated_dancer(scene):
             motions = [resample(motion, context_access.frame_rate(scene)) for motion in motions]
         else:
             context_access.set_frame_rate(scene, motions[0].fps)
         stem = result.source.path.stem
-        added = []
+        imported = []
         for number, motion in enumerate(motions, start=1):
             name = stem if len(motions) == 1 else f"{stem} {number}"
-            partner = number > 1 or pair.leader is not None
-            dancer = dancers.add(context, name, motion.skeleton, partner=partner, body=self.body)
-            dancers.dance(context, dancer, motion, name, scene.frame_start)
-            added.append(dancer)
-        for dancer in added[1:]:
-            dancer.select_set(False)
-        added[0].select_set(True)
-        active_view_layer(context).objects.active = added[0]
-        if pair.leader is None:
-            pair.leader = added[0]
+            partner = number > 1 or settings.leader is not None
+            dancer = dancers.add_dancer(context, name, motion.skeleton, partner=partner, body=self.body)
+            dancers.animate_dancer(context, dancer, motion, name, scene.frame_start)
+            imported.append(dancer)
+        dancers.select_only(context, imported[0])
+        if settings.leader is None:
+            settings.leader = imported[0]
 
 
 class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
-    """Choose a mocap file and bring its dancers into the scene"""
+    """Select a mocap file and import its dancers"""
 
     bl_idname = "pasdedeux.choose_mocap"
     bl_label = "Import Mocap"
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
-        default=";".join(f"*{suffix}" for suffix in (*files.READ, *fbx_gltf.SUFFIXES)), options={"HIDDEN"}
-    )
+    filter_glob: bpy.props.StringProperty(default=MOCAP_GLOB, options={"HIDDEN"})  # type: ignore[valid-type]
     body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
     fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
 
@@ -116,8 +113,8 @@ class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
-        importer = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]
-        return invoke_operator(self, importer, filepath=self.filepath, body=self.body, fps=self.fps)
+        import_mocap = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]
+        return invoke_operator(self, import_mocap, filepath=self.filepath, body=self.body, fps=self.fps)
 
 
 CLASSES = (PASDEDEUX_OT_import_mocap, PASDEDEUX_OT_choose_mocap)

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 
-class RetargetOptions:
+class RetargetProperties:
     """How a motion is retargeted and keyed; mixed into operators and the scene's property group."""
 
     contacts: bpy.props.BoolProperty(  # type: ignore[valid-type]
@@ -69,16 +69,16 @@ class RetargetOptions:
     )
 
 
-OPTION_NAMES = tuple(RetargetOptions.__annotations__)
+OPTION_NAMES = tuple(RetargetProperties.__annotations__)
 """The names of the options' properties."""
 
 
-def option_values(options: RetargetOptions) -> dict[str, Any]:
+def option_values(options: RetargetProperties) -> dict[str, Any]:
     """The options as keyword arguments of an operator."""
     return {name: getattr(options, name) for name in OPTION_NAMES}
 
 
-def draw_options(layout: bpy.types.UILayout, options: RetargetOptions, *, pair: bool, ik_fk: bool) -> None:
+def draw_options(layout: bpy.types.UILayout, options: RetargetProperties, *, pair: bool, ik_fk: bool) -> None:
     """Draw the options.
 
     pair: whether two dancers are retargeted.  ik_fk: whether the target has IK and FK controls. What needs either is
@@ -114,7 +114,7 @@ def _armature_pointer(name: str, description: str) -> object:
     return bpy.props.PointerProperty(name=name, description=description, type=bpy.types.Object, poll=is_armature)  # type: ignore[func-returns-value]
 
 
-class PASDEDEUX_PG_retargeting(RetargetOptions, bpy.types.PropertyGroup):
+class PASDEDEUX_PG_retargeting(RetargetProperties, bpy.types.PropertyGroup):
     """The scene's retargeting: source and target armatures, and the options"""
 
     source: _armature_pointer("Source", "Armature whose motion is copied; empty: the other selected one")  # type: ignore[valid-type]

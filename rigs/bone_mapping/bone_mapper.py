@@ -77,7 +77,11 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     named = index_names(names, paired_stems())
     dialect, bones = _best_convention(names, parents, named)
     lacking = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
-    placed = structure_mapper.map_by_structure(parents, heads) if heads is not None and 2 * len(lacking) > len(REQUIRED) else None
+    placed = (
+        structure_mapper.map_by_structure(parents, heads)
+        if heads is not None and 2 * len(lacking) > len(REQUIRED)
+        else None
+    )
     if placed is not None:
         dialect, bones = BY_STRUCTURE, placed
     elif lacking:
@@ -90,7 +94,9 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     return build_bone_map(dialect, bones, _joint_confidence(dialect, bones, named, heads), parents)
 
 
-def _best_convention(names: Sequence[str], parents: Sequence[int], named: dict[NameKey, list[int]]) -> tuple[NamingConvention, list[int]]:
+def _best_convention(
+    names: Sequence[str], parents: Sequence[int], named: dict[NameKey, list[int]]
+) -> tuple[NamingConvention, list[int]]:
     """The dialect that finds most and its (29,) bones, completed by common words.
 
     The common words alone serve where they find more, or where no dialect finds half of what a dancer needs.
@@ -107,7 +113,9 @@ def _best_convention(names: Sequence[str], parents: Sequence[int], named: dict[N
     return dialect, bones if dialect.controls else _match_names(common, named, parents, bones, barred=dialect.joints)
 
 
-def build_bone_map(dialect: NamingConvention, bones: Sequence[int], sureness: Sequence[float], parents: Sequence[int]) -> BoneMap:
+def build_bone_map(
+    dialect: NamingConvention, bones: Sequence[int], sureness: Sequence[float], parents: Sequence[int]
+) -> BoneMap:
     """The Mapping of (29,) chosen bones, with the chains of spine and neck."""
     needed = [sureness[INDEX[joint]] for joint in REQUIRED]
     known = None if not dialect.controls else bones
@@ -161,7 +169,9 @@ def _match_names(
     return bones
 
 
-def _hierarchy_allows(j: int, bone: int, bones: Sequence[int], parents: Sequence[int], dialect: NamingConvention) -> bool:
+def _hierarchy_allows(
+    j: int, bone: int, bones: Sequence[int], parents: Sequence[int], dialect: NamingConvention
+) -> bool:
     """Whether a bone hangs where joint `j` can be: below the bones of the joints above it, above those below."""
     if bone in bones or dialect.controls:
         return bone not in bones
@@ -211,7 +221,9 @@ def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:
     return [bone for bone in reversed(path) if neck < 0 or not (bone == neck or is_descendant(bone, neck, parents))]
 
 
-def _infer_end_joints(dialect: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]) -> None:
+def _infer_end_joints(
+    dialect: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]
+) -> None:
     """Fill in the leaves that have no name, such as the crown of the head, with what alone lies beyond the joint."""
     children: dict[int, list[int]] = {}
     for bone, parent in enumerate(parents):
@@ -220,7 +232,11 @@ def _infer_end_joints(dialect: NamingConvention, bones: list[int], names: Sequen
         if bones[j] >= 0 or CHILDREN[j] or dialect.joints.get(joint) == ():
             continue
         beyond = _unbranched_path(_nearest_mapped_ancestor(j, bones), children)
-        if len(beyond) > 1 and names[beyond[-1]].endswith(END_SITE) and not _TIP_WORDS.isdisjoint(split_name(names[beyond[-2]])):
+        if (
+            len(beyond) > 1
+            and names[beyond[-1]].endswith(END_SITE)
+            and not _TIP_WORDS.isdisjoint(split_name(names[beyond[-2]]))
+        ):
             beyond.pop()
         reach = _FINGER_BONES if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
         if 0 < len(beyond) <= reach and beyond[-1] not in bones:
@@ -254,11 +270,15 @@ def _convention_score(dialect: NamingConvention, bones: Sequence[int], said: set
     """How well a dialect fits, to compare: the joints that a dancer needs, controls before what follows them, all."""
     needed = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
     found = sum(bone >= 0 for bone in bones) * (_BY_COMMON_WORDS if dialect.generic else 1.0)
-    seen = 0.0 if not dialect.marker_words else -_MARKER_SCORE if said.isdisjoint(dialect.marker_words) else _MARKER_SCORE
+    seen = (
+        0.0 if not dialect.marker_words else -_MARKER_SCORE if said.isdisjoint(dialect.marker_words) else _MARKER_SCORE
+    )
     return needed, dialect.controls and needed == len(REQUIRED), found + seen
 
 
-def _joint_confidence(dialect: NamingConvention, bones: Sequence[int], named: dict[NameKey, list[int]], heads: Array | None) -> list[float]:
+def _joint_confidence(
+    dialect: NamingConvention, bones: Sequence[int], named: dict[NameKey, list[int]], heads: Array | None
+) -> list[float]:
     """(29,) how sure each bone is: by what told it, by the other side's name, by where it rests."""
     odd = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
     told = [_matching_name(dialect, j, bone, named) for j, bone in enumerate(bones)]

@@ -117,7 +117,9 @@ def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, floa
     one, two = (tree.positions[list(limb.joints)] for limb in limbs if limb)
     mirrored = two - 2.0 * ((two - middle) @ across)[:, None] * across
     stray = float(np.linalg.norm(mirrored - one, axis=-1).max() / np.linalg.norm(one[2] - one[0]))
-    return LimbPair((limbs[0], limbs[1]), across, (limbs[0].cost + limbs[1].cost) / 2.0 + (stray / _ASYMMETRY_SCALE) ** 2)
+    return LimbPair(
+        (limbs[0], limbs[1]), across, (limbs[0].cost + limbs[1].cost) / 2.0 + (stray / _ASYMMETRY_SCALE) ** 2
+    )
 
 
 def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:

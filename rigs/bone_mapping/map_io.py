@@ -27,7 +27,9 @@ def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
 def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
     """A map as text: for each joint that has a bone, that bone's name and how sure it is."""
     rows = zip(JOINTS, mapping.bones, mapping.joint_confidence, strict=True)
-    return bone_map_json(mapping.convention.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0})
+    return bone_map_json(
+        mapping.convention.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0}
+    )
 
 
 def bone_map_json(dialect: str, joints: dict[str, tuple[str, float]]) -> str:

@@ -76,7 +76,9 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
 
 def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
     """Legs and arms as one body, if they stand to each other as in one."""
-    if {limb.path[0] for limb in legs.limbs} & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(arms.bones()):
+    if {limb.path[0] for limb in legs.limbs} & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(
+        arms.bones()
+    ):
         return None
     hips, ankles, shoulders = (
         np.mean([tree.positions[limb.joints[n]] for limb in pair.limbs], axis=0)
@@ -148,7 +150,9 @@ def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
 
 
 def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
-    for joint, bone in zip(("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.bones_beyond()), strict=False):
+    for joint, bone in zip(
+        ("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.bones_beyond()), strict=False
+    ):
         bones[INDEX[f"{side}_{joint}"]] = bone
 
 
@@ -171,11 +175,7 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
 def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
     """The neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
     taken = {bone for bone in bones if bone >= 0}
-    free = [
-        bone
-        for bone in tree.children.get(chest, [])
-        if bone not in taken and not taken & set(subtree(tree, bone))
-    ]
+    free = [bone for bone in tree.children.get(chest, []) if bone not in taken and not taken & set(subtree(tree, bone))]
     if not free:
         return
     path = [max(free, key=lambda bone: _branch_height(tree, bone, up))]

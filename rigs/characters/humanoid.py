@@ -118,7 +118,9 @@ def humanoid_from_rig(rig: Rig, mapping: BoneMap) -> Humanoid:
         driven=moved,
         driving_joints=tuple(roles[node] for node in moved),
         parents=tuple(above),
-        rotation_parents=tuple(k if _inherits_rotation(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)),
+        rotation_parents=tuple(
+            k if _inherits_rotation(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)
+        ),
         pelvis=order[bones[0]],
         spine=tuple(order[node] for node in spine),
         neck=tuple(order[node] for node in neck),

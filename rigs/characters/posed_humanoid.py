@@ -60,7 +60,11 @@ def root_bone_positions(body: Humanoid, world: Array, hips: Array) -> dict[int, 
     """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
     turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest_rotations[0]))
     middle = body.rest_positions[HIPS].mean(axis=0)
-    return {k: hips + rotations.rotate(turn, body.rest_heads[k] - middle) for k, above in enumerate(body.parents) if above < 0}
+    return {
+        k: hips + rotations.rotate(turn, body.rest_heads[k] - middle)
+        for k, above in enumerate(body.parents)
+        if above < 0
+    }
 
 
 def _twist_bone_rotation(body: Humanoid, world: Array, joint: int, share: float) -> Array:

@@ -39,7 +39,7 @@ def plant_feet(figure: PosedHumanoid, body: Humanoid) -> PosedHumanoid:
         solve_limb(positions, world, (hip, knee, heel), ankle, np.array([0.0, -1.0, 0.0]))
         positions[:, ball] = positions[:, heel] + _child_offset(body, foot, heel, ball)
         positions[:, tip] = positions[:, ball] + _child_offset(body, toes, ball, tip)
-    return replace(sunk, positions=positions, world=world)
+    return replace(sunk, positions=positions, world_rotations=world)
 
 
 def _planted_foot(figure: PosedHumanoid, body: Humanoid, side: int) -> tuple[Array, Array, Array]:
@@ -91,7 +91,9 @@ def _anchor_points(places: Array, steps: Array) -> Array:
 
 def _child_offset(body: Humanoid, turned: Array, joint: int, child: int) -> Array:
     """From a joint to its child (F, 3) m when the joint is `turned` (F, 4) in the world."""
-    at_rest = rotations.rotate(rotations.inverse(body.rest_rotations[joint]), body.rest_positions[child] - body.rest_positions[joint])
+    at_rest = rotations.rotate(
+        rotations.inverse(body.rest_rotations[joint]), body.rest_positions[child] - body.rest_positions[joint]
+    )
     return rotations.rotate(turned, at_rest)
 
 
@@ -101,7 +103,8 @@ def _pelvis_drop(figure: PosedHumanoid, body: Humanoid, ankles: list[Array]) -> 
     for side, ankle in zip(SIDES, ankles, strict=True):
         hip, knee, heel = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
         length = _REACH * float(
-            np.linalg.norm(body.rest_positions[knee] - body.rest_positions[hip]) + np.linalg.norm(body.rest_positions[heel] - body.rest_positions[knee])
+            np.linalg.norm(body.rest_positions[knee] - body.rest_positions[hip])
+            + np.linalg.norm(body.rest_positions[heel] - body.rest_positions[knee])
         )
         away = figure.positions[:, hip] - ankle
         level = np.linalg.norm(away[:, :2], axis=-1)

@@ -61,7 +61,9 @@ def detect_hand_holds(first: Array, second: Array, fps: float) -> list[HandHold]
     return found
 
 
-def approach_for_holds(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]) -> tuple[PosedHumanoid, PosedHumanoid]:
+def approach_for_holds(
+    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]
+) -> tuple[PosedHumanoid, PosedHumanoid]:
     """The two dancers, moved along the floor as near to each other as their arms need for every hold."""
     first, second = figures
     blend = round(_APPROACH * first.fps)
@@ -86,7 +88,9 @@ def approach_for_holds(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tup
     return first, second
 
 
-def join_hands(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]) -> tuple[PosedHumanoid, PosedHumanoid]:
+def join_hands(
+    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]
+) -> tuple[PosedHumanoid, PosedHumanoid]:
     """The two dancers with their held hands as far from each other as in the source; both arms give way alike."""
     hands = [[figure.positions[:, _joint("wrist", side)].copy() for side in range(2)] for figure in figures]
     for _ in range(_ROUNDS):
@@ -108,7 +112,7 @@ def join_hands(figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Human
                     held |= hold.held
             if held.any():
                 _move_wrist(positions, world, side, hands[dancer][side], held, round(_BLEND * figure.fps))
-        moved.append(replace(figure, positions=positions, world=world))
+        moved.append(replace(figure, positions=positions, world_rotations=world))
     return moved[0], moved[1]
 
 

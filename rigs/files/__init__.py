@@ -87,7 +87,11 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
 
 def add_frame_rate_warnings(clip: Clip) -> Clip:
     """The clip with warnings about what its dancers make doubtful."""
-    found = (warning for motion in clip.motions for warning in frame_rate_check.frame_rate_warnings(motion, clip.source.path.name))
+    found = (
+        warning
+        for motion in clip.motions
+        for warning in frame_rate_check.frame_rate_warnings(motion, clip.source.path.name)
+    )
     return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
 
 

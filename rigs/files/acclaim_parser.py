@@ -29,7 +29,7 @@ class Asf:
     tips: Array
     axes: Array
     channels: tuple[tuple[str, ...], ...]
-    length: float
+    length_unit: float
     degrees: bool
 
 
@@ -42,34 +42,34 @@ class _Line:
     word: str
     rest: list[str]
 
-    def bad(self, complaint: str) -> BadFile:
+    def error(self, complaint: str) -> BadFile:
         return BadFile(f"{self.place}, line {self.number}: {complaint}")
 
     def numbers(self, count: int) -> list[float]:
         """So many finite numbers behind the word. Raises BadFile."""
         if len(self.rest) != count:
-            raise self.bad(f"{count} number{'s' * (count != 1)} expected for {self.word}, {len(self.rest)} found")
+            raise self.error(f"{count} number{'s' * (count != 1)} expected for {self.word}, {len(self.rest)} found")
         try:
             found = [float(word) for word in self.rest]
         except ValueError:
             found = [np.nan]
         if not np.isfinite(found).all():
-            raise self.bad(f"numbers expected for {self.word}, '{' '.join(self.rest)}' found")
+            raise self.error(f"numbers expected for {self.word}, '{' '.join(self.rest)}' found")
         return found
 
 
-_Words = dict[str, _Line]
+_Statements = dict[str, _Line]
 """The lines of one bone, of the root or of the units, by their first word."""
 
 
 def parse_asf(path: Path) -> Asf:
     """Read a skeleton. Raises BadFile with the line that is wrong."""
-    units: _Words = {}
-    root: _Words = {}
-    bones: list[_Words] = []
+    units: _Statements = {}
+    root: _Statements = {}
+    bones: list[_Statements] = []
     branches: list[_Line] = []
     section, depth = "", 0
-    for line in _lines(path):
+    for line in _read_lines(path):
         if line.word.startswith(":"):
             section = line.word
         elif line.word in ("begin", "end"):
@@ -86,7 +86,7 @@ def parse_asf(path: Path) -> Asf:
             branches.append(line)
     if depth or not bones or not branches:
         raise BadFile(f"{path.name}: an Acclaim skeleton with :bonedata and :hierarchy, each to its end, expected")
-    return _skeleton(path, units, root, bones, branches)
+    return _build_skeleton(path, units, root, bones, branches)
 
 
 def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
@@ -95,21 +95,21 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
     moved = {bone for bone, channels in enumerate(skeleton.channels) if channels}
     frames: list[dict[int, list[float]]] = []
     degrees = skeleton.degrees
-    for line in _lines(path):
+    for line in _read_lines(path):
         if line.word.startswith(":"):
             degrees = {":degrees": True, ":radians": False}.get(line.word, degrees)
         elif line.word.isdecimal() and not line.rest:
-            _expect_all(line, frames, moved, skeleton)
+            _expect_all_bones(line, frames, moved, skeleton)
             frames.append({})
         elif line.word not in bones or not frames:
             expected = "a bone of its skeleton" if frames else "the number of a frame"
-            raise line.bad(f"{expected} expected, '{line.word}' found")
+            raise line.error(f"{expected} expected, '{line.word}' found")
         else:
             bone = bones[line.word]
             frames[-1][bone] = line.numbers(len(skeleton.channels[bone]))
     if not frames:
         raise BadFile(f"{path.name}: at least one frame expected, none found")
-    _expect_all(line, frames, moved, skeleton)
+    _expect_all_bones(line, frames, moved, skeleton)
     values = []
     for bone, channels in enumerate(skeleton.channels):
         numbers = np.array([frame[bone] for frame in frames]) if bone in moved else np.zeros((len(frames), 0))
@@ -119,7 +119,7 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
     return tuple(values)
 
 
-def _lines(path: Path) -> Iterator[_Line]:
+def _read_lines(path: Path) -> Iterator[_Line]:
     """The lines that say something; what follows a # does not."""
     for number, text in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), start=1):
         words = text.partition("#")[0].split()
@@ -127,28 +127,30 @@ def _lines(path: Path) -> Iterator[_Line]:
             yield _Line(path.name, number, words[0].lower(), words[1:])
 
 
-def _expect_all(line: _Line, frames: list[dict[int, list[float]]], moved: set[int], skeleton: Asf) -> None:
+def _expect_all_bones(line: _Line, frames: list[dict[int, list[float]]], moved: set[int], skeleton: Asf) -> None:
     """Raise BadFile unless the frame before this line has every bone that moves."""
     absent = moved - frames[-1].keys() if frames else set()
     if absent:
-        raise line.bad(f"numbers for {skeleton.names[min(absent)]} in frame {len(frames)} expected, none found")
+        raise line.error(f"numbers for {skeleton.names[min(absent)]} in frame {len(frames)} expected, none found")
 
 
-def _skeleton(path: Path, units: _Words, root: _Words, bones: list[_Words], branches: list[_Line]) -> Asf:
+def _build_skeleton(
+    path: Path, units: _Statements, root: _Statements, bones: list[_Statements], branches: list[_Line]
+) -> Asf:
     for bone in bones:
         for word in ("name", "direction", "length"):
             if word not in bone:
-                raise bone["begin"].bad(f"a bone with a {word} expected")
+                raise bone["begin"].error(f"a bone with a {word} expected")
     names = [_ROOT, *(" ".join(bone["name"].rest) for bone in bones)]
     parents = _parents(path, names, branches)
     order = topological_order(parents)
     degrees = "angle" not in units or units["angle"].rest[:1] != ["rad"]
     length = units["length"].numbers(1)[0] if "length" in units else 1.0
     if not length > 0.0:
-        raise units["length"].bad(f"a unit of length above zero expected, {length:g} found")
+        raise units["length"].error(f"a unit of length above zero expected, {length:g} found")
     directions = rotations.normalize(np.array([[0.0, 0.0, 0.0], *(bone["direction"].numbers(3) for bone in bones)]))
     lengths = np.array([0.0, *(bone["length"].numbers(1)[0] for bone in bones)])
-    axes = [_root_axes(root, degrees), *(_axes(bone.get("axis"), degrees) for bone in bones)]
+    axes = [_root_axis_rotation(root, degrees), *(_axis_rotation(bone.get("axis"), degrees) for bone in bones)]
     channels = [_channels(path, root, "order"), *(_channels(path, bone, "dof") for bone in bones)]
     return Asf(
         names=tuple(names[bone] for bone in order),
@@ -156,7 +158,7 @@ def _skeleton(path: Path, units: _Words, root: _Words, bones: list[_Words], bran
         tips=(directions * lengths[:, None])[order],
         axes=np.array(axes)[order],
         channels=tuple(channels[bone] for bone in order),
-        length=length,
+        length_unit=length,
         degrees=degrees,
     )
 
@@ -168,7 +170,7 @@ def _parents(path: Path, names: list[str], branches: list[_Line]) -> list[int]:
     for line in branches:
         for name in (line.word, *line.rest):
             if name.lower() not in known:
-                raise line.bad(f"a bone of :bonedata expected, '{name}' found")
+                raise line.error(f"a bone of :bonedata expected, '{name}' found")
         for name in line.rest:
             parents[known[name.lower()]] = known[line.word]
     loose = [name for name, parent in zip(names[1:], parents[1:], strict=True) if parent < 0]
@@ -181,7 +183,7 @@ def _parents(path: Path, names: list[str], branches: list[_Line]) -> list[int]:
     return parents
 
 
-def _channels(path: Path, words: _Words, word: str) -> tuple[str, ...]:
+def _channels(path: Path, words: _Statements, word: str) -> tuple[str, ...]:
     """What moves a bone; only the root has to move."""
     if word not in words:
         if word == "order":
@@ -189,25 +191,25 @@ def _channels(path: Path, words: _Words, word: str) -> tuple[str, ...]:
         return ()
     listed = tuple(channel.lower() for channel in words[word].rest)
     if not set(listed) <= set(_CHANNELS):
-        raise words[word].bad(f"turns and moves such as rx expected, '{' '.join(listed)}' found")
+        raise words[word].error(f"turns and moves such as rx expected, '{' '.join(listed)}' found")
     return listed
 
 
-def _root_axes(root: _Words, degrees: bool) -> Array:
+def _root_axis_rotation(root: _Statements, degrees: bool) -> Array:
     """The root's axes (4,): its angles stand in one line and their order in another."""
     if "orientation" not in root:
         return rotations.IDENTITY
     line = root["orientation"]
     order = root["axis"].rest[:1] if "axis" in root else []
-    return _axes(replace(line, rest=[*line.rest, *order]), degrees)
+    return _axis_rotation(replace(line, rest=[*line.rest, *order]), degrees)
 
 
-def _axes(line: _Line | None, degrees: bool) -> Array:
+def _axis_rotation(line: _Line | None, degrees: bool) -> Array:
     """The rotation (4,) of a line's three angles about fixed axes, of which the first letter's turns first."""
     if line is None:
         return rotations.IDENTITY
     letters = line.rest[3].upper() if len(line.rest) > 3 else "XYZ"
     if sorted(letters) != ["X", "Y", "Z"]:
-        raise line.bad(f"an order of axes such as XYZ expected, '{letters}' found")
+        raise line.error(f"an order of axes such as XYZ expected, '{letters}' found")
     angles = np.array(replace(line, rest=line.rest[:3]).numbers(3))
     return rotations.from_euler((np.radians(angles) if degrees else angles)[::-1], letters[::-1])

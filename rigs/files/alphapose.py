@@ -19,11 +19,11 @@ from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source, hybrik
 from rigs.skeleton import JOINTS
 
-_MOST = 2
+_MAX_DANCERS = 2
 """Dancers that a file can hold: whoever else is seen now and then is a mistake or walks by."""
-_FARTHEST_STEP = 0.3
+_MAX_STEP = 0.3
 """Body heights a frame that a dancer's joints move at most, in the picture and in their pose together."""
-_UNSEEN = 10.0
+_MISSED_COST = 10.0
 """More body heights than any step, so that a dancer is left unseen only where none is possible."""
 _NEAR_ZERO = 1e-9
 _POSE_WEIGHT = 1.0
@@ -36,7 +36,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
     frames, poses, pixels, scores = _parse_detections(path)
     hybrik.expect_positions(path, poses, JOINTS)
     dancers = _track_dancers(frames, poses, pixels, scores)
-    places = _places(path, poses, pixels)
+    places = _picture_positions(path, poses, pixels)
     motions, warnings = [], []
     for number, dancer in enumerate(dancers, start=1):
         seen = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
@@ -102,7 +102,7 @@ def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) ->
     one that is too far from every dancer is a mistake, or the other dancer seen twice.
     """
     groups = np.split(np.arange(len(frames)), np.flatnonzero(np.diff(frames)) + 1)
-    usual = int(np.clip(np.median([len(group) for group in groups]), 1, _MOST))
+    usual = int(np.clip(np.median([len(group) for group in groups]), 1, _MAX_DANCERS))
     surest = [group[np.argsort(-scores[group], kind="stable")[:usual]] for group in groups]
     start = next(at for at, group in enumerate(surest) if len(group) == usual)
     tracks = [[at] for at in surest[start]]
@@ -110,7 +110,7 @@ def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) ->
         last = [track[0] for track in tracks]
         for group in rest:
             steps = _detection_distances(last, group, poses, pixels)
-            farthest = _FARTHEST_STEP * np.abs(frames[group[0]] - frames[last])
+            farthest = _MAX_STEP * np.abs(frames[group[0]] - frames[last])
             for track, at in _assign_detections(steps, farthest):
                 tracks[track].append(group[at])
                 last[track] = group[at]
@@ -124,7 +124,7 @@ def _assign_detections(steps: Array, farthest: Array) -> list[tuple[int, int]]:
     """
     dancers, found = steps.shape
     possible = np.where(steps <= farthest[:, None], steps, np.inf)
-    costs = np.concatenate([possible, np.full((dancers, dancers), _UNSEEN)], axis=1)
+    costs = np.concatenate([possible, np.full((dancers, dancers), _MISSED_COST)], axis=1)
     best = min(permutations(range(found + dancers), dancers), key=lambda way: float(sum(costs[range(dancers), way])))
     return [(dancer, at) for dancer, at in enumerate(best) if at < found]
 
@@ -138,7 +138,7 @@ def _detection_distances(last: list[int], group: Array, poses: Array, pixels: Ar
     return np.asarray(steps + _POSE_WEIGHT * np.linalg.norm(posed, axis=-1).mean(axis=-1))
 
 
-def _places(path: Path, poses: Array, pixels: Array) -> Array:
+def _picture_positions(path: Path, poses: Array, pixels: Array) -> Array:
     """The poses (D, J, 3) m where the picture shows them, to the side and in height from the first one."""
     sure = pixels[..., 2:] / np.maximum(pixels[..., 2].sum(axis=1), _NEAR_ZERO)[:, None, None]
     flat, seen = poses[..., :2], pixels[..., :2]

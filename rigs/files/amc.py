@@ -14,21 +14,23 @@ from rigs.files import BadFile, Clip
 from rigs.files.acclaim_parser import Asf, parse_amc, parse_asf
 from rigs.files.recording import Recording, to_clip
 
-_FPS = 120.0
+_DEFAULT_FPS = 120.0
 """CMU's rate; an AMC states none."""
 _INCH = 0.0254
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
     """The dancer of an `.amc`; without `fps` its frames are taken as 120 a second, as CMU's are. Raises BadFile."""
-    skeleton = parse_asf(_skeleton_of(path))
+    skeleton = parse_asf(_find_asf(path))
     values = parse_amc(path, skeleton)
-    turned, places = _world(skeleton, values)
-    names, parents, rest = _nodes(skeleton)
-    return to_clip(path, Recording(names, parents, fps or _FPS, turned, places, rest, _INCH / skeleton.length))
+    turned, places = _world_transforms(skeleton, values)
+    names, parents, rest = _skeleton_nodes(skeleton)
+    return to_clip(
+        path, Recording(names, parents, fps or _DEFAULT_FPS, turned, places, rest, _INCH / skeleton.length_unit)
+    )
 
 
-def _skeleton_of(path: Path) -> Path:
+def _find_asf(path: Path) -> Path:
     """The `.asf` beside a recording: of its own name, of its subject (05.asf for 05_02.amc), or the only one."""
     beside = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".asf")
     subject = path.stem.rpartition("_")[0] or path.stem
@@ -42,7 +44,7 @@ def _skeleton_of(path: Path) -> Path:
     raise BadFile(f"{path.name}: its skeleton {subject}.asf expected beside it, {found} found")
 
 
-def _nodes(skeleton: Asf) -> tuple[tuple[str, ...], tuple[int, ...], Array]:
+def _skeleton_nodes(skeleton: Asf) -> tuple[tuple[str, ...], tuple[int, ...], Array]:
     """Names, parents and rest places (N, 3) of the root, the bones, and the tips of bones that carry no other."""
     ends = [bone for bone in range(len(skeleton.names)) if bone not in skeleton.parents]
     names = (*skeleton.names, *(f"{skeleton.names[bone]} end site" for bone in ends))
@@ -54,7 +56,7 @@ def _nodes(skeleton: Asf) -> tuple[tuple[str, ...], tuple[int, ...], Array]:
     return names, (*skeleton.parents, *ends), rest
 
 
-def _world(skeleton: Asf, values: tuple[Array, ...]) -> tuple[Array, Array]:
+def _world_transforms(skeleton: Asf, values: tuple[Array, ...]) -> tuple[Array, Array]:
     """World rotations (N, F, 4) and places (N, F, 3) of the nodes, in the file's units and axes.
 
     values: for each bone (F, C), radians and lengths, in the order of its channels.

@@ -12,7 +12,7 @@ import numpy as np
 from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source
-from rigs.files.hybrik import DEFAULT_FPS, expect_positions, camera_to_z_up
+from rigs.files.hybrik import DEFAULT_FPS, camera_to_z_up, expect_positions
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 
 LANDMARKS: tuple[str, ...] = (

@@ -11,25 +11,23 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, Source
-from rigs.files.bvh_parser import Bvh, parse, to_text
-from rigs.files.recording import Recording, to_clip, to_y_up, to_z_up
+from rigs.files.bvh_parser import Bvh, format_bvh, parse_bvh
+from rigs.files.recording import Recording, to_clip, to_y_up
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
-__all__ = ["Bvh", "from_motion", "parse", "read", "rest_positions", "to_text", "to_y_up", "to_z_up", "world", "write"]
-
-_ORDER = "ZXY"
-_STILL, _JUMP = np.radians(0.01), np.radians(10.0)
+_EULER_ORDER = "ZXY"
+_REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 """Turns of a joint up to which it rests, and past which it did not get there by dancing for one frame."""
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
     """One dancer's file; `fps` overrides what it says. Raises BadFile."""
-    bvh = parse(path)
-    turned, places = world(bvh)
+    bvh = parse_bvh(path)
+    turned, places = world_transforms(bvh)
     recording = Recording(bvh.names, bvh.parents, fps or bvh.fps, turned, places, rest_positions(bvh))
     clip = to_clip(path, recording)
-    if _begins_at_rest(bvh):
+    if _starts_in_rest_pose(bvh):
         return replace(clip, warnings=(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose",))
     return clip
 
@@ -39,7 +37,7 @@ def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes
     if len(motions) != 1:
         raise BadFile(f"{path.name}: one dancer expected in a BVH file, {len(motions)} given; .npz holds two")
     units, up = (like.units, like.up) if like else (0.01, "Y")
-    return to_text(from_motion(motions[0], units, up)).encode("ascii")
+    return format_bvh(from_motion(motions[0], units, up)).encode("ascii")
 
 
 def from_motion(motion: Motion, units: float, up: str) -> Bvh:
@@ -52,8 +50,8 @@ def from_motion(motion: Motion, units: float, up: str) -> Bvh:
     if up == "Y":
         angled = np.concatenate([angled[..., :1], to_y_up(angled[..., 1:])], axis=-1)
         root, offsets = to_y_up(root), to_y_up(offsets)
-    angles = np.degrees(np.unwrap(rotations.to_euler(angled, _ORDER), axis=0))
-    turns = tuple(f"{letter}rotation" for letter in _ORDER)
+    angles = np.degrees(np.unwrap(rotations.to_euler(angled, _EULER_ORDER), axis=0))
+    turns = tuple(f"{letter}rotation" for letter in _EULER_ORDER)
     return Bvh(
         names=(*(JOINTS[j] for j in joints), *(f"{JOINTS[PARENTS[j]]} end site" for j in ends)),
         parents=tuple(nodes.index(PARENTS[j]) if j else -1 for j in nodes),
@@ -64,9 +62,9 @@ def from_motion(motion: Motion, units: float, up: str) -> Bvh:
     )
 
 
-def world(bvh: Bvh) -> tuple[Array, Array]:
+def world_transforms(bvh: Bvh) -> tuple[Array, Array]:
     """World rotations (N, F, 4) and positions (N, F, 3) of all nodes, in the file's units and axes."""
-    turned, places = _local(bvh)
+    turned, places = _local_transforms(bvh)
     for node, parent in enumerate(bvh.parents):
         if parent >= 0:
             places[node] = places[parent] + rotations.rotate(turned[parent], places[node])
@@ -83,16 +81,16 @@ def rest_positions(bvh: Bvh) -> Array:
     return positions
 
 
-def _begins_at_rest(bvh: Bvh) -> bool:
+def _starts_in_rest_pose(bvh: Bvh) -> bool:
     """Whether no joint below the root is turned in the first frame, though in the next one some are, by a jump."""
     if len(bvh.values) < 2 or len(bvh.names) < 2:
         return False
     first = replace(bvh, values=bvh.values[:2])
-    away = rotations.angle_between(_local(first)[0][1:], rotations.IDENTITY)
-    return bool(away[:, 0].max() < _STILL and away[:, 1].max() > _JUMP)
+    away = rotations.angle_between(_local_transforms(first)[0][1:], rotations.IDENTITY)
+    return bool(away[:, 0].max() < _REST_ANGLE and away[:, 1].max() > _JUMP_ANGLE)
 
 
-def _local(bvh: Bvh) -> tuple[Array, Array]:
+def _local_transforms(bvh: Bvh) -> tuple[Array, Array]:
     """Each node's rotation (N, F, 4) and place (N, F, 3) relative to its parent."""
     nodes, frames = len(bvh.names), len(bvh.values)
     turned = rotations.identity(nodes, frames)

@@ -13,10 +13,10 @@ from rigs import Array
 from rigs.files import BadFile
 
 _COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 180.0, 200.0, 240.0)
-_ABSURD = 1e9
-_PIECES = re.compile(r"([{}])|(?=\b(?:offset\s+[-+.\d]|channels\s+\d))|(?=\bframe\s*time\s*:)", re.IGNORECASE)
-_ALONE = re.compile(r"(\s*(?:hierarchy|motion))\s+(.+)", re.IGNORECASE)
-_NEXT = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|motion)\b.*)", re.IGNORECASE)
+_MAX_MAGNITUDE = 1e9
+_SEPARATORS = re.compile(r"([{}])|(?=\b(?:offset\s+[-+.\d]|channels\s+\d))|(?=\bframe\s*time\s*:)", re.IGNORECASE)
+_LONE_KEYWORD = re.compile(r"(\s*(?:hierarchy|motion))\s+(.+)", re.IGNORECASE)
+_RUN_ON_LINE = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|motion)\b.*)", re.IGNORECASE)
 """A word that says nothing more, and values behind which no name can stand, with what else is on the line."""
 
 
@@ -39,51 +39,51 @@ class Bvh:
     values: Array
 
 
-def parse(path: Path) -> Bvh:
+def parse_bvh(path: Path) -> Bvh:
     """Read a BVH file as it is; raises BadFile with the line that is wrong."""
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    return _Parser(path.name, text).bvh()
+    return _Parser(path.name, text).parse()
 
 
-def to_text(bvh: Bvh) -> str:
+def format_bvh(bvh: Bvh) -> str:
     """The text of a BVH file; its joints must come depth first, as the values are written in that order."""
-    lines = ["HIERARCHY", *_branch(bvh, 0, ""), "MOTION", f"Frames: {len(bvh.values)}"]
+    lines = ["HIERARCHY", *_format_branch(bvh, 0, ""), "MOTION", f"Frames: {len(bvh.values)}"]
     lines.append(f"Frame Time: {1.0 / bvh.fps:.10f}")
     row = " ".join(["%.6f"] * bvh.values.shape[1])
-    lines += [row % tuple(frame) for frame in _plain(bvh.values).tolist()]
+    lines += [row % tuple(frame) for frame in _rounded(bvh.values).tolist()]
     return "\n".join(lines) + "\n"
 
 
-def rate(frame_time: str) -> float:
+def frame_rate(frame_time: str) -> float:
     """Frames a second for a frame time as it is written: a common rate where the text is a rounding of its time."""
-    seconds, last_digit = float(frame_time), float(Decimal(1).scaleb(_exponent(frame_time)))
+    seconds, last_digit = float(frame_time), float(Decimal(1).scaleb(_decimal_exponent(frame_time)))
     fps = 1.0 / seconds
     nearest = min(_COMMON_RATES, key=lambda common: abs(common - fps))
     rounded = abs(seconds - 1.0 / nearest) < last_digit and abs(nearest - fps) < 0.012 * nearest
     return nearest if rounded else fps
 
 
-def _exponent(number: str) -> int:
+def _decimal_exponent(number: str) -> int:
     """The power of ten of a number's last digit: -4 for "0.0167"."""
     exponent = Decimal(number).as_tuple().exponent
     return exponent if isinstance(exponent, int) else 0
 
 
-def _branch(bvh: Bvh, node: int, indent: str) -> list[str]:
+def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
     """The lines of one joint and all below it."""
     channels, parent = bvh.channels[node], bvh.parents[node]
-    x, y, z = _plain(bvh.offsets[node])
+    x, y, z = _rounded(bvh.offsets[node])
     heading = f"{'ROOT' if parent < 0 else 'JOINT'} {bvh.names[node]}" if channels else "End Site"
     lines = [indent + heading, indent + "{", f"{indent}\tOFFSET {x:.6f} {y:.6f} {z:.6f}"]
     if channels:
         lines.append(f"{indent}\tCHANNELS {len(channels)} {' '.join(channels)}")
     for child, above in enumerate(bvh.parents):
         if above == node:
-            lines += _branch(bvh, child, indent + "\t")
+            lines += _format_branch(bvh, child, indent + "\t")
     return [*lines, indent + "}"]
 
 
-def _plain(numbers: Array) -> Array:
+def _rounded(numbers: Array) -> Array:
     """Six decimals, and no negative zeros."""
     return np.asarray(np.round(numbers, 6) + 0.0)
 
@@ -100,7 +100,7 @@ class _Node:
     channels: tuple[str, ...] = ()
 
 
-def _numbers(text: str) -> Array:
+def _parse_numbers(text: str) -> Array:
     """All numbers of a text (C,) at once, or none if anything else is in it."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
@@ -118,7 +118,7 @@ class _Parser:
         self.lines = text.splitlines()
         self.at = 0
 
-    def bad(self, complaint: str) -> BadFile:
+    def error(self, complaint: str) -> BadFile:
         return BadFile(f"{self.name}, line {self.at}: {complaint}")
 
     def statements(self) -> Iterator[tuple[str, str]]:
@@ -126,17 +126,17 @@ class _Parser:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
-            pieces = [piece for piece in _PIECES.split(line) if piece and piece.strip()]
+            pieces = [piece for piece in _SEPARATORS.split(line) if piece and piece.strip()]
             while pieces:
                 piece = pieces.pop(0)
-                several = _ALONE.fullmatch(piece) or _NEXT.fullmatch(piece)
+                several = _LONE_KEYWORD.fullmatch(piece) or _RUN_ON_LINE.fullmatch(piece)
                 if several:
                     piece = several[1]
                     pieces.insert(0, several[2])
                 word, *rest = piece.split(maxsplit=1)
                 yield word, rest[0].strip() if rest else ""
 
-    def bvh(self) -> Bvh:
+    def parse(self) -> Bvh:
         statements = self.statements()
         nodes = self.hierarchy(statements)
         fps, values = self.motion(statements, sum(len(node.channels) for node in nodes))
@@ -158,12 +158,12 @@ class _Parser:
         nodes: list[_Node] = []
         path: list[int] = []  # the nodes whose braces are open
         if next(statements, ("", ""))[0].upper() != "HIERARCHY":
-            raise self.bad("HIERARCHY expected, as at the start of every BVH file")
+            raise self.error("HIERARCHY expected, as at the start of every BVH file")
         for word, rest in statements:
             keyword = word.upper()
             waiting = bool(nodes) and not nodes[-1].opened
             if waiting != (word == "{"):
-                raise self.bad(f"a {{ expected, '{word}' found" if waiting else "a joint expected, a { found")
+                raise self.error(f"a {{ expected, '{word}' found" if waiting else "a joint expected, a { found")
             if word == "{":
                 nodes[-1].opened = True
                 path.append(len(nodes) - 1)
@@ -179,14 +179,14 @@ class _Parser:
                 return nodes
             else:
                 expected = "a } for every {" if keyword == "MOTION" and path else "a joint, its OFFSET or its CHANNELS"
-                raise self.bad(f"{expected} expected, '{word}' found")
-        raise self.bad("MOTION expected, the end of the file found")
+                raise self.error(f"{expected} expected, '{word}' found")
+        raise self.error("MOTION expected, the end of the file found")
 
     def node(self, keyword: str, rest: str, nodes: list[_Node], path: list[int]) -> _Node:
         if (keyword == "ROOT") != (not path) or (keyword == "ROOT" and nodes):
-            raise self.bad(f"one ROOT and every joint below it expected, '{keyword} {rest}' found")
+            raise self.error(f"one ROOT and every joint below it expected, '{keyword} {rest}' found")
         if path and nodes[path[-1]].is_end:
-            raise self.bad(f"nothing below an End Site expected, '{keyword} {rest}' found")
+            raise self.error(f"nothing below an End Site expected, '{keyword} {rest}' found")
         parent = path[-1] if path else -1
         if keyword.startswith("END"):
             return _Node(f"{nodes[parent].name} end site", parent, is_end=True)
@@ -195,7 +195,7 @@ class _Parser:
     def numbers(self, text: str, count: int) -> list[float]:
         words = text.split()
         if len(words) != count:
-            raise self.bad(f"{count} number{'s' if count != 1 else ''} expected, {len(words)} found")
+            raise self.error(f"{count} number{'s' if count != 1 else ''} expected, {len(words)} found")
         return [self.number(word) for word in words]
 
     def number(self, word: str) -> float:
@@ -203,25 +203,27 @@ class _Parser:
             number = float(word)
         except ValueError:
             number = np.nan
-        if not abs(number) < _ABSURD:
-            raise self.bad(f"a number{' of ordinary size' if abs(number) >= _ABSURD else ''} expected, '{word}' found")
+        if not abs(number) < _MAX_MAGNITUDE:
+            raise self.error(
+                f"a number{' of ordinary size' if abs(number) >= _MAX_MAGNITUDE else ''} expected, '{word}' found"
+            )
         return number
 
     def channels(self, text: str) -> tuple[str, ...]:
         count, *words = text.split() or ["0"]
         for word in words:
             if not re.fullmatch("[XYZ](position|rotation)", word.capitalize()):
-                raise self.bad(f"a channel such as Xrotation expected, '{word}' found")
+                raise self.error(f"a channel such as Xrotation expected, '{word}' found")
         if count != str(len(words)):
-            raise self.bad(f"{count} channels expected, {len(words)} found")
+            raise self.error(f"{count} channels expected, {len(words)} found")
         return tuple(word.capitalize() for word in words)
 
-    def labelled(self, statements: Iterator[tuple[str, str]], label: str, what: str) -> str:
+    def labelled_value(self, statements: Iterator[tuple[str, str]], label: str, what: str) -> str:
         """What stands behind a label such as "Frames:"; numbers behind that stay, as a line of their own."""
         line = " ".join(next(statements, ("the end of", "the file"))).strip()
         found = re.fullmatch(label + r"\s*:\s*(\S+)(?:\s+(\S.*))?", line, re.IGNORECASE)
         if not found:
-            raise self.bad(f"{what} expected, '{line[:60]}' found")
+            raise self.error(f"{what} expected, '{line[:60]}' found")
         if found[2]:
             self.at -= 1
             self.lines[self.at] = found[2]
@@ -229,20 +231,20 @@ class _Parser:
 
     def motion(self, statements: Iterator[tuple[str, str]], width: int) -> tuple[float, Array]:
         """The frame rate and the values (F, width)."""
-        count = self.labelled(statements, "Frames", "'Frames:' and their number")
+        count = self.labelled_value(statements, "Frames", "'Frames:' and their number")
         if not count.isdecimal() or int(count) == 0:
-            raise self.bad(f"at least one frame expected, {count} found")
+            raise self.error(f"at least one frame expected, {count} found")
         frames = int(count)
-        frame_time = self.labelled(statements, r"Frame\s*Time", "'Frame Time:' and seconds")
+        frame_time = self.labelled_value(statements, r"Frame\s*Time", "'Frame Time:' and seconds")
         if self.number(frame_time) <= 0.0:
-            raise self.bad(f"a frame time above zero expected, {frame_time} found")
+            raise self.error(f"a frame time above zero expected, {frame_time} found")
         rows = self.lines[self.at :]
-        values = _numbers(" ".join(rows))
-        if values.size != frames * width or not (np.abs(values) < _ABSURD).all():
-            raise self.wrong_row(rows, frames, width)
-        return rate(frame_time), values.reshape(frames, width)
+        values = _parse_numbers(" ".join(rows))
+        if values.size != frames * width or not (np.abs(values) < _MAX_MAGNITUDE).all():
+            raise self.row_error(rows, frames, width)
+        return frame_rate(frame_time), values.reshape(frames, width)
 
-    def wrong_row(self, rows: list[str], frames: int, width: int) -> BadFile:
+    def row_error(self, rows: list[str], frames: int, width: int) -> BadFile:
         """The complaint about the first line whose numbers are wrong, or about their number of lines."""
         found = 0
         for row in rows:
@@ -250,4 +252,4 @@ class _Parser:
             if row.strip():
                 self.numbers(row, width)
                 found += 1
-        return self.bad(f"{frames} frames expected, {found} found")
+        return self.error(f"{frames} frames expected, {found} found")

@@ -7,7 +7,7 @@ import numpy as np
 from rigs import Array
 from rigs.files import BadFile, Clip, blazepose, hybrik
 
-EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or landmarks (rows, 33, 3), expected"
+_EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or landmarks (rows, 33, 3), expected"
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
@@ -17,14 +17,14 @@ def read(path: Path, fps: float | None = None) -> Clip:
     except FileNotFoundError:
         raise BadFile(f"{path.name}: no such file") from None
     except (OSError, ValueError, EOFError, SyntaxError):
-        raise BadFile(f"{path.name}: {EXPECTED}") from None
+        raise BadFile(f"{path.name}: {_EXPECTED}") from None
     if not isinstance(stored, np.ndarray):
-        raise BadFile(f"{path.name}: {EXPECTED}, an archive found")
+        raise BadFile(f"{path.name}: {_EXPECTED}, an archive found")
     if stored.dtype.kind != "f":
-        raise BadFile(f"{path.name}: {EXPECTED}, values of type {stored.dtype} found")
+        raise BadFile(f"{path.name}: {_EXPECTED}, values of type {stored.dtype} found")
     rows: Array = np.array(stored, dtype=float)
     if blazepose.is_blazepose(rows):
         return blazepose.to_clip(path, rows, fps)
     if hybrik.is_hybrik(rows):
         return hybrik.to_clip(path, rows, fps)
-    raise BadFile(f"{path.name}: {EXPECTED}, {stored.shape} found")
+    raise BadFile(f"{path.name}: {_EXPECTED}, {stored.shape} found")

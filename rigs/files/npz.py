@@ -37,13 +37,13 @@ def read(path: Path, fps: float | None = None) -> Clip:
         arrays["fps"] = np.asarray(fps, dtype=float)
     landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.is_blazepose(array)), None)
     if landmarks is not None and landmarks.dtype.kind == "f":
-        return blazepose.to_clip(path, landmarks.astype(float), _rate(path, arrays) if "fps" in arrays else None)
+        return blazepose.to_clip(path, landmarks.astype(float), _frame_rate(path, arrays) if "fps" in arrays else None)
     for name in ("fps", *_SHAPES):
         if name not in arrays:
             raise BadFile(f"{path.name}: an array '{name}' expected, none found")
         if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
             raise BadFile(f"{path.name}, {name}: finite numbers expected")
-    rate, two = _rate(path, arrays), arrays["root"].ndim == 3
+    rate, two = _frame_rate(path, arrays), arrays["root"].ndim == 3
     frames = arrays["root"].shape[-2] if arrays["root"].ndim > 1 else 0
     for name, shape in _SHAPES.items():
         expected = (2,) * two + tuple(frames if size == "F" else size for size in shape)
@@ -60,7 +60,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
     return Clip(motions, Source(path, 1.0, "Z", rate, frames))
 
 
-def _rate(path: Path, arrays: dict[str, Array]) -> float:
+def _frame_rate(path: Path, arrays: dict[str, Array]) -> float:
     fps = arrays["fps"]
     if fps.dtype.kind not in "fiu" or fps.shape != () or not 0.0 < fps < np.inf:
         raise BadFile(f"{path.name}, fps: one number above zero expected")

@@ -149,7 +149,7 @@ def _blend_to_fixed(before: Motion, done: Motion, share: Array) -> Motion:
 def _body(skeleton: Skeleton) -> Humanoid:
     """Our own skeleton as a rig, whose rest pose is the T-pose itself."""
     rig = Rig(JOINTS, PARENTS, skeleton.rest_positions(), rotations.identity(29), (True,) * 29, 29)
-    return replace(humanoid_from_rig(rig, _mapping()), rest=rotations.identity(29))
+    return replace(humanoid_from_rig(rig, _mapping()), rest_rotations=rotations.identity(29))
 
 
 @cache

@@ -48,7 +48,12 @@ class ControlBone:
 
 
 def bone_transforms(
-    figure: PosedHumanoid, body: Humanoid, *, root: RootMode = "hips", in_place: bool = False, controls: Sequence[ControlBone] = ()
+    figure: PosedHumanoid,
+    body: Humanoid,
+    *,
+    root: RootMode = "hips",
+    in_place: bool = False,
+    controls: Sequence[ControlBone] = (),
 ) -> RigMotion:
     """The rotations and locations of the rig's bones that bring the body where the figure is.
 
@@ -88,7 +93,9 @@ def bone_transforms(
         if head is not None:
             parent, shift = _parent_transform(rig, moved, above, above[node], ground)
             gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(parent, rig.object_rotation if node in rig.object_space_locations else rig.rest_rotations[node])
+            axes = rotations.multiply(
+                parent, rig.object_rotation if node in rig.object_space_locations else rig.rest_rotations[node]
+            )
             result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.unit_scale
     return result
 

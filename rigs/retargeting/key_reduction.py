@@ -119,7 +119,9 @@ def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> A
     rise = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
     bend = (u * (1.0 - u)) * span
-    return start + rise * (end - start) + bend * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
+    return (
+        start + rise * (end - start) + bend * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
+    )
 
 
 def _distance(curve: Array, group: _CurveGroup) -> Array:

@@ -66,8 +66,12 @@ def retarget_pair(
     Both go their ways along the floor by one scale, the mean of their legs', so that they stay with each other.
     """
     legs = [body.leg_length / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, bodies, strict=True)]
-    first, second = (transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, bodies, strict=True))
-    found = detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps) if options.keep_hand_holds else []
+    first, second = (
+        transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, bodies, strict=True)
+    )
+    found = (
+        detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps) if options.keep_hand_holds else []
+    )
     if found:
         first, second = approach_for_holds((first, second), bodies, found)
     if options.plant_feet:
@@ -143,7 +147,9 @@ def _distribute_bends(motion: Motion, world: Array, body: Humanoid) -> dict[int,
         bends[body.pelvis] = rotations.multiply(swing, pelvis)
     necks = [k for k in body.neck if body.driving_joints[k] != _JAW]
     for n, k in enumerate(necks):
-        bend = _interpolate_rotations(world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(necks))
+        bend = _interpolate_rotations(
+            world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(necks)
+        )
         bends[k] = rotations.multiply(bend, back)
     return bends
 

@@ -44,7 +44,10 @@ def continue_from(values: Array, before: Array, mode: str) -> Array:
         2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
     )
     values = np.asarray(values)
-    both = [twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi)) for twin in (values, _equivalent_values(values, mode))]
+    both = [
+        twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi))
+        for twin in (values, _equivalent_values(values, mode))
+    ]
     return min(both, key=lambda twin: np.abs(twin[0] - before).sum())
 
 

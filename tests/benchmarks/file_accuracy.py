@@ -12,6 +12,8 @@ import numpy as np
 
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import BadFile, Clip, bvh, read, write
+from rigs.files.bvh_parser import parse_bvh
+from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS, PARENTS
 from tests.benchmarks import retarget_accuracy
 from tests.benchmarks.silence import quiet
@@ -54,7 +56,7 @@ def written_apart(clip: Clip, places: dict[str, Array]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy.bvh")
         write(copy, clip.motions[0], like=clip.source)
-        parsed = bvh.parse(copy)
+        parsed = parse_bvh(copy)
     found = _in_metres(parsed, clip)
     names = [j if j in parsed.names else f"{JOINTS[PARENTS[INDEX[j]]]} end site" for j in places]
     return 1e3 * max(
@@ -83,21 +85,21 @@ def importer_apart(path: Path, clip: Clip, named: dict[str, str]) -> float:
 
 def _original(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str], str]:
     """The file's own joints by its own offsets and angles (F, 3) m, those that Blender makes bones of, and the map."""
-    parsed = bvh.parse(path)
+    parsed = parse_bvh(path)
     mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
     whole = _in_metres(parsed, clip)
     nodes = {
         joint: node
         for joint, node in zip(JOINTS, mapping.bones, strict=True)
-        if node >= 0 and joint not in clip.source.filled
+        if node >= 0 and joint not in clip.source.filled_joints
     }
     named = {joint: parsed.names[node] for joint, node in nodes.items() if parsed.channels[node]}
     return {joint: whole[node] for joint, node in nodes.items()}, named, mapping.convention.name
 
 
 def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:
-    places = bvh.world(parsed)[1] * clip.source.units
-    return bvh.to_z_up(places) if clip.source.up == "Y" else places
+    places = bvh.world_transforms(parsed)[1] * clip.source.units
+    return to_z_up(places) if clip.source.up == "Y" else places
 
 
 def refusals(corpus: Path) -> list[str]:

@@ -13,7 +13,6 @@ from music_pieces import Dump, begins, kept, left_in, markers, refused, seconds_
 
 from backend.client import Client
 from backend.music import midi
-from backend.music.note_times import length
 from backend.music.score import PARTS, Score, part_to_note_array
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON
@@ -39,7 +38,7 @@ def test_the_music_is_what_the_backend_composes(
     motions = [armatures.motion_of(bpy.context, dancer, range(20, 171)) for dancer in shown]
     score = Client(reached.address).compose(motions, tempo=120.0, seed=4)
     assert same(midi.read(home / "music.mid"), score)
-    assert seconds_of(home / "music.wav") == pytest.approx(length(score), abs=2.0)
+    assert seconds_of(home / "music.wav") == pytest.approx(score.duration, abs=2.0)
     assert markers() == [(20 + round(seconds * 30), name) for name, seconds in timeline.beats_of(score)]
     if bpy.app.build_options.audaspace:
         assert begins() == [("music.wav", 20)]

@@ -8,6 +8,8 @@ import pytest
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
 from rigs.files import bvh, read, write
+from rigs.files.bvh_parser import format_bvh, parse_bvh
+from rigs.files.recording import to_z_up
 from rigs.motion import Motion, resample
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 
@@ -34,10 +36,10 @@ MILLIMETRE = 1e-3
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_joint_is_where_blender_puts_it(corpus: Path, name: str) -> None:
-    parsed = bvh.parse(corpus / name)
+    parsed = parse_bvh(corpus / name)
     joints = [node for node, channels in enumerate(parsed.channels) if channels]
     frames = some_of(len(parsed.values))
-    ours = bvh.to_z_up(bvh.world(parsed)[1][joints][:, frames]) * FILES[name]
+    ours = to_z_up(bvh.world_transforms(parsed)[1][joints][:, frames]) * FILES[name]
     rig = imported(corpus / name, scale=FILES[name], up="Y")
     theirs = joint_heads(rig, [parsed.names[node] for node in joints], frames)
     np.testing.assert_allclose(ours, theirs, atol=MILLIMETRE)
@@ -46,7 +48,7 @@ def test_every_joint_is_where_blender_puts_it(corpus: Path, name: str) -> None:
 @pytest.mark.parametrize("name", DANCERS)
 def test_a_read_dancer_moves_every_joint_where_blender_does(corpus: Path, name: str) -> None:
     clip = read(corpus / name)
-    parsed = bvh.parse(corpus / name)
+    parsed = parse_bvh(corpus / name)
     mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
     bones = {
         joint: parsed.names[bone]
@@ -85,7 +87,7 @@ def test_a_written_dance_reads_the_same_in_blender(tmp_path: Path, units: float,
     turned = rotations.from_rotation_vector(random.normal(0.0, 0.9, (10, 29, 3)))
     dance = Motion(30.0, DEFAULT_SKELETON, random.normal(0.0, 1.0, (10, 3)), turned)
     path = tmp_path / "dance.bvh"
-    path.write_text(bvh.to_text(bvh.from_motion(dance, units, up)))
+    path.write_text(format_bvh(bvh.from_motion(dance, units, up)))
     rig = imported(path, scale=units, up=up)
     names = [bone.name for bone in rig.pose.bones]
     ours = dance.positions[:, [INDEX[name] for name in names]].transpose(1, 0, 2)

@@ -1,4 +1,4 @@
-"""`training/sweep.py` as its users run it: several workers, one file, nothing done twice, nothing lost."""
+"""`training/sweep.py`: several workers on one Optuna study, no trial run twice and none lost."""
 
 import os
 import re
@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -15,109 +17,137 @@ from optuna.trial import TrialState
 from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import folder_of_pairs
-from training.choreo_bridge.trials import Trials, changed
-from training.experiment.trial_queue import Queue
-from training.sweep import read_space
+from tests.training.data.duet_files import folder_of_duets
+from training import sweep as sweeping
+from training.experiment.config import CONFIGS, override, read_tables
+from training.sweep import Sweep, load_study, open_study, read_space, run_trials, train
 
 SPACE = {"network.bridge": [4, 8], "loss.distance": [1.0, 10.0], "optimise.rate": [3e-4, 1e-3]}
-PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return folder_of_pairs(tmp_path_factory.mktemp("data") / "pairs")
-
-
-def queue(file: Path, search: str = "grid", trials: int = 100, *, resume: bool = False) -> Queue:
-    made = Queue(file, search, SPACE, trials)
-    made.begin(resume)
-    return made
-
-
-def error(settings: dict[str, float], watch: object) -> float:
+def metric(settings: dict[str, Any]) -> float:
+    """A validation metric in closed form, least at a distance of 4 and a bridge of 4."""
     return abs(settings["loss.distance"] - 4.0) + settings["network.bridge"]
 
 
-def points(study: optuna.Study) -> list[tuple[float, ...]]:
+@pytest.fixture(autouse=True)
+def _closed_form_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "train", lambda sweep, settings, folder: metric(settings))
+
+
+def opened(file: Path, search: str = "grid", trials: int = 100, *, resume: bool = False) -> Sweep:
+    sweep = Sweep("choreo-bridge", Path(), file, search, trials, resume=resume)  # type: ignore[arg-type]
+    open_study(sweep, SPACE)
+    return sweep
+
+
+def completed(sweep: Sweep) -> list[tuple[float, ...]]:
     """The settings of the trials that are done."""
-    done = study.get_trials(states=(TrialState.COMPLETE,))
-    return sorted(tuple(trial.params[name] for name in SPACE) for trial in done)
+    trials = load_study(sweep).get_trials(states=(TrialState.COMPLETE,))
+    return sorted(tuple(trial.params[name] for name in SPACE) for trial in trials)
 
 
-def begun_and_left(queue: Queue) -> None:
-    """What a worker does that is killed: it takes a trial, and is gone."""
+def states(sweep: Sweep) -> list[TrialState]:
+    return [trial.state for trial in load_study(sweep).trials]
+
+
+def run_in_worker_that_dies(sweep: Sweep) -> None:
+    """Start a worker process that is killed in its first trial."""
     code = """
 import os, sys
 from pathlib import Path
-from training.sweep_queue import Queue
-queue = Queue(Path(sys.argv[1]), sys.argv[2], eval(sys.argv[3]), int(sys.argv[4]))
-queue.work(lambda settings, watch: os.kill(os.getpid(), 9))
+from training import sweep
+sweep.train = lambda *_: os.kill(os.getpid(), 9)
+sweep.run_trials(sweep.Sweep("choreo-bridge", Path(), Path(sys.argv[1]), sys.argv[2]), 0)
 """
-    words = [sys.executable, "-c", code, str(queue.file), queue.search, repr(SPACE), str(queue.trials)]
+    words = [sys.executable, "-c", code, str(sweep.storage), sweep.search]
     assert subprocess.run(words, cwd=ROOT, timeout=120).returncode == -signal.SIGKILL
 
 
-def test_a_grid_goes_through_every_point_once(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep")
-    sweep.work(error)
-    assert points(sweep.study()) == sorted((b, d, r) for b in (4, 8) for d in (1.0, 10.0) for r in (3e-4, 1e-3))
-    assert sweep.study().best_params["network.bridge"] == 4
-    assert sweep.study().best_params["loss.distance"] == 1.0
+@pytest.fixture
+def _short_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "HEARTBEAT", 1)
+    monkeypatch.setattr(sweeping, "GRACE", 2)
 
 
-def test_resuming_goes_on_to_the_number_asked_for_and_repeats_nothing(tmp_path: Path) -> None:
-    queue(tmp_path / "sweep", trials=3).work(error)
-    more = queue(tmp_path / "sweep", trials=6, resume=True)
-    more.work(error)
-    assert len(points(more.study())) == len(set(points(more.study()))) == 6
+def test_a_grid_runs_every_point_once(tmp_path: Path) -> None:
+    sweep = opened(tmp_path / "sweep")
+    run_trials(sweep, 0)
+    assert completed(sweep) == sorted((b, d, r) for b in (4, 8) for d in (1.0, 10.0) for r in (3e-4, 1e-3))
+    assert load_study(sweep).best_params["network.bridge"] == 4
+    assert load_study(sweep).best_params["loss.distance"] == 1.0
 
 
-def test_bayes_goes_between_the_values_and_learns_where_it_is_good(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep", "bayes", 25)
-    sweep.work(error)
-    distances = [distance for _, distance, _ in points(sweep.study())]
+def test_resuming_goes_on_to_the_number_of_trials_and_repeats_none(tmp_path: Path) -> None:
+    run_trials(opened(tmp_path / "sweep", trials=3), 0)
+    more = opened(tmp_path / "sweep", trials=6, resume=True)
+    run_trials(more, 0)
+    assert len(completed(more)) == len(set(completed(more))) == 6
+
+
+def test_bayes_searches_between_the_values_and_finds_the_best(tmp_path: Path) -> None:
+    sweep = opened(tmp_path / "sweep", "bayes", 25)
+    run_trials(sweep, 0)
+    distances = [distance for _, distance, _ in completed(sweep)]
     assert len(set(distances)) == 25
     assert all(1.0 <= distance <= 10.0 for distance in distances)
-    assert {bridge for bridge, _, _ in points(sweep.study())} == {4, 8}
-    assert sweep.study().best_value < 4.5
+    assert {bridge for bridge, _, _ in completed(sweep)} == {4, 8}
+    assert load_study(sweep).best_value < 4.5
 
 
-def test_a_dead_workers_trial_is_taken_up_again(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep")
-    begun_and_left(sweep)
-    [lost] = sweep.study().get_trials(states=(TrialState.RUNNING,))
-    sweep.work(error)
-    study = sweep.study()
-    assert study.trials[lost.number].state == TrialState.FAIL
-    assert len(points(study)) == len(set(points(study))) == 8
-    assert tuple(lost.params[name] for name in SPACE) in points(study)
+@pytest.mark.usefixtures("_short_grace_period")
+def test_a_dead_workers_trial_is_retried(tmp_path: Path) -> None:
+    sweep = opened(tmp_path / "sweep")
+    run_in_worker_that_dies(sweep)
+    [lost] = load_study(sweep).get_trials(states=(TrialState.RUNNING,))
+    run_trials(sweep, 0)
+    assert states(sweep)[lost.number] == TrialState.FAIL
+    assert len(completed(sweep)) == len(set(completed(sweep))) == 8
+    assert tuple(lost.params[name] for name in SPACE) in completed(sweep)
 
 
-def test_a_living_workers_trial_is_left_alone(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep", trials=2)
+def test_a_living_workers_trial_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = opened(tmp_path / "sweep", trials=2)
+    folders = []
 
-    def judge(settings: dict[str, float], watch: object) -> float:
-        if len(sweep.study().trials) == 1:
-            sweep.work(error)  # another worker meanwhile
-        return error(settings, watch)
+    def train_while_another_worker_runs(other: Sweep, settings: dict[str, Any], folder: Path) -> float:
+        folders.append(folder.name)
+        if len(folders) == 1:
+            load_study(sweep).optimize(lambda trial: sweeping.run_trial(trial, sweep, SPACE), n_trials=1)
+        return metric(settings)
 
-    sweep.work(judge)
-    assert [trial.state for trial in sweep.study().trials] == [TrialState.COMPLETE] * 2
+    monkeypatch.setattr(sweeping, "train", train_while_another_worker_runs)
+    run_trials(sweep, 0)
+    assert states(sweep) == [TrialState.COMPLETE] * 2
+    assert folders == ["0", "1"]
 
 
+@pytest.mark.usefixtures("_short_grace_period")
 def test_a_trial_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep", trials=1)
-    for _ in range(3):
-        begun_and_left(sweep)
-    assert not sweep.left()
-    assert {trial.state for trial in sweep.study().trials} == {TrialState.FAIL}
+    sweep = opened(tmp_path / "sweep", trials=1)
+    for _ in range(1 + sweeping.RETRIES):
+        run_in_worker_that_dies(sweep)
+        time.sleep(sweeping.GRACE + 2)  # the next worker must find its trial stale
+        optuna.storages.fail_stale_trials(load_study(sweep))
+    run_trials(sweep, 0)
+    assert states(sweep) == [TrialState.FAIL] * 3
 
 
-def test_an_error_that_is_no_number_fails_its_trial_alone(tmp_path: Path) -> None:
-    sweep = queue(tmp_path / "sweep")
-    sweep.work(lambda settings, watch: float("nan") if settings["network.bridge"] == 8 else 1.0)
-    states = [trial.state for trial in sweep.study().trials]
-    assert (states.count(TrialState.FAIL), states.count(TrialState.COMPLETE)) == (4, 4)
+def test_a_metric_that_is_no_number_fails_its_trial_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = opened(tmp_path / "sweep")
+    nan = float("nan")
+    monkeypatch.setattr(sweeping, "train", lambda _, settings, folder: nan if settings["network.bridge"] == 8 else 1.0)
+    run_trials(sweep, 0)
+    assert (states(sweep).count(TrialState.FAIL), states(sweep).count(TrialState.COMPLETE)) == (4, 4)
+
+
+def test_a_second_worker_does_not_add_trials_to_an_empty_queue(tmp_path: Path) -> None:
+    sweep = opened(tmp_path / "sweep", trials=2)
+    run_trials(sweep, 0)
+    load_study(sweep).optimize(lambda trial: sweeping.run_trial(trial, sweep, SPACE), n_trials=1)
+    assert states(sweep) == [TrialState.COMPLETE] * 2 + [TrialState.PRUNED]
+    opened(tmp_path / "sweep", trials=3, resume=True)
+    assert states(sweep)[3:] == [TrialState.WAITING]
 
 
 @pytest.mark.parametrize(
@@ -128,65 +158,108 @@ def test_an_error_that_is_no_number_fails_its_trial_alone(tmp_path: Path) -> Non
     ],
 )
 def test_a_file_is_not_taken_for_another_sweep(tmp_path: Path, search: str, resume: bool, sentence: str) -> None:
-    queue(tmp_path / "sweep")
+    opened(tmp_path / "sweep")
     with pytest.raises(BadFile, match=sentence):
-        queue(tmp_path / "sweep", search, resume=resume)
+        opened(tmp_path / "sweep", search, resume=resume)
 
 
-def test_what_is_no_sweep_is_not_gone_on_with(tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("text\n")
-    for name, sentence in (("text", "the file of a sweep expected"), ("missing", "no such sweep to resume")):
+def test_what_is_no_sweep_of_the_model_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("text\n" * 100)
+    optuna.create_study(storage=f"sqlite:///{tmp_path / 'other'}", study_name="duet-vae")
+    for name, sentence in (
+        ("text", "a sweep over choreo-bridge"),
+        ("other", "a sweep over"),
+        ("missing", "no such sw"),
+    ):
         with pytest.raises(BadFile, match=sentence):
-            queue(tmp_path / name, resume=True)
+            opened(tmp_path / name, resume=True)
 
 
-def test_the_shipped_space_is_of_the_shipped_plans_settings() -> None:
-    space = read_space(PLAN.with_name("choreo-bridge-sweep.toml"))
-    tables = {"network": {"latent": 128, "bridge": 32}, "loss": {}, "optimise": {}}
+@pytest.mark.parametrize("model", ["duet-vae", "partner-flow", "dance-flow", "score-flow", "choreo-bridge"])
+def test_every_model_has_a_space_of_its_configurations_settings(model: Any) -> None:
+    sweep = Sweep(model, Path(), Path(), "grid")
+    space = read_space(sweep.space_file)
+    assert "optimise.rate" in space
+    override(read_tables(sweep.config_file), {name: values[0] for name, values in space.items()})
+
+
+def test_settings_that_a_configuration_lacks_are_refused() -> None:
+    space = read_space(CONFIGS / "choreo-bridge-sweep.toml")
     assert {"network.latent", "network.bridge", "loss.divergence", "loss.distance", "optimise.rate"} <= space.keys()
-    with pytest.raises(BadFile, match=r"loss\.distance: a setting of the plan expected"):
-        changed(tables, {"loss.distance": 1.0})
+    with pytest.raises(BadFile, match=r"loss\.distance: a setting of the training configuration expected"):
+        override({"network": {"latent": 128}, "loss": {}}, {"loss.distance": 1.0})
 
 
-def test_a_trial_trains_with_its_settings(data: Path) -> None:
-    trials = Trials(data, PLAN)
+def test_a_trial_trains_with_its_settings(tmp_path: Path) -> None:
+    data = folder_of_pairs(tmp_path / "pairs")
+    sweep = Sweep("choreo-bridge", data, tmp_path / "sweep", "grid")
     short = {"optimise.epochs": 1, "optimise.batch": 6, "network.latent": 8}
-    steps = []
     slow, fast, again = (
-        trials.error({**short, "optimise.rate": rate}, lambda: steps.append(1)) for rate in (1e-6, 1e-3, 1e-3)
+        train(sweep, {**short, "optimise.rate": rate}, tmp_path / str(n)) for n, rate in enumerate((1e-6, 1e-3, 1e-3))
     )
     assert fast < slow
     assert fast == again
-    assert len(steps) == 3 * 2
+    written = tomllib.loads((tmp_path / "1" / "config.toml").read_text())
+    assert written == override(read_tables(CONFIGS / "choreo-bridge.toml"), {**short, "optimise.rate": 1e-3})
+    assert {path.name for path in (tmp_path / "1").iterdir()} == {"config.toml", "curves", "log.txt"}
 
 
-def workers(file: Path) -> set[str]:
-    """The names of those who have taken a trial, as the journal has them so far."""
-    return set(re.findall(r'"worker": ?"(\w+)"', file.read_text())) if file.exists() else set()
-
-
-def test_two_workers_that_are_interrupted_finish_when_resumed(data: Path, tmp_path: Path) -> None:
-    space = tmp_path / "space.toml"
-    space.write_text(
-        "[network]\nbridge = [4, 8]\n[loss]\ndistance = [1.0, 10.0]\n[optimise]\nepochs = [4]\nbatch = [3]\n"
-    )
-    words = [
-        *(sys.executable, str(ROOT / "training" / "sweep.py"), "choreo-bridge", "--data", str(data)),
-        *("--storage", str(tmp_path / "sweep"), "--search", "grid", "--workers", "2", "--space", str(space)),
+def command(model: str, data: Path, file: Path, space: Path, *more: str) -> list[str]:
+    return [
+        *(sys.executable, str(ROOT / "training" / "sweep.py"), model, "--data", str(data)),
+        *("--storage", str(file), "--search", "grid", "--space", str(space), *more),
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while len(workers(tmp_path / "sweep")) < 2:
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def test_a_partner_model_is_swept_too(tmp_path: Path) -> None:
+    data = folder_of_duets(tmp_path / "duets")
+    config, space = tmp_path / "config.toml", tmp_path / "space.toml"
+    config.write_text(re.sub(r"(?m)^stride = \d+", "stride = 20", (CONFIGS / "duet-vae.toml").read_text()))
+    space.write_text("[optimise]\nrate = [1e-4, 1e-3]\nepochs = [2]\nbatch = [4]\n")
+    words = command("duet-vae", data, tmp_path / "sweep", space, "--config", str(config))
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("0.0001") == 1
+    trials = optuna.load_study(storage=f"sqlite:///{tmp_path / 'sweep'}", study_name="duet-vae").trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
+
+
+def test_bad_data_ends_the_sweep_with_its_error(tmp_path: Path) -> None:
+    space = tmp_path / "space.toml"
+    space.write_text("[optimise]\nrate = [1e-4, 1e-3]\n")
+    words = command("choreo-bridge", tmp_path / "nowhere", tmp_path / "sweep", space)
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 2
+    assert "nowhere: a folder of dances and music expected" in done.stderr
+
+
+def running(file: Path) -> int:
+    """How many trials have begun to train."""
+    return len(list(file.with_name(f"{file.name}.trials").glob("*/curves")))
+
+
+def test_two_workers_that_are_interrupted_finish_when_resumed(tmp_path: Path) -> None:
+    data = folder_of_pairs(tmp_path / "pairs")
+    space, file = tmp_path / "space.toml", tmp_path / "sweep"
+    space.write_text(
+        "[network]\nbridge = [4, 8]\n[loss]\ndistance = [1.0, 10.0]\n[optimise]\nepochs = [8]\nbatch = [3]\n"
+    )
+    words = command("choreo-bridge", data, file, space, "--workers", "2")
+    process = subprocess.Popen(words, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while running(file) < 2:
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
-    assert "of 4 trials done" in said.splitlines()[-1]
-    done = subprocess.run([*words, "--resume"], env=environment, capture_output=True, text=True, timeout=250)
+    _, text = process.communicate(timeout=120)
+    assert process.returncode == 130, text
+    assert "of 4 trials done" in text.splitlines()[-1]
+    done = subprocess.run([*words, "--resume"], env=ENVIRONMENT, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
-    assert "relative error" in done.stdout
-    study = Queue(tmp_path / "sweep", "grid", {}, 1).study()
+    assert "validation metric" in done.stdout
+    study = optuna.load_study(storage=f"sqlite:///{file}", study_name="choreo-bridge")
     finished = study.get_trials(states=(TrialState.COMPLETE,))
     assert sorted((t.params["network.bridge"], t.params["loss.distance"]) for t in finished) == [
         (4, 1.0), (4, 10.0), (8, 1.0), (8, 10.0)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from rigs import Array
-from rigs.files import READ, BadFile, read
+from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion, resample
 
 FPS = 30.0
@@ -92,7 +92,7 @@ def recordings(folder: Path) -> list[Path]:
     Hidden files are left out, as some systems put one beside every file, and so are Acclaim's skeletons.
     """
     paths = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix.lower() != ".asf" and p.is_file()]
-    return sorted(paths, key=lambda path: (path.suffix.lower() not in READ, path.name))
+    return sorted(paths, key=lambda path: (path.suffix.lower() not in READ_SUFFIXES, path.name))
 
 
 def find_duets(folder: Path) -> list[Duet]:

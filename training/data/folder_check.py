@@ -10,7 +10,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.contacts import floor_height
-from rigs.files import READ, BadFile, read
+from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion
 from rigs.skeleton import INDEX, JOINTS
 from rigs.smoothing import true_runs
@@ -218,7 +218,7 @@ def _leaps(files: tuple[str, str], duet: Duet) -> Iterator[Finding]:
 def _unused(folder: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
     """Recordings that no pair has."""
     used = {path for pair in pairs for path in pair.files}
-    others = [path.name for path in duets.recordings(folder) if path.suffix.lower() in READ and path not in used]
+    others = [path.name for path in duets.recordings(folder) if path.suffix.lower() in READ_SUFFIXES and path not in used]
     if others:
         named = ", ".join(others[:_NAMED]) + f" and {len(others) - _NAMED} more" * (len(others) > _NAMED)
         said = f"one file NAME_leader and one NAME_follower of each recording expected, not used: {named}"

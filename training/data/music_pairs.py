@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.music import midi
 from backend.music.score import Score
-from rigs.files import READ, BadFile, read
+from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion, resample
 from training.data.duets import FPS, PARTS, deal
 
@@ -58,7 +58,7 @@ def find_pairs(folder: Path) -> list[Pair]:
     dances: dict[str, Path] = {}
     scores: dict[str, Path] = {}
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
-        if path.suffix.lower() in READ and path.name != MANIFEST:
+        if path.suffix.lower() in READ_SUFFIXES and path.name != MANIFEST:
             dances.setdefault(path.stem, path)
         elif path.suffix.lower() in midi.SUFFIXES:
             scores.setdefault(path.stem, path)

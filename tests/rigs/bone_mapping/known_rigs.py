@@ -28,7 +28,9 @@ class Hierarchy:
         """The same with the leaf bones' tails, at `tails` (N, 3) if it has places."""
         leaves = [bone for bone in range(len(self.names)) if bone not in self.parents]
         heads = None if self.heads is None or tails is None else np.concatenate([self.heads, tails[leaves]])
-        return Hierarchy([*self.names, *(self.names[leaf] + END_SITE for leaf in leaves)], [*self.parents, *leaves], heads)
+        return Hierarchy(
+            [*self.names, *(self.names[leaf] + END_SITE for leaf in leaves)], [*self.parents, *leaves], heads
+        )
 
     def many_controls(self) -> "Hierarchy":
         """The same with a dozen more bones at each of its own, as in rigs for animators."""

@@ -8,6 +8,7 @@ import pytest
 from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.files import bvh
+from rigs.files.bvh_parser import parse_bvh
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
 
@@ -57,7 +58,7 @@ def test_a_rig_definition_is_understood(corpus: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recordings_skeleton_is_understood(corpus: Path, name: str) -> None:
-    parsed = bvh.parse(corpus / f"{name}.bvh")
+    parsed = parse_bvh(corpus / f"{name}.bvh")
     names = list(parsed.names)
     for mapping in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
         assert found(mapping, names) == RECORDED[name]

@@ -9,6 +9,7 @@ from rigs import Array
 from rigs.bone_mapping import structure_mapper
 from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, REQUIRED, UnmappableRig, map_bones
 from rigs.files import bvh
+from rigs.files.bvh_parser import parse_bvh
 from rigs.rotations import from_axis_angle, rotate
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined
@@ -26,7 +27,7 @@ OTHERS_SERVE = {
 def rig_and_truth(corpus: Path, name: str) -> tuple[Hierarchy, dict[str, str]]:
     if name in DEFINED:
         return defined(corpus, name), DEFINED[name] | OTHERS_SERVE.get(name, {})
-    parsed = bvh.parse(corpus / f"{name}.bvh")
+    parsed = parse_bvh(corpus / f"{name}.bvh")
     rig = Hierarchy(list(parsed.names), list(parsed.parents), bvh.rest_positions(parsed))
     return rig, RECORDED[name] | OTHERS_SERVE.get(name, {})
 

@@ -8,7 +8,8 @@ import pytest
 from rigs import Array, kinematics, pose_fitting, rotations
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, frame_rate_check, read
-from rigs.files.bvh_parser import parse
+from rigs.files.bvh_parser import parse_bvh
+from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS
 from tests.rigs.files.bvh_files import ZOO
 
@@ -18,9 +19,9 @@ ARMS = ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")
 
 def apart(corpus: Path, name: str) -> dict[str, float]:
     """How far in metres each joint of a read dancer is from its bone, at most; filled-in joints are not listed."""
-    clip, parsed = read(corpus / name), parse(corpus / name)
-    places = bvh.world(parsed)[1] * clip.source.units
-    places = bvh.to_z_up(places) if clip.source.up == "Y" else places
+    clip, parsed = read(corpus / name), parse_bvh(corpus / name)
+    places = bvh.world_transforms(parsed)[1] * clip.source.units
+    places = to_z_up(places) if clip.source.up == "Y" else places
     mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
     ours = clip.motions[0].positions
     return {
@@ -40,10 +41,10 @@ def test_every_joint_is_within_a_millimetre_of_its_bone(corpus: Path, name: str)
 
 def test_the_middle_of_a_spine_of_four_bones_bends_with_it(corpus: Path) -> None:
     """The joint that is placed for the chest's sake stays near the bones that it stands for, and does not jump."""
-    clip, parsed = read(corpus / "bvh_zoo/AD_fair1_dab.bvh"), parse(corpus / "bvh_zoo/AD_fair1_dab.bvh")
+    clip, parsed = read(corpus / "bvh_zoo/AD_fair1_dab.bvh"), parse_bvh(corpus / "bvh_zoo/AD_fair1_dab.bvh")
     assert clip.source.filled_joints == ("spine2",)
     names = [parsed.names.index(name) for name in ("Spine1", "Spine2")]
-    bones = bvh.world(parsed)[1][names] * clip.source.units
+    bones = bvh.world_transforms(parsed)[1][names] * clip.source.units
     ours = clip.motions[0].positions[:, INDEX["spine2"]]
     assert np.linalg.norm(ours - bones, axis=-1).min(axis=0).max() < 0.08
     step = np.linalg.norm(np.diff(ours, axis=0), axis=-1)
@@ -70,9 +71,9 @@ def twists(positions: Array, local: Array, fps: float) -> dict[str, Array]:
 def test_hands_keep_the_turn_that_they_have_at_rest(corpus: Path) -> None:
     """A palm that faces down in the rest pose's level arm faces down in ours, whatever way the elbow bends."""
     path = corpus / "bvh_zoo/cmu_daz_60_01.bvh"
-    motion, parsed = read(path, fps=60.0).motions[0], parse(path)
-    world = bvh.world(parsed)[0][parsed.names.index("lHand")]
-    bone = np.concatenate([world[..., :1], bvh.to_z_up(world[..., 1:])], axis=-1)
+    motion, parsed = read(path, fps=60.0).motions[0], parse_bvh(path)
+    world = bvh.world_transforms(parsed)[0][parsed.names.index("lHand")]
+    bone = np.concatenate([world[..., :1], to_z_up(world[..., 1:])], axis=-1)
     ours = kinematics.global_rotations(motion.rotations)[:, INDEX["left_wrist"]]
     down = rotations.rotate(rotations.inverse(bone), rotations.rotate(ours, np.array([0.0, 0.0, -1.0])))
     assert np.degrees(np.arccos(-down[:, 2])).max() < 10.0

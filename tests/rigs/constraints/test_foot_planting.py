@@ -42,7 +42,9 @@ def _soles(figure: PosedHumanoid, body: Humanoid) -> np.ndarray:
             point, carrier = INDEX[f"{side}_{joint}"], INDEX[f"{side}_{bone}"]
             under = np.array([0.0, 0.0, body.floor - body.rest_positions[point, 2]])
             at_rest = rotations.rotate(rotations.inverse(body.rest_rotations[carrier]), under)
-            lowest.append(figure.positions[:, point, 2] + rotations.rotate(figure.world_rotations[:, carrier], at_rest)[:, 2])
+            lowest.append(
+                figure.positions[:, point, 2] + rotations.rotate(figure.world_rotations[:, carrier], at_rest)[:, 2]
+            )
     return np.stack(lowest, axis=1) - figure.floor
 
 
@@ -68,7 +70,9 @@ def test_legs_keep_their_lengths_and_their_bones_follow(dance: Motion, body: Hum
         bone = figure.positions[:, INDEX[lower]] - figure.positions[:, INDEX[upper]]
         at_rest = body.rest_positions[INDEX[lower]] - body.rest_positions[INDEX[upper]]
         assert np.allclose(np.linalg.norm(bone, axis=-1), np.linalg.norm(at_rest), atol=1e-6)
-        turn = rotations.multiply(figure.world_rotations[:, INDEX[upper]], rotations.inverse(body.rest_rotations[INDEX[upper]]))
+        turn = rotations.multiply(
+            figure.world_rotations[:, INDEX[upper]], rotations.inverse(body.rest_rotations[INDEX[upper]])
+        )
         assert np.allclose(rotations.rotate(turn, at_rest), bone, atol=1e-6)
 
 

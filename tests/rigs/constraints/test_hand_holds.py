@@ -58,7 +58,9 @@ def test_hands_that_never_meet_stay_where_they_are() -> None:
     dance = sample_dance()[:120]
     couple = dance, translate(rotate_about_z(dance, np.pi), np.array([3.0, 0.0, 0.0]))
     assert not _found(couple)
-    held, free = (retarget_pair(couple, _bodies((0.8, 1.2)), RetargetOptions(keep_hand_holds=hands)) for hands in (True, False))
+    held, free = (
+        retarget_pair(couple, _bodies((0.8, 1.2)), RetargetOptions(keep_hand_holds=hands)) for hands in (True, False)
+    )
     for a, b in zip(held, free, strict=True):
         assert np.array_equal(a.positions, b.positions)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.files import bvh
-from rigs.files.bvh_parser import Bvh, to_text
+from rigs.files.bvh_parser import Bvh, format_bvh
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
@@ -99,7 +99,7 @@ def rig_file(path: Path, motion: Motion, *, without: tuple[str, ...] = (), axes:
         fps=motion.fps,
         values=np.concatenate([motion.root * 100.0, degrees], axis=1),
     )
-    path.write_text(to_text(file))
+    path.write_text(format_bvh(file))
     return path
 
 

@@ -12,7 +12,8 @@ from rigs import Array, kinematics, rotations
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures
 from rigs.files import BadFile, Source, bvh, bvh_parser, read, write
-from rigs.files.bvh_parser import Bvh, parse
+from rigs.files.bvh_parser import Bvh, parse_bvh
+from rigs.files.recording import to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 from tests.rigs.files.bvh_files import SMALL, TENTH_MILLIMETRE, ZOO, dance, largest_turn, rig_file
@@ -20,7 +21,7 @@ from tests.rigs.files.bvh_files import SMALL, TENTH_MILLIMETRE, ZOO, dance, larg
 
 def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
     (tmp_path / "small.bvh").write_text(SMALL)
-    small = parse(tmp_path / "small.bvh")
+    small = parse_bvh(tmp_path / "small.bvh")
     assert small.names == ("hips", "left arm", "left arm end site")
     assert small.parents == (-1, 0, 1)
     assert small.channels[1] == ("Yrotation", "Xrotation", "Zrotation")
@@ -53,7 +54,7 @@ def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
 def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
     (tmp_path / "plain.bvh").write_text(SMALL)
     (tmp_path / "dressed.bvh").write_bytes(dressed.encode())
-    plain, found = parse(tmp_path / "plain.bvh"), parse(tmp_path / "dressed.bvh")
+    plain, found = parse_bvh(tmp_path / "plain.bvh"), parse_bvh(tmp_path / "dressed.bvh")
     assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
     np.testing.assert_array_equal(found.values, plain.values)
     np.testing.assert_array_equal(found.offsets, plain.offsets)
@@ -62,7 +63,7 @@ def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
 @pytest.mark.parametrize("name", ["ns:Left Arm 01", "offset bone", "the end", "Motion", "Hips|root joint", "ROOT"])
 def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
     (tmp_path / "small.bvh").write_text(SMALL.replace("left arm", name))
-    assert parse(tmp_path / "small.bvh").names == ("hips", name, f"{name} end site")
+    assert parse_bvh(tmp_path / "small.bvh").names == ("hips", name, f"{name} end site")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_frame_time_is_taken_for_the_rate_it_rounds(frame_time: str, fps: float) -> None:
-    assert bvh_parser.rate(frame_time) == fps
+    assert bvh_parser.frame_rate(frame_time) == fps
 
 
 @st.composite
@@ -99,7 +100,7 @@ def hierarchies(draw: st.DrawFn) -> Bvh:
 @settings(max_examples=60, deadline=None)
 @given(hierarchies())
 def test_joints_stand_where_matrices_put_them(file: Bvh) -> None:
-    turned, positions = bvh.world(file)
+    turned, positions = bvh.world_transforms(file)
     for f in range(3):
         matrices: list[Array] = []
         column = 0
@@ -140,9 +141,9 @@ def test_what_is_no_dancer_is_refused(corpus: Path, name: str) -> None:
 @pytest.mark.parametrize("take", ["01_leader", "07_leader", "07_follower", "13_follower"])
 def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> None:
     file = corpus / "salsa" / f"salsa_{take}.bvh"
-    clip, parsed = read(file), parse(file)
+    clip, parsed = read(file), parse_bvh(file)
     bones = list(map_bones(parsed.names, parsed.parents).bones)
-    theirs = bvh.to_z_up(bvh.world(parsed)[1][bones]) * 0.01
+    theirs = to_z_up(bvh.world_transforms(parsed)[1][bones]) * 0.01
     assert clip.source.filled_joints == ()
     np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
 
@@ -194,7 +195,9 @@ def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
 def test_the_dancer_keeps_place_and_heading(tmp_path: Path) -> None:
     turned = rotations.identity(5, 29)
     turned[:, 0] = rotations.about_z(np.full(5, 2.0))
-    found = read(rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT_SKELETON, np.full((5, 3), 3.0), turned))).motions[0]
+    found = read(
+        rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT_SKELETON, np.full((5, 3), 3.0), turned))
+    ).motions[0]
     np.testing.assert_allclose(rotations.heading(found.rotations[:, 0]), 2.0, atol=0.02)
     np.testing.assert_allclose(found.root, 3.0, atol=TENTH_MILLIMETRE)
 
@@ -238,10 +241,10 @@ def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
         tmp_path / "units.bvh", Motion(30.0, original.skeleton.scale(3.0), original.root, original.rotations)
     )
     clip = read(path)
-    parsed = parse(path)
+    parsed = parse_bvh(path)
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
-    assert body_measures.body_height(bones, bvh.world(parsed)[1]) * units == pytest.approx(1.7)
+    assert body_measures.body_height(bones, bvh.world_transforms(parsed)[1]) * units == pytest.approx(1.7)
 
 
 # What is written
@@ -267,10 +270,10 @@ def test_a_written_dance_reads_back_the_same(
 def test_a_written_dance_has_every_joint_in_its_place(corpus: Path, tmp_path: Path, name: str) -> None:
     clip = read(corpus / f"{name}.bvh")
     write(tmp_path / "again.bvh", clip.motions, like=clip.source)
-    written = parse(tmp_path / "again.bvh")
+    written = parse_bvh(tmp_path / "again.bvh")
     nodes = map_bones(written.names, written.parents).bones
-    places = bvh.world(written)[1][list(nodes)] * clip.source.units
-    places = bvh.to_z_up(places) if clip.source.up == "Y" else places
+    places = bvh.world_transforms(written)[1][list(nodes)] * clip.source.units
+    places = to_z_up(places) if clip.source.up == "Y" else places
     np.testing.assert_allclose(places.transpose(1, 0, 2), clip.motions[0].positions, atol=TENTH_MILLIMETRE)
 
 
@@ -306,7 +309,7 @@ def test_a_written_angle_never_jumps_by_a_whole_turn(tmp_path: Path) -> None:
     spin = rotations.identity(90, 29)
     spin[:, 0] = rotations.about_z(np.linspace(0.0, 12.0, 90))
     write(tmp_path / "spin.bvh", Motion(30.0, DEFAULT_SKELETON, np.zeros((90, 3)), spin))
-    assert np.abs(np.diff(parse(tmp_path / "spin.bvh").values[:, 3:], axis=0)).max() < 180.0
+    assert np.abs(np.diff(parse_bvh(tmp_path / "spin.bvh").values[:, 3:], axis=0)).max() < 180.0
 
 
 # What is refused

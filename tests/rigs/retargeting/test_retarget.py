@@ -9,7 +9,7 @@ from rigs import rotations
 from rigs.characters.humanoid import humanoid_from_rig
 from rigs.motion import Motion
 from rigs.retargeting.bone_transforms import bone_transforms
-from rigs.retargeting.retarget import RetargetOptions, transfer_motion, retarget
+from rigs.retargeting.retarget import RetargetOptions, retarget, transfer_motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
 from tests.rigs.characters.synthetic_characters import Bones, a_posed, mapped, moved, rig, swung, t_posed
@@ -223,7 +223,7 @@ def test_without_a_bone_above_the_hips_none_can_carry_the_way(dance: Motion) -> 
 def test_a_bone_that_does_not_inherit_rotation_still_points_right(dance: Motion) -> None:
     character = rig(t_posed(), seed=6)
     free = [name in ("left_shoulder", "right_hip", "jaw") for name in character.names]
-    character = replace(character, inherits=tuple(not f for f in free))
+    character = replace(character, inherits_rotation=tuple(not f for f in free))
     body = humanoid_from_rig(character, mapped(character))
     figure = retarget(dance, body, PLAIN)
     places = moved(character, bone_transforms(figure, body))

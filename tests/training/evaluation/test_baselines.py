@@ -69,7 +69,9 @@ def test_a_copy_does_what_the_leader_does(pair: Duet) -> None:
 
 def test_a_followers_relation_to_the_leader_is_carried_over(pair: Duet) -> None:
     """The same take, elsewhere: after the blend the follower is just where it was beside its leader."""
-    leader, follower = (translate(rotate_about_z(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower))
+    leader, follower = (
+        translate(rotate_about_z(m, 1.0), np.array([3.0, 0.0, 0.0])) for m in (pair.leader, pair.follower)
+    )
     other = Duet("b", leader[HISTORY - 1 :], follower[HISTORY - 1 :])
     [take] = another_takes_follower([other]).generate(pair.leader, pair.follower[:HISTORY], 1)
     np.testing.assert_allclose(take.positions[HISTORY:], pair.follower.positions[HISTORY:], atol=1e-6)
@@ -81,7 +83,9 @@ def test_stitching_finds_the_take_that_it_is_made_of(pair: Duet) -> None:
 
 
 def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None:
-    leader, follower = (translate(rotate_about_z(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower))
+    leader, follower = (
+        translate(rotate_about_z(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower)
+    )
     [there] = nearest_neighbour_stitching([pair]).generate(leader, follower[:HISTORY], 1)
     np.testing.assert_allclose(there.positions[:200], follower.positions[:200], atol=1e-3)
 
@@ -104,6 +108,7 @@ def test_who_goes_on_starts_where_the_past_ends_and_ends_where_the_following_doe
 def test_only_partners_that_listen_change_with_the_leader(pair: Duet, make: Callable[[], PartnerGenerator]) -> None:
     partner = make()
     before, after = (
-        partner.generate(m, pair.follower[:HISTORY], 1)[0].root for m in (pair.leader, delayed_leader(pair)[: len(pair)])
+        partner.generate(m, pair.follower[:HISTORY], 1)[0].root
+        for m in (pair.leader, delayed_leader(pair)[: len(pair)])
     )
     assert np.array_equal(before, after) != partner.uses_leader

@@ -35,7 +35,9 @@ def drifting() -> PartnerGenerator:
         rest = whole[first : first + len(leader)]
         away = np.maximum(np.arange(len(leader)) - HISTORY + 1, 0) / 30.0
         made = Motion(30.0, rest.skeleton, rest.root + away[:, None] * [0.6, 0.0, 0.8], rest.rotations)
-        return [concatenate(history, translate(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)]
+        return [
+            concatenate(history, translate(made, np.array([0.0, 0.0, 0.01 * take]))[HISTORY:]) for take in range(takes)
+        ]
 
     return PartnerGenerator("drifting", dance, stochastic=True, uses_leader=False)
 
@@ -118,7 +120,9 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     right = 0
     for sample in range(200):
         values = [{"x": v} for v in rng.normal(size=40)]
-        found = bootstrap_estimates(values, lambda drawn: {"x": float(np.mean([d["x"] for d in drawn])) + 10.0}, sample)["x"]
+        found = bootstrap_estimates(
+            values, lambda drawn: {"x": float(np.mean([d["x"] for d in drawn])) + 10.0}, sample
+        )["x"]
         right += found.low <= 10.0 <= found.high
     assert 165 <= right <= 195
 

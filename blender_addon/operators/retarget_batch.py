@@ -1,0 +1,123 @@
+"""Operators that retarget several mocap files to one rig, each to an action of its own."""
+
+from pathlib import Path
+
+import bpy
+
+from rigs.motion import resample
+from rigs.retargeting.bone_transforms import RigMotion
+from rigs.retargeting.retarget import retarget
+
+from .. import context_access
+from ..animation import rig_motion
+from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ..context_access import active_scene, window_manager
+from ..properties.retarget_settings import RetargetProperties, draw_options, option_values
+from .import_mocap import MOCAP_GLOB, clip_reader
+from .retarget import RetargetOperator, has_ik_fk, require_editable_armature, require_object
+
+BatchResult = tuple[list[tuple[str, RigMotion]], list[str]]
+"""The name and motion of each action, and the files' warnings."""
+_NO_FILES = "Select the mocap files to retarget"
+
+
+class PASDEDEUX_OT_retarget_batch(RetargetOperator):
+    """Retarget several mocap files to one rig, each as an action of its own"""
+
+    bl_idname = "pasdedeux.retarget_batch"
+    bl_label = "Retarget Files"
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    _target = ""
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        if not self.files:
+            choose_takes = bpy.ops.pasdedeux.choose_takes  # type: ignore[attr-defined]
+            return choose_takes("INVOKE_DEFAULT", target=self.target, **option_values(self))
+        return super().invoke(context, event)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        assert self.layout
+        draw_options(self.layout, self, pair=False, ik_fk=has_ik_fk(context, self.target))
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        target = require_object(context, self.target) if self.target else context.active_object
+        if target is None:
+            raise OperatorError("Select the armature to animate")
+        require_editable_armature(target)
+        paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
+        if not paths:
+            raise OperatorError(_NO_FILES)
+        body, options = rig_motion.target_body(target), self.keying_options()
+        fps = context_access.frame_rate(active_scene(context))
+        transform = rig_motion.bone_transformer(target, body, options)
+        self._target = target.name
+        clip_readers = [clip_reader(context, path) for path in paths]
+
+        def retarget_files(reporter: Reporter) -> BatchResult:
+            motions: list[tuple[str, RigMotion]] = []
+            warnings: list[str] = []
+            for n, (path, read_clip) in enumerate(zip(paths, clip_readers, strict=True)):
+                reporter.progress(n / len(paths), f"reading {path.name}")
+                clip = read_clip()
+                warnings += clip.warnings
+                for number, motion in enumerate(clip.motions, start=1):
+                    if reporter.cancelled():
+                        raise Cancelled
+                    name = path.stem if len(clip.motions) == 1 else f"{path.stem} {number}"
+                    motions.append((name, transform(retarget(resample(motion, fps), body, options.retargeting))))
+            return motions, warnings
+
+        return retarget_files
+
+    def apply(self, context: bpy.types.Context, result: BatchResult) -> None:
+        motions, warnings = result
+        for warning in warnings:
+            self.report({"WARNING"}, warning)
+        target, options = require_object(context, self._target), self.keying_options()
+        first = active_scene(context).frame_start + options.offset
+        for name, motion in motions:
+            action = rig_motion.write_rig_motion(context, target, motion, name, first, options)
+            # Only the last action stays assigned, and Blender does not save unused data-blocks.
+            action.use_fake_user = True
+
+
+class PASDEDEUX_OT_choose_takes(RetargetProperties, bpy.types.Operator):
+    """Select mocap files and retarget each to the rig, as an action of its own"""
+
+    bl_idname = "pasdedeux.choose_takes"
+    bl_label = "Retarget Files"
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: bpy.props.StringProperty(default=MOCAP_GLOB, options={"HIDDEN"})  # type: ignore[valid-type]
+    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return PASDEDEUX_OT_retarget_batch.poll(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        window_manager(context).fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        assert self.layout
+        draw_options(self.layout, self, pair=False, ik_fk=has_ik_fk(context, self.target))
+
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        files = [{"name": file.name} for file in self.files if file.name]
+        if not files:
+            self.report({"ERROR"}, _NO_FILES)
+            return {"CANCELLED"}
+        retarget_batch = bpy.ops.pasdedeux.retarget_batch  # type: ignore[attr-defined]
+        options = option_values(self)
+        return invoke_operator(
+            self, retarget_batch, directory=self.directory, files=files, target=self.target, **options
+        )
+
+
+CLASSES = (PASDEDEUX_OT_retarget_batch, PASDEDEUX_OT_choose_takes)

@@ -1,6 +1,6 @@
-"""The judge of generated partners: what is measured of them, beside which baselines, with which certainty.
+"""Evaluation of generated partners: metrics, baselines, confidence intervals and reports.
 
-`features` and `frechet` say how near a partner's windows lie to real ones, `realness` whether a classifier can tell
-them apart, `beats`, `physics` and `couple` what a dancer would see; `partners` and `stitching` are the baselines;
-`figures` gathers all of it, `intervals` says how certain it is, and `judgement` lets every partner dance and judges it.
+`features`, `frechet`, `classifier_two_sample_test`, `beat_metrics`, `plausibility` and `interaction` are the metrics,
+gathered by `partner_metrics` and compared with `real_reference`; `baselines` and `nearest_neighbour` generate other
+partners; `partner_evaluation` runs all of it, `report` prints it, and `partner_model` is what models call.
 """

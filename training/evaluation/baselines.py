@@ -7,11 +7,12 @@ from functools import cache
 import numpy as np
 
 from backend.engine import Engine
+from backend.model_registry import REGISTRY
 from backend.protocol import PartnerRequest
-from backend.wire.direction import DIRECTED, PARTS, UNDIRECTED, Direction
+from backend.wire.direction import PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
 from rigs.easing import smoothstep
-from rigs.motion import Motion, join, move, turn
+from rigs.motion import Motion, concatenate, rotate_about_z, translate
 from rigs.skeleton import INDEX, Skeleton
 from training.data.duets import Duet
 
@@ -59,8 +60,8 @@ def floor_placement(pose: Array) -> FloorPlacement:
 
 def align_placement(motion: Motion, source: FloorPlacement, target: FloorPlacement) -> Motion:
     """Move and turn a motion on the floor so that the placement `source` comes to lie on `target`."""
-    at_origin = move(motion, -np.append(source.position, 0.0))
-    return move(turn(at_origin, target.heading - source.heading), np.append(target.position, 0.0))
+    at_origin = translate(motion, -np.append(source.position, 0.0))
+    return translate(rotate_about_z(at_origin, target.heading - source.heading), np.append(target.position, 0.0))
 
 
 def crossfade(past: Motion, following: Motion) -> Motion:
@@ -73,7 +74,7 @@ def crossfade(past: Motion, following: Motion) -> Motion:
     difference = rotations.multiply(rotations.inverse(following.rotations[0]), past.rotations[-1])
     fading = rotations.slerp(rotations.identity(1, 29), difference[None], np.repeat(weight[:, None], 29, axis=1))
     blended = rotations.multiply(following.rotations[1:], fading)
-    return join(past, replace(following, skeleton=past.skeleton, root=root, rotations=blended))
+    return concatenate(past, replace(following, skeleton=past.skeleton, root=root, rotations=blended))
 
 
 def hold_pose(pose: Motion, frames: int) -> Motion:
@@ -93,7 +94,7 @@ def model_generator(name: str, direction: Direction = UNDIRECTED) -> PartnerGene
 
 def post_processing_ablations(name: str) -> dict[str, PartnerGenerator]:
     """A model without any post-processing, and without each single part of it; none if it takes no direction."""
-    if name not in DIRECTED:
+    if not REGISTRY.get(name).direction:
         return {}
     without = {"without any": PARTS, **{f"without {part}": (part,) for part in PARTS}}
     return {label: model_generator(name, Direction(without=parts)) for label, parts in without.items()}
@@ -108,7 +109,7 @@ def zero_velocity() -> PartnerGenerator:
     """Zero-velocity baseline: the partner holds the history's last pose."""
 
     def generate(leader: Motion, history: Motion, takes: int) -> list[Motion]:
-        return [join(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
+        return [concatenate(history, hold_pose(history[-1:], len(leader) - len(history)))] * takes
 
     return PartnerGenerator("zero velocity", generate, uses_leader=False)
 

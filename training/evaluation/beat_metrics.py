@@ -25,7 +25,7 @@ def kinetic_beats(positions: Array, sigma: float = SPEED_SIGMA) -> Array:
 
 
 def beat_alignment(reference_beats: Array, dance_beats: Array, frames: int) -> Array:
-    """Per-frame beat alignment: exp(-d²/2σ²) at each reference beat, d being the frames to the nearest dance beat.
+    """Per-frame beat alignment: exp(-d² / (2 sigma²)) at each reference beat, d frames from the nearest dance beat.
 
     reference_beats: (B,), dance_beats: (C,) frames.  Returns (F,), nan in frames without a reference beat; a dance
     without beats scores 0. The mean is what `beat_align_score` and `beat_echo_degree` give.

@@ -56,9 +56,7 @@ def classifier_features(partner: Array, leader: Array, fps: float) -> dict[str, 
     )
     feet = np.linalg.norm(np.diff(partner[:, :, BALLS, :2], axis=1), axis=-1) * fps
     lowest = partner[:, :, TOES, 2].min(axis=-1)
-    distances = np.linalg.norm(
-        partner[:, :, _CONTACT_JOINTS, None] - leader[:, :, None, _CONTACT_JOINTS], axis=-1
-    )
+    distances = np.linalg.norm(partner[:, :, _CONTACT_JOINTS, None] - leader[:, :, None, _CONTACT_JOINTS], axis=-1)
     alone = [
         own.mean(axis=1),
         own.std(axis=1),

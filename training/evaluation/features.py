@@ -135,26 +135,34 @@ def _relation_holds(
     kind: str, joints: list[int], limit: float | tuple[float, float], positions: Array, frame_time: float
 ) -> Array:
     """Frames after the first in which a relation between joints holds: (N, T - 1) bool."""
-    points = [positions[:, 1:, j] for j in joints]
-    steps = [np.diff(positions[:, :, j], axis=1) / frame_time for j in joints]
     if isinstance(limit, tuple):
-        first = points[1] - points[0]
-        second = np.array([0.0, 0.0, 1.0]) if kind == "tilt" else points[3] - points[2]
-        angle = np.degrees(np.arccos(np.clip(_dot(_unit(first), _unit(second)), -1.0, 1.0)))
+        angle = _relation_angle(kind, [positions[:, 1:, j] for j in joints])
         return np.asarray((angle > limit[0]) & (angle < limit[1]))
+    value = _relation_value(kind, joints, positions, frame_time)
+    return np.asarray(value < limit if kind == "low" else value > limit)
+
+
+def _relation_angle(kind: str, points: list[Array]) -> Array:
+    """Angle (N, T - 1) in degrees between two limbs, or of one to the vertical."""
+    first = points[1] - points[0]
+    second = np.array([0.0, 0.0, 1.0]) if kind == "tilt" else points[3] - points[2]
+    return np.asarray(np.degrees(np.arccos(np.clip(_dot(_unit(first), _unit(second)), -1.0, 1.0))))
+
+
+def _relation_value(kind: str, joints: list[int], positions: Array, frame_time: float) -> Array:
+    """Distance in m or speed in m/s that a relation compares with its threshold: (N, T - 1)."""
+    points = [positions[:, 1:, j] for j in joints]
+    velocities = [np.diff(positions[:, :, j], axis=1) / frame_time for j in joints]
     if kind == "fast":
-        return np.asarray(np.linalg.norm(steps[0], axis=-1) > limit)
+        return np.linalg.norm(velocities[0], axis=-1)
     if kind in ("high", "low"):
-        height = points[0][..., 2] - positions[:, 1:, :SMPL_JOINTS, 2].min(axis=-1)
-        return np.asarray(height > limit if kind == "high" else height < limit)
+        return np.asarray(points[0][..., 2] - positions[:, 1:, :SMPL_JOINTS, 2].min(axis=-1))
     if kind == "ahead":
-        return np.asarray(_dot(_unit(points[1] - points[0]), points[3] - points[2]) > limit)
+        return _dot(_unit(points[1] - points[0]), points[3] - points[2])
     if kind == "along":
-        return np.asarray(_dot(_unit(points[1] - points[0]), steps[2] - steps[0]) > limit)
+        return _dot(_unit(points[1] - points[0]), velocities[2] - velocities[0])
     normal = _unit(np.cross(points[2] - points[0], points[1] - points[0]))
-    if kind == "beside":
-        return np.asarray(_dot(normal, steps[3] - steps[0]) > limit)
-    return np.asarray(_dot(normal, points[3] - points[0]) > limit)
+    return _dot(normal, velocities[3] - velocities[0] if kind == "beside" else points[3] - points[0])
 
 
 def cross_distance_features(partner: Array, leader: Array) -> Array:

@@ -28,7 +28,7 @@ class FeatureDistribution:
 
     @classmethod
     def fit(cls, features: Array) -> "FeatureDistribution":
-        """Fit the features (N, D) of real windows: floored standard deviations and a shrunk (Ledoit-Wolf) covariance."""
+        """Fit features (N, D) of real windows: floored standard deviations and a shrunk (Ledoit-Wolf) covariance."""
         centre, spread = features.mean(axis=0), features.std(axis=0)
         typical = np.median(spread[spread > 0.0]) if (spread > 0.0).any() else 1.0
         spread = np.maximum(spread, _LEAST_SPREAD * typical)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.files import BadFile
-from rigs.motion import Motion, join
+from rigs.motion import Motion, concatenate
 from training.data.duets import Duet
 from training.evaluation import baselines
 from training.evaluation.baselines import PartnerGenerator
@@ -162,10 +162,12 @@ def other_leader(train: Sequence[Duet]) -> LeaderChange:
     def change(duet: Duet) -> Motion:
         other = next((d for d in longest if d.name != duet.name), longest[0]).leader
         missing = len(duet) - HISTORY
-        other = join(other, baselines.hold_pose(other[-1:], max(0, missing - len(other))))[:missing]
+        other = concatenate(other, baselines.hold_pose(other[-1:], max(0, missing - len(other))))[:missing]
         own = duet.leader
         source, target = (baselines.floor_placement(pose) for pose in (other.positions[0], own.positions[HISTORY]))
-        return join(own[:HISTORY], replace(baselines.align_placement(other, source, target), skeleton=own.skeleton))
+        return concatenate(
+            own[:HISTORY], replace(baselines.align_placement(other, source, target), skeleton=own.skeleton)
+        )
 
     return change
 
@@ -174,13 +176,13 @@ def delayed_leader(duet: Duet) -> Motion:
     """The same leader, 1 s late after the history."""
     second = round(duet.leader.fps)
     leader = duet.leader
-    return join(leader[:HISTORY], leader[HISTORY - second : len(leader) - second])
+    return concatenate(leader[:HISTORY], leader[HISTORY - second : len(leader) - second])
 
 
 def standing_leader(duet: Duet) -> Motion:
     """The leader stands still after the history."""
     leader = duet.leader
-    return join(leader[:HISTORY], baselines.hold_pose(leader[HISTORY - 1 : HISTORY], len(leader) - HISTORY))
+    return concatenate(leader[:HISTORY], baselines.hold_pose(leader[HISTORY - 1 : HISTORY], len(leader) - HISTORY))
 
 
 def _long_rollouts(
@@ -201,7 +203,7 @@ def _long_rollouts(
 
 
 def _short_rollouts(partner: PartnerGenerator, duets: Sequence[Duet]) -> dict[str, Estimate]:
-    """Mean joint error from the real partner after 0.1 to 2 s, the best of ten takes, and the takes' diversity, in cm."""
+    """Mean joint error from the real partner after 0.1 to 2 s, the best of ten, and the takes' diversity, in cm."""
     length = HISTORY + HORIZONS[-1]
     rows = []
     for duet in duets:

@@ -45,7 +45,9 @@ class Segment:
     scores: Mapping[str, Array]
 
 
-def frame_metrics(partner: Array, leader: Array, fps: float, floor: float, history: int, block: int) -> dict[str, Array]:
+def frame_metrics(
+    partner: Array, leader: Array, fps: float, floor: float, history: int, block: int
+) -> dict[str, Array]:
     """Metrics that have a value per frame: by name (F,), nan where a frame has none.
 
     partner, leader: (F, 29, 3) m.  floor: m, its height.  history: given frames.  block: frames generated at once.

@@ -60,13 +60,16 @@ def classifier_windows(partner: Array, leader: Array, fps: float) -> dict[str, A
     """
     length, hop = CLASSIFIER_WINDOW, CLASSIFIER_HOP
     features = classifier_features(windows(partner, length, hop), windows(leader, length, hop), fps)
-    slow = [windows(plausibility.low_pass(dancer, fps), length, hop) for dancer in (partner, leader)]
-    return {**features, "slow": classifier_features(*slow, fps)["couple"]}
+    slow_partner, slow_leader = (
+        windows(plausibility.low_pass(dancer, fps), length, hop) for dancer in (partner, leader)
+    )
+    return {**features, "slow": classifier_features(slow_partner, slow_leader, fps)["couple"]}
 
 
 def real_reference(train: Sequence[Duet], duets: Sequence[Duet], history: int) -> RealReference:
     """The reference of real training couples and of the evaluated `duets` after their first `history` frames."""
     training = fit_feature_distributions(train)
+    fps = duets[0].leader.fps
     couples = [duet.positions()[:, history:] for duet in duets]
     features = concatenate_by_name([window_features(follower, leader) for leader, follower in couples])
     clips = [clip_features(follower, leader) for leader, follower in (duet.positions() for duet in [*train, *duets])]
@@ -76,5 +79,5 @@ def real_reference(train: Sequence[Duet], duets: Sequence[Duet], history: int) -
         {kind: FeatureDistribution.fit_published(rows) for kind, rows in concatenate_by_name(clips).items()},
         np.concatenate([interaction.pelvis_distance(follower, leader) for leader, follower in couples]),
         np.concatenate([interaction.facing_angle(follower, leader) for leader, follower in couples]),
-        concatenate_by_name([classifier_windows(follower, leader, duets[0].leader.fps) for leader, follower in couples]),
+        concatenate_by_name([classifier_windows(follower, leader, fps) for leader, follower in couples]),
     )

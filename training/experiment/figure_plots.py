@@ -42,13 +42,13 @@ SHOWN = (
     "jerk",
     "floating",
     "distance moved",
-    "facing moved",
     "hand in hand",
+    "BED",
     "after 1.0 s",
 )
-"""The figures of the judge's picture."""
-LOGARITHMIC = {shown for shown in SHOWN if shown.startswith(("Fréchet", "cross"))}
-FIXED = {
+"""Metrics of the evaluation's picture."""
+LOGARITHMIC = {name for name in SHOWN if name.startswith(("Fréchet", "cross"))}
+PARTNER_COLOURS = {
     "real": "#0b5fa5",
     "zero velocity": "#e0674c",
     "mean pose": "#8a8f98",
@@ -56,27 +56,32 @@ FIXED = {
     "another take's follower": "#8a8f98",
     "stitching": "#b7791f",
 }
+MODEL_COLOUR = "#0f766e"
 
 
-def plot_partner_evaluation(found: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:
-    """Draw figures by partner with their intervals, the first's as a band too, into a PNG, whole or not at all."""
-    names = list(found)
+def plot_partner_evaluation(
+    metrics: Mapping[str, Mapping[str, Estimate]], headers: Mapping[str, str], path: Path
+) -> None:
+    """Plot metrics by partner with their confidence intervals into a PNG, the first partner's as a band too."""
+    names = list(metrics)
     figure, panels = pyplot.subplots(3, 4, figsize=(13, 8), dpi=110, sharey=True)
     for panel, shown in zip(panels.flat, SHOWN, strict=True):
         for row, name in enumerate(reversed(names)):
-            seen = found[name][shown]
-            colour = FIXED.get(name, "#0f766e")
-            panel.plot([seen.low, seen.high], [row, row], color=colour, linewidth=3, alpha=0.4, solid_capstyle="round")
-            panel.plot(seen.value, row, "o", color=colour, markersize=6)
-        floor = found[names[0]][shown]
-        panel.axvspan(floor.low, floor.high, color="#0b5fa5", alpha=0.08)
-        panel.set_title(shown, fontsize=10)
+            estimate = metrics[name][shown]
+            colour = PARTNER_COLOURS.get(name, MODEL_COLOUR)
+            ends = [estimate.low, estimate.high]
+            panel.plot(ends, [row, row], color=colour, linewidth=3, alpha=0.4, solid_capstyle="round")
+            panel.plot(estimate.value, row, "o", color=colour, markersize=6)
+        real = metrics[names[0]][shown]
+        panel.axvspan(real.low, real.high, color=PARTNER_COLOURS["real"], alpha=0.08)
+        panel.set_title(headers[shown].replace("\n", ", "), fontsize=10)
         if shown in LOGARITHMIC:
             panel.set_xscale("symlog", linthresh=10.0)
         panel.set_xlim(0, None)
         panel.set_yticks(range(len(names)), list(reversed(names)), fontsize=9)
         panel.grid(alpha=0.25, axis="x")
         panel.spines[["top", "right", "left"]].set_visible(False)
+    figure.supxlabel("↓ lower is better   → nearer the real partner's value (band) is better", fontsize=10)
     figure.tight_layout()
     save_figure(figure, path)
 

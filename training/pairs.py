@@ -32,7 +32,7 @@ from rigs.choreography.beat_tracking import BEATS_PER_BAR, track_beats
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, interpolate
-from training.data.duets import FPS, PARTS, clean, deal, find_duets, recordings
+from training.data.duets import FPS, PARTS, clean_duet, assign_parts, find_duets, recording_files
 from training.data.music_pairs import MANIFEST
 from training.data.songs import KINDS, Song, cut_song, find_songs
 
@@ -115,7 +115,7 @@ def make_pairs(asked: PairingConfig) -> None:
         raise BadFile(f"{asked.out}: is there already, another --out expected")
     console = Console(stderr=True)
     pieces = [piece for folder in asked.dances for piece in find_dance_clips(folder)]
-    parts = deal({piece.recording for piece in pieces}, asked.validation, asked.test)
+    parts = assign_parts({piece.recording for piece in pieces}, asked.validation, asked.test)
     songs = find_songs(asked.midi)
     listed = []
     with atomic_path(asked.out) as partial:
@@ -159,10 +159,10 @@ def _dances(folder: Path) -> Iterator[tuple[str, dict[str, Motion]]]:
     """The recordings of a folder, cleaned, by who dances in them."""
     if not folder.is_dir():
         raise BadFile(f"{folder}: a folder of dances expected")
-    paths = recordings(folder)
+    paths = recording_files(folder)
     if any(path.stem.endswith(("_leader", "_follower")) for path in paths):
         for duet in find_duets(folder):
-            for piece in clean(duet):
+            for piece in clean_duet(duet):
                 yield duet.name, {"leader": piece.leader, "follower": piece.follower}
     else:
         for path in paths:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from rigs.files import BadFile
 from training.data.duets import PARTS
-from training.data.folder_check import Report, check
+from training.data.folder_check import FolderReport, check_folder
 from training.data.music_pairs import find_pairs, split_pairs
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
@@ -76,7 +76,7 @@ def run(asked: Train) -> int:
     if asked.model in PAIRED:
         return show_pairs(asked.data, validation, test) if asked.check else train(asked, config)
     with Console(stderr=True).status("") as status:
-        report = check(asked.data, validation, test, status.update)
+        report = check_folder(asked.data, validation, test, status.update)
     if asked.check:
         show(report)
         return 0 if report.trainable else 2
@@ -151,24 +151,24 @@ def train(asked: Train, config: Path) -> int:
     return 0
 
 
-def show(report: Report) -> None:
+def show(report: FolderReport) -> None:
     """Print a report: the takes as a table, and what was found, a line each."""
     console = Console(width=None if Console().is_terminal else 200, highlight=False)
     table = Table("take", "for", "seconds", "usable", "closest, m", "median, m", "findings")
-    for take in report.takes:
+    for take in report.recordings:
         figures = (take.seconds, take.usable, take.closest, take.median)
         cells = ("-" if isnan(x) else f"{x:.{places}f}" for x, places in zip(figures, (1, 1, 2, 2), strict=True))
         colour = "red" if take.fatal else "yellow" if take.findings else "green"
         table.add_row(take.name, take.part or "-", *cells, f"[{colour}]{len(take.findings) or 'none'}")
-    if report.takes:
+    if report.recordings:
         console.print(table)
     for finding in report.findings:
         said = str(finding) if finding.fatal else f"warning: {finding}"
         console.print(said, style="red" if finding.fatal else "", markup=False, soft_wrap=True)
-    usable = {part: sum(take.usable for take in report.takes if take.part == part) for part in PARTS}
+    usable = {part: sum(take.usable for take in report.recordings if take.part == part) for part in PARTS}
     shares = ", ".join(f"{seconds:.0f} s for {part}" for part, seconds in usable.items())
     verdict = "can be trained on" if report.trainable else "cannot be trained on yet"
-    console.print(f"takes: {len(report.takes)}, usable: {shares}; {verdict}")
+    console.print(f"takes: {len(report.recordings)}, usable: {shares}; {verdict}")
 
 
 def show_pairs(data: Path, validation: list[str], test: list[str]) -> int:

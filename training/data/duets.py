@@ -14,11 +14,11 @@ from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion, resample
 
 FPS = 30.0
-FASTEST = 9.0
+MAX_JOINT_SPEED = 9.0
 """m/s: no joint of a dancer is faster from one frame to the next."""
-TOGETHER = 1.3
+MAX_COUPLE_DISTANCE = 1.3
 """m: nearer than this two dancers dance with each other; farther apart they walk on or off."""
-SHORTEST = 3.0
+MIN_SECONDS = 3.0
 """s: a shorter piece is not worth keeping."""
 PARTS = ("train", "validation", "test")
 
@@ -43,7 +43,7 @@ class Duet:
 
 
 @dataclass(frozen=True)
-class Split:
+class DuetSplit:
     """The pieces of the recordings of each part; no recording is in two parts."""
 
     train: list[Duet]
@@ -52,7 +52,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Pair:
+class DuetFiles:
     """The files of a recording by role, `None` where one is missing."""
 
     name: str
@@ -64,7 +64,7 @@ class Pair:
         """Those that are there, the leader's first."""
         return [path for path in (self.leader, self.follower) if path is not None]
 
-    def both(self) -> tuple[Path, Path]:
+    def require_both(self) -> tuple[Path, Path]:
         """The leader's and the follower's. Raises BadFile where one is missing."""
         if self.leader is not None and self.follower is not None:
             return self.leader, self.follower
@@ -72,21 +72,21 @@ class Pair:
         raise BadFile(f"{self.files[0]}: no {self.name}_{missing} beside it")
 
 
-def find_pairs(folder: Path) -> list[Pair]:
+def find_duet_files(folder: Path) -> list[DuetFiles]:
     """The files `NAME_leader.*` and `NAME_follower.*`, by name; of several for one dancer the first. Raises BadFile."""
     if not folder.is_dir():
         raise BadFile(f"{folder}: a folder of duets expected")
     found: dict[str, dict[str, Path]] = {}
-    for path in recordings(folder):
+    for path in recording_files(folder):
         name, _, role = path.stem.rpartition("_")
         if role in ("leader", "follower"):
             found.setdefault(name, {}).setdefault(role, path)
     if not found:
         raise BadFile(f"{folder}: no duets found, files named NAME_leader and NAME_follower expected")
-    return [Pair(name, found[name].get("leader"), found[name].get("follower")) for name in sorted(found)]
+    return [DuetFiles(name, found[name].get("leader"), found[name].get("follower")) for name in sorted(found)]
 
 
-def recordings(folder: Path) -> list[Path]:
+def recording_files(folder: Path) -> list[Path]:
     """What may be a recording in a folder, by name, and what can be read before what cannot.
 
     Hidden files are left out, as some systems put one beside every file, and so are Acclaim's skeletons.
@@ -97,12 +97,12 @@ def recordings(folder: Path) -> list[Path]:
 
 def find_duets(folder: Path) -> list[Duet]:
     """Read every `NAME_leader.*` with its `NAME_follower.*`, by name. Raises BadFile."""
-    return [paired(pair, *(read(path).motions[0] for path in pair.both())) for pair in find_pairs(folder)]
+    return [make_duet(pair, *(read(path).motions[0] for path in pair.require_both())) for pair in find_duet_files(folder)]
 
 
-def paired(pair: Pair, leader: Motion, follower: Motion) -> Duet:
+def make_duet(pair: DuetFiles, leader: Motion, follower: Motion) -> Duet:
     """The two dancers of a pair of files, one clock. Raises BadFile where their rates or lengths differ."""
-    first, second = pair.both()
+    first, second = pair.require_both()
     if leader.fps != follower.fps or len(leader) != len(follower):
         raise BadFile(
             f"{second}: {len(leader)} frames at {leader.fps:g} fps expected as in {first.name}, "
@@ -111,36 +111,36 @@ def paired(pair: Pair, leader: Motion, follower: Motion) -> Duet:
     return Duet(pair.name, leader, follower)
 
 
-def clean(duet: Duet) -> list[Duet]:
+def clean_duet(duet: Duet) -> list[Duet]:
     """Trim the walks on and off, cut where a joint jumps, and bring the pieces to 30 fps."""
     positions = duet.positions()
-    start, stop = together(positions)
+    start, stop = together_span(positions)
     pieces = []
-    for first, end in _runs_without(jumps(positions, duet.leader.fps), start, stop):
+    for first, end in _spans_between_cuts(joint_jumps(positions, duet.leader.fps), start, stop):
         piece = duet[first:end]
-        if piece.leader.seconds >= SHORTEST:
+        if piece.leader.seconds >= MIN_SECONDS:
             pieces.append(Duet(duet.name, resample(piece.leader, FPS), resample(piece.follower, FPS)))
     return pieces
 
 
-def apart(positions: Array) -> Array:
+def couple_distance(positions: Array) -> Array:
     """How far the pelvises of `positions` (2, F, 29, 3) are from each other: (F,) m."""
     return np.linalg.norm(positions[0, :, 0] - positions[1, :, 0], axis=-1)
 
 
-def together(positions: Array) -> tuple[int, int]:
+def together_span(positions: Array) -> tuple[int, int]:
     """The first frame of `positions` (2, F, 29, 3) m in which the two are near, and the one past the last; or 0, 0."""
-    near = np.flatnonzero(apart(positions) < TOGETHER)
+    near = np.flatnonzero(couple_distance(positions) < MAX_COUPLE_DISTANCE)
     return (int(near[0]), int(near[-1]) + 1) if len(near) else (0, 0)
 
 
-def jumps(positions: Array, fps: float) -> Array:
+def joint_jumps(positions: Array, fps: float) -> Array:
     """The frames f (N,) at which some joint of `positions` (2, F, 29, 3) m leaps on its way to f + 1."""
     step = np.linalg.norm(np.diff(positions, axis=1), axis=-1)
-    return np.flatnonzero((step * fps > FASTEST).any(axis=(0, 2)))
+    return np.flatnonzero((step * fps > MAX_JOINT_SPEED).any(axis=(0, 2)))
 
 
-def _runs_without(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int]]:
+def _spans_between_cuts(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """The runs of frames between `start` and `stop` in which no cut f to f + 1 lies."""
     for cut in cuts[(cuts >= start) & (cuts + 1 < stop)]:
         yield start, int(cut) + 1
@@ -148,13 +148,13 @@ def _runs_without(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int
     yield start, stop
 
 
-def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence[str]) -> Split:
+def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence[str]) -> DuetSplit:
     """Clean the recordings and deal out by name those that are usable, before anything is cut or augmented.
 
     Raises BadFile when a part would be empty.
     """
-    cleaned = [(duet.name, clean(duet)) for duet in duets]
-    dealt = deal({name for name, pieces in cleaned if pieces}, validation, test)
+    cleaned = [(duet.name, clean_duet(duet)) for duet in duets]
+    dealt = assign_parts({name for name, pieces in cleaned if pieces}, validation, test)
     parts: dict[str, list[Duet]] = {part: [] for part in PARTS}
     for name, pieces in cleaned:
         if pieces:
@@ -163,10 +163,10 @@ def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence
         if not pieces:
             names = ", ".join(sorted({name for name, _ in cleaned}))
             raise BadFile(f"{names}: no usable duet is left for {part}, at least three recordings expected")
-    return Split(**parts)
+    return DuetSplit(**parts)
 
 
-def deal(names: Iterable[str], validation: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+def assign_parts(names: Iterable[str], validation: Sequence[str], test: Sequence[str]) -> dict[str, str]:
     """Each recording's part, one of PARTS.
 
     Where none of the named recordings is there, the last tenth by name is the test and the tenth before that the
@@ -179,7 +179,7 @@ def deal(names: Iterable[str], validation: Sequence[str], test: Sequence[str]) -
     return {name: "validation" if name in validation else "test" if name in test else "train" for name in names}
 
 
-class Windows(IterableDataset[Tensor]):
+class DuetWindows(IterableDataset[Tensor]):
     """Batches of windows (B, 2, length, 29, 3) m, one a training step, the same for equal seed and step.
 
     Each epoch goes over all windows in an order of its own; `start` is the step to begin with, so that a training

@@ -14,7 +14,7 @@ from backend.music import midi
 from backend.music.score import Score
 from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion, resample
-from training.data.duets import FPS, PARTS, deal
+from training.data.duets import FPS, PARTS, assign_parts
 
 MANIFEST = "pairs.json"
 _SHORTEST = 2.0
@@ -103,7 +103,7 @@ def split_pairs(pairs: Iterable[Pair], validation: Sequence[str], test: Sequence
     Raises BadFile when a part would be empty.
     """
     pairs = list(pairs)
-    by_name = deal({pair.recording for pair in pairs if pair.part is None}, validation, test)
+    by_name = assign_parts({pair.recording for pair in pairs if pair.part is None}, validation, test)
     parts: dict[str, list[Pair]] = {part: [] for part in PARTS}
     owner: dict[tuple[str, str], str] = {}
     for part in ("test", "validation", "train"):

@@ -15,7 +15,7 @@ from backend.models.duet_vae.network import NAME, DuetConfig, DuetVAE, Normalisa
 from backend.models.duet_vae.rollout import GROUPS, HIPS, Poses
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from training.data.duets import Duet, Split, Windows, find_duets, split_duets
+from training.data.duets import Duet, DuetSplit, DuetWindows, find_duets, split_duets
 from training.duet_vae import losses
 from training.duet_vae.augmentation import chance, mirror_some, wander
 from training.duet_vae.validation import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
@@ -117,7 +117,7 @@ def placed(windows: Tensor, normalisation: Normalisation) -> Tensor:
     return torch.stack([normalisation.into(pair.into(dancer)) for dancer in windows.unbind(1)], dim=1)
 
 
-def measure(windows: Windows) -> Normalisation:
+def measure(windows: DuetWindows) -> Normalisation:
     """The mean and the spread of the training windows, both dancers together, each pair in its frame."""
     poses = torch.cat([_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.places))])
     return Normalisation(poses.mean(0), poses.std(0).clamp_min(0.02))
@@ -181,7 +181,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = DuetVAE(DuetConfig(**tables.get("network", {})))
-    windows = Windows(
+    windows = DuetWindows(
         split.train, network.config.window + 1, tables["data"]["stride"], plan.batch, plan.epochs, plan.seed
     )
     trained = TrainedDuet(
@@ -208,7 +208,7 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
     return metric
 
 
-def ship(module: DuetTraining, split: Split, out: Path, tables: dict[str, Any]) -> None:
+def ship(module: DuetTraining, split: DuetSplit, out: Path, tables: dict[str, Any]) -> None:
     """Write the weights of a finished run and their model card.
 
     They are those of the last step: by their error alone the best ones would be those that move least.

@@ -13,7 +13,7 @@ from backend.models.duet_vae.network import place
 from backend.models.duet_vae.rollout import HIPS, Poses, rollout
 from rigs.contacts import floor_height
 from rigs.files import BadFile
-from training.data.duets import Duet, Split
+from training.data.duets import Duet, DuetSplit
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the history at which a rollout is compared with the truth, at 30 fps."""
@@ -99,7 +99,7 @@ def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:
     return there.out_of(average[None].expand(len(starts.pairs), frames, -1, -1))
 
 
-def error_curves(trained: TrainedDuet, split: Split, duets: list[Duet]) -> dict[str, Tensor]:
+def error_curves(trained: TrainedDuet, split: DuetSplit, duets: list[Duet]) -> dict[str, Tensor]:
     """Mean joint error in metres at each frame after the history, (60,), of the model and of the baselines."""
     starts = Starts.of(duets, trained.network.config.window, HORIZONS[-1], every=5)
     return {
@@ -109,7 +109,7 @@ def error_curves(trained: TrainedDuet, split: Split, duets: list[Duet]) -> dict[
     }
 
 
-def horizon_table(trained: TrainedDuet, split: Split) -> str:
+def horizon_table(trained: TrainedDuet, split: DuetSplit) -> str:
     """The errors on the test recordings in centimetres, as the rows of a Markdown table."""
     head = "| frames | " + " | ".join(str(h) for h in HORIZONS) + " |\n| --- |" + " --- |" * len(HORIZONS)
     curves = error_curves(trained, split, split.test)

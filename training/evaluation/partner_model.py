@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from backend.model_registry import REGISTRY
-from training.data.duets import Split, find_duets, split_duets
+from training.data.duets import DuetSplit, find_duets, split_duets
 from training.evaluation import baselines
 from training.evaluation.partner_evaluation import evaluate_ablations, evaluate_partners, train_partner_classifiers
 from training.evaluation.report import HEADERS, PartReport, print_report, write_json
@@ -54,7 +54,7 @@ def evaluate_partner_model(
     return reports
 
 
-def configured_split(data: Path, model: str) -> Split:
+def configured_split(data: Path, model: str) -> DuetSplit:
     """The duets of a folder, split as the model's training configuration says, if it has one, else by name."""
     config = CONFIGS / f"{model}.toml"
     recordings = read_tables(config)["data"] if config.exists() else {"validation": [], "test": []}

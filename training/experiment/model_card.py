@@ -6,12 +6,12 @@ from pathlib import Path
 from torch import nn
 
 from rigs.files.atomic_write import atomic_write_text
-from training.data.duets import PARTS, Duet, Split
+from training.data.duets import PARTS, Duet, DuetSplit
 from training.data.music_pairs import Pair, PairSplit
 
 
 def write_model_card(
-    path: Path, card: Mapping[str, str], network: nn.Module, checkpoint: str, split: Split | PairSplit, metrics: str
+    path: Path, card: Mapping[str, str], network: nn.Module, checkpoint: str, split: DuetSplit | PairSplit, metrics: str
 ) -> None:
     """Write the model card of a trained network, atomically.
 
@@ -47,9 +47,9 @@ Licence and credit:
     )
 
 
-def _data_table(split: Split | PairSplit) -> str:
+def _data_table(split: DuetSplit | PairSplit) -> str:
     """The recordings of each part and their length; of pairs also how many songs and pairs there are."""
-    if isinstance(split, Split):
+    if isinstance(split, DuetSplit):
         rows = [["part", "recordings", "minutes used"], ["---"] * 3]
         for part in PARTS:
             duets: Sequence[Duet] = getattr(split, part)

@@ -11,7 +11,7 @@ from backend.models.motion_flow.features import PARTNER_DIM, floor_frame, floor_
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.contacts import floor_height
-from training.data.duets import Duet, Split
+from training.data.duets import Duet, DuetSplit
 from training.data.music_pairs import PairSplit
 from training.experiment.ema import ema_state
 from training.experiment.model_card import write_model_card
@@ -72,7 +72,7 @@ def measure_statistics(network: MotionFlow, windows: MotionFlowWindows, *, leade
 
 def save_best(
     network: MotionFlow,
-    split: Split | PairSplit,
+    split: DuetSplit | PairSplit,
     out: Path,
     tables: dict[str, Any],
     how: str,

@@ -9,7 +9,7 @@ from torch import Tensor
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.skeleton import INDEX
-from training.data.duets import Split, find_duets, split_duets
+from training.data.duets import DuetSplit, find_duets, split_duets
 from training.experiment.config import read_config
 from training.motion_flow.dataset import MotionFlowTrainingConfig, duet_windows
 from training.motion_flow.statistics import horizon_table, prepare, save_best
@@ -57,7 +57,7 @@ def train(
     Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
     """
     tables, plan = read_config(config, PartnerFlowTrainingConfig)
-    split: Split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
+    split: DuetSplit = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
     torch.manual_seed(plan.seed)
     network = (
         PartnerFlow(MotionFlowConfig(**network_config(out, tables)))

@@ -10,7 +10,7 @@ import torch
 from rigs.files import BadFile, write
 from rigs.motion import Motion, resample, translate
 from tests.training.data.duet_files import duet, folder_of_duets
-from training.data.duets import FASTEST, FPS, Duet, Windows, clean, find_duets, jumps, split_duets
+from training.data.duets import MAX_JOINT_SPEED, FPS, Duet, DuetWindows, clean_duet, find_duets, joint_jumps, split_duets
 
 
 def walked_on(frames: int) -> Duet:
@@ -23,7 +23,7 @@ def walked_on(frames: int) -> Duet:
 
 
 def test_walks_on_and_off_are_trimmed() -> None:
-    [piece] = clean(walked_on(90))
+    [piece] = clean_duet(walked_on(90))
     apart = np.linalg.norm(piece.leader.root - piece.follower.root, axis=-1)
     assert apart[0] < 1.3
     assert apart[-1] < 1.3
@@ -35,17 +35,17 @@ def test_a_single_frame_jump_is_found_and_cut() -> None:
     root = follower.root.copy()
     root[300] += [0.5, 0.0, 0.0]
     broken = Duet("jump", leader, replace(follower, root=root))
-    assert list(jumps(broken.positions(), 30.0)) == [299, 300]
-    first, second = clean(broken)
+    assert list(joint_jumps(broken.positions(), 30.0)) == [299, 300]
+    first, second = clean_duet(broken)
     assert (len(first), len(second)) == (300, 299)
     for piece in (first, second):
         speed = np.linalg.norm(np.diff(piece.positions(), axis=1), axis=-1) * FPS
-        assert speed.max() < FASTEST
+        assert speed.max() < MAX_JOINT_SPEED
 
 
 def test_pieces_are_brought_to_30_fps() -> None:
     leader, follower = (resample(dancer, 60.0) for dancer in duet())
-    [piece] = clean(Duet("fast", leader, follower))
+    [piece] = clean_duet(Duet("fast", leader, follower))
     assert piece.leader.fps == FPS
     np.testing.assert_allclose(piece.leader.root, duet()[0].root, atol=1e-9)
 
@@ -53,10 +53,10 @@ def test_pieces_are_brought_to_30_fps() -> None:
 def test_cleaned_salsa_dances_together_without_jumps(corpus: Path) -> None:
     duets = find_duets(corpus / "salsa")
     assert len(duets) == 11
-    pieces = [piece for recording in duets for piece in clean(recording)]
+    pieces = [piece for recording in duets for piece in clean_duet(recording)]
     for piece in pieces:
         positions = piece.positions()
-        assert (np.linalg.norm(np.diff(positions, axis=1), axis=-1) * FPS).max() < FASTEST
+        assert (np.linalg.norm(np.diff(positions, axis=1), axis=-1) * FPS).max() < MAX_JOINT_SPEED
         assert np.linalg.norm(positions[0, [0, -1], 0] - positions[1, [0, -1], 0], axis=-1).max() < 1.35
     kept = sum(piece.leader.seconds for piece in pieces)
     whole = sum(recording.leader.seconds for recording in duets)
@@ -119,9 +119,9 @@ def test_a_bad_folder_gets_one_clear_sentence(tmp_path: Path) -> None:
     assert "a folder of duets expected" in said["missing"]
 
 
-def windows(**changes: int) -> Windows:
+def windows(**changes: int) -> DuetWindows:
     plan = {"length": 65, "stride": 7, "batch": 4, "epochs": 2, "seed": 1} | changes
-    return Windows([Duet("a", *duet(200)), Duet("b", *(translate(d, np.ones(3)) for d in duet(150)))], **plan)
+    return DuetWindows([Duet("a", *duet(200)), Duet("b", *(translate(d, np.ones(3)) for d in duet(150)))], **plan)
 
 
 def test_windows_never_cross_recordings_and_keep_the_pair_together() -> None:

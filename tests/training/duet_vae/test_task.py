@@ -9,7 +9,7 @@ from backend.models.duet_vae.checkpoint import TrainedDuet, load, save
 from backend.models.duet_vae.network import DuetConfig, DuetVAE
 from tests.conftest import ROOT
 from tests.training.data.duet_files import duet
-from training.data.duets import Duet, Windows
+from training.data.duets import Duet, DuetWindows
 from training.duet_vae.task import (
     DuetTraining,
     DuetVaeTrainingConfig,
@@ -31,12 +31,12 @@ def duets() -> list[Duet]:
 
 
 @pytest.fixture(scope="module")
-def windows(duets: list[Duet]) -> Windows:
-    return Windows(duets, length=65, stride=10, batch=4, epochs=1, seed=1)
+def windows(duets: list[Duet]) -> DuetWindows:
+    return DuetWindows(duets, length=65, stride=10, batch=4, epochs=1, seed=1)
 
 
 @pytest.fixture
-def training(duets: list[Duet], windows: Windows) -> DuetTraining:
+def training(duets: list[Duet], windows: DuetWindows) -> DuetTraining:
     torch.manual_seed(0)
     _, plan = read_config(PLAN, DuetVaeTrainingConfig)
     spans = (spanned(duets, 0), spanned(duets, 1))
@@ -62,14 +62,14 @@ def test_the_plan_is_the_published_one() -> None:
     assert DuetConfig() == DuetConfig(29, 64, 64, 64, 64, 8)
 
 
-def test_an_ordinary_step_trains_every_part(training: DuetTraining, windows: Windows) -> None:
+def test_an_ordinary_step_trains_every_part(training: DuetTraining, windows: DuetWindows) -> None:
     poses = placed(next(iter(windows)), training.normalisation)
     terms = training.terms(poses[:, 0, :-1], poses[:, 1, :-1], poses[:, :, :-1], poses[:, :, 1:])
     (terms["error"] + terms["divergence"]).backward()
     assert trained_parts(training) == {"vae_one", "vae_two", "vae_duet", "next_one", "next_two"}
 
 
-def test_a_rebuilding_step_trains_one_vae_and_nothing_else(training: DuetTraining, windows: Windows) -> None:
+def test_a_rebuilding_step_trains_one_vae_and_nothing_else(training: DuetTraining, windows: DuetWindows) -> None:
     poses = placed(next(iter(windows)), training.normalisation)[:, :, :-1]
     seen = set()
     for seed in range(12):
@@ -81,7 +81,7 @@ def test_a_rebuilding_step_trains_one_vae_and_nothing_else(training: DuetTrainin
     assert seen == {"vae_one", "vae_two"}
 
 
-def test_inputs_and_targets_share_the_training_windows_statistics(training: DuetTraining, windows: Windows) -> None:
+def test_inputs_and_targets_share_the_training_windows_statistics(training: DuetTraining, windows: DuetWindows) -> None:
     every = torch.cat([placed(windows.window(i)[None], training.normalisation) for i in range(len(windows.places))])
     poses = every.flatten(0, 2)
     torch.testing.assert_close(poses.mean(0), torch.zeros(87), rtol=0, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Baselines as partners: what each one keeps, and that stitching finds what it knows."""
+"""Baselines: what each one keeps of history and leader, and that stitching retrieves what it was given."""
 
 from collections.abc import Callable
 
@@ -30,15 +30,19 @@ def pair() -> Duet:
 
 
 @pytest.fixture(scope="module")
-def made(pair: Duet) -> dict[str, list[Motion]]:
+def generated(pair: Duet) -> dict[str, list[Motion]]:
     return {p.name: p.generate(pair.leader, pair.follower[:HISTORY], 3) for p in training_baselines([pair])}
 
 
+def moved(motion: Motion, angle: float, offset: tuple[float, float]) -> Motion:
+    return translate(rotate_about_z(motion, angle), np.array([*offset, 0.0]))
+
+
 def test_every_baseline_goes_on_from_the_history_for_the_leaders_frames(
-    pair: Duet, made: dict[str, list[Motion]]
+    pair: Duet, generated: dict[str, list[Motion]]
 ) -> None:
-    assert len(made) == 5
-    for name, takes in made.items():
+    assert len(generated) == 5
+    for name, takes in generated.items():
         assert len(takes) == 3, name
         for take in takes:
             assert len(take) == len(pair)
@@ -48,16 +52,16 @@ def test_every_baseline_goes_on_from_the_history_for_the_leaders_frames(
             assert speed < 20.0, name
 
 
-def test_zero_velocity_stays(pair: Duet, made: dict[str, list[Motion]]) -> None:
-    [take, *_] = made["zero velocity"]
+def test_zero_velocity_stays(pair: Duet, generated: dict[str, list[Motion]]) -> None:
+    [take, *_] = generated["zero velocity"]
     assert np.ptp(take.positions[HISTORY - 1 :], axis=0).max() == 0.0
 
 
 def test_the_mean_of_one_pose_is_that_pose_beside_the_leader(pair: Duet) -> None:
     single = Duet("single", pair.leader[7:8], pair.follower[7:8])
     [take] = mean_pose([single]).generate(pair.leader, pair.follower[:HISTORY], 1)
-    here, there = floor_placement(single.leader.positions[0]), floor_placement(pair.leader.positions[HISTORY - 1])
-    expected = align_placement(single.follower, here, there).positions[0]
+    source, target = floor_placement(single.leader.positions[0]), floor_placement(pair.leader.positions[HISTORY - 1])
+    expected = align_placement(single.follower, source, target).positions[0]
     np.testing.assert_allclose(take.positions[-1], expected, atol=1e-6)
 
 
@@ -77,12 +81,12 @@ def test_a_followers_relation_to_the_leader_is_carried_over(pair: Duet) -> None:
     np.testing.assert_allclose(take.positions[HISTORY:], pair.follower.positions[HISTORY:], atol=1e-6)
 
 
-def test_stitching_finds_the_take_that_it_is_made_of(pair: Duet) -> None:
+def test_stitching_retrieves_the_recording_that_it_has(pair: Duet) -> None:
     [take] = nearest_neighbour_stitching([pair]).generate(pair.leader, pair.follower[:HISTORY], 1)
     np.testing.assert_allclose(take.positions[:200], pair.follower.positions[:200], atol=1e-3)
 
 
-def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None:
+def test_stitching_follows_the_leader_wherever_the_couple_is(pair: Duet) -> None:
     leader, follower = (
         translate(rotate_about_z(m, -2.0), np.array([1.0, 4.0, 0.0])) for m in (pair.leader, pair.follower)
     )
@@ -90,14 +94,14 @@ def test_stitching_answers_the_leader_wherever_the_couple_is(pair: Duet) -> None
     np.testing.assert_allclose(there.positions[:200], follower.positions[:200], atol=1e-3)
 
 
-def test_takes_of_stitching_differ_and_come_again(pair: Duet) -> None:
+def test_takes_of_stitching_differ_and_are_reproducible(pair: Duet) -> None:
     partner = nearest_neighbour_stitching([pair])
     first, second = (partner.generate(pair.leader, pair.follower[:HISTORY], 2) for _ in range(2))
     assert np.linalg.norm(first[0].positions - first[1].positions, axis=-1).mean() > 0.02
     np.testing.assert_array_equal(first[1].root, second[1].root)
 
 
-def test_who_goes_on_starts_where_the_past_ends_and_ends_where_the_following_does(pair: Duet) -> None:
+def test_a_crossfade_starts_where_the_past_ends_and_ends_where_the_following_does(pair: Duet) -> None:
     past, following = pair.follower[:HISTORY], pair.leader[100:200]
     whole = crossfade(past, following)
     assert np.linalg.norm(whole.root[HISTORY] - past.root[-1]) < 0.05
@@ -105,7 +109,7 @@ def test_who_goes_on_starts_where_the_past_ends_and_ends_where_the_following_doe
 
 
 @pytest.mark.parametrize("make", [zero_velocity, copy_of_the_leader])
-def test_only_partners_that_listen_change_with_the_leader(pair: Duet, make: Callable[[], PartnerGenerator]) -> None:
+def test_only_partners_that_use_the_leader_change_with_it(pair: Duet, make: Callable[[], PartnerGenerator]) -> None:
     partner = make()
     before, after = (
         partner.generate(m, pair.follower[:HISTORY], 1)[0].root

@@ -11,13 +11,16 @@ their last checkpoints, and to N in all. The same command with `--resume` in ano
 """
 
 import json
+import logging
 import math
+import os
 import random
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
@@ -51,6 +54,8 @@ _POLL = 0.2
 """s between two looks at the workers."""
 _BEST = 10
 """Trials listed at the end."""
+_ENQUEUED = "enqueued"
+"""Marks the trials of the queue: where two workers reach for the last one, Optuna gives the second a new trial."""
 _SEED = 1
 
 
@@ -173,19 +178,20 @@ def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
     Those of a grid have their settings, in an order that covers it evenly if it is left off; the sampler chooses those
     of the others when they begin.
     """
-    enqueued = len(_originals(study))
+    enqueued = len(_enqueued(study))
     points: list[dict[str, Any]] = [{}] * sweep.trials
     if sweep.search == "grid":
         points = [dict(zip(space, point, strict=True)) for point in product(*space.values())]
         random.Random(_SEED).shuffle(points)
     for point in points[enqueued : sweep.trials]:
-        study.enqueue_trial(point)
+        study.enqueue_trial(point, user_attrs={_ENQUEUED: True})
 
 
-def _originals(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials without those that run one of them again."""
+def _enqueued(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials without their retries."""
+    retried = RetryHeartbeatStaleTrialCallback.retried_trial_number
     trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if RetryHeartbeatStaleTrialCallback.retried_trial_number(trial) is None]
+    return [trial for trial in trials if _ENQUEUED in trial.user_attrs and retried(trial) is None]
 
 
 def run_workers(sweep: Sweep, study: optuna.Study) -> int:
@@ -194,7 +200,7 @@ def run_workers(sweep: Sweep, study: optuna.Study) -> int:
     workers: dict[int, BaseProcess] = {}
 
     def start(number: int) -> None:
-        workers[number] = context.Process(target=work, args=(sweep, number))  # type: ignore[assignment]
+        workers[number] = context.Process(target=work, args=(sweep, number))
         workers[number].start()
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -232,7 +238,7 @@ def progress(study: optuna.Study) -> str:
     """How many trials are done, and the best metric so far."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     best = f", the best {study.best_value:.4f}" if done else ""
-    return f"{len(done)} of {len(_originals(study))} trials done{best}"
+    return f"{len(done)} of {len(_enqueued(study))} trials done{best}"
 
 
 def _unfinished(study: optuna.Study) -> set[TrialState]:
@@ -241,8 +247,13 @@ def _unfinished(study: optuna.Study) -> set[TrialState]:
 
 
 def work(sweep: Sweep, number: int) -> None:
-    """Run one worker: trial after trial, until none waits and none runs that could lose its worker."""
+    """Run one worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
+    run_trials(sweep, number)
+
+
+def run_trials(sweep: Sweep, number: int) -> None:
+    """Run trial after trial, until none waits and none runs that could lose its worker."""
     study = load_study(sweep)
     space: Space = study.user_attrs["space"]
     # A worker's own seed, and another one when resumed: samplers that begin alike choose the same settings.
@@ -259,13 +270,13 @@ def work(sweep: Sweep, number: int) -> None:
 
 def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
     """Train with a trial's settings, from its last checkpoint where it is a retry; the best validation metric."""
-    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
-    if "fixed_params" not in frozen.system_attrs:
+    if _ENQUEUED not in trial.user_attrs:
         raise optuna.TrialPruned("another worker took the last trial of the queue")
     settings = suggest(trial, sweep.search, space)
+    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
     original = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
-    folder = sweep.storage.with_name(f"{sweep.storage.name}.trials") / str(trial.number if original is None else original)
-    metric = train(sweep, settings, folder)
+    number = trial.number if original is None else original
+    metric = train(sweep, settings, sweep.storage.with_name(f"{sweep.storage.name}.trials") / str(number))
     return metric if math.isfinite(metric) else math.nan  # which fails the trial, but not its worker
 
 
@@ -283,21 +294,27 @@ def suggest(trial: optuna.Trial, search: str, space: Space) -> dict[str, Any]:
 
 def train(sweep: Sweep, settings: Mapping[str, Any], folder: Path) -> float:
     """Train the model with other settings in a trial's folder; the best validation metric."""
+    import torch
+
     from training.experiment.fit import BEST, LAST, Interrupted  # lightning takes seconds to load
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // sweep.workers))
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
     config = folder / "config.toml"
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_text(config, _toml(override(read_tables(sweep.config_file), settings)))
     task = import_module(f"training.{sweep.model.replace('-', '_')}.task")
     try:
-        metric: float = task.train(sweep.data, folder, config, resume=(folder / LAST).exists(), trial=True)
+        with (folder / "log.txt").open("a") as log, redirect_stdout(log), redirect_stderr(log):
+            metric = float(task.train(sweep.data, folder, config, resume=(folder / LAST).exists(), trial=True))
     except Interrupted:
         sys.exit(128 + signal.SIGTERM)  # the trial stays a running one without heartbeats, which is retried
     except BadFile as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     for name in (LAST, BEST):
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
     return metric
 
 

@@ -1,6 +1,7 @@
 """The training loop: Lightning's Trainer with checkpoints `last.ckpt` and `best.ckpt`, resumable to the exact step."""
 
 import signal
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +32,7 @@ class StopOnSignal(Callback):
         self.signalled = False
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Take over both signals; Lightning gives them back at the end."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
 
@@ -38,6 +40,7 @@ class StopOnSignal(Callback):
         self.signalled = True
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Stop after a step where a signal came. Raises Interrupted."""
         if self.signalled:
             trainer.save_checkpoint(self.folder / LAST)
             raise Interrupted(trainer.global_step)
@@ -68,6 +71,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     if resume:
         batches.start = torch.load(last, weights_only=True)["global_step"]
+    warnings.filterwarnings("ignore", message="Checkpoint directory")  # it holds the curves, or the run to resume
     best = _checkpoints(folder / BEST, monitor=monitor, save_on_train_epoch_end=False)
     trainer = lightning.Trainer(
         accelerator="auto",

@@ -7,9 +7,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from backend.music.audio.synth_drums import drum_kind
-from backend.music.note_times import TimedNote, length, step_times, timed_notes
-from backend.music.piano_roll import DRUM_KINDS
+from backend.music.piano_roll import DRUM_KINDS, drum_kind
+from backend.music.quantization import TimedNote, step_times, timed_notes
 from backend.music.score import Score
 from training.experiment.figure_plots import save_figure
 
@@ -37,7 +36,7 @@ def piano_roll(score: Score, path: str | Path, *, span: tuple[float, float] | No
 
     A note is as dark as it is struck hard, and its onset is marked.  span: from and to which s; all without it.
     """
-    start, end = span or (0.0, length(score))
+    start, end = span or (0.0, score.duration)
     width = float(np.clip(0.45 * (end - start), 9.0, 36.0))
     notes = {name: timed_notes(score, getattr(score, name)) for name in _LOUD}
     kinds = [kind for kind, _ in DRUM_KINDS if any(drum_kind(note.pitch) == kind for note in notes["drums"])]

@@ -1,1 +1,1 @@
-"""Music: scores on a grid of sixteenths, their swing, their way in and out of MIDI files, and what a model sees."""
+"""Music: scores on a sixteenth-note grid, quantization, MIDI files, audio rendering and features for models."""

@@ -1,13 +1,13 @@
-"""MIDI files: `read` gives a `Score` on the grid of sixteenths, `write` a file that plays it.
+"""MIDI files: `read` quantizes one to a `Score` on the sixteenth grid, `write` writes a file that plays a score.
 
     score = read("song.mid")
     write("song again.mid", score)
 
-Drums are what plays on the drum channel. The bass is every General MIDI bass (programs 32 to 39, counted from 0); where
-there is none, the track with the lowest median pitch, if several are pitched. Everything else is melody.
+The drums are the notes on the drum channel. The bass is every General MIDI bass (programs 32 to 39, counted from 0);
+without one, the track with the lowest median pitch, if there are several pitched tracks. All else is melody.
 
-Where a recording that does not swing lies beside its file's beats by a constant part of a sixteenth, the grid moves to
-the notes: the first step is that much longer or shorter than the rest.
+Where a recording without swing is offset from its file's beats by a constant part of a sixteenth, the grid moves to the
+notes: the first step is that much longer or shorter than the others.
 """
 
 import io
@@ -19,64 +19,64 @@ import mido
 import numpy as np
 from pretty_midi import Instrument, PrettyMIDI
 
+from backend.music.quantization import STRAIGHT, TICKS_PER_BEAT, estimate_swing, grid_offset, quantize, swung_positions
 from backend.music.score import STEPS_PER_BEAT, Meter, Note, Part, Score, bar_lines, part_from_notes, part_to_notes
-from backend.music.swing import STRAIGHT, TICKS_PER_BEAT, estimate_swing, grid_offset, quantize, swung_positions
 from rigs import Array
 from rigs.files import BadFile, output_path
 
 SUFFIXES = (".mid", ".midi")
-_BASSES = range(32, 40)
+_BASS_PROGRAMS = range(32, 40)
 _DRUM_CHANNEL = 9
 _PROGRAMS = {"drums": 0, "bass": 33, "melody": 0}
 _CHANNELS = {"drums": _DRUM_CHANNEL, "bass": 1, "melody": 0}
-_TIMING = ("set_tempo", "time_signature")
-_HEARD = ("note_on", "note_off", "program_change")
-_MOST_STEPS = 2**16
-"""Two hours at 120 beats a minute: a longer file is taken for a damaged one before it fills the memory."""
+_TIMING_EVENTS = ("set_tempo", "time_signature")
+_NOTE_EVENTS = ("note_on", "note_off", "program_change")
+_MAX_STEPS = 2**16
+"""Two hours at 120 beats a minute; a longer file is taken for a damaged one before it fills the memory."""
 _MICROSECONDS = 1e6
-_SLOWEST = 2**24 - 1
-"""Microseconds in a beat that a MIDI file can state."""
+_MAX_TEMPO_VALUE = 2**24 - 1
+"""Microseconds per beat of the slowest tempo in a MIDI file."""
 
 
 def read(path: str | Path) -> Score:
-    """The music of a file; without a tempo it is 120 beats a minute, without a meter 4/4. Raises BadFile."""
+    """Read a MIDI file and quantize it; the defaults are 120 beats a minute and 4/4. Raises BadFile."""
     path = Path(path)
-    _expect_suffix(path)
+    _check_suffix(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise BadFile(f"{path.name}: no such file") from None
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    midi = _parsed(path, content)
-    tempi = _Tempi(midi)
-    meters = _meters(path, midi, tempi)
-    parts = _parts(midi)
-    played = [tempi.positions(np.array([[note.start, note.end] for note in notes])) for notes in parts]
-    last = max((float(positions.max()) for positions in played if len(positions)), default=0.0)
+    midi = _parse(path, content)
+    tempo_map = _TempoMap(midi)
+    meters = _read_meters(path, midi, tempo_map)
+    parts = _split_parts(midi)
+    positions = [tempo_map.positions(np.array([[note.start, note.end] for note in notes])) for notes in parts]
+    last = max((float(rows.max()) for rows in positions if len(rows)), default=0.0)
     if not any(parts):
         raise BadFile(f"{path.name}: at least one note expected, none found")
-    if last > _MOST_STEPS:
-        raise BadFile(f"{path.name}: at most {_MOST_STEPS:,} sixteenths of music expected, {last:,.0f} found")
-    starts = np.concatenate([positions[:, 0] for positions in played if len(positions)])
+    if last > _MAX_STEPS:
+        raise BadFile(f"{path.name}: at most {_MAX_STEPS:,} sixteenths of music expected, {last:,.0f} found")
+    onsets = np.concatenate([rows[:, 0] for rows in positions if len(rows)])
     bars = bar_lines(meters, last + STEPS_PER_BEAT)
-    swing = estimate_swing(starts, bars)
-    late = grid_offset(starts) if swing == STRAIGHT else 0.0
-    stepped = [
-        list(_notes(notes, np.maximum(where - late, 0.0), bars, swing))
-        for notes, where in zip(parts, played, strict=True)
+    swing = estimate_swing(onsets, bars)
+    offset = grid_offset(onsets) if swing == STRAIGHT else 0.0
+    quantized = [
+        list(_quantize_notes(notes, np.maximum(rows - offset, 0.0), bars, swing))
+        for notes, rows in zip(parts, positions, strict=True)
     ]
-    steps = int(bar_lines(meters, max(note.end for notes in stepped for note in notes))[-1])
-    drums, bass, melody = (part_from_notes(notes, steps) for notes in stepped)
-    inside = tuple(meter for meter in meters if meter.step < steps)
-    begins = np.concatenate([[0.0], np.arange(1.0, steps + 1.0) + late])
-    return Score(drums, bass, melody, tempi.seconds(begins), inside, swing)
+    steps = int(bar_lines(meters, max(note.end for notes in quantized for note in notes))[-1])
+    drums, bass, melody = (part_from_notes(notes, steps) for notes in quantized)
+    meters = tuple(meter for meter in meters if meter.step < steps)
+    grid = np.concatenate([[0.0], np.arange(1.0, steps + 1.0) + offset])
+    return Score(drums, bass, melody, tempo_map.seconds(grid), meters, swing)
 
 
 def write(path: str | Path, score: Score) -> None:
-    """Write a file that plays a score, with its tempi, meters and swing, all or nothing. Raises BadFile."""
+    """Write a MIDI file that plays a score, with its tempi, meters and swing, atomically. Raises BadFile."""
     path = Path(path)
-    _expect_suffix(path)
+    _check_suffix(path)
     midi = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     midi.tracks.append(_track([*_meter_events(score), *_tempo_events(score)]))
     for name, part in (("drums", score.drums), ("bass", score.bass), ("melody", score.melody)):
@@ -86,8 +86,8 @@ def write(path: str | Path, score: Score) -> None:
         midi.save(temporary)
 
 
-class _Tempi:
-    """A file's clock, between seconds and steps of its beats."""
+class _TempoMap:
+    """Tempo map of a file: converts between seconds and positions in steps of its beats."""
 
     def __init__(self, midi: PrettyMIDI) -> None:
         times, tempi = midi.get_tempo_changes()
@@ -96,7 +96,7 @@ class _Tempi:
         self._steps = np.concatenate([[0.0], np.cumsum(np.diff(times) * self._rates[:-1])])
 
     def positions(self, seconds: Array) -> Array:
-        """Steps with fractions, in the shape of `seconds`."""
+        """Positions in steps, with fractions, in the shape of `seconds`."""
         tempo = np.maximum(np.searchsorted(self._times, seconds, side="right") - 1, 0)
         return self._steps[tempo] + (seconds - self._times[tempo]) * self._rates[tempo]
 
@@ -106,7 +106,8 @@ class _Tempi:
         return self._times[tempo] + (positions - self._steps[tempo]) / self._rates[tempo]
 
 
-def _parsed(path: Path, content: bytes) -> PrettyMIDI:
+def _parse(path: Path, content: bytes) -> PrettyMIDI:
+    """Parse the bytes of a MIDI file with pretty_midi, its tracks repaired. Raises BadFile."""
     if not content:
         raise BadFile(f"{path.name}: empty file, a MIDI file expected")
     if not content.startswith(b"MThd"):
@@ -126,17 +127,17 @@ def _parsed(path: Path, content: bytes) -> PrettyMIDI:
         raise BadFile(f"{path.name}: a tempo expected, a beat of no duration found")
     if not any(event.type == "note_on" for track in midi.tracks for event in track):
         raise BadFile(f"{path.name}: at least one note expected, none found")
-    midi.tracks[:] = _mended(midi.tracks)
+    midi.tracks[:] = _repair_tracks(midi.tracks)
     try:
         return PrettyMIDI(mido_object=midi)
     except ValueError as error:
         raise BadFile(f"{path.name}: music of a sensible length and meter expected ({error})") from None
 
 
-def _mended(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
-    """The tracks as pretty_midi wants them, timing first and then what is heard.
+def _repair_tracks(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
+    """Repair tracks for pretty_midi: one timing track first, then those with notes.
 
-    It would drop notes of no length or of no end, and overlook tempi and meters outside the first track.
+    pretty_midi drops notes of zero length and without an end, and ignores tempi and meters outside the first track.
     """
     timing: list[tuple[int, mido.MetaMessage]] = [(0, mido.MetaMessage("text"))]
     notes = []
@@ -146,7 +147,7 @@ def _mended(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
         events = []
         for event in track:
             now += event.time
-            if event.type in _TIMING:
+            if event.type in _TIMING_EVENTS:
                 timing.append((now, event))
                 continue
             if event.type == "note_on" and event.velocity > 0:
@@ -156,7 +157,7 @@ def _mended(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
                 if start == now:
                     events.append((now + 1, event))
                     continue
-            if event.type in _HEARD:
+            if event.type in _NOTE_EVENTS:
                 events.append((now, event))
         for (channel, pitch), start in open_since.items():
             events.append((max(now, start + 1), mido.Message("note_off", channel=channel, note=pitch)))
@@ -165,22 +166,23 @@ def _mended(tracks: Sequence[mido.MidiTrack]) -> list[mido.MidiTrack]:
     return [_track(timing), *notes]
 
 
-def _meters(path: Path, midi: PrettyMIDI, tempi: _Tempi) -> tuple[Meter, ...]:
-    found = {0: Meter(0)}
+def _read_meters(path: Path, midi: PrettyMIDI, tempo_map: _TempoMap) -> tuple[Meter, ...]:
+    """Time signatures of a file by step, 4/4 where none is given. Raises BadFile."""
+    meters = {0: Meter(0)}
     for change in midi.time_signature_changes:
-        step = int(np.rint(tempi.positions(np.array(change.time))))
-        found[step] = Meter(step, change.numerator, change.denominator)
-        if found[step].bar_steps < 1.0:
+        step = int(np.rint(tempo_map.positions(np.array(change.time))))
+        meters[step] = Meter(step, change.numerator, change.denominator)
+        if meters[step].bar_steps < 1.0:
             raise BadFile(
                 f"{path.name}: bars of a sixteenth or more expected, {change.numerator}/{change.denominator} found"
             )
-    return tuple(found[step] for step in sorted(found))
+    return tuple(meters[step] for step in sorted(meters))
 
 
-def _parts(midi: PrettyMIDI) -> tuple[list[Any], list[Any], list[Any]]:
-    """The notes of drums, bass and melody, as pretty_midi has them, in seconds."""
+def _split_parts(midi: PrettyMIDI) -> tuple[list[Any], list[Any], list[Any]]:
+    """Split the notes, as pretty_midi notes in seconds, into drums, bass and melody."""
     pitched = [instrument for instrument in midi.instruments if not instrument.is_drum and instrument.notes]
-    basses = [instrument for instrument in pitched if instrument.program in _BASSES]
+    basses = [instrument for instrument in pitched if instrument.program in _BASS_PROGRAMS]
     if not basses and len(pitched) > 1:
         basses = [min(pitched, key=_median_pitch)]
     drums = [note for instrument in midi.instruments if instrument.is_drum for note in instrument.notes]
@@ -192,16 +194,16 @@ def _median_pitch(instrument: Instrument) -> float:
     return float(np.median([note.pitch for note in instrument.notes]))
 
 
-def _notes(notes: Sequence[Any], played: Array, bars: Array, swing: float) -> Iterator[Note]:
-    """pretty_midi's notes on the grid; played: (N, 2) steps with fractions at which they begin and end."""
+def _quantize_notes(notes: Sequence[Any], positions: Array, bars: Array, swing: float) -> Iterator[Note]:
+    """Quantize pretty_midi notes to the grid; positions: (N, 2) steps, with fractions, of their onsets and ends."""
     if len(notes):
-        starts, ends = (quantize(positions, bars, swing).tolist() for positions in played.T)
+        starts, ends = (quantize(column, bars, swing).tolist() for column in positions.T)
         for note, start, end in zip(notes, starts, ends, strict=True):
             yield Note(note.pitch, note.velocity, start, max(end, start + 1))
 
 
 def _track(events: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
-    """A track of events at their ticks; those of one tick stay in their order."""
+    """Track of events with delta times, sorted by tick; events of one tick keep their order."""
     track = mido.MidiTrack()
     now = 0
     for tick, event in sorted(events, key=lambda pair: pair[0]):
@@ -217,30 +219,29 @@ def _meter_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
 
 
 def _tempo_events(score: Score) -> Iterator[tuple[int, mido.MetaMessage]]:
-    """A tempo wherever a step's length differs by what a file can tell."""
-    stated = 0
+    """Tempo events wherever the length of a step changes by a microsecond per beat or more."""
+    current = 0
     for step, length in enumerate(np.diff(score.seconds) * STEPS_PER_BEAT * _MICROSECONDS):
-        if abs(length - stated) >= 1.0:
-            stated = int(np.clip(np.rint(length), 1, _SLOWEST))
-            yield step * TICKS_PER_BEAT // STEPS_PER_BEAT, mido.MetaMessage("set_tempo", tempo=stated)
+        if abs(length - current) >= 1.0:
+            current = int(np.clip(np.rint(length), 1, _MAX_TEMPO_VALUE))
+            yield step * TICKS_PER_BEAT // STEPS_PER_BEAT, mido.MetaMessage("set_tempo", tempo=current)
 
 
 def _part_events(name: str, part: Part, score: Score) -> Iterator[tuple[int, mido.Message]]:
-    """The events of a part; a note ends before another begins on the same tick."""
+    """Events of a part; a note ends before another begins on the same tick."""
     channel = _CHANNELS[name]
     yield 0, mido.MetaMessage("track_name", name=name)
     yield 0, mido.Message("program_change", channel=channel, program=_PROGRAMS[name])
     notes = part_to_notes(part)
-    ends = np.array([[note.start, note.end] for note in notes])
-    ticks = (
-        np.rint(swung_positions(ends, score.bars, score.swing) * TICKS_PER_BEAT / STEPS_PER_BEAT).astype(int).tolist()
-    )
+    spans = np.array([[note.start, note.end] for note in notes])
+    positions = swung_positions(spans, score.bars, score.swing)
+    ticks = np.rint(positions * TICKS_PER_BEAT / STEPS_PER_BEAT).astype(int).tolist()
     for note, (_, end) in zip(notes, ticks, strict=True):
         yield end, mido.Message("note_off", channel=channel, note=note.pitch)
     for note, (start, _) in zip(notes, ticks, strict=True):
         yield start, mido.Message("note_on", channel=channel, note=note.pitch, velocity=max(note.velocity, 1))
 
 
-def _expect_suffix(path: Path) -> None:
+def _check_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
-        raise BadFile(f"{path.name}: .mid or .midi expected as the ending of its name")
+        raise BadFile(f"{path.name}: .mid or .midi file extension expected")

@@ -1,18 +1,21 @@
-"""What a music model sees of a score: one roll of 128 rows for all three parts, two bars at a time.
+"""Piano rolls: all parts of a score in one matrix of 128 rows, windows of two bars, and decoding back to a score.
 
-Row 0 is C-2, so C-1 is row 12 and C1 row 36. Drums have rows 0 to 11 (C-2 up to C-1), one for each kind of drum; the
-bass has 12 to 35 (C-1 up to C1) and the melody 36 to 127 (C1 and above). A pitch outside its rows moves in by octaves.
+Rows 0 to 11 (C-2 up to C-1) are kinds of drums, rows 12 to 35 (C-1 up to C1) the bass and rows 36 to 127 the melody,
+row 0 being C-2. A pitch outside the rows of its part moves in by octaves.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from backend.music.score import PITCHES, Part, Score
+from backend.music.quantization import STRAIGHT
+from backend.music.score import PARTS, PITCHES, Meter, Note, Part, Score, part_from_notes
 from rigs import Array
 
 WINDOW_STEPS = 32
 """Steps in a window: two bars of 4/4."""
 BASS_ROW, MELODY_ROW = 12, 36
-"""The first rows of the bass and of the melody."""
+"""First rows of the bass and of the melody."""
 DRUM_KINDS: tuple[tuple[str, tuple[int, ...]], ...] = (
     # the kind of drum in each row, and its numbers: General MIDI's, and an electronic kit's for edges and rims
     ("kick", (35, 36)),
@@ -28,53 +31,103 @@ DRUM_KINDS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("bell and block", (56, 67, 68, 73, 74, 75, 76, 77, 80, 81)),
     ("shaken, and all else", (54, 69, 70, 82)),
 )
+_KIND_OF_NUMBER = {number: kind for kind, (_, numbers) in enumerate(DRUM_KINDS) for number in numbers}
+KIND_OF_DRUM: Array = np.array([_KIND_OF_NUMBER.get(number, len(DRUM_KINDS) - 1) for number in range(PITCHES)])
+"""(128,) index in DRUM_KINDS of each General MIDI drum number."""
+DRUM_PITCHES: tuple[int, ...] = (36, 37, 38, 45, 48, 42, 46, 49, 51, 62, 56, 70)
+"""General MIDI drum number on which each kind of drum is played."""
 _OCTAVE = 12
+_MAX_VELOCITY = 127
 
 
 def piano_roll(score: Score) -> Array:
-    """(S, 128) float32, 0 to 1: how loud each row sounds; drums at their onsets, the others while they last."""
+    """Piano roll (S, 128) float32 of velocities from 0 to 1; drums at their onsets, other notes while they sound."""
     rows = np.zeros((score.steps, PITCHES), np.float32)
     for part, targets in ((score.bass, _bass_rows()), (score.melody, _melody_rows())):
-        np.maximum.at(rows.T, targets, _loudness(part).T)
-    np.maximum.at(rows.T, _drum_rows(), score.drums.velocity.T / np.float32(127.0))
+        np.maximum.at(rows.T, targets, _sustained_velocity(part).T)
+    np.maximum.at(rows.T, KIND_OF_DRUM, score.drums.velocity.T / np.float32(_MAX_VELOCITY))
     return rows
 
 
-def piano_roll_windows(score: Score) -> Array:
-    """(N, 32, 128) float32: the roll from each of `window_starts` on; what lies behind the end is silent.
+def drum_kind(number: int) -> str:
+    """Name of the kind of drum, one of DRUM_KINDS, that a General MIDI drum number is."""
+    return DRUM_KINDS[KIND_OF_DRUM[number]][0]
 
-    A window has 32 steps whatever the meter: two bars of 4/4, and from a pickup or in 3/4 whatever 32 steps hold.
+
+def piano_roll_windows(score: Score) -> Array:
+    """Piano rolls (N, 32, 128) float32 from each of `window_starts` on, padded with silence after the end.
+
+    A window has 32 steps whatever the meter: two bars of 4/4, less or more than two bars elsewhere.
     """
     rows = np.pad(piano_roll(score), ((0, WINDOW_STEPS), (0, 0)))
     return rows[window_starts(score)[:, None] + np.arange(WINDOW_STEPS)]
 
 
 def window_starts(score: Score) -> Array:
-    """(N,) the steps that windows begin with: each bar's first, until a window reaches the end."""
+    """First steps (N,) of the windows: every downbeat, until a window reaches the end."""
     starts = score.bars
     return starts[: np.searchsorted(starts, score.steps - WINDOW_STEPS) + 1]
 
 
-def _loudness(part: Part) -> Array:
-    """(S, 128) float32, 0 to 1: each note's velocity for as long as it sounds."""
+def score_from_piano_roll(
+    rows: Array,
+    seconds: Array,
+    meters: tuple[Meter, ...] = (Meter(0),),
+    swing: float = STRAIGHT,
+    *,
+    threshold: float,
+    parts: Sequence[str] = PARTS,
+) -> Score:
+    """Decode a piano roll to a score, the inverse of `piano_roll`.
+
+    rows: (S, 128), 0 to 1.  seconds: (S + 1,) s, step times.  threshold: louder cells sound.  parts: those that play.
+    A piano roll can't tell a sustained note from a repeated one: a run of steps becomes one note; a drum is hit at
+    every step.
+    """
+    active = rows > threshold
+    velocity = np.clip(np.rint(rows * _MAX_VELOCITY), 1, _MAX_VELOCITY).astype(int)
+    decoded = {
+        "drums": _decode_drums(active, velocity),
+        "bass": _decode_pitched(active, velocity, BASS_ROW, MELODY_ROW),
+        "melody": _decode_pitched(active, velocity, MELODY_ROW, PITCHES),
+    }
+    silence = part_from_notes([], len(rows))
+    drums, bass, melody = (decoded[name] if name in parts else silence for name in PARTS)
+    return Score(drums, bass, melody, seconds, meters, swing)
+
+
+def _decode_drums(active: Array, velocity: Array) -> Part:
+    """Drum part of the active cells (S, 128); velocity: (S, 128), 1 to 127."""
+    hits = np.argwhere(active[:, : len(DRUM_KINDS)]).tolist()
+    notes = (Note(DRUM_PITCHES[row], int(velocity[step, row]), step, step + 1) for step, row in hits)
+    return part_from_notes(notes, len(active))
+
+
+def _decode_pitched(active: Array, velocity: Array, first: int, last: int) -> Part:
+    """Part of rows `first` to `last` (exclusive): a note for each run of active steps, as loud as its loudest one."""
+    notes = []
+    for row in range(first, last):
+        edges = np.flatnonzero(np.diff(active[:, row].astype(int), prepend=0, append=0))
+        for start, end in edges.reshape(-1, 2).tolist():
+            notes.append(Note(row, int(velocity[start:end, row].max()), start, end))
+    return part_from_notes(notes, len(active))
+
+
+def _sustained_velocity(part: Part) -> Array:
+    """(S, 128) float32, 0 to 1: the velocity of each note for as long as it sounds."""
     steps = np.arange(len(part.onset))[:, None]
-    begun = np.maximum.accumulate(np.where(part.onset, steps, 0), axis=0)
-    return np.take_along_axis(part.velocity, begun, axis=0) * part.sustain / np.float32(127.0)
-
-
-def _drum_rows() -> Array:
-    rows = np.full(PITCHES, len(DRUM_KINDS) - 1)
-    for row, (_, numbers) in enumerate(DRUM_KINDS):
-        rows[list(numbers)] = row
-    return rows
+    last_onset = np.maximum.accumulate(np.where(part.onset, steps, 0), axis=0)
+    return np.take_along_axis(part.velocity, last_onset, axis=0) * part.sustain / np.float32(_MAX_VELOCITY)
 
 
 def _bass_rows() -> Array:
+    """(128,) row of each bass pitch, octaves folded."""
     pitches = np.arange(PITCHES)
     low, high = BASS_ROW + pitches % _OCTAVE, MELODY_ROW - _OCTAVE + pitches % _OCTAVE
     return np.where(pitches < BASS_ROW, low, np.where(pitches >= MELODY_ROW, high, pitches))
 
 
 def _melody_rows() -> Array:
+    """(128,) row of each melody pitch, octaves folded."""
     pitches = np.arange(PITCHES)
     return np.where(pitches < MELODY_ROW, MELODY_ROW + pitches % _OCTAVE, pitches)

@@ -1,4 +1,4 @@
-"""A piece of music on a grid of sixteenths: drums, bass and melody, when each step sounds, and where its bars begin."""
+"""Scores: drums, bass and melody quantized to a grid of sixteenth notes, with step times, meters and swing ratio."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from rigs import Array
 PARTS = ("drums", "bass", "melody")
 PITCHES = 128
 STEPS_PER_BEAT = 4
-"""Steps in a quarter note."""
+"""Steps (sixteenths) in a quarter note."""
 _STEPS_PER_WHOLE_NOTE = 16
 
 
 @dataclass(frozen=True)
 class Note:
-    """A MIDI pitch, how hard it is struck (1 to 127), and the steps from its first to behind its last."""
+    """A note: MIDI pitch, velocity (1 to 127), onset step and end step (exclusive)."""
 
     pitch: int
     velocity: int
@@ -27,7 +27,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Meter:
-    """The meter from a step on, which begins a bar there."""
+    """A time signature from a step on, at which a bar begins."""
 
     step: int
     numerator: int = 4
@@ -35,16 +35,16 @@ class Meter:
 
     @property
     def bar_steps(self) -> float:
-        """Steps in one of its bars; not whole for such as 7/32."""
+        """Steps in a bar; fractional for meters such as 7/32."""
         return _STEPS_PER_WHOLE_NOTE * self.numerator / self.denominator
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one of the three parts plays.
+    """One of the three parts as binary piano rolls of S steps and 128 MIDI pitches.
 
-    onset: (S, 128) bool, a note of this pitch begins.  sustain: (S, 128) bool, it sounds, from its onset on.
-    velocity: (S, 128) uint8, how hard it is struck, at onsets; elsewhere 0.
+    onset: (S, 128) bool, a note begins.  sustain: (S, 128) bool, a note sounds, its onset included.
+    velocity: (S, 128) uint8, 1 to 127 at onsets, 0 elsewhere.
     """
 
     onset: Array
@@ -59,12 +59,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """Three parts on one grid of S sixteenths, which follows beats however the tempo changes.
+    """A score: three parts on one grid of S sixteenth-note steps, which follows the beats through tempo changes.
 
-    drums: by General MIDI's drum numbers.  bass, melody: by pitch.
-    seconds: (S + 1,) s at which each step begins, and the last one ends, were it played straight.
-    meters: the first at step 0; a pickup is a short first meter, such as 1/4 before 4/4.
-    swing: where in its beat the off-beat eighth falls: 0.5 straight, 2/3 a triplet's.
+    drums: pitches are General MIDI drum numbers.  bass, melody: MIDI pitches.
+    seconds: (S + 1,) s, onset times of the steps without swing, and the end of the last.
+    meters: time signatures, the first at step 0; a pickup (anacrusis) is a short first meter, such as 1/4 before 4/4.
+    swing: swing ratio, the place of the off-beat eighth in its beat: 0.5 straight, 2/3 triplet swing.
     """
 
     drums: Part
@@ -83,34 +83,40 @@ class Score:
 
     @property
     def steps(self) -> int:
-        """S, the sixteenths of the piece."""
+        """S, the number of sixteenth-note steps."""
         return len(self.seconds) - 1
+
+    @property
+    def duration(self) -> float:
+        """Length in s, from the first step's onset to the end of the last."""
+        return float(self.seconds[-1] - self.seconds[0])
 
     @cached_property
     def bars(self) -> Array:
-        """(B,) the step that each bar begins with."""
+        """(B,) downbeats: the first step of each bar."""
         lines = bar_lines(self.meters, self.steps)
         return lines[lines < self.steps]
 
 
 def bar_lines(meters: Sequence[Meter], min_end: float) -> Array:
-    """(B + 1,) steps: every bar line from 0 to the first one at or behind `least`; a new meter cuts a bar short."""
+    """Bar lines (B + 1,) in steps, from 0 to the first at or after `min_end`; a new meter cuts a bar short."""
     lines: list[Array] = []
-    for place, meter in enumerate(meters):
-        following = meters[place + 1].step if place + 1 < len(meters) else np.inf
+    for index, meter in enumerate(meters):
+        following = meters[index + 1].step if index + 1 < len(meters) else np.inf
         end = min(following, min_end + meter.bar_steps)
         starts = np.rint(
             meter.step + meter.bar_steps * np.arange(np.ceil(max(end - meter.step, 0.0) / meter.bar_steps) + 1)
         )
         lines.append(starts[starts < following].astype(int))
-    together = np.unique(np.concatenate(lines))
-    return together[: np.searchsorted(together, min_end) + 1]
+    all_lines = np.unique(np.concatenate(lines))
+    return all_lines[: np.searchsorted(all_lines, min_end) + 1]
 
 
 def cut_bars(score: Score, first: int, last: int) -> Score:
-    """The bars of a score, from 0, the last one included, and its time from 0 again. Raises ValueError for none.
+    """Excerpt of a score: its bars `first` to `last`, inclusive and counted from 0, with times from 0 s.
 
-    What sounds over the first bar line begins at it, but for drums, which are heard as they are struck.
+    Notes tied over the first bar line begin at it, except drums, which are dropped. Raises ValueError for bars that
+    do not exist.
     """
     lines = [*score.bars.tolist(), score.steps]
     if not 0 <= first <= last < len(score.bars):
@@ -124,7 +130,7 @@ def cut_bars(score: Score, first: int, last: int) -> Score:
 
 
 def _cut_part(part: Part, begin: int, end: int, drop_tied: bool) -> Part:
-    """struck: whether what began before is not heard any more."""
+    """Excerpt of a part; drop_tied: leave out notes that begin before it instead of shortening them."""
     notes = part_to_note_array(part)
     notes = notes[(notes[:, 3] > begin) & (notes[:, 2] < end)]
     if drop_tied:
@@ -135,46 +141,46 @@ def _cut_part(part: Part, begin: int, end: int, drop_tied: bool) -> Part:
 
 
 def part_from_note_array(notes: Array, steps: int) -> Part:
-    """A part of so many steps; a note ends where the next of its pitch begins.
+    """Convert a note array to a part of `steps` steps; a note ends where the next of its pitch begins.
 
-    notes: (N, 4) int: pitch, velocity, start and end of each, as a `Note` has them.
-    Of two that begin in one place the louder's velocity counts, and the longer's end.
+    notes: (N, 4) int: pitch, velocity, start and end, as in `Note`.
+    Two notes with the same onset and pitch merge: the higher velocity and the later end count.
     """
     onset = np.zeros((steps, PITCHES), bool)
     velocity = np.zeros((steps, PITCHES), np.uint8)
-    change = np.zeros((steps + 1, PITCHES), np.int8)  # of how many notes sound: 1 or none of each pitch
-    pitches, loud, starts, ends = notes[np.lexsort((notes[:, 2], notes[:, 0]))].T
+    change = np.zeros((steps + 1, PITCHES), np.int8)  # of the number of sounding notes, at most 1 per pitch
+    pitches, velocities, starts, ends = notes[np.lexsort((notes[:, 2], notes[:, 0]))].T
     if len(notes):
-        fresh = np.flatnonzero(np.append(True, (np.diff(pitches) != 0) | (np.diff(starts) != 0)))
-        loud, ends = (np.maximum.reduceat(values, fresh) for values in (loud, ends))
-        pitches, starts = pitches[fresh], starts[fresh]
+        distinct = np.flatnonzero(np.append(True, (np.diff(pitches) != 0) | (np.diff(starts) != 0)))
+        velocities, ends = (np.maximum.reduceat(values, distinct) for values in (velocities, ends))
+        pitches, starts = pitches[distinct], starts[distinct]
         following = np.where(np.diff(pitches, append=-1) == 0, np.roll(starts, -1), steps)
         ends = np.minimum(np.maximum(ends, starts + 1), following)
         onset[starts, pitches] = True
-        velocity[starts, pitches] = loud
+        velocity[starts, pitches] = velocities
         change[starts, pitches] = 1
         change[ends, pitches] -= 1
     return Part(onset, np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(bool), velocity)
 
 
 def part_to_note_array(part: Part) -> Array:
-    """(N, 4) int: pitch, velocity, start and end of a part's notes, by their starts and pitches."""
+    """Note array of a part, (N, 4) int: pitch, velocity, start and end, sorted by start and pitch."""
     starts, pitches = np.nonzero(part.onset)
-    played, column = np.unique(pitches, return_inverse=True)
-    over = np.ones((len(played), len(part.onset) + 1), bool)
-    over[:, :-1] = (part.onset | ~part.sustain)[:, played].T
-    ends = np.flatnonzero(over)
-    shift = column * over.shape[1]
+    used_pitches, column = np.unique(pitches, return_inverse=True)
+    is_end = np.ones((len(used_pitches), len(part.onset) + 1), bool)
+    is_end[:, :-1] = (part.onset | ~part.sustain)[:, used_pitches].T
+    ends = np.flatnonzero(is_end)
+    shift = column * is_end.shape[1]
     ends = ends[np.searchsorted(ends, starts + shift, side="right")] - shift
     return np.column_stack([pitches, part.velocity[starts, pitches], starts, ends]).astype(int)
 
 
 def part_from_notes(notes: Iterable[Note], steps: int) -> Part:
-    """A part of these notes, as `from_table` makes it."""
+    """Convert notes to a part of `steps` steps, see `part_from_note_array`."""
     rows = [(note.pitch, note.velocity, note.start, note.end) for note in notes]
     return part_from_note_array(np.array(rows, int).reshape(-1, 4), steps)
 
 
 def part_to_notes(part: Part) -> list[Note]:
-    """The notes of a part, by their starts and pitches."""
+    """Notes of a part, sorted by start and pitch."""
     return [Note(*note) for note in part_to_note_array(part).tolist()]

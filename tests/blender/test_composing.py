@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
-from bl_ext.user_default.pas_de_deux.media import timeline
+from bl_ext.user_default.pas_de_deux.media import beat_markers
 from conftest import Server
 from movements import span_of, swaying
 from music_pieces import Dump, begins, kept, left_in, markers, refused, seconds_of, sounding, strips
@@ -29,17 +29,17 @@ def test_the_music_is_what_the_backend_composes(
 ) -> None:
     shown = [dancing]
     if pair:
-        partner = dancers.add(bpy.context, "partner", DEFAULT_SKELETON, partner=True, body=False)
-        dancers.dance(bpy.context, partner, swaying(151, place=1.0), "sway", 20)
+        partner = dancers.add_dancer(bpy.context, "partner", DEFAULT_SKELETON, partner=True, body=False)
+        dancers.animate_dancer(bpy.context, partner, swaying(151, place=1.0), "sway", 20)
         bpy.context.scene.pas_de_deux.partner = partner
         shown.append(partner)
     kept().music_seed, kept().tempo = 4, 120.0
     assert bpy.ops.pasdedeux.compose_music() == {"FINISHED"}
-    motions = [armatures.motion_of(bpy.context, dancer, range(20, 171)) for dancer in shown]
+    motions = [armatures.sample_motion(bpy.context, dancer, range(20, 171)) for dancer in shown]
     score = Client(reached.address).compose(motions, tempo=120.0, seed=4)
     assert same(midi.read(home / "music.mid"), score)
     assert seconds_of(home / "music.wav") == pytest.approx(score.duration, abs=2.0)
-    assert markers() == [(20 + round(seconds * 30), name) for name, seconds in timeline.beats_of(score)]
+    assert markers() == [(20 + round(seconds * 30), name) for name, seconds in beat_markers.beats_of_score(score)]
     if bpy.app.build_options.audaspace:
         assert begins() == [("music.wav", 20)]
 
@@ -56,7 +56,7 @@ def test_only_the_parts_that_are_chosen_play(reached: Server, tmp_path: Path, da
 def test_music_that_is_made_again_is_heard_anew(reached: Server, home: Path, dancing: bpy.types.Object) -> None:
     bpy.ops.pasdedeux.compose_music()
     ((_, before),) = map(span_of, strips())
-    dancers.dance(bpy.context, dancing, sample_dance()[:301], "longer", 20)
+    dancers.animate_dancer(bpy.context, dancing, sample_dance()[:301], "longer", 20)
     bpy.ops.pasdedeux.compose_music()
     ((_, after),) = map(span_of, strips())
     assert after > before + 100
@@ -75,7 +75,7 @@ def test_what_cannot_be_composed_is_refused(
     kept().tempo, kept().parts = 0.0, set()
     refused(dump, "compose_music", "Choose who plays", filepath=out)
     kept().parts = {"bass"}
-    dancers.dance(bpy.context, dancing, sample_dance()[:8], "short", 20)
+    dancers.animate_dancer(bpy.context, dancing, sample_dance()[:8], "short", 20)
     refused(dump, "compose_music", "at least 1 second of dance", filepath=out)
     bpy.ops.object.delete()
     refused(dump, "compose_music", "Choose a leader first", filepath=out)

@@ -21,7 +21,7 @@ from backend.models.score_flow.bar_features import (
     score_rows,
 )
 from backend.models.score_flow.beat_grid import BarGrid, fit_bar_grid
-from backend.music.note_times import step_times
+from backend.music.quantization import step_times
 from backend.music.score import Score
 from rigs import Array
 from training.data.music_pairs import Pair

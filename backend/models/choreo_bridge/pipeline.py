@@ -12,7 +12,7 @@ import torch
 
 from backend.models.choreo_bridge.network import NOTE_ON, Side, load
 from backend.models.choreo_bridge.pose_features import BLAZEPOSE, poses
-from backend.models.common.world_frame import choose_accelerator
+from backend.models.common.inference import choose_accelerator
 from backend.music.piano_roll import WINDOW_STEPS, piano_roll_windows, score_from_piano_roll, window_starts
 from backend.music.score import STEPS_PER_BEAT, Meter, Score, part_from_notes
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest

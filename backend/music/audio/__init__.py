@@ -1,1 +1,1 @@
-"""Audio: a score rendered to a WAV file, by FluidSynth or by built-in synthesizers."""
+"""Audio: scores rendered to WAV files by FluidSynth or by a built-in synthesizer."""

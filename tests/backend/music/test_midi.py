@@ -1,4 +1,4 @@
-"""MIDI to the grid of sixteenths and back, against files that pretty_midi builds and reads."""
+"""MIDI files read to the sixteenth grid and written back, against files that pretty_midi builds and reads."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pretty_midi import Instrument, PrettyMIDI, TimeSignature
-from pretty_midi import Note as Played
+from pretty_midi import Note as MidiNote
 
 from backend.music.midi import read, write
 from backend.music.score import Meter, Note, Score, part_from_notes, part_to_notes
@@ -18,7 +18,7 @@ SIXTEENTH = 0.125
 """Seconds, at 120 beats a minute."""
 
 
-def song(path: Path, *instruments: Instrument, meters: tuple[tuple[int, int, float], ...] = ()) -> Path:
+def write_song(path: Path, *instruments: Instrument, meters: tuple[tuple[int, int, float], ...] = ()) -> Path:
     """A file of these instruments at 120 beats a minute, as pretty_midi writes it; meters with their seconds."""
     midi = PrettyMIDI(resolution=480)
     midi.instruments.extend(instruments)
@@ -27,14 +27,14 @@ def song(path: Path, *instruments: Instrument, meters: tuple[tuple[int, int, flo
     return path
 
 
-def playing(*notes: tuple[float, float, int], program: int = 0, drum: bool = False) -> Instrument:
-    """An instrument with notes, each its first sixteenth, its last one's end and its pitch."""
-    instrument = Instrument(program, drum)
-    instrument.notes = [Played(90, pitch, start * SIXTEENTH, end * SIXTEENTH) for start, end, pitch in notes]
-    return instrument
+def instrument(*notes: tuple[float, float, int], program: int = 0, drum: bool = False) -> Instrument:
+    """An instrument with notes, each its onset and end in sixteenths and its pitch."""
+    made = Instrument(program, drum)
+    made.notes = [MidiNote(90, pitch, start * SIXTEENTH, end * SIXTEENTH) for start, end, pitch in notes]
+    return made
 
 
-def messages(path: Path, *tracks: list[mido.Message]) -> Path:
+def write_messages(path: Path, *tracks: list[mido.Message]) -> Path:
     """A file of these events, their times in ticks of which a sixteenth has 120."""
     midi = mido.MidiFile(ticks_per_beat=480)
     midi.tracks.extend(mido.MidiTrack(events) for events in tracks)
@@ -50,12 +50,12 @@ def off(pitch: int, time: int = 0) -> mido.Message:
     return mido.Message("note_off", note=pitch, time=time)
 
 
-def places(score: Score, part: str = "melody") -> list[tuple[int, int, int]]:
+def part_notes(score: Score, part: str = "melody") -> list[tuple[int, int, int]]:
     return [(note.start, note.end, note.pitch) for note in part_to_notes(getattr(score, part))]
 
 
-def heard(path: Path) -> list[tuple[bool, int, int, float, float]]:
-    """What pretty_midi reads in a file: drum or not, pitch, velocity, start and end to a millisecond."""
+def pretty_midi_notes(path: Path) -> list[tuple[bool, int, int, float, float]]:
+    """Notes of a file as pretty_midi reads them: drum or not, pitch, velocity, start and end to a millisecond."""
     return sorted(
         (instrument.is_drum, note.pitch, note.velocity, round(note.start, 3), round(note.end, 3))
         for instrument in PrettyMIDI(str(path)).instruments
@@ -64,14 +64,14 @@ def heard(path: Path) -> list[tuple[bool, int, int, float, float]]:
 
 
 def test_notes_stand_on_the_sixteenths_at_which_they_are_played(tmp_path):
-    score = read(song(tmp_path / "a.mid", playing((0, 4, 60), (4.2, 6, 64), (6.7, 16, 67))))
-    assert places(score) == [(0, 4, 60), (4, 6, 64), (7, 16, 67)]
+    score = read(write_song(tmp_path / "a.mid", instrument((0, 4, 60), (4.2, 6, 64), (6.7, 16, 67))))
+    assert part_notes(score) == [(0, 4, 60), (4, 6, 64), (7, 16, 67)]
     assert score.melody.velocity[4, 64] == 90
     np.testing.assert_allclose(score.seconds, np.arange(17) * SIXTEENTH)
 
 
 def test_a_file_without_tempo_or_meter_has_120_beats_a_minute_in_four_four(tmp_path):
-    score = read(messages(tmp_path / "a.mid", [on(60), off(60, 120 * 20)]))
+    score = read(write_messages(tmp_path / "a.mid", [on(60), off(60, 120 * 20)]))
     assert score.meters == (Meter(0, 4, 4),)
     assert score.bars.tolist() == [0, 16]
     assert score.seconds[-1] == pytest.approx(4.0)
@@ -79,49 +79,53 @@ def test_a_file_without_tempo_or_meter_has_120_beats_a_minute_in_four_four(tmp_p
 
 def test_the_grid_follows_beats_when_the_tempo_changes(tmp_path):
     tempi = [mido.MetaMessage("set_tempo", tempo=500_000), mido.MetaMessage("set_tempo", tempo=1_000_000, time=480)]
-    path = messages(tmp_path / "a.mid", tempi, [on(60), off(60, 480), on(62), off(62, 480)])
+    path = write_messages(tmp_path / "a.mid", tempi, [on(60), off(60, 480), on(62), off(62, 480)])
     score = read(path)
-    assert places(score) == [(0, 4, 60), (4, 8, 62)]
+    assert part_notes(score) == [(0, 4, 60), (4, 8, 62)]
     assert score.seconds[[0, 4, 8]].tolist() == pytest.approx([0.0, 0.5, 1.5])
     write(tmp_path / "b.mid", score)
-    assert heard(tmp_path / "b.mid") == heard(path)
+    assert pretty_midi_notes(tmp_path / "b.mid") == pretty_midi_notes(path)
 
 
 def test_a_tempo_outside_the_first_track_counts(tmp_path):
     tempo = mido.MetaMessage("set_tempo", tempo=1_000_000)
-    score = read(messages(tmp_path / "a.mid", [on(60), off(60, 480)], [tempo, on(64), off(64, 480)]))
+    score = read(write_messages(tmp_path / "a.mid", [on(60), off(60, 480)], [tempo, on(64), off(64, 480)]))
     assert score.seconds[4] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("place", "step"), [(9 / 16, 2), (7 / 12, 2), (2 / 3, 3)])
-def test_a_swung_eighth_is_on_its_nearest_sixteenth_and_is_written_where_it_was(tmp_path, place, step):
-    beats = [(4 * beat, 4 * (beat + place), 60) for beat in range(8)]
-    path = song(tmp_path / "a.mid", playing(*beats, *((end, start + 4, 62) for start, end, _ in beats)))
+@pytest.mark.parametrize(("swing", "step"), [(9 / 16, 2), (7 / 12, 2), (2 / 3, 3)])
+def test_a_swung_eighth_is_on_its_nearest_sixteenth_and_is_written_where_it_was(tmp_path, swing, step):
+    beats = [(4 * beat, 4 * (beat + swing), 60) for beat in range(8)]
+    path = write_song(tmp_path / "a.mid", instrument(*beats, *((end, start + 4, 62) for start, end, _ in beats)))
     score = read(path)
-    assert score.swing == pytest.approx(place, abs=1 / 480)
-    assert places(score)[:2] == [(0, step, 60), (step, 4, 62)]
+    assert score.swing == pytest.approx(swing, abs=1 / 480)
+    assert part_notes(score)[:2] == [(0, step, 60), (step, 4, 62)]
     write(tmp_path / "b.mid", score)
     np.testing.assert_allclose(
-        [note[3:] for note in heard(tmp_path / "b.mid")], [note[3:] for note in heard(path)], atol=0.002
+        [note[3:] for note in pretty_midi_notes(tmp_path / "b.mid")],
+        [note[3:] for note in pretty_midi_notes(path)],
+        atol=0.002,
     )
     assert read(tmp_path / "b.mid").swing == score.swing
 
 
-@pytest.mark.parametrize("late", [0.0, 0.35, -0.35])
-def test_music_beside_its_files_beats_takes_the_grid_along(tmp_path, late):
-    path = song(tmp_path / "a.mid", playing(*((step + late, step + late + 0.9, 60) for step in range(1, 33))))
+@pytest.mark.parametrize("offset", [0.0, 0.35, -0.35])
+def test_the_grid_moves_to_music_offset_from_its_files_beats(tmp_path, offset):
+    path = write_song(
+        tmp_path / "a.mid", instrument(*((step + offset, step + offset + 0.9, 60) for step in range(1, 33)))
+    )
     score = read(path)
-    assert [start for start, _, _ in places(score)] == list(range(1, 33))
+    assert [start for start, _, _ in part_notes(score)] == list(range(1, 33))
     assert score.swing == 0.5
     assert score.seconds[0] == 0.0
     write(tmp_path / "b.mid", score)
-    starts = [start for *_, start, _ in heard(path)]
-    np.testing.assert_allclose([start for *_, start, _ in heard(tmp_path / "b.mid")], starts, atol=0.002)
+    starts = [start for *_, start, _ in pretty_midi_notes(path)]
+    np.testing.assert_allclose([start for *_, start, _ in pretty_midi_notes(tmp_path / "b.mid")], starts, atol=0.002)
 
 
 def test_bars_follow_their_meters(tmp_path):
     meters = ((3, 4, 0.0), (6, 8, 24 * SIXTEENTH), (4, 4, 36 * SIXTEENTH))
-    path = song(tmp_path / "a.mid", playing((0, 52, 60)), meters=meters)
+    path = write_song(tmp_path / "a.mid", instrument((0, 52, 60)), meters=meters)
     score = read(path)
     assert score.meters == (Meter(0, 3, 4), Meter(24, 6, 8), Meter(36, 4, 4))
     assert score.bars.tolist() == [0, 12, 24, 36]
@@ -132,55 +136,55 @@ def test_bars_follow_their_meters(tmp_path):
 
 def test_a_pickup_is_a_short_first_bar(tmp_path):
     meters = ((1, 4, 0.0), (4, 4, 4 * SIXTEENTH))
-    score = read(song(tmp_path / "a.mid", playing((2, 4, 60), (4, 36, 64)), meters=meters))
+    score = read(write_song(tmp_path / "a.mid", instrument((2, 4, 60), (4, 36, 64)), meters=meters))
     assert score.bars.tolist() == [0, 4, 20]
     assert score.steps == 36
 
 
 def test_a_piece_ends_with_its_last_bar(tmp_path):
-    assert read(song(tmp_path / "a.mid", playing((0, 17, 60)))).steps == 32
+    assert read(write_song(tmp_path / "a.mid", instrument((0, 17, 60)))).steps == 32
 
 
 def test_drums_are_the_drum_channel(tmp_path):
-    score = read(song(tmp_path / "a.mid", playing((0, 1, 36), (4, 5, 38), drum=True), playing((0, 4, 60))))
-    assert places(score, "drums") == [(0, 1, 36), (4, 5, 38)]
-    assert places(score) == [(0, 4, 60)]
+    score = read(write_song(tmp_path / "a.mid", instrument((0, 1, 36), (4, 5, 38), drum=True), instrument((0, 4, 60))))
+    assert part_notes(score, "drums") == [(0, 1, 36), (4, 5, 38)]
+    assert part_notes(score) == [(0, 4, 60)]
 
 
 def test_the_bass_is_a_general_midi_bass_even_above_other_tracks(tmp_path):
-    score = read(song(tmp_path / "a.mid", playing((0, 4, 30)), playing((0, 4, 50), program=38)))
-    assert places(score, "bass") == [(0, 4, 50)]
-    assert places(score) == [(0, 4, 30)]
+    score = read(write_song(tmp_path / "a.mid", instrument((0, 4, 30)), instrument((0, 4, 50), program=38)))
+    assert part_notes(score, "bass") == [(0, 4, 50)]
+    assert part_notes(score) == [(0, 4, 30)]
 
 
 def test_without_a_bass_program_the_lowest_of_several_tracks_is_the_bass(tmp_path):
-    low, high = playing((0, 4, 40), (4, 8, 41), (8, 12, 90)), playing((0, 4, 39), (4, 8, 70), (8, 12, 72))
-    score = read(song(tmp_path / "a.mid", high, low))
-    assert [pitch for _, _, pitch in places(score, "bass")] == [40, 41, 90]
+    low, high = instrument((0, 4, 40), (4, 8, 41), (8, 12, 90)), instrument((0, 4, 39), (4, 8, 70), (8, 12, 72))
+    score = read(write_song(tmp_path / "a.mid", high, low))
+    assert [pitch for _, _, pitch in part_notes(score, "bass")] == [40, 41, 90]
 
 
 def test_a_track_alone_is_melody_however_low(tmp_path):
-    score = read(song(tmp_path / "a.mid", playing((0, 4, 30))))
+    score = read(write_song(tmp_path / "a.mid", instrument((0, 4, 30))))
     assert not score.bass.onset.any()
-    assert places(score) == [(0, 4, 30)]
+    assert part_notes(score) == [(0, 4, 30)]
 
 
 def test_a_note_ends_where_the_next_of_its_pitch_begins(tmp_path):
-    first, second = playing((0, 8, 60)), playing((4, 6, 60))
-    score = read(song(tmp_path / "a.mid", first, second, playing((0, 16, 20), program=33)))
-    assert places(score) == [(0, 4, 60), (4, 6, 60)]
+    first, second = instrument((0, 8, 60)), instrument((4, 6, 60))
+    score = read(write_song(tmp_path / "a.mid", first, second, instrument((0, 16, 20), program=33)))
+    assert part_notes(score) == [(0, 4, 60), (4, 6, 60)]
     write(tmp_path / "b.mid", score)
-    assert places(read(tmp_path / "b.mid")) == places(score)
+    assert part_notes(read(tmp_path / "b.mid")) == part_notes(score)
 
 
 def test_a_note_of_no_length_lasts_a_sixteenth(tmp_path):
-    score = read(messages(tmp_path / "a.mid", [on(60), off(60), on(62, 240), off(62, 480)]))
-    assert places(score) == [(0, 1, 60), (2, 6, 62)]
+    score = read(write_messages(tmp_path / "a.mid", [on(60), off(60), on(62, 240), off(62, 480)]))
+    assert part_notes(score) == [(0, 1, 60), (2, 6, 62)]
 
 
 def test_a_note_without_an_end_lasts_to_the_end_of_its_track(tmp_path):
-    score = read(messages(tmp_path / "a.mid", [on(60), on(62), off(62, 480)]))
-    assert places(score) == [(0, 4, 60), (0, 4, 62)]
+    score = read(write_messages(tmp_path / "a.mid", [on(60), on(62), off(62, 480)]))
+    assert part_notes(score) == [(0, 4, 60), (0, 4, 62)]
 
 
 def test_a_shuffle_swings_and_a_samba_does_not(corpus):
@@ -207,7 +211,7 @@ NOTES = st.lists(
 @given(
     drums=NOTES, bass=NOTES, melody=NOTES, tempo=st.floats(40, 240), swing=st.sampled_from([0.5, 280 / 480, 320 / 480])
 )
-def test_what_is_written_is_read_again(tmp_path, drums, bass, melody, tempo, swing):
+def test_a_written_score_is_read_back(tmp_path, drums, bass, melody, tempo, swing):
     eighths = [4 * beat + off for beat in range(16) for off in (0, round(4 * swing))]
     beats = [Note(pitch, 64, step, step + 1) for step in eighths for pitch in (64, 67, 71)]
     parts = (part_from_notes(notes, 64) for notes in (drums, bass, [*melody, *beats]))
@@ -227,9 +231,9 @@ def test_real_music_keeps_its_onsets(corpus, tmp_path, name):
     score = read(path)
     write(tmp_path / "a.mid", score)
     again = read(tmp_path / "a.mid")
-    assert sum(len(places(score, part)) for part in ("drums", "bass", "melody")) > 100
-    assert [places(again, part) for part in ("drums", "bass", "melody")] == [
-        places(score, part) for part in ("drums", "bass", "melody")
+    assert sum(len(part_notes(score, part)) for part in ("drums", "bass", "melody")) > 100
+    assert [part_notes(again, part) for part in ("drums", "bass", "melody")] == [
+        part_notes(score, part) for part in ("drums", "bass", "melody")
     ]
 
 
@@ -238,7 +242,7 @@ WHOLE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00903c
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "song.mid: empty file, a MIDI file expected"),
         (b"<html>", "song.mid: a MIDI file expected, which begins with MThd"),
@@ -258,17 +262,17 @@ WHOLE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00903c
         ),
     ],
 )
-def test_a_broken_file_gets_one_line(tmp_path, content, complaint):
+def test_a_broken_file_gets_one_line(tmp_path, content, message):
     path = tmp_path / "song.mid"
     path.write_bytes(content)
     with pytest.raises(BadFile) as caught:
         read(path)
-    assert str(caught.value) == complaint
+    assert str(caught.value) == message
 
 
 def test_a_whole_file_is_read_from_its_bytes(tmp_path):
     (tmp_path / "song.mid").write_bytes(WHOLE)
-    assert places(read(tmp_path / "song.mid")) == [(0, 4, 60)]
+    assert part_notes(read(tmp_path / "song.mid")) == [(0, 4, 60)]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -278,14 +282,14 @@ def test_a_file_with_one_wrong_byte_is_read_or_refused(tmp_path, at, byte):
     try:
         score = read(tmp_path / "song.mid")
     except BadFile as error:
-        complaint = str(error)
+        message = str(error)
     else:
-        complaint = "" if score.melody.onset.any() or score.drums.onset.any() else "no notes"
-    assert complaint == "" or complaint.startswith("song.mid")
+        message = "" if score.melody.onset.any() or score.drums.onset.any() else "no notes"
+    assert message == "" or message.startswith("song.mid")
 
 
 def test_a_tempo_without_duration_is_refused(tmp_path):
-    path = messages(tmp_path / "song.mid", [mido.MetaMessage("set_tempo", tempo=0), on(60), off(60, 480)])
+    path = write_messages(tmp_path / "song.mid", [mido.MetaMessage("set_tempo", tempo=0), on(60), off(60, 480)])
     with pytest.raises(BadFile, match=r"^song\.mid: a tempo expected"):
         read(path)
 
@@ -301,13 +305,13 @@ def test_music_of_days_is_refused_before_it_fills_the_memory(tmp_path):
 def test_a_missing_file_or_another_kind_of_file_gets_one_line(tmp_path):
     with pytest.raises(BadFile, match=r"^song\.mid: no such file$"):
         read(tmp_path / "song.mid")
-    with pytest.raises(BadFile, match=r"^song\.wav: \.mid or \.midi expected as the ending of its name$"):
+    with pytest.raises(BadFile, match=r"^song\.wav: \.mid or \.midi file extension expected$"):
         read(tmp_path / "song.wav")
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
-    score = read(song(tmp_path / "a.mid", playing((0, 4, 60))))
+    score = read(write_song(tmp_path / "a.mid", instrument((0, 4, 60))))
     (tmp_path / "folder.mid").mkdir()
-    with pytest.raises(BadFile, match=r"^folder\.mid: a place to write to expected"):
+    with pytest.raises(BadFile, match=r"^folder\.mid: a writable location expected"):
         write(tmp_path / "folder.mid", score)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mid", "folder.mid"]

@@ -1,4 +1,4 @@
-"""Notes on a grid and back, and bars cut out of a score."""
+"""Parts from notes and back, and excerpts of scores."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ NOTES = st.lists(
 )
 
 
-def one_by_one(notes: list[Note]) -> Part:
-    """What these notes sound like, step by step and pitch by pitch."""
+def part_step_by_step(notes: list[Note]) -> Part:
+    """Reference implementation: a part of notes, step by step and pitch by pitch."""
     onset, sustain = np.zeros((2, STEPS, 128), bool)
     velocity = np.zeros((STEPS, 128), np.uint8)
     for pitch in range(4):
@@ -42,13 +42,13 @@ def one_by_one(notes: list[Note]) -> Part:
 
 @given(NOTES)
 def test_notes_sound_until_they_end_or_the_next_of_their_pitch_begins(notes: list[Note]) -> None:
-    part, expected = part_from_notes(notes, STEPS), one_by_one(notes)
+    part, expected = part_from_notes(notes, STEPS), part_step_by_step(notes)
     for name in ("onset", "sustain", "velocity"):
         assert np.array_equal(getattr(part, name), getattr(expected, name))
 
 
 @given(NOTES)
-def test_a_part_is_made_again_of_its_notes(notes: list[Note]) -> None:
+def test_a_part_survives_a_round_trip_through_its_notes(notes: list[Note]) -> None:
     part = part_from_notes(notes, STEPS)
     rows = part_to_note_array(part)
     assert [Note(*row) for row in rows.tolist()] == part_to_notes(part)
@@ -71,20 +71,20 @@ def song() -> Score:
 
 def test_cut_bars_begin_at_second_0_with_their_meters() -> None:
     whole = song()
-    some = cut_bars(whole, 2, 3)
-    np.testing.assert_allclose(some.seconds, whole.seconds[16:45] - whole.seconds[16])
-    assert some.meters == (Meter(0, 3, 4), Meter(12))
-    assert some.bars.tolist() == [0, 12]
-    assert some.swing == 0.6
+    excerpt = cut_bars(whole, 2, 3)
+    np.testing.assert_allclose(excerpt.seconds, whole.seconds[16:45] - whole.seconds[16])
+    assert excerpt.meters == (Meter(0, 3, 4), Meter(12))
+    assert excerpt.bars.tolist() == [0, 12]
+    assert excerpt.swing == 0.6
 
 
 def test_notes_are_cut_at_the_edges() -> None:
-    some = cut_bars(song(), 2, 3)
-    assert part_to_notes(some.melody) == [Note(62, 62, 0, 4)]
-    assert part_to_notes(some.bass) == [Note(40, 70, 0, 2), Note(41, 71, 24, 28)]
+    excerpt = cut_bars(song(), 2, 3)
+    assert part_to_notes(excerpt.melody) == [Note(62, 62, 0, 4)]
+    assert part_to_notes(excerpt.bass) == [Note(40, 70, 0, 2), Note(41, 71, 24, 28)]
 
 
-def test_a_drum_that_was_struck_before_is_not_struck_again() -> None:
+def test_a_drum_hit_before_the_excerpt_is_dropped() -> None:
     assert part_to_notes(cut_bars(song(), 2, 3).drums) == [Note(36, 80, 0, 1), Note(36, 80, 27, 28)]
 
 
@@ -97,6 +97,6 @@ def test_all_bars_are_the_whole_score() -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 2), (3, 2), (0, 5), (5, 5)])
-def test_bars_that_there_are_not_are_refused(first: int, last: int) -> None:
+def test_bars_that_do_not_exist_are_refused(first: int, last: int) -> None:
     with pytest.raises(ValueError, match=rf"^bars of 0 to 4 expected, {first} to {last} found$"):
         cut_bars(song(), first, last)

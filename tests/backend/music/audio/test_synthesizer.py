@@ -1,37 +1,37 @@
-"""The drums that are made here: each kind sounds like itself and like no other."""
+"""Built-in drum sounds: each kind sounds like itself and like no other."""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from backend.music.audio.synth_drums import drum_hit
+from backend.music.audio.synthesizer import drum_hit
 from backend.music.piano_roll import DRUM_KINDS
 
 RATE = 44_100
 FIRST = {kind: numbers[0] for kind, numbers in DRUM_KINDS}
 BANDS = 20.0 * 2.0 ** (np.arange(31) / 3)
-"""Hz, the edges of thirds of octaves up to the highest that is heard."""
+"""Hz, edges of third-octave bands up to the limit of hearing."""
 
 
 def spectrum(sound: np.ndarray) -> np.ndarray:
-    """(30,) the share of its energy in each third of an octave."""
+    """(30,) share of the energy in each third-octave band."""
     energy = np.abs(np.fft.rfft(sound, RATE)) ** 2
     bands = np.add.reduceat(energy, np.rint(BANDS).astype(int))[:-1]
     return bands / bands.sum()
 
 
-def ring(sound: np.ndarray) -> float:
-    """Seconds in which nine tenths of its energy are heard."""
+def decay_time(sound: np.ndarray) -> float:
+    """Seconds until nine tenths of the energy have passed."""
     energy = np.cumsum(sound.astype(float) ** 2)
     return float(np.searchsorted(energy, 0.9 * energy[-1])) / RATE
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(FIRST, 2)))
-def test_two_kinds_of_drum_differ_in_what_they_sound_of_or_in_how_long(one, other):
+def test_two_kinds_of_drum_differ_in_spectrum_or_in_decay(one, other):
     first, second = (drum_hit(FIRST[kind], 1.0, RATE) for kind in (one, other))
     apart = 0.5 * np.abs(spectrum(first) - spectrum(second)).sum()
-    lengths = sorted([ring(first), ring(second)])
+    lengths = sorted([decay_time(first), decay_time(second)])
     assert apart > 0.25 or lengths[1] > 3 * lengths[0]
 
 
@@ -53,12 +53,12 @@ def test_lower_toms_sound_lower():
 
 
 @pytest.mark.parametrize("number", [36, 38, 46])
-def test_a_soft_blow_is_no_brighter_than_a_hard_one(number):
-    soft, hard = (spectrum(drum_hit(number, force, RATE))[BANDS[:-1] > 1000].sum() for force in (0.1, 1.0))
+def test_a_soft_hit_is_no_brighter_than_a_hard_one(number):
+    soft, hard = (spectrum(drum_hit(number, velocity, RATE))[BANDS[:-1] > 1000].sum() for velocity in (0.1, 1.0))
     assert soft <= hard + 1e-6
 
 
-def test_every_number_has_a_sound_that_is_the_same_every_time():
+def test_every_drum_number_has_a_deterministic_sound():
     for number in range(128):
         sound = drum_hit(number, 0.7, 22_050)
         assert 0.2 < np.abs(sound).max() < 1.0

@@ -15,7 +15,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from backend.models.motion_flow.features import LEADER_DIM, PARTNER_DIM, PAST_DIM
+from backend.models.motion_flow.features import JOINTS_DIM, PARTNER_DIM, PAST_DIM
 from backend.models.motion_flow.network import TARGET_DIM
 from backend.models.partner_flow.network import NAME, PartnerFlow
 from rigs.files import BadFile
@@ -67,7 +67,7 @@ def example(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:
         torch.randn(size, config.block, PARTNER_DIM),
         torch.rand(size),
         torch.randn(size, config.history, PAST_DIM),
-        torch.randn(size, config.leader_blocks * config.block, LEADER_DIM),
+        torch.randn(size, config.leader_blocks * config.block, JOINTS_DIM),
         torch.randint(0, 2, (size,)),
         torch.rand(size, config.leader_blocks) < 0.7,
         torch.randn(size, TARGET_DIM),

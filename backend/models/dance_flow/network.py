@@ -1,8 +1,4 @@
-"""The dance flow: the flow network that dances alone to music, which it hears.
-
-A frame of its leader is what is heard in it (`backend.music.music_features`) and where home is: the middle of the
-floor it dances on, so that it does not wander off.
-"""
+"""dance-flow's network: the motion flow whose leader is music."""
 
 import torch
 from torch import Tensor
@@ -14,16 +10,16 @@ from backend.music.music_features import MUSIC_DIM
 NAME = "dance-flow"
 _HOME_DIM = 2
 _FEATURE_LIMIT = 4.0
-"""Deviations from the mean beyond which nothing is heard."""
+"""Standard deviations at which features of the music are clamped."""
 
 
 class DanceFlow(MotionFlow):
-    """See `FlowNetwork`. Ways to begin are as seen from where the dancer stands; `counts` (2, N) tells in which count.
+    """Motion flow to music, whose frames (..., MUSIC_DIM + 2) are music features and the home position in m.
 
-    rhythm: (4, 2) the real and imaginary parts of how dancers keep to the music, see
+    Music features: see `backend.music.music_features`. Home is the middle of the floor that is danced on; it
+    keeps a dancer from wandering off. `initial_pasts` are in their own floor frames, each with its count in the music's
+    phrase: `initial_counts` (2, N). `rhythm` (4, 2): real and imaginary parts of the rhythm of real dancers, see
     `rigs.choreography.beat_alignment`.
-
-    The leader's frames are (..., HEARD + 2), what is heard, and the place of home on the floor in m.
     """
 
     name = NAME
@@ -37,18 +33,21 @@ class DanceFlow(MotionFlow):
         self.register_buffer("initial_counts", torch.zeros(2, INITIAL_PASTS))
         self.register_buffer("rhythm", torch.zeros(4, 2))
 
-    def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, place: FloorFrame) -> tuple[Tensor, Tensor]:
-        """See `FlowNetwork.features`. Whole songs swell and rest more than the stretches learnt from: that is bounded."""
-        own, led = super().features(past, offsets, leader, place)
-        return own, led.clamp(-_FEATURE_LIMIT, _FEATURE_LIMIT)
+    def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, frame: FloorFrame) -> tuple[Tensor, Tensor]:
+        """Normalized input features, see `MotionFlow.features`; the music's are clamped.
 
-    def leader_features(self, place: FloorFrame, leader: Tensor) -> Tensor:
-        """See `FlowNetwork.leader_features`."""
-        heard, home = leader[..., 1:, :MUSIC_DIM], leader[..., 1:, MUSIC_DIM:]
-        seen = place.to_local(torch.nn.functional.pad(home, (0, 1)))
-        return torch.cat([heard, seen[..., :_HOME_DIM]], dim=-1)
+        Whole songs have louder and quieter passages than the windows of the training data.
+        """
+        own, music = super().features(past, offsets, leader, frame)
+        return own, music.clamp(-_FEATURE_LIMIT, _FEATURE_LIMIT)
+
+    def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
+        """Music features and home in the floor frame, see `MotionFlow.leader_features`."""
+        music, home = leader[..., 1:, :MUSIC_DIM], leader[..., 1:, MUSIC_DIM:]
+        home = frame.to_local(torch.nn.functional.pad(home, (0, 1)))
+        return torch.cat([music, home[..., :_HOME_DIM]], dim=-1)
 
 
-def music_leader(hearing: Tensor, home: Tensor) -> Tensor:
-    """The leader (F, HEARD + 2) of a dance to what is heard (F, HEARD), at home (2,) m on the floor."""
-    return torch.cat([hearing, home.expand(len(hearing), _HOME_DIM)], dim=-1)
+def music_leader(music: Tensor, home: Tensor) -> Tensor:
+    """Leader (F, MUSIC_DIM + 2) of a dance to music features (F, MUSIC_DIM) around a home position (2,) m."""
+    return torch.cat([music, home.expand(len(music), _HOME_DIM)], dim=-1)

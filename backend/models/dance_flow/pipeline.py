@@ -1,4 +1,4 @@
-"""From a score to a dance with the dance flow: what is heard, where it begins, what is danced, how it is finished."""
+"""dance-flow's pipeline: from a request to a dance, by a rollout to the score's features, fitted to its beats."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.common.cpu_inference import bfloat16_supported, pack_linear_layers
-from backend.models.common.world_frame import WorldFrame, choose_accelerator
+from backend.models.common.inference import choose_accelerator, prepare_for_inference
+from backend.models.common.world_frame import WorldFrame
 from backend.models.dance_flow.network import DanceFlow, music_leader
-from backend.models.motion_flow.features import FPS, PoseSequence, floor_frame_at, poses_from_features
-from backend.models.motion_flow.sampler import RolloutOptions, noise_source, rollout
-from backend.models.partner_flow.pipeline import poses_to_motions
+from backend.models.motion_flow.features import (
+    FPS,
+    PoseSequence,
+    floor_frame_at,
+    poses_from_features,
+    poses_to_motions,
+)
+from backend.models.motion_flow.sampler import ENERGY, RolloutOptions, noise_source, rollout
 from backend.music.music_features import BAR_DENSITY, MUSIC_DIM, music_features, phrase_counts
 from backend.music.pulse import dance_pulse
 from backend.wire.messages import Cancelled, DanceRequest
@@ -24,117 +29,111 @@ from rigs.post_processing.seam_smoothing import smooth_seams
 from rigs.skeleton import Skeleton
 
 GUIDANCE = 1.0
-"""How strongly the music is followed, see `FlowNetwork.draw`: as learnt, as more costs twice the time for nothing."""
-ENERGY = 1.4
-"""Times the usual speed, at which it moves as much as real dancers; see `flow_rollout.ENERGY`."""
+"""Classifier-free guidance scale of the music: as trained, since more takes twice the time and gains nothing."""
 _ROLE = 0
-"""The role of who dances alone: a partner can follow."""
+"""Role of a dancer alone: the leader's, so that a partner can follow."""
 _ROLLOUT_PROGRESS = 0.97
-"""The part of the work that is done when all is danced and nothing is finished."""
+"""Share of the progress bar for the rollout; the rest is for post-processing."""
 _ENERGY_PER_DENSITY = 0.5
-"""Deviations of a block's speed for one of the music's liveliness."""
+"""Standard deviations of a block's log speed per standard deviation of the music's note density."""
 _DENSITY_LIMIT = 1.5
-"""Deviations from its mean beyond which liveliness is not answered."""
+"""Standard deviations at which note density is clamped."""
 _CANDIDATES = 4
-"""Blocks that are danced for each that is taken, the one that steps with the music best."""
+"""Candidates sampled for each block, of which the best is used."""
 _MEAN_SPEED_UPDATE = 0.15
-"""How much of the feet's usual speed is forgotten with each block."""
+"""Weight of a block in the moving average of the feet's speed."""
 _CROUCH_HEIGHT, _CROUCH_COST = 0.92, 40.0
-"""The part of the pelvis's usual height below which a dancer crouches, and what a metre of that costs beside steps."""
+"""Share of the usual pelvis height below which a dancer crouches, and what a metre of it costs of the beat score."""
 _FEET = list(FEET)
-_NEAREST_STARTS = 6
-"""Ways to begin, those nearest in count, of which a seed takes one."""
+_NEAREST_PASTS = 6
+"""Initial pasts, those nearest in count, of which the seed takes one."""
 
 
 class DanceFlowPipeline:
-    """The trained flow on an accelerator."""
+    """Pipeline of dance-flow: generates dances to scores."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
         self.accelerator = choose_accelerator(accelerator)
-        network = DanceFlow.load(weights)
-        on_cpu = self.accelerator.type == "cpu"
-        self.network = (
-            pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
-        )
+        self.network = prepare_for_inference(DanceFlow.load(weights), self.accelerator)
 
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Motion:
-        """The dance of a request, on the floor z = 0, from where it begins at the origin; see `Engine.dance`."""
+        """Generate the dance of a request, see `Engine.dance`: it begins at the origin. Raises Cancelled."""
         network = self.network
         frames = int(np.ceil((request.frames - 1) / request.fps * FPS - 1e-6)) + 1
-        hearing = torch.from_numpy(music_features(request.score, frames, FPS))
-        leader = music_leader(hearing, torch.zeros(2)).to(self.accelerator)
-        stage = WorldFrame(1.0, float(network.floor_heights[_ROLE]))
+        music = torch.from_numpy(music_features(request.score, frames, FPS))
+        leader = music_leader(music, torch.zeros(2)).to(self.accelerator)
 
-        def watch(first: int, block: PoseSequence) -> None:
+        def on_block(first: int, block: PoseSequence) -> None:
             if cancelled():
                 raise Cancelled
-            progress(_ROLLOUT_PROGRESS * first / frames, "dancing")
+            progress(_ROLLOUT_PROGRESS * first / frames, "generating")
 
         counts = dance_pulse(request.score).counts_at(np.arange(frames + network.config.block) / FPS)
-        wanted = network.rhythm.double().cpu().numpy() @ [1.0, 1.0j]
-        danced = rollout(
+        rhythm = network.rhythm.double().cpu().numpy() @ [1.0, 1.0j]
+        result = rollout(
             network,
             leader,
             range(frames),
-            self.initial_past(hearing, request.seed),
+            self.initial_past(music, request.seed),
             _ROLE,
             network.bone_offsets[_ROLE],
             noise_source(_CANDIDATES, request.seed, network.config.block, self.accelerator),
             RolloutOptions(
                 guidance=GUIDANCE,
-                energy=ENERGY * request.energy * self.energy_curve(hearing),
-                select_take=self.beat_selector(torch.from_numpy(rhythm_curve(counts, wanted)).to(self.accelerator)),
+                energy=ENERGY * request.energy * self.energy_curve(music),
+                select_take=self.beat_selector(torch.from_numpy(rhythm_curve(counts, rhythm)).to(self.accelerator)),
             ),
-            watch,
+            on_block,
         )
         skeleton = Skeleton(network.bone_offsets[_ROLE].double().cpu().numpy())
-        made = next(poses_to_motions(danced.poses[slice(0, frames)], skeleton, stage))
-        progress(_ROLLOUT_PROGRESS, "finishing")
-        timed = align_to_beats(smooth_seams(made, danced.seams, np.ones(frames, bool)), counts[:frames], wanted)
-        return resample(post_process_solo(timed, floor=0.0), request.fps, request.frames)
+        world = WorldFrame(1.0, float(network.floor_heights[_ROLE]))
+        dance = next(poses_to_motions(result.poses, skeleton, world))
+        progress(_ROLLOUT_PROGRESS, "post-processing")
+        dance = align_to_beats(smooth_seams(dance, result.seams, np.ones(frames, bool)), counts[:frames], rhythm)
+        return resample(post_process_solo(dance, floor=0.0), request.fps, request.frames)
 
-    def energy_curve(self, hearing: Tensor) -> Tensor:
-        """(F,) by how much more than usual each frame is to move, as lively as what is heard (F, HEARD) is."""
+    def energy_curve(self, music: Tensor) -> Tensor:
+        """Energy (F,), as a multiple of the usual speed, that follows the note density of music (F, MUSIC_DIM)."""
         network = self.network
         mean, scale = (part[BAR_DENSITY].cpu() for part in (network.leader_mean, network.leader_scale))
-        lively = ((hearing[:, BAR_DENSITY] - mean) / scale).clamp(-_DENSITY_LIMIT, _DENSITY_LIMIT)
-        stirring: Tensor = (_ENERGY_PER_DENSITY * float(network.energy_stats[1]) * lively).exp().to(self.accelerator)
-        return stirring
+        density = ((music[:, BAR_DENSITY] - mean) / scale).clamp(-_DENSITY_LIMIT, _DENSITY_LIMIT)
+        energy: Tensor = (_ENERGY_PER_DENSITY * float(network.energy_stats[1]) * density).exp().to(self.accelerator)
+        return energy
 
-    def beat_selector(self, asked: Tensor) -> Callable[[PoseSequence, int], int]:
-        """Which of some blocks steps with the music best and does not crouch.
+    def beat_selector(self, rhythm_curve: Tensor) -> Callable[[PoseSequence, int], int]:
+        """Selector of the candidate block whose feet step best with the music without crouching.
 
-        asked: (F,) how much faster or slower than usual feet are to be in each frame, see
-        `rigs.choreography.beat_alignment.swing`.
+        rhythm_curve: (F,) the relative foot speed asked for, see `rigs.choreography.beat_alignment.rhythm_curve`.
         """
-        offsets, usual = self.network.bone_offsets[_ROLE], torch.zeros(())
+        offsets, mean_speed = self.network.bone_offsets[_ROLE], torch.zeros(())
         upright = _CROUCH_HEIGHT * self.network.initial_pasts[_ROLE, ..., 2].median()
-        before: Tensor | None = None
+        last_feet: Tensor | None = None
 
-        def choose(made: PoseSequence, at: int) -> int:
-            nonlocal before, usual
-            feet = made.joint_positions(offsets)[:, :, _FEET]
-            path = feet if before is None else torch.cat([before.expand(len(feet), -1, -1, -1), feet], dim=1)
+        def select(block: PoseSequence, at: int) -> int:
+            nonlocal last_feet, mean_speed
+            feet = block.joint_positions(offsets)[:, :, _FEET]
+            path = feet if last_feet is None else torch.cat([last_feet.expand(len(feet), -1, -1, -1), feet], dim=1)
             speed = path.diff(dim=1).norm(dim=-1).mean(dim=-1)
-            usual = speed.mean() if before is None else usual + _MEAN_SPEED_UPDATE * (speed.mean() - usual)
-            beside = speed / usual.clamp_min(1e-3) - 1.0
-            steps = (beside * asked[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1)
-            crouches = (upright - made.root[..., 2]).clamp_min(0.0).mean(dim=1)
-            best = int((steps - _CROUCH_COST * crouches).argmax())
-            before = feet[best : best + 1, -1:]
+            first = last_feet is None
+            mean_speed = speed.mean() if first else mean_speed + _MEAN_SPEED_UPDATE * (speed.mean() - mean_speed)
+            relative = speed / mean_speed.clamp_min(1e-3) - 1.0
+            beat_score = (relative * rhythm_curve[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1)
+            crouch = (upright - block.root[..., 2]).clamp_min(0.0).mean(dim=1)
+            best = int((beat_score - _CROUCH_COST * crouch).argmax())
+            last_feet = feet[best : best + 1, -1:]
             return best
 
-        return choose
+        return select
 
-    def initial_past(self, hearing: Tensor, seed: int) -> PoseSequence:
-        """A way to begin, at the origin and facing -Y, that was danced in about the count in which the music begins."""
+    def initial_past(self, music: Tensor, seed: int) -> PoseSequence:
+        """Choose by the seed an initial past of about the music's first count; at the origin, facing -Y."""
         network = self.network
-        count = float(phrase_counts(hearing[:1, :MUSIC_DIM].numpy())[0])
-        away = ((network.initial_counts[_ROLE] - count + 4.0) % 8.0 - 4.0).abs().cpu()
-        nearest = away.argsort(stable=True)[:_NEAREST_STARTS]
-        chosen_one = int(nearest[torch.randint(_NEAREST_STARTS, (), generator=torch.Generator().manual_seed(seed))])
-        features = network.initial_pasts[_ROLE, chosen_one]
+        count = float(phrase_counts(music[:1, :MUSIC_DIM].numpy())[0])
+        distance = ((network.initial_counts[_ROLE] - count + 4.0) % 8.0 - 4.0).abs().cpu()
+        nearest = distance.argsort(stable=True)[:_NEAREST_PASTS]
+        index = int(nearest[torch.randint(_NEAREST_PASTS, (), generator=torch.Generator().manual_seed(seed))])
+        features = network.initial_pasts[_ROLE, index]
         zero = torch.zeros(3).to(features)
         return poses_from_features(features, floor_frame_at(zero, zero[0]))

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.common.world_frame import choose_accelerator, fit_world_frame
+from backend.models.common.inference import choose_accelerator
+from backend.models.common.world_frame import fit_world_frame
 from backend.models.duet_vae.checkpoint import load
 from backend.models.duet_vae.network import FPS, place
 from backend.models.duet_vae.rollout import HIPS, Poses, rollout

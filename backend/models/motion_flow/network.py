@@ -101,8 +101,8 @@ class MotionFlow(nn.Module, ABC):
     errors do not accumulate.
 
     All inputs are normalized features. Buffers hold the normalization statistics and what a rollout needs beside the
-    network: bone offsets (2, 29, 3) m and floor heights (2,) m of the leader and the follower of the training data, mean
-    and standard deviation of a block's log speed (2,), and N initial pasts for each of the two roles.
+    network: bone offsets (2, 29, 3) m and floor heights (2,) m of the training data's leader and follower, mean and
+    standard deviation of a block's log speed (2,), and N initial pasts for each of the two roles.
     """
 
     name: ClassVar[str]
@@ -280,7 +280,7 @@ class MotionFlow(nn.Module, ABC):
         """Encode target poses as the network's condition: (B, TARGET_DIM).
 
         poses: (B, 2, PARTNER_DIM), normalized, the pose and the one a frame later.  frames: (B,) counted from the
-        block's first.  has_velocity: (B,) bool, whether the later pose counts.  present: (B,) bool, whether there is one.
+        block's first.  has_velocity: (B,) bool, whether the later pose counts.  present: (B,) bool, False without a target.
         """
         velocity = self.config.block * (poses[:, 1] - poses[:, 0]) * has_velocity[:, None]
         flags = torch.stack([has_velocity, present], dim=1).to(poses)
@@ -324,7 +324,7 @@ class _TransformerLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor, modulation: Tensor, outputs: int | None = None) -> Tensor:
-        """Transform tokens (B, N, width), of which only the first `outputs` are returned.  modulation: (B, 1, 4 * width)."""
+        """Transform tokens (B, N, width), and return the first `outputs` of them.  modulation: (B, 1, 4 * width)."""
         attention_scale, attention_shift, mlp_scale, mlp_shift = modulation.chunk(4, dim=-1)
         normed = torch.addcmul(attention_shift, self.attention_norm(tokens), 1 + attention_scale)
         q, k, v = self.qkv(normed).chunk(3, dim=-1)

@@ -1,27 +1,28 @@
-"""The partner flow: the flow network that dances beside another dancer, whose joints it sees."""
+"""partner-flow's network: the motion flow whose leader is another dancer, given by joint positions."""
 
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.features import LEADER_DIM, FloorFrame, PoseSequence, joint_features
+from backend.models.motion_flow.features import JOINTS_DIM, FloorFrame, PoseSequence, joint_features
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, MotionFlowConfig
 from rigs.easing import smoothstep
 
 NAME = "partner-flow"
 _MIN_PELVIS_DISTANCE = 0.32
-"""m between two pelvises below which the partner gives way."""
+"""m between the two pelvises below which the partner steps aside."""
 _MIN_SIDESTEP_FRAMES = 5
-"""Frames, at least, in which it does."""
+"""Frames that stepping aside takes at least."""
 
 
 class PartnerFlow(MotionFlow):
-    """See `FlowNetwork`. Ways to begin are as seen from the other dancer, whose poses then are `stances`.
+    """Motion flow beside a dancer, whose frames are joint positions (..., 29, 3) m in the world.
 
-    stances: (2, N, 29, 3) m, from where that dancer stands.  The leader's frames: (..., 29, 3) m, joints in the world.
+    `initial_pasts` are in the leader's floor frame; `initial_leader_poses` (2, N, 29, 3) m are the leader's poses at
+    their last frames, in the same floor frame.
     """
 
     name = NAME
-    leader_dim = LEADER_DIM
+    leader_dim = JOINTS_DIM
 
     initial_leader_poses: Tensor
 
@@ -29,19 +30,19 @@ class PartnerFlow(MotionFlow):
         super().__init__(config)
         self.register_buffer("initial_leader_poses", torch.zeros(2, INITIAL_PASTS, 29, 3))
 
-    def leader_features(self, place: FloorFrame, leader: Tensor) -> Tensor:
-        """See `FlowNetwork.leader_features`."""
-        return joint_features(leader, place)
+    def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
+        """Joint positions and velocities of the leader, see `MotionFlow.leader_features`."""
+        return joint_features(leader, frame)
 
-    def keep_distance(self, made: PoseSequence, leader: Tensor) -> PoseSequence:
-        """The block brought aside until its pelvis, where it comes nearest to the leader's, has room.
+    def keep_distance(self, block: PoseSequence, leader: Tensor) -> PoseSequence:
+        """Move a block aside until the pelvises, where they come closest, keep their least distance.
 
-        It goes aside as one movement, so that who would walk through the leader is led past on one side, not thrown.
+        The block moves in one direction, so that a partner who crosses the leader's path passes on one side.
         """
-        away = (made.root - leader[:, 0])[..., :2]
-        least, nearest = away.norm(dim=-1).min(dim=-1)
-        side = away[torch.arange(len(away), device=away.device), nearest] / least.clamp_min(1e-3)[:, None]
-        frames = torch.arange(1, away.shape[1] + 1).to(away)
-        t = (frames / (nearest[:, None] + 1).clamp_min(_MIN_SIDESTEP_FRAMES)).clamp(max=1.0)
-        aside = ((_MIN_PELVIS_DISTANCE - least).clamp_min(0.0)[:, None] * side)[:, None] * smoothstep(t)[..., None]
-        return PoseSequence(made.root + torch.nn.functional.pad(aside, (0, 1)), made.rotations, made.contacts)
+        apart = (block.root - leader[:, 0])[..., :2]
+        least, nearest = apart.norm(dim=-1).min(dim=-1)
+        direction = apart[torch.arange(len(apart), device=apart.device), nearest] / least.clamp_min(1e-3)[:, None]
+        frames = torch.arange(1, apart.shape[1] + 1).to(apart)
+        share = smoothstep(frames / (nearest[:, None] + 1).clamp_min(_MIN_SIDESTEP_FRAMES))
+        aside = ((_MIN_PELVIS_DISTANCE - least).clamp_min(0.0)[:, None] * direction)[:, None] * share[..., None]
+        return PoseSequence(block.root + torch.nn.functional.pad(aside, (0, 1)), block.rotations, block.contacts)

@@ -1,6 +1,6 @@
-"""From a request to takes with the partner flow: what there is of the partner, what is danced, how they are joined."""
+"""partner-flow's pipeline: from a request to takes, by a rollout between what exists of the partner, post-processed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -9,46 +9,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.common.cpu_inference import bfloat16_supported, pack_linear_layers
-from backend.models.common.world_frame import WorldFrame, choose_accelerator, fit_world_frame
+from backend.models.common.inference import choose_accelerator, prepare_for_inference
+from backend.models.common.world_frame import WorldFrame, fit_world_frame
 from backend.models.motion_flow.features import (
     FPS,
-    ROTATED_JOINTS,
     FloorFrame,
     PoseSequence,
     floor_frame,
     floor_frame_at,
     floor_frame_of_joints,
+    motion_to_poses,
     poses_from_features,
+    poses_to_motions,
 )
 from backend.models.motion_flow.sampler import ENERGY, GUIDANCE, Keyframe, RolloutOptions, noise_source, rollout
 from backend.models.partner_flow.network import PartnerFlow
 from backend.wire.direction import PARTS
 from backend.wire.messages import Cancelled, PartnerRequest
-from rigs import Array, kinematics, rotations
-from rigs.contacts import foot_contacts
+from rigs import Array, rotations
 from rigs.motion import Motion, concatenate, resample
 from rigs.post_processing.post_process import post_process
-from rigs.skeleton import PARENTS, Skeleton
+from rigs.skeleton import Skeleton
 from rigs.smoothing import blend_offsets, true_runs
 
 _ROLLOUT_PROGRESS = 0.95
-"""The part of the work that is done when all is danced and nothing is finished."""
+"""Share of the progress bar for the rollout; the rest is for post-processing."""
 _BLEND_SECONDS = 0.2
-"""s around frames that are given within which what was danced goes over into them."""
+"""s around fixed frames over which generated ones blend into them."""
 _METRES_PER_RADIAN = 0.5
-"""m that a radian counts for in choosing a way to begin."""
+"""m of distance that count as much as a radian of heading in choosing an initial past."""
 
 Preview = Callable[[int, int, Motion], None]
 
 
 @dataclass(frozen=True)
 class RolloutSegment:
-    """What is to be danced, at the model's rate.
+    """The frames of a request to generate, and what exists around them, at the model's frame rate.
 
-    given: what is there of the partner, from the first frame on, or nothing.  skeleton: the partner's.
-    frames: those to be danced.
-    past: how the partner comes to them.  aims: poses to meet.  fixed: (F,) bool, the frames that stay as they are.
+    existing: the partner's given motion from the first frame on, or None.  skeleton: the partner's.
+    frames: to generate.  past: the partner's poses before them.  keyframes: poses to pass through.
+    fixed: (F,) bool, frames that stay as they are.
     """
 
     existing: Motion | None
@@ -58,24 +58,20 @@ class RolloutSegment:
     keyframes: list[Keyframe]
     fixed: Array
 
-    def splice(self, made: Motion) -> Motion:
-        """What was danced between what is there before and after it."""
+    def splice(self, generated: Motion) -> Motion:
+        """Insert the generated frames between the existing ones before and after them."""
         if self.existing is None:
-            return made
-        parts = (self.existing[: self.frames.start], made, self.existing[self.frames.stop :])
+            return generated
+        parts = (self.existing[: self.frames.start], generated, self.existing[self.frames.stop :])
         return reduce(concatenate, (part for part in parts if len(part)))
 
 
 class PartnerFlowPipeline:
-    """The trained flow on an accelerator."""
+    """Pipeline of partner-flow: generates partners for leaders."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
         self.accelerator = choose_accelerator(accelerator)
-        network = PartnerFlow.load(weights)
-        on_cpu = self.accelerator.type == "cpu"
-        self.network = (
-            pack_linear_layers(network, bfloat16=bfloat16_supported()) if on_cpu else network.to(self.accelerator)
-        )
+        self.network = prepare_for_inference(PartnerFlow.load(weights), self.accelerator)
 
     def partner(
         self,
@@ -84,124 +80,122 @@ class PartnerFlowPipeline:
         cancelled: Callable[[], bool],
         preview: Preview,
     ) -> list[Motion]:
-        """See `Engine.partner`."""
+        """Generate the takes of a request, see `Engine.partner`. Raises Cancelled."""
         role, direction = 1 if request.role == "follow" else 0, request.direction
         leader = resample(request.leader, FPS)
-        stage = fit_world_frame(leader, self.network.bone_offsets[1 - role], self.network.floor_heights[1 - role])
-        led = stage.to_model(leader.positions).to(self.accelerator)
-        script = self.segment(request, leader, stage, led, role)
-        course = RolloutOptions(
+        world = fit_world_frame(leader, self.network.bone_offsets[1 - role], self.network.floor_heights[1 - role])
+        leader_joints = world.to_model(leader.positions).to(self.accelerator)
+        segment = self.segment(request, leader, world, leader_joints, role)
+        options = RolloutOptions(
             guidance=GUIDANCE * direction.closeness,
             energy=ENERGY * direction.energy,
-            keyframes=script.keyframes,
+            keyframes=segment.keyframes,
         )
 
-        def watch(first: int, block: PoseSequence) -> None:
+        def on_block(first: int, block: PoseSequence) -> None:
             if cancelled():
                 raise Cancelled
-            progress(_ROLLOUT_PROGRESS * first / len(leader), "dancing")
+            progress(_ROLLOUT_PROGRESS * first / len(leader), "generating")
             if request.preview:
-                for n, made in enumerate(poses_to_motions(block, script.skeleton, stage), start=1):
-                    preview(n, first, made)
+                for take, motion in enumerate(poses_to_motions(block, segment.skeleton, world), start=1):
+                    preview(take, first, motion)
 
-        offsets = torch.from_numpy(script.skeleton.offsets * stage.scale).float().to(self.accelerator)
+        offsets = torch.from_numpy(segment.skeleton.offsets * world.scale).float().to(self.accelerator)
         noise = noise_source(request.takes, request.seed, self.network.config.block, self.accelerator)
-        danced = rollout(self.network, led, script.frames, script.past, role, offsets, noise, course, watch)
-        seams = [script.frames.start + seam for seam in danced.seams]
+        result = rollout(
+            self.network, leader_joints, segment.frames, segment.past, role, offsets, noise, options, on_block
+        )
+        seams = [segment.frames.start + seam for seam in result.seams]
         parts = [part for part in PARTS if part not in direction.without]
         takes: list[Motion] = []
-        for made in poses_to_motions(danced.poses, script.skeleton, stage):
-            done = post_process(script.splice(made), leader, parts, seams=seams, fixed=script.fixed)
-            takes.append(_restore_fixed_frames(resample(done, request.leader.fps, len(request.leader)), request))
-            progress(_ROLLOUT_PROGRESS + (1.0 - _ROLLOUT_PROGRESS) * len(takes) / request.takes, "finishing")
+        for generated in poses_to_motions(result.poses, segment.skeleton, world):
+            take = post_process(segment.splice(generated), leader, parts, seams=seams, fixed=segment.fixed)
+            takes.append(_restore_fixed_frames(resample(take, request.leader.fps, len(request.leader)), request))
+            share = len(takes) / request.takes
+            progress(_ROLLOUT_PROGRESS + (1.0 - _ROLLOUT_PROGRESS) * share, "post-processing")
         return takes
 
     def segment(
-        self, request: PartnerRequest, leader: Motion, stage: WorldFrame, led: Tensor, role: int
+        self, request: PartnerRequest, leader: Motion, world: WorldFrame, leader_joints: Tensor, role: int
     ) -> RolloutSegment:
-        """What of a request there is, and what is to be danced."""
+        """Determine which frames of a request to generate, from which past and through which keyframes."""
         count, fps, direction = len(leader), request.leader.fps, request.direction
         fixed = np.zeros(count, bool)
-        body = Skeleton(self.network.bone_offsets[role].double().cpu().numpy()).scale(1.0 / stage.scale)
         if request.history is not None:
-            given = resample(request.history, FPS)[:count]
-            fixed[: len(given)] = True
-            return RolloutSegment(
-                given, given.skeleton, range(len(given), count), self.past_poses(given, stage), [], fixed
-            )
+            history = resample(request.history, FPS)[:count]
+            fixed[: len(history)] = True
+            past = self.past_poses(history, world)
+            return RolloutSegment(history, history.skeleton, range(len(history), count), past, [], fixed)
         if request.draft is None:
-            return RolloutSegment(None, body, range(count), self.initial_past(led[0], role, direction.place), [], fixed)
+            skeleton = Skeleton(self.network.bone_offsets[role].double().cpu().numpy()).scale(1.0 / world.scale)
+            past = self.initial_past(leader_joints[0], role, direction.place)
+            return RolloutSegment(None, skeleton, range(count), past, [], fixed)
         draft = resample(request.draft, FPS, count)
         kept = sorted({min(round(frame / fps * FPS), count - 1) for frame in direction.keep})
         first, last = direction.redo or (0, len(request.leader) - 1)
         start = int(np.floor((first - 1) / fps * FPS + 1e-6)) + 1 if first else int(bool(kept) and kept[0] == 0)
         stop = min(int(np.ceil((last + 1) / fps * FPS - 1e-6)), count)
-        aims = [Keyframe(f, self.keyframe_poses(draft, f, stage), f + 1 in kept) for f in kept if start <= f < stop]
+        keyframes = [
+            Keyframe(f, self.keyframe_poses(draft, f, world), f + 1 in kept) for f in kept if start <= f < stop
+        ]
         fixed[kept] = fixed[:start] = fixed[stop:] = True
         if stop < count:
-            aims.append(Keyframe(stop, self.keyframe_poses(draft, stop, stage), stop + 1 < count))
+            keyframes.append(Keyframe(stop, self.keyframe_poses(draft, stop, world), stop + 1 < count))
             stop += 1
         if start:
-            past = self.past_poses(draft[:start], stage)
+            past = self.past_poses(draft[:start], world)
         else:
-            past = self.initial_past(led[0], role, None, floor_frame(self.past_poses(draft[:1], stage)))
-        return RolloutSegment(draft, draft.skeleton, range(start, stop), past, aims, fixed)
+            past = self.initial_past(leader_joints[0], role, None, floor_frame(self.past_poses(draft[:1], world)))
+        return RolloutSegment(draft, draft.skeleton, range(start, stop), past, keyframes, fixed)
 
-    def past_poses(self, history: Motion, stage: WorldFrame) -> PoseSequence:
-        """The history's last frames as the network sees them; one that is too short stands still before it."""
+    def past_poses(self, history: Motion, world: WorldFrame) -> PoseSequence:
+        """Last frames of a motion as the network's past; where there are too few, the first one is repeated."""
         frames = np.maximum(np.arange(len(history) - self.network.config.history, len(history)), 0)
-        return self._poses(history, frames, stage)
+        return self._poses(history, frames, world)
 
-    def keyframe_poses(self, motion: Motion, frame: int, stage: WorldFrame) -> PoseSequence:
-        """A pose of a movement and the one after it."""
-        return self._poses(motion, np.minimum([frame, frame + 1], len(motion) - 1), stage)
+    def keyframe_poses(self, motion: Motion, frame: int, world: WorldFrame) -> PoseSequence:
+        """Poses of a keyframe: that of the frame and of the one after it."""
+        return self._poses(motion, np.minimum([frame, frame + 1], len(motion) - 1), world)
 
-    def _poses(self, motion: Motion, frames: Array, stage: WorldFrame) -> PoseSequence:
-        world = kinematics.global_rotations(motion.rotations[frames])[:, list(ROTATED_JOINTS)]
-        contacts = foot_contacts(motion.positions, motion.fps)[frames]
-        return PoseSequence(
-            stage.to_model(motion.root)[frames].to(self.accelerator),
-            torch.from_numpy(rotations.to_matrix(world)).float().to(self.accelerator),
-            torch.from_numpy(contacts).float().to(self.accelerator),
-        )
+    def _poses(self, motion: Motion, frames: Array, world: WorldFrame) -> PoseSequence:
+        return motion_to_poses(motion, frames, world).map(lambda part: part.to(self.accelerator))
 
     def initial_past(
-        self, leader: Tensor, role: int, asked: tuple[float, float, float] | None, there: FloorFrame | None = None
+        self,
+        leader: Tensor,
+        role: int,
+        place: tuple[float, float, float] | None,
+        start_frame: FloorFrame | None = None,
     ) -> PoseSequence:
-        """The way to begin that was danced opposite the pose most like the leader's first one, (29, 3) m.
+        """Choose the initial past whose leader stood most like this one, (29, 3) m.
 
-        asked: m ahead of the leader, m to its left, and degrees turned away from facing it.  there: the place itself.
+        place: m ahead of the leader, m to their left, and degrees turned from facing them; or `start_frame`: the floor
+        frame to start from. With either the chosen past is moved there.
         """
-        here = floor_frame_of_joints(leader)
-        apart = (self.network.initial_leader_poses[role] - here.to_local(leader)).norm(dim=-1).mean(dim=-1)
-        if asked is not None:
-            at = torch.tensor([asked[1], -asked[0], 0.0]).to(leader)
-            facing = torch.atan2(-at[0], at[1]) + np.radians(asked[2])
-            seen = floor_frame_at(at, facing)
-            there = FloorFrame(here.to_world(seen.origin[None])[0], here.rotation @ seen.rotation)
-        if there is None:
-            return poses_from_features(self.network.initial_pasts[role, int(apart.argmin())], here)
-        begun = poses_from_features(self.network.initial_pasts[role], here)
-        places = floor_frame(begun)
-        turned = (places.rotation[:, :2, 0] * there.rotation[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
-        nearest = int((apart + (places.origin - there.origin).norm(dim=-1) + _METRES_PER_RADIAN * turned).argmin())
-        one = PoseSequence(begun.root[nearest], begun.rotations[nearest], begun.contacts[nearest])
-        stood = floor_frame(one)
-        turn = there.rotation @ stood.rotation.T
-        return PoseSequence(there.to_world(stood.to_local(one.root)), turn @ one.rotations, one.contacts)
-
-
-def poses_to_motions(dance: PoseSequence, skeleton: Skeleton, stage: WorldFrame) -> Iterator[Motion]:
-    """Takes of the model's world (takes, F) as Motions in the leader's, one by one."""
-    carrier = [ROTATED_JOINTS.index(j if j in ROTATED_JOINTS else PARENTS[j]) for j in range(29)]
-    for root, turned in zip(dance.root, dance.rotations, strict=True):
-        world: Array = rotations.from_matrix(turned.double().cpu().numpy())[:, carrier]
-        local = rotations.unroll(kinematics.local_rotations(world))
-        yield Motion(FPS, skeleton, stage.to_world(root), local)
+        leader_frame = floor_frame_of_joints(leader)
+        distance = (self.network.initial_leader_poses[role] - leader_frame.to_local(leader)).norm(dim=-1).mean(dim=-1)
+        if place is not None:
+            ahead, left, turned = place
+            position = torch.tensor([left, -ahead, 0.0]).to(leader)
+            facing = torch.atan2(-position[0], position[1]) + np.radians(turned)
+            local = floor_frame_at(position, facing)
+            origin = leader_frame.to_world(local.origin[None])[0]
+            start_frame = FloorFrame(origin, leader_frame.rotation @ local.rotation)
+        if start_frame is None:
+            return poses_from_features(self.network.initial_pasts[role, int(distance.argmin())], leader_frame)
+        pasts = poses_from_features(self.network.initial_pasts[role], leader_frame)
+        frames = floor_frame(pasts)
+        angle = (frames.rotation[:, :2, 0] * start_frame.rotation[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
+        away = (frames.origin - start_frame.origin).norm(dim=-1)
+        nearest = int((distance + away + _METRES_PER_RADIAN * angle).argmin())
+        past = pasts.select(nearest)
+        own_frame = floor_frame(past)
+        turn = start_frame.rotation @ own_frame.rotation.T
+        return PoseSequence(start_frame.to_world(own_frame.to_local(past.root)), turn @ past.rotations, past.contacts)
 
 
 def _restore_fixed_frames(take: Motion, request: PartnerRequest) -> Motion:
-    """The take with the frames that the request fixes exactly as they came, the rest going over into them."""
+    """Put the frames that a request fixes back exactly, and blend the frames around them into these."""
     fixed = np.zeros(len(take), bool)
     given, direction = request.draft, request.direction
     if request.history is not None:
@@ -216,9 +210,9 @@ def _restore_fixed_frames(take: Motion, request: PartnerRequest) -> Motion:
         return take
     runs, blend = true_runs(fixed, 1), max(1, round(_BLEND_SECONDS * take.fps))
     root = take.root + blend_offsets(np.where(fixed[:, None], given.root - take.root, 0.0), runs, blend)
-    away = rotations.to_rotation_vector(rotations.multiply(rotations.inverse(take.rotations), given.rotations))
-    vectors = np.where(fixed[:, None, None], away, 0.0).reshape(len(take), -1)
+    offsets = rotations.to_rotation_vector(rotations.multiply(rotations.inverse(take.rotations), given.rotations))
+    vectors = np.where(fixed[:, None, None], offsets, 0.0).reshape(len(take), -1)
     turns = rotations.from_rotation_vector(blend_offsets(vectors, runs, blend).reshape(-1, 29, 3))
-    turned = rotations.multiply(take.rotations, turns)
-    root[fixed], turned[fixed] = given.root[fixed], given.rotations[fixed]
-    return Motion(take.fps, take.skeleton, root, turned)
+    blended = rotations.multiply(take.rotations, turns)
+    root[fixed], blended[fixed] = given.root[fixed], given.rotations[fixed]
+    return Motion(take.fps, take.skeleton, root, blended)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backend.models.common.world_frame import leg_length
+from backend.models.common.world_frame import mean_leg_length
 from backend.models.score_flow.bar_features import BAR_STEPS
 from rigs import Array, rotations
 from rigs.contacts import FEET, foot_contacts
@@ -25,7 +25,7 @@ SPEED_INDEX = POSE_DIM - 1
 def pose_features(motion: Motion) -> Array:
     """(F, TRACK) float32 at 30 fps: a dance pose by pose, as seen from the pelvis's place on the floor and heading."""
     motion = resample(motion, FPS)
-    positions = motion.positions * (_LEG / leg_length(motion.skeleton.offsets))
+    positions = motion.positions * (_LEG / mean_leg_length(motion.skeleton.offsets))
     velocities = np.gradient(positions, axis=0) * FPS if len(motion) > 1 else np.zeros_like(positions)
     away = rotations.about_z(-rotations.heading(motion.rotations[:, 0]))[:, None]
     floor = positions[:, :1] * np.array([1.0, 1.0, 0.0])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.models.common.world_frame import choose_accelerator
+from backend.models.common.inference import choose_accelerator
 from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, PITCHED_ROWS, Bars, score_from_bars
 from backend.models.score_flow.bar_ranking import BarRanker, apply_dynamics, dance_profile
 from backend.models.score_flow.bar_vae import BarTensors

@@ -10,7 +10,7 @@ from backend.engine import Engine
 from backend.model_registry import WEIGHTS_VARIABLE
 from backend.models.common.world_frame import WorldFrame
 from backend.models.motion_flow.features import (
-    LEADER_DIM,
+    JOINTS_DIM,
     PARTNER_DIM,
     PAST_DIM,
     ROTATED_JOINTS,
@@ -22,7 +22,7 @@ from backend.models.motion_flow.features import (
 from backend.models.motion_flow.network import TARGET_DIM, MotionFlowConfig
 from backend.models.motion_flow.sampler import Keyframe, RolloutOptions, noise_source, rollout
 from backend.models.partner_flow.network import NAME, PartnerFlow
-from backend.models.partner_flow.pipeline import poses_to_motions
+from backend.models.motion_flow.features import poses_to_motions
 from backend.wire.direction import PARTS, Direction
 from backend.wire.messages import PartnerRequest
 from rigs import kinematics, rotations
@@ -101,7 +101,7 @@ def test_a_block_goes_on_where_the_past_leads(network: PartnerFlow) -> None:
     drawn = network.sample(
         torch.randn(1, 8, PARTNER_DIM),
         steady[None],
-        torch.randn(1, 8 * SMALL.leader_blocks, LEADER_DIM),
+        torch.randn(1, 8 * SMALL.leader_blocks, JOINTS_DIM),
         torch.ones(1).long(),
         torch.ones(1, SMALL.leader_blocks, dtype=torch.bool),
         torch.zeros(1, TARGET_DIM),

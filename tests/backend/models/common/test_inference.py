@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from backend.models.common import cpu_inference
-from backend.models.common.cpu_inference import PackedLinear, pack_linear_layers
+from backend.models.common import inference
+from backend.models.common.inference import PackedLinear, pack_linear_layers
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from training.export import example
 
 SMALL = MotionFlowConfig(width=48, layers=3, heads=2)
 
-needs_packing = pytest.mark.skipif(not cpu_inference.packing_supported(), reason="this torch cannot pack")
+needs_packing = pytest.mark.skipif(not inference.packing_supported(), reason="this torch cannot pack")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> No
 
 
 @needs_packing
-@pytest.mark.skipif(not cpu_inference.bfloat16_supported(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(not inference.bfloat16_supported(), reason="this processor does not multiply bfloat16")
 def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
     quick = pack_linear_layers(copy.deepcopy(network), bfloat16=True)
     given = example(network, 5)

@@ -1,36 +1,39 @@
-"""Pas de Deux in Blender: bring in one dancer's mocap, generate the partner, dance to music, look at the pair."""
+"""Pas de Deux, a Blender extension: import mocap, generate partners and dances, compose music, render previews."""
 
 import atexit
 
 import bpy
 
 from . import background_job, panels
-from .animation import dancers
 from .operators import (
+    add_dancer,
     backend_process,
-    bone_map,
-    dance_and_music,
+    compose_music,
+    generate_dance,
     generate_partner,
     import_mocap,
+    map_bones,
     render_preview,
     retarget,
-    retarget_files,
+    retarget_batch,
 )
-from .properties import music_settings, preferences, retarget_settings, settings
+from .properties import bone_map, music_settings, preferences, retarget_settings, settings
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *retarget_settings.CLASSES,
     *music_settings.CLASSES,
     *settings.CLASSES,
-    *background_job.CLASSES,
     *bone_map.CLASSES,
-    *dancers.CLASSES,
+    *background_job.CLASSES,
+    *map_bones.CLASSES,
+    *add_dancer.CLASSES,
     *import_mocap.CLASSES,
     *generate_partner.CLASSES,
-    *dance_and_music.CLASSES,
+    *generate_dance.CLASSES,
+    *compose_music.CLASSES,
     *retarget.CLASSES,
-    *retarget_files.CLASSES,
+    *retarget_batch.CLASSES,
     *render_preview.CLASSES,
     *backend_process.CLASSES,
     *panels.CLASSES,
@@ -38,17 +41,19 @@ _CLASSES: tuple[type, ...] = (
 
 
 def register() -> None:
+    """Register all classes, and the scene's and armatures' property groups."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
     bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
-    atexit.register(backend_process.stop)
+    atexit.register(backend_process.stop_backend)
 
 
 def unregister() -> None:
+    """Stop running jobs and the backend, and remove all that `register` added."""
     background_job.stop_running_job()
-    backend_process.stop()
-    atexit.unregister(backend_process.stop)
+    backend_process.stop_backend()
+    atexit.unregister(backend_process.stop_backend)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]
     del bpy.types.Scene.pas_de_deux  # type: ignore[attr-defined]
     for cls in reversed(_CLASSES):

@@ -222,7 +222,7 @@ class JobOperator(bpy.types.Operator):
 def invoke_operator(
     caller: bpy.types.Operator, operator: Callable[..., OperatorReturn], **properties: Any
 ) -> OperatorReturn:
-    """Invoke another operator, as a file browser does for the files it selected; its error report becomes the caller's."""
+    """Invoke another operator from a file browser's; its error report becomes the caller's."""
     try:
         operator("INVOKE_DEFAULT", **properties)
     except RuntimeError as error:

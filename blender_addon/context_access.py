@@ -3,7 +3,7 @@
 import bpy
 
 EXTENSION_PACKAGE = __package__ or ""
-"""The extension's top-level package, the key of its preferences and user folder; in a sub-package `__package__` is not."""
+"""The extension's top-level package, the key of its preferences and user folder, unlike a sub-package's."""
 
 
 def active_scene(context: bpy.types.Context) -> bpy.types.Scene:

@@ -1,4 +1,4 @@
-"""The Duet tab in the 3D view's sidebar: leader, partner, music, retargeting, bones, preview, from top to bottom."""
+"""Panels of the Duet tab in the 3D Viewport's sidebar, from the leader to the preview and the backend."""
 
 from typing import Literal
 
@@ -8,8 +8,11 @@ from rigs.bone_mapping.bone_mapper import REQUIRED
 
 from . import background_job
 from .animation import rigify
-from .operators import backend_process, bone_map
-from .properties import preferences, retarget_settings, settings
+from .operators import backend_process
+from .properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
+from .properties.preferences import addon_preferences, is_local
+from .properties.retarget_settings import draw_options, option_values
+from .properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings, uses_delay
 
 _ARM = {
     "collar": "Collar",
@@ -20,7 +23,7 @@ _ARM = {
     "middle": "Fingertips",
 }
 _LEG = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Ball", "bigtoe": "Toe Tip"}
-PARTS: dict[str, dict[str, str]] = {
+JOINT_LABEL_WIDTH: dict[str, dict[str, str]] = {
     "Trunk": {
         "pelvis": "Pelvis",
         "spine1": "Spine 1",
@@ -36,11 +39,11 @@ PARTS: dict[str, dict[str, str]] = {
         for side in ("Left", "Right")
     },
 }
-"""The joints of each part of the body from the pelvis outwards, and what animators call the bone that begins there."""
-_LABELS = 0.28
-"""The share of the panel's width that the joints' labels take."""
-_SURE = 0.8
-"""How sure a bone is that the animator need not look at."""
+"""For each body part its joints from the pelvis outwards, and the label of the bone that starts there."""
+_LABEL_WIDTH = 0.28
+"""Share of the panel's width for the joints' labels."""
+_CONFIDENT = 0.8
+"""Confidence from which a bone is shown with a check mark."""
 
 
 class _DuetPanel(bpy.types.Panel):
@@ -50,7 +53,7 @@ class _DuetPanel(bpy.types.Panel):
 
 
 class PASDEDEUX_PT_leader(_DuetPanel):
-    """The dancer that is there"""
+    """Import or choose the dancer to generate a partner for"""
 
     bl_idname = "PASDEDEUX_PT_leader"
     bl_label = "Leader"
@@ -60,80 +63,80 @@ class PASDEDEUX_PT_leader(_DuetPanel):
         column = self.layout.column()
         column.operator("pasdedeux.choose_mocap", icon="IMPORT")
         column.operator("pasdedeux.add_dancer", icon="ARMATURE_DATA")
-        column.prop(settings.scene_settings(context), "leader", text="")
+        column.prop(scene_settings(context), "leader", text="")
 
 
 class PASDEDEUX_PT_partner(_DuetPanel):
-    """The dancer to be generated"""
+    """Generate the second dancer of the duet"""
 
     bl_idname = "PASDEDEUX_PT_partner"
     bl_label = "Partner"
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.scene_settings(context)
+        settings = scene_settings(context)
         layout = self.layout
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(wanted, "model")
-        if settings.is_choreographic_device(wanted):
-            _draw_device(layout, wanted)
+        layout.prop(settings, "model")
+        if is_choreographic_device(settings):
+            _draw_device(layout, settings)
         else:
-            layout.row().prop(wanted, "role", expand=True)
-            layout.prop(wanted, "seed")
-            layout.prop(wanted, "takes")
-        layout.prop(wanted, "partner", text="Onto")
+            layout.row().prop(settings, "role", expand=True)
+            layout.prop(settings, "seed")
+            layout.prop(settings, "takes")
+        layout.prop(settings, "partner", text="Armature")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("pasdedeux.generate_partner", icon="COMMUNITY")
-        _draw_running(layout)
+        _draw_progress(layout)
 
 
-def _draw_device(layout: bpy.types.UILayout, wanted: settings.PASDEDEUX_PG_settings) -> None:
-    """Where a device's dancer stands and how late it is."""
-    layout.prop(wanted, "formation")
-    layout.prop(wanted, "distance")
-    if settings.uses_delay(wanted):
-        layout.prop(wanted, "delay")
-        layout.row().prop(wanted, "delay_in", expand=True)
+def _draw_device(layout: bpy.types.UILayout, settings: PASDEDEUX_PG_settings) -> None:
+    """Draw the options of a choreographic device."""
+    layout.prop(settings, "formation")
+    layout.prop(settings, "distance")
+    if uses_delay(settings):
+        layout.prop(settings, "delay")
+        layout.row().prop(settings, "delay_in", expand=True)
 
 
 class PASDEDEUX_PT_music(_DuetPanel):
-    """Music to dance to, and music for a dance"""
+    """Generate a dance to music, or compose music for a dance"""
 
     bl_idname = "PASDEDEUX_PT_music"
     bl_label = "Music"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.scene_settings(context).music
+        music = scene_settings(context).music
         layout = self.layout
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(wanted, "midi", text="", placeholder="MIDI file to dance to")
-        layout.prop(wanted, "bars", placeholder="All")
-        layout.prop(wanted, "dancer")
-        layout.prop(wanted, "duet")
-        layout.prop(wanted, "energy", slider=True)
-        layout.prop(wanted, "dance_seed")
+        layout.prop(music, "midi", text="", placeholder="MIDI file to dance to")
+        layout.prop(music, "bars", placeholder="All")
+        layout.prop(music, "dancer")
+        layout.prop(music, "duet")
+        layout.prop(music, "energy", slider=True)
+        layout.prop(music, "dance_seed")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("pasdedeux.generate_dance", icon="PLAY_SOUND")
         layout.separator()
-        layout.row().prop(wanted, "parts")
-        layout.prop(wanted, "composer")
-        layout.prop(wanted, "tempo")
-        layout.prop(wanted, "music_seed")
-        layout.prop(wanted, "out", text="", placeholder="music.mid beside this file")
+        layout.row().prop(music, "parts")
+        layout.prop(music, "composer")
+        layout.prop(music, "tempo")
+        layout.prop(music, "music_seed")
+        layout.prop(music, "out", text="", placeholder="music.mid next to this file")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("pasdedeux.compose_music", icon="FILE_SOUND")
-        _draw_running(layout)
+        _draw_progress(layout)
 
 
 class PASDEDEUX_PT_bones(_DuetPanel):
-    """Which bones of the active armature are a dancer's joints"""
+    """Map the active armature's bones to the dancer's joints"""
 
     bl_idname = "PASDEDEUX_PT_bones"
     bl_label = "Bone Map"
@@ -147,82 +150,83 @@ class PASDEDEUX_PT_bones(_DuetPanel):
         layout = self.layout
         assert layout
         assert context.active_object is not None
-        data = context.active_object.data
-        assert isinstance(data, bpy.types.Armature)
+        armature = context.active_object.data
+        assert isinstance(armature, bpy.types.Armature)
         row = layout.row(align=True)
         row.operator("pasdedeux.map_bones", icon="VIEWZOOM")
         row.operator("pasdedeux.map_bones", text="", icon="LOOP_BACK").forget = True
         row.operator("pasdedeux.map_bones", text="", icon="GREASEPENCIL").by_hand = True
         row.operator("pasdedeux.import_map", text="", icon="IMPORT")
         row.operator("pasdedeux.export_map", text="", icon="EXPORT")
-        kept = bone_map.of(data)
-        if not kept.joints:
+        bone_map = armature_bone_map(armature)
+        if not bone_map.joints:
             return
-        layout.label(text="Chosen by hand" if kept.edited else f"{kept.dialect}: {kept.confidence:.0%} sure")
-        for part, joints in PARTS.items():
+        status = "Edited by hand" if bone_map.edited else f"{bone_map.dialect}: {bone_map.confidence:.0%} confidence"
+        layout.label(text=status)
+        for part, joints in JOINT_LABEL_WIDTH.items():
             column = layout.column(align=True)
             column.label(text=part)
             for joint, label in joints.items():
-                _draw_joint(column, data, kept.joints[joint], label)
+                _draw_joint(column, armature, bone_map.joints[joint], label)
 
 
 class PASDEDEUX_PT_retarget(_DuetPanel):
-    """One rig's movement on another"""
+    """Retarget the motion of one rig to another"""
 
     bl_idname = "PASDEDEUX_PT_retarget"
     bl_label = "Retarget"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        wanted = settings.scene_settings(context).retargeting
+        settings = scene_settings(context).retargeting
         layout = self.layout
         assert layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)
-        column.prop(wanted, "source", placeholder="Other Selected")
-        column.prop(wanted, "target", placeholder="Active")
+        column.prop(settings, "source", placeholder="Other Selected")
+        column.prop(settings, "target", placeholder="Active")
         column = layout.column(align=True)
-        column.prop(wanted, "partner_source", placeholder="None")
-        column.prop(wanted, "partner_target", placeholder="None")
-        target = wanted.target or context.active_object
-        pair = bool(wanted.partner_source or wanted.partner_target)
-        retarget_settings.draw(layout, wanted, pair=pair, controls=target is not None and rigify.is_rigify(target))
+        column.prop(settings, "partner_source", placeholder="None")
+        column.prop(settings, "partner_target", placeholder="None")
+        target = settings.target or context.active_object
+        pair = bool(settings.partner_source or settings.partner_target)
+        draw_options(layout, settings, pair=pair, ik_fk=target is not None and rigify.is_rigify(target))
         row = layout.row()
         row.scale_y = 1.5
         button = row.operator("pasdedeux.retarget", icon="POSE_HLT")
         for name in ("source", "target", "partner_source", "partner_target"):
-            chosen = getattr(wanted, name)
-            setattr(button, name, chosen.name if chosen else "")
+            armature = getattr(settings, name)
+            setattr(button, name, armature.name if armature else "")
         batch = layout.operator("pasdedeux.choose_takes", icon="FILE_FOLDER")
-        batch.target = wanted.target.name if wanted.target else ""
-        for name, value in retarget_settings.values(wanted).items():
+        batch.target = settings.target.name if settings.target else ""
+        for name, value in option_values(settings).items():
             setattr(button, name, value)
             setattr(batch, name, value)
-        _draw_running(layout)
+        _draw_progress(layout)
 
 
 def _draw_joint(
-    column: bpy.types.UILayout, data: bpy.types.Armature, joint: bone_map.PASDEDEUX_PG_joint, label: str
+    column: bpy.types.UILayout, armature: bpy.types.Armature, joint: PASDEDEUX_PG_joint, label: str
 ) -> None:
-    """One row of the bone map: the joint and a field for its bone."""
-    row = column.split(factor=_LABELS, align=True)
+    """Draw a row of the bone map: the joint's label and a search field for its bone."""
+    row = column.split(factor=_LABEL_WIDTH, align=True)
     row.alert = not joint.bone and joint.name in REQUIRED
     name = row.row()
     name.alignment = "RIGHT"
     name.label(text=label)
-    row.prop_search(joint, "bone", data, "bones", text="", icon=_sureness_icon(joint))
+    row.prop_search(joint, "bone", armature, "bones", text="", icon=_confidence_icon(joint))
 
 
-def _sureness_icon(joint: bone_map.PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
-    """What to show before a joint's bone: that it is sure, likely, to be looked at, or missing."""
+def _confidence_icon(joint: PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
+    """The icon of a joint's bone: confident, uncertain, missing, or missing although required."""
     if not joint.bone:
         return "ERROR" if joint.name in REQUIRED else "BLANK1"
-    return "CHECKMARK" if joint.sureness > _SURE else "QUESTION"
+    return "CHECKMARK" if joint.sureness > _CONFIDENT else "QUESTION"
 
 
 class PASDEDEUX_PT_preview(_DuetPanel):
-    """A video of the pair"""
+    """Render a preview video of the duet"""
 
     bl_idname = "PASDEDEUX_PT_preview"
     bl_label = "Preview"
@@ -230,39 +234,39 @@ class PASDEDEUX_PT_preview(_DuetPanel):
     def draw(self, context: bpy.types.Context) -> None:
         assert self.layout
         column = self.layout.column()
-        column.prop(settings.scene_settings(context), "preview", text="", placeholder="duet.mp4 beside this file")
-        column.prop(settings.scene_settings(context), "sound", text="", placeholder="What the sequencer plays")
+        column.prop(scene_settings(context), "preview", text="", placeholder="duet.mp4 next to this file")
+        column.prop(scene_settings(context), "sound", text="", placeholder="Video Sequencer's sound")
         column.operator("pasdedeux.render_preview", icon="RENDER_ANIMATION")
 
 
 class PASDEDEUX_PT_backend(_DuetPanel):
-    """Where the dancers are generated"""
+    """Connect to the backend that generates dances and music"""
 
     bl_idname = "PASDEDEUX_PT_backend"
     bl_label = "Backend"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        chosen = preferences.addon_preferences(context)
+        preferences = addon_preferences(context)
         assert self.layout
         column = self.layout.column()
-        column.prop(chosen, "address", text="")
-        if not preferences.is_local(chosen.address):
+        column.prop(preferences, "address", text="")
+        if not is_local(preferences.address):
             return
-        column.prop(chosen, "python", text="", placeholder="Python with the backend")
+        column.prop(preferences, "python", text="", placeholder="Backend Python")
         if backend_process.is_running():
             column.operator("pasdedeux.stop_backend", icon="PAUSE")
         else:
             column.operator("pasdedeux.start_backend", icon="PLAY")
 
 
-def _draw_running(layout: bpy.types.UILayout) -> None:
-    """How far the running work is, and a way to stop it."""
+def _draw_progress(layout: bpy.types.UILayout) -> None:
+    """Draw the running job's progress bar and cancel button."""
     job = background_job.running_job
     if job is None:
         return
     row = layout.row(align=True)
-    row.progress(factor=job.latest.fraction, text=job.latest.what)
+    row.progress(factor=job.latest.fraction, text=job.latest.text)
     row.operator("pasdedeux.cancel", text="", icon="X")
 
 

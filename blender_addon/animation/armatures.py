@@ -1,8 +1,8 @@
 """Dancers as armatures of 29 bones named as the joints: created from a skeleton, keyed from a Motion, sampled to one.
 
 A joint's rotation q is relative to its parent and is the identity in the T-pose, while a bone has a rest rotation R of
-its own; so a pose bone's rotation is R^-1 q R, and the pelvis's location is R^-1 (root - rest). `read_rig` reads the rest
-pose of any other armature.
+its own; so a pose bone's rotation is R^-1 q R, and the pelvis's location is R^-1 (root - rest). `read_rig` reads the
+rest pose of any other armature.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class NotADancer(ValueError):
 
 
 def create_armature(context: bpy.types.Context, name: str, skeleton: Skeleton) -> bpy.types.Object:
-    """Create an armature of the skeleton in its T-pose at the origin, facing -Y; it becomes the only selected object."""
+    """Create an armature of the skeleton in its T-pose at the origin, facing -Y; it is active and alone selected."""
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
@@ -150,7 +150,7 @@ def read_rig(obj: bpy.types.Object) -> Rig:
 
 
 def _effective_parent(obj: bpy.types.Object, bone: bpy.types.Bone, index: dict[str, int]) -> int:
-    """The index of the bone that moves `bone`: the target of a binding constraint, else its parent; -1 without either."""
+    """The index of the bone that moves `bone`: a binding constraint's target, else the parent; -1 without either."""
     pose_bone = obj.pose.bones[bone.name] if obj.pose else None
     for constraint in reversed(pose_bone.constraints) if pose_bone else ():
         if constraint.mute or constraint.influence < 1.0:

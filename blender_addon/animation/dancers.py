@@ -10,6 +10,9 @@ from ..context_access import active_scene, active_view_layer, extend_frame_range
 from ..properties.settings import scene_settings
 from . import armatures, keyframes, mannequin
 
+NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"
+"""The error of operators that need a leader."""
+
 
 def add_dancer(
     context: bpy.types.Context, name: str, skeleton: Skeleton, *, partner: bool, body: bool = True
@@ -21,9 +24,7 @@ def add_dancer(
     return dancer
 
 
-def animate_dancer(
-    context: bpy.types.Context, dancer: bpy.types.Object, motion: Motion, name: str, first: int
-) -> None:
+def animate_dancer(context: bpy.types.Context, dancer: bpy.types.Object, motion: Motion, name: str, first: int) -> None:
     """Assign an action that plays the motion from frame `first`, and extend the scene's frame range to its end."""
     keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, name, first))
     extend_frame_range(active_scene(context), first + len(motion) - 1)
@@ -51,7 +52,7 @@ def scene_dancers(context: bpy.types.Context) -> list[bpy.types.Object]:
     leader, partner = (obj if obj and obj.name in objects else None for obj in (settings.leader, settings.partner))
     dancers = list(dict.fromkeys(dancer for dancer in (leader or context.active_object, partner) if dancer))
     if not dancers:
-        raise OperatorError("Choose a leader first: import a mocap file or select a dancer")
+        raise OperatorError(NO_LEADER)
     return dancers
 
 

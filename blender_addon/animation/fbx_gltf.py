@@ -60,7 +60,7 @@ def _to_clip(path: Path, recordings: list[Recording]) -> files.Clip:
 def _require_supported(path: Path) -> None:
     """Raise BadFile for a file that the importers cannot read, in plainer words than theirs."""
     if not path.is_file():
-        raise files.BadFile(f"{path.name}: {'a folder, a file expected' if path.is_dir() else 'no such file'}")
+        raise files.BadFile(f"{path.name}: {'a file expected, a folder found' if path.is_dir() else 'no such file'}")
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -149,7 +149,7 @@ def _sample_armatures(path: Path, scene: bpy.types.Scene, fps: float) -> list[Re
     ranges = [action.frame_range for action in actions if action is not None]
     if not ranges:
         raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
-    frames = range(round(min(start for start, _ in ranges)), round(max(end for _, end in ranges)) + 1)
+    frames = range(round(min(span[0] for span in ranges)), round(max(span[1] for span in ranges)) + 1)
     recordings = []
     for obj in objects:
         rig = armatures.read_rig(obj)

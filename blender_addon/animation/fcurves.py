@@ -197,8 +197,8 @@ def replace_frame_range(
     fcurve: bpy.types.FCurve, first: float, last: float, keyframes: KeyframeArrays
 ) -> KeyframeArrays:
     """The F-curve's keyframes with those from the frame `first` to `last` replaced by `keyframes`."""
-    start, end = fcurve.range()
-    if start > first - _FRAME_TOLERANCE and end < last + _FRAME_TOLERANCE:
+    span = fcurve.range()
+    if span[0] > first - _FRAME_TOLERANCE and span[1] < last + _FRAME_TOLERANCE:
         return keyframes
     old = read_keyframes(fcurve)
     times = old["co"][:, 0]

@@ -187,7 +187,7 @@ def _new_action_from_assigned(obj: bpy.types.Object, name: str, curves: Sequence
 def _replace_fcurves(
     obj: bpy.types.Object, curves: Sequence[FCurveData], first: float, last: float
 ) -> bpy.types.Action:
-    """Replace the frames `first` to `last` of the assigned action's F-curves, and remove those of other rotation modes."""
+    """Replace frames `first` to `last` of the assigned action's F-curves; remove those of other rotation modes."""
     old = fcurves.fcurves_by_path(obj)
     merged = [
         replace(curve, keyframes=fcurves.replace_frame_range(old[key], first, last, curve.keyframes))

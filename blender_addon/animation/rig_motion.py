@@ -1,7 +1,7 @@
-"""Motion of any rig with a dancer's bones: its joint mapping, sampling to a Motion, and keyframes for a retargeted one."""
+"""Motion of any humanoid rig: its joint mapping, sampling to a Motion, and keyframes for a retargeted motion."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
@@ -29,7 +29,7 @@ from .pose_sampling import sample_pose
 class KeyingOptions:
     """How a motion is retargeted to a rig and keyed; the properties are documented in `retarget_settings`."""
 
-    retargeting: RetargetOptions = RetargetOptions()
+    retargeting: RetargetOptions = field(default_factory=RetargetOptions)
     root: RootMode = "hips"
     in_place: bool = False
     limbs: rigify.Limbs = "FK"
@@ -74,7 +74,9 @@ def sample_rig_motion(context: bpy.types.Context, source: bpy.types.Object, fram
     return to_motion.motion_from_bones(rate, mapping.bones, world, sampled.positions, rig.heads)
 
 
-def bone_transformer(target: bpy.types.Object, body: Humanoid, options: KeyingOptions) -> Callable[[PosedHumanoid], RigMotion]:
+def bone_transformer(
+    target: bpy.types.Object, body: Humanoid, options: KeyingOptions
+) -> Callable[[PosedHumanoid], RigMotion]:
     """A function from a retargeted pose sequence to the target's bone transforms; it does not use bpy."""
     use_ik = options.limbs == "IK" and rigify.is_rigify(target)
 

@@ -50,7 +50,9 @@ def ik_fk_switches(obj: bpy.types.Object, limbs: Limbs) -> list[tuple[str, str, 
             switches += [(f"{bone}.{letter}", name, value) for name, value in values.items()]
     assert obj.pose is not None
     bones = obj.pose.bones
-    return [(bone, name, value) for bone, name, value in switches if bone in bones and bones[bone].get(name) is not None]
+    return [
+        (bone, name, value) for bone, name, value in switches if bone in bones and bones[bone].get(name) is not None
+    ]
 
 
 def ik_controls(figure: PosedHumanoid, body: Humanoid) -> list[ControlBone]:
@@ -87,8 +89,8 @@ def _rotation_from_rest(figure: PosedHumanoid, body: Humanoid, joint: int) -> Ar
 def _pole_target(figure: PosedHumanoid, body: Humanoid, pole: str, letter: str, chain: list[int]) -> Array:
     """The position (F, 3) m of the pole target with which Blender's IK solver puts a limb's joints where they are.
 
-    The first bone has its Y axis along itself. The second one bends about X only, so X keeps the angle to it that it has
-    at rest; from both follows the axis that the solver rotates towards the pole target.
+    The first bone has its Y axis along itself. The second one bends about X only, so X keeps the angle to it that it
+    has at rest; from both follows the axis that the solver rotates towards the pole target.
     """
     root, middle, end = (figure.positions[:, j] for j in chain)
     first, second = (body.rig.rest_rotations[body.rig.index(f"{name}.{letter}")] for name in _CHAINS[pole])

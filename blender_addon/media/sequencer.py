@@ -59,7 +59,9 @@ def video_sound(context: bpy.types.Context, music: str, frames: range, folder: P
 def require_playable(path: Path) -> None:
     """Raise OperatorError unless Blender can play a sound file."""
     if not bpy.app.build_options.audaspace:
-        raise OperatorError(f"{path.name}: this Blender was built without sound, leave the music out or use another one")
+        raise OperatorError(
+            f"{path.name}: this Blender was built without sound, leave the music out or use another one"
+        )
     if not path.is_file():
         raise OperatorError(f"{path.name}: no such file")
     sound = bpy.data.sounds.load(str(path))

@@ -2,7 +2,7 @@
 
 import bpy
 
-from rigs.skeleton import DEFAULT
+from rigs.skeleton import DEFAULT_SKELETON
 
 from ..animation import dancers
 from ..background_job import OperatorReturn
@@ -18,7 +18,7 @@ class PASDEDEUX_OT_add_dancer(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         settings = scene_settings(context)
-        dancer = dancers.add_dancer(context, "Dancer", DEFAULT, partner=settings.leader is not None)
+        dancer = dancers.add_dancer(context, "Dancer", DEFAULT_SKELETON, partner=settings.leader is not None)
         if settings.leader is None:
             settings.leader = dancer
         return {"FINISHED"}

@@ -1,4 +1,4 @@
-"""A video of the pair. With a window it is drawn by a second Blender in the background, so that work can go on."""
+"""Operator that renders a preview video of the duet; from the interface in a second, background Blender."""
 
 import json
 import subprocess
@@ -13,118 +13,119 @@ import bpy
 from rigs import files
 from rigs.motion import Motion
 
-from ..animation import dancers
+from ..animation import dancers, rig_motion
 from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import EXTENSION_PACKAGE, active_scene
-from ..media import preview_scene, soundtrack
-from ..properties import settings
-from . import retarget
+from ..media import preview_scene, sequencer
+from ..properties.settings import scene_settings
+from .output_files import output_path
 
-_IN_CHILD = "import addon_utils; addon_utils.enable({0!r}); from {0}.operators.render_preview import main; main({1!r})"
+_CHILD_CODE = "import addon_utils; addon_utils.enable({0!r}); from {1} import render_task; render_task({2!r})"
 
 
 class PASDEDEUX_OT_render_preview(JobOperator):
-    """Draw the leader and the partner from first to last frame into an MP4"""
+    """Render the leader and the partner over all their frames to an MP4 video"""
 
     bl_idname = "pasdedeux.render_preview"
     bl_label = "Render Preview"
-    label = "Preview"
+    label = "Rendering the preview"
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Video", description="The video to write; empty, the scene's", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="Video",
+        description="Video file to write; empty: the scene's setting",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
     )
     size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
         name="Size", description="Width and height in pixels", size=2, min=16, default=preview_scene.SIZE
     )
     music: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
-        description="A sound file that begins with the first frame; empty, the scene's, or what its sequencer plays",
+        description="Sound file that starts with the first frame; empty: the scene's setting, or its Video Sequencer",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
-        path, size = self._path(context), (self.size[0], self.size[1])
-        pair = dancers.pair_of(context)
+        path, size = self._video_path(context), (self.size[0], self.size[1])
+        pair = dancers.scene_dancers(context)
         frames = dancers.frames_of(active_scene(context), *pair)
-        motions = [retarget.motion_of(context, dancer, frames) for dancer in pair]
+        motions = [rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair]
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            sound = soundtrack.of(context, self.music or settings.scene_settings(context).sound, frames, folder)
-            kept = stack.pop_all()
-        here = bpy.app.background or not self.options.is_invoke
+            sound = sequencer.video_sound(context, self.music or scene_settings(context).sound, frames, folder)
+            temporary_folder = stack.pop_all()
+        in_this_process = bpy.app.background or not self.options.is_invoke
 
-        def work(reporter: Reporter) -> int:
-            with kept:
-                if not here:
-                    return render_elsewhere(motions, path, size, reporter, sound=sound)
-                with soundtrack.added(sound):
-                    return preview_scene.render(context, motions, path, size=size, progress=reporter.progress)
+        def render(reporter: Reporter) -> int:
+            with temporary_folder:
+                if not in_this_process:
+                    return render_in_child(motions, path, size, reporter, sound=sound)
+                with sequencer.sound_track(sound):
+                    return preview_scene.render_video(context, motions, path, size=size, progress=reporter.progress)
 
-        return work
+        return render
 
     def apply(self, context: bpy.types.Context, result: int) -> None:
-        self.report({"INFO"}, f"{result} frames written to {self._path(context)}")
+        self.report({"INFO"}, f"{result} frames written to {self._video_path(context)}")
 
-    def _path(self, context: bpy.types.Context) -> Path:
-        wanted = self.filepath or settings.scene_settings(context).preview or "//duet.mp4"
-        if wanted.startswith("//") and not bpy.data.filepath:
-            raise OperatorError("Save the .blend file first, or choose another folder for the preview")
-        path = Path(bpy.path.abspath(wanted)).absolute().with_suffix(".mp4")
-        if not path.parent.is_dir():
-            raise OperatorError(f"There is no folder {path.parent} for the preview")
-        return path
+    def _video_path(self, context: bpy.types.Context) -> Path:
+        filepath = self.filepath or scene_settings(context).preview or "//duet.mp4"
+        return output_path(filepath, "preview").with_suffix(".mp4")
 
 
-def render_elsewhere(
+def render_in_child(
     motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter, *, sound: Path | None = None
 ) -> int:
-    """Do as `preview_scene.render` in a Blender process of its own, with a sound. Raises OperatorError, Cancelled."""
+    """Run `preview_scene.render_video` in a background Blender, with a sound. Raises OperatorError, Cancelled."""
     with tempfile.TemporaryDirectory() as folder:
-        task, pair = Path(folder, "task.json"), Path(folder, "pair.npz")
-        files.write(pair, motions)
-        wanted = {"motions": str(pair), "out": str(path), "size": size, "sound": str(sound) if sound else None}
-        task.write_text(json.dumps(wanted))
-        process = subprocess.Popen(_command(task), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        task_file, motions_file = Path(folder, "task.json"), Path(folder, "motions.npz")
+        files.write(motions_file, motions)
+        task = {"motions": str(motions_file), "out": str(path), "size": size, "sound": str(sound) if sound else None}
+        task_file.write_text(json.dumps(task))
+        process = subprocess.Popen(
+            _child_command(task_file), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         try:
-            return _followed(process, reporter)
+            return _read_child_messages(process, reporter)
         finally:
             process.kill()
             process.wait()
-            preview_scene.unfinished(path).unlink(missing_ok=True)
+            preview_scene.temporary_path(path).unlink(missing_ok=True)
 
 
-def main(task: str) -> None:
-    """What the second Blender does: draw the task's motions, and say on standard output how far it is."""
-    wanted = json.loads(Path(task).read_text())
-    motions = files.read(wanted["motions"]).motions
+def render_task(task_file: str) -> None:
+    """Entry point of the child process: render a task, and write JSON messages with its progress to standard output."""
+    task = json.loads(Path(task_file).read_text())
+    motions = files.read(task["motions"]).motions
 
-    def say(**message: Any) -> None:
+    def send(**message: Any) -> None:
         print(json.dumps(message), flush=True)
 
     try:
-        with soundtrack.added(Path(wanted["sound"]) if wanted["sound"] else None):
-            frames = preview_scene.render(
+        with sequencer.sound_track(Path(task["sound"]) if task["sound"] else None):
+            frames = preview_scene.render_video(
                 bpy.context,
                 motions,
-                Path(wanted["out"]),
-                size=tuple(wanted["size"]),
-                progress=lambda fraction, what: say(progress=fraction, what=what),
+                Path(task["out"]),
+                size=tuple(task["size"]),
+                progress=lambda fraction, text: send(progress=fraction, text=text),
             )
     except Exception as error:
-        say(error=str(error))
+        send(error=str(error))
     else:
-        say(frames=frames)
+        send(frames=frames)
 
 
-def _command(task: Path) -> list[str]:
-    code = _IN_CHILD.format(EXTENSION_PACKAGE, str(task))
+def _child_command(task_file: Path) -> list[str]:
+    code = _CHILD_CODE.format(EXTENSION_PACKAGE, __name__, str(task_file))
     if bpy.app.binary_path:
         return [bpy.app.binary_path, "--background", "--python-expr", code]
     return [sys.executable, "-c", f"import bpy; {code}"]
 
 
-def _followed(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
+def _read_child_messages(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
+    """Pass on the child's progress until it has finished; the number of frames. Raises OperatorError, Cancelled."""
     assert process.stdout is not None
     for line in process.stdout:
         if reporter.cancelled():
@@ -136,8 +137,8 @@ def _followed(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
             raise OperatorError(message["error"])
         if "frames" in message:
             return int(message["frames"])
-        reporter.progress(message["progress"], message["what"])
-    raise OperatorError("The Blender that draws the preview ended before it was done")
+        reporter.progress(message["progress"], message["text"])
+    raise OperatorError("The background Blender that renders the preview ended before it was done")
 
 
 CLASSES = (PASDEDEUX_OT_render_preview,)

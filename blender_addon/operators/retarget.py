@@ -21,7 +21,7 @@ class RetargetOperator(RetargetProperties, JobOperator):
     def keying_options(self) -> rig_motion.KeyingOptions:
         """The operator's options as a value."""
         return rig_motion.KeyingOptions(
-            retargeting=RetargetOptions(feet=self.contacts, hands=self.hands),
+            retargeting=RetargetOptions(plant_feet=self.contacts, keep_hand_holds=self.hands),
             root=self.root,
             in_place=self.in_place,
             limbs=self.limbs,
@@ -120,7 +120,7 @@ def has_ik_fk(context: bpy.types.Context, target: str) -> bool:
 def _source_and_target(
     context: bpy.types.Context, source: str, target: str
 ) -> tuple[bpy.types.Object, bpy.types.Object]:
-    """Source and target by name; without names, the other selected armature and the active one. Raises OperatorError."""
+    """Source and target by name, else the other selected armature and the active one. Raises OperatorError."""
     target_object = require_object(context, target) if target else context.active_object
     if target_object is None:
         raise OperatorError("Select the source armature, then the target armature")

@@ -1,1 +1,1 @@
-"""Property groups of scenes and armatures, operator options and add-on preferences: what is saved in files and settings."""
+"""Property groups of scenes and armatures, options of operators, and add-on preferences."""

@@ -123,7 +123,9 @@ def _without_update_callback() -> Iterator[None]:
 
 def _bone_map_json(armature: bpy.types.Armature) -> str:
     bone_map = armature_bone_map(armature)
-    return map_io.bone_map_json(bone_map.dialect, {row.name: (row.bone, row.sureness) for row in bone_map.joints if row.bone})
+    return map_io.bone_map_json(
+        bone_map.dialect, {row.name: (row.bone, row.sureness) for row in bone_map.joints if row.bone}
+    )
 
 
 def _skeleton_hash(armature: bpy.types.Armature) -> str:

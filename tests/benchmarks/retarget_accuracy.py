@@ -172,10 +172,10 @@ def couple(sources: list[bpy.types.Object], targets: list[bpy.types.Object]) -> 
 def mapped(rig: bpy.types.Object) -> tuple[float, dict[str, str | None]]:
     """How sure the extension is of the rig's map, and which bone it chose for each joint."""
     from bl_ext.user_default.pas_de_deux.animation import armatures
-    from bl_ext.user_default.pas_de_deux.operators import bone_map
+    from bl_ext.user_default.pas_de_deux.animation import rig_motion
 
-    mapping = bone_map.mapping_of(rig)
-    names = armatures.rig_of(rig).names
+    mapping = rig_motion.rig_mapping(rig)
+    names = armatures.read_rig(rig).names
     chosen = {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
     return mapping.confidence, chosen
 

@@ -94,7 +94,7 @@ def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defi
         parent = JOINTS[PARENTS[INDEX[joint]]] if joint != "pelvis" else ""
         if not parent or parent in at:
             offsets[INDEX[joint]] = place - at[parent] if parent else place
-    body = mannequin.add(bpy.context, rig, Skeleton(offsets), mannequin.TEAL)
+    body = mannequin.add_mannequin(bpy.context, rig, Skeleton(offsets), mannequin.TEAL)
     body.matrix_parent_inverse = rig.matrix_world.inverted()
     for group in body.vertex_groups:
         group.name = CHARACTERS[name].places.get(group.name, (group.name, ""))[0]

@@ -128,7 +128,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def backend_at() -> Callable[[str], None]:
+def set_backend_address() -> Callable[[str], None]:
     """Set the backend's address in Blender's preferences."""
     import bpy
 
@@ -139,14 +139,14 @@ def backend_at() -> Callable[[str], None]:
 
 
 @pytest.fixture
-def reached(server: Server, backend_at: Callable[[str], None]) -> Server:
-    """A backend that can be reached."""
-    backend_at(server.address)
+def reachable_server(server: Server, set_backend_address: Callable[[str], None]) -> Server:
+    """A backend that can be reachable_server."""
+    set_backend_address(server.address)
     return server
 
 
 @pytest.fixture
-def song(tmp_path: Path) -> Path:
+def midi_file(tmp_path: Path) -> Path:
     """Four bars of music, eight seconds."""
     from music_pieces import piece
 
@@ -158,7 +158,7 @@ def song(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def blend_folder(tmp_path: Path) -> Path:
     """The folder of the scene's .blend file."""
     import bpy
 
@@ -168,7 +168,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def dancing() -> Any:
+def dancing_leader() -> Any:
     """A leader who dances five seconds from frame 20 on."""
     import bpy
     from bl_ext.user_default.pas_de_deux.animation import dancers
@@ -177,17 +177,17 @@ def dancing() -> Any:
     from rigs.skeleton import DEFAULT_SKELETON
 
     bpy.context.scene.render.fps = 30
-    leader = dancers.add(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
-    dancers.dance(bpy.context, leader, sample_dance()[:151], "dance", 20)
+    leader = dancers.add_dancer(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
+    dancers.animate_dancer(bpy.context, leader, sample_dance()[:151], "dance", 20)
     bpy.context.scene.pas_de_deux.leader = leader
     return leader
 
 
 @pytest.fixture
-def dump() -> Callable[[], dict[str, Any]]:
+def scene_state() -> Callable[[], dict[str, Any]]:
     """All that a user could find changed in the file: data-blocks, keys, who has which action, the scene's settings."""
     import bpy
-    from movements import span_of, strips_of
+    from motions import strip_frames, sequencer_strips
 
     def describe() -> dict[str, Any]:
         scene = bpy.context.scene
@@ -207,7 +207,7 @@ def dump() -> Callable[[], dict[str, Any]]:
             *(str(scene.pas_de_deux.leader), str(scene.pas_de_deux.partner)),
         )
         found["markers"] = sorted((marker.frame, marker.name) for marker in scene.timeline_markers)
-        found["strips"] = sorted((strip.name, strip.channel, *span_of(strip)) for strip in strips_of(scene))
+        found["strips"] = sorted((strip.name, strip.channel, *strip_frames(strip)) for strip in sequencer_strips(scene))
         found["selected"] = sorted(thing.name for thing in bpy.context.selected_objects)
         found["active"] = bpy.context.view_layer.objects.active and bpy.context.view_layer.objects.active.name
         return found

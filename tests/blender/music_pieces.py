@@ -8,14 +8,14 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from movements import span_of, strips_of
+from motions import strip_frames, sequencer_strips
 
 from backend.music.score import Meter, Score, part_from_note_array
 
-Dump = Callable[[], dict[str, Any]]
+SceneState = Callable[[], dict[str, Any]]
 BEAT = 0.5
 """s of a quarter note in these tests' music."""
-sounding = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
+needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
 
 
 def piece(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0) -> Score:
@@ -28,7 +28,7 @@ def piece(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0
     return Score(*parts, np.arange(steps + 1) * BEAT / 4, meters)
 
 
-def kept() -> Any:
+def music_settings() -> Any:
     return bpy.context.scene.pas_de_deux.music
 
 
@@ -37,27 +37,27 @@ def markers() -> list[tuple[int, str]]:
 
 
 def strips() -> list[Any]:
-    return strips_of(bpy.context.scene)
+    return sequencer_strips(bpy.context.scene)
 
 
-def begins() -> list[tuple[str, int]]:
+def strip_starts() -> list[tuple[str, int]]:
     """The file and the first frame of each strip."""
-    return sorted((Path(bpy.path.abspath(s.sound.filepath)).name, span_of(s)[0]) for s in strips())
+    return sorted((Path(bpy.path.abspath(s.sound.filepath)).name, strip_frames(s)[0]) for s in strips())
 
 
-def left_in(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def seconds_of(file: Path) -> float:
+def wav_seconds(file: Path) -> float:
     with wave.open(str(file), "rb") as sound:
         return sound.getnframes() / sound.getframerate()
 
 
-def refused(dump: Dump, operator: str, said: str, **options: Any) -> None:
+def refused(scene_state: SceneState, operator: str, said: str, **options: Any) -> None:
     """An operator fails with one sentence and leaves all as it was."""
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=said) as error:
         getattr(bpy.ops.pasdedeux, operator)(**options)
     assert len(str(error.value).strip().splitlines()) == 1
-    assert dump() == before
+    assert scene_state() == before

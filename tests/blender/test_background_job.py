@@ -31,7 +31,7 @@ def test_work_runs_beside_the_main_thread_and_reports_in_order() -> None:
     *progress, done = ended(job)
     assert progress == [background_job.JobProgress(0.5, "half"), background_job.JobProgress(0.9, "nearly")]
     assert isinstance(done, background_job.JobResult)
-    assert done.result != threading.main_thread().name
+    assert done.value != threading.main_thread().name
     assert job.latest == background_job.JobProgress(0.9, "nearly")
 
 
@@ -68,4 +68,4 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     bpy.context.scene.collection.objects.link(thing)
     thing.location = (1.0, 2.0, 3.0)
     asked = SimpleNamespace(prepare=lambda _: tuple(thing.matrix_world.translation))
-    assert background_job.JobOperator._prepared(asked, bpy.context) == (1.0, 2.0, 3.0)
+    assert background_job.JobOperator._prepare_job(asked, bpy.context) == (1.0, 2.0, 3.0)

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
-from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying, wandering
+from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, seen, swaying_motion, random_motion
 
 from rigs import files, rotations
 from rigs.motion import Motion
@@ -14,20 +14,20 @@ from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS
 
 
 def keyed(motion: Motion, first: int = 1) -> bpy.types.Object:
-    dancer = armatures.add(bpy.context, "dancer", motion.skeleton)
-    keyframes.assign(dancer, armatures.key(dancer, motion, "dance", first))
+    dancer = armatures.create_armature(bpy.context, "dancer", motion.skeleton)
+    keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, "dance", first))
     return dancer
 
 
 def test_a_new_dancer_stands_in_a_t_pose_and_is_active() -> None:
-    dancer = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON)
+    dancer = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON)
     assert np.abs(seen(dancer, 1) - DEFAULT_SKELETON.rest_positions()).max() < 1e-6
     assert bpy.context.view_layer.objects.active == dancer
     assert bpy.context.selected_objects == [dancer]
 
 
 def test_bones_are_named_and_linked_as_the_joints() -> None:
-    bones = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
+    bones = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
     assert {bone.name for bone in bones} == set(JOINTS)
     for j, joint in enumerate(JOINTS):
         parent = bones[joint].parent
@@ -35,23 +35,23 @@ def test_bones_are_named_and_linked_as_the_joints() -> None:
 
 
 def test_limbs_point_at_the_next_joint() -> None:
-    bones = armatures.add(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
+    bones = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON).data.bones
     for joint, after in (("left_hip", "left_knee"), ("right_elbow", "right_wrist"), ("spine3", "neck")):
         assert np.allclose(bones[joint].tail_local, bones[after].head_local, atol=1e-6)
 
 
 def test_blender_shows_every_joint_where_the_motion_has_it() -> None:
-    motion = wandering()
-    assert apart(keyed(motion, first=5), motion, first=5) < TENTH_OF_A_MILLIMETRE
+    motion = random_motion()
+    assert max_joint_error(keyed(motion, first=5), motion, first=5) < TENTH_OF_A_MILLIMETRE
 
 
 def test_a_recorded_dancer_stands_where_the_recording_has_them(corpus: Path) -> None:
     motion = files.read(corpus / "salsa" / "salsa_07_leader.bvh").motions[0]
-    assert apart(keyed(motion), motion, every=100) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(keyed(motion), motion, every=100) < TENTH_OF_A_MILLIMETRE
 
 
 def test_keys_of_a_turning_dancer_never_jump() -> None:
-    spin = swaying(frames=90)
+    spin = swaying_motion(frames=90)
     turning = rotations.about_z(np.linspace(0.0, 6.0 * np.pi, 90))
     spin.rotations[:, 0] = rotations.multiply(turning, spin.rotations[:, 0])
     dancer = keyed(spin)
@@ -66,48 +66,48 @@ def test_keys_of_a_turning_dancer_never_jump() -> None:
 
 def test_reading_back_gives_the_motion() -> None:
     bpy.context.scene.render.fps = 25
-    motion = wandering(fps=25.0)
-    back = armatures.motion_of(bpy.context, keyed(motion), range(1, 41))
+    motion = random_motion(fps=25.0)
+    back = armatures.sample_motion(bpy.context, keyed(motion), range(1, 41))
     assert back.fps == 25.0
     assert np.abs(back.positions - motion.positions).max() < TENTH_OF_A_MILLIMETRE
     assert rotations.angle_between(back.rotations, motion.rotations).max() < 1e-3
 
 
 def test_reading_back_sees_a_moved_turned_and_enlarged_object() -> None:
-    motion = wandering()
+    motion = random_motion()
     dancer = keyed(motion)
     dancer.location, dancer.rotation_euler, dancer.scale = (1.0, -2.0, 0.5), (0.1, 0.2, 2.0), (1.2, 1.2, 1.2)
     bpy.context.view_layer.update()
-    back = armatures.motion_of(bpy.context, dancer, range(1, 41))
+    back = armatures.sample_motion(bpy.context, dancer, range(1, 41))
     assert max(np.abs(back.positions[f] - seen(dancer, f + 1)).max() for f in range(0, 40, 9)) < TENTH_OF_A_MILLIMETRE
 
 
 def test_keys_for_a_moved_object_bring_the_dancer_to_the_same_place_in_the_world() -> None:
-    motion = wandering()
-    dancer = armatures.add(bpy.context, "dancer", motion.skeleton)
+    motion = random_motion()
+    dancer = armatures.create_armature(bpy.context, "dancer", motion.skeleton)
     dancer.location, dancer.rotation_euler = (1.0, -2.0, 0.5), (0.1, 0.2, 2.0)
     bpy.context.view_layer.update()
-    keyframes.assign(dancer, armatures.key(dancer, motion, "dance", 1))
-    assert apart(dancer, motion) < TENTH_OF_A_MILLIMETRE
+    keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, "dance", 1))
+    assert max_joint_error(dancer, motion) < TENTH_OF_A_MILLIMETRE
 
 
 def test_reading_back_sees_what_constraints_do() -> None:
-    dancer = keyed(swaying())
+    dancer = keyed(swaying_motion())
     target = bpy.data.objects.new("target", None)
     target.location = (0.0, -3.0, 1.5)
     bpy.context.scene.collection.objects.link(target)
     constraint = dancer.pose.bones["left_shoulder"].constraints.new("DAMPED_TRACK")
     constraint.target = target
-    back = armatures.motion_of(bpy.context, dancer, range(1, 11))
+    back = armatures.sample_motion(bpy.context, dancer, range(1, 11))
     upper_arm = back.positions[:, JOINTS.index("left_elbow")] - back.positions[:, JOINTS.index("left_shoulder")]
     to_target = np.array(target.location) - back.positions[:, JOINTS.index("left_shoulder")]
     assert np.abs(rotations.normalize(upper_arm) - rotations.normalize(to_target)).max() < 1e-3
 
 
 def test_reading_back_leaves_the_current_frame() -> None:
-    dancer = keyed(swaying())
+    dancer = keyed(swaying_motion())
     bpy.context.scene.frame_set(17)
-    armatures.motion_of(bpy.context, dancer, range(1, 31))
+    armatures.sample_motion(bpy.context, dancer, range(1, 31))
     assert bpy.context.scene.frame_current == 17
 
 
@@ -118,8 +118,8 @@ def test_a_foreign_armature_is_refused_by_name() -> None:
 
 
 def test_an_unevenly_scaled_dancer_is_refused() -> None:
-    dancer = keyed(swaying())
+    dancer = keyed(swaying_motion())
     dancer.scale = (1.0, 1.0, 2.0)
     bpy.context.view_layer.update()
     with pytest.raises(armatures.NotADancer, match="apply the object's scale"):
-        armatures.motion_of(bpy.context, dancer, range(1, 3))
+        armatures.sample_motion(bpy.context, dancer, range(1, 3))

@@ -26,7 +26,7 @@ def curves_of(action: bpy.types.Action) -> list[bpy.types.FCurve]:
 
 
 def test_an_assigned_action_moves_its_owner_as_written(thing: bpy.types.Object) -> None:
-    keyframes.assign(thing, keyframes.create(thing, "move", CHANNELS, first=10))
+    keyframes.assign_action(thing, keyframes.create_action(thing, "move", CHANNELS, first=10))
     for row, frame in enumerate((10, 11, 12)):
         bpy.context.scene.frame_set(frame)
         assert np.allclose(thing.location, CHANNELS[0].values[row], atol=1e-6)
@@ -34,7 +34,7 @@ def test_an_assigned_action_moves_its_owner_as_written(thing: bpy.types.Object) 
 
 
 def test_between_keys_the_movement_is_straight(thing: bpy.types.Object) -> None:
-    keyframes.assign(thing, keyframes.create(thing, "move", CHANNELS, first=1))
+    keyframes.assign_action(thing, keyframes.create_action(thing, "move", CHANNELS, first=1))
     bpy.context.scene.frame_set(2, subframe=0.25)
     assert np.allclose(thing.location, CHANNELS[0].values[1] * 0.75 + CHANNELS[0].values[2] * 0.25, atol=1e-5)
     assert {key.interpolation for curve in curves_of(thing.animation_data.action) for key in curve.keyframe_points} == {
@@ -43,20 +43,20 @@ def test_between_keys_the_movement_is_straight(thing: bpy.types.Object) -> None:
 
 
 def test_curves_stand_in_their_groups(thing: bpy.types.Object) -> None:
-    action = keyframes.create(thing, "move", CHANNELS, first=1)
+    action = keyframes.create_action(thing, "move", CHANNELS, first=1)
     assert [curve.group.name for curve in curves_of(action)] == ["place"] * 3 + ["turn"] * 3
 
 
 def test_creating_an_action_leaves_the_owner_alone(thing: bpy.types.Object) -> None:
-    keyframes.create(thing, "move", CHANNELS, first=1)
+    keyframes.create_action(thing, "move", CHANNELS, first=1)
     assert thing.animation_data is None
 
 
 def test_a_slot_is_assigned_even_when_its_name_is_another(thing: bpy.types.Object) -> None:
-    action = keyframes.create(thing, "move", CHANNELS, first=1)
+    action = keyframes.create_action(thing, "move", CHANNELS, first=1)
     other = bpy.data.objects.new("another name", None)
     bpy.context.scene.collection.objects.link(other)
-    keyframes.assign(other, action)
+    keyframes.assign_action(other, action)
     bpy.context.scene.frame_set(3)
     assert other.location.x == pytest.approx(4.0)
     if hasattr(action, "slots"):
@@ -65,13 +65,13 @@ def test_a_slot_is_assigned_even_when_its_name_is_another(thing: bpy.types.Objec
 
 def test_the_frame_range_is_that_of_the_keys(thing: bpy.types.Object) -> None:
     assert keyframes.frame_range(thing) is None
-    keyframes.assign(thing, keyframes.create(thing, "move", CHANNELS, first=10))
+    keyframes.assign_action(thing, keyframes.create_action(thing, "move", CHANNELS, first=10))
     assert keyframes.frame_range(thing) == range(10, 13)
 
 
 def test_the_frame_range_has_the_strips_that_are_heard_in_it(thing: bpy.types.Object) -> None:
     for first in (5, 40):
-        keyframes.write(thing, CHANNELS, name="move", first=first, onto="STRIP")
+        keyframes.write_keyframes(thing, CHANNELS, name="move", first=first, onto="STRIP")
     assert keyframes.frame_range(thing) == range(5, 43)
     thing.animation_data.nla_tracks[0].mute = True
     assert keyframes.frame_range(thing) == range(40, 43)

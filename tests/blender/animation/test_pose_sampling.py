@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes, pose_sampling
-from movements import TENTH_OF_A_MILLIMETRE, wandering
+from motions import TENTH_OF_A_MILLIMETRE, random_motion
 
 from rigs import Array, rotations
 
@@ -40,7 +40,7 @@ def shown(rig: bpy.types.Object, frames: range = FRAMES) -> tuple[Array, Array, 
     return tuple(np.array(values).swapaxes(0, 1) for values in (turned, heads, tails))
 
 
-def assert_as_shown(read: pose_sampling.Movement, rig: bpy.types.Object, frames: range = FRAMES) -> None:
+def assert_as_shown(read: pose_sampling.SampledPose, rig: bpy.types.Object, frames: range = FRAMES) -> None:
     turned, heads, tails = shown(rig, frames)
     bones = rig.data.bones
     leaves = [b for b, bone in enumerate(bones) if not bone.children]
@@ -53,9 +53,9 @@ def assert_as_shown(read: pose_sampling.Movement, rig: bpy.types.Object, frames:
 
 def dancer() -> bpy.types.Object:
     """One of our own who goes anywhere, keyed from frame 1 on."""
-    motion = wandering(frames=30)
-    rig = armatures.add(bpy.context, "dancer", motion.skeleton)
-    keyframes.assign(rig, armatures.key(rig, motion, "dance", 1))
+    motion = random_motion(frames=30)
+    rig = armatures.create_armature(bpy.context, "dancer", motion.skeleton)
+    keyframes.assign_action(rig, armatures.create_motion_action(rig, motion, "dance", 1))
     return rig
 
 
@@ -80,7 +80,7 @@ def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Objec
         channels.append(keyframes.Channel(path + name, random.normal(0.0, 1.0, (frames, width)), bone.name))
         channels.append(keyframes.Channel(path + "location", random.normal(0.0, 0.3, (frames, 3)), bone.name))
     if moving:
-        keyframes.assign(rig, keyframes.create(rig, "twist", channels, 1))
+        keyframes.assign_action(rig, keyframes.create_action(rig, "twist", channels, 1))
     bpy.context.view_layer.update()
     return rig
 
@@ -88,7 +88,7 @@ def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Objec
 def test_a_dancer_is_read_from_curves_alone(looked: list[int]) -> None:
     rig = dancer()
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -97,7 +97,7 @@ def test_an_imported_mixamo_dance_is_read_from_curves_alone(corpus: Path, looked
     bpy.ops.import_scene.fbx(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"))
     rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -107,7 +107,7 @@ def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: l
     path = corpus / "bvh_zoo" / "dataset-1_dance-short_normal_001.bvh"
     bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01, rotate_mode=mode)
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, bpy.context.object, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, bpy.context.object, FRAMES)
     assert looked == []
     assert_as_shown(read, bpy.context.object)
 
@@ -115,7 +115,7 @@ def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: l
 def test_bones_of_every_rotation_mode_are_read_from_curves_alone(looked: list[int]) -> None:
     rig = chain("QUATERNION", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE")
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -128,7 +128,7 @@ def test_bones_that_follow_their_parent_otherwise_are_read_from_curves_alone(loo
         setattr(bone, setting, setting == "use_connect" and bone.parent is not None)
     bpy.ops.object.mode_set(mode="OBJECT")
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -141,7 +141,7 @@ def test_an_object_that_moves_and_is_enlarged_is_read_from_curves_alone(looked: 
         rig.keyframe_insert("location", frame=frame)
         rig.keyframe_insert("rotation_euler", frame=frame)
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert looked == []
     assert_as_shown(read, rig)
 
@@ -153,7 +153,7 @@ def test_keys_far_apart_are_read_between_with_their_easing(looked: list[int]) ->
             bone.location = (frame * 0.1, b, 0.0)
             bone.keyframe_insert("location", frame=frame)
     looked.clear()
-    read = pose_sampling.movement_of(bpy.context, rig, range(1, 25))
+    read = pose_sampling.sample_pose(bpy.context, rig, range(1, 25))
     assert looked == []
     assert_as_shown(read, rig, range(1, 25))
 
@@ -163,7 +163,7 @@ def test_a_pose_without_an_action_is_read() -> None:
     rig.pose.bones[1].rotation_euler = (0.3, 0.4, 0.5)
     rig.location = (1.0, 2.0, 3.0)
     bpy.context.view_layer.update()
-    assert_as_shown(pose_sampling.movement_of(bpy.context, rig, FRAMES), rig)
+    assert_as_shown(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
 
 
 def _constraint(rig: bpy.types.Object) -> None:
@@ -199,12 +199,12 @@ def _size(rig: bpy.types.Object) -> None:
 
 
 def _muted(rig: bpy.types.Object) -> None:
-    for curve in fcurves.curves_of(rig)[::2]:
+    for curve in fcurves.action_fcurves(rig)[::2]:
         curve.mute = True
 
 
 def _noise(rig: bpy.types.Object) -> None:
-    fcurves.curves_of(rig)[2].modifiers.new("NOISE").strength = 3.0
+    fcurves.action_fcurves(rig)[2].modifiers.new("NOISE").strength = 3.0
 
 
 def _rest(rig: bpy.types.Object) -> None:
@@ -218,11 +218,11 @@ def test_whatever_else_moves_the_bones_is_read_too(disturb: Callable[[bpy.types.
     rig = chain("QUATERNION", "XYZ", "AXIS_ANGLE")
     disturb(rig)
     bpy.context.view_layer.update()
-    assert_as_shown(pose_sampling.movement_of(bpy.context, rig, FRAMES), rig)
+    assert_as_shown(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
 
 
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
-    read = pose_sampling.movement_of(bpy.context, dancer(), FRAMES)
+    read = pose_sampling.sample_pose(bpy.context, dancer(), FRAMES)
     some = read.of(["left_wrist", "head end site", "pelvis"])
     assert some.names == ("left_wrist", "head end site", "pelvis")
     assert np.array_equal(some.places[2], read.places[read.names.index("pelvis")])
@@ -232,5 +232,5 @@ def test_the_current_frame_stays() -> None:
     rig = chain("QUATERNION", "XYZ")
     _constraint(rig)
     bpy.context.scene.frame_set(7, subframe=0.25)
-    pose_sampling.movement_of(bpy.context, rig, FRAMES)
+    pose_sampling.sample_pose(bpy.context, rig, FRAMES)
     assert (bpy.context.scene.frame_current, bpy.context.scene.frame_subframe) == (7, 0.25)

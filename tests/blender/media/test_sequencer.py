@@ -13,7 +13,7 @@ import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
 from bl_ext.user_default.pas_de_deux.operators import render_preview
 from conftest import ROOT
-from movements import swaying
+from motions import swaying_motion
 
 from rigs import files
 from rigs.skeleton import DEFAULT_SKELETON
@@ -22,7 +22,7 @@ SIZE = (64, 36)
 RATE = 44_100
 HEARD = (0.25, 1.0, 1.4)
 """s at which the music sounds, for a twentieth of a second each."""
-sounding = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
+needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def video(tmp_path: Path) -> Path:
 
 def dancing(folder: Path, fps: float = 30.0, seconds: float = 2.0) -> None:
     """A leader, keyed from frame 1 on."""
-    files.write(folder / "dance.npz", swaying(frames=round(seconds * fps), fps=fps))
+    files.write(folder / "dance.npz", swaying_motion(frames=round(seconds * fps), fps=fps))
     bpy.ops.pasdedeux.import_mocap(filepath=str(folder / "dance.npz"), body=False)
 
 
@@ -74,7 +74,7 @@ def has_sound(video: Path) -> bool:
     return any(part[8:12] == b"soun" for part in content.split(b"hdlr")[1:])
 
 
-@sounding
+@needs_sound
 def test_music_begins_with_the_first_frame_and_ends_with_the_last(tmp_path: Path, video: Path, music: Path) -> None:
     dancing(tmp_path)
     assert bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music)) == {"FINISHED"}
@@ -92,7 +92,7 @@ def test_without_music_a_video_has_no_sound(tmp_path: Path, video: Path) -> None
     assert not has_sound(video)
 
 
-@sounding
+@needs_sound
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_the_scenes_own_sound_is_heard_where_it_lies(tmp_path: Path, video: Path, music: Path, fps: float) -> None:
     dancing(tmp_path, fps)
@@ -101,17 +101,17 @@ def test_the_scenes_own_sound_is_heard_where_it_lies(tmp_path: Path, video: Path
     np.testing.assert_allclose(onsets(video)[0], [0.75, 1.5, 1.9], atol=0.005)
 
 
-@sounding
+@needs_sound
 def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: Path, music: Path) -> None:
-    leader = dancers.add(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
-    dancers.dance(bpy.context, leader, swaying(), "dance", -29)
+    leader = dancers.add_dancer(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
+    dancers.animate_dancer(bpy.context, leader, swaying_motion(), "dance", -29)
     bpy.context.scene.render.fps = 30
     strips().new_sound("music", str(music), channel=1, frame_start=1)
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
     np.testing.assert_allclose(onsets(video)[0], [1.25], atol=0.005)
 
 
-@sounding
+@needs_sound
 def test_the_scenes_muted_sound_stays_mute(tmp_path: Path, video: Path, music: Path) -> None:
     dancing(tmp_path, seconds=0.2)
     strips().new_sound("music", str(music), channel=1, frame_start=1).mute = True
@@ -119,7 +119,7 @@ def test_the_scenes_muted_sound_stays_mute(tmp_path: Path, video: Path, music: P
     assert not has_sound(video)
 
 
-@sounding
+@needs_sound
 def test_music_leaves_the_scene_as_it_was(tmp_path: Path, video: Path, music: Path) -> None:
     dancing(tmp_path, seconds=0.2)
     scene = bpy.context.scene
@@ -135,7 +135,7 @@ def test_music_leaves_the_scene_as_it_was(tmp_path: Path, video: Path, music: Pa
         assert described() == before
 
 
-@sounding
+@needs_sound
 def test_a_file_that_is_no_sound_is_named(tmp_path: Path, video: Path) -> None:
     dancing(tmp_path, seconds=0.2)
     (tmp_path / "words.wav").write_text("la la la")
@@ -154,7 +154,7 @@ def test_a_blender_without_sound_says_so(tmp_path: Path, video: Path, music: Pat
         bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music))
 
 
-@sounding
+@needs_sound
 def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
     class Reporter:
         def progress(self, fraction: float, what: str) -> None:
@@ -163,13 +163,13 @@ def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
         def cancelled(self) -> bool:
             return False
 
-    render_preview.render_elsewhere([swaying()], video, SIZE, Reporter(), sound=music)
+    render_preview.render_in_child([swaying_motion()], video, SIZE, Reporter(), sound=music)
     np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)
 
 
-@sounding
+@needs_sound
 def test_the_headless_driver_takes_music(extension: Path, tmp_path: Path, video: Path, music: Path) -> None:
-    files.write(tmp_path / "leader.bvh", swaying())
+    files.write(tmp_path / "leader.bvh", swaying_motion())
     task = {"task": "render", "extension": str(extension), "motions": [str(tmp_path / "leader.bvh")]}
     task |= {"out": str(video), "size": SIZE}
     command = [sys.executable, str(ROOT / "blender_addon" / "headless.py"), str(tmp_path / "task.json")]

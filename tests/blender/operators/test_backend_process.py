@@ -21,7 +21,7 @@ def chosen() -> Iterator[preferences.PASDEDEUX_preferences]:
     chosen = preferences.addon_preferences(bpy.context)
     chosen.address, chosen.python = free_address(), str(PYTHON)
     yield chosen
-    backend_process.stop()
+    backend_process.stop_backend()
 
 
 def test_a_started_backend_answers_and_a_stopped_one_is_gone(chosen: preferences.PASDEDEUX_preferences) -> None:

@@ -13,7 +13,7 @@ import pytest
 from bl_ext.user_default.pas_de_deux import background_job
 from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
 from conftest import Server, free_address
-from movements import TENTH_OF_A_MILLIMETRE, apart, seen, swaying
+from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, seen, swaying_motion
 
 from backend.client import Client
 from backend.model_registry import MODELS
@@ -27,27 +27,27 @@ from tests.rig_builders import CHARACTERS, build
 
 FRAMES = 75
 partner_module = import_module("bl_ext.user_default.pas_de_deux.operators.generate_partner")
-Dump = Callable[[], dict[str, Any]]
+SceneState = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture
 def leader(tmp_path: Path) -> bpy.types.Object:
     """A leader in the scene, 75 frames long."""
-    files.write(tmp_path / "leader.bvh", swaying(frames=FRAMES))
+    files.write(tmp_path / "leader.bvh", swaying_motion(frames=FRAMES))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.bvh"))
     return bpy.context.object
 
 
 @pytest.fixture
-def ready(leader: bpy.types.Object, server: Server, backend_at: Callable[[str], None]) -> bpy.types.Object:
-    """A leader, and a backend that can be reached."""
-    backend_at(server.address)
+def ready(leader: bpy.types.Object, server: Server, set_backend_address: Callable[[str], None]) -> bpy.types.Object:
+    """A leader, and a backend that can be reachable_server."""
+    set_backend_address(server.address)
     return leader
 
 
 def answer(server: Server, leader: bpy.types.Object, **wanted: Any) -> list[Motion]:
     """What the backend itself answers."""
-    motion = armatures.motion_of(bpy.context, leader, range(1, FRAMES + 1))
+    motion = armatures.sample_motion(bpy.context, leader, range(1, FRAMES + 1))
     return Client(server.address).partner(motion, **wanted)
 
 
@@ -58,7 +58,7 @@ def test_the_partner_is_keyed_as_the_backend_answers(server: Server, ready: bpy.
     assert partner.name == "leader partner"
     (motion,) = answer(server, ready, seed=5)
     assert len(motion) == FRAMES
-    assert apart(partner, motion) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
 def test_the_leader_is_read_as_the_animator_left_it(server: Server, ready: bpy.types.Object) -> None:
@@ -66,7 +66,7 @@ def test_the_leader_is_read_as_the_animator_left_it(server: Server, ready: bpy.t
     bpy.context.view_layer.update()
     bpy.ops.pasdedeux.generate_partner()
     (motion,) = answer(server, ready)
-    assert apart(bpy.context.scene.pas_de_deux.partner, motion) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(bpy.context.scene.pas_de_deux.partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
 def test_each_take_is_an_action_and_the_first_is_shown(server: Server, ready: bpy.types.Object) -> None:
@@ -76,8 +76,8 @@ def test_each_take_is_an_action_and_the_first_is_shown(server: Server, ready: bp
     takes = [bpy.data.actions[f"leader partner take {take}"] for take in (1, 2, 3)]
     assert partner.animation_data.action == takes[0]
     for take, motion in zip(takes, answer(server, ready, takes=3), strict=True):
-        keyframes.assign(partner, take)
-        assert apart(partner, motion) < TENTH_OF_A_MILLIMETRE
+        keyframes.assign_action(partner, take)
+        assert max_joint_error(partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
 def test_the_armature_that_is_set_is_moved_again(ready: bpy.types.Object) -> None:
@@ -98,19 +98,19 @@ def choose(device: str, **wanted: Any) -> None:
 
 
 def of_leader(leader: bpy.types.Object) -> Motion:
-    return armatures.motion_of(bpy.context, leader, range(1, FRAMES + 1))
+    return armatures.sample_motion(bpy.context, leader, range(1, FRAMES + 1))
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_device_needs_no_backend(leader: bpy.types.Object, backend_at: Callable[[str], None], device: Device) -> None:
-    backend_at(free_address())
+def test_a_device_needs_no_backend(leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: Device) -> None:
+    set_backend_address(free_address())
     choose(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     wanted = Choreography(device, delay=10.0, unit="frames", formation="side-by-side", distance=1.25)
     expected = choreograph(of_leader(leader), wanted)
     partner = bpy.context.scene.pas_de_deux.partner
     assert partner.name == "leader partner"
-    assert apart(partner, expected) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(partner, expected) < TENTH_OF_A_MILLIMETRE
     assert keyframes.frame_range(partner) == range(1, FRAMES + 1)
 
 
@@ -120,9 +120,9 @@ def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> N
     assert tuple(item.identifier for item in kept["formation"].enum_items) == FORMATIONS
 
 
-def test_a_delay_longer_than_the_dance_is_refused(leader: bpy.types.Object, dump: Dump) -> None:
+def test_a_delay_longer_than_the_dance_is_refused(leader: bpy.types.Object, scene_state: SceneState) -> None:
     choose("canon", delay=80.0, delay_in="frames")
-    refused(dump, "delay: 1 to 74 frames expected, 80 found")
+    refused(scene_state, "delay: 1 to 74 frames expected, 80 found")
 
 
 def test_any_rigs_are_leader_and_partner(tmp_path: Path, corpus: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_dancer_with_other_bones_keeps_its_feet_on_the_floor(tmp_path: Path) -
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.npz"), body=False)
     kept = bpy.context.scene.pas_de_deux
     kept.leader = bpy.context.object
-    kept.partner = armatures.add(bpy.context, "tall", DEFAULT_SKELETON.scale(1.2))
+    kept.partner = armatures.create_armature(bpy.context, "tall", DEFAULT_SKELETON.scale(1.2))
     choose("unison", distance=2.0)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     balls = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
@@ -176,91 +176,91 @@ def places(rig: bpy.types.Object, name: str) -> dict[str, Array]:
     return {joint: np.array(way) for joint, way in found.items()}
 
 
-def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, dump: Dump) -> None:
+def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, scene_state: SceneState) -> None:
     bpy.ops.ed.undo_push(message="before")
-    before = dump()
+    before = scene_state()
     bpy.ops.pasdedeux.generate_partner("EXEC_DEFAULT", True)
-    assert dump() != before
+    assert scene_state() != before
     bpy.ops.ed.undo()
-    assert dump() == before
+    assert scene_state() == before
 
 
-def refused(dump: Dump, said: str) -> None:
+def refused(scene_state: SceneState, said: str) -> None:
     """Generating fails with one sentence and leaves all as it was."""
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=said) as error:
         bpy.ops.pasdedeux.generate_partner()
     assert len(str(error.value).strip().splitlines()) == 1
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_a_backend_that_is_away_is_one_sentence_and_an_untouched_scene(
-    leader: bpy.types.Object, backend_at: Callable[[str], None], dump: Dump
+    leader: bpy.types.Object, set_backend_address: Callable[[str], None], scene_state: SceneState
 ) -> None:
     address = free_address()
-    backend_at(address)
-    refused(dump, address)
+    set_backend_address(address)
+    refused(scene_state, address)
 
 
 def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
-    tmp_path: Path, backend_at: Callable[[str], None], dump: Dump, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, set_backend_address: Callable[[str], None], scene_state: SceneState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files.write(tmp_path / "long.bvh", swaying(frames=6000))
+    files.write(tmp_path / "long.bvh", swaying_motion(frames=6000))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     dying = Server()
-    backend_at(dying.address)
+    set_backend_address(dying.address)
     monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
-    refused(dump, "no backend answers")
+    refused(scene_state, "no backend answers")
     assert not dying.is_alive()
 
 
 def test_a_backend_elsewhere_is_not_asked_while_blender_is_offline(
-    leader: bpy.types.Object, backend_at: Callable[[str], None], dump: Dump
+    leader: bpy.types.Object, set_backend_address: Callable[[str], None], scene_state: SceneState
 ) -> None:
     assert not bpy.app.online_access
-    backend_at("tcp://192.0.2.1:7429")
-    refused(dump, "Allow Online Access")
+    set_backend_address("tcp://192.0.2.1:7429")
+    refused(scene_state, "Allow Online Access")
 
 
-def test_a_refusal_by_the_backend_is_passed_on(ready: bpy.types.Object, dump: Dump) -> None:
+def test_a_refusal_by_the_backend_is_passed_on(ready: bpy.types.Object, scene_state: SceneState) -> None:
     ready.location.x = 1e6
-    refused(dump, "numbers within 10000 m expected")
+    refused(scene_state, "numbers within 10000 m expected")
 
 
-def test_without_a_leader_it_says_so(dump: Dump) -> None:
-    refused(dump, "Choose a leader first")
+def test_without_a_leader_it_says_so(scene_state: SceneState) -> None:
+    refused(scene_state, "Choose a leader first")
 
 
-def test_an_armature_without_a_dancer_as_leader_is_refused(dump: Dump) -> None:
+def test_an_armature_without_a_dancer_as_leader_is_refused(scene_state: SceneState) -> None:
     bpy.ops.object.armature_add()
-    refused(dump, "pelvis")
+    refused(scene_state, "pelvis")
 
 
-def test_a_leader_that_is_no_armature_is_refused(dump: Dump) -> None:
+def test_a_leader_that_is_no_armature_is_refused(scene_state: SceneState) -> None:
     bpy.ops.mesh.primitive_cube_add()
-    refused(dump, "Cube: an armature expected, found a mesh")
+    refused(scene_state, "Cube: an armature expected, found a mesh")
 
 
-def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Object, dump: Dump) -> None:
+def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Object, scene_state: SceneState) -> None:
     bpy.ops.object.armature_add()
     bpy.context.scene.pas_de_deux.partner = bpy.context.object
     bpy.context.scene.pas_de_deux.leader = leader
     bpy.context.scene.pas_de_deux.model = "mirror"
-    refused(dump, "pelvis")
+    refused(scene_state, "pelvis")
 
 
-def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, dump: Dump) -> None:
+def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, scene_state: SceneState) -> None:
     bpy.context.scene.pas_de_deux.partner = ready
-    refused(dump, "both leader and partner")
+    refused(scene_state, "both leader and partner")
 
 
 def test_cancelling_ends_the_work_beside_blender(
-    tmp_path: Path, server: Server, backend_at: Callable[[str], None], dump: Dump
+    tmp_path: Path, server: Server, set_backend_address: Callable[[str], None], scene_state: SceneState
 ) -> None:
-    backend_at(server.address)
-    files.write(tmp_path / "long.bvh", swaying(frames=6000))
+    set_backend_address(server.address)
+    files.write(tmp_path / "long.bvh", swaying_motion(frames=6000))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
-    before = dump()
+    before = scene_state()
     # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than a place for two names.
     work = partner_module.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
     job = background_job.Job(work)
@@ -270,4 +270,4 @@ def test_cancelling_ends_the_work_beside_blender(
     job.join(10.0)
     *_, last = job.drain()
     assert last == background_job.JobFailure("")
-    assert dump() == before
+    assert scene_state() == before

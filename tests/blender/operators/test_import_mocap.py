@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from movements import TENTH_OF_A_MILLIMETRE, apart, swaying, wandering
+from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, swaying_motion, random_motion
 
 from rigs import Array, files
 from rigs.motion import resample
@@ -19,7 +19,7 @@ EMPTY_GLB = b"glTF\x02\x00\x00\x00\x30\x00\x00\x00\x1c\x00\x00\x00JSON" + b'{"as
 @pytest.fixture
 def leader(tmp_path: Path) -> Path:
     path = tmp_path / "leader.bvh"
-    files.write(path, wandering(frames=50, fps=60.0))
+    files.write(path, random_motion(frames=50, fps=60.0))
     return path
 
 
@@ -27,7 +27,7 @@ def test_a_recording_comes_in_where_its_reader_says(corpus: Path) -> None:
     path = corpus / "salsa" / "salsa_10_leader.bvh"
     bpy.ops.pasdedeux.import_mocap(filepath=str(path))
     motion = files.read(path).motions[0]
-    assert apart(bpy.context.object, motion, every=120) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(bpy.context.object, motion, every=120) < TENTH_OF_A_MILLIMETRE
 
 
 def test_the_new_armature_is_active_and_the_leader(leader: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_new_armature_is_active_and_the_leader(leader: Path) -> None:
 
 
 def test_the_first_dancer_sets_the_frame_rate_and_lengthens_the_scene(tmp_path: Path) -> None:
-    files.write(tmp_path / "long.bvh", swaying(frames=400, fps=60.0))
+    files.write(tmp_path / "long.bvh", swaying_motion(frames=400, fps=60.0))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"))
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(60.0)
@@ -47,20 +47,20 @@ def test_the_first_dancer_sets_the_frame_rate_and_lengthens_the_scene(tmp_path: 
 
 def test_a_later_dancer_is_brought_to_the_scenes_frame_rate(leader: Path, tmp_path: Path) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
-    files.write(tmp_path / "slow.bvh", wandering(frames=50, fps=25.0, seed=1))
+    files.write(tmp_path / "slow.bvh", random_motion(frames=50, fps=25.0, seed=1))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "slow.bvh"))
     assert bpy.context.scene.render.fps == 60
     motion = resample(files.read(tmp_path / "slow.bvh").motions[0], 60.0)
-    assert apart(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
     assert bpy.context.scene.pas_de_deux.leader.name == "leader"
 
 
 def test_a_file_of_two_dancers_gives_two_armatures_in_one_world(tmp_path: Path) -> None:
-    pair = (swaying(), swaying(place=0.8))
+    pair = (swaying_motion(), swaying_motion(place=0.8))
     files.write(tmp_path / "duet.npz", pair)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "duet.npz"))
     for name, motion in zip(("duet 1", "duet 2"), pair, strict=True):
-        assert apart(bpy.data.objects[name], motion) < TENTH_OF_A_MILLIMETRE
+        assert max_joint_error(bpy.data.objects[name], motion) < TENTH_OF_A_MILLIMETRE
     assert bpy.context.object.name == "duet 1"
 
 
@@ -102,7 +102,7 @@ def test_a_rate_that_makes_feet_too_fast_is_reported(corpus: Path, capfd: pytest
 def test_every_kind_of_file_comes_in(corpus: Path, path: str) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / path), body=False)
     motion = files.read(corpus / path).motions[0]
-    assert apart(bpy.context.object, motion, every=100) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(bpy.context.object, motion, every=100) < TENTH_OF_A_MILLIMETRE
 
 
 FBX = {
@@ -151,14 +151,14 @@ def test_nothing_but_the_dancer_comes_out_of_an_fbx(corpus: Path) -> None:
     assert bpy.context.object.name == "Samba_Dancing"
 
 
-def test_one_undo_step_takes_an_fbx_back(corpus: Path, dump: Callable[[], dict[str, Any]]) -> None:
+def test_one_undo_step_takes_an_fbx_back(corpus: Path, scene_state: Callable[[], dict[str, Any]]) -> None:
     bpy.ops.ed.undo_push(message="before")
-    before = dump()
+    before = scene_state()
     path = corpus / "fbx_zoo" / "maya_human_ik_7400_binary.fbx"
     bpy.ops.pasdedeux.import_mocap("EXEC_DEFAULT", True, filepath=str(path))
-    assert dump() != before
+    assert scene_state() != before
     bpy.ops.ed.undo()
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_an_fbx_comes_in_while_a_mesh_is_edited(corpus: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
         with pytest.raises(RuntimeError, match=r"dance\.glb: Blender 4\.5 or later expected for glTF"):
             bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.glb"), body=False)
         return
-    motion = wandering(frames=60, fps=fps, seed=2)
+    motion = random_motion(frames=60, fps=fps, seed=2)
     files.write(tmp_path / "dance.bvh", motion)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.bvh"), body=False)
     bpy.ops.export_scene.gltf(filepath=str(tmp_path / "dance.glb"), export_animation_mode="ACTIVE_ACTIONS")
@@ -184,7 +184,7 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(fps)
     assert len(bpy.data.objects) == len(bpy.data.actions) == 1
-    assert apart(bpy.context.object, motion) < 1e-3
+    assert max_joint_error(bpy.context.object, motion) < 1e-3
 
 
 @pytest.mark.parametrize(
@@ -197,13 +197,13 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
     ],
 )
 def test_an_fbx_without_a_dance_is_one_sentence_and_an_untouched_scene(
-    corpus: Path, dump: Callable[[], dict[str, Any]], name: str, said: str
+    corpus: Path, scene_state: Callable[[], dict[str, Any]], name: str, said: str
 ) -> None:
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=f"{name}.fbx: {said}") as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / f"{name}.fbx"))
     assert len(str(error.value).strip().splitlines()) == 1
-    assert dump() == before
+    assert scene_state() == before
 
 
 @pytest.mark.parametrize(
@@ -214,13 +214,13 @@ def test_an_fbx_without_a_dance_is_one_sentence_and_an_untouched_scene(
         ("words.glb", b"not a gltf", "words.glb: a whole file that Blender can import expected"),
         ("missing.fbx", None, "missing.fbx: no such file"),
         ("cut.fbx", 40_000, "cut.fbx: a whole file that Blender can import expected"),
-        ("bone.fbx", "a bone", "bone.fbx: no bone for .*; a dancer with two arms and two legs expected"),
+        ("bone.fbx", "a bone", "bone.fbx: no bone for .*; a humanoid with two arms and two legs expected"),
     ],
 )
 def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
     corpus: Path,
     tmp_path: Path,
-    dump: Callable[[], dict[str, Any]],
+    scene_state: Callable[[], dict[str, Any]],
     name: str,
     content: bytes | str | int | None,
     said: str,
@@ -235,11 +235,11 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
         bpy.context.object.pose.bones[0].keyframe_insert("location", frame=1)
         bpy.ops.export_scene.fbx(filepath=str(path))
         bpy.ops.wm.read_homefile(use_empty=True)
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=said) as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(path))
     assert len(str(error.value).strip().splitlines()) == 1
-    assert dump() == before
+    assert scene_state() == before
 
 
 @pytest.mark.parametrize(
@@ -252,15 +252,15 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
     ],
 )
 def test_a_bad_file_is_one_sentence_and_an_untouched_scene(
-    tmp_path: Path, dump: Callable[[], dict[str, Any]], name: str, content: str | None, said: str
+    tmp_path: Path, scene_state: Callable[[], dict[str, Any]], name: str, content: str | None, said: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_text(content)
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=said) as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / name))
     assert len(str(error.value).strip().splitlines()) == 1
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_a_chosen_file_that_blender_cannot_read_is_one_sentence(corpus: Path) -> None:
@@ -268,13 +268,13 @@ def test_a_chosen_file_that_blender_cannot_read_is_one_sentence(corpus: Path) ->
         bpy.ops.pasdedeux.choose_mocap(filepath=str(corpus / "fbx_zoo/maya_human_ik_6100_binary.fbx"))
 
 
-def test_one_undo_step_takes_the_import_back(leader: Path, dump: Callable[[], dict[str, Any]]) -> None:
+def test_one_undo_step_takes_the_import_back(leader: Path, scene_state: Callable[[], dict[str, Any]]) -> None:
     bpy.ops.ed.undo_push(message="before")
-    before = dump()
+    before = scene_state()
     bpy.ops.pasdedeux.import_mocap("EXEC_DEFAULT", True, filepath=str(leader))
-    assert dump() != before
+    assert scene_state() != before
     bpy.ops.ed.undo()
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_importing_while_a_mesh_is_edited_leaves_edit_mode_and_works(leader: Path) -> None:

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
 from bl_ext.user_default.pas_de_deux.operators import render_preview
-from movements import swaying
+from motions import swaying_motion
 
 from rigs import Array, files
 from tests.rig_builders import build
 
 SIZE = (320, 180)
-Dump = Callable[[], dict[str, Any]]
+SceneState = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> None:
     """Two seconds of a pair, as leader and partner."""
-    files.write(tmp_path / "duet.npz", (swaying(), swaying(place=0.9)))
+    files.write(tmp_path / "duet.npz", (swaying_motion(), swaying_motion(place=0.9)))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "duet.npz"))
     duet = bpy.context.scene.pas_de_deux
     duet.leader, duet.partner = bpy.data.objects["duet 1"], bpy.data.objects["duet 2"]
@@ -85,11 +85,11 @@ def test_two_seconds_of_a_pair_become_a_video_of_both(pair: None, tmp_path: Path
     assert not list(tmp_path.glob(".*"))
 
 
-def test_drawing_leaves_the_scene_as_it_was(pair: None, tmp_path: Path, dump: Dump) -> None:
+def test_drawing_leaves_the_scene_as_it_was(pair: None, tmp_path: Path, scene_state: SceneState) -> None:
     bpy.context.scene.frame_set(7)
-    before = dump()
+    before = scene_state()
     bpy.ops.pasdedeux.render_preview(filepath=str(tmp_path / "duet.mp4"), size=(64, 36))
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_drawing_leaves_the_mode_in_which_the_animator_works(pair: None, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_drawing_leaves_the_mode_in_which_the_animator_works(pair: None, tmp_pat
 
 
 def test_a_fast_recording_is_drawn_at_thirty_frames_a_second(tmp_path: Path) -> None:
-    files.write(tmp_path / "fast.bvh", swaying(frames=121, fps=120.0))
+    files.write(tmp_path / "fast.bvh", swaying_motion(frames=121, fps=120.0))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "fast.bvh"))
     bpy.ops.pasdedeux.render_preview(filepath=str(tmp_path / "fast.mp4"), size=(64, 36))
     assert frame_of(tmp_path / "fast.mp4", 1, tmp_path)[1] == 31
@@ -121,7 +121,7 @@ def test_an_unsaved_file_has_no_place_for_a_preview_beside_it(pair: None) -> Non
 
 
 def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> None:
-    motions = [swaying(frames=10), swaying(frames=10, place=0.9)]
+    motions = [swaying_motion(frames=10), swaying_motion(frames=10, place=0.9)]
     seen: list[float] = []
 
     class Reporter:
@@ -131,7 +131,7 @@ def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> Non
         def cancelled(self) -> bool:
             return False
 
-    assert render_preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, Reporter()) == 10
+    assert render_preview.render_in_child(motions, tmp_path / "duet.mp4", SIZE, Reporter()) == 10
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     picture, length = frame_of(tmp_path / "duet.mp4", 5, tmp_path)
@@ -141,9 +141,9 @@ def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> Non
 
 
 def test_cancelling_the_second_blender_leaves_no_video(tmp_path: Path) -> None:
-    motions = [swaying(frames=600), swaying(frames=600, place=0.9)]
+    motions = [swaying_motion(frames=600), swaying_motion(frames=600, place=0.9)]
     job = background_job.Job(
-        lambda reporter: render_preview.render_elsewhere(motions, tmp_path / "duet.mp4", SIZE, reporter)
+        lambda reporter: render_preview.render_in_child(motions, tmp_path / "duet.mp4", SIZE, reporter)
     )
     job.start()
     end = time.monotonic() + 60.0

@@ -201,16 +201,16 @@ def test_hands_that_hold_go_on_holding_on_other_sizes(corpus: Path) -> None:
 
 
 def test_one_undo_takes_everything_back(
-    source: bpy.types.Object, corpus: Path, dump: Callable[[], dict[str, Any]]
+    source: bpy.types.Object, corpus: Path, scene_state: Callable[[], dict[str, Any]]
 ) -> None:
     target = build("Mixamo", corpus)
     names = source.name, target.name
     bpy.ops.ed.undo_push(message="before")
-    before = dump()
+    before = scene_state()
     bpy.ops.pasdedeux.retarget("EXEC_DEFAULT", True, source=names[0], target=names[1])
-    assert dump() != before
+    assert scene_state() != before
     bpy.ops.ed.undo()
-    assert dump() == before
+    assert scene_state() == before
 
 
 @pytest.mark.parametrize(
@@ -225,17 +225,17 @@ def test_one_undo_takes_everything_back(
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
-    source: bpy.types.Object, corpus: Path, dump: Callable[[], dict[str, Any]], what: dict[str, str], said: str
+    source: bpy.types.Object, corpus: Path, scene_state: Callable[[], dict[str, Any]], what: dict[str, str], said: str
 ) -> None:
     build("Mixamo", corpus).name = "target"
     build("CMU", corpus).name = "still"
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.object.armature_add()
     bpy.context.object.name = "table"
-    before = dump()
+    before = scene_state()
     with pytest.raises(RuntimeError, match=said):
         bpy.ops.pasdedeux.retarget(**{"source": source.name, "target": "target", **what})
-    assert dump() == before
+    assert scene_state() == before
 
 
 def test_each_file_of_a_batch_is_a_take_of_its_own(source: bpy.types.Object, corpus: Path, tmp_path: Path) -> None:
@@ -274,13 +274,13 @@ def test_chosen_files_that_cannot_be_taken_are_one_sentence(source: bpy.types.Ob
 
 
 def test_a_broken_file_of_a_batch_leaves_the_rig_alone(
-    source: bpy.types.Object, corpus: Path, tmp_path: Path, dump: Callable[[], dict[str, Any]]
+    source: bpy.types.Object, corpus: Path, tmp_path: Path, scene_state: Callable[[], dict[str, Any]]
 ) -> None:
     target = build("Mixamo", corpus)
     files.write(tmp_path / "one.npz", sample_dance()[:40])
     (tmp_path / "broken.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
-    before = dump()
+    before = scene_state()
     names = [{"name": "one.npz"}, {"name": "broken.bvh"}]
     with pytest.raises(RuntimeError, match=r"broken\.bvh"):
         bpy.ops.pasdedeux.retarget_batch(directory=str(tmp_path), files=names, target=target.name)
-    assert dump() == before
+    assert scene_state() == before

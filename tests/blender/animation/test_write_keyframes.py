@@ -43,7 +43,7 @@ def channels(rig: bpy.types.Object, frames: int = 120, seed: int = 0) -> list[ke
     found = []
     for b, bone in enumerate(rig.pose.bones):
         places = travelling(frames) if b == 0 else None
-        found += keyframes.channels_for(bone, turning(frames, seed + b), places)
+        found += keyframes.transform_channels(bone, turning(frames, seed + b), places)
     return found
 
 
@@ -74,7 +74,7 @@ def strays(
 def key_times(action: bpy.types.Action, owner: bpy.types.Object) -> dict[str, list[list[float]]]:
     """The times of the keys of each bone's curves."""
     times: dict[str, list[list[float]]] = {}
-    for curve in fcurves.curves_of(owner):
+    for curve in fcurves.action_fcurves(owner):
         times.setdefault(curve.group.name, []).append([key.co[0] for key in curve.keyframe_points])
     return times
 
@@ -83,7 +83,7 @@ def key_times(action: bpy.types.Action, owner: bpy.types.Object) -> dict[str, li
 def test_a_bone_moves_as_written_in_the_form_it_keeps(rig: bpy.types.Object, form: str) -> None:
     for bone in rig.pose.bones:
         bone.rotation_mode = form
-    keyframes.write(rig, channels(rig), name="move", first=5)
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=5)
     angle, distance = strays(rig, 5)
     assert angle < 1e-5
     assert distance < 1e-5
@@ -94,7 +94,7 @@ def test_a_bone_moves_as_written_in_the_form_it_keeps(rig: bpy.types.Object, for
 def test_reduced_keys_keep_within_their_tolerance(rig: bpy.types.Object, form: str) -> None:
     for bone in rig.pose.bones:
         bone.rotation_mode = form
-    keyframes.write(rig, channels(rig), name="move", first=5, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=5, tolerance=keyframes.Tolerance())
     angle, distance = strays(rig, 5)
     assert angle < 1.01 * HALF_A_DEGREE
     assert distance < 1.01e-3
@@ -104,9 +104,9 @@ def test_reduced_keys_keep_within_their_tolerance(rig: bpy.types.Object, form: s
 
 
 def test_a_finer_tolerance_keeps_more_keys_and_keeps_within_it(rig: bpy.types.Object) -> None:
-    keyframes.write(rig, channels(rig), name="coarse", first=1, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="coarse", first=1, tolerance=keyframes.Tolerance())
     coarse = key_times(rig.animation_data.action, rig)
-    keyframes.write(rig, channels(rig), name="fine", first=1, tolerance=keyframes.Tolerance(0.001, 1e-4))
+    keyframes.write_keyframes(rig, channels(rig), name="fine", first=1, tolerance=keyframes.Tolerance(0.001, 1e-4))
     fine = key_times(rig.animation_data.action, rig)
     assert all(len(fine[bone][0]) > len(coarse[bone][0]) for bone in BONES)
     angle, distance = strays(rig, 1)
@@ -115,10 +115,10 @@ def test_a_finer_tolerance_keeps_more_keys_and_keeps_within_it(rig: bpy.types.Ob
 
 
 def test_a_bones_reduced_keys_stand_on_the_same_frames_and_are_smooth(rig: bpy.types.Object) -> None:
-    keyframes.write(rig, channels(rig), name="move", first=1, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=1, tolerance=keyframes.Tolerance())
     for times in key_times(rig.animation_data.action, rig).values():
         assert all(each == times[0] for each in times)
-    for curve in fcurves.curves_of(rig):
+    for curve in fcurves.action_fcurves(rig):
         for key in curve.keyframe_points:
             assert (key.interpolation, key.handle_left_type, key.handle_right_type) == ("BEZIER", "ALIGNED", "ALIGNED")
 
@@ -128,8 +128,8 @@ def test_the_rigs_scale_counts_in_what_a_millimetre_is(rig: bpy.types.Object) ->
     for scale in (1.0, 0.01):
         rig.scale = (scale, scale, scale)
         bpy.context.view_layer.update()
-        moved = keyframes.channels_for(rig.pose.bones[0], None, travelling())
-        keyframes.write(rig, moved, name="move", first=1, tolerance=keyframes.Tolerance())
+        moved = keyframes.transform_channels(rig.pose.bones[0], None, travelling())
+        keyframes.write_keyframes(rig, moved, name="move", first=1, tolerance=keyframes.Tolerance())
         many.append(len(key_times(rig.animation_data.action, rig)["hips"][0]))
     assert many[1] < many[0]
 
@@ -138,7 +138,7 @@ def test_the_rigs_scale_counts_in_what_a_millimetre_is(rig: bpy.types.Object) ->
 def test_a_movement_of_another_rate_is_keyed_between_frames(
     rig: bpy.types.Object, tolerance: keyframes.Tolerance | None
 ) -> None:
-    keyframes.write(rig, channels(rig), name="move", first=10.5, step=0.25, tolerance=tolerance)
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=10.5, step=0.25, tolerance=tolerance)
     angle, distance = strays(rig, 10.5, 0.25)
     assert angle < 1.01 * HALF_A_DEGREE if tolerance else 1e-5
     assert distance < 1.01e-3 if tolerance else 1e-5
@@ -146,8 +146,8 @@ def test_a_movement_of_another_rate_is_keyed_between_frames(
 
 
 def test_an_object_moves_as_written_too(rig: bpy.types.Object) -> None:
-    moved = keyframes.channels_for(rig, turning(), travelling())
-    keyframes.write(rig, moved, name="move", first=1)
+    moved = keyframes.transform_channels(rig, turning(), travelling())
+    keyframes.write_keyframes(rig, moved, name="move", first=1)
     bpy.context.scene.frame_set(31)
     assert np.allclose(rig.matrix_world.translation, travelling()[30], atol=1e-6)
     assert rotations.angle_between(np.array(rig.matrix_world.to_quaternion()), turning()[30]) < 1e-5
@@ -156,20 +156,20 @@ def test_an_object_moves_as_written_too(rig: bpy.types.Object) -> None:
 @pytest.mark.parametrize("frames", [1, 2])
 def test_the_shortest_movements_are_keyed(rig: bpy.types.Object, frames: int) -> None:
     for onto in ("NEW", "CURRENT", "STRIP"):
-        keyframes.write(rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=keyframes.Tolerance())
+        keyframes.write_keyframes(rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=keyframes.Tolerance())
         assert max(strays(rig, 3, frames=frames)) < 1e-5
 
 
 def test_a_new_action_replaces_the_one_before_and_loses_nothing(rig: bpy.types.Object) -> None:
-    before = keyframes.write(rig, channels(rig), name="before", first=1)
-    after = keyframes.write(rig, channels(rig, seed=5), name="after", first=1)
+    before = keyframes.write_keyframes(rig, channels(rig), name="before", first=1)
+    after = keyframes.write_keyframes(rig, channels(rig, seed=5), name="after", first=1)
     assert rig.animation_data.action == after != before
     assert before.use_fake_user
     assert max(strays(rig, 1, seed=5)) < 1e-5
 
 
 def test_onto_the_current_action_other_curves_and_keys_outside_stay(rig: bpy.types.Object) -> None:
-    action = keyframes.write(rig, channels(rig, frames=300), name="before", first=1)
+    action = keyframes.write_keyframes(rig, channels(rig, frames=300), name="before", first=1)
     rig.pose.bones["hips"].scale = (1.5, 1.0, 1.0)
     rig.pose.bones["hips"].keyframe_insert("scale", frame=1)
     rig["mood"] = 1.0
@@ -177,10 +177,10 @@ def test_onto_the_current_action_other_curves_and_keys_outside_stay(rig: bpy.typ
     others = {name: pose_of(rig, name, (20, 150, 290)) for name in BONES[1:]}
     outside = pose_of(rig, "hips", (20, 99, 220, 290))
     hips = [channel for channel in channels(rig, seed=9) if channel.group == "hips"]
-    assert keyframes.write(rig, hips, name="unused", first=100, onto="CURRENT") == action
+    assert keyframes.write_keyframes(rig, hips, name="unused", first=100, onto="CURRENT") == action
     assert rig.animation_data.action == action
     assert "unused" not in bpy.data.actions
-    assert {curve.data_path for curve in fcurves.curves_of(rig)} >= {'["mood"]', 'pose.bones["hips"].scale'}
+    assert {curve.data_path for curve in fcurves.action_fcurves(rig)} >= {'["mood"]', 'pose.bones["hips"].scale'}
     for name in BONES[1:]:
         assert np.allclose(pose_of(rig, name, (20, 150, 290)), others[name])
     assert rotations.angle_between(pose_of(rig, "hips", (20, 99, 220, 290)), outside).max() < 1e-6
@@ -193,14 +193,14 @@ def test_keys_that_stay_keep_their_easing_and_handles(rig: bpy.types.Object) -> 
     for frame in (1, 20, 200, 240):
         bone.location = (frame * 0.1, 0.0, -frame)
         bone.keyframe_insert("location", frame=frame)
-    for curve in fcurves.curves_of(rig):
+    for curve in fcurves.action_fcurves(rig):
         curve.keyframe_points[0].interpolation = "BOUNCE"
         curve.keyframe_points[2].handle_right_type = "FREE"
         curve.keyframe_points[2].handle_right = (210.0, 3.0)
         curve.update()
     before = [shown(rig, frame)[1][0] for frame in (5, 15, 205, 230)]
-    moved = keyframes.channels_for(bone, None, travelling())
-    keyframes.write(rig, moved, name="move", first=50, onto="CURRENT", tolerance=keyframes.Tolerance())
+    moved = keyframes.transform_channels(bone, None, travelling())
+    keyframes.write_keyframes(rig, moved, name="move", first=50, onto="CURRENT", tolerance=keyframes.Tolerance())
     assert np.allclose([shown(rig, frame)[1][0] for frame in (5, 15, 205, 230)], before, atol=1e-5)
 
 
@@ -208,10 +208,10 @@ def test_a_rotations_other_forms_make_way(rig: bpy.types.Object) -> None:
     bone = rig.pose.bones["hips"]
     for form in ("XYZ", "AXIS_ANGLE"):
         bone.rotation_mode = form
-        keyframes.write(rig, keyframes.channels_for(bone, turning()), name="move", first=1, onto="CURRENT")
+        keyframes.write_keyframes(rig, keyframes.transform_channels(bone, turning()), name="move", first=1, onto="CURRENT")
     bone.rotation_mode = "QUATERNION"
-    keyframes.write(rig, keyframes.channels_for(bone, turning()), name="move", first=1, onto="CURRENT")
-    assert {curve.data_path for curve in fcurves.curves_of(rig)} == {'pose.bones["hips"].rotation_quaternion'}
+    keyframes.write_keyframes(rig, keyframes.transform_channels(bone, turning()), name="move", first=1, onto="CURRENT")
+    assert {curve.data_path for curve in fcurves.action_fcurves(rig)} == {'pose.bones["hips"].rotation_quaternion'}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -219,20 +219,20 @@ def test_a_movement_after_another_goes_on_from_it_the_short_way(rig: bpy.types.O
     bone = rig.pose.bones["hips"]
     bone.rotation_mode = form
     spin = rotations.from_axis_angle(np.array([0.0, 1.0, 0.0]), np.linspace(0.0, 20.0, 200))
-    keyframes.write(rig, keyframes.channels_for(bone, spin[:100]), name="first half", first=1, onto="CURRENT")
-    keyframes.write(rig, keyframes.channels_for(bone, spin[100:]), name="second half", first=101, onto="CURRENT")
+    keyframes.write_keyframes(rig, keyframes.transform_channels(bone, spin[:100]), name="first half", first=1, onto="CURRENT")
+    keyframes.write_keyframes(rig, keyframes.transform_channels(bone, spin[100:]), name="second half", first=101, onto="CURRENT")
     between = shown(rig, 100.5)[0][0]
     assert rotations.angle_between(between, rotations.slerp(spin[99], spin[100], 0.5)) < 0.01
 
 
 def test_without_an_action_the_current_one_is_made(rig: bpy.types.Object) -> None:
-    action = keyframes.write(rig, channels(rig), name="move", first=1, onto="CURRENT")
+    action = keyframes.write_keyframes(rig, channels(rig), name="move", first=1, onto="CURRENT")
     assert (action.name, rig.animation_data.action) == ("move", action)
     assert max(strays(rig, 1)) < 1e-5
 
 
 def test_a_strip_plays_the_movement_at_its_frames(rig: bpy.types.Object) -> None:
-    action = keyframes.write(rig, channels(rig), name="move", first=10.5, onto="STRIP")
+    action = keyframes.write_keyframes(rig, channels(rig), name="move", first=10.5, onto="STRIP")
     assert rig.animation_data.action is None
     (track,) = rig.animation_data.nla_tracks
     assert [strip.action for strip in track.strips] == [action]
@@ -240,11 +240,11 @@ def test_a_strip_plays_the_movement_at_its_frames(rig: bpy.types.Object) -> None
 
 
 def test_a_strip_comes_above_the_owners_action_which_moves_all_else(rig: bpy.types.Object) -> None:
-    keyframes.write(rig, channels(rig, frames=200), name="before", first=1)
+    keyframes.write_keyframes(rig, channels(rig, frames=200), name="before", first=1)
     outside = pose_of(rig, "hips", (5, 30))
     other = pose_of(rig, "left.leg", (60, 190))
     hips = [channel for channel in channels(rig, seed=9) if channel.group == "hips"]
-    keyframes.write(rig, hips, name="above", first=50, onto="STRIP")
+    keyframes.write_keyframes(rig, hips, name="above", first=50, onto="STRIP")
     assert [track.name for track in rig.animation_data.nla_tracks] == ["before", "above"]
     assert rotations.angle_between(pose_of(rig, "hips", range(50, 170)), turning(seed=9)).max() < 1e-5
     assert rotations.angle_between(pose_of(rig, "hips", (5, 30)), outside).max() < 1e-5
@@ -252,8 +252,8 @@ def test_a_strip_comes_above_the_owners_action_which_moves_all_else(rig: bpy.typ
 
 
 def test_strips_one_after_another_each_play(rig: bpy.types.Object) -> None:
-    keyframes.write(rig, channels(rig), name="one", first=1, onto="STRIP")
-    keyframes.write(rig, channels(rig, seed=7), name="two", first=200, onto="STRIP")
+    keyframes.write_keyframes(rig, channels(rig), name="one", first=1, onto="STRIP")
+    keyframes.write_keyframes(rig, channels(rig, seed=7), name="two", first=200, onto="STRIP")
     assert max(strays(rig, 1)) < 1e-5
     assert max(strays(rig, 200, seed=7)) < 1e-5
 
@@ -274,9 +274,9 @@ def broken(channels: list[keyframes.Channel]) -> dict[str, list[keyframes.Channe
 @pytest.mark.parametrize("onto", ["NEW", "CURRENT", "STRIP"])
 @pytest.mark.parametrize("reason", list(broken([keyframes.Channel("", np.zeros((2, 4)), "")] * 2)))
 def test_what_cannot_be_keyed_is_refused_and_changes_nothing(rig: bpy.types.Object, onto: str, reason: str) -> None:
-    action = keyframes.write(rig, channels(rig), name="before", first=1)
-    with pytest.raises(keyframes.Unkeyable, match=f"^rig.*{reason}"):
-        keyframes.write(rig, broken(channels(rig, seed=3))[reason], name="after", first=1, onto=onto)
+    action = keyframes.write_keyframes(rig, channels(rig), name="before", first=1)
+    with pytest.raises(keyframes.NotKeyable, match=f"^rig.*{reason}"):
+        keyframes.write_keyframes(rig, broken(channels(rig, seed=3))[reason], name="after", first=1, onto=onto)
     assert list(bpy.data.actions) == [action]
     assert rig.animation_data.action == action
     assert not rig.animation_data.nla_tracks
@@ -284,11 +284,11 @@ def test_what_cannot_be_keyed_is_refused_and_changes_nothing(rig: bpy.types.Obje
 
 
 def test_a_strip_being_tweaked_is_left_alone(rig: bpy.types.Object) -> None:
-    keyframes.write(rig, channels(rig), name="move", first=1, onto="STRIP")
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=1, onto="STRIP")
     rig.animation_data.nla_tracks[0].strips[0].select = True
     rig.animation_data.use_tweak_mode = True
-    with pytest.raises(keyframes.Unkeyable, match="tweak mode"):
-        keyframes.write(rig, channels(rig), name="again", first=1)
+    with pytest.raises(keyframes.NotKeyable, match="tweak mode"):
+        keyframes.write_keyframes(rig, channels(rig), name="again", first=1)
 
 
 def pose_of(rig: bpy.types.Object, bone: str, frames: "range | tuple[int, ...]") -> Array:

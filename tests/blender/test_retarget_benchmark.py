@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from movements import swaying
+from motions import swaying_motion
 
 from rigs import Array, files
 from rigs.skeleton import JOINTS
@@ -98,7 +98,7 @@ def test_hands_hold_where_they_are_near_for_long_and_miss_by_what_is_between_the
 
 
 def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_path: Path) -> None:
-    files.write(tmp_path / "dance.npz", swaying())
+    files.write(tmp_path / "dance.npz", swaying_motion())
     source = retarget_accuracy.dancer(tmp_path / "dance.npz")
     bpy.ops.pasdedeux.add_dancer()
     target = bpy.context.object

@@ -8,7 +8,7 @@ import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import panels
 from bl_ext.user_default.pas_de_deux.animation import armatures
-from bl_ext.user_default.pas_de_deux.operators import bone_map
+from bl_ext.user_default.pas_de_deux.animation import rig_motion
 
 from rigs.bone_mapping.bone_mapper import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
@@ -48,7 +48,7 @@ def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types
 
 
 def chosen(rig: bpy.types.Object) -> dict[str, str | None]:
-    mapping, names = bone_map.mapping_of(rig), armatures.rig_of(rig).names
+    mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
     return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
 
 
@@ -60,12 +60,12 @@ def rows(rig: bpy.types.Object) -> dict[str, str]:
 def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     assert wrong_bones(CHARACTERS[name], chosen(rig)) == []
-    assert bone_map.mapping_of(rig).confidence > 0.95
+    assert rig_motion.rig_mapping(rig).confidence > 0.95
 
 
 def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:
     rig = build("Rigify", corpus)
-    mapping, names = bone_map.mapping_of(rig), armatures.rig_of(rig).names
+    mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
     assert mapping.dialect.name == "Rigify"
     assert [names[bone] for bone in mapping.spine] == ["spine_fk.002", "spine_fk.003"]
     assert [names[bone] for bone in mapping.neck] == ["neck", "head"]
@@ -78,8 +78,8 @@ def test_mapping_fills_a_row_for_every_joint() -> None:
     assert rows(rig)["left_knee"] == "LeftLeg"
     assert rows(rig)["neck"] == ""
     kept = rig.data.pas_de_deux
-    assert kept.joints["left_knee"].sureness == bone_map.mapping_of(rig).sureness[INDEX["left_knee"]]
-    assert kept.confidence == pytest.approx(bone_map.mapping_of(rig).confidence)
+    assert kept.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).sureness[INDEX["left_knee"]]
+    assert kept.confidence == pytest.approx(rig_motion.rig_mapping(rig).confidence)
     assert not kept.edited
 
 
@@ -145,12 +145,12 @@ def test_a_map_goes_to_another_armature_as_a_file(tmp_path: Path) -> None:
 
 def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
     rig = armature(rename=lambda bone: f"bone {list(BONES).index(bone)}")
-    with pytest.raises(RuntimeError, match="rig: no bone for pelvis; a dancer with two arms and two legs expected"):
+    with pytest.raises(RuntimeError, match="rig: no bone for pelvis; a humanoid with two arms and two legs expected"):
         bpy.ops.pasdedeux.map_bones()
     assert not rig.data.pas_de_deux.joints
     bpy.ops.pasdedeux.map_bones(by_hand=True)
     with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the bone map"):
-        bone_map.mapping_of(rig)
+        rig_motion.rig_mapping(rig)
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
     assert chosen(rig)["pelvis"] == "bone 0"
@@ -166,7 +166,7 @@ def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
 
 
 def test_the_panel_shows_every_joint_once() -> None:
-    shown = [joint for joints in panels.PARTS.values() for joint in joints]
+    shown = [joint for joints in panels.JOINT_LABELS.values() for joint in joints]
     assert sorted(shown) == sorted(JOINTS)
 
 
@@ -176,7 +176,7 @@ def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
     rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
     assert rows(rig)["right_wrist"] == ""
     with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the bone map"):
-        bone_map.mapping_of(rig)
+        rig_motion.rig_mapping(rig)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Operator that composes music for the leader's and partner's dance: a MIDI file, a sound strip, and beat markers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from backend.client import Client
+from backend.music.audio.wav import write_wav
+from backend.music.score import PARTS
+
+from ..animation import dancers, rig_motion
+from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
+from ..context_access import active_scene
+from ..media.beat_markers import Beat, beats_of_score, mark_beats
+from ..media.sequencer import add_music_strip
+from ..properties import preferences
+from ..properties.settings import scene_settings
+from .output_files import TemporaryFolder, move_file, output_path, write_temporary
+
+_MIDI_SUFFIXES = (".mid", ".midi")
+
+
+@dataclass(frozen=True)
+class _ComposedMusic:
+    """The beats of the music, and the temporary folder with its MIDI and sound files."""
+
+    beats: list[Beat]
+    folder: TemporaryFolder
+
+
+class PASDEDEUX_OT_compose_music(JobOperator):
+    """Compose music for the dance of the leader and the partner"""
+
+    bl_idname = "pasdedeux.compose_music"
+    bl_label = "Compose Music"
+    bl_options = {"UNDO"}
+    label = "Composing music"
+
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Music",
+        description="MIDI file to write, with a WAV file next to it; empty: the scene's setting",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    _path = ""
+    _first = 1
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        music = scene_settings(context).music
+        path = _midi_path(self.filepath or music.out, music.midi)
+        parts = tuple(part for part in PARTS if part in music.parts)
+        if not parts:
+            raise OperatorError("Choose at least one part: drums, bass or melody")
+        model, tempo, seed = music.composer, music.tempo or None, music.music_seed
+        client = Client(preferences.backend_address(context))
+        pair = dancers.scene_dancers(context)
+        frames = dancers.frames_of(active_scene(context), *pair)
+        motions = [rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair]
+        self._path, self._first = str(path), frames.start
+
+        def compose(reporter: Reporter) -> _ComposedMusic:
+            # The MIDI libraries are imported on demand, as Blender starts faster without them.
+            from backend.music import midi
+
+            score = client.compose(
+                motions,
+                model=model,
+                tempo=tempo,
+                parts=parts,
+                seed=seed,
+                progress=reporter.progress,
+                cancelled=reporter.cancelled,
+            )
+
+            def write(folder: Path) -> None:
+                midi.write(folder / path.name, score)
+                write_wav(folder / f"{path.stem}.wav", score)
+
+            return _ComposedMusic(beats_of_score(score), write_temporary(path.parent, reporter, write))
+
+        return compose
+
+    def apply(self, context: bpy.types.Context, result: _ComposedMusic) -> None:
+        path = Path(self._path)
+        sound = path.with_suffix(".wav")
+        with result.folder as folder:
+            for file in (path, sound):
+                move_file(Path(folder, file.name), file)
+        mark_beats(context, result.beats, self._first)
+        if warning := add_music_strip(context, sound, self._first):
+            self.report({"WARNING"}, warning)
+        self.report({"INFO"}, f"{path.name} and {sound.name} written to {path.parent}")
+
+
+def _midi_path(filepath: str, midi_to_dance_to: str) -> Path:
+    """The MIDI file to write, with a suffix. Raises OperatorError, also for the MIDI file to dance to."""
+    path = output_path(filepath or "//music.mid", "music")
+    if path.suffix.lower() not in _MIDI_SUFFIXES:
+        path = path.with_name(f"{path.name}.mid")
+    if midi_to_dance_to and Path(bpy.path.abspath(midi_to_dance_to)).resolve() == path.resolve():
+        raise OperatorError(f"{path.name} is the music to dance to: choose another file for the composed music")
+    return path
+
+
+CLASSES = (PASDEDEUX_OT_compose_music,)

@@ -1,4 +1,4 @@
-"""Where feet rest on the floor, and where that floor is."""
+"""Foot contacts with the floor, and the height of the floor."""
 
 import numpy as np
 
@@ -7,15 +7,18 @@ from rigs.motion import Motion, translate
 from rigs.skeleton import INDEX
 
 FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
-_TOES = [INDEX[name] for name in ("left_foot", "left_bigtoe", "right_foot", "right_bigtoe")]
+TOES = [INDEX[name] for name in ("left_foot", "left_bigtoe", "right_foot", "right_bigtoe")]
+CONTACT_SPEED, PLANTED_SPEED, GENERATED_SPEED = 0.4, 0.2, 0.25
+"""m/s along the floor under which a low foot is in contact: in features and metrics, in planting the feet of a captured
+dance, and in planting those of a generated one."""
 _RESTING_PERCENTILE = 5.0
-"""The percentile of a joint's heights that counts as resting: lower ones are noise of the capture."""
+"""Percentile of a joint's heights that is its resting height: lower ones are noise of the capture."""
 _MAX_REST_HEIGHT = np.array([0.15, 0.08, 0.15, 0.08])
-"""Metres above the floor that a resting joint of `FEET` cannot exceed, not even in heels."""
+"""m above the floor that a resting joint of `FEET` cannot exceed, not even in heels."""
 
 
-def foot_contacts(positions: Array, fps: float, *, height: float = 0.05, speed: float = 0.4) -> Array:
-    """Mark the frames in which a foot rests on the floor.
+def foot_contacts(positions: Array, fps: float, *, height: float = 0.05, speed: float = CONTACT_SPEED) -> Array:
+    """Detect foot contacts: the frames in which a foot rests on the floor.
 
     positions: (F, 29, 3) m, Z up.  height: m above the joint's own resting height.  speed: m/s along the floor.
     Returns (F, 4) bool: left ankle, left foot, right ankle, right foot.
@@ -28,22 +31,22 @@ def foot_contacts(positions: Array, fps: float, *, height: float = 0.05, speed: 
 
 
 def floor_height(positions: Array) -> float:
-    """The height in m on which the toes of `positions` (F, 29, 3) stand: the lower foot, in its lowest frames."""
-    lowest = np.asarray(positions)[:, _TOES, 2].min(axis=1)
+    """Height in m of the floor under `positions` (F, 29, 3) m: a low percentile of the lower toes."""
+    lowest = np.asarray(positions)[:, TOES, 2].min(axis=1)
     return float(np.percentile(lowest, _RESTING_PERCENTILE))
 
 
 def stand_on_floor(*motions: Motion) -> tuple[Motion, ...]:
-    """The motions, all moved up or down by one constant so that the lowest of their floors is at z = 0.
+    """Translate motions vertically, all by one constant, so that the lowest of their floors is at z = 0.
 
-    Dancers who share a world must be given together.
+    Dancers who share a world must be passed together.
     """
     floor = min(floor_height(motion.positions) for motion in motions)
     return tuple(translate(motion, np.array([0.0, 0.0, -floor])) for motion in motions)
 
 
 def _planar_speed(positions: Array, fps: float) -> Array:
-    """Speeds along the floor in m/s (F, J) of `positions` (F, J, 3)."""
+    """Speeds along the floor (F, J) m/s of `positions` (F, J, 3) m."""
     if len(positions) < 2:
         return np.zeros(positions.shape[:2])
     return np.linalg.norm(np.gradient(positions[..., :2], axis=0), axis=-1) * fps

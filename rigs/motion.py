@@ -1,4 +1,4 @@
-"""`Motion`, the movement of one dancer, and its edits: resample, interpolate, mirror, rotate, translate, concatenate."""
+"""`Motion`, the movement of one dancer, and its edits: resample, interpolate, mirror, rotate, translate, join."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -68,9 +68,9 @@ def resample(motion: Motion, fps: float, frames: int | None = None) -> Motion:
 
 
 def interpolate(motion: Motion, fps: float, at: Array) -> Motion:
-    """The movement at `fps` whose frames are those of `motion` at `at` (N,), which may lie between two of them.
+    """Motion at `fps` interpolated at the fractional frames `at` (N,) of another.
 
-    Rotations go by slerp, the root on straight lines; outside the motion its first and its last pose are held.
+    Rotations by slerp, the root linearly; outside the motion its first and last pose are held.
     """
     at = np.clip(at, 0, len(motion) - 1)
     before = np.minimum(np.floor(at + 1e-9).astype(int), len(motion) - 1)

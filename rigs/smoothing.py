@@ -1,6 +1,6 @@
 """Smoothing over frames: moving averages and maxima, runs of frames, and offsets blended around them.
 
-The frames are the first axis. Beyond the ends the first and the last value are held.
+Frames are the first axis. Beyond the ends the first and the last value are held, unless a docstring says otherwise.
 """
 
 from typing import Literal
@@ -26,6 +26,16 @@ def gaussian_average(
     """
     reach = max(1, int(np.ceil(3.0 * sigma))) if reach is None else reach
     return _moving_average(values, np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2), pad)
+
+
+def exponential_average(values: Array, time_constant: float) -> Array:
+    """Two-sided exponential filter over frames, with zeros beyond the ends: (F,) real or complex.
+
+    time_constant: frames after which a value counts for 1 / e. Weights sum to about 2.
+    """
+    reach = int(np.ceil(8.0 * time_constant))
+    kernel = np.exp(-np.abs(np.arange(-reach, reach + 1)) / time_constant) / time_constant
+    return np.convolve(values, kernel)[reach : reach + len(values)]
 
 
 def _moving_average(values: Array, kernel: Array, pad: Literal["edge", "symmetric"] = "edge") -> Array:

@@ -1,22 +1,22 @@
-"""Arms and legs: two bones and a hinge, solved in closed form for where the hand or foot must be."""
+"""Two-bone inverse kinematics of arms and legs, in closed form by the law of cosines."""
 
 import numpy as np
 
 from rigs import Array, rotations
 
 _FRONT_WEIGHT = 0.02
-"""How strongly a limb's own front, beside the bend that is there, says where its middle joint points."""
+"""Weight of a limb's front direction in its pole vector, beside the bend that it already has."""
 
 MAX_STRETCH = 0.999
-"""The most of its full length that a limb reaches: a perfectly straight limb has no bending plane."""
+"""Part of its full length to which a limb is stretched at most: a perfectly straight limb has no bending plane."""
 
 
 def two_bone_ik(root: Array, target: Array, lengths: tuple[float, float], pole: Array) -> tuple[Array, Array]:
-    """Place the middle and the end joint of a limb.
+    """Positions of the middle and the end joint of a limb that reaches for a target, by the law of cosines.
 
-    root, target: (..., 3) m, the shoulder or hip and where the wrist or ankle should be.
-    lengths: m, the upper and the lower bone.  pole: (..., 3), towards which the elbow or knee points; any length.
-    Returns the middle and the end joint, (..., 3) each. A target too far or too near is approached along its direction.
+    root, target: (..., 3) m, the shoulder or hip, and where the wrist or ankle should be.
+    lengths: m, of the upper and the lower bone.  pole: (..., 3), direction of the elbow or knee, of any length.
+    Returns the middle and the end joint, (..., 3) m each. A target out of reach is approached along its direction.
     """
     upper, lower = lengths
     along = np.asarray(target) - root
@@ -31,14 +31,14 @@ def two_bone_ik(root: Array, target: Array, lengths: tuple[float, float], pole: 
 
 
 def hinge_axis(root: Array, target: Array, pole: Array) -> Array:
-    """The axis (..., 3) about which the limb of `two_bone` bends: a positive angle flexes it."""
+    """Hinge axis (..., 3) about which the limb of `two_bone_ik` bends: a positive angle flexes it."""
     return rotations.normalize(np.cross(pole, np.asarray(target) - root))
 
 
 def bone_rotation(rest_bone: Array, rest_hinge: Array, bone: Array, hinge: Array) -> Array:
-    """World rotations (..., 4) that carry a bone of the T-pose and its hinge to where they are now.
+    """World rotations (..., 4) that take a bone of the T-pose and its hinge axis to where they are now.
 
-    rest_bone, rest_hinge: (3,).  bone: (..., 3), exact.  hinge: (..., 3), as near as the bone allows.
+    rest_bone, rest_hinge: (3,).  bone: (..., 3), exact.  hinge: (..., 3), matched as nearly as the bone allows.
     """
     return rotations.multiply(
         rotations.from_axes(bone, hinge), rotations.inverse(rotations.from_axes(rest_bone, rest_hinge))
@@ -46,10 +46,11 @@ def bone_rotation(rest_bone: Array, rest_hinge: Array, bone: Array, hinge: Array
 
 
 def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], target: Array, front: Array) -> None:
-    """Bring the end of a limb to `target` (F, 3) m, in place: its middle joint stays in the plane that it bends in.
+    """Solve a limb of a posed skeleton in place by two-bone IK, so that its end is at `target` (F, 3) m.
 
-    positions: (F, 29, 3) m.  world: (F, 29, 4).  chain: its three joints.
-    front: (3,) where in the T-pose the middle joint points, for a limb too straight to have a plane.
+    The limb keeps the plane that it bends in.
+    positions: (F, 29, 3) m.  world: (F, 29, 4) world rotations.  chain: the limb's three joints.
+    front: (3,) direction of the middle joint in the T-pose, for a limb too straight to have a bending plane.
     """
     root, middle, end = chain
     start, bend, tip = (positions[:, j].copy() for j in chain)
@@ -59,9 +60,16 @@ def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], targ
     )
     along = rotations.normalize(tip - start)
     out = bend - start - np.sum((bend - start) * along, axis=-1, keepdims=True) * along
-    ahead = rotations.rotate(world[:, root], front)
-    pole = rotations.rotate(rotations.between(along, target - start), out + _FRONT_WEIGHT * ahead)
-    knee, foot = two_bone_ik(start, target, lengths, pole)
-    for joint, before, after in ((root, bend - start, knee - start), (middle, tip - bend, foot - knee)):
+    out = out + _FRONT_WEIGHT * rotations.rotate(world[:, root], front)
+    pole = rotations.rotate(rotations.between(along, target - start), out)
+    new_bend, new_tip = two_bone_ik(start, target, lengths, pole)
+    for joint, before, after in ((root, bend - start, new_bend - start), (middle, tip - bend, new_tip - new_bend)):
         world[:, joint] = rotations.multiply(rotations.between(before, after), world[:, joint])
-    positions[:, middle], positions[:, end] = knee, foot
+    positions[:, middle], positions[:, end] = new_bend, new_tip
+
+
+def drop_to_reach(root: Array, target: Array, length: float) -> Array:
+    """How far (F,) m the root (F, 3) m of a limb of `length` m must go down to reach `target` (F, 3) m."""
+    away = root - target
+    level = np.linalg.norm(away[:, :2], axis=-1)
+    return away[:, 2] - np.sqrt(np.maximum(length**2 - level**2, 0.0))

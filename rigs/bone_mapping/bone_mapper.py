@@ -74,68 +74,73 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     heads: (N, 3) where they rest, in any unit and axes. With them a rig whose names say nothing can be mapped too.
     The dialect that finds most wins. Raises NoDancer where arms, legs or the pelvis are missing.
     """
-    named = index_names(names, paired_stems())
-    dialect, bones = _best_convention(names, parents, named)
-    lacking = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
-    placed = (
+    bones_by_key = index_names(names, paired_stems())
+    convention, bones = _best_convention(names, parents, bones_by_key)
+    missing = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
+    by_structure = (
         structure_mapper.map_by_structure(parents, heads)
-        if heads is not None and 2 * len(lacking) > len(REQUIRED)
+        if heads is not None and 2 * len(missing) > len(REQUIRED)
         else None
     )
-    if placed is not None:
-        dialect, bones = BY_STRUCTURE, placed
-    elif lacking:
-        raise UnmappableRig(f"no bone for {lacking[0]}; a dancer with two arms and two legs expected")
+    if by_structure is not None:
+        convention, bones = BY_STRUCTURE, by_structure
+    elif missing:
+        raise UnmappableRig(f"no bone for {missing[0]}; a humanoid with two arms and two legs expected")
     else:
-        _infer_spine(dialect, bones, parents)
-        _infer_end_joints(dialect, bones, names, parents)
+        _infer_spine(convention, bones, parents)
+        _infer_end_joints(convention, bones, names, parents)
         if heads is not None:
             _drop_implausible_toe_tips(bones, names, heads)
-    return build_bone_map(dialect, bones, _joint_confidence(dialect, bones, named, heads), parents)
+    return build_bone_map(convention, bones, _joint_confidence(convention, bones, bones_by_key, heads), parents)
 
 
 def _best_convention(
-    names: Sequence[str], parents: Sequence[int], named: dict[NameKey, list[int]]
+    names: Sequence[str], parents: Sequence[int], bones_by_key: dict[NameKey, list[int]]
 ) -> tuple[NamingConvention, list[int]]:
     """The dialect that finds most and its (29,) bones, completed by common words.
 
     The common words alone serve where they find more, or where no dialect finds half of what a dancer needs.
     """
     *known, common = naming_conventions()
-    said = {word for name in names for word in split_full_name(name)}
-    found = [(dialect, _match_names(dialect, named, parents)) for dialect in known]
-    dialect, bones = max(found, key=lambda each: _convention_score(each[0], each[1], said))
-    loosely = _match_names(common, named, parents)
-    best, loose = _convention_score(dialect, bones, said), _convention_score(common, loosely, said)
-    few = 2 * best[0] < len(REQUIRED)
-    if loose > best and (few or best[0] == loose[0]):
-        return common, loosely
-    return dialect, bones if dialect.controls else _match_names(common, named, parents, bones, barred=dialect.joints)
+    rig_words = {word for name in names for word in split_full_name(name)}
+    candidates = [(dialect, _match_names(dialect, bones_by_key, parents)) for dialect in known]
+    convention, bones = max(candidates, key=lambda each: _convention_score(each[0], each[1], rig_words))
+    generic_bones = _match_names(common, bones_by_key, parents)
+    best_score, generic_score = (
+        _convention_score(convention, bones, rig_words),
+        _convention_score(common, generic_bones, rig_words),
+    )
+    too_few = 2 * best_score[0] < len(REQUIRED)
+    if generic_score > best_score and (too_few or best_score[0] == generic_score[0]):
+        return common, generic_bones
+    return convention, bones if convention.controls else _match_names(
+        common, bones_by_key, parents, bones, excluded=convention.joints
+    )
 
 
 def build_bone_map(
-    dialect: NamingConvention, bones: Sequence[int], sureness: Sequence[float], parents: Sequence[int]
+    convention: NamingConvention, bones: Sequence[int], joint_confidence: Sequence[float], parents: Sequence[int]
 ) -> BoneMap:
     """The Mapping of (29,) chosen bones, with the chains of spine and neck."""
-    needed = [sureness[INDEX[joint]] for joint in REQUIRED]
-    known = None if not dialect.controls else bones
+    required = [joint_confidence[INDEX[joint]] for joint in REQUIRED]
+    allowed = None if not convention.controls else bones
     pelvis = bones[INDEX["pelvis"]]
-    spine = _bone_chain([bones[INDEX[joint]] for joint in reversed(_SPINE)], (pelvis,), parents, known)
-    neck = _bone_chain([bones[INDEX["jaw"]], bones[INDEX["neck"]]], (pelvis, *spine), parents, known)
+    spine = _bone_chain([bones[INDEX[joint]] for joint in reversed(_SPINE)], (pelvis,), parents, allowed)
+    neck = _bone_chain([bones[INDEX["jaw"]], bones[INDEX["neck"]]], (pelvis, *spine), parents, allowed)
     if bones[INDEX["neck"]] in neck:
         neck = neck[neck.index(bones[INDEX["neck"]]) :]
     return BoneMap(
-        dialect,
+        convention,
         tuple(bones),
-        tuple(sureness),
-        confidence=sum(needed) / len(needed) if all(needed) else 0.0,
+        tuple(joint_confidence),
+        confidence=sum(required) / len(required) if all(required) else 0.0,
         spine=spine,
         neck=neck,
     )
 
 
 def _bone_chain(
-    tops: Sequence[int], stops: Sequence[int], parents: Sequence[int], only: Sequence[int] | None
+    tops: Sequence[int], stops: Sequence[int], parents: Sequence[int], allowed: Sequence[int] | None
 ) -> tuple[int, ...]:
     """The bones from above one of `stops` up to the first of `tops` that is a bone.
 
@@ -144,16 +149,16 @@ def _bone_chain(
     top = next((bone for bone in tops if bone >= 0), -1)
     path = [top, *ancestors(top, parents)] if top >= 0 else []
     stop = next((n for n, bone in enumerate(path) if bone in stops), -1)
-    serving = only if only is not None else path if stop >= 0 else tops
-    return tuple(bone for bone in reversed(path[: stop if stop >= 0 else None]) if bone in serving)
+    members = allowed if allowed is not None else path if stop >= 0 else tops
+    return tuple(bone for bone in reversed(path[: stop if stop >= 0 else None]) if bone in members)
 
 
 def _match_names(
-    dialect: NamingConvention,
-    named: dict[NameKey, list[int]],
+    convention: NamingConvention,
+    bones_by_key: dict[NameKey, list[int]],
     parents: Sequence[int],
     bones: Sequence[int] = (-1,) * len(JOINTS),
-    barred: Container[str] = (),
+    excluded: Container[str] = (),
 ) -> list[int]:
     """`bones` (29,) with those that a dialect names for joints without one, in places where these can be.
 
@@ -162,22 +167,22 @@ def _match_names(
     bones = list(bones)
     for joint in _MATCH_ORDER:
         j = INDEX[joint]
-        if bones[j] >= 0 or (joint in barred and joint not in REQUIRED):
+        if bones[j] >= 0 or (joint in excluded and joint not in REQUIRED):
             continue
-        candidates = (bone for key in dialect.joints.get(joint, ()) for bone in named.get(key, ()))
-        bones[j] = next((bone for bone in candidates if _hierarchy_allows(j, bone, bones, parents, dialect)), -1)
+        candidates = (bone for key in convention.joints.get(joint, ()) for bone in bones_by_key.get(key, ()))
+        bones[j] = next((bone for bone in candidates if _hierarchy_allows(j, bone, bones, parents, convention)), -1)
     return bones
 
 
 def _hierarchy_allows(
-    j: int, bone: int, bones: Sequence[int], parents: Sequence[int], dialect: NamingConvention
+    j: int, bone: int, bones: Sequence[int], parents: Sequence[int], convention: NamingConvention
 ) -> bool:
     """Whether a bone hangs where joint `j` can be: below the bones of the joints above it, above those below."""
-    if bone in bones or dialect.controls:
+    if bone in bones or convention.controls:
         return bone not in bones
-    higher = _nearest_mapped_ancestor(j, bones)
-    if higher >= 0 and not is_descendant(bone, higher, parents):
-        return JOINTS[j].endswith("_hip") and _root_bone(bone, parents) != _root_bone(higher, parents)
+    ancestor = _nearest_mapped_ancestor(j, bones)
+    if ancestor >= 0 and not is_descendant(bone, ancestor, parents):
+        return JOINTS[j].endswith("_hip") and _root_bone(bone, parents) != _root_bone(ancestor, parents)
     return all(is_descendant(bones[lower], bone, parents) for lower in _nearest_mapped_descendants(j, bones) if j > 0)
 
 
@@ -198,10 +203,10 @@ def _nearest_mapped_descendants(j: int, bones: Sequence[int]) -> Iterator[int]:
             yield from _nearest_mapped_descendants(child, bones)
 
 
-def _infer_spine(dialect: NamingConvention, bones: list[int], parents: Sequence[int]) -> None:
+def _infer_spine(convention: NamingConvention, bones: list[int], parents: Sequence[int]) -> None:
     """Fill in, where the dialect has no name for them, the ends and the middle of the spine's chain."""
     first, middle, chest = (INDEX[name] for name in _SPINE)
-    trunk = [] if dialect.controls else _trunk_bones(bones, parents)
+    trunk = [] if convention.controls else _trunk_bones(bones, parents)
     if len(trunk) > 1 and bones[chest] < 0 and trunk[-1] not in bones:
         bones[chest] = trunk[-1]
     if trunk and bones[first] < 0 and trunk[0] not in bones:
@@ -222,14 +227,14 @@ def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:
 
 
 def _infer_end_joints(
-    dialect: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]
+    convention: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]
 ) -> None:
     """Fill in the leaves that have no name, such as the crown of the head, with what alone lies beyond the joint."""
     children: dict[int, list[int]] = {}
     for bone, parent in enumerate(parents):
         children.setdefault(parent, []).append(bone)
     for j, joint in enumerate(JOINTS):
-        if bones[j] >= 0 or CHILDREN[j] or dialect.joints.get(joint) == ():
+        if bones[j] >= 0 or CHILDREN[j] or convention.joints.get(joint) == ():
             continue
         beyond = _unbranched_path(_nearest_mapped_ancestor(j, bones), children)
         if (
@@ -238,8 +243,8 @@ def _infer_end_joints(
             and not _TIP_WORDS.isdisjoint(split_name(names[beyond[-2]]))
         ):
             beyond.pop()
-        reach = _FINGER_BONES if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
-        if 0 < len(beyond) <= reach and beyond[-1] not in bones:
+        max_bones = _FINGER_BONES if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
+        if 0 < len(beyond) <= max_bones and beyond[-1] not in bones:
             bones[j] = beyond[-1]
 
 
@@ -266,37 +271,43 @@ def _unbranched_path(bone: int, children: dict[int, list[int]]) -> list[int]:
     return path
 
 
-def _convention_score(dialect: NamingConvention, bones: Sequence[int], said: set[str]) -> tuple[int, bool, float]:
+def _convention_score(
+    convention: NamingConvention, bones: Sequence[int], rig_words: set[str]
+) -> tuple[int, bool, float]:
     """How well a dialect fits, to compare: the joints that a dancer needs, controls before what follows them, all."""
-    needed = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
-    found = sum(bone >= 0 for bone in bones) * (_BY_COMMON_WORDS if dialect.generic else 1.0)
-    seen = (
-        0.0 if not dialect.marker_words else -_MARKER_SCORE if said.isdisjoint(dialect.marker_words) else _MARKER_SCORE
+    required = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
+    matched = sum(bone >= 0 for bone in bones) * (_BY_COMMON_WORDS if convention.generic else 1.0)
+    marker_score = (
+        0.0
+        if not convention.marker_words
+        else -_MARKER_SCORE
+        if rig_words.isdisjoint(convention.marker_words)
+        else _MARKER_SCORE
     )
-    return needed, dialect.controls and needed == len(REQUIRED), found + seen
+    return required, convention.controls and required == len(REQUIRED), matched + marker_score
 
 
 def _joint_confidence(
-    dialect: NamingConvention, bones: Sequence[int], named: dict[NameKey, list[int]], heads: Array | None
+    convention: NamingConvention, bones: Sequence[int], bones_by_key: dict[NameKey, list[int]], heads: Array | None
 ) -> list[float]:
     """(29,) how sure each bone is: by what told it, by the other side's name, by where it rests."""
-    odd = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
-    told = [_matching_name(dialect, j, bone, named) for j, bone in enumerate(bones)]
-    base = _BY_POSITION if dialect == BY_STRUCTURE else _BY_COMMON_WORDS if dialect.generic else _BY_CONVENTION
+    implausible = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
+    name_ranks = [_name_rank(convention, j, bone, bones_by_key) for j, bone in enumerate(bones)]
+    base = _BY_POSITION if convention == BY_STRUCTURE else _BY_COMMON_WORDS if convention.generic else _BY_CONVENTION
     return [
         0.0
         if bone < 0
-        else (base if told[j] >= 0 or dialect == BY_STRUCTURE else _INFERRED * base)
-        * (1.0 if told[j] == told[MIRROR_JOINTS[j]] else _ASYMMETRIC_NAME)
-        * (_IMPLAUSIBLE_POSITION if j in odd else 1.0)
+        else (base if name_ranks[j] >= 0 or convention == BY_STRUCTURE else _INFERRED * base)
+        * (1.0 if name_ranks[j] == name_ranks[MIRROR_JOINTS[j]] else _ASYMMETRIC_NAME)
+        * (_IMPLAUSIBLE_POSITION if j in implausible else 1.0)
         for j, bone in enumerate(bones)
     ]
 
 
-def _matching_name(dialect: NamingConvention, j: int, bone: int, named: dict[NameKey, list[int]]) -> int:
+def _name_rank(convention: NamingConvention, j: int, bone: int, bones_by_key: dict[NameKey, list[int]]) -> int:
     """Which of the dialect's names for joint `j` the bone has, or -1."""
-    keys = dialect.joints.get(JOINTS[j], ())
-    return next((n for n, key in enumerate(keys) if bone in named.get(key, ())), -1)
+    keys = convention.joints.get(JOINTS[j], ())
+    return next((n for n, key in enumerate(keys) if bone in bones_by_key.get(key, ())), -1)
 
 
 def _root_bone(bone: int, parents: Sequence[int]) -> int:

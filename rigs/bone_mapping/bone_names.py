@@ -27,12 +27,12 @@ def split_name(name: str) -> list[str]:
 
 def split_full_name(name: str) -> list[str]:
     """A name's words and numbers in lower case: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
-    found: list[str] = []
+    parts: list[str] = []
     for word in _WORDS.findall(name):
         plain = str(int(word)) if word.isdigit() else word.lower()
-        together = None if plain in _SIDES else _SIDE_AFFIX.fullmatch(plain)
-        found += [part for part in together.groups() if part] if together else [plain]
-    return found
+        affix = None if plain in _SIDES else _SIDE_AFFIX.fullmatch(plain)
+        parts += [part for part in affix.groups() if part] if affix else [plain]
+    return parts
 
 
 def name_key(words: Sequence[str]) -> NameKey:
@@ -60,32 +60,32 @@ def normalize_left_name(name: str) -> NameKey:
     return "left", stem[1:] if stem.startswith("l") else stem[:-1]
 
 
-def index_names(names: Sequence[str], sided: frozenset[str]) -> dict[NameKey, list[int]]:
+def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[NameKey, list[int]]:
     """The bones under every key that they answer to, with and without the words that most names share.
 
     sided: what sided bones are called in known rigs, which tells "lfemur" from "lowerback".
     """
-    whole = [split_name(name.removesuffix(END_SITE)) for name in names]
+    full_names = [split_name(name.removesuffix(END_SITE)) for name in names]
     ends = [["end", "site"] if name.endswith(END_SITE) else [] for name in names]
-    bare = _strip_shared_words(whole)
-    found: dict[NameKey, list[int]] = {}
-    for bone, (full, short, end) in enumerate(zip(whole, bare, ends, strict=True)):
-        for spelt in (full, short) if short is not full else (full,):
-            for answer in _possible_keys(spelt, end, sided):
-                bones = found.setdefault(answer, [])
+    short_names = _strip_shared_words(full_names)
+    bones_by_key: dict[NameKey, list[int]] = {}
+    for bone, (full, short, end) in enumerate(zip(full_names, short_names, ends, strict=True)):
+        for name_words in (full, short) if short is not full else (full,):
+            for key in _possible_keys(name_words, end, paired_stems):
+                bones = bones_by_key.setdefault(key, [])
                 if bone not in bones[-1:]:
                     bones.append(bone)
-    return found
+    return bones_by_key
 
 
-def _possible_keys(spelt: list[str], end: list[str], sided: frozenset[str]) -> list[NameKey]:
-    side, stem = name_key([*spelt, *end])
-    answers = [(side, stem)]
+def _possible_keys(name_words: list[str], end: list[str], paired_stems: frozenset[str]) -> list[NameKey]:
+    side, stem = name_key([*name_words, *end])
+    keys = [(side, stem)]
     plain = stem.removesuffix("endsite") if end else stem
     for letter, rest in ((plain[:1], plain[1:]), (plain[-1:], plain[:-1])):
-        if not side and letter in ("l", "r") and rest in sided:
-            answers.append((_SIDES[letter], rest + "".join(end)))
-    return answers
+        if not side and letter in ("l", "r") and rest in paired_stems:
+            keys.append((_SIDES[letter], rest + "".join(end)))
+    return keys
 
 
 def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
@@ -93,25 +93,25 @@ def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
     names = list(names)
     if len(names) < _MIN_NAMES:
         return names
-    _strip_shared_word(names, first=lambda words: words[0], rest=lambda words: words[1:], numbers=True)
-    _strip_shared_word(names, first=lambda words: words[-1], rest=lambda words: words[:-1], numbers=False)
+    _strip_shared_word(names, end_word=lambda words: words[0], without_end=lambda words: words[1:], numbers=True)
+    _strip_shared_word(names, end_word=lambda words: words[-1], without_end=lambda words: words[:-1], numbers=False)
     return names
 
 
 def _strip_shared_word(
     names: list[list[str]],
-    first: Callable[[list[str]], str],
-    rest: Callable[[list[str]], list[str]],
+    end_word: Callable[[list[str]], str],
+    without_end: Callable[[list[str]], list[str]],
     *,
     numbers: bool,
 ) -> None:
     stripped = False
     while True:
-        counts = Counter(first(words) for words in names if len(words) > 1)
+        counts = Counter(end_word(words) for words in names if len(words) > 1)
         word, count = counts.most_common(1)[0] if counts else ("", 0)
         if count < _SHARED_FRACTION * len(names) or word in _SIDES or (word.isdigit() and not (numbers and stripped)):
             return
         for n, words in enumerate(names):
-            if len(words) > 1 and first(words) == word:
-                names[n] = rest(words)
+            if len(words) > 1 and end_word(words) == word:
+                names[n] = without_end(words)
         stripped = True

@@ -58,7 +58,7 @@ class LimbPair:
     """Two limbs that mirror each other, and the direction from the second one's side to the first's."""
 
     limbs: tuple[Limb, Limb]
-    across: Array
+    lateral: Array
     cost: float
 
     def bones(self) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class LimbPair:
         return (*self.limbs[0].path, *self.limbs[1].path)
 
 
-def build_tree(parents: Sequence[int], places: Array) -> BoneTree:
+def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
     """The tree of bones with those parents, -1 for a root, at those places (N, 3)."""
     children: dict[int, list[int]] = {}
     for bone, parent in enumerate(parents):
@@ -74,14 +74,14 @@ def build_tree(parents: Sequence[int], places: Array) -> BoneTree:
     order = list(children.get(-1, []))
     for bone in order:
         order += children.get(bone, [])
-    onward: dict[int, int] = {}
+    longest_child: dict[int, int] = {}
     length = dict.fromkeys(order, 0.0)
     for bone in reversed(order):
         parent = parents[bone]
-        whole = length[bone] + float(np.linalg.norm(places[bone] - places[parent]))
-        if parent >= 0 and (parent not in onward or whole > length[parent]):
-            onward[parent], length[parent] = bone, whole
-    return BoneTree(places, tuple(parents), children, onward, length)
+        whole = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
+        if parent >= 0 and (parent not in longest_child or whole > length[parent]):
+            longest_child[parent], length[parent] = bone, whole
+    return BoneTree(positions, tuple(parents), children, longest_child, length)
 
 
 def find_limb_pairs(tree: BoneTree, shape: tuple[float, float, float]) -> list[LimbPair]:
@@ -91,70 +91,74 @@ def find_limb_pairs(tree: BoneTree, shape: tuple[float, float, float]) -> list[L
 
 def _sibling_branches(tree: BoneTree) -> list[tuple[int, int]]:
     """Sister bones with equally long ways out, the longest first."""
-    least = _MIN_BRANCH_LENGTH * max(tree.length.values(), default=0.0)
-    found = []
-    for sisters in tree.children.values():
-        ranked = sorted((s for s in sisters if tree.length[s] > least), key=lambda s: -tree.length[s])
+    min_length = _MIN_BRANCH_LENGTH * max(tree.length.values(), default=0.0)
+    branches = []
+    for siblings in tree.children.values():
+        ranked = sorted((s for s in siblings if tree.length[s] > min_length), key=lambda s: -tree.length[s])
         for n, first in enumerate(ranked):
             for second in ranked[n + 1 :]:
                 if tree.length[second] < (1.0 - _MAX_LENGTH_DIFFERENCE) * tree.length[first]:
                     break
-                found.append((first, second))
-    return sorted(found, key=lambda pair: -tree.length[pair[0]])[:_MAX_BRANCH_PAIRS]
+                branches.append((first, second))
+    return sorted(branches, key=lambda pair: -tree.length[pair[0]])[:_MAX_BRANCH_PAIRS]
 
 
 def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, float, float]) -> LimbPair | None:
     """The two branches as limbs of that shape, if they can be."""
     paths = [_longest_path(tree, first), _longest_path(tree, second)]
     centres = [tree.positions[list(path)].mean(axis=0) for path in paths]
-    apart = centres[0] - centres[1]
-    if not np.linalg.norm(apart) > 0.0:
+    separation = centres[0] - centres[1]
+    if not np.linalg.norm(separation) > 0.0:
         return None
-    across, middle = apart / np.linalg.norm(apart), (centres[0] + centres[1]) / 2.0
-    limbs = [_fit_limb(tree, path, np.abs((tree.positions[list(path)] - middle) @ across), shape) for path in paths]
+    lateral, middle = separation / np.linalg.norm(separation), (centres[0] + centres[1]) / 2.0
+    limbs = [_fit_limb(tree, path, np.abs((tree.positions[list(path)] - middle) @ lateral), shape) for path in paths]
     if limbs[0] is None or limbs[1] is None:
         return None
-    one, two = (tree.positions[list(limb.joints)] for limb in limbs if limb)
-    mirrored = two - 2.0 * ((two - middle) @ across)[:, None] * across
-    stray = float(np.linalg.norm(mirrored - one, axis=-1).max() / np.linalg.norm(one[2] - one[0]))
+    first_joints, second_joints = (tree.positions[list(limb.joints)] for limb in limbs if limb)
+    mirrored = second_joints - 2.0 * ((second_joints - middle) @ lateral)[:, None] * lateral
+    asymmetry = float(
+        np.linalg.norm(mirrored - first_joints, axis=-1).max() / np.linalg.norm(first_joints[2] - first_joints[0])
+    )
     return LimbPair(
-        (limbs[0], limbs[1]), across, (limbs[0].cost + limbs[1].cost) / 2.0 + (stray / _ASYMMETRY_SCALE) ** 2
+        (limbs[0], limbs[1]), lateral, (limbs[0].cost + limbs[1].cost) / 2.0 + (asymmetry / _ASYMMETRY_SCALE) ** 2
     )
 
 
 def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:
     """The bones on the longest way out from `bone`; of several that begin at one place the first."""
     path = [bone]
-    near = _COINCIDENT * tree.length[bone]
+    min_distance = _COINCIDENT * tree.length[bone]
     while (bone := tree.longest_child.get(bone, -1)) >= 0:
-        if np.linalg.norm(tree.positions[bone] - tree.positions[path[-1]]) > near:
+        if np.linalg.norm(tree.positions[bone] - tree.positions[path[-1]]) > min_distance:
             path.append(bone)
     return tuple(path)
 
 
-def _fit_limb(tree: BoneTree, path: tuple[int, ...], out: Array, shape: tuple[float, float, float]) -> Limb | None:
+def _fit_limb(
+    tree: BoneTree, path: tuple[int, ...], lateral_distance: Array, shape: tuple[float, float, float]
+) -> Limb | None:
     """The three bones on a way out that are most like a limb's root, middle and end.
 
     out: how far each bone of the path lies from the body's middle plane.
     """
-    begins, give, ends = shape
-    places = tree.positions[list(path)]
-    apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    steps = np.concatenate([[0.0], np.cumsum(np.diagonal(apart, 1))])
+    start, start_scale, extension = shape
+    positions = tree.positions[list(path)]
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    arc_length = np.concatenate([[0.0], np.cumsum(np.diagonal(distances, 1))])
     forks = np.array([len(tree.children.get(bone, [])) > 1 for bone in path])
     best: tuple[float, tuple[int, int, int]] | None = None
     for i, j, k in combinations(range(len(path) if len(path) <= _MAX_LIMB_BONES else 0), 3):
-        upper, lower = apart[i, j], apart[j, k]
+        upper, lower = distances[i, j], distances[j, k]
         if not 0.0 < max(upper, lower) < MAX_SEGMENT_RATIO * min(upper, lower):
             continue
-        whole = upper + lower
+        length = upper + lower
         cost = (
             (np.log(upper / lower) / _SEGMENT_RATIO_SCALE) ** 2
-            + ((out[i] / whole - begins) / give) ** 2
-            + min(1.0, (((steps[-1] - steps[k]) / whole - ends) / _EXTENSION_SCALE) ** 2)
-            + ((steps[k] - steps[i]) / whole - 1.0) / _DETOUR_SCALE
+            + ((lateral_distance[i] / length - start) / start_scale) ** 2
+            + min(1.0, (((arc_length[-1] - arc_length[k]) / length - extension) / _EXTENSION_SCALE) ** 2)
+            + ((arc_length[k] - arc_length[i]) / length - 1.0) / _DETOUR_SCALE
             + _FORK_COST * forks[j + 1 : k].any()
-            + _bend_angle(places[j] - places[i], places[k] - places[j]) ** 2
+            + _bend_angle(positions[j] - positions[i], positions[k] - positions[j]) ** 2
         )
         if best is None or cost < best[0]:
             best = float(cost), (path[i], path[j], path[k])
@@ -180,10 +184,10 @@ def common_ancestors(tree: BoneTree, pair: LimbPair) -> list[int]:
 
 def subtree(tree: BoneTree, bone: int) -> list[int]:
     """`bone` and all below it."""
-    found = [bone]
-    for each in found:
-        found += tree.children.get(each, [])
-    return found
+    bones = [bone]
+    for each in bones:
+        bones += tree.children.get(each, [])
+    return bones
 
 
 def ancestors(bone: int, parents: Sequence[int]) -> list[int]:

@@ -32,37 +32,37 @@ def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
     )
 
 
-def bone_map_json(dialect: str, joints: dict[str, tuple[str, float]]) -> str:
+def bone_map_json(convention: str, joints: dict[str, tuple[str, float]]) -> str:
     """The same from names. joints: for each joint its bone and how sure that is."""
     rows = {joint: {"bone": bone, "sureness": round(sure, 3)} for joint, (bone, sure) in joints.items()}
-    return json.dumps({"kind": _KIND, "dialect": dialect, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"kind": _KIND, "dialect": convention, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMap:
     """The map in a text, for the rig with those bones. Raises BadMap."""
     try:
-        told = json.loads(text)
+        data = json.loads(text)
     except ValueError as error:
         raise BadMap(f"a bone map in JSON expected, {error}") from None
-    if not isinstance(told, dict) or told.get("kind") != _KIND or not isinstance(told.get("joints"), dict):
+    if not isinstance(data, dict) or data.get("kind") != _KIND or not isinstance(data.get("joints"), dict):
         raise BadMap(f'an object with "kind": "{_KIND}" and "joints" expected')
-    bones, sureness = [-1] * len(JOINTS), [0.0] * len(JOINTS)
-    for joint, row in told["joints"].items():
+    bones, confidences = [-1] * len(JOINTS), [0.0] * len(JOINTS)
+    for joint, row in data["joints"].items():
         if joint not in INDEX:
             raise BadMap(f"{joint}: one of the 29 joints expected")
         if not isinstance(row, dict) or not isinstance(row.get("bone"), str):
             raise BadMap(f'{joint}: an object with the name of a "bone" expected, {json.dumps(row)} found')
         if row["bone"] not in names:
             raise BadMap(f"{joint}: a bone of this rig expected, {row['bone']} found")
-        sure = row.get("sureness", 1.0)
-        if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0.0 <= sure <= 1.0:
-            raise BadMap(f"{joint}: a sureness from 0 to 1 expected, {json.dumps(sure)} found")
-        bones[INDEX[joint]], sureness[INDEX[joint]] = names.index(row["bone"]), float(sure)
+        confidence = row.get("sureness", 1.0)
+        if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.0 <= confidence <= 1.0:
+            raise BadMap(f"{joint}: a sureness from 0 to 1 expected, {json.dumps(confidence)} found")
+        bones[INDEX[joint]], confidences[INDEX[joint]] = names.index(row["bone"]), float(confidence)
     taken = [bone for bone in bones if bone >= 0]
     for j, bone in enumerate(bones):
         if bone >= 0 and taken.count(bone) > 1:
             raise BadMap(f"{JOINTS[j]}: a bone of its own expected, {names[bone]} is another joint's too")
-    return build_bone_map(convention_named(str(told.get("dialect"))), bones, sureness, parents)
+    return build_bone_map(convention_named(str(data.get("dialect"))), bones, confidences, parents)
 
 
 def convention_named(name: str) -> NamingConvention:

@@ -35,28 +35,28 @@ class NamingConvention:
 def naming_conventions() -> tuple[NamingConvention, ...]:
     """Every table in `presets/`, by file name, the common words last."""
     files = sorted(Path(__file__).with_name("presets").glob("*.json"))
-    tables = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
-    found = [_from_preset(table, tables.get(table.get("like"), {})) for table in tables.values()]
-    return tuple(sorted(found, key=lambda dialect: dialect.generic))
+    presets = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
+    conventions = [_from_preset(table, presets.get(table.get("like"), {})) for table in presets.values()]
+    return tuple(sorted(conventions, key=lambda dialect: dialect.generic))
 
 
-def _from_preset(table: dict[str, Any], like: dict[str, Any]) -> NamingConvention:
+def _from_preset(preset: dict[str, Any], base: dict[str, Any]) -> NamingConvention:
     """A table as a Dialect. It lists the middle and the left; the right mirrors the left."""
     joints: dict[str, tuple[NameKey, ...]] = {}
-    for joint, names in {**like.get("joints", {}), **table["joints"]}.items():
+    for joint, names in {**base.get("joints", {}), **preset["joints"]}.items():
         if joint.startswith("left_"):
             joints[joint] = tuple(map(normalize_left_name, names))
             joints[JOINTS[MIRROR_JOINTS[INDEX[joint]]]] = tuple(("right", stem) for _, stem in joints[joint])
         else:
             joints[joint] = tuple(map(normalize_name, names))
     return NamingConvention(
-        table["dialect"],
+        preset["dialect"],
         joints,
-        table.get("metres_per_unit"),
-        table.get("t_pose", False),
-        table.get("controls", False),
-        table.get("loose", False),
-        tuple(table.get("seen", ())),
+        preset.get("metres_per_unit"),
+        preset.get("t_pose", False),
+        preset.get("controls", False),
+        preset.get("loose", False),
+        tuple(preset.get("seen", ())),
     )
 
 

@@ -59,19 +59,23 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
 
     bones: (29,).  heads: (N, 3).
     """
-    odd: set[int] = set()
-    place = {j: np.asarray(heads[bone], dtype=float) for j, bone in enumerate(bones) if bone >= 0}
-    across = place[INDEX["left_hip"]] - place[INDEX["right_hip"]]
-    for j in place:
+    implausible: set[int] = set()
+    positions = {j: np.asarray(heads[bone], dtype=float) for j, bone in enumerate(bones) if bone >= 0}
+    lateral = positions[INDEX["left_hip"]] - positions[INDEX["right_hip"]]
+    for j in positions:
         other = MIRROR_JOINTS[j]
-        if j != other and other in place and (place[j] - place[other]) @ across * (1 if j < other else -1) < 0.0:
-            odd |= {j, other}
+        if (
+            j != other
+            and other in positions
+            and (positions[j] - positions[other]) @ lateral * (1 if j < other else -1) < 0.0
+        ):
+            implausible |= {j, other}
     for root, middle, end in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")):
         limbs = [[INDEX[f"{side}_{joint}"] for joint in (root, middle, end)] for side in ("left", "right")]
-        parts = [float(np.linalg.norm(place[b] - place[a])) for limb in limbs for a, b in pairwise(limb)]
-        if max(parts) > MAX_SEGMENT_RATIO * min(parts):
-            odd |= {j for limb in limbs for j in limb}
-    return frozenset(odd)
+        segments = [float(np.linalg.norm(positions[b] - positions[a])) for limb in limbs for a, b in pairwise(limb)]
+        if max(segments) > MAX_SEGMENT_RATIO * min(segments):
+            implausible |= {j for limb in limbs for j in limb}
+    return frozenset(implausible)
 
 
 def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
@@ -85,17 +89,21 @@ def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCand
         for pair, n in ((legs, 0), (legs, 2), (arms, 0))
     )
     trunk, down = shoulders - hips, ankles - hips
-    rise, leg = float(np.linalg.norm(trunk)), float(np.linalg.norm(down))
-    if min(rise, leg) <= 0.0 or trunk @ down > -0.5 * rise * leg or abs(legs.across @ arms.across) < 0.8:
+    trunk_length, leg_length = float(np.linalg.norm(trunk)), float(np.linalg.norm(down))
+    if (
+        min(trunk_length, leg_length) <= 0.0
+        or trunk @ down > -0.5 * trunk_length * leg_length
+        or abs(legs.lateral @ arms.lateral) < 0.8
+    ):
         return None
-    if max(abs(trunk @ legs.across) / rise, abs(down @ legs.across) / leg) > 0.2:
+    if max(abs(trunk @ legs.lateral) / trunk_length, abs(down @ legs.lateral) / leg_length) > 0.2:
         return None
-    arm = np.mean([limb_length(tree, limb) for limb in arms.limbs])
+    arm_length = np.mean([limb_length(tree, limb) for limb in arms.limbs])
     cost = (
         legs.cost
         + arms.cost
-        + (np.log(rise / leg / _TRUNK_LENGTH) / _PROPORTION_SCALE) ** 2
-        + (np.log(arm / leg / _ARM_LENGTH) / _PROPORTION_SCALE) ** 2
+        + (np.log(trunk_length / leg_length / _TRUNK_LENGTH) / _PROPORTION_SCALE) ** 2
+        + (np.log(arm_length / leg_length / _ARM_LENGTH) / _PROPORTION_SCALE) ** 2
     )
     return _BodyCandidate(legs, arms, float(cost)) if cost < _MAX_COST else None
 
@@ -108,22 +116,23 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
     )
     up = shoulders - hips
     left = np.cross(up, _facing_direction(tree, body, up))
-    for pair, place in ((body.legs, _assign_leg), (body.arms, _assign_arm)):
-        swapped = pair.across @ left < 0.0
+    for pair, assign in ((body.legs, _assign_leg), (body.arms, _assign_arm)):
+        swapped = pair.lateral @ left < 0.0
         for limb, side in zip(pair.limbs, ("right", "left") if swapped else ("left", "right"), strict=True):
-            place(tree, limb, side, bones)
-    carrying = common_ancestors(tree, body.arms)
-    trunk = [bone for bone in carrying if bone not in common_ancestors(tree, body.legs)]
-    below = [bone for bone in carrying if bone not in trunk]
-    if below:
-        pelvis = below[0]
+            assign(tree, limb, side, bones)
+    chest_ancestors = common_ancestors(tree, body.arms)
+    trunk = [bone for bone in chest_ancestors if bone not in common_ancestors(tree, body.legs)]
+    pelvis_ancestors = [bone for bone in chest_ancestors if bone not in trunk]
+    if pelvis_ancestors:
+        pelvis = pelvis_ancestors[0]
     else:  # legs that hang on no bone of the trunk
         pelvis = min(
-            carrying or [body.legs.limbs[0].path[0]], key=lambda b: float(np.linalg.norm(tree.positions[b] - hips))
+            chest_ancestors or [body.legs.limbs[0].path[0]],
+            key=lambda b: float(np.linalg.norm(tree.positions[b] - hips)),
         )
         trunk = trunk[: trunk.index(pelvis)] if pelvis in trunk else trunk
     bones[INDEX["pelvis"]] = pelvis
-    _assign_head(tree, carrying[0] if carrying else pelvis, up, shoulders, bones)
+    _assign_head(tree, chest_ancestors[0] if chest_ancestors else pelvis, up, shoulders, bones)
     _assign_spine(tree, trunk[::-1], hips, up, bones)
     return bones
 
@@ -202,11 +211,11 @@ def _assign_spine(tree: BoneTree, trunk: Sequence[int], hips: Array, up: Array, 
     """Which of the trunk's bones, from the pelvis's up, are spine1, spine2 and spine3."""
     trunk = [bone for bone in trunk if bone != bones[INDEX["neck"]]]
     neck = next((bones[INDEX[name]] for name in ("neck", "jaw") if bones[INDEX[name]] >= 0), -1)
-    whole = (tree.positions[neck] - hips) @ up if neck >= 0 else up @ up
-    height = {bone: float((tree.positions[bone] - hips) @ up / whole) for bone in trunk}
+    neck_height = (tree.positions[neck] - hips) @ up if neck >= 0 else up @ up
+    height = {bone: float((tree.positions[bone] - hips) @ up / neck_height) for bone in trunk}
     if len(trunk) == 1:
-        lone = "spine1" if height[trunk[0]] < (_SPINE1_HEIGHT + _SPINE3_HEIGHT) / 2.0 else "spine3"
-        bones[INDEX[lone]] = trunk[0]
+        joint = "spine1" if height[trunk[0]] < (_SPINE1_HEIGHT + _SPINE3_HEIGHT) / 2.0 else "spine3"
+        bones[INDEX[joint]] = trunk[0]
         return
     if not trunk:
         return

@@ -54,5 +54,5 @@ def topological_order(parents: Sequence[int]) -> list[int]:
     for node in order:
         order += children.get(node, [])
     if len(order) != len(parents):
-        raise ValueError("bones that hang in a line expected, a bone that follows itself found")
+        raise ValueError("a bone hierarchy expected, a cycle of bones found")
     return order

@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.choreography.stepping import foot_poses, place_feet
-from rigs.contacts import foot_contacts
+from rigs.contacts import PLANTED_SPEED, foot_contacts
 from rigs.easing import minimum_jerk
 from rigs.motion import Motion, rotate_about_z, translate
 from rigs.smoothing import debounced_runs, hann_average
@@ -28,8 +28,6 @@ _SPEED, _NARROWEST = 0.25, 1.0
 """m/s along the orbit, and the radius in m under which it turns no faster: at 1.5 m a full turn takes 38 s."""
 _STEP = 0.25
 """m by which a foot may stand further along the orbit than the other one."""
-_STILL = 0.2
-"""m/s along the floor up to which a low foot rests."""
 _SHORTEST = 0.1
 """s that a foot rests at least, and that it steps at least."""
 _GLIDE = 0.3
@@ -53,7 +51,7 @@ def orbit(motion: Motion, centre: Array) -> Motion:
     """The motion, carried around `centre` (3,) m: a foot goes along only while it steps, the body with the feet."""
     radius = np.maximum(np.linalg.norm((motion.root - centre)[:, :2], axis=-1), _NARROWEST)
     goal = np.cumsum(_SPEED / radius) / motion.fps
-    resting = foot_contacts(motion.positions, motion.fps, speed=_STILL)[:, [1, 3]]
+    resting = foot_contacts(motion.positions, motion.fps, speed=PLANTED_SPEED)[:, [1, 3]]
     feet = _foot_angles(resting, goal, motion.fps, _STEP / radius)
     reach = round(_GLIDE * motion.fps)
     body = hann_average(feet.mean(axis=1), reach)

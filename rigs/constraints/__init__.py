@@ -1,1 +1,1 @@
-"""Constraints on a finished motion: foot planting, hand holds and arm reach, solved by inverse kinematics."""
+"""Constraints on posed characters and motions: foot planting, hand holds and arm reach, solved by two-bone IK."""

@@ -1,4 +1,4 @@
-"""Feet on the floor: a retargeted figure's planted feet stay where they are, and nothing of them sinks below it."""
+"""Foot planting: resting feet are locked to one place on the floor by two-bone IK, and no sole sinks below it."""
 
 from dataclasses import replace
 
@@ -10,63 +10,63 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.sole import find_sole
 from rigs.skeleton import INDEX
 from rigs.smoothing import blend_offsets, debounced_runs, true_runs, upper_envelope
-from rigs.two_bone_ik import solve_limb
+from rigs.two_bone_ik import drop_to_reach, solve_limb
 
 _UP = np.array([0.0, 0.0, 1.0])
 _BLEND = 0.15
-"""s in which a foot finds its place before it is planted, and leaves it after."""
+"""s over which the correction of a foot fades in before it is planted, and out after."""
 _SHORTEST = 0.05
-"""s that a foot rests at least to be planted."""
+"""s of contact from which a foot is planted."""
 _DRIFT = 0.06
-"""m that a resting ball of the foot may drift in the source and be held at one place; further, it drifts as it did."""
+"""m that the ball of a resting foot may drift in the source and still be locked; further, its drift is kept."""
 _PIVOT = np.radians(15.0)
-"""By how much a foot that rests flat may turn and be held at one heading; where it turns further, it pivots."""
+"""Radians that a flat foot may turn and still be locked to one heading; one that turns further pivots."""
 _REACH = 0.993
-"""The most of its length to which a leg is stretched."""
+"""Part of its length to which a leg is stretched at most."""
 
 
 def plant_feet(figure: PosedHumanoid, body: Humanoid) -> PosedHumanoid:
-    """The figure with its feet planted where the source's rest, the pelvis as low as they need, knees in their planes.
+    """Plant the feet of a posed humanoid where its source's are in contact, which removes foot skating.
 
-    A ball of the foot that rests keeps one place on the floor; a foot that rests as a whole lies flat on it.
+    The ball of a resting foot keeps one place on the floor, and a foot that rests as a whole lies flat on it. Legs
+    follow by two-bone IK, and the pelvis is lowered as far as they need.
     """
     feet = [_planted_foot(figure, body, side) for side in range(2)]
-    sunk = figure.translated(-_pelvis_drop(figure, body, [ankle for ankle, *_ in feet])[:, None] * _UP)
-    positions, world = sunk.positions.copy(), sunk.world_rotations.copy()
+    lowered = figure.translated(-_pelvis_drop(figure, body, [ankle for ankle, *_ in feet])[:, None] * _UP)
+    positions, world = lowered.positions.copy(), lowered.world_rotations.copy()
     for side, (ankle, foot, toes) in zip(SIDES, feet, strict=True):
         hip, knee, heel, ball, tip = (INDEX[f"{side}_{j}"] for j in ("hip", "knee", "ankle", "foot", "bigtoe"))
         world[:, heel], world[:, ball] = foot, toes
         solve_limb(positions, world, (hip, knee, heel), ankle, np.array([0.0, -1.0, 0.0]))
         positions[:, ball] = positions[:, heel] + _child_offset(body, foot, heel, ball)
         positions[:, tip] = positions[:, ball] + _child_offset(body, toes, ball, tip)
-    return replace(sunk, positions=positions, world_rotations=world)
+    return replace(lowered, positions=positions, world_rotations=world)
 
 
 def _planted_foot(figure: PosedHumanoid, body: Humanoid, side: int) -> tuple[Array, Array, Array]:
-    """Where one ankle belongs (F, 3) m, and the foot's and the toes' world rotations (F, 4)."""
+    """Target (F, 3) m of one ankle, and the world rotations (F, 4) of its foot and toes."""
     ankle, ball = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot"))
     blend = max(1, round(_BLEND * figure.fps))
-    heel_rests, ball_rests = figure.foot_contacts[:, 2 * side], figure.foot_contacts[:, 2 * side + 1]
-    flat = heel_rests & ball_rests
-    steady = _locked_headings(figure.world_rotations[:, ankle], flat, blend)
-    foot = _flatten_resting(rotations.multiply(steady, figure.world_rotations[:, ankle]), flat, blend)
-    toes = _flatten_resting(rotations.multiply(steady, figure.world_rotations[:, ball]), ball_rests, blend)
+    heel_contact, ball_contact = figure.foot_contacts[:, 2 * side], figure.foot_contacts[:, 2 * side + 1]
+    flat = heel_contact & ball_contact
+    turn = _heading_lock(figure.world_rotations[:, ankle], flat, blend)
+    foot = _flatten_resting(rotations.multiply(turn, figure.world_rotations[:, ankle]), flat, blend)
+    toes = _flatten_resting(rotations.multiply(turn, figure.world_rotations[:, ball]), ball_contact, blend)
     to_ball = _child_offset(body, foot, ankle, ball)
-    places = figure.positions[:, ankle] + to_ball
+    balls = figure.positions[:, ankle] + to_ball
     shortest = max(2, round(_SHORTEST * figure.fps))
-    runs = debounced_runs(ball_rests, shortest)
-    anchors = places.copy()
+    runs = debounced_runs(ball_contact, shortest)
+    anchors = balls.copy()
     for first, last in runs:
-        anchors[first:last, :2] = _anchor_points(places[first:last, :2], figure.toe_paths[first:last, side])
+        anchors[first:last, :2] = _anchor_points(balls[first:last, :2], figure.toe_paths[first:last, side])
         anchors[first:last, 2] = figure.floor + body.rest_height("foot")
-    places = places + blend_offsets(anchors - places, runs, blend)
-    ankles: Array = places - to_ball
+    ankles: Array = balls + blend_offsets(anchors - balls, runs, blend) - to_ball
     lift = np.maximum(figure.floor - ankles[:, 2] - find_sole(body, SIDES[side]).lowest_point(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
 
 
-def _locked_headings(world: Array, flat: Array, blend: int) -> Array:
-    """The turns about the vertical (F, 4) by which a foot keeps its heading where it rests flat and does not pivot."""
+def _heading_lock(world: Array, flat: Array, blend: int) -> Array:
+    """Rotations about the vertical (F, 4) that lock the heading of a foot where it rests flat and does not pivot."""
     heading = np.unwrap(rotations.heading(world))
     runs = [(a, b) for a, b in true_runs(flat, 2) if np.ptp(heading[a:b]) < _PIVOT]
     offsets = np.zeros((len(heading), 1))
@@ -75,30 +75,30 @@ def _locked_headings(world: Array, flat: Array, blend: int) -> Array:
     return rotations.about_z(blend_offsets(offsets, runs, blend)[:, 0])
 
 
-def _flatten_resting(world: Array, rests: Array, blend: int) -> Array:
-    """World rotations (F, 4), level where the foot rests (F,) and blended around it."""
-    weight = blend_offsets(rests[:, None].astype(float), true_runs(rests, 2), blend)[:, 0]
+def _flatten_resting(world: Array, contact: Array, blend: int) -> Array:
+    """World rotations (F, 4) made level where the foot is in `contact` (F,) bool, and blended around that."""
+    weight = blend_offsets(contact[:, None].astype(float), true_runs(contact, 2), blend)[:, 0]
     return rotations.slerp(world, rotations.about_z(rotations.heading(world)), weight)
 
 
-def _anchor_points(places: Array, steps: Array) -> Array:
-    """Where a planted foot stands (n, 2) m: amid its `places`, still, or drifting as far as the source's `steps`."""
-    drift = steps - steps.mean(axis=0)
+def _anchor_points(balls: Array, source: Array) -> Array:
+    """Points (n, 2) m to which a foot is locked: the mean of its `balls` (n, 2), with a large drift of the `source`."""
+    drift = source - source.mean(axis=0)
     if np.linalg.norm(np.ptp(drift, axis=0)) < _DRIFT:
         drift = np.zeros_like(drift)
-    return np.asarray(places.mean(axis=0) + drift)
+    return np.asarray(balls.mean(axis=0) + drift)
 
 
-def _child_offset(body: Humanoid, turned: Array, joint: int, child: int) -> Array:
-    """From a joint to its child (F, 3) m when the joint is `turned` (F, 4) in the world."""
-    at_rest = rotations.rotate(
+def _child_offset(body: Humanoid, world: Array, joint: int, child: int) -> Array:
+    """Vector (F, 3) m from a joint to its child for world rotations (F, 4) of the joint."""
+    local_offset = rotations.rotate(
         rotations.inverse(body.rest_rotations[joint]), body.rest_positions[child] - body.rest_positions[joint]
     )
-    return rotations.rotate(turned, at_rest)
+    return rotations.rotate(world, local_offset)
 
 
 def _pelvis_drop(figure: PosedHumanoid, body: Humanoid, ankles: list[Array]) -> Array:
-    """How much lower (F,) m the pelvis must be for both legs to reach the ankles, two of (F, 3)."""
+    """Smooth drop of the pelvis (F,) m with which both legs reach the ankle targets, two of (F, 3) m."""
     drop = np.zeros(len(figure.positions))
     for side, ankle in zip(SIDES, ankles, strict=True):
         hip, knee, heel = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
@@ -106,7 +106,5 @@ def _pelvis_drop(figure: PosedHumanoid, body: Humanoid, ankles: list[Array]) -> 
             np.linalg.norm(body.rest_positions[knee] - body.rest_positions[hip])
             + np.linalg.norm(body.rest_positions[heel] - body.rest_positions[knee])
         )
-        away = figure.positions[:, hip] - ankle
-        level = np.linalg.norm(away[:, :2], axis=-1)
-        drop = np.maximum(drop, away[:, 2] - np.sqrt(np.maximum(length**2 - level**2, 0.0)))
+        drop = np.maximum(drop, drop_to_reach(figure.positions[:, hip], ankle, length))
     return upper_envelope(drop, round(_BLEND * figure.fps))

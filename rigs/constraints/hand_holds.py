@@ -1,4 +1,4 @@
-"""Hands that hold: where two dancers' hands hold each other in the source, they hold on bodies of any proportions."""
+"""Hand hold constraints: hands that hold each other in the source hold on bodies of any proportions, by two-bone IK."""
 
 from dataclasses import dataclass, replace
 from itertools import product
@@ -6,81 +6,80 @@ from itertools import product
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import SIDES, Humanoid
+from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid
-from rigs.skeleton import INDEX
+from rigs.constraints.arm_reach import ELBOW_FRONT, MAX_REACH, arm_joint, min_reach
 from rigs.smoothing import blend_offsets, true_runs, upper_envelope
 from rigs.two_bone_ik import solve_limb
 
 _NEAR, _LOOSE = 0.2, 0.25
-"""m between two wrists at which a hold begins, and at which it ends."""
+"""m between two wrists: a hold lasts while they are nearer than the second and comes at least once under the first."""
 _SHORTEST = 0.2
 """s that a hold lasts at least."""
 _BLEND = 0.25
-"""s in which a hand finds its hold, and leaves it after."""
+"""s over which the correction of a hand fades in before a hold, and out after."""
 _APPROACH = 0.5
-"""s in which two dancers come as near as a hold needs."""
-_REACH = 0.985
-"""The most of its length to which an arm is stretched."""
-_EASY = 0.955
-"""The part of its length to which an arm is stretched when the dancers can still come nearer."""
+"""s before and after a hold over which the dancers move towards each other."""
+_COMFORTABLE_REACH = 0.955
+"""Part of its length to which an arm is stretched while the dancers can still come nearer."""
 _NEAREST = 0.25
-"""m between two pelvises below which no hold brings them."""
-_ROUNDS = 24
-"""How often hands are brought to each other and back within reach; each round halves what is left."""
-_BACK = np.array([0.0, 1.0, 0.0])
+"""m between two pelvises under which no hold brings the dancers."""
+_ITERATIONS = 24
+"""Alternating projections of the hands onto the hold and onto the arms' reach; each halves what is left."""
 
 
 @dataclass(frozen=True)
 class HandHold:
-    """Two hands that hold each other at times.
+    """Frames in which a hand of one dancer holds a hand of another.
 
-    sides: of the first dancer's hand and of the second one's, 0 for left.  held: (F,) bool.
-    apart: (F, 3) m, from the second one's wrist to the first one's.
+    sides: of the first dancer's hand and of the second's, 0 for left.  held: (F,) bool.
+    wrist_offset: (F, 3) m, from the second dancer's wrist to the first's.
     """
 
     sides: tuple[int, int]
     held: Array
-    apart: Array
+    wrist_offset: Array
 
 
 def detect_hand_holds(first: Array, second: Array, fps: float) -> list[HandHold]:
-    """The hands of two dancers that hold each other, by the distance of their wrists.
+    """Detect the hand holds of two dancers by the distance of their wrists.
 
-    first, second: (F, 29, 3) m, joint positions in one world.
+    first, second: (F, 29, 3) m, joint positions in one world frame.
     """
-    found = []
+    holds = []
     for sides in product(range(2), range(2)):
-        apart = first[:, _joint("wrist", sides[0])] - second[:, _joint("wrist", sides[1])]
-        distance = np.linalg.norm(apart, axis=-1)
+        wrist_offset = first[:, arm_joint("wrist", sides[0])] - second[:, arm_joint("wrist", sides[1])]
+        distance = np.linalg.norm(wrist_offset, axis=-1)
         held = np.zeros(len(distance), bool)
         for start, end in true_runs(distance < _LOOSE, max(1, round(_SHORTEST * fps))):
             held[start:end] = distance[start:end].min() < _NEAR
         if held.any():
-            found.append(HandHold(sides, held, apart))
-    return found
+            holds.append(HandHold(sides, held, wrist_offset))
+    return holds
 
 
 def approach_for_holds(
-    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]
+    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], holds: list[HandHold]
 ) -> tuple[PosedHumanoid, PosedHumanoid]:
-    """The two dancers, moved along the floor as near to each other as their arms need for every hold."""
+    """Move two dancers along the floor towards each other, as near as their arms need for every hold."""
     first, second = figures
     blend = round(_APPROACH * first.fps)
     for _ in range(3):
-        line = rotations.normalize(_between(first, second))
+        line = rotations.normalize(_pelvis_offset(first, second))
         missing = np.zeros(len(line))
-        for hold in found:
+        for hold in holds:
             shoulders = [
-                figure.positions[:, _joint("shoulder", s)]
+                figure.positions[:, arm_joint("shoulder", s)]
                 for figure, s in zip((first, second), hold.sides, strict=True)
             ]
-            away = shoulders[1] + hold.apart - shoulders[0]
-            reach = sum(_EASY * sum(_arm(body, s)) for body, s in zip(bodies, hold.sides, strict=True))
+            away = shoulders[1] + hold.wrist_offset - shoulders[0]
+            reach = sum(
+                _COMFORTABLE_REACH * sum(_arm_lengths(body, s)) for body, s in zip(bodies, hold.sides, strict=True)
+            )
             level = np.sqrt(np.maximum(reach**2 - away[:, 2] ** 2, 0.0))
             over = np.linalg.norm(_level(away), axis=-1) - level
             missing = np.maximum(missing, np.where(hold.held, over, 0.0))
-        missing = np.minimum(missing, np.linalg.norm(_between(first, second), axis=-1) - _NEAREST)
+        missing = np.minimum(missing, np.linalg.norm(_pelvis_offset(first, second), axis=-1) - _NEAREST)
         if missing.max() < 1e-3:
             break
         step = (upper_envelope(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
@@ -89,69 +88,64 @@ def approach_for_holds(
 
 
 def join_hands(
-    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], found: list[HandHold]
+    figures: tuple[PosedHumanoid, PosedHumanoid], bodies: tuple[Humanoid, Humanoid], holds: list[HandHold]
 ) -> tuple[PosedHumanoid, PosedHumanoid]:
-    """The two dancers with their held hands as far from each other as in the source; both arms give way alike."""
-    hands = [[figure.positions[:, _joint("wrist", side)].copy() for side in range(2)] for figure in figures]
-    for _ in range(_ROUNDS):
-        for hold in found:
-            one, other = hands[0][hold.sides[0]], hands[1][hold.sides[1]]
-            step = np.where(hold.held[:, None], (hold.apart - (one - other)) / 2.0, 0.0)
+    """Solve the arms of two dancers so that held wrists have the source's offset; both arms give way equally."""
+    wrists = [[figure.positions[:, arm_joint("wrist", side)].copy() for side in range(2)] for figure in figures]
+    for _ in range(_ITERATIONS):
+        for hold in holds:
+            one, other = wrists[0][hold.sides[0]], wrists[1][hold.sides[1]]
+            step = np.where(hold.held[:, None], (hold.wrist_offset - (one - other)) / 2.0, 0.0)
             one += step
             other -= step
         for dancer, (figure, body) in enumerate(zip(figures, bodies, strict=True)):
             for side in range(2):
-                hands[dancer][side] = _clamp_to_reach(figure, body, side, hands[dancer][side])
-    moved = []
+                wrists[dancer][side] = _clamp_to_reach(figure, body, side, wrists[dancer][side])
+    solved = []
     for dancer, figure in enumerate(figures):
         positions, world = figure.positions.copy(), figure.world_rotations.copy()
         for side in range(2):
             held = np.zeros(len(positions), bool)
-            for hold in found:
+            for hold in holds:
                 if hold.sides[dancer] == side:
                     held |= hold.held
             if held.any():
-                _move_wrist(positions, world, side, hands[dancer][side], held, round(_BLEND * figure.fps))
-        moved.append(replace(figure, positions=positions, world_rotations=world))
-    return moved[0], moved[1]
+                _move_wrist(positions, world, side, wrists[dancer][side], held, round(_BLEND * figure.fps))
+        solved.append(replace(figure, positions=positions, world_rotations=world))
+    return solved[0], solved[1]
 
 
 def _move_wrist(positions: Array, world: Array, side: int, wrist: Array, held: Array, blend: int) -> None:
-    """Bring a hand to `wrist` (F, 3) m where it is `held`, in place, and blend around it."""
-    chain = (_joint("shoulder", side), _joint("elbow", side), _joint("wrist", side))
-    hand = [chain[2], _joint("thumb", side), _joint("middle", side)]
+    """Move a wrist to `wrist` (F, 3) m in place by two-bone IK where it is `held`, blended around that."""
+    chain = (arm_joint("shoulder", side), arm_joint("elbow", side), arm_joint("wrist", side))
+    hand = [chain[2], arm_joint("thumb", side), arm_joint("middle", side)]
     before = positions[:, chain[2]].copy()
     offset = blend_offsets(wrist - before, true_runs(held), blend)
     moved = np.flatnonzero(np.abs(offset).max(axis=-1) > 0.0)
-    limb, turned = positions[moved], world[moved]
-    solve_limb(limb, turned, chain, (before + offset)[moved], _BACK)
-    limb[:, hand[1:]] += (limb[:, chain[2]] - before[moved])[:, None]
-    positions[moved], world[moved] = limb, turned
+    arm_positions, arm_world = positions[moved], world[moved]
+    solve_limb(arm_positions, arm_world, chain, (before + offset)[moved], ELBOW_FRONT)
+    arm_positions[:, hand[1:]] += (arm_positions[:, chain[2]] - before[moved])[:, None]
+    positions[moved], world[moved] = arm_positions, arm_world
 
 
 def _clamp_to_reach(figure: PosedHumanoid, body: Humanoid, side: int, wrist: Array) -> Array:
-    """The places nearest to `wrist` (F, 3) m that the arm reaches."""
-    shoulder = figure.positions[:, _joint("shoulder", side)]
-    upper, lower = _arm(body, side)
+    """Positions (F, 3) m nearest to `wrist` (F, 3) m that the arm reaches."""
+    shoulder = figure.positions[:, arm_joint("shoulder", side)]
+    arm = _arm_lengths(body, side)
     away = wrist - shoulder
     distance = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-6)
-    near, far = 1.02 * abs(upper - lower), _REACH * (upper + lower)
-    return np.asarray(shoulder + away * np.clip(distance, near, far) / distance)
+    return np.asarray(shoulder + away * np.clip(distance, min_reach(arm), MAX_REACH * sum(arm)) / distance)
 
 
-def _arm(body: Humanoid, side: int) -> tuple[float, float]:
-    """The lengths of the upper arm and the forearm in m."""
-    places = body.rest_positions[[_joint(name, side) for name in ("shoulder", "elbow", "wrist")]]
-    upper, lower = np.linalg.norm(np.diff(places, axis=0), axis=-1)
+def _arm_lengths(body: Humanoid, side: int) -> tuple[float, float]:
+    """Lengths in m of the upper arm and the forearm."""
+    joints = body.rest_positions[[arm_joint(name, side) for name in ("shoulder", "elbow", "wrist")]]
+    upper, lower = np.linalg.norm(np.diff(joints, axis=0), axis=-1)
     return float(upper), float(lower)
 
 
-def _joint(name: str, side: int) -> int:
-    return INDEX[f"{SIDES[side]}_{name}"]
-
-
-def _between(first: PosedHumanoid, second: PosedHumanoid) -> Array:
-    """From the one dancer's pelvis to the other's along the floor, (F, 3) m."""
+def _pelvis_offset(first: PosedHumanoid, second: PosedHumanoid) -> Array:
+    """Vector (F, 3) m along the floor from the first dancer's pelvis to the second's."""
     return _level(second.positions[:, 0] - first.positions[:, 0])
 
 

@@ -1,10 +1,10 @@
-"""Doors between files and `Motion`: `read` and `write` go by the file's suffix.
+"""Motion files: `read` and `write` convert between mocap files and `Motion`, by the suffix of the file.
 
-    clip = read("leader.bvh")                      # clip.motions: one Motion per dancer; clip.warnings: what to doubt
+    clip = read("leader.bvh")                      # clip.motions: one Motion per dancer; clip.warnings: doubtful data
     write("partner.bvh", partner, like=clip.source)
 
-A file that cannot be used raises `BadFile`, whose text is one sentence for a choreographer:
-`leader.bvh, line 214: 93 numbers expected, 91 found`.
+A file that cannot be used raises `BadFile`, whose text is one sentence for the user:
+`leader.bvh, line 214: 93 numbers expected, 91 found`. A file format is one module and one entry in `FORMATS`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rigs.files import frame_rate_check
 from rigs.files.atomic_write import atomic_path
+from rigs.files.frame_rate_check import frame_rate_warnings
 from rigs.motion import Motion, resample
 
 
 class BadFile(ValueError):
-    """A file that cannot be used; its text names the file, the line or joint, and what was expected."""
+    """Error for a file that cannot be used; its text names the file, the line or joint, and what was expected."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a file's own world looks like, so that another file can be written to match it.
+    """The conventions of the file that a clip was read from, so that another file can be written to match it.
 
     units: metres in one unit of the file.  up: "Y" or "Z".  fps and frames: the file's own.
-    filled: the joints that the file does not have, or has at no fixed distance from the next, and that were filled in.
+    filled_joints: the joints that the file lacks, or that are at no fixed distance from the next, and were estimated.
     """
 
     path: Path
@@ -41,9 +41,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Clip:
-    """The dancers of one file, in Blender's space at the file's frame rate, and where they came from.
+    """The dancers of one file, in Blender's space at the file's frame rate, and the file's conventions.
 
-    warnings: sentences about what the file says and the dance makes doubtful.
+    warnings: sentences about data that are doubtful.
     """
 
     motions: tuple[Motion, ...]
@@ -51,62 +51,72 @@ class Clip:
     warnings: tuple[str, ...] = ()
 
 
-_FORMATS = {
-    # suffix: the module behind it, and what such a file holds
-    ".bvh": ("bvh", "a BVH hierarchy"),
-    ".npz": ("npz", "a numpy archive"),
-    ".npy": ("npy", "a numpy array of joint positions"),
-    ".json": ("alphapose", "AlphaPose's results"),
-    ".amc": ("amc", "an Acclaim recording"),
+@dataclass(frozen=True)
+class FileFormat:
+    """One file format: the module that implements it, and what its files hold, for error messages.
+
+    The module has `read(path, fps) -> Clip` and, if it writes, `write(path, motions, like) -> bytes`.
+    """
+
+    module: str
+    content: str
+    writes: bool = False
+
+
+FORMATS: dict[str, FileFormat] = {
+    ".bvh": FileFormat("rigs.files.bvh", "a BVH hierarchy", writes=True),
+    ".npz": FileFormat("rigs.files.npz", "a numpy archive", writes=True),
+    ".npy": FileFormat("rigs.files.npy", "a numpy array of joint positions"),
+    ".json": FileFormat("rigs.files.alphapose", "AlphaPose results"),
+    ".amc": FileFormat("rigs.files.amc", "an Acclaim recording"),
 }
-READ_SUFFIXES: tuple[str, ...] = tuple(_FORMATS)
+"""The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""
+READ_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
 """The suffixes that `read` knows."""
-WRITE_SUFFIXES = (".bvh", ".npz")
 _MAX_FPS = 10_000.0
-"""Frames a second that no capture reaches."""
+"""Frames a second above any real capture."""
 
 
 def read(path: str | Path, *, fps: float | None = None) -> Clip:
-    """The dancers of a file; `fps` overrides a frame rate that it states wrongly or not at all. Raises BadFile."""
+    """Read the dancers of a motion file.
+
+    fps: overrides a frame rate that the file states wrongly or not at all.  Raises BadFile.
+    """
     path = Path(path)
     if fps is not None and not 0.0 < fps < _MAX_FPS:
         raise BadFile(f"{path.name}: a frame rate above 0 and below {_MAX_FPS:g} expected, {fps:g} given")
     if not path.exists():
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
-        raise BadFile(f"{path.name}: a folder, a file expected")
-    module, content = _format_of(path, READ_SUFFIXES)
+        raise BadFile(f"{path.name}: a file expected, a folder found")
+    file_format = _format_of(path)
     try:
         if path.stat().st_size == 0:
-            raise BadFile(f"{path.name}: empty file, {content} expected")
-        clip: Clip = module.read(path, fps)
+            raise BadFile(f"{path.name}: {file_format.content} expected, an empty file found")
+        clip: Clip = import_module(file_format.module).read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
     return add_frame_rate_warnings(clip)
 
 
 def add_frame_rate_warnings(clip: Clip) -> Clip:
-    """The clip with warnings about what its dancers make doubtful."""
-    found = (
-        warning
-        for motion in clip.motions
-        for warning in frame_rate_check.frame_rate_warnings(motion, clip.source.path.name)
-    )
-    return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(found)))
+    """Add warnings about a frame rate that makes the dancers implausibly fast."""
+    name = clip.source.path.name
+    warnings = (warning for motion in clip.motions for warning in frame_rate_warnings(motion, name))
+    return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(warnings)))
 
 
 def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source | None = None) -> None:
-    """Write one dancer (.bvh) or one or two (.npz), all or nothing. Raises BadFile.
+    """Write one dancer (.bvh), or one or two (.npz), atomically. Raises BadFile.
 
-    like: the file beside which this one is to load: its frame rate and frame count, and in a BVH its units and up
-    axis; without it the movement's own, in centimetres and Y up.
+    like: the file to match: its frame rate and frame count, and in a BVH its units and up axis; without it the motion's
+    own rate, in centimetres and Y up.
     """
     path = Path(path)
     motions = (motions,) if isinstance(motions, Motion) else tuple(motions)
     if like:
         motions = tuple(resample(motion, like.fps, like.frames) for motion in motions)
-    module, _ = _format_of(path, WRITE_SUFFIXES)
-    content: bytes = module.write(path, motions, like)
+    content: bytes = import_module(_format_of(path, writable=True).module).write(path, motions, like)
     with output_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -118,20 +128,20 @@ def output_path(path: Path) -> Iterator[Path]:
         with atomic_path(path) as temporary:
             yield temporary
     except OSError as error:
-        raise BadFile(f"{path.name}: a place to write to expected ({error.strerror})") from None
+        raise BadFile(f"{path.name}: a writable location expected ({error.strerror})") from None
 
 
 def expect_writable(path: str | Path) -> None:
-    """Raise BadFile now for a path that `write` would refuse after the work is done."""
+    """Raise BadFile early for a path that `write` would refuse after the work is done."""
     path = Path(path)
-    _format_of(path, WRITE_SUFFIXES)
+    _format_of(path, writable=True)
     if path.is_dir():
-        raise BadFile(f"{path.name}: a folder, a file expected")
+        raise BadFile(f"{path.name}: a file expected, a folder found")
 
 
-def _format_of(path: Path, suffixes: tuple[str, ...]) -> tuple[Any, str]:
-    """The module that reads and writes a file of this suffix, loaded when it is needed, and what the file holds."""
+def _format_of(path: Path, *, writable: bool = False) -> FileFormat:
+    """The file format of a path's suffix; modules are loaded only when they are needed. Raises BadFile."""
+    suffixes = [suffix for suffix, file_format in FORMATS.items() if file_format.writes or not writable]
     if path.suffix.lower() not in suffixes:
-        raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} expected as the ending of its name")
-    name, content = _FORMATS[path.suffix.lower()]
-    return import_module(f"rigs.files.{name}"), content
+        raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} file extension expected")
+    return FORMATS[path.suffix.lower()]

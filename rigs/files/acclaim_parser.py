@@ -1,4 +1,4 @@
-"""The text of Acclaim's files: the bones of an `.asf`, and the numbers that an `.amc` gives them in every frame."""
+"""Parser for Acclaim files: the skeleton of an `.asf` file, and the joint angles per frame of an `.amc` file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ _CHANNELS = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 @dataclass(frozen=True)
 class Asf:
-    """A skeleton; the root is its first bone, and each bone comes before those that hang on it.
+    """An Acclaim skeleton; the root is its first bone, and parents come before their children.
 
     names, parents: one for each bone; the root's parent is -1.
-    tips: (N, 3) each bone's end from its start, in the rest pose.  axes: (N, 4) each bone's own axes there.
-    channels: for each bone what moves it, such as "rx" or "tz".
-    length: what the file divides lengths by, to be inches.  degrees: how it writes angles.
+    tips: (N, 3) each bone's end relative to its start in the rest pose.  axes: (N, 4) each bone's local axes there.
+    channels: each bone's degrees of freedom, such as "rx" or "tz".
+    length_unit: the file's lengths are inches times this.  degrees: whether its angles are in degrees.
     """
 
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ class Asf:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line's words, its first one in lower case, and the place to name in a complaint."""
+    """One statement: its words, the first in lower case, and the file and line number for error messages."""
 
     place: str
     number: int
@@ -43,31 +43,32 @@ class _Line:
     rest: list[str]
 
     def error(self, complaint: str) -> BadFile:
+        """A BadFile error at this line."""
         return BadFile(f"{self.place}, line {self.number}: {complaint}")
 
     def numbers(self, count: int) -> list[float]:
-        """So many finite numbers behind the word. Raises BadFile."""
+        """Parse `count` finite numbers after the keyword. Raises BadFile."""
         if len(self.rest) != count:
             raise self.error(f"{count} number{'s' * (count != 1)} expected for {self.word}, {len(self.rest)} found")
         try:
-            found = [float(word) for word in self.rest]
+            values = [float(word) for word in self.rest]
         except ValueError:
-            found = [np.nan]
-        if not np.isfinite(found).all():
+            values = [np.nan]
+        if not np.isfinite(values).all():
             raise self.error(f"numbers expected for {self.word}, '{' '.join(self.rest)}' found")
-        return found
+        return values
 
 
 _Statements = dict[str, _Line]
-"""The lines of one bone, of the root or of the units, by their first word."""
+"""The statements of one bone, of the root or of the units, by keyword."""
 
 
 def parse_asf(path: Path) -> Asf:
-    """Read a skeleton. Raises BadFile with the line that is wrong."""
+    """Parse an Acclaim skeleton file. Raises BadFile with the line that is wrong."""
     units: _Statements = {}
     root: _Statements = {}
     bones: list[_Statements] = []
-    branches: list[_Line] = []
+    hierarchy: list[_Line] = []
     section, depth = "", 0
     for line in _read_lines(path):
         if line.word.startswith(":"):
@@ -83,23 +84,26 @@ def parse_asf(path: Path) -> Asf:
         elif section == ":bonedata" and bones:
             bones[-1][line.word] = line
         elif section == ":hierarchy":
-            branches.append(line)
-    if depth or not bones or not branches:
+            hierarchy.append(line)
+    if depth or not bones or not hierarchy:
         raise BadFile(f"{path.name}: an Acclaim skeleton with :bonedata and :hierarchy, each to its end, expected")
-    return _build_skeleton(path, units, root, bones, branches)
+    return _build_skeleton(path, units, root, bones, hierarchy)
 
 
 def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
-    """Each bone's channels (F, C), radians and the file's lengths. Raises BadFile with the line that is wrong."""
+    """Parse an Acclaim motion file: the channels (F, C) of each bone, in radians and the file's length unit.
+
+    Raises BadFile with the line that is wrong.
+    """
     bones = {name.lower(): bone for bone, name in enumerate(skeleton.names)}
-    moved = {bone for bone, channels in enumerate(skeleton.channels) if channels}
+    animated = {bone for bone, channels in enumerate(skeleton.channels) if channels}
     frames: list[dict[int, list[float]]] = []
     degrees = skeleton.degrees
     for line in _read_lines(path):
         if line.word.startswith(":"):
             degrees = {":degrees": True, ":radians": False}.get(line.word, degrees)
         elif line.word.isdecimal() and not line.rest:
-            _expect_all_bones(line, frames, moved, skeleton)
+            _expect_all_bones(line, frames, animated, skeleton)
             frames.append({})
         elif line.word not in bones or not frames:
             expected = "a bone of its skeleton" if frames else "the number of a frame"
@@ -109,40 +113,43 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
             frames[-1][bone] = line.numbers(len(skeleton.channels[bone]))
     if not frames:
         raise BadFile(f"{path.name}: at least one frame expected, none found")
-    _expect_all_bones(line, frames, moved, skeleton)
+    _expect_all_bones(line, frames, animated, skeleton)
     values = []
     for bone, channels in enumerate(skeleton.channels):
-        numbers = np.array([frame[bone] for frame in frames]) if bone in moved else np.zeros((len(frames), 0))
-        turns = [at for at, channel in enumerate(channels) if channel[0] == "r"]
-        numbers[:, turns] = np.radians(numbers[:, turns]) if degrees else numbers[:, turns]
+        numbers = np.array([frame[bone] for frame in frames]) if bone in animated else np.zeros((len(frames), 0))
+        rotation_columns = [at for at, channel in enumerate(channels) if channel[0] == "r"]
+        numbers[:, rotation_columns] = (
+            np.radians(numbers[:, rotation_columns]) if degrees else numbers[:, rotation_columns]
+        )
         values.append(numbers)
     return tuple(values)
 
 
 def _read_lines(path: Path) -> Iterator[_Line]:
-    """The lines that say something; what follows a # does not."""
+    """Split a file into statements, without empty lines and # comments."""
     for number, text in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), start=1):
         words = text.partition("#")[0].split()
         if words:
             yield _Line(path.name, number, words[0].lower(), words[1:])
 
 
-def _expect_all_bones(line: _Line, frames: list[dict[int, list[float]]], moved: set[int], skeleton: Asf) -> None:
-    """Raise BadFile unless the frame before this line has every bone that moves."""
-    absent = moved - frames[-1].keys() if frames else set()
-    if absent:
-        raise line.error(f"numbers for {skeleton.names[min(absent)]} in frame {len(frames)} expected, none found")
+def _expect_all_bones(line: _Line, frames: list[dict[int, list[float]]], animated: set[int], skeleton: Asf) -> None:
+    """Raise BadFile unless the frame before this line has values for every animated bone."""
+    missing = animated - frames[-1].keys() if frames else set()
+    if missing:
+        raise line.error(f"numbers for {skeleton.names[min(missing)]} in frame {len(frames)} expected, none found")
 
 
 def _build_skeleton(
-    path: Path, units: _Statements, root: _Statements, bones: list[_Statements], branches: list[_Line]
+    path: Path, units: _Statements, root: _Statements, bones: list[_Statements], hierarchy: list[_Line]
 ) -> Asf:
+    """Build the skeleton from its parsed sections, in topological order."""
     for bone in bones:
         for word in ("name", "direction", "length"):
             if word not in bone:
                 raise bone["begin"].error(f"a bone with a {word} expected")
     names = [_ROOT, *(" ".join(bone["name"].rest) for bone in bones)]
-    parents = _parents(path, names, branches)
+    parents = _parents(path, names, hierarchy)
     order = topological_order(parents)
     degrees = "angle" not in units or units["angle"].rest[:1] != ["rad"]
     length = units["length"].numbers(1)[0] if "length" in units else 1.0
@@ -163,40 +170,42 @@ def _build_skeleton(
     )
 
 
-def _parents(path: Path, names: list[str], branches: list[_Line]) -> list[int]:
-    """Each bone's parent; every bone must hang on the root in the end."""
-    known = {name.lower(): bone for bone, name in enumerate(names)}
+def _parents(path: Path, names: list[str], hierarchy: list[_Line]) -> list[int]:
+    """Each bone's parent, from :hierarchy. Raises BadFile unless every bone descends from the root."""
+    bone_index = {name.lower(): bone for bone, name in enumerate(names)}
     parents = [-1] * len(names)
-    for line in branches:
+    for line in hierarchy:
         for name in (line.word, *line.rest):
-            if name.lower() not in known:
+            if name.lower() not in bone_index:
                 raise line.error(f"a bone of :bonedata expected, '{name}' found")
         for name in line.rest:
-            parents[known[name.lower()]] = known[line.word]
-    loose = [name for name, parent in zip(names[1:], parents[1:], strict=True) if parent < 0]
-    if loose or parents[0] >= 0:
-        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, {(loose or [_ROOT])[0]} is not")
+            parents[bone_index[name.lower()]] = bone_index[line.word]
+    unattached = [name for name, parent in zip(names[1:], parents[1:], strict=True) if parent < 0]
+    if unattached or parents[0] >= 0:
+        raise BadFile(
+            f"{path.name}: every bone below the root expected in :hierarchy, {(unattached or [_ROOT])[0]} is not"
+        )
     try:
         topological_order(parents)
     except ValueError:
-        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a ring of bones found") from None
+        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a cycle of bones found") from None
     return parents
 
 
 def _channels(path: Path, words: _Statements, word: str) -> tuple[str, ...]:
-    """What moves a bone; only the root has to move."""
+    """The degrees of freedom of a bone in lower case; only the root must have some."""
     if word not in words:
         if word == "order":
             raise BadFile(f"{path.name}: an order such as TX TY TZ RX RY RZ expected for the root, none found")
         return ()
-    listed = tuple(channel.lower() for channel in words[word].rest)
-    if not set(listed) <= set(_CHANNELS):
-        raise words[word].error(f"turns and moves such as rx expected, '{' '.join(listed)}' found")
-    return listed
+    channels = tuple(channel.lower() for channel in words[word].rest)
+    if not set(channels) <= set(_CHANNELS):
+        raise words[word].error(f"degrees of freedom such as rx expected, '{' '.join(channels)}' found")
+    return channels
 
 
 def _root_axis_rotation(root: _Statements, degrees: bool) -> Array:
-    """The root's axes (4,): its angles stand in one line and their order in another."""
+    """The root's local axes (4,): its angles and their Euler order stand in two lines."""
     if "orientation" not in root:
         return rotations.IDENTITY
     line = root["orientation"]
@@ -205,7 +214,7 @@ def _root_axis_rotation(root: _Statements, degrees: bool) -> Array:
 
 
 def _axis_rotation(line: _Line | None, degrees: bool) -> Array:
-    """The rotation (4,) of a line's three angles about fixed axes, of which the first letter's turns first."""
+    """The rotation (4,) of three Euler angles about fixed axes, the first letter's applied first."""
     if line is None:
         return rotations.IDENTITY
     letters = line.rest[3].upper() if len(line.rest) > 3 else "XYZ"

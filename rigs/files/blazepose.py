@@ -1,8 +1,8 @@
-"""BlazePose landmarks (MediaPipe's 33 points of one person, in metres) as the 29 joints of one dancer.
+"""BlazePose landmarks (MediaPipe's 33 points of one person, in metres) converted to the 29 joints of one dancer.
 
-MediaPipe's world landmarks have the middle of the hips as their origin and a camera's axes: x right, y down, z away.
-So a dancer who faces the camera faces -Y, and where they went is not known. What lies between the landmarks (pelvis,
-spine, neck, the ball of the foot) follows from common proportions.
+MediaPipe's world landmarks have the middle of the hips as origin and camera axes: x right, y down, z away. So a dancer
+who faces the camera faces -Y, and the path across the floor is unknown. Joints between the landmarks (pelvis, spine,
+neck, ball of the foot) follow from average proportions.
 """
 
 from pathlib import Path
@@ -24,83 +24,84 @@ LANDMARKS: tuple[str, ...] = (
 )
 _SHARED_JOINTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 _BALL_FRACTION = 0.71
-"""Where the ball of the foot lies on the way from the heel to the toes."""
+"""Position of the ball of the foot on the line from the heel to the toes."""
 _BELOW_EARS, _ABOVE_EARS = 0.03, 0.14
-"""Metres from the middle of an adult's ears to the joint below the skull, and to the crown."""
-
+"""Metres from the middle of an adult's ears down to the base of the skull, and up to the crown."""
 
 def is_blazepose(rows: Array) -> bool:
-    """Whether an array holds landmarks: (F, 33, 3), or (F, 33, 4) or 5 with what the detector thinks of them."""
+    """Whether an array has the shape of BlazePose landmarks: (F, 33, 3), or (F, 33, 4 or 5) with visibility and presence."""
     return rows.ndim == 3 and rows.shape[1] == len(LANDMARKS) and rows.shape[2] in (3, 4, 5) and len(rows) > 0
 
 
 def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
-    """One dancer from a file's landmarks, on the floor; without `fps` the rows are taken as 30 a second.
+    """Convert a file's landmarks to one dancer on the floor; without `fps` the rows are taken as 30 a second.
 
-    rows: as `fits` says. Frames in which nobody was found are nan; straight lines bridge them. Raises BadFile.
+    rows: as for `is_blazepose`. Frames without a detection are nan and are interpolated linearly. Raises BadFile.
     """
     rate = fps or DEFAULT_FPS
-    landmarks, unseen = pose_fitting.fill_gaps(rows[..., :3])
+    landmarks, gaps = pose_fitting.fill_gaps(rows[..., :3])
     expect_positions(path, landmarks, LANDMARKS)
     try:
         (motion,) = stand_on_floor(pose_fitting.fit_motion(joints_from_landmarks(camera_to_z_up(landmarks)), rate))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
-    warnings = (f"{path.name}: nobody seen in {unseen} of {len(rows)} frames, bridged",) if unseen else ()
+    warnings = (f"{path.name}: nobody detected in {gaps} of {len(rows)} frames, interpolated",) if gaps else ()
     return Clip((motion,), Source(path, units=1.0, up="Y", fps=rate, frames=len(rows)), warnings)
 
 
 def joints_from_landmarks(landmarks: Array) -> Array:
     """The 29 joints (F, 29, 3) of landmarks (F, 33, 3), both m in Blender's axes."""
-    seen = {name: landmarks[:, at] for at, name in enumerate(LANDMARKS)}
-    found = {name: seen[name] for name in JOINTS if name.endswith(_SHARED_JOINTS)}
+    points = {name: landmarks[:, at] for at, name in enumerate(LANDMARKS)}
+    joints = {name: points[name] for name in JOINTS if name.endswith(_SHARED_JOINTS)}
     for side in ("left", "right"):
-        heel, toes = seen[f"{side}_heel"], seen[f"{side}_foot_index"]
-        knuckles = (seen[f"{side}_index"] + seen[f"{side}_pinky"]) / 2.0
-        found[f"{side}_bigtoe"] = toes
-        found[f"{side}_foot"] = heel + _BALL_FRACTION * (toes - heel)
-        found[f"{side}_thumb"] = knuckles
-        found[f"{side}_middle"] = 2.0 * knuckles - seen[f"{side}_wrist"]
-    found |= _trunk_joints(seen) | _head_joints(seen)
-    return np.stack([found[name] for name in JOINTS], axis=1)
+        heel, toes = points[f"{side}_heel"], points[f"{side}_foot_index"]
+        knuckles = (points[f"{side}_index"] + points[f"{side}_pinky"]) / 2.0
+        joints[f"{side}_bigtoe"] = toes
+        joints[f"{side}_foot"] = heel + _BALL_FRACTION * (toes - heel)
+        joints[f"{side}_thumb"] = knuckles
+        joints[f"{side}_middle"] = 2.0 * knuckles - points[f"{side}_wrist"]
+    joints |= _trunk_joints(points) | _head_joints(points)
+    return np.stack([joints[name] for name in JOINTS], axis=1)
 
 
-def _trunk_joints(seen: dict[str, Array]) -> dict[str, Array]:
-    """Pelvis, spine, neck and collars between the hips and the shoulders."""
-    hips, shoulders = _midpoint(seen, "hip"), _midpoint(seen, "shoulder")
+def _trunk_joints(points: dict[str, Array]) -> dict[str, Array]:
+    """Pelvis, spine, neck and collars, interpolated between the hips and the shoulders."""
+    hips, shoulders = _midpoint(points, "hip"), _midpoint(points, "shoulder")
     rest = DEFAULT_SKELETON.rest_positions()
     rest_hips, rest_shoulders = (
         (rest[INDEX[f"left_{joint}"]] + rest[INDEX[f"right_{joint}"]]) / 2.0 for joint in ("hip", "shoulder")
     )
     size = np.linalg.norm(shoulders - hips, axis=-1, keepdims=True) / np.linalg.norm(rest_shoulders - rest_hips)
-    below, above = (_trunk_rotation(shoulders - hips, _left_vector(seen, joint)) for joint in ("hip", "shoulder"))
+    hip_rotation, shoulder_rotation = (
+        _trunk_rotation(shoulders - hips, _left_vector(points, joint)) for joint in ("hip", "shoulder")
+    )
 
-    def carried(name: str) -> Array:
-        of_hips = hips + rotations.rotate(below, rest[INDEX[name]] - rest_hips) * size
-        of_shoulders = shoulders + rotations.rotate(above, rest[INDEX[name]] - rest_shoulders) * size
+    def interpolate(name: str) -> Array:
+        of_hips = hips + rotations.rotate(hip_rotation, rest[INDEX[name]] - rest_hips) * size
+        of_shoulders = shoulders + rotations.rotate(shoulder_rotation, rest[INDEX[name]] - rest_shoulders) * size
         share = float(np.clip((rest[INDEX[name]] - rest_hips)[2] / (rest_shoulders - rest_hips)[2], 0.0, 1.0))
         return (1.0 - share) * of_hips + share * of_shoulders
 
     names = ("pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
-    return {name: carried(name) for name in names}
+    return {name: interpolate(name) for name in names}
 
 
-def _head_joints(seen: dict[str, Array]) -> dict[str, Array]:
-    """The joint below the skull and the crown, from the ears and the nose."""
-    ears, left = _midpoint(seen, "ear"), _left_vector(seen, "ear")
-    up = rotations.normalize(np.cross(left, ears - seen["nose"]))
+def _head_joints(points: dict[str, Array]) -> dict[str, Array]:
+    """The base of the skull and the crown, from the ears and the nose."""
+    ears, left = _midpoint(points, "ear"), _left_vector(points, "ear")
+    up = rotations.normalize(np.cross(left, ears - points["nose"]))
     return {"jaw": ears - _BELOW_EARS * up, "head": ears + _ABOVE_EARS * up}
 
 
 def _trunk_rotation(up: Array, left: Array) -> Array:
-    """The turn (F, 4) of a trunk that points along `up` with its left side near `left`, both (F, 3)."""
+    """The rotation (F, 4) of a trunk along `up` whose left side is near `left`, both (F, 3)."""
     forward = np.cross(up, left)
     return rotations.from_axes(np.cross(forward, up), forward)
 
 
-def _midpoint(seen: dict[str, Array], landmark: str) -> Array:
-    return (seen[f"left_{landmark}"] + seen[f"right_{landmark}"]) / 2.0
+def _midpoint(points: dict[str, Array], landmark: str) -> Array:
+    return (points[f"left_{landmark}"] + points[f"right_{landmark}"]) / 2.0
 
 
-def _left_vector(seen: dict[str, Array], landmark: str) -> Array:
-    return seen[f"left_{landmark}"] - seen[f"right_{landmark}"]
+def _left_vector(points: dict[str, Array], landmark: str) -> Array:
+    return points[f"left_{landmark}"] - points[f"right_{landmark}"]

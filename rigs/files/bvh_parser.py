@@ -1,4 +1,4 @@
-"""The text of BVH files: a hierarchy of named joints, then numbers for every frame, to and from a `Bvh`."""
+"""Parser and formatter for the text of BVH files: hierarchy, channels, offsets and frames, to and from a `Bvh`."""
 
 import re
 import warnings
@@ -17,18 +17,17 @@ _MAX_MAGNITUDE = 1e9
 _SEPARATORS = re.compile(r"([{}])|(?=\b(?:offset\s+[-+.\d]|channels\s+\d))|(?=\bframe\s*time\s*:)", re.IGNORECASE)
 _LONE_KEYWORD = re.compile(r"(\s*(?:hierarchy|motion))\s+(.+)", re.IGNORECASE)
 _RUN_ON_LINE = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|motion)\b.*)", re.IGNORECASE)
-"""A word that says nothing more, and values behind which no name can stand, with what else is on the line."""
+"""A keyword with more behind it on its line, and values with the next keyword behind them, as some exporters write."""
 
 
 @dataclass(frozen=True)
 class Bvh:
-    """What a BVH file says, in the file's own units and axes.
+    """The content of a BVH file, in the file's own units and axes.
 
-    names, parents: one for each joint and, after the joints, one for each end site, whose name is its joint's with
-    " end site" behind it; parents come before their children, the root's parent is -1. An end site at its joint's own
-    place says nothing and is left out.
+    names, parents: one for each joint and, after the joints, one for each end site, named "<joint> end site"; parents come
+    before their children, the root's parent is -1. End sites without an offset are left out.
     offsets: (N, 3).  channels: each node's channels such as "Xposition"; an end site has none.
-    fps: frames a second.  values: (F, C) the channels' numbers as written, degrees for rotations.
+    fps: frames a second.  values: (F, C) channel values as written, degrees for rotations.
     """
 
     names: tuple[str, ...]
@@ -40,13 +39,13 @@ class Bvh:
 
 
 def parse_bvh(path: Path) -> Bvh:
-    """Read a BVH file as it is; raises BadFile with the line that is wrong."""
+    """Parse a BVH file. Raises BadFile with the line that is wrong."""
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
     return _Parser(path.name, text).parse()
 
 
 def format_bvh(bvh: Bvh) -> str:
-    """The text of a BVH file; its joints must come depth first, as the values are written in that order."""
+    """Format a BVH file as text; the joints must be in depth-first order, in which the values are written."""
     lines = ["HIERARCHY", *_format_branch(bvh, 0, ""), "MOTION", f"Frames: {len(bvh.values)}"]
     lines.append(f"Frame Time: {1.0 / bvh.fps:.10f}")
     row = " ".join(["%.6f"] * bvh.values.shape[1])
@@ -55,12 +54,12 @@ def format_bvh(bvh: Bvh) -> str:
 
 
 def frame_rate(frame_time: str) -> float:
-    """Frames a second for a frame time as it is written: a common rate where the text is a rounding of its time."""
+    """Frames a second for a frame time as written, snapped to a common rate whose rounded frame time it is."""
     seconds, last_digit = float(frame_time), float(Decimal(1).scaleb(_decimal_exponent(frame_time)))
     fps = 1.0 / seconds
-    nearest = min(_COMMON_RATES, key=lambda common: abs(common - fps))
-    rounded = abs(seconds - 1.0 / nearest) < last_digit and abs(nearest - fps) < 0.012 * nearest
-    return nearest if rounded else fps
+    common_rate = min(_COMMON_RATES, key=lambda common: abs(common - fps))
+    is_rounding = abs(seconds - 1.0 / common_rate) < last_digit and abs(common_rate - fps) < 0.012 * common_rate
+    return common_rate if is_rounding else fps
 
 
 def _decimal_exponent(number: str) -> int:
@@ -70,7 +69,7 @@ def _decimal_exponent(number: str) -> int:
 
 
 def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
-    """The lines of one joint and all below it."""
+    """The lines of one joint and its descendants."""
     channels, parent = bvh.channels[node], bvh.parents[node]
     x, y, z = _rounded(bvh.offsets[node])
     heading = f"{'ROOT' if parent < 0 else 'JOINT'} {bvh.names[node]}" if channels else "End Site"
@@ -84,13 +83,13 @@ def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
 
 
 def _rounded(numbers: Array) -> Array:
-    """Six decimals, and no negative zeros."""
+    """Round to six decimals, without negative zeros."""
     return np.asarray(np.round(numbers, 6) + 0.0)
 
 
 @dataclass
 class _Node:
-    """A joint or end site while its lines are being read."""
+    """A joint or end site while it is being parsed."""
 
     name: str
     parent: int
@@ -101,7 +100,7 @@ class _Node:
 
 
 def _parse_numbers(text: str) -> Array:
-    """All numbers of a text (C,) at once, or none if anything else is in it."""
+    """All numbers of a text (C,) at once, or none if it contains anything else."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
@@ -111,7 +110,7 @@ def _parse_numbers(text: str) -> Array:
 
 
 class _Parser:
-    """Walks over the lines of a file and remembers where it is, so that every complaint has its line."""
+    """BVH parser that tracks its line number, so that every error names its line."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -119,34 +118,36 @@ class _Parser:
         self.at = 0
 
     def error(self, complaint: str) -> BadFile:
+        """A BadFile error at the current line."""
         return BadFile(f"{self.name}, line {self.at}: {complaint}")
 
     def statements(self) -> Iterator[tuple[str, str]]:
-        """The first word of each next statement and the rest of it; braces stand alone."""
+        """The keyword and the rest of each statement; braces are statements of their own."""
         while self.at < len(self.lines):
             line = self.lines[self.at]
             self.at += 1
             pieces = [piece for piece in _SEPARATORS.split(line) if piece and piece.strip()]
             while pieces:
                 piece = pieces.pop(0)
-                several = _LONE_KEYWORD.fullmatch(piece) or _RUN_ON_LINE.fullmatch(piece)
-                if several:
-                    piece = several[1]
-                    pieces.insert(0, several[2])
+                run_on = _LONE_KEYWORD.fullmatch(piece) or _RUN_ON_LINE.fullmatch(piece)
+                if run_on:
+                    piece = run_on[1]
+                    pieces.insert(0, run_on[2])
                 word, *rest = piece.split(maxsplit=1)
                 yield word, rest[0].strip() if rest else ""
 
     def parse(self) -> Bvh:
+        """Parse the whole file."""
         statements = self.statements()
         nodes = self.hierarchy(statements)
         fps, values = self.motion(statements, sum(len(node.channels) for node in nodes))
         kept = [node for node in nodes if not node.is_end] + [
             node for node in nodes if node.is_end and any(node.offset)
         ]
-        place = {id(node): at for at, node in enumerate(kept)}
+        index = {id(node): at for at, node in enumerate(kept)}
         return Bvh(
             names=tuple(node.name for node in kept),
-            parents=tuple(-1 if node.parent < 0 else place[id(nodes[node.parent])] for node in kept),
+            parents=tuple(-1 if node.parent < 0 else index[id(nodes[node.parent])] for node in kept),
             offsets=np.array([node.offset for node in kept]),
             channels=tuple(node.channels for node in kept),
             fps=fps,
@@ -154,51 +155,56 @@ class _Parser:
         )
 
     def hierarchy(self, statements: Iterator[tuple[str, str]]) -> list[_Node]:
-        """All joints and end sites in the file's order, up to and with the word MOTION."""
+        """Parse all joints and end sites in the file's order, up to and including MOTION."""
         nodes: list[_Node] = []
-        path: list[int] = []  # the nodes whose braces are open
+        open_nodes: list[int] = []  # the nodes whose braces are open
         if next(statements, ("", ""))[0].upper() != "HIERARCHY":
             raise self.error("HIERARCHY expected, as at the start of every BVH file")
         for word, rest in statements:
             keyword = word.upper()
-            waiting = bool(nodes) and not nodes[-1].opened
-            if waiting != (word == "{"):
-                raise self.error(f"a {{ expected, '{word}' found" if waiting else "a joint expected, a { found")
+            brace_expected = bool(nodes) and not nodes[-1].opened
+            if brace_expected != (word == "{"):
+                raise self.error(f"a {{ expected, '{word}' found" if brace_expected else "a joint expected, a { found")
             if word == "{":
                 nodes[-1].opened = True
-                path.append(len(nodes) - 1)
-            elif word == "}" and path:
-                path.pop()
+                open_nodes.append(len(nodes) - 1)
+            elif word == "}" and open_nodes:
+                open_nodes.pop()
             elif keyword in ("ROOT", "JOINT", "END", "ENDSITE"):
-                nodes.append(self.node(keyword, rest, nodes, path))
-            elif keyword == "OFFSET" and path:
-                nodes[path[-1]].offset = self.numbers(rest, 3)
-            elif keyword == "CHANNELS" and path and not nodes[path[-1]].is_end:
-                nodes[path[-1]].channels = self.channels(rest)
-            elif keyword == "MOTION" and nodes and not path:
+                nodes.append(self.node(keyword, rest, nodes, open_nodes))
+            elif keyword == "OFFSET" and open_nodes:
+                nodes[open_nodes[-1]].offset = self.numbers(rest, 3)
+            elif keyword == "CHANNELS" and open_nodes and not nodes[open_nodes[-1]].is_end:
+                nodes[open_nodes[-1]].channels = self.channels(rest)
+            elif keyword == "MOTION" and nodes and not open_nodes:
                 return nodes
             else:
-                expected = "a } for every {" if keyword == "MOTION" and path else "a joint, its OFFSET or its CHANNELS"
+                expected = (
+                    "a } for every {" if keyword == "MOTION" and open_nodes else "a joint, its OFFSET or its CHANNELS"
+                )
                 raise self.error(f"{expected} expected, '{word}' found")
         raise self.error("MOTION expected, the end of the file found")
 
-    def node(self, keyword: str, rest: str, nodes: list[_Node], path: list[int]) -> _Node:
-        if (keyword == "ROOT") != (not path) or (keyword == "ROOT" and nodes):
+    def node(self, keyword: str, rest: str, nodes: list[_Node], open_nodes: list[int]) -> _Node:
+        """Parse one ROOT, JOINT or End Site."""
+        if (keyword == "ROOT") != (not open_nodes) or (keyword == "ROOT" and nodes):
             raise self.error(f"one ROOT and every joint below it expected, '{keyword} {rest}' found")
-        if path and nodes[path[-1]].is_end:
+        if open_nodes and nodes[open_nodes[-1]].is_end:
             raise self.error(f"nothing below an End Site expected, '{keyword} {rest}' found")
-        parent = path[-1] if path else -1
+        parent = open_nodes[-1] if open_nodes else -1
         if keyword.startswith("END"):
             return _Node(f"{nodes[parent].name} end site", parent, is_end=True)
         return _Node(rest or f"joint {len(nodes)}", parent, is_end=False)
 
     def numbers(self, text: str, count: int) -> list[float]:
+        """Parse `count` numbers."""
         words = text.split()
         if len(words) != count:
             raise self.error(f"{count} number{'s' if count != 1 else ''} expected, {len(words)} found")
         return [self.number(word) for word in words]
 
     def number(self, word: str) -> float:
+        """Parse one finite number."""
         try:
             number = float(word)
         except ValueError:
@@ -210,6 +216,7 @@ class _Parser:
         return number
 
     def channels(self, text: str) -> tuple[str, ...]:
+        """Parse a list of channels, checked against its count."""
         count, *words = text.split() or ["0"]
         for word in words:
             if not re.fullmatch("[XYZ](position|rotation)", word.capitalize()):
@@ -218,19 +225,19 @@ class _Parser:
             raise self.error(f"{count} channels expected, {len(words)} found")
         return tuple(word.capitalize() for word in words)
 
-    def labelled_value(self, statements: Iterator[tuple[str, str]], label: str, what: str) -> str:
-        """What stands behind a label such as "Frames:"; numbers behind that stay, as a line of their own."""
+    def labelled_value(self, statements: Iterator[tuple[str, str]], label: str, expected: str) -> str:
+        """The value after a label such as "Frames:"; text after the value is put back as a line of its own."""
         line = " ".join(next(statements, ("the end of", "the file"))).strip()
-        found = re.fullmatch(label + r"\s*:\s*(\S+)(?:\s+(\S.*))?", line, re.IGNORECASE)
-        if not found:
-            raise self.error(f"{what} expected, '{line[:60]}' found")
-        if found[2]:
+        match = re.fullmatch(label + r"\s*:\s*(\S+)(?:\s+(\S.*))?", line, re.IGNORECASE)
+        if not match:
+            raise self.error(f"{expected} expected, '{line[:60]}' found")
+        if match[2]:
             self.at -= 1
-            self.lines[self.at] = found[2]
-        return found[1]
+            self.lines[self.at] = match[2]
+        return match[1]
 
     def motion(self, statements: Iterator[tuple[str, str]], width: int) -> tuple[float, Array]:
-        """The frame rate and the values (F, width)."""
+        """Parse the frame rate and the values (F, width)."""
         count = self.labelled_value(statements, "Frames", "'Frames:' and their number")
         if not count.isdecimal() or int(count) == 0:
             raise self.error(f"at least one frame expected, {count} found")
@@ -245,11 +252,11 @@ class _Parser:
         return frame_rate(frame_time), values.reshape(frames, width)
 
     def row_error(self, rows: list[str], frames: int, width: int) -> BadFile:
-        """The complaint about the first line whose numbers are wrong, or about their number of lines."""
-        found = 0
+        """The error for the first line whose numbers are wrong, or for their number of lines."""
+        rows_read = 0
         for row in rows:
             self.at += 1
             if row.strip():
                 self.numbers(row, width)
-                found += 1
-        return self.error(f"{frames} frames expected, {found} found")
+                rows_read += 1
+        return self.error(f"{frames} frames expected, {rows_read} found")

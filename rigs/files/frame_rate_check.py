@@ -1,4 +1,4 @@
-"""What a recording says of itself and the dance does not bear out."""
+"""Frame-rate check: detect a wrong frame rate in a file from implausibly fast steps."""
 
 import numpy as np
 
@@ -8,19 +8,20 @@ from rigs.skeleton import INDEX
 
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
 _SPEED_WINDOW = 0.1
-"""The time over which a speed is measured, so that a capture's noise is none."""
+"""Seconds over which a speed is measured, so that the noise of a capture averages out."""
 _MAX_LIFT = 0.4
-"""Metres above its usual place to which a dance of steps does not lift an ankle; leaps and kicks may be fast."""
+"""Metres above its usual height to which a step lifts an ankle; leaps and kicks may be fast."""
 _MAX_STEP_SPEED = 3.2
-"""m/s. In 28 real dances of steps 95 % of the speeds lie below at most 2.9; salsa at twice its true frame rate passes
-3.5 in every take."""
+"""m/s. In 28 real dances the 95th percentile of the speeds is at most 2.9; salsa at twice its true frame rate exceeds
+3.5 in every take.
+"""
 _PERCENTILE = 95.0
 _MIN_DURATION = 2.0
-"""Seconds of dance that tell something about a dancer's pace."""
+"""Seconds of movement below which the speed says too little."""
 
 
 def frame_rate_warnings(motion: Motion, name: str) -> tuple[str, ...]:
-    """Sentences about a file's dancer; none where nothing is doubtful."""
+    """Warnings about a file's dancer whose steps suggest a wrong frame rate; none if the speed is plausible."""
     ankles = motion.positions[:, _ANKLES]
     speed = _step_speed(ankles, motion.fps)
     if motion.seconds < _MIN_DURATION or speed < _MAX_STEP_SPEED or _ankle_lift(ankles) > _MAX_LIFT:
@@ -32,7 +33,7 @@ def frame_rate_warnings(motion: Motion, name: str) -> tuple[str, ...]:
 
 
 def _step_speed(ankles: Array, fps: float) -> float:
-    """The speed in m/s that `ankles` (F, 2, 3) m exceed in 5 % of the time."""
+    """The 95th percentile of the speed in m/s of `ankles` (F, 2, 3) m."""
     frames = max(1, round(fps * _SPEED_WINDOW))
     if len(ankles) <= frames:
         return 0.0
@@ -41,6 +42,6 @@ def _step_speed(ankles: Array, fps: float) -> float:
 
 
 def _ankle_lift(ankles: Array) -> float:
-    """The height in m above its lower ones that the higher of `ankles` (F, 2, 3) exceeds in 5 % of the time."""
+    """The 95th percentile of the height in m of the higher of `ankles` (F, 2, 3) above its low frames."""
     height = ankles[..., 2] - np.percentile(ankles[..., 2], 100.0 - _PERCENTILE, axis=0)
     return float(np.percentile(height.max(axis=1), _PERCENTILE))

@@ -1,10 +1,10 @@
-"""HybrIK arrays: joint positions that a pose extraction saw in a video, read as one or two dancers.
+"""HybrIK arrays: 3D joint positions from a pose-estimation network, read as one or two dancers.
 
 HybrIK (Li et al. 2021) gives every person 29 joints, or SMPL's 24, in metres and in camera axes: x right, y down,
-z away. Here they become Blender's axes, so a dancer who faces the camera faces -Y.
+z away. They are converted to Blender's axes, so a dancer who faces the camera faces -Y.
 
-What the file does not know, the motions do not know: both pelvises have z near 0, so the depth between the dancers
-is lost, and a root-centred file has lost their places altogether. The two keep the one frame that the file gives them.
+Both pelvises have z near 0, so the depth between the dancers is unknown; in a root-centred file their positions are
+unknown too. Two dancers keep the one coordinate frame of the file.
 """
 
 from pathlib import Path
@@ -18,29 +18,28 @@ from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
 DEFAULT_FPS = 30.0
-"""What a file of positions is taken for, which states no rate."""
+"""Frame rate of files of joint positions, which state none."""
 SMPL_JOINTS = 24
 _MAX_DISTANCE = 1000.0
-"""Metres from the camera beyond which a number is no dancer's place."""
+"""Metres from the camera beyond which a position is invalid."""
 _LEAVES = list(range(SMPL_JOINTS, len(JOINTS)))
 
 
 def is_hybrik(rows: Array) -> bool:
-    """Whether an array has the shape of such a file."""
+    """Whether an array has the shape of HybrIK's or SMPL's joints."""
     return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
 
 
 def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
-    """One dancer, or two whose frames alternate, from a file's rows; without `fps` they are taken as 30 a second.
+    """Convert a file's rows to one dancer, or to two whose frames alternate; without `fps` they are taken as 30 a second.
 
-    rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant
-    for the whole clip puts the feet on the floor. Joints that are missing from 24 follow from common proportions.
-    Raises BadFile.
+    rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant height
+    offset puts the feet on the floor. Joints missing from 24 follow from average proportions.  Raises BadFile.
     """
     rate = fps or DEFAULT_FPS
     expect_positions(path, rows, JOINTS)
-    seen = camera_to_z_up(rows)
-    dancers = [seen[0::2], seen[1::2]] if _is_interleaved(seen) else [seen]
+    positions = camera_to_z_up(rows)
+    dancers = [positions[0::2], positions[1::2]] if _is_interleaved(positions) else [positions]
     try:
         motions = stand_on_floor(*(motion_from_positions(positions, rate) for positions in dancers))
     except ValueError as error:
@@ -49,17 +48,17 @@ def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
 
 
 def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
-    """Raise BadFile for the first of `rows` (F, J, 3) in which a joint is nowhere or too far away to be a dancer's."""
-    absurd = ~(np.abs(rows) < _MAX_DISTANCE).all(axis=-1)
-    if absurd.any():
-        row, joint = np.argwhere(absurd)[0]
+    """Raise BadFile for the first of `rows` (F, J, 3) with a joint that is not finite or too far away."""
+    invalid = ~(np.abs(rows) < _MAX_DISTANCE).all(axis=-1)
+    if invalid.any():
+        row, joint = np.argwhere(invalid)[0]
         raise BadFile(
             f"{path.name}, row {row}, {names[joint]}: a position in metres expected, {rows[row, joint]} found"
         )
 
 
 def camera_to_z_up(positions: Array) -> Array:
-    """From a camera's axes (x right, y down, z away) to Blender's: (..., 3)."""
+    """Convert camera axes (x right, y down, z away) to Blender's: (..., 3)."""
     return positions[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
 
 
@@ -75,16 +74,16 @@ def _is_interleaved(rows: Array) -> bool:
 
 
 def motion_from_positions(positions: Array, fps: float) -> Motion:
-    """One dancer's movement from positions (F, 29 or 24, 3) m in Blender's axes. Raises ValueError."""
+    """Fit one dancer's Motion to positions (F, 29 or 24, 3) m in Blender's axes. Raises ValueError."""
     if positions.shape[1] == len(JOINTS):
         return pose_fitting.fit_motion(positions, fps)
     parents = [PARENTS[leaf] for leaf in _LEAVES]
     grandparents = [PARENTS[parent] for parent in parents]
-    beyond = 2.0 * positions[:, parents] - positions[:, grandparents]
-    solved = pose_fitting.fit_motion(np.concatenate([positions, beyond], axis=1), fps)
-    offsets, turned = solved.skeleton.offsets.copy(), solved.rotations.copy()
+    extrapolated = 2.0 * positions[:, parents] - positions[:, grandparents]
+    solved = pose_fitting.fit_motion(np.concatenate([positions, extrapolated], axis=1), fps)
+    offsets, local_rotations = solved.skeleton.offsets.copy(), solved.rotations.copy()
     for leaf, parent in zip(_LEAVES, parents, strict=True):
         length, common = (np.linalg.norm(bones[parent]) for bones in (offsets, DEFAULT_SKELETON.offsets))
         offsets[leaf] = DEFAULT_SKELETON.offsets[leaf] * length / common
-        turned[:, parent] = rotations.IDENTITY
-    return Motion(fps, Skeleton(offsets), solved.root, turned)
+        local_rotations[:, parent] = rotations.IDENTITY
+    return Motion(fps, Skeleton(offsets), solved.root, local_rotations)

@@ -1,4 +1,4 @@
-"""Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, told by their number."""
+"""Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, recognised by their number."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ _EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
-    """The dancers of an array; such a file states no rate. Raises BadFile."""
+    """Read the dancers of an array; such a file states no frame rate. Raises BadFile."""
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise BadFile(f"{path.name}: no such file") from None
     except (OSError, ValueError, EOFError, SyntaxError):
         raise BadFile(f"{path.name}: {_EXPECTED}") from None
-    if not isinstance(stored, np.ndarray):
+    if not isinstance(array, np.ndarray):
         raise BadFile(f"{path.name}: {_EXPECTED}, an archive found")
-    if stored.dtype.kind != "f":
-        raise BadFile(f"{path.name}: {_EXPECTED}, values of type {stored.dtype} found")
-    rows: Array = np.array(stored, dtype=float)
+    if array.dtype.kind != "f":
+        raise BadFile(f"{path.name}: {_EXPECTED}, values of type {array.dtype} found")
+    rows: Array = np.array(array, dtype=float)
     if blazepose.is_blazepose(rows):
         return blazepose.to_clip(path, rows, fps)
     if hybrik.is_hybrik(rows):
         return hybrik.to_clip(path, rows, fps)
-    raise BadFile(f"{path.name}: {_EXPECTED}, {stored.shape} found")
+    raise BadFile(f"{path.name}: {_EXPECTED}, {array.shape} found")

@@ -1,12 +1,12 @@
-"""The project's own arrays in a numpy archive, for one or two dancers, in Blender's space.
+"""The project's own numpy archive (`.npz`) for one or two dancers, in Blender's space.
 
     fps         ()                           frames a second
     offsets     (29, 3)     or (2, 29, 3)    m, each joint from its parent in the T-pose
     root        (F, 3)      or (2, F, 3)     m, the pelvis
     rotations   (F, 29, 4)  or (2, F, 29, 4) unit quaternions w, x, y, z, relative to the parent
 
-All are float32 but `fps`, which is float64. Nothing in it is ever unpickled.
-An archive whose only array but `fps` holds BlazePose's landmarks is read as these.
+All are float32 but `fps`, which is float64. Nothing is ever unpickled.
+An archive whose only array but `fps` holds BlazePose landmarks is read as these.
 """
 
 import io
@@ -25,7 +25,7 @@ _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
-    """One or two dancers; `fps` overrides what the file says. Raises BadFile."""
+    """Read one or two dancers; `fps` overrides the file's frame rate. Raises BadFile."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             others = set(archive.files) - {"fps"}
@@ -43,24 +43,25 @@ def read(path: Path, fps: float | None = None) -> Clip:
             raise BadFile(f"{path.name}: an array '{name}' expected, none found")
         if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
             raise BadFile(f"{path.name}, {name}: finite numbers expected")
-    rate, two = _frame_rate(path, arrays), arrays["root"].ndim == 3
+    rate, is_pair = _frame_rate(path, arrays), arrays["root"].ndim == 3
     frames = arrays["root"].shape[-2] if arrays["root"].ndim > 1 else 0
     for name, shape in _SHAPES.items():
-        expected = (2,) * two + tuple(frames if size == "F" else size for size in shape)
+        expected = (2,) * is_pair + tuple(frames if size == "F" else size for size in shape)
         if arrays[name].shape != expected or frames == 0:
             one, both = (str(s).replace("'", "") for s in (shape, (2, *shape)))
             raise BadFile(f"{path.name}, {name}: shape {one} or {both} expected, {arrays[name].shape} found")
     if np.linalg.norm(arrays["rotations"], axis=-1).min() < 0.5:
         raise BadFile(f"{path.name}, rotations: unit quaternions expected")
-    root, offsets, turned = (
-        arrays[name].astype(float) if two else arrays[name][None].astype(float) for name in _SHAPES
+    root, offsets, quaternions = (
+        arrays[name].astype(float) if is_pair else arrays[name][None].astype(float) for name in _SHAPES
     )
-    dancers = zip(offsets, root, rotations.normalize(turned), strict=True)
+    dancers = zip(offsets, root, rotations.normalize(quaternions), strict=True)
     motions = tuple(Motion(rate, Skeleton(bones), places, turns) for bones, places, turns in dancers)
     return Clip(motions, Source(path, 1.0, "Z", rate, frames))
 
 
 def _frame_rate(path: Path, arrays: dict[str, Array]) -> float:
+    """The checked `fps` array as a float."""
     fps = arrays["fps"]
     if fps.dtype.kind not in "fiu" or fps.shape != () or not 0.0 < fps < np.inf:
         raise BadFile(f"{path.name}, fps: one number above zero expected")
@@ -68,7 +69,7 @@ def _frame_rate(path: Path, arrays: dict[str, Array]) -> float:
 
 
 def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
-    """The bytes of an archive with one or two dancers; both must have one length and frame rate."""
+    """The bytes of an archive with one or two dancers of the same length and frame rate. Raises BadFile."""
     if len(motions) not in (1, 2):
         raise BadFile(f"{path.name}: one or two dancers expected, {len(motions)} given")
     if len({(len(motion), motion.fps) for motion in motions}) > 1:
@@ -78,7 +79,9 @@ def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes
         "root": np.stack([motion.root for motion in motions]),
         "rotations": np.stack([motion.rotations for motion in motions]),
     }
-    plain = {name: (both if len(motions) == 2 else both[0]).astype(np.float32) for name, both in arrays.items()}
+    single_precision = {
+        name: (both if len(motions) == 2 else both[0]).astype(np.float32) for name, both in arrays.items()
+    }
     buffer = io.BytesIO()
-    np.savez(buffer, fps=np.float64(motions[0].fps), **plain)
+    np.savez(buffer, fps=np.float64(motions[0].fps), **single_precision)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""The bones of a rig as some file moves them, and the dancer whom they are.
+"""Convert a recording of any skeleton's moving bones to a dancer: bone mapping, units and up axis are detected.
 
-A reader brings names, a hierarchy and every bone's turns and places, in whatever units and axes its file has. Which
-bone is which joint, the units and the up axis are recognised here, from the dancer.
+A file reader supplies names, a bone hierarchy and every bone's world rotations and positions, in the units and axes of
+its file.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ _SAMPLES = 200
 
 @dataclass(frozen=True)
 class Recording:
-    """Nodes (bones, and end sites where a bone ends in none) that move, in a file's own units and axes.
+    """Animated nodes (bones, and end sites of leaf bones) in a file's own units and axes.
 
     names, parents: one for each node, a parent before its children and -1 for a root.
     fps: frames a second.
-    turned: (N, F, 4) world rotations, identity in the rest pose.  places: (N, F, 3).  rest: (N, 3), the rest pose.
-    units: metres in one unit by the file's own account, or None.  up: "Y" or "Z" likewise.
+    world_rotations: (N, F, 4), identity in the rest pose.  positions: (N, F, 3).  rest_positions: (N, 3).
+    units: metres in one unit as the file states it, or None.  up: "Y" or "Z" likewise.
     """
 
     names: tuple[str, ...]
@@ -44,44 +44,52 @@ class Recording:
 
 
 def to_clip(path: Path, recording: Recording) -> Clip:
-    """The one dancer of a recording. Raises BadFile where it is none."""
-    rest, places, turned = recording.rest_positions, recording.positions, recording.world_rotations
-    some = places[:, :: max(1, places.shape[1] // _SAMPLES)]
+    """Convert a recording to a clip of one dancer. Raises BadFile if the bones are no humanoid's."""
+    rest_positions, positions, world_rotations = (
+        recording.rest_positions,
+        recording.positions,
+        recording.world_rotations,
+    )
+    samples = positions[:, :: max(1, positions.shape[1] // _SAMPLES)]
     try:
-        mapping = map_bones(recording.names, recording.parents, rest)
+        bone_map = map_bones(recording.names, recording.parents, rest_positions)
     except UnmappableRig as error:
         raise BadFile(f"{path.name}: {error}") from None
-    ours = mapping.convention.t_pose
-    up = recording.up or body_measures.up_axis(mapping.bones, rest[:, None] if ours else some, rest)
-    stature = body_measures.body_height(mapping.bones, some)
-    if not stature > 0.0:
-        raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {stature:g} units tall found")
-    units = _metres_per_unit(recording.units, mapping.convention.metres_per_unit, stature)
-    bones = mapping.bones if ours else body_measures.drop_implausible_crown(mapping.bones, some)
-    places, rest = places * units, rest * units
+    in_t_pose = bone_map.convention.t_pose
+    up = recording.up or body_measures.up_axis(
+        bone_map.bones, rest_positions[:, None] if in_t_pose else samples, rest_positions
+    )
+    height = body_measures.body_height(bone_map.bones, samples)
+    if not height > 0.0:
+        raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {height:g} units tall found")
+    units = _metres_per_unit(recording.units, bone_map.convention.metres_per_unit, height)
+    bones = bone_map.bones if in_t_pose else body_measures.drop_implausible_crown(bone_map.bones, samples)
+    positions, rest_positions = positions * units, rest_positions * units
     if up == "Y":
-        turned = np.concatenate([turned[..., :1], to_z_up(turned[..., 1:])], axis=-1)
-        places, rest = to_z_up(places), to_z_up(rest)
-    motion = to_motion.motion_from_bones(recording.fps, bones, turned, places, rest, in_t_pose=ours)
-    own = to_motion.drop_unfollowed_mid_spine(bones, places)
-    filled = tuple(name for name, bone in zip(JOINTS, own, strict=True) if bone < 0)
-    return Clip((motion,), Source(path, units, up, recording.fps, len(motion), filled))
+        world_rotations = np.concatenate([world_rotations[..., :1], to_z_up(world_rotations[..., 1:])], axis=-1)
+        positions, rest_positions = to_z_up(positions), to_z_up(rest_positions)
+    motion = to_motion.motion_from_bones(
+        recording.fps, bones, world_rotations, positions, rest_positions, in_t_pose=in_t_pose
+    )
+    followed_bones = to_motion.drop_unfollowed_mid_spine(bones, positions)
+    filled_joints = tuple(name for name, bone in zip(JOINTS, followed_bones, strict=True) if bone < 0)
+    return Clip((motion,), Source(path, units, up, recording.fps, len(motion), filled_joints))
 
 
 def to_z_up(v: Array) -> Array:
-    """From Y up and Z to the front to Blender's Z up and -Y to the front: vectors, or axes of rotation (..., 3)."""
+    """Convert Y up and Z forward to Blender's Z up and -Y forward: vectors or rotation axes (..., 3)."""
     return np.stack([v[..., 0], -v[..., 2], v[..., 1]], axis=-1)
 
 
 def to_y_up(v: Array) -> Array:
-    """From Blender's Z up to Y up: vectors, or axes of rotation (..., 3)."""
+    """Convert Blender's Z up to Y up: vectors or rotation axes (..., 3)."""
     return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
 
 
 def _metres_per_unit(own_unit: float | None, convention_unit: float | None, height: float) -> float:
-    """Which unit makes a body of `stature` units a person; where none does, the one that makes it 1.7 m tall.
+    """Detect the unit that makes a body of `height` units human-sized; if none does, one that makes it 1.7 m tall.
 
-    stated: the file's own.  usual: what others of its dialect have.
+    own_unit: as the file states it.  convention_unit: as files of the same naming convention have it.
     """
     for unit, low, high in ((own_unit, 0.8, 2.6), (convention_unit, 1.2, 2.3)):
         if unit and low < height * unit < high:

@@ -1,1 +1,1 @@
-"""Post-processing of generated motion: seam smoothing, body collision, hand snapping, floor alignment."""
+"""Post-processing of generated motion: seams, body collision, hand snapping, foot skating and floor alignment."""

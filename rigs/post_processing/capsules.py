@@ -1,4 +1,4 @@
-"""Two bodies made of capsules, and how deep they lie in each other."""
+"""Capsules around the bones of two dancers, and their penetration depths."""
 
 import numpy as np
 
@@ -24,37 +24,39 @@ _RADII = np.array([radius for _, _, radius in CAPSULES])
 
 
 def deepest_penetration(first: Array, second: Array) -> Array:
-    """How deep the capsules of two dancers lie in each other at the deepest place: (F,) m, 0 where they are apart.
+    """Deepest penetration (F,) m between the capsules of two dancers, 0 where they are apart.
 
     first, second: (F, 29, 3) m.  Hands and feet have no capsules: hands hold, and feet step between feet.
     """
-    every = list(range(len(CAPSULES)))
-    return np.asarray(np.maximum(penetration_depths(first, second, every, every)[0].max(axis=(1, 2)), 0.0))
+    all_capsules = list(range(len(CAPSULES)))
+    return np.asarray(
+        np.maximum(penetration_depths(first, second, all_capsules, all_capsules)[0].max(axis=(1, 2)), 0.0)
+    )
 
 
 def penetration_depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> tuple[Array, Array]:
-    """How deep capsules lie in each other, and the way out: (F, A, B) m, negative where apart, and (F, A, B, 3).
+    """Penetration depths (F, A, B) m of capsule pairs, negative where apart, and their contact normals (F, A, B, 3).
 
-    first, second: (F, 29, 3) m.  ours, theirs: which A of `CAPSULES` of the first dancer, which B of the second.
-    The way out is the direction of length 1 in which the first one's capsule leaves the second one's.
+    first, second: (F, 29, 3) m.  ours, theirs: indices of A of the first dancer's `CAPSULES` and B of the second's.
+    A normal is the unit direction in which the first dancer's capsule leaves the second's.
     """
     start, end = (first[:, [ends[k] for k in ours], None] for ends in (_STARTS, _ENDS))
     other_start, other_end = (second[:, None, [ends[k] for k in theirs]] for ends in (_STARTS, _ENDS))
-    apart = segment_separation(start, end, other_start, other_end)
-    distance = np.linalg.norm(apart, axis=-1)
-    out = apart / np.maximum(distance, 1e-9)[..., None]
-    return _RADII[ours][:, None] + _RADII[theirs] - distance, out
+    separation = segment_separation(start, end, other_start, other_end)
+    distance = np.linalg.norm(separation, axis=-1)
+    normal = separation / np.maximum(distance, 1e-9)[..., None]
+    return _RADII[ours][:, None] + _RADII[theirs] - distance, normal
 
 
 def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """The least distance between the segments from `a` to `b` and from `c` to `d` (..., 3): (...)."""
+    """Distance (...) between the segments from `a` to `b` and from `c` to `d`, (..., 3) each."""
     return np.linalg.norm(segment_separation(a, b, c, d), axis=-1)
 
 
 def segment_separation(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """From the segment from `c` to `d` (..., 3) to that from `a` to `b`, where they are nearest: (..., 3).
+    """Vector (..., 3) between the closest points of two segments, from `c` to `d`, to the one from `a` to `b`.
 
-    After Ericson 2005, "Real-Time Collision Detection", 5.1.9: the nearest points of the two lines, each clamped.
+    Closest points of the two lines, each clamped (Ericson 2005, "Real-Time Collision Detection", 5.1.9).
     """
     u, v, w = b - a, d - c, a - c
     uu, vv, uv = _dot(u, u), _dot(v, v), _dot(u, v)

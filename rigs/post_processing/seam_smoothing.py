@@ -1,4 +1,4 @@
-"""Seams between blocks of movement that were made one after the other: what jumps there is spread around them."""
+"""Seam smoothing: the jerk at seams between blocks that were generated one by one is spread out in time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,81 +10,81 @@ from rigs import Array, kinematics, rotations
 from rigs.motion import Motion
 
 _FADE = 2.2
-"""Frames over which a correction fades: the sixth root of what its third differences cost beside itself."""
+"""Frames over which a correction fades: the sixth root of the weight of its third differences beside its size."""
 _CHUNK, _MARGIN = 48, 24
-"""Frames that are solved at once, and how far to either side they see: much farther than a correction reaches."""
+"""Frames that are solved at once, and of context to either side, which is much more than a correction reaches."""
 
 
 def smooth_seams(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
-    """The movement with the jerk at its seams taken away, the frames that are not free as they are.
+    """Smooth the seams of a motion: remove the excess jerk at them.
 
-    seams: the frames with which blocks begin.  free: (F,) bool.
-    World rotations are corrected, not joints', so that an error of the pelvis is not made up for by every limb.
+    seams: the first frames of blocks.  free: (F,) bool, frames that may change.
+    World rotations are corrected instead of local ones, so that limbs need not make up for a change of the pelvis.
     """
     world = kinematics.global_rotations(motion.rotations)
-    rough = _excess_jerk(kinematics.joint_positions(motion.root, world, motion.skeleton.offsets), seams)
-    if not rough.any() or not free.any():
+    excess = _excess_jerk(kinematics.joint_positions(motion.root, world, motion.skeleton.offsets), seams)
+    if not excess.any() or not free.any():
         return motion
     world = rotations.unroll(world)
-    course = np.concatenate([motion.root, world.reshape(len(motion), -1)], axis=1)
-    course = course + _corrections(course, rough, free)
-    turned = rotations.normalize(course[:, 3:].reshape(world.shape))
-    local = kinematics.local_rotations(turned)
+    curves = np.concatenate([motion.root, world.reshape(len(motion), -1)], axis=1)
+    curves = curves + _corrections(curves, excess, free)
+    local = kinematics.local_rotations(rotations.normalize(curves[:, 3:].reshape(world.shape)))
     local = np.where(np.sum(local * motion.rotations, axis=-1, keepdims=True) >= 0.0, local, -local)
     return replace(
         motion,
-        root=np.where(free[:, None], course[:, :3], motion.root),
+        root=np.where(free[:, None], curves[:, :3], motion.root),
         rotations=np.where(free[:, None, None], local, motion.rotations),
     )
 
 
 def _excess_jerk(positions: Array, seams: Sequence[int]) -> Array:
-    """The part of the jerk (F - 3,) from each frame to the third after it that is to go, 0 to 1.
+    """Part of the jerk (F - 3,) between each frame and the third after it that is excess, 0 to 1.
 
-    All of it goes at a seam that is as rough (m²) as it is between the seams, nothing at one that is half as rough:
-    what a block does in its midst is its own, what it does where it meets the next is half an accident.
+    positions: (F, 29, 3) m.  All of it at a seam with at least the mean squared jerk (m²) between seams, none at one
+    with up to half of that.
     """
     frames = len(positions)
-    near = [slice(max(seam - 3, 0), seam) for seam in seams if 0 < seam < frames]
-    part, across = np.zeros(max(frames - 3, 0)), np.zeros(max(frames - 3, 0), bool)
-    for here in near:
-        across[here] = True
+    spans = [slice(max(seam - 3, 0), seam) for seam in seams if 0 < seam < frames]
+    excess, across = np.zeros(max(frames - 3, 0)), np.zeros(max(frames - 3, 0), bool)
+    for span in spans:
+        across[span] = True
     if not across.any():
-        return part
+        return excess
     jerk = (np.diff(positions, n=3, axis=0) ** 2).sum(axis=-1).mean(axis=-1)
     usual = float(jerk[~across].mean()) if not across.all() else 0.0
-    for here in near:
-        if len(jerk[here]):
-            part[here] = np.clip(2.0 * jerk[here].mean() / max(usual, 1e-12) - 1.0, 0.0, 1.0)
-    return part
+    for span in spans:
+        if len(jerk[span]):
+            excess[span] = np.clip(2.0 * jerk[span].mean() / max(usual, 1e-12) - 1.0, 0.0, 1.0)
+    return excess
 
 
-def _corrections(course: Array, rough: Array, free: Array) -> Array:
-    """The least and smoothest corrections (F, n) of a course (F, n) that take away its third differences at the seams.
+def _corrections(curves: Array, excess: Array, free: Array) -> Array:
+    """Smallest smooth corrections (F, n) of `curves` (F, n) that cancel their third differences at the seams.
 
-    rough: (F - 3,) 0 to 1, which part of each.  free: (F,) bool, where there may be a correction.
-    Elsewhere the correction's own third differences are kept small, not those of the course, whose details stay.
-    Penalised least squares as Eilers 2003 ("A perfect smoother") writes them.
+    excess: (F - 3,) 0 to 1, the part of each to cancel.  free: (F,) bool, frames that may change.
+    The penalty is on the third differences of the correction, not of the curves, whose details stay. Penalised least
+    squares (Whittaker-Eilers smoother; Eilers 2003, "A perfect smoother").
     """
-    found = np.zeros_like(course)
-    for start in range(0, len(course), _CHUNK):
-        first, last = max(start - _MARGIN, 0), min(start + _CHUNK + _MARGIN, len(course))
-        at = first + np.flatnonzero(rough[first : max(last - 3, first)])
+    corrections = np.zeros_like(curves)
+    for start in range(0, len(curves), _CHUNK):
+        first, last = max(start - _MARGIN, 0), min(start + _CHUNK + _MARGIN, len(curves))
+        at = first + np.flatnonzero(excess[first : max(last - 3, first)])
         if len(at):
-            jerk = rough[at, None] * (course[at + 3] - 3.0 * course[at + 2] + 3.0 * course[at + 1] - course[at])
+            jerk = excess[at, None] * (curves[at + 3] - 3.0 * curves[at + 2] + 3.0 * curves[at + 1] - curves[at])
             keep = slice(start, min(start + _CHUNK, last))
-            found[keep] = (_response(free[first:last].tobytes())[:, at - first] @ jerk)[keep.start - first :][:_CHUNK]
-    return found
+            solution = _response(free[first:last].tobytes())[:, at - first] @ jerk
+            corrections[keep] = solution[keep.start - first :][:_CHUNK]
+    return corrections
 
 
 @lru_cache(maxsize=32)
 def _response(free: bytes) -> Array:
-    """The corrections of F frames for each of their third differences that is to go: (F, F - 3).
+    """Corrections of F frames for a unit third difference to cancel at each of them: (F, F - 3).
 
-    free: F bools.  In a long take nearly all stretches have the same.
+    free: F bools as bytes. Nearly all chunks of a long take share the same, hence the cache.
     """
-    unknown = np.flatnonzero(np.frombuffer(free, bool))
+    unknowns = np.flatnonzero(np.frombuffer(free, bool))
     third = np.diff(np.eye(len(free)), n=3, axis=0)
-    response, part = np.zeros(third.T.shape), third[:, unknown]
-    response[unknown] = -np.linalg.solve(part.T @ part + _FADE**-6 * np.eye(len(unknown)), part.T)
+    response, part = np.zeros(third.T.shape), third[:, unknowns]
+    response[unknowns] = -np.linalg.solve(part.T @ part + _FADE**-6 * np.eye(len(unknowns)), part.T)
     return response

@@ -17,7 +17,7 @@ from rigs.characters.humanoid import ANKLES, BONE_DIRECTIONS, HIPS, SIDES, Human
 from rigs.characters.posed_humanoid import PosedHumanoid, joint_positions
 from rigs.constraints.foot_planting import plant_feet
 from rigs.constraints.hand_holds import approach_for_holds, detect_hand_holds, join_hands
-from rigs.contacts import floor_height, foot_contacts
+from rigs.contacts import PLANTED_SPEED, floor_height, foot_contacts
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
@@ -33,8 +33,6 @@ _POSTURE_JOINTS = (
     (_NECK, _CHEST, _JAW, 0.5),
     *((INDEX[f"{side}_collar"], _CHEST, _CHEST, 0.0) for side in SIDES),
 )
-_CONTACT_SPEED = 0.2
-"""m/s along the floor up to which a low foot rests; above it is on its way, however low."""
 _MIN_CONTACT_FRAMES = 5
 """Frames with a foot flat on the floor from which their median tells how its sole lies."""
 _FLOOR_TOLERANCE = 0.1
@@ -85,7 +83,7 @@ def transfer_motion(motion: Motion, body: Humanoid, *, path_scale: float | None 
     The way along the floor is scaled by `stride`, without it by the length of the legs; heights are scaled by the legs.
     """
     source = motion.positions
-    resting = foot_contacts(source, motion.fps, speed=_CONTACT_SPEED)
+    resting = foot_contacts(source, motion.fps, speed=PLANTED_SPEED)
     world = _align_world_rotations(motion, resting)
     bends = _distribute_bends(motion, world, body)
     legs = body.leg_length / leg_length(motion.skeleton.rest_positions())

@@ -110,7 +110,7 @@ def test_the_dialect_that_finds_most_joints_wins() -> None:
 @pytest.mark.parametrize("placed", [False, True], ids=["names only", "with places"])
 def test_a_limb_without_a_bone_is_named(joint: str, placed: bool) -> None:
     names = [name if name != joint else "thing" for name in JOINTS]
-    with pytest.raises(UnmappableRig, match=f"no bone for {joint}; a dancer with two arms and two legs expected"):
+    with pytest.raises(UnmappableRig, match=f"no bone for {joint}; a humanoid with two arms and two legs expected"):
         map_bones(names, OWN_PARENTS, DEFAULT_SKELETON.rest_positions() if placed else None)
 
 

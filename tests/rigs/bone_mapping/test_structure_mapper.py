@@ -126,7 +126,7 @@ def spider() -> tuple[list[int], Array]:
 def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
     parents, places = make()  # type: ignore[operator]
     assert structure_mapper.map_by_structure(parents, places) is None
-    with pytest.raises(UnmappableRig, match="a dancer with two arms and two legs expected"):
+    with pytest.raises(UnmappableRig, match="a humanoid with two arms and two legs expected"):
         map_bones([f"bone_{n}" for n in range(len(parents))], parents, places)
 
 

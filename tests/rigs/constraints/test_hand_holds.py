@@ -39,7 +39,7 @@ def _found(couple: Couple) -> list[HandHold]:
 def _errors(figures: tuple[PosedHumanoid, PosedHumanoid], hold: HandHold) -> np.ndarray:
     """How much nearer or further than in the source two held wrists are, (n,) m."""
     first, second = (f.positions[:, WRISTS[side]] for f, side in zip(figures, hold.sides, strict=True))
-    apart = np.linalg.norm(first - second, axis=-1) - np.linalg.norm(hold.apart, axis=-1)
+    apart = np.linalg.norm(first - second, axis=-1) - np.linalg.norm(hold.wrist_offset, axis=-1)
     return np.abs(apart[hold.held])
 
 

@@ -86,8 +86,8 @@ def test_real_dancers_stand_in_one_world(corpus: Path) -> None:
 
 def test_frames_without_a_dancer_are_bridged_and_told(corpus: Path) -> None:
     assert read(corpus / RESULTS).warnings == (
-        "alphapose_test-results.json: dancer 1 not seen in 1 of 297 frames, bridged",
-        "alphapose_test-results.json: dancer 2 not seen in 30 of 297 frames, bridged",
+        "alphapose_test-results.json: dancer 1 not detected in 1 of 297 frames, interpolated",
+        "alphapose_test-results.json: dancer 2 not detected in 30 of 297 frames, interpolated",
     )
 
 
@@ -121,13 +121,13 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        ("{", "poses.json: AlphaPose's results expected, no JSON found"),
-        ("[]", "poses.json: AlphaPose's results expected, a list of detections"),
-        ({"0.jpg": {}}, "poses.json: AlphaPose's results expected, a list of detections"),
-        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixels found"),
-        ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: a picture with a number expected .*'x.jpg' found"),
-        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"poses.json, detection 0: numbers in threes expected"),
-        ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"poses.json, detection 0: numbers in threes expected"),
+        ("{", "poses.json: AlphaPose results expected, no JSON found"),
+        ("[]", "poses.json: AlphaPose results expected, a list of detections"),
+        ({"0.jpg": {}}, "poses.json: AlphaPose results expected, a list of detections"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixel coordinates found"),
+        ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: an image file name with a number expected .*'x.jpg' found"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"poses.json, detection 0: numbers in groups of three expected"),
+        ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"poses.json, detection 0: numbers in groups of three expected"),
         (
             [detection(0, 0.0, 0.0, pred_xyz_jts=pose(0.0)[:17].tolist())],
             r"24 or 29 joints, .* expected, 17 and 24 found",
@@ -136,10 +136,10 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
         ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1e9] * 3] * 24)], "poses.json, row 0, pelvis: a position in metres"),
         (
             [detection(0, 0.0, 0.0, pred_xyz_jts=[[0.0] * 3] * 24)],
-            "poses.json: pixels that show the joints in metres expected",
+            "poses.json: pixel coordinates that match the joints in metres expected",
         ),
-        ([detection(0, 0.0, 0.0), detection(10**8, 0.0, 0.0)], "poses.json: pictures numbered one by one expected"),
-        ([1, 2], "poses.json: AlphaPose's results expected"),
+        ([detection(0, 0.0, 0.0), detection(10**8, 0.0, 0.0)], "poses.json: images numbered one by one expected"),
+        ([1, 2], "poses.json: AlphaPose results expected"),
     ],
 )
 def test_what_is_no_dance_is_refused_in_one_sentence(tmp_path: Path, found: Any, complaint: str) -> None:

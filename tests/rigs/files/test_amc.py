@@ -195,7 +195,7 @@ def test_the_skeleton_is_its_subjects_or_the_only_one(corpus: Path, tmp_path: Pa
         ("", "1\n", r"test_01\.amc, line 4: the number of a frame expected, 'root' found"),
         ("", "arm 0 0\n", r"test_01\.amc, line 10: numbers for arm in frame 2 expected, none found"),
         ("# only this\n", RECORDING, r"test_01\.amc: at least one frame expected, none found"),
-        (RECORDING, RECORDING, r"test_01\.amc: no bone for .*; a dancer with two arms and two legs expected"),
+        (RECORDING, RECORDING, r"test_01\.amc: no bone for .*; a humanoid with two arms and two legs expected"),
     ],
 )
 def test_a_wrong_recording_is_refused_with_its_line(tmp_path: Path, wrong: str, right: str, complaint: str) -> None:
@@ -212,7 +212,7 @@ def test_a_wrong_recording_is_refused_with_its_line(tmp_path: Path, wrong: str, 
         ("direction 0 2", "direction 0 2 0", r"test\.asf, line 17: 3 numbers expected for direction, 2 found"),
         ("length three", "length 3", r"test\.asf, line 18: numbers expected for length, 'three' found"),
         ("XXZ", "90 XYZ", r"test\.asf, line 19: .*expected"),
-        ("dof rx l", "dof rx rz", r"test\.asf, line 20: turns and moves such as rx expected, 'rx l' found"),
+        ("dof rx l", "dof rx rz", r"test\.asf, line 20: degrees of freedom such as rx expected, 'rx l' found"),
         ("    arm leg", "    arm hand", r"test\.asf, line 35: a bone of :bonedata expected, 'leg' found"),
         ("", "    arm hand\n", r"test\.asf: every bone below the root expected in :hierarchy, hand is not"),
         ("    hand arm", "    root arm", r"test\.asf: every bone below the root expected in :hierarchy, a ring"),

@@ -112,7 +112,7 @@ def test_frames_without_a_person_are_bridged_and_told(tmp_path: Path) -> None:
     whole = read(save(tmp_path / "whole.npy", seen)).motions[0]
     seen[20:23] = np.nan
     clip = read(save(tmp_path / "gaps.npy", seen))
-    assert clip.warnings == ("gaps.npy: nobody seen in 3 of 50 frames, bridged",)
+    assert clip.warnings == ("gaps.npy: nobody detected in 3 of 50 frames, interpolated",)
     np.testing.assert_allclose(clip.motions[0].positions, whole.positions, atol=0.05)
 
 

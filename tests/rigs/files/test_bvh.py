@@ -134,7 +134,7 @@ def test_units_up_axis_rate_and_missing_joints_are_recognised(corpus: Path, name
 
 @pytest.mark.parametrize("name", ["pybvh_full_precision_frame_time", "pybvh_rotation_first_root"])
 def test_what_is_no_dancer_is_refused(corpus: Path, name: str) -> None:
-    with pytest.raises(BadFile, match=f"{name}.bvh: no bone for left_hip; a dancer with two arms and two legs"):
+    with pytest.raises(BadFile, match=f"{name}.bvh: no bone for left_hip; a humanoid with two arms and two legs"):
         read(corpus / "bvh_zoo" / f"{name}.bvh")
 
 

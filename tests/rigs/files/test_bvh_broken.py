@@ -50,7 +50,7 @@ def edited(old: str, new: str) -> str:
         (edited("Frames: 2", "Frames: 3"), "x.bvh, line 20: 3 frames expected, 2 found"),
         (edited("Frames: 2", "Frames: 1"), "x.bvh, line 20: 1 frames expected, 2 found"),
         (edited("Frames: 2", "Frames: 99999999999999"), "x.bvh, line 20: 99999999999999 frames expected, 2 found"),
-        (SMALL, "x.bvh: no bone for left_hip; a dancer with two arms and two legs expected"),
+        (SMALL, "x.bvh: no bone for left_hip; a humanoid with two arms and two legs expected"),
     ],
 )
 def test_a_broken_file_is_refused_with_the_line_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
@@ -73,21 +73,21 @@ def test_a_truncated_recording_is_refused(corpus: Path, tmp_path: Path, cut: flo
 def test_the_missing_limb_is_named(tmp_path: Path, joint: str) -> None:
     path = rig_file(tmp_path / "x.bvh", dance())
     path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
-    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a dancer with two arms and two legs expected"):
+    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a humanoid with two arms and two legs expected"):
         read(path)
 
 
 def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
     for path, complaint in [
         (tmp_path / "leader.bvh", "leader.bvh: no such file"),
-        (tmp_path, f"{tmp_path.name}: a folder, a file expected"),
+        (tmp_path, f"{tmp_path.name}: a file expected, a folder found"),
     ]:
         with pytest.raises(BadFile) as refused:
             read(path)
         assert str(refused.value) == complaint
     (tmp_path / "leader.fbx").write_text("x")
     with pytest.raises(
-        BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc expected as the ending of its name"
+        BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc file extension expected"
     ):
         read(tmp_path / "leader.fbx")
 
@@ -101,8 +101,8 @@ def test_bones_without_length_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken.bvh").mkdir()
     for name, complaint in [
-        ("nowhere/x.bvh", "x.bvh: a place to write to expected"),
-        ("taken.bvh", "taken.bvh: a place to write to expected"),
+        ("nowhere/x.bvh", "x.bvh: a writable location expected"),
+        ("taken.bvh", "taken.bvh: a writable location expected"),
         ("x.fbx", "x.fbx: .bvh or .npz expected"),
     ]:
         with pytest.raises(BadFile, match=complaint):

@@ -194,7 +194,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
             read(path)
     with pytest.raises(BadFile, match=r"missing\.npy: no such file"):
         read(tmp_path / "missing.npy")
-    with pytest.raises(BadFile, match="a folder, a file expected"):
+    with pytest.raises(BadFile, match="a file expected, a folder found"):
         read(tmp_path)
 
 

@@ -11,7 +11,8 @@ from rigs.constraints.hand_holds import detect_hand_holds
 from rigs.contacts import floor_height, foot_contacts
 from rigs.motion import Motion, resample, translate
 from rigs.post_processing.capsules import deepest_penetration
-from rigs.post_processing.post_process import PARTS, post_process, remove_foot_skating
+from rigs.post_processing.foot_skating import remove_foot_skating
+from rigs.post_processing.post_process import PARTS, post_process
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
 

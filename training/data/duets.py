@@ -1,4 +1,4 @@
-"""Duet recordings as training sees them: found in a folder, cleaned, at 30 fps, split by recording, cut in windows."""
+"""Duet recordings for training: found in a folder, cleaned, resampled to 30 fps, split by recording, cut in windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ FPS = 30.0
 MAX_JOINT_SPEED = 9.0
 """m/s: no joint of a dancer is faster from one frame to the next."""
 MAX_COUPLE_DISTANCE = 1.3
-"""m: nearer than this two dancers dance with each other; farther apart they walk on or off."""
+"""m between the pelvises of two who dance together; farther apart they walk on or off."""
 MIN_SECONDS = 3.0
-"""s: a shorter piece is not worth keeping."""
+"""s of the shortest piece that is kept."""
 PARTS = ("train", "validation", "test")
 
 
@@ -38,13 +38,13 @@ class Duet:
         return Duet(self.name, self.leader[frames], self.follower[frames])
 
     def positions(self) -> Array:
-        """(2, F, 29, 3) m: the leader's and the follower's joints."""
+        """Joint positions (2, F, 29, 3) m of the leader and the follower."""
         return np.stack([self.leader.positions, self.follower.positions])
 
 
 @dataclass(frozen=True)
 class DuetSplit:
-    """The pieces of the recordings of each part; no recording is in two parts."""
+    """Train, validation and test pieces; no recording is in two parts."""
 
     train: list[Duet]
     validation: list[Duet]
@@ -61,35 +61,38 @@ class DuetFiles:
 
     @property
     def files(self) -> list[Path]:
-        """Those that are there, the leader's first."""
+        """The existing files, the leader's first."""
         return [path for path in (self.leader, self.follower) if path is not None]
 
     def require_both(self) -> tuple[Path, Path]:
-        """The leader's and the follower's. Raises BadFile where one is missing."""
+        """The leader's and the follower's file. Raises BadFile where one is missing."""
         if self.leader is not None and self.follower is not None:
             return self.leader, self.follower
         missing = "leader" if self.leader is None else "follower"
-        raise BadFile(f"{self.files[0]}: no {self.name}_{missing} beside it")
+        raise BadFile(f"{self.files[0]}: {self.name}_{missing} expected beside it, not found")
 
 
 def find_duet_files(folder: Path) -> list[DuetFiles]:
-    """The files `NAME_leader.*` and `NAME_follower.*`, by name; of several for one dancer the first. Raises BadFile."""
+    """Find the files `NAME_leader.*` and `NAME_follower.*`, by name; of several for one dancer the first.
+
+    Raises BadFile.
+    """
     if not folder.is_dir():
         raise BadFile(f"{folder}: a folder of duets expected")
-    found: dict[str, dict[str, Path]] = {}
+    files: dict[str, dict[str, Path]] = {}
     for path in recording_files(folder):
         name, _, role = path.stem.rpartition("_")
         if role in ("leader", "follower"):
-            found.setdefault(name, {}).setdefault(role, path)
-    if not found:
-        raise BadFile(f"{folder}: no duets found, files named NAME_leader and NAME_follower expected")
-    return [DuetFiles(name, found[name].get("leader"), found[name].get("follower")) for name in sorted(found)]
+            files.setdefault(name, {}).setdefault(role, path)
+    if not files:
+        raise BadFile(f"{folder}: files named NAME_leader and NAME_follower expected, none found")
+    return [DuetFiles(name, files[name].get("leader"), files[name].get("follower")) for name in sorted(files)]
 
 
 def recording_files(folder: Path) -> list[Path]:
-    """What may be a recording in a folder, by name, and what can be read before what cannot.
+    """The files of a folder that may be recordings: those of readable formats first, then by name.
 
-    Hidden files are left out, as some systems put one beside every file, and so are Acclaim's skeletons.
+    Hidden files, which some systems put beside every file, and Acclaim skeletons are left out.
     """
     paths = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix.lower() != ".asf" and p.is_file()]
     return sorted(paths, key=lambda path: (path.suffix.lower() not in READ_SUFFIXES, path.name))
@@ -97,22 +100,24 @@ def recording_files(folder: Path) -> list[Path]:
 
 def find_duets(folder: Path) -> list[Duet]:
     """Read every `NAME_leader.*` with its `NAME_follower.*`, by name. Raises BadFile."""
-    return [make_duet(pair, *(read(path).motions[0] for path in pair.require_both())) for pair in find_duet_files(folder)]
+    return [
+        make_duet(files, *(read(path).motions[0] for path in files.require_both())) for files in find_duet_files(folder)
+    ]
 
 
-def make_duet(pair: DuetFiles, leader: Motion, follower: Motion) -> Duet:
-    """The two dancers of a pair of files, one clock. Raises BadFile where their rates or lengths differ."""
-    first, second = pair.require_both()
+def make_duet(files: DuetFiles, leader: Motion, follower: Motion) -> Duet:
+    """Pair the dancers of a recording's two files. Raises BadFile where their frame rates or lengths differ."""
+    first, second = files.require_both()
     if leader.fps != follower.fps or len(leader) != len(follower):
         raise BadFile(
             f"{second}: {len(leader)} frames at {leader.fps:g} fps expected as in {first.name}, "
             f"{len(follower)} at {follower.fps:g} found"
         )
-    return Duet(pair.name, leader, follower)
+    return Duet(files.name, leader, follower)
 
 
 def clean_duet(duet: Duet) -> list[Duet]:
-    """Trim the walks on and off, cut where a joint jumps, and bring the pieces to 30 fps."""
+    """Trim the walks on and off, cut where a joint jumps, and resample the pieces to 30 fps."""
     positions = duet.positions()
     start, stop = together_span(positions)
     pieces = []
@@ -124,24 +129,24 @@ def clean_duet(duet: Duet) -> list[Duet]:
 
 
 def couple_distance(positions: Array) -> Array:
-    """How far the pelvises of `positions` (2, F, 29, 3) are from each other: (F,) m."""
+    """Distance (F,) m between the pelvises of a couple (2, F, 29, 3) m."""
     return np.linalg.norm(positions[0, :, 0] - positions[1, :, 0], axis=-1)
 
 
 def together_span(positions: Array) -> tuple[int, int]:
-    """The first frame of `positions` (2, F, 29, 3) m in which the two are near, and the one past the last; or 0, 0."""
+    """First frame of a couple (2, F, 29, 3) m in which the two are near, and the one past the last; or 0, 0."""
     near = np.flatnonzero(couple_distance(positions) < MAX_COUPLE_DISTANCE)
     return (int(near[0]), int(near[-1]) + 1) if len(near) else (0, 0)
 
 
 def joint_jumps(positions: Array, fps: float) -> Array:
-    """The frames f (N,) at which some joint of `positions` (2, F, 29, 3) m leaps on its way to f + 1."""
+    """Frames f (N,) at which some joint of a couple (2, F, 29, 3) m is too fast on its way to f + 1."""
     step = np.linalg.norm(np.diff(positions, axis=1), axis=-1)
     return np.flatnonzero((step * fps > MAX_JOINT_SPEED).any(axis=(0, 2)))
 
 
 def _spans_between_cuts(cuts: Array, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """The runs of frames between `start` and `stop` in which no cut f to f + 1 lies."""
+    """Spans of frames between `start` and `stop` that contain no cut from f to f + 1."""
     for cut in cuts[(cuts >= start) & (cuts + 1 < stop)]:
         yield start, int(cut) + 1
         start = int(cut) + 1
@@ -149,16 +154,16 @@ def _spans_between_cuts(cuts: Array, start: int, stop: int) -> Iterator[tuple[in
 
 
 def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence[str]) -> DuetSplit:
-    """Clean the recordings and deal out by name those that are usable, before anything is cut or augmented.
+    """Clean the recordings and split them by name, before anything is cut in windows or augmented.
 
-    Raises BadFile when a part would be empty.
+    validation, test: names of recordings.  Raises BadFile when a part would be empty.
     """
     cleaned = [(duet.name, clean_duet(duet)) for duet in duets]
-    dealt = assign_parts({name for name, pieces in cleaned if pieces}, validation, test)
+    part_of = assign_parts({name for name, pieces in cleaned if pieces}, validation, test)
     parts: dict[str, list[Duet]] = {part: [] for part in PARTS}
     for name, pieces in cleaned:
         if pieces:
-            parts[dealt[name]] += pieces
+            parts[part_of[name]] += pieces
     for part, pieces in parts.items():
         if not pieces:
             names = ", ".join(sorted({name for name, _ in cleaned}))
@@ -167,10 +172,9 @@ def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence
 
 
 def assign_parts(names: Iterable[str], validation: Sequence[str], test: Sequence[str]) -> dict[str, str]:
-    """Each recording's part, one of PARTS.
+    """Assign each recording to one of PARTS.
 
-    Where none of the named recordings is there, the last tenth by name is the test and the tenth before that the
-    validation.
+    If none of the named recordings exists, the last tenth by name is the test and the tenth before it the validation.
     """
     names = sorted(names)
     if not set(names) & {*validation, *test}:
@@ -180,21 +184,21 @@ def assign_parts(names: Iterable[str], validation: Sequence[str], test: Sequence
 
 
 class DuetWindows(IterableDataset[Tensor]):
-    """Batches of windows (B, 2, length, 29, 3) m, one a training step, the same for equal seed and step.
+    """Batches of windows (B, 2, length, 29, 3) m, one per training step, reproducible by seed and step.
 
-    Each epoch goes over all windows in an order of its own; `start` is the step to begin with, so that a training
-    that was interrupted sees what it would have seen.
+    Each epoch is a permutation of all windows; `start` is the first step, so that a resumed training sees the batches
+    that it would have seen.
     """
 
     def __init__(self, duets: Sequence[Duet], length: int, stride: int, batch: int, epochs: int, seed: int) -> None:
-        self.takes = [torch.from_numpy(duet.positions()).float() for duet in duets]
-        self.places = [
+        self.recordings = [torch.from_numpy(duet.positions()).float() for duet in duets]
+        self.window_starts = [
             (take, first)
-            for take, positions in enumerate(self.takes)
+            for take, positions in enumerate(self.recordings)
             for first in range(0, positions.shape[1] - length + 1, stride)
         ]
         self.length, self.batch, self.epochs, self.seed = length, batch, epochs, seed
-        self.steps_per_epoch = len(self.places) // batch or 1
+        self.steps_per_epoch = len(self.window_starts) // batch or 1
         self.start = 0
 
     def __len__(self) -> int:
@@ -202,13 +206,13 @@ class DuetWindows(IterableDataset[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         for step in range(self.start, len(self)):
-            epoch, at = divmod(step, self.steps_per_epoch)
+            epoch, index = divmod(step, self.steps_per_epoch)
             order = torch.randperm(
-                len(self.places), generator=torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+                len(self.window_starts), generator=torch.Generator().manual_seed(self.seed * 100_003 + epoch)
             )
-            yield torch.stack([self.window(int(i)) for i in order[at * self.batch : (at + 1) * self.batch]])
+            yield torch.stack([self.window(int(i)) for i in order[index * self.batch : (index + 1) * self.batch]])
 
     def window(self, index: int) -> Tensor:
         """One window (2, length, 29, 3) m."""
-        take, first = self.places[index]
-        return self.takes[take][:, first : first + self.length]
+        take, first = self.window_starts[index]
+        return self.recordings[take][:, first : first + self.length]

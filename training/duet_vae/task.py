@@ -119,7 +119,7 @@ def placed(windows: Tensor, normalisation: Normalisation) -> Tensor:
 
 def measure(windows: DuetWindows) -> Normalisation:
     """The mean and the spread of the training windows, both dancers together, each pair in its frame."""
-    poses = torch.cat([_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.places))])
+    poses = torch.cat([_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.window_starts))])
     return Normalisation(poses.mean(0), poses.std(0).clamp_min(0.02))
 
 

@@ -1,7 +1,7 @@
-"""Puts the built extension into a real Blender: the bpy module of the Python that runs these tests.
+"""Install the built extension in a real Blender: the bpy module of the Python that runs these tests.
 
-The zip is installed by Blender's own operator into a scratch user folder, so `rigs`, `backend` and `zmq` come from its
-wheels, never from the checkout or the environment. That needs a process in which nothing has imported them yet:
+The zip is installed by Blender's own operator into a temporary user folder, so `rigs`, `backend` and `zmq` come from
+its wheels, never from the checkout or the environment. That needs a process in which nothing has imported them yet:
 
     python -m pytest tests/blender
 """
@@ -22,65 +22,64 @@ from tests import installed
 from tests.installed import PACKAGE, ROOT
 
 HERE = Path(__file__).resolve().parent
-_SCRATCH = Path(tempfile.gettempdir(), f"pas-de-deux-tests-{os.getpid()}")
+_USER_FOLDER = Path(tempfile.gettempdir(), f"pas-de-deux-tests-{os.getpid()}")
 
 
-def _alone(config: pytest.Config) -> bool:
-    """Whether this run is for the tests in this folder and no others."""
+def _runs_only_this_folder(config: pytest.Config) -> bool:
+    """Whether only tests of this folder were selected."""
     return all(Path(str(argument).split("::")[0]).resolve().is_relative_to(HERE) for argument in config.args)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return None if _alone(config) else True
+    return None if _runs_only_this_folder(config) else True
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if not _alone(config):
-        terminalreporter.write_line("tests/blender: left out, it needs a process of its own: pytest tests/blender")
+    if not _runs_only_this_folder(config):
+        terminalreporter.write_line("tests/blender: not run, it needs a process of its own: pytest tests/blender")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if _alone(config):
+    if _runs_only_this_folder(config):
         try:
-            installed.install(installed.build(), _SCRATCH)
+            installed.install(installed.build(), _USER_FOLDER)
         except installed.NotInstalled as error:
             raise pytest.UsageError(str(error)) from None
 
 
-_status = 0
-"""What the run comes to."""
+_exit_status = 0
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
-    global _status
-    _status = int(exitstatus)
+    global _exit_status
+    _exit_status = int(exitstatus)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Clean up and end at once: Blender may crash or hang where Python ends after an FBX import or a Rigify rig."""
-    shutil.rmtree(_SCRATCH, ignore_errors=True)
-    if _alone(config):
+    """Clean up and exit at once: Blender may crash or hang at exit after an FBX import or a Rigify rig."""
+    shutil.rmtree(_USER_FOLDER, ignore_errors=True)
+    if _runs_only_this_folder(config):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(_status)
+        os._exit(_exit_status)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     import bpy
 
-    return f"Blender {bpy.app.version_string}, extension in {_SCRATCH}"
+    return f"Blender {bpy.app.version_string}, extension in {_USER_FOLDER}"
 
 
 @pytest.fixture(scope="session")
 def extension() -> Path:
-    """The zip that is installed."""
+    """The installed extension's zip."""
     return installed.build()
 
 
 @pytest.fixture(autouse=True)
 def empty_scene() -> None:
-    """Begin each test with an empty scene and the extension enabled."""
+    """Start each test with an empty scene and the extension enabled."""
     import addon_utils
     import bpy
 
@@ -90,26 +89,26 @@ def empty_scene() -> None:
 
 
 def free_address() -> str:
-    """An address on this machine where nothing listens."""
+    """An address on this machine at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 class Server:
-    """A real backend in a process of its own."""
+    """A backend in a process of its own."""
 
     def __init__(self) -> None:
         self.address = free_address()
         command = [ROOT / ".venv" / "bin" / "pasdedeux", "serve", "--bind", self.address]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._process.stdout is not None
-        said = []
+        output = []
         for line in self._process.stdout:
             if "listening" in line:
                 return
-            said.append(line)
-        raise RuntimeError("the server did not start: " + "".join(said))
+            output.append(line)
+        raise RuntimeError("the server did not start: " + "".join(output))
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -129,7 +128,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def set_backend_address() -> Callable[[str], None]:
-    """Set the backend's address in Blender's preferences."""
+    """A function that sets the backend's address in the preferences."""
     import bpy
 
     def set_address(address: str) -> None:
@@ -140,36 +139,36 @@ def set_backend_address() -> Callable[[str], None]:
 
 @pytest.fixture
 def reachable_server(server: Server, set_backend_address: Callable[[str], None]) -> Server:
-    """A backend that can be reachable_server."""
+    """The shared backend, with its address set in the preferences."""
     set_backend_address(server.address)
     return server
 
 
 @pytest.fixture
 def midi_file(tmp_path: Path) -> Path:
-    """Four bars of music, eight seconds."""
-    from music_pieces import piece
+    """A MIDI file of four bars, eight seconds."""
+    from music_pieces import make_score
 
     from backend.music import midi
 
     (tmp_path / "music").mkdir()
-    midi.write(tmp_path / "music" / "song.mid", piece())
+    midi.write(tmp_path / "music" / "song.mid", make_score())
     return tmp_path / "music" / "song.mid"
 
 
 @pytest.fixture
 def blend_folder(tmp_path: Path) -> Path:
-    """The folder of the scene's .blend file."""
+    """The folder of the saved .blend file."""
     import bpy
 
-    (tmp_path / "home").mkdir()
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "home" / "scene.blend"))
-    return tmp_path / "home"
+    (tmp_path / "blend").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "blend" / "scene.blend"))
+    return tmp_path / "blend"
 
 
 @pytest.fixture
 def dancing_leader() -> Any:
-    """A leader who dances five seconds from frame 20 on."""
+    """A leader animated for five seconds from frame 20."""
     import bpy
     from bl_ext.user_default.pas_de_deux.animation import dancers
 
@@ -185,31 +184,31 @@ def dancing_leader() -> Any:
 
 @pytest.fixture
 def scene_state() -> Callable[[], dict[str, Any]]:
-    """All that a user could find changed in the file: data-blocks, keys, who has which action, the scene's settings."""
+    """A function that describes all a user could see changed: data-blocks, actions, settings, markers, selection."""
     import bpy
-    from motions import strip_frames, sequencer_strips
+    from motions import sequencer_strips, strip_frames
 
     def describe() -> dict[str, Any]:
         scene = bpy.context.scene
-        things = ("objects", "armatures", "meshes", "materials", "actions", "scenes", "cameras", "images", "texts")
-        found: dict[str, Any] = {
-            name: sorted(block.name for block in getattr(bpy.data, name)) for name in (*things, "sounds")
+        collections = ("objects", "armatures", "meshes", "materials", "actions", "scenes", "cameras", "images", "texts")
+        state: dict[str, Any] = {
+            name: sorted(block.name for block in getattr(bpy.data, name)) for name in (*collections, "sounds")
         }
-        found["moved by"] = {
-            thing.name: thing.animation_data.action and thing.animation_data.action.name
-            for thing in bpy.data.objects
-            if thing.animation_data
+        state["actions assigned"] = {
+            obj.name: obj.animation_data.action and obj.animation_data.action.name
+            for obj in bpy.data.objects
+            if obj.animation_data
         }
-        found["ranges"] = {action.name: tuple(action.frame_range) for action in bpy.data.actions}
-        found["scene"] = (
+        state["ranges"] = {action.name: tuple(action.frame_range) for action in bpy.data.actions}
+        state["scene"] = (
             *(scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base),
             *(scene.render.filepath, scene.render.engine, scene.camera),
             *(str(scene.pas_de_deux.leader), str(scene.pas_de_deux.partner)),
         )
-        found["markers"] = sorted((marker.frame, marker.name) for marker in scene.timeline_markers)
-        found["strips"] = sorted((strip.name, strip.channel, *strip_frames(strip)) for strip in sequencer_strips(scene))
-        found["selected"] = sorted(thing.name for thing in bpy.context.selected_objects)
-        found["active"] = bpy.context.view_layer.objects.active and bpy.context.view_layer.objects.active.name
-        return found
+        state["markers"] = sorted((marker.frame, marker.name) for marker in scene.timeline_markers)
+        state["strips"] = sorted((strip.name, strip.channel, *strip_frames(strip)) for strip in sequencer_strips(scene))
+        state["selected"] = sorted(obj.name for obj in bpy.context.selected_objects)
+        state["active"] = bpy.context.view_layer.objects.active and bpy.context.view_layer.objects.active.name
+        return state
 
     return describe

@@ -1,4 +1,4 @@
-"""Music that several of these tests dance to, and what they look for in the scene and in files."""
+"""Test music, and readings of the scene and of files that the music tests share."""
 
 import wave
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from motions import strip_frames, sequencer_strips
+from motions import sequencer_strips, strip_frames
 
 from backend.music.score import Meter, Score, part_from_note_array
 
 SceneState = Callable[[], dict[str, Any]]
 BEAT = 0.5
-"""s of a quarter note in these tests' music."""
+"""s of a quarter note in the test music."""
 needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
 
 
-def piece(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0) -> Score:
+def make_score(bars: int = 4, meters: tuple[Meter, ...] = (Meter(0),), steps: int = 0) -> Score:
     """Music at 120 beats a minute: a drum on each quarter, a low note on each half and a high one on each eighth."""
     steps = steps or 16 * bars
     drums = [(36 if step % 8 == 0 else 38, 100, step, step + 1) for step in range(0, steps, 4)]
@@ -41,8 +41,8 @@ def strips() -> list[Any]:
 
 
 def strip_starts() -> list[tuple[str, int]]:
-    """The file and the first frame of each strip."""
-    return sorted((Path(bpy.path.abspath(s.sound.filepath)).name, strip_frames(s)[0]) for s in strips())
+    """The file name and the first frame of each strip."""
+    return sorted((Path(bpy.path.abspath(strip.sound.filepath)).name, strip_frames(strip)[0]) for strip in strips())
 
 
 def file_names(folder: Path) -> list[str]:
@@ -54,10 +54,10 @@ def wav_seconds(file: Path) -> float:
         return sound.getnframes() / sound.getframerate()
 
 
-def refused(scene_state: SceneState, operator: str, said: str, **options: Any) -> None:
-    """An operator fails with one sentence and leaves all as it was."""
+def assert_error(scene_state: SceneState, operator: str, message: str, **options: Any) -> None:
+    """An operator reports one sentence as its error and leaves the scene unchanged."""
     before = scene_state()
-    with pytest.raises(RuntimeError, match=said) as error:
+    with pytest.raises(RuntimeError, match=message) as error:
         getattr(bpy.ops.pasdedeux, operator)(**options)
     assert len(str(error.value).strip().splitlines()) == 1
     assert scene_state() == before

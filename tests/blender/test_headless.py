@@ -53,7 +53,7 @@ def test_the_demo_leaves_video_file_and_partner(extension: Path, server: Server,
 
 def test_two_files_become_one_video(extension: Path, leader: Path, tmp_path: Path) -> None:
     video = tmp_path / "pair.mp4"
-    files.write(tmp_path / "other.bvh", swaying_motion(frames=70, fps=60.0, place=0.8))
+    files.write(tmp_path / "other.bvh", swaying_motion(frames=70, fps=60.0, x=0.8))
     motions = [str(leader), str(tmp_path / "other.bvh")]
     status, said = run(
         tmp_path, task="render", extension=str(extension), motions=motions, out=str(video), size=[64, 36]

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
-from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, seen, swaying_motion, random_motion
+from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, random_motion, swaying_motion
 
 from rigs import files, rotations
 from rigs.motion import Motion
@@ -21,7 +21,7 @@ def keyed(motion: Motion, first: int = 1) -> bpy.types.Object:
 
 def test_a_new_dancer_stands_in_a_t_pose_and_is_active() -> None:
     dancer = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON)
-    assert np.abs(seen(dancer, 1) - DEFAULT_SKELETON.rest_positions()).max() < 1e-6
+    assert np.abs(joint_positions(dancer, 1) - DEFAULT_SKELETON.rest_positions()).max() < 1e-6
     assert bpy.context.view_layer.objects.active == dancer
     assert bpy.context.selected_objects == [dancer]
 
@@ -79,7 +79,10 @@ def test_reading_back_sees_a_moved_turned_and_enlarged_object() -> None:
     dancer.location, dancer.rotation_euler, dancer.scale = (1.0, -2.0, 0.5), (0.1, 0.2, 2.0), (1.2, 1.2, 1.2)
     bpy.context.view_layer.update()
     back = armatures.sample_motion(bpy.context, dancer, range(1, 41))
-    assert max(np.abs(back.positions[f] - seen(dancer, f + 1)).max() for f in range(0, 40, 9)) < TENTH_OF_A_MILLIMETRE
+    assert (
+        max(np.abs(back.positions[f] - joint_positions(dancer, f + 1)).max() for f in range(0, 40, 9))
+        < TENTH_OF_A_MILLIMETRE
+    )
 
 
 def test_keys_for_a_moved_object_bring_the_dancer_to_the_same_place_in_the_world() -> None:

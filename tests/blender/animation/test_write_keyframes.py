@@ -156,7 +156,9 @@ def test_an_object_moves_as_written_too(rig: bpy.types.Object) -> None:
 @pytest.mark.parametrize("frames", [1, 2])
 def test_the_shortest_movements_are_keyed(rig: bpy.types.Object, frames: int) -> None:
     for onto in ("NEW", "CURRENT", "STRIP"):
-        keyframes.write_keyframes(rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=keyframes.Tolerance())
+        keyframes.write_keyframes(
+            rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=keyframes.Tolerance()
+        )
         assert max(strays(rig, 3, frames=frames)) < 1e-5
 
 
@@ -208,7 +210,9 @@ def test_a_rotations_other_forms_make_way(rig: bpy.types.Object) -> None:
     bone = rig.pose.bones["hips"]
     for form in ("XYZ", "AXIS_ANGLE"):
         bone.rotation_mode = form
-        keyframes.write_keyframes(rig, keyframes.transform_channels(bone, turning()), name="move", first=1, onto="CURRENT")
+        keyframes.write_keyframes(
+            rig, keyframes.transform_channels(bone, turning()), name="move", first=1, onto="CURRENT"
+        )
     bone.rotation_mode = "QUATERNION"
     keyframes.write_keyframes(rig, keyframes.transform_channels(bone, turning()), name="move", first=1, onto="CURRENT")
     assert {curve.data_path for curve in fcurves.action_fcurves(rig)} == {'pose.bones["hips"].rotation_quaternion'}
@@ -219,8 +223,12 @@ def test_a_movement_after_another_goes_on_from_it_the_short_way(rig: bpy.types.O
     bone = rig.pose.bones["hips"]
     bone.rotation_mode = form
     spin = rotations.from_axis_angle(np.array([0.0, 1.0, 0.0]), np.linspace(0.0, 20.0, 200))
-    keyframes.write_keyframes(rig, keyframes.transform_channels(bone, spin[:100]), name="first half", first=1, onto="CURRENT")
-    keyframes.write_keyframes(rig, keyframes.transform_channels(bone, spin[100:]), name="second half", first=101, onto="CURRENT")
+    keyframes.write_keyframes(
+        rig, keyframes.transform_channels(bone, spin[:100]), name="first half", first=1, onto="CURRENT"
+    )
+    keyframes.write_keyframes(
+        rig, keyframes.transform_channels(bone, spin[100:]), name="second half", first=101, onto="CURRENT"
+    )
     between = shown(rig, 100.5)[0][0]
     assert rotations.angle_between(between, rotations.slerp(spin[99], spin[100], 0.5)) < 0.01
 

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 0.33, 0.185
 
 
 def pair(travel: float, apart: float = 0.7) -> Array:
-    leader, partner = swaying_motion(frames=120), swaying_motion(frames=120, place=apart)
+    leader, partner = swaying_motion(frames=120), swaying_motion(frames=120, x=apart)
     way = np.linspace(0.0, travel, 120)[:, None] * np.array([0.6, 0.8, 0.0])
     return np.stack([translate(leader, way).positions, translate(partner, way).positions], axis=1)
 

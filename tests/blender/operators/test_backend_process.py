@@ -34,7 +34,7 @@ def test_a_started_backend_answers_and_a_stopped_one_is_gone(chosen: preferences
     assert not backend_process.is_running()
 
 
-def refused(said: str) -> None:
+def assert_error(said: str) -> None:
     with pytest.raises(RuntimeError, match=said) as error:
         bpy.ops.pasdedeux.start_backend()
     assert len(str(error.value).strip().splitlines()) == 1
@@ -43,18 +43,18 @@ def refused(said: str) -> None:
 
 def test_without_a_chosen_python_it_says_what_to_do(chosen: preferences.PASDEDEUX_preferences) -> None:
     chosen.python = ""
-    refused("Choose the Python with the backend")
+    assert_error("Choose the Backend Python in the Backend panel")
 
 
 def test_a_python_that_is_gone_is_named(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
     chosen.python = str(tmp_path / "python")
-    refused(f"There is no Python at {tmp_path}")
+    assert_error(f"There is no Python at {tmp_path}")
 
 
 def test_a_program_that_is_no_python_is_refused(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
     chosen.python = str(tmp_path / "python")
     Path(chosen.python).write_text("not a program")
-    refused("cannot be started")
+    assert_error("cannot be started")
 
 
 def test_a_python_without_the_backend_is_refused(chosen: preferences.PASDEDEUX_preferences, tmp_path: Path) -> None:
@@ -62,16 +62,16 @@ def test_a_python_without_the_backend_is_refused(chosen: preferences.PASDEDEUX_p
     # -S leaves out site-packages, so that this is a Python in which nothing is installed.
     Path(chosen.python).write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     Path(chosen.python).chmod(0o755)
-    refused("has no Pas de Deux backend")
+    assert_error("has no Pas de Deux backend")
 
 
 def test_an_address_that_is_taken_is_one_sentence(chosen: preferences.PASDEDEUX_preferences) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(chosen.address.rsplit(":", 1)[1])))
         other.listen()
-        refused("The backend did not start")
+        assert_error("The backend did not start")
 
 
 def test_a_backend_on_another_machine_is_not_started_here(chosen: preferences.PASDEDEUX_preferences) -> None:
     chosen.address = "tcp://192.0.2.1:7429"
-    refused("another machine")
+    assert_error("another machine")

@@ -9,7 +9,17 @@ from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
 from bl_ext.user_default.pas_de_deux.media import beat_markers
 from conftest import Server
 from motions import strip_frames, swaying_motion
-from music_pieces import SceneState, strip_starts, music_settings, file_names, markers, refused, wav_seconds, needs_sound, strips
+from music_pieces import (
+    SceneState,
+    assert_error,
+    file_names,
+    markers,
+    music_settings,
+    needs_sound,
+    strip_starts,
+    strips,
+    wav_seconds,
+)
 
 from backend.client import Client
 from backend.music import midi
@@ -20,7 +30,10 @@ from rigs.skeleton import DEFAULT_SKELETON
 
 def same(one: Score, other: Score) -> bool:
     """Whether two scores have the same notes."""
-    return all(np.array_equal(part_to_note_array(getattr(one, part)), part_to_note_array(getattr(other, part))) for part in PARTS)
+    return all(
+        np.array_equal(part_to_note_array(getattr(one, part)), part_to_note_array(getattr(other, part)))
+        for part in PARTS
+    )
 
 
 @pytest.mark.parametrize("pair", [False, True])
@@ -30,7 +43,7 @@ def test_the_music_is_what_the_backend_composes(
     shown = [dancing_leader]
     if pair:
         partner = dancers.add_dancer(bpy.context, "partner", DEFAULT_SKELETON, partner=True, body=False)
-        dancers.animate_dancer(bpy.context, partner, swaying_motion(151, place=1.0), "sway", 20)
+        dancers.animate_dancer(bpy.context, partner, swaying_motion(151, x=1.0), "sway", 20)
         bpy.context.scene.pas_de_deux.partner = partner
         shown.append(partner)
     music_settings().music_seed, music_settings().tempo = 4, 120.0
@@ -44,7 +57,9 @@ def test_the_music_is_what_the_backend_composes(
         assert strip_starts() == [("music.wav", 20)]
 
 
-def test_only_the_parts_that_are_chosen_play(reachable_server: Server, tmp_path: Path, dancing_leader: bpy.types.Object) -> None:
+def test_only_the_parts_that_are_chosen_play(
+    reachable_server: Server, tmp_path: Path, dancing_leader: bpy.types.Object
+) -> None:
     music_settings().parts = {"drums", "bass"}
     bpy.ops.pasdedeux.compose_music(filepath=str(tmp_path / "beat"))
     score = midi.read(tmp_path / "beat.mid")
@@ -53,7 +68,9 @@ def test_only_the_parts_that_are_chosen_play(reachable_server: Server, tmp_path:
 
 
 @needs_sound
-def test_music_that_is_made_again_is_heard_anew(reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object) -> None:
+def test_music_that_is_made_again_is_heard_anew(
+    reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object
+) -> None:
     bpy.ops.pasdedeux.compose_music()
     ((_, before),) = map(strip_frames, strips())
     dancers.animate_dancer(bpy.context, dancing_leader, sample_dance()[:301], "longer", 20)
@@ -65,25 +82,27 @@ def test_music_that_is_made_again_is_heard_anew(reachable_server: Server, blend_
 def test_what_cannot_be_composed_is_refused(
     reachable_server: Server, tmp_path: Path, dancing_leader: bpy.types.Object, scene_state: SceneState
 ) -> None:
-    refused(scene_state, "compose_music", "Save the .blend file first")
+    assert_error(scene_state, "compose_music", "Save the .blend file first")
     out = str(tmp_path / "music.mid")
-    refused(scene_state, "compose_music", "There is no folder", filepath=str(tmp_path / "nowhere" / "music.mid"))
+    assert_error(scene_state, "compose_music", "There is no folder", filepath=str(tmp_path / "nowhere" / "music.mid"))
     music_settings().midi = out
-    refused(scene_state, "compose_music", r"music\.mid is the music to dance to", filepath=out)
+    assert_error(scene_state, "compose_music", r"music\.mid is the music to dance to", filepath=out)
     music_settings().midi, music_settings().tempo = "", 10.0
-    refused(scene_state, "compose_music", "tempo: a number of 30 to 300 expected", filepath=out)
+    assert_error(scene_state, "compose_music", "tempo: a number of 30 to 300 expected", filepath=out)
     music_settings().tempo, music_settings().parts = 0.0, set()
-    refused(scene_state, "compose_music", "Choose who plays", filepath=out)
+    assert_error(scene_state, "compose_music", "Choose at least one part", filepath=out)
     music_settings().parts = {"bass"}
     dancers.animate_dancer(bpy.context, dancing_leader, sample_dance()[:8], "short", 20)
-    refused(scene_state, "compose_music", "at least 1 second of dance", filepath=out)
+    assert_error(scene_state, "compose_music", "at least 1 second of dance", filepath=out)
     bpy.ops.object.delete()
-    refused(scene_state, "compose_music", "Choose a leader first", filepath=out)
+    assert_error(scene_state, "compose_music", "Choose a leader first", filepath=out)
     assert file_names(tmp_path) == []
 
 
 @needs_sound
-def test_from_music_to_dance_to_music_to_a_video_with_sound(reachable_server: Server, midi_file: Path, blend_folder: Path) -> None:
+def test_from_music_to_dance_to_music_to_a_video_with_sound(
+    reachable_server: Server, midi_file: Path, blend_folder: Path
+) -> None:
     bpy.context.scene.render.fps = 6
     bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
     bpy.ops.pasdedeux.compose_music()
@@ -92,7 +111,9 @@ def test_from_music_to_dance_to_music_to_a_video_with_sound(reachable_server: Se
 
 
 @needs_sound
-def test_the_previews_own_sound_comes_before_the_sequencers(dancing_leader: bpy.types.Object, blend_folder: Path) -> None:
+def test_the_previews_own_sound_comes_before_the_sequencers(
+    dancing_leader: bpy.types.Object, blend_folder: Path
+) -> None:
     bpy.context.scene.pas_de_deux.sound = str(blend_folder / "gone.wav")
     with pytest.raises(RuntimeError, match=r"gone\.wav: no such file"):
         bpy.ops.pasdedeux.render_preview(size=(64, 36))

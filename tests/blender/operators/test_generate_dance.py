@@ -1,9 +1,7 @@
-"""Dance to music with a real backend: what is keyed, marked and heard, and what is refused."""
+"""Generating dances with a real backend: keyframes, sound strips and files, and errors."""
 
 import time
 from collections.abc import Callable
-from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,21 +9,35 @@ import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
 from bl_ext.user_default.pas_de_deux.animation import keyframes
-from bl_ext.user_default.pas_de_deux.media import beat_markers, sequencer
+from bl_ext.user_default.pas_de_deux.media import sequencer
+from bl_ext.user_default.pas_de_deux.operators import generate_dance
 from conftest import Server, free_address
 from motions import TENTH_OF_A_MILLIMETRE, max_joint_error
-from music_pieces import BEAT, SceneState, strip_starts, music_settings, file_names, markers, piece, refused, wav_seconds, needs_sound, strips
+from music_pieces import (
+    BEAT,
+    SceneState,
+    assert_error,
+    file_names,
+    make_score,
+    markers,
+    music_settings,
+    needs_sound,
+    strip_starts,
+    strips,
+    wav_seconds,
+)
 
 from backend.client import Client
 from backend.model_registry import COMPOSERS, DANCERS
 from backend.music import midi
-from backend.music.score import PARTS, Meter, cut_bars
-
-music_module = import_module("bl_ext.user_default.pas_de_deux.operators.generate_dance")
+from backend.music.audio.wav import write_wav
+from backend.music.score import PARTS, cut_bars
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (30, 1.001)])
-def test_the_dancer_is_keyed_as_the_backend_answers(reachable_server: Server, midi_file: Path, fps: int, base: float) -> None:
+def test_the_dancer_is_keyed_as_the_backend_answers(
+    reachable_server: Server, midi_file: Path, fps: int, base: float
+) -> None:
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base, scene.frame_start, scene.frame_end = fps, base, 11, 20
     music_settings().dance_seed, music_settings().energy = 3, 1.5
@@ -67,48 +79,12 @@ def test_the_published_method_goes_both_ways(reachable_server: Server, midi_file
     assert (blend_folder / "music.mid").exists()
 
 
-def test_beats_are_marked_and_bars_numbered_as_in_the_song(reachable_server: Server, midi_file: Path) -> None:
-    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.001
-    music_settings().bars = " 3 - 4 "
-    bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
-    names = ["3", "", "", "", "4", "", "", ""]
-    assert markers() == [(1 + round(n * BEAT * 30 / 1.001), name) for n, name in enumerate(names)]
-
-
-@pytest.mark.parametrize(
-    ("meters", "steps", "expected"),
-    [
-        ((Meter(0, 1, 4), Meter(4, 3, 4)), 28, {"1": 0.0, "2": 0.5, "3": 2.0}),
-        ((Meter(0, 6, 8),), 24, {"1": 0.0, "2": 1.5}),
-        ((Meter(0, 2, 2),), 32, {"1": 0.0, "2": 2.0}),
-    ],
-)
-def test_beats_follow_the_meter(meters: tuple[Meter, ...], steps: int, expected: dict[str, float]) -> None:
-    beats = beat_markers.beats_of_score(piece(meters=meters, steps=steps))
-    assert {name: seconds for name, seconds in beats if name} == pytest.approx(expected)
-    between = {round(float(b - a), 6) for (_, a), (_, b) in pairwise(beats)}
-    assert between == {{8: 0.75, 4: 0.5, 2: 1.0}[meters[-1].denominator]}
-
-
-def test_the_animators_markers_stay_and_earlier_beats_go(reachable_server: Server, midi_file: Path) -> None:
-    scene = bpy.context.scene
-    scene.timeline_markers.new("1", frame=500)
-    music_settings().bars = "1-3"
-    bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
-    moved = scene.timeline_markers["2"]
-    moved.frame = 51
-    music_settings().bars = "1-2"
-    bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
-    beats = [(1 + round(n * BEAT * 24), {0: "1", 4: "2"}.get(n, "")) for n in range(8)]
-    assert markers() == sorted([*beats, (51, "2"), (500, "1")])
-
-
 @needs_sound
 def test_the_sound_begins_with_the_dance_and_takes_the_place_of_earlier_music(
     reachable_server: Server, midi_file: Path, blend_folder: Path
 ) -> None:
     other = blend_folder / "other.wav"
-    music_module.write_wav(other, piece(1))
+    write_wav(other, make_score(1))
     sequencer.sequencer_strips(bpy.context.scene).new_sound("other", str(other), channel=1, frame_start=3)
     bpy.context.scene.frame_start = 8
     bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
@@ -123,7 +99,9 @@ def test_the_sound_begins_with_the_dance_and_takes_the_place_of_earlier_music(
     assert len(bpy.data.sounds) == 2
 
 
-def test_a_file_that_is_there_is_not_written_over_by_a_dances_sound(reachable_server: Server, midi_file: Path, blend_folder: Path) -> None:
+def test_a_file_that_is_there_is_not_written_over_by_a_dances_sound(
+    reachable_server: Server, midi_file: Path, blend_folder: Path
+) -> None:
     (blend_folder / "song.wav").write_text("the animator's own")
     for _ in range(2):
         bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
@@ -132,7 +110,9 @@ def test_a_file_that_is_there_is_not_written_over_by_a_dances_sound(reachable_se
 
 
 @needs_sound
-def test_the_sound_of_an_unsaved_file_comes_along_when_it_is_saved(reachable_server: Server, midi_file: Path, tmp_path: Path) -> None:
+def test_the_sound_of_an_unsaved_file_comes_along_when_it_is_saved(
+    reachable_server: Server, midi_file: Path, tmp_path: Path
+) -> None:
     bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
     file = Path(strips()[0].sound.filepath)
     assert file.parent == Path(bpy.app.tempdir)
@@ -146,7 +126,12 @@ def test_the_sound_of_an_unsaved_file_comes_along_when_it_is_saved(reachable_ser
 
 @pytest.mark.parametrize("operator", ["generate_dance", "compose_music"])
 def test_one_undo_step_takes_all_back(
-    reachable_server: Server, midi_file: Path, blend_folder: Path, dancing_leader: bpy.types.Object, scene_state: SceneState, operator: str
+    reachable_server: Server,
+    midi_file: Path,
+    blend_folder: Path,
+    dancing_leader: bpy.types.Object,
+    scene_state: SceneState,
+    operator: str,
 ) -> None:
     music_settings().midi = str(midi_file)
     bpy.context.scene.timeline_markers.new("mine", frame=5)
@@ -183,61 +168,75 @@ def test_music_that_cannot_be_read_is_named(
     if content is not None:
         (blend_folder / name).write_bytes(content)
     before = file_names(blend_folder)
-    refused(scene_state, "generate_dance", said, filepath=str(blend_folder / name))
+    assert_error(scene_state, "generate_dance", said, filepath=str(blend_folder / name))
     assert file_names(blend_folder) == before
 
 
 def test_without_a_file_it_asks_for_one(scene_state: SceneState) -> None:
-    refused(scene_state, "generate_dance", "Choose a MIDI file to dance to first")
+    assert_error(scene_state, "generate_dance", "Choose a MIDI file to dance to first")
 
 
 @pytest.mark.parametrize("bars", ["two", "0-2", "3-2", "1-5", "2"])
-def test_bars_that_are_not_there_are_refused(reachable_server: Server, midi_file: Path, scene_state: SceneState, bars: str) -> None:
+def test_bars_that_are_not_there_are_refused(
+    reachable_server: Server, midi_file: Path, scene_state: SceneState, bars: str
+) -> None:
     music_settings().bars = bars
-    refused(scene_state, "generate_dance", f"^Error: Bars: .* expected, .*found {bars}", filepath=str(midi_file))
+    assert_error(scene_state, "generate_dance", f"^Error: Bars: .* expected, .*found {bars}", filepath=str(midi_file))
 
 
-def test_music_too_short_to_dance_to_is_refused(reachable_server: Server, midi_file: Path, blend_folder: Path, scene_state: SceneState) -> None:
+def test_music_too_short_to_dance_to_is_refused(
+    reachable_server: Server, midi_file: Path, blend_folder: Path, scene_state: SceneState
+) -> None:
     music_settings().bars = "2-2"
-    refused(scene_state, "generate_dance", r"song\.mid: at least 2 bars", filepath=str(midi_file))
+    assert_error(scene_state, "generate_dance", r"song\.mid: at least 2 bars", filepath=str(midi_file))
 
 
 def test_a_backend_that_is_away_leaves_scene_and_folder_as_they_were(
-    midi_file: Path, blend_folder: Path, dancing_leader: bpy.types.Object, set_backend_address: Callable[[str], None], scene_state: SceneState
+    midi_file: Path,
+    blend_folder: Path,
+    dancing_leader: bpy.types.Object,
+    set_backend_address: Callable[[str], None],
+    scene_state: SceneState,
 ) -> None:
     address = free_address()
     set_backend_address(address)
-    refused(scene_state, "generate_dance", address, filepath=str(midi_file))
-    refused(scene_state, "compose_music", address)
+    assert_error(scene_state, "generate_dance", address, filepath=str(midi_file))
+    assert_error(scene_state, "compose_music", address)
     set_backend_address("tcp://192.0.2.1:7429")
-    refused(scene_state, "generate_dance", "Allow Online Access", filepath=str(midi_file))
-    refused(scene_state, "compose_music", "Allow Online Access")
+    assert_error(scene_state, "generate_dance", "Allow Online Access", filepath=str(midi_file))
+    assert_error(scene_state, "compose_music", "Allow Online Access")
     assert file_names(blend_folder) == ["scene.blend"]
 
 
-def test_a_folder_that_takes_no_file_is_named(reachable_server: Server, midi_file: Path, blend_folder: Path, scene_state: SceneState) -> None:
+def test_a_folder_that_takes_no_file_is_named(
+    reachable_server: Server, midi_file: Path, blend_folder: Path, scene_state: SceneState
+) -> None:
     for file in blend_folder.iterdir():
         file.unlink()
     blend_folder.rmdir()
-    refused(scene_state, "generate_dance", "a folder to write to expected", filepath=str(midi_file))
+    assert_error(scene_state, "generate_dance", "a writable folder expected", filepath=str(midi_file))
 
 
 def test_a_frame_rate_that_is_changed_meanwhile_is_refused(
     reachable_server: Server, midi_file: Path, blend_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_job, "progress_listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)])
+    monkeypatch.setattr(
+        background_job, "progress_listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)]
+    )
     with pytest.raises(RuntimeError, match="frame rate was changed meanwhile"):
         bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
     assert file_names(blend_folder) == ["scene.blend"]
     assert not [*bpy.data.objects, *markers()]
 
 
-def test_cancelling_ends_the_work_beside_blender(reachable_server: Server, tmp_path: Path, blend_folder: Path, scene_state: SceneState) -> None:
-    midi.write(tmp_path / "long.mid", piece(400))
+def test_cancelling_ends_the_work_beside_blender(
+    reachable_server: Server, tmp_path: Path, blend_folder: Path, scene_state: SceneState
+) -> None:
+    midi.write(tmp_path / "long.mid", make_score(400))
     before = scene_state()
     # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than these.
     operator = SimpleNamespace(filepath=str(tmp_path / "long.mid"))
-    job = background_job.Job(music_module.PASDEDEUX_OT_generate_dance.prepare(operator, bpy.context))
+    job = background_job.Job(generate_dance.PASDEDEUX_OT_generate_dance.prepare(operator, bpy.context))
     job.start()
     time.sleep(1.0)
     job.cancel()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +11,9 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
 from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
+from bl_ext.user_default.pas_de_deux.operators import generate_partner
 from conftest import Server, free_address
-from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, seen, swaying_motion
+from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swaying_motion
 
 from backend.client import Client
 from backend.model_registry import MODELS
@@ -26,7 +26,6 @@ from rigs.skeleton import DEFAULT_SKELETON, JOINTS
 from tests.rig_builders import CHARACTERS, build
 
 FRAMES = 75
-partner_module = import_module("bl_ext.user_default.pas_de_deux.operators.generate_partner")
 SceneState = Callable[[], dict[str, Any]]
 
 
@@ -102,7 +101,9 @@ def of_leader(leader: bpy.types.Object) -> Motion:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_device_needs_no_backend(leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: Device) -> None:
+def test_a_device_needs_no_backend(
+    leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: Device
+) -> None:
     set_backend_address(free_address())
     choose(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
@@ -122,7 +123,7 @@ def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> N
 
 def test_a_delay_longer_than_the_dance_is_refused(leader: bpy.types.Object, scene_state: SceneState) -> None:
     choose("canon", delay=80.0, delay_in="frames")
-    refused(scene_state, "delay: 1 to 74 frames expected, 80 found")
+    assert_error(scene_state, "delay: 1 to 74 frames expected, 80 found")
 
 
 def test_any_rigs_are_leader_and_partner(tmp_path: Path, corpus: Path) -> None:
@@ -160,7 +161,7 @@ def test_a_dancer_with_other_bones_keeps_its_feet_on_the_floor(tmp_path: Path) -
     choose("unison", distance=2.0)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     balls = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    heights = np.array([seen(kept.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
+    heights = np.array([joint_positions(kept.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
     np.testing.assert_allclose(heights, 1.2 * DEFAULT_SKELETON.rest_positions()[balls[0], 2], atol=0.005)
 
 
@@ -185,7 +186,7 @@ def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, scene_sta
     assert scene_state() == before
 
 
-def refused(scene_state: SceneState, said: str) -> None:
+def assert_error(scene_state: SceneState, said: str) -> None:
     """Generating fails with one sentence and leaves all as it was."""
     before = scene_state()
     with pytest.raises(RuntimeError, match=said) as error:
@@ -199,7 +200,7 @@ def test_a_backend_that_is_away_is_one_sentence_and_an_untouched_scene(
 ) -> None:
     address = free_address()
     set_backend_address(address)
-    refused(scene_state, address)
+    assert_error(scene_state, address)
 
 
 def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
@@ -210,7 +211,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     dying = Server()
     set_backend_address(dying.address)
     monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
-    refused(scene_state, "no backend answers")
+    assert_error(scene_state, "no backend answers")
     assert not dying.is_alive()
 
 
@@ -219,26 +220,26 @@ def test_a_backend_elsewhere_is_not_asked_while_blender_is_offline(
 ) -> None:
     assert not bpy.app.online_access
     set_backend_address("tcp://192.0.2.1:7429")
-    refused(scene_state, "Allow Online Access")
+    assert_error(scene_state, "Allow Online Access")
 
 
 def test_a_refusal_by_the_backend_is_passed_on(ready: bpy.types.Object, scene_state: SceneState) -> None:
     ready.location.x = 1e6
-    refused(scene_state, "numbers within 10000 m expected")
+    assert_error(scene_state, "numbers within 10000 m expected")
 
 
 def test_without_a_leader_it_says_so(scene_state: SceneState) -> None:
-    refused(scene_state, "Choose a leader first")
+    assert_error(scene_state, "Choose a leader first")
 
 
 def test_an_armature_without_a_dancer_as_leader_is_refused(scene_state: SceneState) -> None:
     bpy.ops.object.armature_add()
-    refused(scene_state, "pelvis")
+    assert_error(scene_state, "pelvis")
 
 
 def test_a_leader_that_is_no_armature_is_refused(scene_state: SceneState) -> None:
     bpy.ops.mesh.primitive_cube_add()
-    refused(scene_state, "Cube: an armature expected, found a mesh")
+    assert_error(scene_state, "Cube: an armature expected, found a mesh")
 
 
 def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Object, scene_state: SceneState) -> None:
@@ -246,12 +247,12 @@ def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Ob
     bpy.context.scene.pas_de_deux.partner = bpy.context.object
     bpy.context.scene.pas_de_deux.leader = leader
     bpy.context.scene.pas_de_deux.model = "mirror"
-    refused(scene_state, "pelvis")
+    assert_error(scene_state, "pelvis")
 
 
 def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, scene_state: SceneState) -> None:
     bpy.context.scene.pas_de_deux.partner = ready
-    refused(scene_state, "both leader and partner")
+    assert_error(scene_state, "both leader and partner")
 
 
 def test_cancelling_ends_the_work_beside_blender(
@@ -262,7 +263,7 @@ def test_cancelling_ends_the_work_beside_blender(
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     before = scene_state()
     # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than a place for two names.
-    work = partner_module.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
+    work = generate_partner.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
     job = background_job.Job(work)
     job.start()
     time.sleep(1.0)

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, swaying_motion, random_motion
+from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion
 
 from rigs import Array, files
 from rigs.motion import resample
@@ -56,7 +56,7 @@ def test_a_later_dancer_is_brought_to_the_scenes_frame_rate(leader: Path, tmp_pa
 
 
 def test_a_file_of_two_dancers_gives_two_armatures_in_one_world(tmp_path: Path) -> None:
-    pair = (swaying_motion(), swaying_motion(place=0.8))
+    pair = (swaying_motion(), swaying_motion(x=0.8))
     files.write(tmp_path / "duet.npz", pair)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "duet.npz"))
     for name, motion in zip(("duet 1", "duet 2"), pair, strict=True):

@@ -7,8 +7,7 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import panels
-from bl_ext.user_default.pas_de_deux.animation import armatures
-from bl_ext.user_default.pas_de_deux.animation import rig_motion
+from bl_ext.user_default.pas_de_deux.animation import armatures, rig_motion
 
 from rigs.bone_mapping.bone_mapper import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
@@ -149,7 +148,7 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
         bpy.ops.pasdedeux.map_bones()
     assert not rig.data.pas_de_deux.joints
     bpy.ops.pasdedeux.map_bones(by_hand=True)
-    with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the bone map"):
+    with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the Bone Map panel"):
         rig_motion.rig_mapping(rig)
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
@@ -175,7 +174,7 @@ def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
     bpy.ops.pasdedeux.map_bones()
     rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
     assert rows(rig)["right_wrist"] == ""
-    with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the bone map"):
+    with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the Bone Map panel"):
         rig_motion.rig_mapping(rig)
 
 

@@ -22,7 +22,7 @@ SceneState = Callable[[], dict[str, Any]]
 @pytest.fixture
 def pair(tmp_path: Path) -> None:
     """Two seconds of a pair, as leader and partner."""
-    files.write(tmp_path / "duet.npz", (swaying_motion(), swaying_motion(place=0.9)))
+    files.write(tmp_path / "duet.npz", (swaying_motion(), swaying_motion(x=0.9)))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "duet.npz"))
     duet = bpy.context.scene.pas_de_deux
     duet.leader, duet.partner = bpy.data.objects["duet 1"], bpy.data.objects["duet 2"]
@@ -121,7 +121,7 @@ def test_an_unsaved_file_has_no_place_for_a_preview_beside_it(pair: None) -> Non
 
 
 def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> None:
-    motions = [swaying_motion(frames=10), swaying_motion(frames=10, place=0.9)]
+    motions = [swaying_motion(frames=10), swaying_motion(frames=10, x=0.9)]
     seen: list[float] = []
 
     class Reporter:
@@ -141,7 +141,7 @@ def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> Non
 
 
 def test_cancelling_the_second_blender_leaves_no_video(tmp_path: Path) -> None:
-    motions = [swaying_motion(frames=600), swaying_motion(frames=600, place=0.9)]
+    motions = [swaying_motion(frames=600), swaying_motion(frames=600, x=0.9)]
     job = background_job.Job(
         lambda reporter: render_preview.render_in_child(motions, tmp_path / "duet.mp4", SIZE, reporter)
     )

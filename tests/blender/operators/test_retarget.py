@@ -218,8 +218,8 @@ def test_one_undo_takes_everything_back(
     [
         ({"source": "nobody"}, "nobody: no such object in the scene"),
         ({"target": "Cube"}, "Cube: an armature expected, found a mesh"),
-        ({"source": "target"}, "named twice"),
-        ({"source": "still"}, "still has no action: a source that moves expected"),
+        ({"source": "target"}, "used twice"),
+        ({"source": "still"}, "still has no action: an animated source expected"),
         ({"target": "table"}, "no bone for"),
         ({"root": "bone"}, "a bone above the hips expected"),
     ],
@@ -269,7 +269,7 @@ def test_chosen_files_that_cannot_be_taken_are_one_sentence(source: bpy.types.Ob
         bpy.ops.pasdedeux.choose_takes(
             directory=zoo, files=[{"name": "maya_human_ik_6100_binary.fbx"}], target=target.name
         )
-    with pytest.raises(RuntimeError, match=r"^Error: Choose the mocap files"):
+    with pytest.raises(RuntimeError, match=r"^Error: Select the mocap files"):
         bpy.ops.pasdedeux.choose_takes(directory=zoo, files=[{"name": ""}], target=target.name)
 
 

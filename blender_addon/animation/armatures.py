@@ -12,7 +12,8 @@ import bpy
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.characters.rig import Rig, topological_order
+from rigs.bone_mapping.bone_hierarchy import topological_order
+from rigs.characters.rig import Rig
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 

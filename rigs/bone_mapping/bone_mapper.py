@@ -1,6 +1,6 @@
-"""Which bone of a rig is which of the 29 joints: name tables in `presets/*.json`, checked against the hierarchy.
+"""Bone mapping: find the 29 joints among a rig's bones by naming-convention presets, checked against the hierarchy.
 
-Where the names say nothing, the places of the bones do (`body_plan`).
+Where the names match no preset, the rest positions of the bones are used (`structure_mapper`).
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -10,48 +10,49 @@ import numpy as np
 
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
+from rigs.bone_mapping.bone_hierarchy import ancestors, children_of, is_descendant
 from rigs.bone_mapping.bone_names import END_SITE, NameKey, index_names, split_full_name, split_name
-from rigs.bone_mapping.limb_finder import ancestors, is_descendant
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions, paired_stems
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 
 _PAIRED_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 REQUIRED: tuple[str, ...] = ("pelvis", *(f"{side}_{joint}" for joint in _PAIRED_JOINTS for side in ("left", "right")))
-"""The joints without which a rig is no dancer with two arms and two legs."""
+"""The joints without which a rig is no humanoid with two arms and two legs."""
 _MATCH_ORDER = (*REQUIRED, "spine3", *(name for name in JOINTS if name not in (*REQUIRED, "spine3")))
-"""The joints as they are looked up: those first that leave the others less to choose from."""
+"""The joints in the order in which they are matched: those first that narrow down the others."""
 _SPINE = ("spine1", "spine2", "spine3")
 _FINGER_BONES = 3
-"""How many bones of a finger lie beyond its knuckle: two more and the tip."""
+"""Number of bones of a finger beyond its knuckle: two more and the tip."""
 _TIP_WORDS = frozenset(("end", "nub", "tip", "top"))
 
 _BY_CONVENTION, _BY_COMMON_WORDS, _INFERRED, _BY_POSITION = 1.0, 0.85, 0.9, 0.6
-"""How sure a bone is that a dialect names, that common words name, that its neighbours tell, that its place tells."""
+"""Confidence in a bone matched by a preset, by generic words, inferred from its neighbours, and found by position."""
 _MIN_TOE_COSINE = 0.3
-"""The least cosine of the angle by which toes turn away from the foot."""
+"""Minimum cosine of the angle between foot and toes."""
 _ASYMMETRIC_NAME, _IMPLAUSIBLE_POSITION = 0.7, 0.8
-"""What is left of that where the other side's bone is named otherwise, and where the bone rests in a strange place."""
+"""Confidence factors for a bone whose other side is named differently, and for one at an implausible rest position."""
 _MARKER_SCORE = 0.5
-"""What a word that tells a dialect is worth, in joints, and what the lack of all of them costs it."""
+"""Score of a marker word, in joints: added if the rig has one, subtracted if it has none."""
 
 
 class UnmappableRig(ValueError):
-    """A rig whose bones cannot be mapped; its text is one clause that names the joint."""
+    """Error for a rig that is no humanoid; its text is one clause that names the missing joint."""
 
 
-BY_STRUCTURE = NamingConvention("by the bones' places", {})
-"""The dialect of a rig whose names say nothing."""
+BY_STRUCTURE = NamingConvention("bone positions", {})
+"""The convention of rigs that are mapped by the positions of their bones."""
 
 
 @dataclass(frozen=True)
 class BoneMap:
-    """Which bone is which joint, and how sure that is.
+    """Which bone is which joint, and with what confidence.
 
+    convention: the naming convention that matched.
     bones: (29,) each joint's index among the rig's bones, or -1 where the rig has none.
-    sureness: (29,) from 0, where there is no bone, to 1.
-    confidence: 0 to 1, for the whole of it.
-    spine: the bones that bend the trunk, from the first above the pelvis's up to and with the chest's.
-    neck: the bones from the neck's first up to and with the head's.
+    joint_confidence: (29,) from 0, where there is no bone, to 1.
+    confidence: 0 to 1, the mean over the required joints.
+    spine: the bones that bend the trunk, from the first above the pelvis's up to and including the chest's.
+    neck: the bones from the neck's first up to and including the head's.
     """
 
     convention: NamingConvention
@@ -68,11 +69,11 @@ class BoneMap:
 
 
 def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None = None) -> BoneMap:
-    """Find the 29 joints among a rig's bones.
+    """Map the bones of a rig to the 29 joints.
 
     names, parents: one for each bone, -1 for a root. The tail of a leaf bone may be among them as "<bone> end site".
-    heads: (N, 3) where they rest, in any unit and axes. With them a rig whose names say nothing can be mapped too.
-    The dialect that finds most wins. Raises NoDancer where arms, legs or the pelvis are missing.
+    heads: (N, 3) rest positions, in any unit and axes. With them a rig of unknown names can be mapped too.
+    The best-matching naming convention is used. Raises UnmappableRig where arms, legs or the pelvis are missing.
     """
     bones_by_key = index_names(names, paired_stems())
     convention, bones = _best_convention(names, parents, bones_by_key)
@@ -97,31 +98,29 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
 def _best_convention(
     names: Sequence[str], parents: Sequence[int], bones_by_key: dict[NameKey, list[int]]
 ) -> tuple[NamingConvention, list[int]]:
-    """The dialect that finds most and its (29,) bones, completed by common words.
+    """The best-matching naming convention and its (29,) bones, completed by the generic one.
 
-    The common words alone serve where they find more, or where no dialect finds half of what a dancer needs.
+    The generic convention alone is used if it matches more, or if no other matches half of the required joints.
     """
-    *known, common = naming_conventions()
+    *specific, generic = naming_conventions()
     rig_words = {word for name in names for word in split_full_name(name)}
-    candidates = [(dialect, _match_names(dialect, bones_by_key, parents)) for dialect in known]
+    candidates = [(convention, _match_names(convention, bones_by_key, parents)) for convention in specific]
     convention, bones = max(candidates, key=lambda each: _convention_score(each[0], each[1], rig_words))
-    generic_bones = _match_names(common, bones_by_key, parents)
-    best_score, generic_score = (
-        _convention_score(convention, bones, rig_words),
-        _convention_score(common, generic_bones, rig_words),
-    )
+    generic_bones = _match_names(generic, bones_by_key, parents)
+    best_score = _convention_score(convention, bones, rig_words)
+    generic_score = _convention_score(generic, generic_bones, rig_words)
     too_few = 2 * best_score[0] < len(REQUIRED)
     if generic_score > best_score and (too_few or best_score[0] == generic_score[0]):
-        return common, generic_bones
-    return convention, bones if convention.controls else _match_names(
-        common, bones_by_key, parents, bones, excluded=convention.joints
-    )
+        return generic, generic_bones
+    if convention.controls:
+        return convention, bones
+    return convention, _match_names(generic, bones_by_key, parents, bones, excluded=convention.joints)
 
 
 def build_bone_map(
     convention: NamingConvention, bones: Sequence[int], joint_confidence: Sequence[float], parents: Sequence[int]
 ) -> BoneMap:
-    """The Mapping of (29,) chosen bones, with the chains of spine and neck."""
+    """Build the BoneMap of (29,) bones, with the chains of spine and neck."""
     required = [joint_confidence[INDEX[joint]] for joint in REQUIRED]
     allowed = None if not convention.controls else bones
     pelvis = bones[INDEX["pelvis"]]
@@ -144,7 +143,7 @@ def _bone_chain(
 ) -> tuple[int, ...]:
     """The bones from above one of `stops` up to the first of `tops` that is a bone.
 
-    only: those that may be in it; where it is None, any, but only `tops` if the way up to it passes no stop.
+    allowed: the bones that may be in it; if None, any, but only `tops` if the path up to it passes no stop.
     """
     top = next((bone for bone in tops if bone >= 0), -1)
     path = [top, *ancestors(top, parents)] if top >= 0 else []
@@ -160,9 +159,9 @@ def _match_names(
     bones: Sequence[int] = (-1,) * len(JOINTS),
     excluded: Container[str] = (),
 ) -> list[int]:
-    """`bones` (29,) with those that a dialect names for joints without one, in places where these can be.
+    """Match a convention's names: `bones` (29,) with the joints that had none filled in where the hierarchy allows it.
 
-    barred: the joints that stay without unless a dancer needs them.
+    excluded: joints that stay unmapped unless they are required.
     """
     bones = list(bones)
     for joint in _MATCH_ORDER:
@@ -177,7 +176,7 @@ def _match_names(
 def _hierarchy_allows(
     j: int, bone: int, bones: Sequence[int], parents: Sequence[int], convention: NamingConvention
 ) -> bool:
-    """Whether a bone hangs where joint `j` can be: below the bones of the joints above it, above those below."""
+    """Whether a bone may be joint `j`: a descendant of the bones of the joints above it, an ancestor of those below."""
     if bone in bones or convention.controls:
         return bone not in bones
     ancestor = _nearest_mapped_ancestor(j, bones)
@@ -204,7 +203,7 @@ def _nearest_mapped_descendants(j: int, bones: Sequence[int]) -> Iterator[int]:
 
 
 def _infer_spine(convention: NamingConvention, bones: list[int], parents: Sequence[int]) -> None:
-    """Fill in, where the dialect has no name for them, the ends and the middle of the spine's chain."""
+    """Fill in the ends and the middle of the spine where the convention has no names for them."""
     first, middle, chest = (INDEX[name] for name in _SPINE)
     trunk = [] if convention.controls else _trunk_bones(bones, parents)
     if len(trunk) > 1 and bones[chest] < 0 and trunk[-1] not in bones:
@@ -217,7 +216,7 @@ def _infer_spine(convention: NamingConvention, bones: list[int], parents: Sequen
 
 
 def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:
-    """The bones above the pelvis's up to the one that carries both arms, without those of the neck."""
+    """The bones from above the pelvis to the one that carries both arms, without those of the neck."""
     pelvis, neck, left, right = (bones[INDEX[name]] for name in ("pelvis", "neck", "left_shoulder", "right_shoulder"))
     path = ancestors(left, parents)
     if pelvis not in path:
@@ -229,10 +228,8 @@ def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:
 def _infer_end_joints(
     convention: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]
 ) -> None:
-    """Fill in the leaves that have no name, such as the crown of the head, with what alone lies beyond the joint."""
-    children: dict[int, list[int]] = {}
-    for bone, parent in enumerate(parents):
-        children.setdefault(parent, []).append(bone)
+    """Fill in unnamed leaf joints, such as the crown of the head, with the only bone beyond the joint."""
+    children = children_of(parents)
     for j, joint in enumerate(JOINTS):
         if bones[j] >= 0 or CHILDREN[j] or convention.joints.get(joint) == ():
             continue
@@ -249,7 +246,7 @@ def _infer_end_joints(
 
 
 def _drop_implausible_toe_tips(bones: list[int], names: Sequence[str], heads: Array) -> None:
-    """Forget toes that end anywhere but ahead of the ball of the foot: some files let a last bone end as it likes."""
+    """Remove toe tips that are not ahead of the ball of the foot: some exporters write arbitrary end sites."""
     for side in ("left", "right"):
         tip = INDEX[f"{side}_bigtoe"]
         chain = [bones[INDEX[f"{side}_{joint}"]] for joint in ("ankle", "foot")]
@@ -261,7 +258,7 @@ def _drop_implausible_toe_tips(bones: list[int], names: Sequence[str], heads: Ar
 
 
 def _unbranched_path(bone: int, children: dict[int, list[int]]) -> list[int]:
-    """The bones beyond `bone` down to a leaf, if none of them has a sister; else none."""
+    """The bones beyond `bone` down to a leaf if none has a sibling; else none."""
     path: list[int] = []
     while below := children.get(bone, []):
         if len(below) > 1:
@@ -274,7 +271,7 @@ def _unbranched_path(bone: int, children: dict[int, list[int]]) -> list[int]:
 def _convention_score(
     convention: NamingConvention, bones: Sequence[int], rig_words: set[str]
 ) -> tuple[int, bool, float]:
-    """How well a dialect fits, to compare: the joints that a dancer needs, controls before what follows them, all."""
+    """Score of a convention, to compare: required joints, control rigs first, then all joints and marker words."""
     required = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
     matched = sum(bone >= 0 for bone in bones) * (_BY_COMMON_WORDS if convention.generic else 1.0)
     marker_score = (
@@ -290,7 +287,7 @@ def _convention_score(
 def _joint_confidence(
     convention: NamingConvention, bones: Sequence[int], bones_by_key: dict[NameKey, list[int]], heads: Array | None
 ) -> list[float]:
-    """(29,) how sure each bone is: by what told it, by the other side's name, by where it rests."""
+    """(29,) confidence in each bone: how it was found, symmetry of names, plausibility of the rest position."""
     implausible = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
     name_ranks = [_name_rank(convention, j, bone, bones_by_key) for j, bone in enumerate(bones)]
     base = _BY_POSITION if convention == BY_STRUCTURE else _BY_COMMON_WORDS if convention.generic else _BY_CONVENTION
@@ -305,10 +302,11 @@ def _joint_confidence(
 
 
 def _name_rank(convention: NamingConvention, j: int, bone: int, bones_by_key: dict[NameKey, list[int]]) -> int:
-    """Which of the dialect's names for joint `j` the bone has, or -1."""
+    """The rank among the convention's names for joint `j` of the name that the bone has, or -1."""
     keys = convention.joints.get(JOINTS[j], ())
     return next((n for n, key in enumerate(keys) if bone in bones_by_key.get(key, ())), -1)
 
 
 def _root_bone(bone: int, parents: Sequence[int]) -> int:
+    """The root above a bone."""
     return (ancestors(bone, parents) or [bone])[-1]

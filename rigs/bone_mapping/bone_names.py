@@ -1,14 +1,14 @@
-"""What a bone's name says, however it is written: a side of the body, and what is left without case and prefixes."""
+"""Bone-name normalisation: the side of the body and the rest of a name, whatever its case, separators and prefixes."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 NameKey = tuple[str, str]
-"""A side, "left", "right" or "", and the rest of the name."""
+"""A normalised name: its side, "left", "right" or "", and the rest."""
 
 END_SITE = " end site"
-"""What follows a leaf bone's name in the name of its tail."""
+"""Suffix of the name of a leaf bone's tail (BVH end site)."""
 _SIDES = {
     **dict.fromkeys(("l", "left", "lft", "lt"), "left"),
     **dict.fromkeys(("r", "right", "rgt", "rt"), "right"),
@@ -16,17 +16,18 @@ _SIDES = {
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDE_AFFIX = re.compile(r"(left|right)(.+)|(.+)(left|right)")
 _SHARED_FRACTION = 0.6
-"""The share of a rig's names from which a word that they begin or end with says nothing about a bone."""
+"""Fraction of a rig's names that must begin or end with a word for it to be stripped as a common prefix or suffix."""
 _MIN_NAMES = 8
+"""Number of names below which no common prefix or suffix is stripped."""
 
 
 def split_name(name: str) -> list[str]:
-    """A name's words and numbers in lower case, without namespace: "rig:Spine_01" becomes ["spine", "1"]."""
+    """Split a name into lower-case words and numbers, without namespace: "rig:Spine_01" becomes ["spine", "1"]."""
     return split_full_name(re.split(r"[:|]", name)[-1])
 
 
 def split_full_name(name: str) -> list[str]:
-    """A name's words and numbers in lower case: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
+    """Split a name into lower-case words and numbers: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
     parts: list[str] = []
     for word in _WORDS.findall(name):
         plain = str(int(word)) if word.isdigit() else word.lower()
@@ -36,7 +37,7 @@ def split_full_name(name: str) -> list[str]:
 
 
 def name_key(words: Sequence[str]) -> NameKey:
-    """The first word that names a side, and all others as one."""
+    """The key of a name's words: the first word that names a side, and all others joined."""
     side = next((word for word in words if word in _SIDES), "")
     rest = list(words)
     if side:
@@ -48,12 +49,12 @@ def name_key(words: Sequence[str]) -> NameKey:
 
 
 def normalize_name(name: str) -> NameKey:
-    """One name's key: "mixamorig:LeftUpLeg" and "UpLeg.L" become ("left", "upleg")."""
+    """Normalise a name: "mixamorig:LeftUpLeg" and "UpLeg.L" become ("left", "upleg")."""
     return name_key(split_name(name))
 
 
 def normalize_left_name(name: str) -> NameKey:
-    """The key of a name that is known to be a left bone's, so that in "lfemur" the side is known too."""
+    """Normalise the name of a bone known to be on the left, which settles the side of "lfemur"."""
     side, stem = normalize_name(name)
     if side or not (stem.startswith("l") or stem.endswith("l")):
         return side, stem
@@ -61,9 +62,9 @@ def normalize_left_name(name: str) -> NameKey:
 
 
 def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[NameKey, list[int]]:
-    """The bones under every key that they answer to, with and without the words that most names share.
+    """Index bones by every key that their names match, with and without the common prefixes and suffixes of the rig.
 
-    sided: what sided bones are called in known rigs, which tells "lfemur" from "lowerback".
+    paired_stems: names of paired bones in known rigs, which tell "lfemur" from "lowerback".
     """
     full_names = [split_name(name.removesuffix(END_SITE)) for name in names]
     ends = [["end", "site"] if name.endswith(END_SITE) else [] for name in names]
@@ -79,6 +80,7 @@ def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[Name
 
 
 def _possible_keys(name_words: list[str], end: list[str], paired_stems: frozenset[str]) -> list[NameKey]:
+    """The keys of a name: as written, and with its first or last letter read as the side."""
     side, stem = name_key([*name_words, *end])
     keys = [(side, stem)]
     plain = stem.removesuffix("endsite") if end else stem
@@ -89,7 +91,7 @@ def _possible_keys(name_words: list[str], end: list[str], paired_stems: frozense
 
 
 def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
-    """The names without the words that most of them begin or end with, such as "mixamorig", "bip 1" or "jnt"."""
+    """Strip the words that most names begin or end with, such as "mixamorig", "bip 1" or "jnt"."""
     names = list(names)
     if len(names) < _MIN_NAMES:
         return names
@@ -105,6 +107,7 @@ def _strip_shared_word(
     *,
     numbers: bool,
 ) -> None:
+    """Strip the common words at one end of the names, in place; a number only if `numbers` and behind such a word."""
     stripped = False
     while True:
         counts = Counter(end_word(words) for words in names if len(words) > 1)

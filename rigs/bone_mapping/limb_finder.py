@@ -1,4 +1,4 @@
-"""A rig's bones as a tree in space, and the pairs of branches in it that can be a body's arms or legs."""
+"""Limb detection: the pairs of branches of a bone hierarchy that are shaped like a body's arms or legs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,30 +7,32 @@ from itertools import combinations
 import numpy as np
 
 from rigs import Array
+from rigs.bone_mapping.bone_hierarchy import ancestors, children_of, topological_order
 
 _MAX_BRANCH_PAIRS = 12
-"""How many of the longest pairs of branches are looked at."""
+"""Number of the longest pairs of branches that are examined."""
 _MAX_LENGTH_DIFFERENCE = 0.1
-"""The share by which the two branches of a pair may differ in length."""
+"""Maximum relative difference in length between the two branches of a pair."""
 _MIN_BRANCH_LENGTH = 0.15
-"""The share of the longest branch below which nothing is an arm or a leg."""
+"""Minimum length of an arm or a leg, relative to the longest branch."""
 _COINCIDENT = 1e-3
-"""The share of a branch's length below which two bones begin at one place."""
+"""Distance below which two bones begin at one position, relative to the branch's length."""
 _MAX_LIMB_BONES = 24
-"""How many bones a limb may have with its fingers or toes; a rope has more."""
+"""Maximum number of bones of a limb with its fingers or toes; a rope or tail has more."""
 MAX_SEGMENT_RATIO = 2.0
-"""How many times longer one part of a limb may be than the other."""
+"""Maximum ratio between the lengths of a limb's two segments."""
 _SEGMENT_RATIO_SCALE, _EXTENSION_SCALE, _DETOUR_SCALE, _ASYMMETRY_SCALE, _FORK_COST = 0.3, 0.25, 0.02, 0.1, 2.0
-"""What makes a cost of one: log ratio of the parts, lengths behind, detour, stray from the mirror; a fork's."""
+"""Scales of the cost terms: log ratio of the segments, extension beyond the end, detour, asymmetry; cost of a fork."""
 LEG, ARM = (0.12, 0.08, 0.25), (0.35, 0.12, 0.33)
-"""How far out a limb begins, give or take, and how far it goes on behind its end, in lengths of the limb."""
+"""Expected lateral distance of the root, its tolerance, and extension beyond the end, in lengths of the limb."""
 
 
 @dataclass(frozen=True)
 class BoneTree:
-    """places: (N, 3).  children: of each bone, and of -1 the roots.
+    """Bone hierarchy with positions (N, 3).
 
-    onward: each bone's child on its longest way out.  length: of that way.
+    children: of each bone, and of -1 the roots.  longest_child: each bone's child on its longest path to a leaf.
+    length: of that path.
     """
 
     positions: Array
@@ -42,38 +44,33 @@ class BoneTree:
 
 @dataclass(frozen=True)
 class Limb:
-    """The longest way out of a branch; its root, its middle and its end; how little it is like a limb."""
+    """The longest path of a branch with its root, middle and end joint; cost: how unlike a limb it is."""
 
     path: tuple[int, ...]
     joints: tuple[int, int, int]
     cost: float
 
     def bones_beyond(self) -> tuple[int, ...]:
-        """The bones behind the end."""
+        """The bones of the hand or foot, beyond the end joint."""
         return self.path[self.path.index(self.joints[2]) + 1 :]
 
 
 @dataclass(frozen=True)
 class LimbPair:
-    """Two limbs that mirror each other, and the direction from the second one's side to the first's."""
+    """Two limbs that mirror each other, and the lateral direction from the second one's side to the first's."""
 
     limbs: tuple[Limb, Limb]
     lateral: Array
     cost: float
 
     def bones(self) -> tuple[int, ...]:
-        """The bones of both."""
+        """The bones of both limbs."""
         return (*self.limbs[0].path, *self.limbs[1].path)
 
 
 def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
-    """The tree of bones with those parents, -1 for a root, at those places (N, 3)."""
-    children: dict[int, list[int]] = {}
-    for bone, parent in enumerate(parents):
-        children.setdefault(parent, []).append(bone)
-    order = list(children.get(-1, []))
-    for bone in order:
-        order += children.get(bone, [])
+    """Build the tree of bones with parents, -1 for a root, and positions (N, 3)."""
+    order = topological_order(parents)
     longest_child: dict[int, int] = {}
     length = dict.fromkeys(order, 0.0)
     for bone in reversed(order):
@@ -81,16 +78,16 @@ def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
         whole = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
         if parent >= 0 and (parent not in longest_child or whole > length[parent]):
             longest_child[parent], length[parent] = bone, whole
-    return BoneTree(positions, tuple(parents), children, longest_child, length)
+    return BoneTree(positions, tuple(parents), children_of(parents), longest_child, length)
 
 
 def find_limb_pairs(tree: BoneTree, shape: tuple[float, float, float]) -> list[LimbPair]:
-    """All pairs of branches that can be limbs of that shape: `LEG` or `ARM`."""
+    """Find all pairs of branches that can be limbs of a shape: `LEG` or `ARM`."""
     return [pair for branch in _sibling_branches(tree) if (pair := _limb_pair(tree, *branch, shape)) is not None]
 
 
 def _sibling_branches(tree: BoneTree) -> list[tuple[int, int]]:
-    """Sister bones with equally long ways out, the longest first."""
+    """Pairs of sibling bones whose branches are of similar length, the longest first."""
     min_length = _MIN_BRANCH_LENGTH * max(tree.length.values(), default=0.0)
     branches = []
     for siblings in tree.children.values():
@@ -104,7 +101,7 @@ def _sibling_branches(tree: BoneTree) -> list[tuple[int, int]]:
 
 
 def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, float, float]) -> LimbPair | None:
-    """The two branches as limbs of that shape, if they can be."""
+    """Fit a pair of limbs of that shape to two branches, or None."""
     paths = [_longest_path(tree, first), _longest_path(tree, second)]
     centres = [tree.positions[list(path)].mean(axis=0) for path in paths]
     separation = centres[0] - centres[1]
@@ -125,7 +122,7 @@ def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, floa
 
 
 def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:
-    """The bones on the longest way out from `bone`; of several that begin at one place the first."""
+    """The bones on the longest path from `bone` to a leaf; of several at one position only the first."""
     path = [bone]
     min_distance = _COINCIDENT * tree.length[bone]
     while (bone := tree.longest_child.get(bone, -1)) >= 0:
@@ -137,9 +134,9 @@ def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:
 def _fit_limb(
     tree: BoneTree, path: tuple[int, ...], lateral_distance: Array, shape: tuple[float, float, float]
 ) -> Limb | None:
-    """The three bones on a way out that are most like a limb's root, middle and end.
+    """Fit a limb to a path: the root, middle and end bones of least cost.
 
-    out: how far each bone of the path lies from the body's middle plane.
+    lateral_distance: each bone's distance from the body's sagittal plane.
     """
     start, start_scale, extension = shape
     positions = tree.positions[list(path)]
@@ -166,12 +163,12 @@ def _fit_limb(
 
 
 def _bend_angle(upper: Array, lower: Array) -> float:
-    """The angle in radians between two parts of a limb, (3,) each."""
+    """The angle in radians between two segments of a limb, (3,) each."""
     return float(np.arctan2(np.linalg.norm(np.cross(upper, lower)), upper @ lower))
 
 
 def limb_length(tree: BoneTree, limb: Limb) -> float:
-    """The limb's length from its root to its end, when straight."""
+    """The limb's length from root to end when straight."""
     root, middle, end = tree.positions[list(limb.joints)]
     return float(np.linalg.norm(middle - root) + np.linalg.norm(end - middle))
 
@@ -183,24 +180,8 @@ def common_ancestors(tree: BoneTree, pair: LimbPair) -> list[int]:
 
 
 def subtree(tree: BoneTree, bone: int) -> list[int]:
-    """`bone` and all below it."""
+    """`bone` and all its descendants."""
     bones = [bone]
     for each in bones:
         bones += tree.children.get(each, [])
     return bones
-
-
-def ancestors(bone: int, parents: Sequence[int]) -> list[int]:
-    """The bones from `bone`'s parent up to its root."""
-    path = []
-    while (bone := parents[bone]) >= 0:
-        path.append(bone)
-    return path
-
-
-def is_descendant(bone: int, other: int, parents: Sequence[int]) -> bool:
-    """Whether `bone` hangs on `other`, directly or by other bones."""
-    while (bone := parents[bone]) >= 0:
-        if bone == other:
-            return True
-    return False

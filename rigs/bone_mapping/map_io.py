@@ -1,4 +1,4 @@
-"""Bone maps as JSON, by the names of bones, and the hash that knows a skeleton again."""
+"""Bone maps as JSON, by bone names, and the hash by which a skeleton is recognised."""
 
 import hashlib
 import json
@@ -9,15 +9,15 @@ from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conven
 from rigs.skeleton import INDEX, JOINTS
 
 _KIND = "Pas de Deux bone map"
-_HAND_MADE = NamingConvention("made by hand", {})
+_HAND_MADE = NamingConvention("edited by hand", {})
 
 
 class BadMap(ValueError):
-    """A map that cannot be read or that is none of this rig; its text is one clause: what was expected and found."""
+    """Error for a bone map that cannot be read or does not match the rig; its text says what was expected and found."""
 
 
 def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
-    """16 hexadecimal digits that are the same for the same bones under the same parents, in whatever order."""
+    """Hash of a bone hierarchy: 16 hexadecimal digits, independent of the order of the bones."""
     rows = sorted(
         f"{name}\t{names[parent] if parent >= 0 else ''}" for name, parent in zip(names, parents, strict=True)
     )
@@ -25,7 +25,7 @@ def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
 
 
 def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
-    """A map as text: for each joint that has a bone, that bone's name and how sure it is."""
+    """Serialise a bone map: for each mapped joint its bone's name and confidence."""
     rows = zip(JOINTS, mapping.bones, mapping.joint_confidence, strict=True)
     return bone_map_json(
         mapping.convention.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0}
@@ -33,13 +33,13 @@ def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
 
 
 def bone_map_json(convention: str, joints: dict[str, tuple[str, float]]) -> str:
-    """The same from names. joints: for each joint its bone and how sure that is."""
+    """Serialise a bone map given by names. joints: for each joint its bone and confidence."""
     rows = {joint: {"bone": bone, "sureness": round(sure, 3)} for joint, (bone, sure) in joints.items()}
     return json.dumps({"kind": _KIND, "dialect": convention, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMap:
-    """The map in a text, for the rig with those bones. Raises BadMap."""
+    """Parse a bone map for the rig with those bones. Raises BadMap."""
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -66,5 +66,5 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMa
 
 
 def convention_named(name: str) -> NamingConvention:
-    """The known dialect of that name, or the one of maps made by hand."""
-    return next((dialect for dialect in (*naming_conventions(), BY_STRUCTURE) if dialect.name == name), _HAND_MADE)
+    """The naming convention of that name, or the one of maps edited by hand."""
+    return next((known for known in (*naming_conventions(), BY_STRUCTURE) if known.name == name), _HAND_MADE)

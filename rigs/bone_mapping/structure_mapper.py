@@ -1,7 +1,7 @@
-"""A dancer found by the places of the bones alone: two legs, two arms and a head on a trunk, as they rest.
+"""Bone mapping by structure: find a humanoid from the rest positions of bones alone, whatever their names.
 
-Nothing is assumed of names, units or axes, nor of where the dancer stands and faces. A body is measured in its own
-terms: limbs bend in their middle, shoulders lie a third of an arm's length from the body's middle, toes point forward.
+Nothing is assumed about names, units, axes, position or facing direction. A body is measured in its own proportions:
+limbs bend in their middle, shoulders lie a third of an arm's length from the body's middle, toes point forward.
 """
 
 from collections.abc import Sequence
@@ -27,26 +27,28 @@ from rigs.bone_mapping.limb_finder import (
 from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS
 
 _TRUNK_LENGTH, _ARM_LENGTH = 0.69, 0.65
-"""A trunk's and an arm's length in lengths of the leg, of the default dancer."""
+"""Lengths of the default dancer's trunk and arms, in lengths of the leg."""
 _PROPORTION_SCALE = 0.45
-"""The log ratio by which trunk or arms may differ from that and count as one."""
+"""Log ratio of a deviation from these proportions that costs one."""
 _MAX_COST = 7.0
-"""The cost from which a body is none."""
+"""Cost from which a candidate is no body."""
 _HEAD_HEIGHT, _SPINE1_HEIGHT, _SPINE2_HEIGHT, _SPINE3_HEIGHT = 0.38, 0.2, 0.46, 0.6
-"""How high the head's bone lies above the shoulders, in lengths of the trunk; the spine's, on the way to the neck."""
+"""Heights: of the head above the shoulders, in trunk lengths; of the spine's joints, from the hips to the neck."""
 
 
 @dataclass(frozen=True)
 class _BodyCandidate:
+    """A pair of legs and a pair of arms that may form a body."""
+
     legs: LimbPair
     arms: LimbPair
     cost: float
 
 
 def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
-    """(29,) the bones of a dancer, -1 where there is none; or None where no dancer with arms and legs is found.
+    """The bones (29,) of a humanoid, -1 where there is none; or None where no body with arms and legs is found.
 
-    heads: (N, 3) where the bones rest, with or without the tails of the leaves.
+    heads: (N, 3) rest positions of the bones, with or without the tails of the leaves.
     """
     tree = build_tree(parents, np.asarray(heads, dtype=float))
     both = [(legs, arms) for legs in find_limb_pairs(tree, LEG) for arms in find_limb_pairs(tree, ARM)]
@@ -55,7 +57,7 @@ def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
 
 
 def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
-    """The joints whose bones rest where a body has none: on the other side, or in a limb of uneven parts or sides.
+    """The joints with implausible rest positions: on the wrong side, or in a limb of unequal segments or sides.
 
     bones: (29,).  heads: (N, 3).
     """
@@ -79,7 +81,7 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
 
 
 def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
-    """Legs and arms as one body, if they stand to each other as in one."""
+    """Legs and arms as one body, or None if their proportions and directions do not match."""
     if {limb.path[0] for limb in legs.limbs} & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(
         arms.bones()
     ):
@@ -109,7 +111,7 @@ def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCand
 
 
 def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
-    """(29,) the body's bones."""
+    """Assign the body's bones to the 29 joints."""
     bones = [-1] * len(JOINTS)
     hips, shoulders = (
         np.mean([tree.positions[limb.joints[0]] for limb in pair.limbs], axis=0) for pair in (body.legs, body.arms)
@@ -138,7 +140,7 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
 
 
 def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
-    """Where the toes point, or else the knees or, backwards, the elbows; all of it across the trunk. (3,)"""
+    """The facing direction (3,): where the toes point, or else the bend of knees and elbows; normal to the trunk."""
 
     def level(v: Array) -> Array:
         return v - (v @ up) / (up @ up) * up
@@ -159,6 +161,7 @@ def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
 
 
 def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
+    """Assign the joints of a leg and its toes."""
     for joint, bone in zip(
         ("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.bones_beyond()), strict=False
     ):
@@ -166,6 +169,7 @@ def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
 
 
 def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
+    """Assign the joints of an arm, its collar and its middle finger."""
     for joint, bone in zip(("shoulder", "elbow", "wrist"), limb.joints, strict=True):
         bones[INDEX[f"{side}_{joint}"]] = bone
     before = limb.path[: limb.path.index(limb.joints[0])]
@@ -182,7 +186,7 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
 
 
 def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
-    """The neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
+    """Assign the neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
     taken = {bone for bone in bones if bone >= 0}
     free = [bone for bone in tree.children.get(chest, []) if bone not in taken and not taken & set(subtree(tree, bone))]
     if not free:
@@ -203,12 +207,12 @@ def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones:
 
 
 def _branch_height(tree: BoneTree, bone: int, up: Array) -> float:
-    """How high a branch rises."""
+    """The greatest height of a branch."""
     return float((tree.positions[subtree(tree, bone)] @ up).max())
 
 
 def _assign_spine(tree: BoneTree, trunk: Sequence[int], hips: Array, up: Array, bones: list[int]) -> None:
-    """Which of the trunk's bones, from the pelvis's up, are spine1, spine2 and spine3."""
+    """Choose spine1, spine2 and spine3 among the trunk's bones, which are ordered from the pelvis up."""
     trunk = [bone for bone in trunk if bone != bones[INDEX["neck"]]]
     neck = next((bones[INDEX[name]] for name in ("neck", "jaw") if bones[INDEX[name]] >= 0), -1)
     neck_height = (tree.positions[neck] - hips) @ up if neck >= 0 else up @ up

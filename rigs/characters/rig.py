@@ -1,9 +1,9 @@
 """`Rig`: the bones of any character as they rest in the world, which is all that retargeting needs to know of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rigs import Array, rotations
+from rigs.bone_mapping.bone_hierarchy import ancestors
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,4 @@ class Rig:
 
     def ancestors(self, node: int) -> list[int]:
         """The nodes from `node`'s parent up to its root."""
-        path = []
-        while (node := self.parents[node]) >= 0:
-            path.append(node)
-        return path
-
-
-def topological_order(parents: Sequence[int]) -> list[int]:
-    """The nodes of a tree in an order in which each parent comes before its children.
-
-    Raises ValueError where a node is above itself.
-    """
-    children: dict[int, list[int]] = {}
-    for node, parent in enumerate(parents):
-        children.setdefault(parent, []).append(node)
-    order = list(children.get(-1, []))
-    for node in order:
-        order += children.get(node, [])
-    if len(order) != len(parents):
-        raise ValueError("a bone hierarchy expected, a cycle of bones found")
-    return order
+        return ancestors(node, self.parents)

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from rigs.files.atomic_write import atomic_path
 from rigs.files.frame_rate_check import frame_rate_warnings
@@ -92,7 +91,7 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
     file_format = _format_of(path)
     try:
         if path.stat().st_size == 0:
-            raise BadFile(f"{path.name}: {file_format.content} expected, an empty file found")
+            raise BadFile(f"{path.name}: empty file, {file_format.content} expected")
         clip: Clip = import_module(file_format.module).read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None

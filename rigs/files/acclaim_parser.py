@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.rig import topological_order
+from rigs.bone_mapping.bone_hierarchy import topological_order
 from rigs.files import BadFile
 
 _ROOT = "root"
@@ -188,7 +188,7 @@ def _parents(path: Path, names: list[str], hierarchy: list[_Line]) -> list[int]:
     try:
         topological_order(parents)
     except ValueError:
-        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a cycle of bones found") from None
+        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a cycle found") from None
     return parents
 
 

@@ -42,7 +42,8 @@ def read(path: Path, fps: float | None = None) -> Clip:
         positions[frames[dancer]] = positions_in_picture[dancer]
         gapless, gaps = pose_fitting.fill_gaps(positions)
         if gaps:
-            warnings.append(f"{path.name}: dancer {number} not detected in {gaps} of {len(positions)} frames, interpolated")
+            share = f"{gaps} of {len(positions)} frames"
+            warnings.append(f"{path.name}: dancer {number} not detected in {share}, interpolated")
         try:
             motions.append(hybrik.motion_from_positions(hybrik.camera_to_z_up(gapless), rate))
         except ValueError as error:
@@ -60,7 +61,7 @@ def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array]:
     if not isinstance(detections, list) or not detections or not all(isinstance(one, dict) for one in detections):
         raise BadFile(f"{path.name}: AlphaPose results expected, a list of detections")
     if not any("pred_xyz_jts" in one for one in detections):
-        raise BadFile(f"{path.name}: joints in metres ('pred_xyz_jts', as HybrIK adds) expected, only pixel coordinates found")
+        raise BadFile(f"{path.name}: joints in metres ('pred_xyz_jts', as HybrIK adds) expected, only pixels found")
     frames, poses, pixels, scores = (
         list(column)
         for column in zip(*(_parse_detection(path, at, one) for at, one in enumerate(detections)), strict=True)
@@ -81,7 +82,8 @@ def _parse_detection(path: Path, at: int, detection: dict[str, Any]) -> tuple[in
     place = f"{path.name}, detection {at}"
     digits = re.findall(r"\d+", Path(str(detection.get("image_id"))).stem)
     if not digits:
-        raise BadFile(f"{place}: an image file name with a number expected as 'image_id', {detection.get('image_id')!r} found")
+        name = detection.get("image_id")
+        raise BadFile(f"{place}: an image file name with a number expected as 'image_id', {name!r} found")
     try:
         pose = np.array(detection.get("pred_xyz_jts", ()), dtype=float).reshape(-1, 3)
         pixels = np.array(detection.get("keypoints", ()), dtype=float).reshape(-1, 3)
@@ -98,8 +100,8 @@ def _parse_detection(path: Path, at: int, detection: dict[str, Any]) -> tuple[in
 def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) -> list[Array]:
     """Track dancers across frames: for each dancer the indices of its detections, at most one per frame.
 
-    In every frame the detections of the highest score are assigned to the dancers at the least total distance from where
-    they were last detected; one that is too far from every dancer is a false or duplicate detection.
+    In every frame the detections of the highest score are assigned to the dancers at the least total distance from
+    their last detections; one that is too far from every dancer is a false or duplicate detection.
     """
     groups = np.split(np.arange(len(frames)), np.flatnonzero(np.diff(frames)) + 1)
     dancers = int(np.clip(np.median([len(group) for group in groups]), 1, _MAX_DANCERS))

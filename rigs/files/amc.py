@@ -1,4 +1,4 @@
-"""Acclaim recordings: the joint angles of an `.amc` file on the skeleton of the `.asf` file beside it, as in CMU's library.
+"""Acclaim recordings: the joint angles of an `.amc` file on the skeleton of the `.asf` file beside it.
 
 The format is Acclaim's of 1992 as described by Lander ("Working with Motion Capture File Formats", Game Developer,
 January 1998): every bone has local axes C in the rest pose; the Euler angles R rotate it about these, so that it is
@@ -20,7 +20,7 @@ _INCH = 0.0254
 
 
 def read(path: Path, fps: float | None = None) -> Clip:
-    """Read the dancer of an `.amc`; without `fps` its frames are taken as 120 a second, as CMU's are. Raises BadFile."""
+    """Read the dancer of an `.amc`; without `fps` its frames are taken as CMU's 120 a second. Raises BadFile."""
     skeleton = parse_asf(_find_asf(path))
     values = parse_amc(path, skeleton)
     world_rotations, positions = _world_transforms(skeleton, values)

@@ -28,8 +28,9 @@ _BALL_FRACTION = 0.71
 _BELOW_EARS, _ABOVE_EARS = 0.03, 0.14
 """Metres from the middle of an adult's ears down to the base of the skull, and up to the crown."""
 
+
 def is_blazepose(rows: Array) -> bool:
-    """Whether an array has the shape of BlazePose landmarks: (F, 33, 3), or (F, 33, 4 or 5) with visibility and presence."""
+    """Whether an array has the shape of BlazePose landmarks: (F, 33, 3), or 4 or 5 with visibility and presence."""
     return rows.ndim == 3 and rows.shape[1] == len(LANDMARKS) and rows.shape[2] in (3, 4, 5) and len(rows) > 0
 
 

@@ -20,6 +20,7 @@ _EULER_ORDER = "ZXY"
 _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 """Joint angles that count as the rest pose, and that cannot be reached from it within one frame."""
 
+
 def read(path: Path, fps: float | None = None) -> Clip:
     """Read the dancer of a BVH file; `fps` overrides its frame rate. Raises BadFile."""
     bvh = parse_bvh(path)
@@ -66,7 +67,7 @@ def from_motion(motion: Motion, units: float, up: str) -> Bvh:
 
 
 def world_transforms(bvh: Bvh) -> tuple[Array, Array]:
-    """Forward kinematics: world rotations (N, F, 4) and positions (N, F, 3) of all nodes, in the file's units and axes."""
+    """Forward kinematics: world rotations (N, F, 4) and positions (N, F, 3) of all nodes, in the file's units."""
     world_rotations, positions = _local_transforms(bvh)
     for node, parent in enumerate(bvh.parents):
         if parent >= 0:
@@ -89,7 +90,7 @@ def rest_positions(bvh: Bvh) -> Array:
 
 
 def _starts_in_rest_pose(bvh: Bvh) -> bool:
-    """Whether the first frame is the rest pose (no joint below the root rotated) and the second one jumps away from it."""
+    """Whether the first frame is the rest pose, with no joint below the root rotated, and the second jumps away."""
     if len(bvh.values) < 2 or len(bvh.names) < 2:
         return False
     first_frames = replace(bvh, values=bvh.values[:2])

@@ -24,8 +24,8 @@ _RUN_ON_LINE = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|moti
 class Bvh:
     """The content of a BVH file, in the file's own units and axes.
 
-    names, parents: one for each joint and, after the joints, one for each end site, named "<joint> end site"; parents come
-    before their children, the root's parent is -1. End sites without an offset are left out.
+    names, parents: one for each joint and, after the joints, one for each end site, named "<joint> end site"; parents
+    come before their children, the root's parent is -1. End sites without an offset are left out.
     offsets: (N, 3).  channels: each node's channels such as "Xposition"; an end site has none.
     fps: frames a second.  values: (F, C) channel values as written, degrees for rotations.
     """

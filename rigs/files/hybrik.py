@@ -31,7 +31,7 @@ def is_hybrik(rows: Array) -> bool:
 
 
 def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
-    """Convert a file's rows to one dancer, or to two whose frames alternate; without `fps` they are taken as 30 a second.
+    """Convert a file's rows to one dancer, or to two whose frames alternate; without `fps` at 30 a second.
 
     rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant height
     offset puts the feet on the floor. Joints missing from 24 follow from average proportions.  Raises BadFile.

@@ -1,4 +1,4 @@
-"""Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, recognised by their number."""
+"""Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, by their number."""
 
 from pathlib import Path
 

@@ -124,10 +124,10 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
         ("{", "poses.json: AlphaPose results expected, no JSON found"),
         ("[]", "poses.json: AlphaPose results expected, a list of detections"),
         ({"0.jpg": {}}, "poses.json: AlphaPose results expected, a list of detections"),
-        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixel coordinates found"),
-        ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: an image file name with a number expected .*'x.jpg' found"),
-        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"poses.json, detection 0: numbers in groups of three expected"),
-        ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"poses.json, detection 0: numbers in groups of three expected"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixels found"),
+        ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: an image file name with .*'x.jpg' found"),
+        ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"detection 0: numbers in groups of three expected"),
+        ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"detection 0: numbers in groups of three expected"),
         (
             [detection(0, 0.0, 0.0, pred_xyz_jts=pose(0.0)[:17].tolist())],
             r"24 or 29 joints, .* expected, 17 and 24 found",
@@ -149,5 +149,5 @@ def test_what_is_no_dance_is_refused_in_one_sentence(tmp_path: Path, found: Any,
 
 
 def test_a_truncated_file_is_refused(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match=r"poses\.json: AlphaPose\'s results expected, no JSON found"):
+    with pytest.raises(BadFile, match=r"poses\.json: AlphaPose results expected, no JSON found"):
         read(saved(tmp_path, (corpus / RESULTS).read_text()[:100_000]))

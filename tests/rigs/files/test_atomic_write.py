@@ -26,22 +26,32 @@ def test_the_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert path.read_bytes() == b"half"
 
 
+def interrupted_write(path: Path, error: type[BaseException]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+def interrupted_folder(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.mkdir()
+        (temporary / "1.mid").write_bytes(b"MThd")
+        raise ValueError("stop")
+
+
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
 def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "take.bvh"
     path.write_text("before")
-    with pytest.raises(error), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise error
+    with pytest.raises(error):
+        interrupted_write(path, error)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_interrupted_folder_is_removed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stop"), atomic_path(tmp_path / "pairs") as temporary:
-        temporary.mkdir()
-        (temporary / "1.mid").write_bytes(b"MThd")
-        raise ValueError("stop")
+    with pytest.raises(ValueError, match="stop"):
+        interrupted_folder(tmp_path / "pairs")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     for name, complaint in [
         ("nowhere/x.bvh", "x.bvh: a writable location expected"),
         ("taken.bvh", "taken.bvh: a writable location expected"),
-        ("x.fbx", "x.fbx: .bvh or .npz expected"),
+        ("x.fbx", "x.fbx: .bvh or .npz file extension expected"),
     ]:
         with pytest.raises(BadFile, match=complaint):
             write(tmp_path / name, dance())

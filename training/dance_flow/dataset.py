@@ -1,7 +1,7 @@
-"""What the dance flow trains on: dances with the music that they are paired with, at times a little beside its beat."""
+"""dance-flow's data set: dances with the music of their pairs, in some windows off the beat at first."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,72 +17,73 @@ from training.data.music_pairs import Pair
 from training.motion_flow.dataset import MotionFlowTrainingConfig, MotionFlowWindows, TrainingClip, augmented_copies
 
 _RECOVERY_FRAMES = (16, 40)
-"""Frames in which a dancer who is late, or early, is in time again."""
+"""Least and most frames in which a dancer off the beat returns to it."""
 
 
 @dataclass(frozen=True)
 class DanceFlowTrainingConfig(MotionFlowTrainingConfig):
-    """What `configs/dance-flow.toml` says beyond every flow network's plan.
+    """Settings of `configs/dance-flow.toml`: those of every motion flow, and of pasts off the beat.
 
-    beside: probability that a past is beside the beat.  late: s by which it is, at most, before the beat or behind it.
+    off_beat: probability of such a past.  max_delay: s by which it is early or late, at most.
     """
 
-    beside: float
-    late: float
+    off_beat: float = field(metadata={"key": "beside"})
+    max_delay: float = field(metadata={"key": "late"})
 
 
 class DanceFlowWindows(MotionFlowWindows):
-    """See `FlowWindows`. In some windows the past is late or early, and the dancer hurries or waits until in time.
+    """Windows of dances to music, some with a past that is early or late and returns to the beat.
 
-    Where the past always was in time, the next frames could be told from it alone, and the music need not be heard.
+    If all pasts were on the beat, the network could continue them without attending to the music.
     """
 
-    plan: DanceFlowTrainingConfig
+    config: DanceFlowTrainingConfig
 
-    def __init__(self, pairs: Sequence[Pair], config: MotionFlowConfig, plan: DanceFlowTrainingConfig) -> None:
-        super().__init__(_training_clips(pairs, plan), (1.0,), config, plan)
-        self.history = config.history
+    def __init__(
+        self, pairs: Sequence[Pair], network_config: MotionFlowConfig, config: DanceFlowTrainingConfig
+    ) -> None:
+        super().__init__(_music_clips(pairs, config), (1.0,), network_config, config)
+        self.history = network_config.history
 
-    def danced(self, take: TrainingClip, first: int, rng: np.random.Generator) -> PoseSequence:
-        """See `FlowWindows.danced`."""
-        late = FPS * rng.uniform(-self.plan.late, self.plan.late)
-        begins = rng.uniform(self.history / 3, self.history + 8)
-        takes = rng.uniform(*_RECOVERY_FRAMES)
-        if rng.random() >= self.plan.beside:
-            return super().window_poses(take, first, rng)
+    def window_poses(self, clip: TrainingClip, first: int, rng: np.random.Generator) -> PoseSequence:
+        """Poses of a window, in some time-warped to be off the beat at first; see `MotionFlowWindows`."""
+        delay = FPS * rng.uniform(-self.config.max_delay, self.config.max_delay)
+        begin = rng.uniform(self.history / 3, self.history + 8)
+        recovery = rng.uniform(*_RECOVERY_FRAMES)
+        if rng.random() >= self.config.off_beat:
+            return super().window_poses(clip, first, rng)
         frames = torch.arange(self.length, dtype=torch.float32)
-        t = ((frames - begins) / takes).clamp(0.0, 1.0)
-        at = first + frames + late * (1.0 - smoothstep(t))
-        return interpolate_poses(take.dance, at)
+        warped = first + frames + delay * (1.0 - smoothstep((frames - begin) / recovery))
+        return interpolate_poses(clip.poses, warped)
 
 
-def interpolate_poses(dance: PoseSequence, at: Tensor) -> PoseSequence:
-    """A dance (F) at frames (N,) that may lie between two, the first and the last held."""
-    at = at.clamp(0, len(dance.root) - 1)
-    before = at.floor().long().clamp(max=len(dance.root) - 2)
-    part = at - before
+def interpolate_poses(poses: PoseSequence, frames: Tensor) -> PoseSequence:
+    """Interpolate poses (F) at fractional frames (N,), clamped to the first and the last."""
+    frames = frames.clamp(0, len(poses.root) - 1)
+    before = frames.floor().long().clamp(max=len(poses.root) - 2)
+    fraction = frames - before
 
-    def between(rows: Tensor) -> Tensor:
-        share = part.reshape(-1, *[1] * (rows.dim() - 1))
-        return rows[before] + share * (rows[before + 1] - rows[before])
+    def lerp(rows: Tensor) -> Tensor:
+        return rows[before] + fraction.reshape(-1, *[1] * (rows.dim() - 1)) * (rows[before + 1] - rows[before])
 
-    return PoseSequence(between(dance.root), orthonormalize(between(dance.rotations)), between(dance.contacts))
+    return PoseSequence(lerp(poses.root), orthonormalize(lerp(poses.rotations)), lerp(poses.contacts))
 
 
 def score_leader(score: Score, frames: int, home: Tensor) -> Tensor:
-    """What leads a dance of so many frames to a score (F, HEARD + 2)."""
+    """Leader (F, MUSIC_DIM + 2) of a dance of so many frames to a score, around a home position (2,) m."""
     return music_leader(torch.from_numpy(music_features(score, frames, FPS)), home)
 
 
 def role_of(pair: Pair) -> int:
-    """1 for a dancer who follows, by the pair's name, 0 for any other."""
+    """Role of a pair's dancer: 1 for a follower, by the pair's name, 0 for any other."""
     return int("follower" in pair.name)
 
 
-def _training_clips(pairs: Sequence[Pair], plan: MotionFlowTrainingConfig) -> Iterator[tuple[TrainingClip]]:
+def _music_clips(pairs: Sequence[Pair], config: MotionFlowTrainingConfig) -> Iterator[tuple[TrainingClip]]:
     for pair in pairs:
-        for speed in plan.speeds:
+        for speed in config.speeds:
             score = replace(pair.score, seconds=pair.score.seconds / speed)
-            for ((dance, _, offsets),) in augmented_copies((pair.dancer,), speed):
-                leader = score_leader(score, len(dance.root), dance.root[:, :2].mean(dim=0))
-                yield (TrainingClip(dance, leader, offsets, role_of(pair)),)
+            for (dancer,) in augmented_copies((pair.dancer,), speed):
+                root = dancer.poses.root
+                leader = score_leader(score, len(root), root[:, :2].mean(dim=0))
+                yield (TrainingClip(dancer.poses, leader, dancer.offsets, role_of(pair)),)

@@ -1,10 +1,10 @@
-"""How good dances to music are that a model has not heard, beside real ones and with the controls that show its ear.
+"""Evaluation of dances to unseen music: metrics of every dance model beside real dances, and with controls.
 
-`pasdedeux evaluate --data PAIRS --model dance-flow` prints it.
+`pasdedeux evaluate --data PAIRS --model dance-flow` prints it. The controls are real dances of other songs, and each
+model's dances to other songs than those they are compared with.
 """
 
 import json as jsonlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from backend.engine import Engine
-from backend.model_registry import DANCERS
+from backend.model_registry import REGISTRY
 from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from backend.wire.messages import DanceRequest
@@ -22,26 +22,34 @@ from rigs import Array
 from rigs.choreography.beat_alignment import speed_rhythm
 from rigs.contacts import FEET, floor_height
 from rigs.files.atomic_write import atomic_write_text
-from training.dance_flow.validation import alike, counts_in, described, usual_rhythm
+from training.dance_flow.validation import (
+    dance_window_features,
+    evenly_spaced,
+    fit_references,
+    frame_counts,
+    mean_rhythm,
+    rhythm_match,
+)
 from training.data.duets import FPS
 from training.data.music_pairs import Pair, find_pairs, split_pairs
 from training.evaluation import beat_metrics, plausibility
 from training.evaluation.frechet import FeatureDistribution
+from training.experiment.config import CONFIGS, read_tables
 
-CONFIG = Path(__file__).resolve().parent.parent / "configs" / "dance-flow.toml"
+CONFIG = CONFIGS / "dance-flow.toml"
 PARTS = ("validation", "test")
 SEEDS = 10
-_SONGS = 12
-"""Pairs of a part that are danced, evenly over all of them."""
-_REFERENCES = 150
+_PAIR_COUNT = 12
+"""Pairs of a part that are evaluated, evenly spaced over all of them."""
+_REFERENCE_COUNT = 150
 _SMOOTH = 2.5
-"""Frames at 30 fps over which speed is smoothed for BAS: the published 5, which were of 60 a second."""
+"""Frames at 30 fps of the smoothing of speed for BAS: the published 5, at 60 fps."""
 _EVERY = 2
-"""BAS asks every other count, 1, 3, 5 and 7: dancers, real ones too, come to rest there and not at each step."""
-FIGURES = (
+"""BAS is measured at every other count, 1, 3, 5 and 7: even real dancers do not come to rest at each step."""
+METRICS = (
     "BAS",
     "in time",
-    "feet foretold, r",
+    "foot speed, r",
     "Fréchet kinetic",
     "Fréchet geometric",
     "variance",
@@ -55,10 +63,8 @@ FIGURES = (
 
 
 @dataclass(frozen=True)
-class Real:
-    """What dances are compared with: features of real windows by kind, how real dancers keep time, and the variance of
-    real poses in m².
-    """
+class RealDances:
+    """Reference of real dances: distributions of window features by kind, mean rhythm, and variance of poses in m²."""
 
     references: Mapping[str, FeatureDistribution]
     rhythm: Array
@@ -68,141 +74,143 @@ class Real:
 def evaluate(
     data: Path, json: Path | None = None, parts: Sequence[str] = PARTS
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Print the figures of the parts of a folder of pairs, by dancer; the same as a value. Raises BadFile."""
+    """Print the metrics of parts of a folder of pairs, and return them by part, dance and metric. Raises BadFile."""
     console = Console(width=None if Console().is_terminal else 200)
-    names = tomllib.loads(CONFIG.read_text())["data"]
+    names = read_tables(CONFIG)["data"]
     split = split_pairs(find_pairs(data), names["validation"], names["test"])
-    real, found = real_of(split.train), {}
+    real, results = fit_real_dances(split.train), {}
     with console.status("") as status:
         for part in parts:
-            pairs = getattr(split, part)
-            chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_SONGS, len(pairs))).astype(int)]
-            found[part] = judged(chosen, split.train, real, status.update)
-    for part, rows in found.items():
+            pairs = evenly_spaced(getattr(split, part), _PAIR_COUNT)
+            results[part] = evaluate_models(pairs, split.train, real, status.update)
+    for part, rows in results.items():
         console.rule(f"{part}: {', '.join(sorted({pair.recording for pair in getattr(split, part)}))}, synthetic pairs")
-        table = Table(Column("dance", no_wrap=True), *FIGURES, padding=(0, 1))
+        table = Table(Column("dance", no_wrap=True), *METRICS, padding=(0, 1))
         for name, row in rows.items():
-            table.add_row(name, *(f"{row[figure]:.3g}" if figure in row else "-" for figure in FIGURES))
+            table.add_row(name, *(f"{row[metric]:.3g}" if metric in row else "-" for metric in METRICS))
         console.print(table)
     if json is not None:
-        atomic_write_text(json, jsonlib.dumps({"seeds": SEEDS, "songs": _SONGS, **found}, indent=1, ensure_ascii=False))
-    return found
+        report = {"seeds": SEEDS, "songs": _PAIR_COUNT, **results}
+        atomic_write_text(json, jsonlib.dumps(report, indent=1, ensure_ascii=False))
+    return results
 
 
-def real_of(pairs: Sequence[Pair]) -> Real:
-    """What real dances of the training pairs are like."""
-    known = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_REFERENCES, len(pairs))).astype(int)]
-    rows = [described(pair.dancer.positions) for pair in known]
-    poses = np.concatenate([_pose(pair.dancer.positions) for pair in known])
-    references = {kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
-    return Real(references, usual_rhythm(known), float(poses.var(axis=0).mean()))
+def fit_real_dances(pairs: Sequence[Pair]) -> RealDances:
+    """Fit the reference to the real dances of the training pairs."""
+    known = evenly_spaced(pairs, _REFERENCE_COUNT)
+    poses = np.concatenate([_local_poses(pair.dancer.positions) for pair in known])
+    return RealDances(fit_references(known), mean_rhythm(known), float(poses.var(axis=0).mean()))
 
 
-def judged(
-    pairs: Sequence[Pair], train: Sequence[Pair], real: Real, say: Callable[[str], None] = lambda what: None
+def evaluate_models(
+    pairs: Sequence[Pair],
+    train: Sequence[Pair],
+    real: RealDances,
+    report: Callable[[str], None] = lambda status: None,
 ) -> dict[str, dict[str, float]]:
-    """The figures by dance: the real ones, those of another song, and each model's, with its own and a stranger's song.
+    """Metrics by dance: real ones, real ones of other songs, and each model's to its own and to another song.
 
-    train: pairs whose dances are tried as if they were made for a song, which is what chance gives.
+    train: pairs whose real dances serve as those of other songs, which is what chance gives.
     """
     engine = Engine()
-    choice = [(*pairs[n + 1 :], *pairs[:n], *train) for n in range(len(pairs))]
-    others = [next(p for p in choice[n] if p.song != pair.song) for n, pair in enumerate(pairs)]
-    strangers = [[train[(37 * n + 101 * seed) % len(train)].dancer.positions for seed in range(SEEDS)]
-                 for n in range(len(pairs))]  # fmt: skip
+    candidates = [(*pairs[n + 1 :], *pairs[:n], *train) for n in range(len(pairs))]
+    other_songs = [next(p for p in candidates[n] if p.song != pair.song).score for n, pair in enumerate(pairs)]
+    strangers = [
+        [train[(37 * n + 101 * seed) % len(train)].dancer.positions for seed in range(SEEDS)] for n in range(len(pairs))
+    ]
     rows = {
-        "real, the pairs": figures([[pair.dancer.positions] for pair in pairs], pairs, real),
-        "real, of other songs": figures(strangers, pairs, real),
+        "real, the pairs": dance_metrics([[pair.dancer.positions] for pair in pairs], pairs, real),
+        "real, of other songs": dance_metrics(strangers, pairs, real),
     }
-    for model in DANCERS:
-        for name, scores in ((model, [p.score for p in pairs]), (f"{model}, other song", [p.score for p in others])):
-            made = []
+    for model in REGISTRY.names("dance"):
+        for name, scores in ((model, [pair.score for pair in pairs]), (f"{model}, other song", other_songs)):
+            takes = []
             for n, score in enumerate(scores):
-                say(f"{name}: {n + 1} of {len(pairs)}")
-                made.append(_takes(engine, model, score))
-            rows[name] = figures(made, pairs, real)
+                report(f"{name}: {n + 1} of {len(pairs)}")
+                takes.append(_generate_takes(engine, model, score))
+            rows[name] = dance_metrics(takes, pairs, real)
     return rows
 
 
-def figures(made: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: Real) -> dict[str, float]:
-    """The figures of dances (F, 29, 3) m, several to each pair's song, whichever song they were made for."""
-    tracks: dict[str, list[float]] = {}
-    rhythms, windows, foretold = [], [], []
-    for dances, pair in zip(made, pairs, strict=True):
+def dance_metrics(takes: Sequence[Sequence[Array]], pairs: Sequence[Pair], real: RealDances) -> dict[str, float]:
+    """Metrics of dances (F, 29, 3) m, several to each pair's song."""
+    means: dict[str, list[float]] = {}
+    rhythms, windows, covariances = [], [], []
+    for dances, pair in zip(takes, pairs, strict=True):
         frames = min(len(pair.dancer), *(len(dance) for dance in dances))
-        counts = counts_in(pair.score, frames)
-        asked = _beat_frames(pair.score, frames)
+        counts = frame_counts(pair.score, frames)
+        beats = _beat_frames(pair.score, frames)
         for whole in dances:
             dance = whole[:frames]
             rhythms.append(speed_rhythm(dance, counts, FPS))
-            windows.append(described(dance))
+            windows.append(dance_window_features(dance))
             floor = floor_height(dance)
-            marks = {
-                "BAS": beat_metrics.beat_alignment(asked, beat_metrics.kinetic_beats(dance, _SMOOTH), frames),
+            off_floor = plausibility.toes_floating(dance, floor) + plausibility.toes_sinking(dance, floor)
+            values = {
+                "BAS": beat_metrics.beat_alignment(beats, beat_metrics.kinetic_beats(dance, _SMOOTH), frames),
                 "speed, m/s": plausibility.speed(dance, FPS),
                 "foot slide, cm/s": plausibility.foot_slide(dance, FPS),
                 "skate, cm/s": plausibility.foot_skate(dance, FPS),
                 "jerk, m/s³": plausibility.jerk(dance, FPS),
-                "off the floor, %": 100.0
-                * (plausibility.toes_floating(dance, floor) + plausibility.toes_sinking(dance, floor)),
-                "variance": _pose(dance).var(axis=0).mean(keepdims=True) / real.variance,
+                "off the floor, %": 100.0 * off_floor,
+                "variance": _local_poses(dance).var(axis=0).mean(keepdims=True) / real.variance,
             }
-            for name, track in marks.items():
-                tracks.setdefault(name, []).append(_mean(track))
+            for name, per_frame in values.items():
+                means.setdefault(name, []).append(_mean(per_frame))
         if len(dances) > 1:
-            pelvises = [_pose(dance[:frames]) for dance in dances]
-            apart = [np.linalg.norm(a - b, axis=-1).mean() for n, a in enumerate(pelvises) for b in pelvises[:n]]
-            tracks.setdefault("seeds apart, cm", []).append(100.0 * float(np.mean(apart)))
-            foretold.append(_foretold(dances, pair.dancer.positions[:frames]))
+            poses = [_local_poses(dance[:frames]) for dance in dances]
+            distances = [np.linalg.norm(a - b, axis=-1).mean() for n, a in enumerate(poses) for b in poses[:n]]
+            means.setdefault("seeds apart, cm", []).append(100.0 * float(np.mean(distances)))
+            covariances.append(_foot_speed_covariance(dances, pair.dancer.positions[:frames]))
     stacked = {kind: np.concatenate([window[kind] for window in windows]) for kind in windows[0]}
-    found = {name: _mean(np.array(values)) for name, values in tracks.items()}
-    found["in time"] = alike(np.mean(rhythms, axis=0), real.rhythm)
+    metrics = {name: _mean(np.array(values)) for name, values in means.items()}
+    metrics["in time"] = rhythm_match(np.mean(rhythms, axis=0), real.rhythm)
     for kind, reference in real.references.items():
-        found[f"Fréchet {kind}"] = reference.frechet_distance(stacked[kind])
-    if foretold:
-        together, told, true = np.sum(foretold, axis=0)
-        found["feet foretold, r"] = float(together / np.sqrt(told * true))
-    return found
+        metrics[f"Fréchet {kind}"] = reference.frechet_distance(stacked[kind])
+    if covariances:
+        covariance, variance, real_variance = np.sum(covariances, axis=0)
+        metrics["foot speed, r"] = float(covariance / np.sqrt(variance * real_variance))
+    return metrics
 
 
 def _mean(values: Array) -> float:
-    """The mean of what is known of (N,); of nothing, nan."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    """Mean of the values (N,) that are not nan; nan for none."""
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else float("nan")
 
 
-def _foretold(dances: Sequence[Array], truth: Array) -> tuple[float, float, float]:
-    """What the correlation of the real feet's speed with the mean of the dances' is made of: product and squares."""
-    told = np.mean([_feet(dance[: len(truth)]) for dance in dances], axis=0)
-    real = _feet(truth)
-    return float((told * real).sum()), float((told**2).sum()), float((real**2).sum())
+def _foot_speed_covariance(dances: Sequence[Array], truth: Array) -> tuple[float, float, float]:
+    """Covariance of the dances' mean relative foot speed with the real dancer's, and the variances of both."""
+    generated = np.mean([_relative_foot_speed(dance[: len(truth)]) for dance in dances], axis=0)
+    real = _relative_foot_speed(truth)
+    return float((generated * real).sum()), float((generated**2).sum()), float((real**2).sum())
 
 
-def _feet(positions: Array) -> Array:
-    """(F,) the feet's speed as a part of its mean, less 1: how much a dancer moves is another question than when."""
+def _relative_foot_speed(positions: Array) -> Array:
+    """Foot speed over its mean, less 1: (F,). It tells when a dancer moves, and not how much."""
     speed = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1)
     return speed / speed.mean() - 1.0
 
 
-def _pose(positions: Array) -> Array:
-    """(F, 29, 3) m as seen from the pelvis, unturned."""
+def _local_poses(positions: Array) -> Array:
+    """Joint positions (F, 29, 3) m relative to the pelvis and its heading."""
     across = positions[:, 1, :2] - positions[:, 2, :2]
     angle = np.arctan2(across[:, 1], across[:, 0])
     cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    seen = positions - positions[:, :1]
-    x, y = seen[..., 0], seen[..., 1]
-    return np.stack([x * cosine + y * sine, y * cosine - x * sine, seen[..., 2]], axis=-1)
+    local = positions - positions[:, :1]
+    x, y = local[..., 0], local[..., 1]
+    return np.stack([x * cosine + y * sine, y * cosine - x * sine, local[..., 2]], axis=-1)
 
 
 def _beat_frames(score: Score, frames: int) -> Array:
-    """The frames (B,) of the beats that BAS asks."""
-    beat = dance_pulse(score)
-    at = np.rint(beat.seconds[beat.counts % _EVERY == 0] * FPS).astype(int)
-    return at[(at >= 0) & (at < frames)]
+    """Frames (B,) of the beats that BAS is measured at."""
+    pulse = dance_pulse(score)
+    beats = np.rint(pulse.seconds[pulse.counts % _EVERY == 0] * FPS).astype(int)
+    return beats[(beats >= 0) & (beats < frames)]
 
 
-def _takes(engine: Engine, model: str, score: Score) -> list[Array]:
-    """The model's dances (F, 29, 3) m, one a seed; where seeds change nothing, the same one."""
+def _generate_takes(engine: Engine, model: str, score: Score) -> list[Array]:
+    """Generate a model's dances (F, 29, 3) m, one a seed; only two where seeds change nothing."""
     takes: list[Array] = []
     for seed in range(SEEDS):
         if len(takes) == 2 and np.array_equal(takes[0], takes[1]):

@@ -1,4 +1,4 @@
-"""How well a dance flow dances by itself to music that it has not heard: what its checkpoints are chosen by."""
+"""dance-flow's validation: rollouts to unseen music compared with real dances, by which checkpoints are chosen."""
 
 from collections.abc import Sequence
 
@@ -18,63 +18,72 @@ from training.evaluation.frechet import FeatureDistribution
 from training.motion_flow.dataset import dancer_tensors
 
 _REFERENCE_COUNT = 120
-"""Training dances that stand for all."""
+"""Training dances that the reference distributions are fitted to."""
 _PAIR_COUNT = 12
 _TAKES = 2
 
 
 class DanceFlowValidation:
-    """The pairs to dance, and what real dances of the training pairs are like."""
+    """Validation of dance-flow on pairs, with the real dances of the training data as reference."""
 
     def __init__(self, train: Sequence[Pair], pairs: Sequence[Pair]) -> None:
-        known = [train[i] for i in np.linspace(0, len(train) - 1, min(_REFERENCE_COUNT, len(train))).astype(int)]
-        rows = [described(pair.dancer.positions) for pair in known]
-        self.references = {
-            kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]
-        }
-        self.rhythm = usual_rhythm(known)
-        self.pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(_PAIR_COUNT, len(pairs))).astype(int)]
+        known = evenly_spaced(train, _REFERENCE_COUNT)
+        self.references = fit_references(known)
+        self.rhythm = mean_rhythm(known)
+        self.pairs = evenly_spaced(pairs, _PAIR_COUNT)
 
     def metrics(self, network: DanceFlow) -> dict[str, float]:
-        """Whole pairs danced.
+        """Metrics of rollouts over whole pairs.
 
-        unlikeness: the geometric mean of the Fréchet distances from real dances.
-        in time: how far the feet keep to the music's counts as real ones do, 1 as much, 0 not at all.
+        frechet: geometric mean of the Fréchet distances to real dances; each distance also by its name.
+        in time: see `rhythm_match`.
         """
-        found, rhythms = [], []
+        log_distances, rhythms = [], []
+        history = network.config.history
         for pair in self.pairs:
-            dance, _, offsets = dancer_tensors(pair.dancer)
-            first, frames = network.config.history, len(pair.dancer)
-            leader = score_leader(pair.score, frames, dance.root[:, :2].mean(dim=0))
-            past, noise = dance[slice(0, first)], noise_source(_TAKES, 0, network.config.block)
-            danced = rollout(network, leader, range(first, frames), past, role_of(pair), offsets, noise)
-            for made in danced.poses.joint_positions(offsets).double().numpy():
-                seen = described(made)
-                found.append([np.log(known.frechet_distance(seen[kind])) for kind, known in self.references.items()])
-                rhythms.append(speed_rhythm(made, counts_in(pair.score, frames)[first:], FPS))
-        kinds = dict(zip(self.references, np.exp(np.mean(found, axis=0)).tolist(), strict=True))
-        kept = alike(np.mean(rhythms, axis=0), self.rhythm)
-        return {"unlikeness": float(np.exp(np.mean(found))), "in time": kept, **kinds}
+            dancer, frames = dancer_tensors(pair.dancer), len(pair.dancer)
+            leader = score_leader(pair.score, frames, dancer.poses.root[:, :2].mean(dim=0))
+            past, noise = dancer.poses[:history], noise_source(_TAKES, 0, network.config.block)
+            result = rollout(network, leader, range(history, frames), past, role_of(pair), dancer.offsets, noise)
+            for joints in result.poses.joint_positions(dancer.offsets).double().numpy():
+                rows = dance_window_features(joints)
+                log_distances.append(
+                    [np.log(real.frechet_distance(rows[kind])) for kind, real in self.references.items()]
+                )
+                rhythms.append(speed_rhythm(joints, frame_counts(pair.score, frames)[history:], FPS))
+        by_kind = dict(zip(self.references, np.exp(np.mean(log_distances, axis=0)).tolist(), strict=True))
+        in_time = rhythm_match(np.mean(rhythms, axis=0), self.rhythm)
+        return {"frechet": float(np.exp(np.mean(log_distances))), "in time": in_time, **by_kind}
 
 
-def described(positions: Array) -> dict[str, Array]:
-    """The features by kind of all windows of a dance (F, 29, 3) m: kinetic and geometric, (N, D)."""
+def evenly_spaced(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """At most `count` of the pairs, evenly spaced over all of them."""
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
+
+
+def fit_references(pairs: Sequence[Pair]) -> dict[str, FeatureDistribution]:
+    """Fit the distribution of each kind of `dance_window_features` to the dances of pairs."""
+    rows = [dance_window_features(pair.dancer.positions) for pair in pairs]
+    return {kind: FeatureDistribution.fit(np.concatenate([row[kind] for row in rows])) for kind in rows[0]}
+
+
+def dance_window_features(positions: Array) -> dict[str, Array]:
+    """Kinetic and geometric features (N, D), by kind, of all windows of a dance (F, 29, 3) m."""
     windows = features.windows(positions, features.WINDOW, features.HOP)
     return {"kinetic": features.kinetic_features(windows), "geometric": features.geometric_features(windows)}
 
 
-def alike(made: Array, real: Array) -> float:
-    """How much of the `real` rhythm (N,) there is in the `made` one."""
-    return float((made * real.conj()).real.sum() / (np.abs(real) ** 2).sum())
+def rhythm_match(rhythm: Array, real: Array) -> float:
+    """Share of the `real` dancers' rhythm (4,) in another one: 1 as much, 0 none. See `beat_alignment.speed_rhythm`."""
+    return float((rhythm * real.conj()).real.sum() / (np.abs(real) ** 2).sum())
 
 
-def usual_rhythm(pairs: Sequence[Pair]) -> Array:
-    """The mean rhythm (4,) of pairs, see `rigs.choreography.beat_alignment`."""
-    return np.asarray(
-        np.mean([speed_rhythm(p.dancer.positions, counts_in(p.score, len(p.dancer)), FPS) for p in pairs], axis=0)
-    )
+def mean_rhythm(pairs: Sequence[Pair]) -> Array:
+    """Mean rhythm (4,) complex of the dances of pairs, see `rigs.choreography.beat_alignment.speed_rhythm`."""
+    rhythms = [speed_rhythm(p.dancer.positions, frame_counts(p.score, len(p.dancer)), FPS) for p in pairs]
+    return np.asarray(np.mean(rhythms, axis=0))
 
 
-def counts_in(score: Score, frames: int) -> Array:
-    """(F,) where in a dancer's phrase each frame of a dance to the score is."""
+def frame_counts(score: Score, frames: int) -> Array:
+    """Count in the dancer's phrase (F,) at each frame of a dance to a score."""
     return dance_pulse(score).counts_at(np.arange(frames) / FPS)

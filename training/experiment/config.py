@@ -24,17 +24,18 @@ def read_tables(path: Path) -> dict[str, Any]:
 def read_config(path: Path, kind: type[Config]) -> tuple[dict[str, Any], Config]:
     """Read a training configuration: all its tables, and its hyperparameters as a `kind`. Raises BadFile.
 
-    kind: a dataclass whose fields are the settings under [augment], [loss] and [optimise], no more and no fewer.
+    kind: a dataclass whose fields are the settings under [augment], [loss] and [optimise], no more and no fewer; a
+    field's metadata "key" is the setting's name where that is another one.
     """
     tables = read_tables(path)
     settings: dict[str, Any] = {}
     for table in ("augment", "loss", "optimise"):
         settings |= tables.get(table, {})
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if set(settings) != names:
-        odd = ", ".join(sorted(set(settings) ^ names))
+    names = {field.metadata.get("key", field.name): field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if settings.keys() != names.keys():
+        odd = ", ".join(sorted(settings.keys() ^ names.keys()))
         raise BadFile(f"{path}: missing or unknown settings: {odd}")
-    return tables, kind(**settings)
+    return tables, kind(**{names[key]: value for key, value in settings.items()})
 
 
 def override(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Training of a flow network: the flow's loss and what a body adds to it, rollouts, and an average that ships.
+"""Training task of a motion flow: flow matching and joint losses, training rollouts, EMA, and the best weights.
 
-A step is a function of seed and step. In the later part of a training the network first dances some blocks itself, near
-what was really danced, and learns to go on from there and to find back, so that it can dance for long.
+A step is a function of seed and step. In the later part of a training, the averaged network first generates some blocks
+near the real ones, and the network learns to continue from there and to return to the real motion, so that long
+rollouts do not drift.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 from backend.models.motion_flow.features import (
+    FPS,
     FloorFrame,
     PoseSequence,
     concatenate,
@@ -20,166 +23,171 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionFlow
-from rigs.skeleton import INDEX
-from training.experiment.ema import Ema
+from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionFlow, MotionFlowConfig
+from rigs.contacts import FEET
+from training.data.duets import DuetSplit
+from training.data.music_pairs import PairSplit
+from training.experiment.ema import Ema, ema_state
 from training.experiment.fit import fit
+from training.experiment.model_card import write_model_card
 from training.motion_flow.dataset import MotionFlowBatch, MotionFlowTrainingConfig, MotionFlowWindows
 
-_FEET = [INDEX[name] for name in ("left_ankle", "left_foot", "right_ankle", "right_foot")]
 _RECOVERY_FRAMES = 20
-"""Frames in which a partner who went astray is to be back."""
+"""Frames in which a dancer who drifted returns to the real motion."""
 _CONFIG_ENTRY = "network"
-"""A checkpoint's entry with the network's shape."""
-
+"""Entry of a checkpoint with the network's config."""
 
 Network = TypeVar("Network", bound=MotionFlow)
 
 
 class Validation(Protocol):
-    """Takes that a network is not trained on."""
+    """Validation on recordings that are not trained on."""
 
     def metrics(self, network: Any) -> dict[str, float]:
-        """How well it dances them; of "unlikeness", less is better."""
+        """Metrics by name; checkpoints are selected by the least "frechet"."""
 
 
 class MotionFlowTask(lightning.LightningModule, Generic[Network]):
-    """One network on its way from first to last step, and the mean of its last ones, which is what ships."""
+    """LightningModule of a motion flow: the network, and the exponential moving average (EMA) of its weights."""
 
-    def __init__(self, network: Network, plan: MotionFlowTrainingConfig, held_out: Validation) -> None:
+    def __init__(self, network: Network, config: MotionFlowTrainingConfig, validation: Validation) -> None:
         super().__init__()
-        self.network, self.config, self.validation = network, plan, held_out
-        self.ema = Ema(network, plan.average)
+        self.network, self.config, self.validation = network, config, validation
+        self.ema = Ema(network, config.ema_decay)
 
     def training_step(self, batch: MotionFlowBatch, index: int) -> Tensor:
-        """One step's loss."""
-        plan, config = self.config, self.network.config
-        torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
-        first = 1 + config.history
-        past = batch.poses[slice(1, first)]
-        if self.global_step > plan.rolled_from * plan.steps and _with_probability(plan.rolled):
-            for _ in range(int(torch.randint(1, plan.rolls + 1, ()))):
-                made = self.rollout_block(past, batch, first)
-                past, first = concatenate(past[slice(config.block, None)], made), first + config.block
-        elif _with_probability(plan.nudged):
+        """Compute the weighted loss of a step."""
+        config, block = self.config, self.network.config.block
+        torch.manual_seed(config.seed * 1_000_003 + self.global_step)
+        first = 1 + self.network.config.history
+        past = batch.poses[1:first]
+        if self.global_step > config.rollout_start * config.steps and _with_probability(config.rollout_probability):
+            for _ in range(int(torch.randint(1, config.rollout_blocks + 1, ()))):
+                generated = self.rollout_block(past, batch, first)
+                past, first = concatenate(past[block:], generated), first + block
+        elif _with_probability(config.perturb_past):
             past = perturb_past(past)
         terms = self.loss_terms(past, batch, first)
         for name, term in terms.items():
             self.log(f"train/{name}", term)
-        return sum((getattr(plan, name) * term for name, term in terms.items()), torch.zeros(()))
+        return sum((getattr(config, name) * term for name, term in terms.items()), torch.zeros(()))
 
     def loss_terms(self, past: PoseSequence, batch: MotionFlowBatch, first: int) -> dict[str, Tensor]:
-        """The parts of the loss for a block that begins in the windows' frame `first`, by their weights' names."""
-        network, plan, size, block = self.network, self.config, len(batch.roles), self.network.config.block
-        place = floor_frame(past)
-        own, led = self.features(network, past, batch, place, first)
-        loud = plan.noise * torch.rand(size, 1, 1) * (torch.rand(size, 1, 1) < 0.7)
-        quiet = (torch.arange(own.shape[1]) < own.shape[1] - 2)[:, None]  # blocks go on from the last two frames
-        own = own + (loud * quiet).to(own) * torch.randn_like(own)
-        aims = torch.randint(block - 1, TARGET_HORIZON + 1, (size,)).to(own.device)
-        aimed = torch.rand(size).to(own.device) < plan.aimed
-        truth = self.recovery_target(
-            past, batch, place, first, torch.where(aimed, aims + 1, _RECOVERY_FRAMES).clamp(max=_RECOVERY_FRAMES)
-        )
-        clean = network.normalize(truth, place)
-        goal = self.target_features(batch, place, first, aims, aimed)
-        ours_before = past[slice(-2, None)].joint_positions(batch.offsets)
-        theirs = truth.joint_positions(batch.offsets)
-        speed = torch.cat([ours_before[:, 1:], theirs], dim=1).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * 30.0
-        energy = network.energy_condition(speed) * (torch.rand(size, 1) < plan.stirred).to(own)
+        """Loss terms, by the names of their weights, for a block that begins at the windows' frame `first`.
+
+        "flow" is the flow matching loss, on the velocity that follows from the predicted clean block; the others
+        compare joints, and count more the closer the flow time is to the clean block.
+        """
+        network, config, size, block = self.network, self.config, len(batch.roles), self.network.config.block
+        frame = floor_frame(past)
+        past_features, leader_features = self.features(network, past, batch, frame, first)
+        noise = config.past_noise * torch.rand(size, 1, 1) * (torch.rand(size, 1, 1) < 0.7)
+        before_last = (torch.arange(past_features.shape[1]) < past_features.shape[1] - 2)[:, None]
+        noise = noise * before_last  # blocks continue from the last two frames
+        past_features = past_features + noise.to(past_features) * torch.randn_like(past_features)
+        distance = torch.randint(block - 1, TARGET_HORIZON + 1, (size,)).to(past_features.device)
+        with_target = torch.rand(size).to(past_features.device) < config.target_pose
+        recovery = torch.where(with_target, distance + 1, _RECOVERY_FRAMES).clamp(max=_RECOVERY_FRAMES)
+        truth = self.recovery_target(past, batch, frame, first, recovery)
+        clean = network.normalize(truth, frame)
+        target = self.target_features(batch, frame, first, distance, with_target)
+        joints_before = past[-2:].joint_positions(batch.offsets)
+        true_joints = truth.joint_positions(batch.offsets)
+        speed = torch.cat([joints_before[:, 1:], true_joints], dim=1).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * FPS
+        energy = network.energy_condition(speed) * (torch.rand(size, 1) < config.energy_condition).to(clean)
         t = torch.sigmoid(torch.randn(size)).to(clean)
-        when = t[:, None, None]
-        noisy = when * clean + (1.0 - when) * torch.randn_like(clean)
-        found = network(noisy, t, own, led, batch.roles, self.random_leader_mask(size).to(own.device), goal, energy)
-        flow = ((found - clean).square() / (1.0 - when).clamp_min(0.1) ** 2).mean()
-        ours = poses_from_features(network.denormalize(found), place).joint_positions(batch.offsets)
-        motions = [torch.cat([ours_before, joints], dim=1) for joints in (ours, theirs)]
-        steps, true_steps = (joints[:, 1:].diff(dim=1) for joints in motions)
-        bends, true_bends = (joints.diff(n=2, dim=1) for joints in motions)
-        surely = 1.0 + 2.0 * when
+        time = t[:, None, None]
+        noisy = time * clean + (1.0 - time) * torch.randn_like(clean)
+        leader_mask = self.random_leader_mask(size).to(clean.device)
+        predicted = network(noisy, t, past_features, leader_features, batch.roles, leader_mask, target, energy)
+        flow = ((predicted - clean).square() / (1.0 - time).clamp_min(0.1) ** 2).mean()
+        joints = poses_from_features(network.denormalize(predicted), frame).joint_positions(batch.offsets)
+        motion, true_motion = (torch.cat([joints_before, block], dim=1) for block in (joints, true_joints))
+        velocity, true_velocity = (part[:, 1:].diff(dim=1) for part in (motion, true_motion))
+        acceleration, true_acceleration = (part.diff(n=2, dim=1) for part in (motion, true_motion))
+        time_weight = 1.0 + 2.0 * time
         return {
             "flow": flow,
-            "position": ((ours - theirs).norm(dim=-1) * surely).mean(),
-            "velocity": ((steps - true_steps).norm(dim=-1) * surely).mean(),
-            "acceleration": ((bends - true_bends).norm(dim=-1) * surely).mean(),
-            "contact": (steps[:, :, _FEET].norm(dim=-1) * truth.contacts * surely).mean(),
-            **self.extra_loss_terms(ours, theirs, batch.leader[:, first : first + block], surely),
+            "position": ((joints - true_joints).norm(dim=-1) * time_weight).mean(),
+            "velocity": ((velocity - true_velocity).norm(dim=-1) * time_weight).mean(),
+            "acceleration": ((acceleration - true_acceleration).norm(dim=-1) * time_weight).mean(),
+            "contact": (velocity[:, :, FEET].norm(dim=-1) * truth.contacts * time_weight).mean(),
+            **self.pair_loss_terms(joints, true_joints, batch.leader[:, first : first + block], time_weight),
         }
 
-    def extra_loss_terms(self, ours: Tensor, theirs: Tensor, leader: Tensor, surely: Tensor) -> dict[str, Tensor]:
-        """More parts of the loss, of a block's joints (B, block, 29, 3) m beside what leads them (B, block, ...).
+    def pair_loss_terms(
+        self, joints: Tensor, true_joints: Tensor, leader: Tensor, time_weight: Tensor
+    ) -> dict[str, Tensor]:
+        """Loss terms of a block's joints (B, block, 29, 3) m beside the leader (B, block, ...); by default none.
 
-        surely: (B, 1, 1), how much a block that is almost clean counts.
+        time_weight: (B, 1, 1), larger where the block is almost clean.
         """
         return {}
 
     def recovery_target(
-        self, past: PoseSequence, batch: MotionFlowBatch, place: FloorFrame, first: int, back: Tensor
+        self, past: PoseSequence, batch: MotionFlowBatch, frame: FloorFrame, first: int, recovery: Tensor
     ) -> PoseSequence:
-        """What is to be danced after `past`: what really was, coming back to it in `back` (B,) frames."""
+        """Block to generate after `past`: the real one plus the drift, which fades in `recovery` (B,) frames."""
         block = self.network.config.block
-        truth = partner_features(batch.poses[slice(first - 1, first + block)], place)
-        astray = partner_features(past[slice(-1, None)], place) - truth[:, :1]
-        t = torch.arange(1, block + 1).to(truth) / back[:, None]
-        left = ((1.0 - t).clamp_min(0.0) ** 2)[..., None]
-        counts = torch.ones(truth.shape[-1]).to(truth)
-        counts[-4:] = 0.0  # of the contacts
-        return poses_from_features(truth[:, 1:] + left * counts * astray, place)
+        truth = partner_features(batch.poses[first - 1 : first + block], frame)
+        drift = partner_features(past[-1:], frame) - truth[:, :1]
+        t = torch.arange(1, block + 1).to(truth) / recovery[:, None]
+        remaining = ((1.0 - t).clamp_min(0.0) ** 2)[..., None]
+        no_contacts = torch.ones(truth.shape[-1]).to(truth)
+        no_contacts[-4:] = 0.0
+        return poses_from_features(truth[:, 1:] + remaining * no_contacts * drift, frame)
 
     def target_features(
-        self, batch: MotionFlowBatch, place: FloorFrame, first: int, aims: Tensor, aimed: Tensor
+        self, batch: MotionFlowBatch, frame: FloorFrame, first: int, distance: Tensor, present: Tensor
     ) -> Tensor:
-        """For each window a pose of it to head for, `aims` (B,) frames after the block's first one."""
-        rows = torch.arange(len(aims), device=aims.device)[:, None]
-        frames = first + aims[:, None] + torch.arange(2, device=aims.device)
-        partner = batch.poses
-        ahead = PoseSequence(*(part[rows, frames] for part in (partner.root, partner.rotations, partner.contacts)))
-        stepped = torch.rand(len(aims)).to(aims.device) < 0.5
-        return self.network.target_features(self.network.normalize(ahead, place), aims.float(), stepped, aimed)
+        """Target pose condition (B, TARGET_DIM): the window's pose `distance` (B,) frames after the block's first."""
+        rows = torch.arange(len(distance), device=distance.device)[:, None]
+        frames = first + distance[:, None] + torch.arange(2, device=distance.device)
+        poses = self.network.normalize(batch.poses.map(lambda part: part[rows, frames]), frame)
+        has_velocity = torch.rand(len(distance)).to(distance.device) < 0.5
+        return self.network.target_features(poses, distance.float(), has_velocity, present)
 
     def random_leader_mask(self, size: int) -> Tensor:
-        """Which blocks of the leader are looked at (B, seen): sometimes none, sometimes none that is to come."""
-        config, plan = self.network.config, self.config
-        heard = (torch.rand(size, 1) > plan.unheard).repeat(1, config.leader_blocks)
-        heard[:, config.before + 1 :] &= torch.rand(size, 1) > plan.unforeseen
-        return heard
+        """Condition dropout for classifier-free guidance: (B, leader_blocks) bool, False where a block is hidden.
+
+        Sometimes the whole leader is dropped, sometimes all blocks of the future.
+        """
+        network_config, config = self.network.config, self.config
+        leader_mask = (torch.rand(size, 1) > config.drop_leader).repeat(1, network_config.leader_blocks)
+        leader_mask[:, network_config.before + 1 :] &= torch.rand(size, 1) > config.drop_future
+        return leader_mask
 
     def features(
-        self, network: MotionFlow, past: PoseSequence, batch: MotionFlowBatch, place: FloorFrame, first: int
+        self, network: MotionFlow, past: PoseSequence, batch: MotionFlowBatch, frame: FloorFrame, first: int
     ) -> tuple[Tensor, Tensor]:
-        """What the network sees, normalised: the past, and the leader around a block that begins in frame `first`."""
+        """Normalized features of the past, and of the leader around a block that begins at the frame `first`."""
         config = network.config
-        around = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        return network.features(past, batch.offsets, batch.leader[:, around], place)
+        window = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
+        return network.features(past, batch.offsets, batch.leader[:, window], frame)
 
     @torch.no_grad()
     def rollout_block(self, past: PoseSequence, batch: MotionFlowBatch, first: int) -> PoseSequence:
-        """The block that the mean network dances from the frame `first` on, more or less freely (Meng et al. 2022)."""
+        """Generate the block from the frame `first` on with the averaged network.
+
+        It starts from noise or, as SDEdit (Meng et al. 2022), from the noised real block, and so stays near that.
+        """
         network = self.ema.module.eval()
-        size, place = len(batch.roles), floor_frame(past)
-        own, led = self.features(network, past, batch, place, first)
-        back = torch.full((size,), _RECOVERY_FRAMES).to(own)
-        clean = network.normalize(self.recovery_target(past, batch, place, first, back), place)
-        begin = float(torch.rand(())) * 0.8 if _with_probability(0.7) else 0.0
-        noisy = begin * clean + (1.0 - begin) * torch.randn_like(clean)
-        heard = torch.ones(size, network.config.leader_blocks, dtype=torch.bool, device=own.device)
-        nothing = torch.zeros(size, TARGET_DIM).to(own), torch.zeros(size, 2).to(own)
+        size, frame = len(batch.roles), floor_frame(past)
+        features = self.features(network, past, batch, frame, first)
+        recovery = torch.full((size,), _RECOVERY_FRAMES).to(features[0])
+        clean = network.normalize(self.recovery_target(past, batch, frame, first, recovery), frame)
+        t_start = float(torch.rand(())) * 0.8 if _with_probability(0.7) else 0.0
+        noisy = t_start * clean + (1.0 - t_start) * torch.randn_like(clean)
+        leader_mask = torch.ones(size, network.config.leader_blocks, dtype=torch.bool, device=clean.device)
+        no_target, no_energy = torch.zeros(size, TARGET_DIM).to(clean), torch.zeros(size, 2).to(clean)
         guidance = 1.0 if _with_probability(0.5) else 2.0
-        drawn = network.sample(
-            noisy,
-            own,
-            led,
-            batch.roles,
-            heard,
-            *nothing,
-            t_start=begin,
-            steps=3 if begin < 0.4 else 2,
-            guidance=guidance,
-        )
-        return poses_from_features(network.denormalize(drawn), place)
+        steps = 3 if t_start < 0.4 else 2
+        inputs = (noisy, *features, batch.roles, leader_mask, no_target, no_energy)
+        sample = network.sample(*inputs, t_start=t_start, steps=steps, guidance=guidance)
+        return poses_from_features(network.denormalize(sample), frame)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the network's shape with it."""
+        """Store the network's config in the checkpoint."""
         checkpoint[_CONFIG_ENTRY] = asdict(self.network.config)
 
     def on_train_batch_end(self, *_: Any) -> None:
@@ -187,55 +195,75 @@ class MotionFlowTask(lightning.LightningModule, Generic[Network]):
         self.ema.update_parameters(self.network)
 
     def validation_step(self, _: Any, index: int) -> None:
-        """Dance the validation takes and compare them with how real dancers dance."""
+        """Log the averaged network's validation metrics."""
         for name, value in self.validation.metrics(self.ema.module.eval()).items():
-            self.log(f"validation/{name}", value, prog_bar=name == "unlikeness")
+            self.log(f"validation/{name}", value, prog_bar=name == "frechet")
 
     def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.config.rate, betas=(0.9, 0.99), fused=True)
-        warm = torch.optim.lr_scheduler.LinearLR(optimiser, 0.01, total_iters=min(300, self.config.steps // 10 + 1))
-        cool = torch.optim.lr_scheduler.CosineAnnealingLR(
-            optimiser, T_max=self.config.steps, eta_min=0.05 * self.config.rate
+        """AdamW with a linear warm-up and cosine decay of the learning rate."""
+        config = self.config
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=min(300, config.steps // 10 + 1))
+        decay = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, T_max=config.steps, eta_min=0.05 * config.learning_rate
         )
-        schedule = torch.optim.lr_scheduler.ChainedScheduler([warm, cool])
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        schedule = torch.optim.lr_scheduler.ChainedScheduler([warm_up, decay])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def perturb_past(dance: PoseSequence) -> PoseSequence:
-    """A past that went a little astray: the whole of it moved by some centimetres and each joint turned a little."""
-    size, joints = dance.rotations.shape[0], dance.rotations.shape[-3]
-    aside = torch.randn(size, 1, 3).to(dance.root) * torch.tensor([0.05, 0.05, 0.015]).to(dance.root)
-    axes = 0.06 * torch.randn(size, 1, joints, 3).to(dance.root) * torch.rand(size, 1, 1, 1).to(dance.root)
-    return PoseSequence(dance.root + aside, torch.linalg.matrix_exp(_skew(axes)) @ dance.rotations, dance.contacts)
+def perturb_past(past: PoseSequence) -> PoseSequence:
+    """Perturb poses (B, F) at random: move them by some centimetres as a whole, and rotate each joint a little."""
+    size, joints = past.rotations.shape[0], past.rotations.shape[-3]
+    offset = torch.randn(size, 1, 3).to(past.root) * torch.tensor([0.05, 0.05, 0.015]).to(past.root)
+    axes = 0.06 * torch.randn(size, 1, joints, 3).to(past.root) * torch.rand(size, 1, 1, 1).to(past.root)
+    return PoseSequence(past.root + offset, torch.linalg.matrix_exp(_skew(axes)) @ past.rotations, past.contacts)
 
 
 def _skew(axes: Tensor) -> Tensor:
+    """Skew-symmetric matrices (..., 3, 3) of vectors (..., 3), whose exponentials are rotations."""
     x, y, z = axes.unbind(dim=-1)
     zero = torch.zeros_like(x)
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).reshape(*axes.shape, 3)
 
 
-def fit_motion_flow(module: MotionFlowTask[Any], windows: MotionFlowWindows, out: Path, *, resume: bool) -> float:
+def fit_motion_flow(task: MotionFlowTask[Any], windows: MotionFlowWindows, out: Path, *, resume: bool) -> float:
     """Train to the last step; see `training.experiment.fit.fit`."""
     return fit(
-        module,
+        task,
         windows,
         out,
-        monitor="validation/unlikeness",
+        monitor="validation/frechet",
         steps_per_epoch=windows.steps_per_epoch,
-        validate_every=min(5, module.config.steps // windows.steps_per_epoch),
-        clip=module.config.clip,
+        validate_every=min(5, task.config.steps // windows.steps_per_epoch),
+        clip=task.config.gradient_clip,
         resume=resume,
     )
 
 
-def network_config(out: Path, tables: dict[str, Any]) -> dict[str, Any]:
-    """The network's shape: the plan's, or that of the run to go on with, which weights may have given."""
+def network_config(out: Path, tables: dict[str, Any]) -> MotionFlowConfig:
+    """Network config of a training: that of the run to resume, or else the [network] table."""
     last = out / "last.ckpt"
-    shape: dict[str, Any] = (
-        torch.load(last, weights_only=True)[_CONFIG_ENTRY] if last.exists() else tables.get("network", {})
-    )
-    return shape
+    table = torch.load(last, weights_only=True)[_CONFIG_ENTRY] if last.exists() else tables.get("network", {})
+    return MotionFlowConfig.from_table(table)
+
+
+def save_best(
+    network: MotionFlow,
+    split: DuetSplit | PairSplit,
+    out: Path,
+    tables: dict[str, Any],
+    criterion: str,
+    metrics: Callable[[], str],
+) -> None:
+    """Write the averaged weights of the run's best checkpoint, and their model card.
+
+    criterion: what that checkpoint was best at.  metrics: computes the network's metrics, as text and tables.
+    """
+    best = torch.load(out / "best.ckpt", weights_only=True)
+    network.load_state_dict(ema_state(best))
+    network.save(out / f"{network.name}.safetensors")
+    step = f"{best['global_step']:,} of {tables['optimise']['steps']:,}, which {criterion}"
+    write_model_card(out / f"{network.name}.md", tables["card"], network, step, split, metrics())
 
 
 def _with_probability(probability: float) -> bool:

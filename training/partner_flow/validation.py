@@ -1,6 +1,6 @@
-"""How well a partner flow dances by itself beside leaders that it has not seen: what its checkpoints are chosen by.
+"""partner-flow's validation: rollouts beside unseen leaders against real partners, by which checkpoints are chosen.
 
-The loss says little about it: it rises long before the dances are at their best.
+The loss is no guide: it rises long before the rollouts are at their best.
 """
 
 from collections.abc import Sequence
@@ -9,67 +9,79 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.models.motion_flow.features import FPS
 from backend.models.motion_flow.sampler import noise_source, rollout
 from backend.models.partner_flow.network import PartnerFlow
-from rigs import Array
 from training.data.duets import Duet
 from training.evaluation import features, interaction, real_reference
 from training.motion_flow.dataset import DancerTensors, dancer_tensors
 
 HORIZONS = (1, 10, 30, 60)
-"""Frames after the given ones at which a partner is compared with the real one."""
+"""Frames after the past at which a partner is compared with the real one."""
 _TAKES = 4
 _STRIDE = 45
 """Frames from the start of one short rollout to the next."""
 
 
 class PartnerFlowValidation:
-    """The takes to dance, and what real couples of the training takes are like."""
+    """Validation of partner-flow on duets, with the real couples of the training data as reference."""
 
     def __init__(self, train: Sequence[Duet], duets: Sequence[Duet]) -> None:
         self.references = [real_reference.fit_feature_distributions(train, role) for role in range(2)]
         self.duets = [(dancer_tensors(duet.leader), dancer_tensors(duet.follower)) for duet in duets]
 
     def metrics(self, network: PartnerFlow) -> dict[str, float]:
-        """Whole takes danced in both roles, and short ones.
+        """Metrics of rollouts over whole takes in both roles, and of short ones.
 
-        unlikeness: the geometric mean of the three Fréchet distances from real couples, over takes and roles.
-        holding: the part of the frames in which the follower holds the leader's hand.  rollout: m from the real one.
+        frechet: geometric mean of the three Fréchet distances to real couples, over takes and roles; each distance also
+        by its name.  holding: share of frames in which the follower holds the leader's hand.
+        rollout: m, mean of `horizon_errors`.
         """
-        found, holding = [], []
+        log_distances, holding = [], []
+        history = network.config.history
         for pair in self.duets:
             for role in range(2):
                 leader, partner = pair[1 - role], pair[role]
-                first = network.config.history
-                past = partner[0][slice(0, first)]
-                noise = noise_source(_TAKES, 0, network.config.block)
-                danced = rollout(network, leader[1], range(first, len(leader[1])), past, role, partner[2], noise)
-                beside = leader[1][first:].numpy()
-                for made in _positions(danced.poses.joint_positions(partner[2])):
-                    seen = features.window_features(made, beside)
-                    away = [known.frechet_distance(seen[kind]) for kind, known in self.references[role].items()]
-                    found.append(np.log(away))
+                frames, noise = range(history, len(leader.joints)), noise_source(_TAKES, 0, network.config.block)
+                past = partner.poses[:history]
+                result = rollout(network, leader.joints, frames, past, role, partner.offsets, noise)
+                leader_joints = leader.joints[history:].numpy()
+                for joints in result.poses.joint_positions(partner.offsets).double().numpy():
+                    rows = features.window_features(joints, leader_joints)
+                    distances = [real.frechet_distance(rows[kind]) for kind, real in self.references[role].items()]
+                    log_distances.append(np.log(distances))
                     if role:
-                        holding.append(interaction.hands_held(made, beside, 30.0).mean())
-        kinds = dict(zip(self.references[0], np.exp(np.mean(found, axis=0)).tolist(), strict=True))
-        error = float(horizon_errors(network, self.duets).mean())
-        unlikeness = float(np.exp(np.mean(found)))
-        return {"unlikeness": unlikeness, "holding": float(np.mean(holding)), "rollout": error, **kinds}
+                        holding.append(interaction.hands_held(joints, leader_joints, FPS).mean())
+        by_kind = dict(zip(self.references[0], np.exp(np.mean(log_distances, axis=0)).tolist(), strict=True))
+        return {
+            "frechet": float(np.exp(np.mean(log_distances))),
+            "holding": float(np.mean(holding)),
+            "rollout": float(horizon_errors(network, self.duets).mean()),
+            **by_kind,
+        }
 
 
 def horizon_errors(network: PartnerFlow, duets: Sequence[tuple[DancerTensors, DancerTensors]]) -> Tensor:
-    """The mean distance (60,) m of the follower's joints from the real ones, so many frames after the given ones."""
+    """Mean distance (60,) m of the follower's joints from the real ones, by the number of frames after the past."""
     history = network.config.history
     errors = []
     for leader, follower in duets:
-        for start in range(history, len(follower[1]) - HORIZONS[-1], _STRIDE):
-            past, frames = follower[0][slice(start - history, start)], range(start, start + HORIZONS[-1])
+        for start in range(history, len(follower.joints) - HORIZONS[-1], _STRIDE):
+            past, frames = follower.poses[start - history : start], range(start, start + HORIZONS[-1])
             noise = noise_source(1, start, network.config.block)
-            made = rollout(network, leader[1], frames, past, 1, follower[2], noise).poses
-            joints = made.joint_positions(follower[2])[0]
-            errors.append((joints - follower[1][start : frames.stop]).norm(dim=-1).mean(dim=-1))
+            result = rollout(network, leader.joints, frames, past, 1, follower.offsets, noise)
+            joints = result.poses.joint_positions(follower.offsets)[0]
+            errors.append((joints - follower.joints[start : frames.stop]).norm(dim=-1).mean(dim=-1))
     return torch.stack(errors).mean(dim=0) if errors else torch.zeros(HORIZONS[-1])
 
 
-def _positions(joints: Tensor) -> Array:
-    return joints.double().numpy()
+def horizon_table(network: PartnerFlow, duets: Sequence[Duet]) -> str:
+    """Markdown table of `horizon_errors` at `HORIZONS`, with a sentence that explains it."""
+    errors = horizon_errors(network.eval(), [(dancer_tensors(d.leader), dancer_tensors(d.follower)) for d in duets])
+    centimetres = errors[[horizon - 1 for horizon in HORIZONS]] * 100.0
+    return f"""Mean joint position error in centimetres of followers generated beside the real leader, over the test
+recordings, by the number of frames (at 30 fps) after {network.config.history} given ones:
+
+| frames | {" | ".join(str(h) for h in HORIZONS)} |
+| {" | ".join(["---"] * (1 + len(HORIZONS)))} |
+| model | {" | ".join(f"{error:.1f}" for error in centimetres.tolist())} |"""

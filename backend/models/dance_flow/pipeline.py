@@ -44,7 +44,6 @@ _MEAN_SPEED_UPDATE = 0.15
 """Weight of a block in the moving average of the feet's speed."""
 _CROUCH_HEIGHT, _CROUCH_COST = 0.92, 40.0
 """Share of the usual pelvis height below which a dancer crouches, and what a metre of it costs of the beat score."""
-_FEET = list(FEET)
 _NEAREST_PASTS = 6
 """Initial pasts, those nearest in count, of which the seed takes one."""
 
@@ -113,7 +112,7 @@ class DanceFlowPipeline:
 
         def select(block: PoseSequence, at: int) -> int:
             nonlocal last_feet, mean_speed
-            feet = block.joint_positions(offsets)[:, :, _FEET]
+            feet = block.joint_positions(offsets)[:, :, FEET]
             path = feet if last_feet is None else torch.cat([last_feet.expand(len(feet), -1, -1, -1), feet], dim=1)
             speed = path.diff(dim=1).norm(dim=-1).mean(dim=-1)
             first = last_feet is None

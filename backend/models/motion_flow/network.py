@@ -280,7 +280,7 @@ class MotionFlow(nn.Module, ABC):
         """Encode target poses as the network's condition: (B, TARGET_DIM).
 
         poses: (B, 2, PARTNER_DIM), normalized, the pose and the one a frame later.  frames: (B,) counted from the
-        block's first.  has_velocity: (B,) bool, whether the later pose counts.  present: (B,) bool, False without a target.
+        block's first.  has_velocity: (B,) bool, whether the later pose counts.  present: (B,) bool, False for none.
         """
         velocity = self.config.block * (poses[:, 1] - poses[:, 0]) * has_velocity[:, None]
         flags = torch.stack([has_velocity, present], dim=1).to(poses)

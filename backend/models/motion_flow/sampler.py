@@ -258,5 +258,7 @@ def _align_to_floor(poses: PoseSequence, offsets: Tensor, foot_height: Tensor) -
     lowest = poses.joint_positions(offsets)[:, :, _TOES, 2].amin(dim=-1)
     error = (lowest - foot_height[:, None]).mean(dim=1).clamp(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
     t = torch.linspace(0.0, 1.0, poses.root.shape[1] + 1)[1:].to(error)
-    down = torch.nn.functional.pad((_FLOOR_CORRECTION * error[:, None] * smoothstep(t))[..., None], (2, 0))
+    error = _FLOOR_CORRECTION * error
+    # smoothstep(t) with its factors in this order, which the rounding of published seeds depends on
+    down = torch.nn.functional.pad((error[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
     return PoseSequence(poses.root - down, poses.rotations, poses.contacts)

@@ -2,21 +2,16 @@
 
 import bpy
 
-from rigs.choreography.devices import DELAYED, DEVICES, Choreography
+from backend.model_registry import REGISTRY
+from rigs.choreography.devices import DELAYED, DEVICES, Choreography, device_choices
 
 from ..context_access import active_scene
 from .music_settings import PASDEDEUX_PG_music
 from .retarget_settings import PASDEDEUX_PG_retargeting, is_armature
 
 _MODELS = [
-    ("partner-flow", "Partner Flow", "Learned from a salsa couple; eight frames at once, other takes for other seeds"),
-    ("duet-vae", "Duet VAE", "Learned from a salsa couple; one step after the other"),
-    ("unison", "Unison", "The leader's movement at the same time"),
-    ("mirror", "Mirror", "The leader's movement mirrored left to right"),
-    ("canon", "Canon", "The leader's movement some beats or frames later"),
-    ("retrograde", "Retrograde", "The leader's movement backwards"),
-    ("opposition", "Opposition", "Opposite foot, opposite direction, facing the other way"),
-    ("question-and-answer", "Question and Answer", "Wait for a phrase, then repeat it"),
+    *REGISTRY.choices("partner"),
+    *device_choices(),
 ]
 """The models, which need a backend, and the choreographic devices, which need none."""
 

@@ -1,1 +1,1 @@
-"""Choreographic devices (mirror, canon and others), formations, and the beat tracking that times them."""
+"""Choreographic devices such as mirror and canon, formations, and beat tracking and alignment of dances."""

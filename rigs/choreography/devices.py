@@ -1,19 +1,20 @@
-"""Choreographic devices: rules by which a second dancer answers the first, with no model and in any style.
+"""Choreographic devices: rules that derive a partner from the leader without a model, such as mirror and canon.
 
     partner = choreograph(leader, Choreography("canon", delay=4, formation="side-by-side"))
 
-A device makes what the partner dances of what the leader dances; the formation says where
-(`rigs.choreography.formations`).
+A device turns the leader's movement into the partner's; the formation (`rigs.choreography.formations`) places it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.choreography.beat_tracking import estimate_beat
+from rigs.choreography.foot_placement import LEGS, place_feet, step_over
 from rigs.choreography.formations import (
     COLLISION_DISTANCE,
     FORMATIONS,
@@ -22,194 +23,210 @@ from rigs.choreography.formations import (
     nearest_approach,
     place_in_formation,
 )
-from rigs.choreography.stepping import LEGS, place_feet, step_over
 from rigs.motion import Motion, concatenate, interpolate, mirror, rotate_about_z, translate
 
-Device = Literal["unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer"]
-DEVICES: tuple[Device, ...] = ("unison", "mirror", "canon", "retrograde", "opposition", "question-and-answer")
-DELAYED: tuple[Device, ...] = ("canon", "question-and-answer")
-"""The devices for which a delay means something."""
 Unit = Literal["beats", "frames"]
 
-_NEAREST, _FURTHEST = 0.3, 100.0
-"""m from one pelvis to the other between which a formation is."""
+_MIN_DISTANCE, _MAX_DISTANCE = 0.3, 100.0
+"""m between the pelvises of a formation."""
 _EASE = 0.15
-"""s of dance before and after an answer in which the partner comes out of standing still, and back to it."""
-_WALK = 1.0
-"""s in which a listening partner steps to where the next answer begins."""
+"""s before and after an answer over which the partner eases out of standing still and back into it."""
+_STEP_TIME = 1.0
+"""s in which a listening partner steps to where its next answer begins."""
 
 
 @dataclass(frozen=True)
 class Choreography:
-    """A device, how late it answers, and where its dancer stands.
+    """A choreographic device with its delay and formation.
 
-    delay: for a canon how much later the partner dances, for question and answer how long a phrase is, in `unit`s.
+    delay: in `unit`s, of a canon, or the length of a phrase of question and answer.
     distance: m between the pelvises in frame 0.
     """
 
-    device: Device
+    device: str
     delay: float = 4.0
     unit: Unit = "beats"
     formation: Formation = "facing"
     distance: float = 1.5
 
     def __post_init__(self) -> None:
-        for name, value, known in (
+        for name, value, choices in (
             ("device", self.device, DEVICES),
             ("unit", self.unit, ("beats", "frames")),
             ("formation", self.formation, FORMATIONS),
         ):
-            if value not in known:
-                raise ValueError(f"{name}: one of {', '.join(known)} expected, {value} found")
-        if not _NEAREST <= self.distance <= _FURTHEST:
-            raise ValueError(f"distance: {_NEAREST} to {_FURTHEST:.0f} m expected, {self.distance:g} found")
+            if value not in choices:
+                raise ValueError(f"{name}: one of {', '.join(choices)} expected, {value} found")
+        if not _MIN_DISTANCE <= self.distance <= _MAX_DISTANCE:
+            raise ValueError(f"distance: {_MIN_DISTANCE} to {_MAX_DISTANCE:.0f} m expected, {self.distance:g} found")
         if not self.delay > 0.0:
             raise ValueError(f"delay: a number above 0 expected, {self.delay:g} found")
 
 
 def choreograph(leader: Motion, choreography: Choreography) -> Motion:
-    """The partner of a leader, with the leader's frame rate, frame count and bones.
+    """Generate the partner of a leader by a choreographic device, with the leader's frame rate, length and bones.
 
-    Raises ValueError with one sentence for a delay longer than the dance, and for one in beats where there is no beat.
+    Raises ValueError for a delay longer than the dance, and for one in beats where no beat is found.
     """
-    if choreography.device in DELAYED:
-        late, first = _delay_in_frames(leader, choreography)
-        partner = canon(leader, late) if choreography.device == "canon" else question_and_answer(leader, late, first)
-    else:
-        partner = _AT_ONCE[choreography.device](leader)
-    return place_in_formation(partner, leader, choreography.formation, choreography.distance)
+    device = DEVICES[choreography.device]
+    timing = _delay_in_frames(leader, choreography) if device.delayed else ()
+    return place_in_formation(device.function(leader, *timing), leader, choreography.formation, choreography.distance)
 
 
 def collision_warnings(leader: Motion, partner: Motion, choreography: Choreography) -> tuple[str, ...]:
-    """What is doubtful about the pair, in sentences: whether they pass through each other, and what would help."""
+    """Warnings, in sentences, where the dancers pass through each other, with the distance that avoids it."""
     gap, frame = nearest_approach(leader, partner)
     if gap >= COLLISION_DISTANCE:
         return ()
-    said = f"the dancers come as near as {100.0 * gap:.0f} cm to each other in frame {frame + 1}"
+    warning = f"the dancers come as near as {100.0 * gap:.0f} cm to each other in frame {frame + 1}"
     if choreography.formation == "orbiting":
-        return (said,)
+        return (warning,)
     clear = np.ceil(10.0 * clear_distance(leader, partner, choreography.distance)) / 10.0
-    return (f"{said}: a distance of {clear:.1f} m keeps them apart",)
+    return (f"{warning}: a distance of {clear:.1f} m keeps them apart",)
 
 
 def unison(leader: Motion) -> Motion:
-    """The same at the same time."""
+    """The leader's movement at the same time."""
     return leader
 
 
-def canon(leader: Motion, late: int) -> Motion:
-    """The same, `late` frames later; until then the first pose is held."""
-    return interpolate(leader, leader.fps, np.arange(len(leader)) - late)
+def canon(leader: Motion, delay: int, first_beat: int = 0) -> Motion:
+    """The leader's movement `delay` frames later, whatever the beat; until then the first pose is held."""
+    return interpolate(leader, leader.fps, np.arange(len(leader)) - delay)
 
 
 def retrograde(leader: Motion) -> Motion:
-    """The same from the end to the beginning."""
+    """The leader's movement in reverse."""
     return leader[::-1]
 
 
 def opposition(leader: Motion) -> Motion:
-    """Every step goes the opposite way with the opposite foot: the natural opposite of couple dances.
+    """Every step in the opposite direction with the opposite foot: the natural opposite of couple dances.
 
     When the left foot goes forward, the right one goes back; when it goes to the left, the right one goes to the right.
-    The body turns with the leader's, always facing the other way, and everything above the hips is the leader's, seen
-    in a mirror. So two dancers who face each other go through the room together, at one distance.
+    The body turns with the leader's, always facing the other way, and everything above the hips is the leader's,
+    mirrored. So two dancers who face each other travel together at one distance.
     """
-    theirs = mirror(leader)
+    mirrored = mirror(leader)
     world = kinematics.global_rotations(leader.rotations)
-    mirrored = kinematics.global_rotations(theirs.rotations)
+    mirrored_world = kinematics.global_rotations(mirrored.rotations)
     heading = np.unwrap(rotations.heading(world[:, 0]))
-    turned = theirs.rotations.copy()
-    turned[:, 0] = rotations.multiply(rotations.about_z(2.0 * heading + np.pi), turned[:, 0])
+    local = mirrored.rotations.copy()
+    local[:, 0] = rotations.multiply(rotations.about_z(2.0 * heading + np.pi), local[:, 0])
     ahead = _foot_lead(leader, heading)
     ankles, feet = np.empty((len(leader), 2, 3)), np.empty((len(leader), 2, 2, 4))
-    for side, (own, others) in enumerate(zip(LEGS, reversed(LEGS), strict=True)):
-        ankle, ball = others[2:]
-        pointing = np.unwrap(rotations.heading(world[:, ankle]))
-        outward = np.median((pointing - heading + np.pi) % (2.0 * np.pi) - np.pi)
-        back = rotations.about_z(2.0 * (pointing - outward) + np.pi)
-        feet[:, side] = rotations.multiply(back[:, None], mirrored[:, own[2:]])
-        ways = [ahead * _facing(angle) for angle in (pointing - outward, pointing - outward + np.pi)]
-        ankles[:, side] = leader.positions[:, ball] - ways[0] + ways[1]
-        ankles[:, side] -= rotations.rotate(feet[:, side, 0], theirs.skeleton.offsets[own[3]])
-    return place_feet(Motion(leader.fps, theirs.skeleton, leader.root, turned), ankles, feet)
+    for side, (own, other) in enumerate(zip(LEGS, reversed(LEGS), strict=True)):
+        ankle, ball = other[2:]
+        foot_heading = np.unwrap(rotations.heading(world[:, ankle]))
+        turnout = np.median((foot_heading - heading + np.pi) % (2.0 * np.pi) - np.pi)
+        half_turn = rotations.about_z(2.0 * (foot_heading - turnout) + np.pi)
+        feet[:, side] = rotations.multiply(half_turn[:, None], mirrored_world[:, own[2:]])
+        before, after = (ahead * _facing(angle) for angle in (foot_heading - turnout, foot_heading - turnout + np.pi))
+        ankles[:, side] = leader.positions[:, ball] - before + after
+        ankles[:, side] -= rotations.rotate(feet[:, side, 0], mirrored.skeleton.offsets[own[3]])
+    return place_feet(Motion(leader.fps, mirrored.skeleton, leader.root, local), ankles, feet)
 
 
-def question_and_answer(leader: Motion, phrase: int, first: int = 0) -> Motion:
-    """In every second phrase of `phrase` frames the partner repeats the phrase before, and in the others it listens.
+def question_and_answer(leader: Motion, phrase: int, first_beat: int = 0) -> Motion:
+    """Call and response: in every second phrase the partner repeats the phrase before, in the others it listens.
 
-    first: the frame in which the first phrase begins. An answer goes on from the place where the partner stands. While
-    it listens it stands still, after steps to the pose in which the next answer begins.
+    phrase: frames.  first_beat: the frame in which the first phrase begins.
+    An answer continues from where the partner stands. While it listens it steps to the pose in which the next answer
+    begins, and stands still.
     """
     ease = max(1, min(round(_EASE * leader.fps), phrase // 8))
     parts: list[Motion] = []
-    done = 0
-    for question in range(first, len(leader) - phrase, 2 * phrase):
+    length = 0
+    for question in range(first_beat, len(leader) - phrase, 2 * phrase):
         start, end = question + phrase - 2 * ease, question + 2 * phrase + 2 * ease
-        answer = interpolate(leader, leader.fps, _eased_time(np.arange(start, end) - phrase, question, question + phrase, ease))
+        at = _eased_time(np.arange(start, end) - phrase, question, question + phrase, ease)
+        answer = interpolate(leader, leader.fps, at)
         if parts:
             answer = _continue_from(answer, parts[-1][-1:])
-            steps = min(start - done, round(_WALK * leader.fps))
+            steps = min(start - length, round(_STEP_TIME * leader.fps))
             parts.append(step_over(parts[-1][-1:], answer[:1], steps))
-            done += steps
-        parts += [_hold_pose(answer[:1], start - done), answer]
-        done = end
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = concatenate(whole, part)
-    return interpolate(whole, leader.fps, np.arange(len(leader)))
+            length += steps
+        parts += [_hold_pose(answer[:1], start - length), answer]
+        length = end
+    return interpolate(reduce(concatenate, parts), leader.fps, np.arange(len(leader)))
 
 
-_AT_ONCE: dict[str, Callable[[Motion], Motion]] = {
-    "unison": unison,
-    "mirror": mirror,
-    "retrograde": retrograde,
-    "opposition": opposition,
+@dataclass(frozen=True)
+class Device:
+    """A choreographic device as it is registered.
+
+    label, description: for menus.  function: from the leader's motion to the partner's, not yet placed; a delayed one
+    also takes the delay and the first beat, in frames.
+    """
+
+    label: str
+    description: str
+    function: Callable[..., Motion]
+    delayed: bool = False
+
+
+DEVICES = {
+    "unison": Device("Unison", "The leader's movement at the same time", unison),
+    "mirror": Device("Mirror", "The leader's movement mirrored left to right", mirror),
+    "canon": Device("Canon", "The leader's movement some beats or frames later", canon, delayed=True),
+    "retrograde": Device("Retrograde", "The leader's movement backwards", retrograde),
+    "opposition": Device("Opposition", "Opposite foot, opposite direction, facing the other way", opposition),
+    "question-and-answer": Device(
+        "Question and Answer", "Wait for a phrase, then repeat it", question_and_answer, delayed=True
+    ),
 }
-"""The devices that need no delay."""
+"""The choreographic devices by name. Adding one takes its function and an entry here."""
+DELAYED = tuple(name for name, device in DEVICES.items() if device.delayed)
+
+
+def device_choices() -> list[tuple[str, str, str]]:
+    """Name, label and description of each device, as the items of Blender's EnumProperty."""
+    return [(name, device.label, device.description) for name, device in DEVICES.items()]
 
 
 def _delay_in_frames(leader: Motion, choreography: Choreography) -> tuple[int, int]:
-    """The delay, and the first beat, in frames."""
+    """Delay and first beat in frames."""
     if choreography.unit == "frames":
-        late, first = round(choreography.delay), 0
+        delay, first_beat = round(choreography.delay), 0
     else:
         try:
             beat = estimate_beat(leader)
         except ValueError as error:
             raise ValueError(f"delay: {error}: give it in frames") from None
-        late, first = round(choreography.delay * beat.period * leader.fps), round(beat.first * leader.fps)
-    if not 0 < late < len(leader) - first:
-        raise ValueError(f"delay: 1 to {len(leader) - first - 1} frames expected, {late} found")
-    return late, first
+        delay = round(choreography.delay * beat.period * leader.fps)
+        first_beat = round(beat.first * leader.fps)
+    if not 0 < delay < len(leader) - first_beat:
+        raise ValueError(f"delay: 1 to {len(leader) - first_beat - 1} frames expected, {delay} found")
+    return delay, first_beat
 
 
 def _foot_lead(motion: Motion, heading: Array) -> float:
-    """How far in m the balls of the feet usually are ahead of the pelvis, which is turned by `heading` (F,)."""
+    """Median distance in m by which the balls of the feet are ahead of the pelvis, whose heading (F,) is in radians."""
     balls = motion.positions[:, [leg[3] for leg in LEGS]].mean(axis=1)
     return float(np.median(np.sum((balls - motion.root) * _facing(heading), axis=-1)))
 
 
 def _facing(heading: Array) -> Array:
-    """The directions (F, 3) along the floor in which a body faces that is turned by `heading` (F,)."""
+    """Unit vectors (F, 3) along the floor in the direction of a heading (F,)."""
     return rotations.rotate(rotations.about_z(heading), np.array([0.0, -1.0, 0.0]))
 
 
 def _eased_time(frames: Array, first: int, last: int, ease: int) -> Array:
-    """Which frames (N,) to show at `frames`: the same from `first` to `last`, out of rest before and into it after.
+    """Time warp of `frames` (N,): unchanged from `first` to `last`, with constant deceleration to rest outside.
 
-    Rest is reached 2 * `ease` frames away, having gone half as far.
+    Rest is reached 2 * `ease` frames away, after half as many frames of movement.
     """
     early, late = np.clip(first - frames, 0, 2 * ease), np.clip(frames - last, 0, 2 * ease)
     return np.clip(frames, first, last) - early + early**2 / (4 * ease) + late - late**2 / (4 * ease)
 
 
 def _continue_from(motion: Motion, pose: Motion) -> Motion:
-    """The motion, placed and turned so that it begins where the dancer of `pose` (one frame) stands and faces."""
-    there, here = (float(rotations.heading(m.rotations[0, 0])) for m in (pose, motion))
-    turned = rotate_about_z(motion, there - here)
+    """Motion translated and turned so that it begins at the position and heading of `pose`, a single frame."""
+    target, heading = (float(rotations.heading(m.rotations[0, 0])) for m in (pose, motion))
+    turned = rotate_about_z(motion, target - heading)
     return translate(turned, (pose.root[0] - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
 
 
 def _hold_pose(pose: Motion, frames: int) -> Motion:
-    """The pose (one frame) for so many frames."""
+    """A pose, a single frame, held for so many frames."""
     return interpolate(pose, pose.fps, np.zeros(max(frames, 0)))

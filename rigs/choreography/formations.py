@@ -1,107 +1,107 @@
-"""Formations: where a partner stands and faces beside a leader, and how one goes around the other step by step."""
+"""Formations: placing a partner beside a leader, facing, side by side, behind, or orbiting with its steps."""
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.choreography.stepping import foot_poses, place_feet
+from rigs.choreography.foot_placement import foot_poses, place_feet
 from rigs.contacts import PLANTED_SPEED, foot_contacts
 from rigs.easing import minimum_jerk
 from rigs.motion import Motion, rotate_about_z, translate
 from rigs.smoothing import debounced_runs, hann_average
 
 Formation = Literal["facing", "side-by-side", "behind", "orbiting"]
-"""Seen from the leader: in front and turned to him, at his right, at his back, or in front and on around him."""
+"""Relative to the leader: in front and facing, at the right, behind, or in front and moving around."""
 FORMATIONS: tuple[Formation, ...] = ("facing", "side-by-side", "behind", "orbiting")
 COLLISION_DISTANCE = 0.25
-"""m between two pelvises under which bodies pass through each other."""
+"""m between two pelvises under which bodies collide."""
 
-_PLACES = {
-    # towards where from the leader (x to the left, y to the back), and turned by how much
+_PLACEMENTS = {
+    # unit offset from the leader (x to the left, y to the back), and relative heading
     "facing": ((0.0, -1.0), np.pi),
     "side-by-side": ((-1.0, 0.0), 0.0),
     "behind": ((0.0, 1.0), 0.0),
     "orbiting": ((0.0, -1.0), np.pi),
 }
-_SPEED, _NARROWEST = 0.25, 1.0
-"""m/s along the orbit, and the radius in m under which it turns no faster: at 1.5 m a full turn takes 38 s."""
+_SPEED, _MIN_RADIUS = 0.25, 1.0
+"""m/s along the orbit, and the radius in m under which it does not turn faster: at 1.5 m a full turn takes 38 s."""
 _STEP = 0.25
-"""m by which a foot may stand further along the orbit than the other one."""
+"""m along the orbit by which one foot may be ahead of the other."""
 _SHORTEST = 0.1
-"""s that a foot rests at least, and that it steps at least."""
-_GLIDE = 0.3
-"""s over which the body follows its feet."""
+"""s of the shortest contact of a foot, and of the shortest step."""
+_BODY_TIME = 0.3
+"""s to either side over which the body averages the angles of its feet."""
 
 
 def place_in_formation(partner: Motion, leader: Motion, formation: Formation, distance: float) -> Motion:
-    """The partner, placed and turned as a whole so that in frame 0 it is in formation, `distance` m from the leader.
+    """Place a partner as a whole so that in frame 0 it is in formation, `distance` m from the leader.
 
-    Places and directions are the pelvises'. Orbiting, it goes on around the leader's first place as its steps allow.
+    Positions and headings are the pelvises'. An orbiting partner moves on around the leader's first position.
     """
-    (left, back), angle = _PLACES[formation]
-    facing, own = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
-    turned = rotate_about_z(partner, facing + angle - own)
-    goal = leader.root[0] + distance * rotations.rotate(rotations.about_z(facing), np.array([left, back, 0.0]))
-    placed = translate(turned, (goal - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
+    (left, back), angle = _PLACEMENTS[formation]
+    heading, own = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
+    turned = rotate_about_z(partner, heading + angle - own)
+    target = leader.root[0] + distance * rotations.rotate(rotations.about_z(heading), np.array([left, back, 0.0]))
+    placed = translate(turned, (target - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
     return orbit(placed, leader.root[0]) if formation == "orbiting" else placed
 
 
 def orbit(motion: Motion, centre: Array) -> Motion:
-    """The motion, carried around `centre` (3,) m: a foot goes along only while it steps, the body with the feet."""
-    radius = np.maximum(np.linalg.norm((motion.root - centre)[:, :2], axis=-1), _NARROWEST)
-    goal = np.cumsum(_SPEED / radius) / motion.fps
-    resting = foot_contacts(motion.positions, motion.fps, speed=PLANTED_SPEED)[:, [1, 3]]
-    feet = _foot_angles(resting, goal, motion.fps, _STEP / radius)
-    reach = round(_GLIDE * motion.fps)
-    body = hann_average(feet.mean(axis=1), reach)
-    ankles, turned = foot_poses(motion)
-    spun = rotations.about_z(feet)
-    ankles = centre + rotations.rotate(spun, ankles - centre)
-    turned = rotations.multiply(spun[:, :, None], turned)
-    whole = motion.rotations.copy()
-    whole[:, 0] = rotations.multiply(rotations.about_z(body), whole[:, 0])
-    root = centre + rotations.rotate(rotations.about_z(body), motion.root - centre)
-    return place_feet(Motion(motion.fps, motion.skeleton, root, whole), ankles, turned)
+    """Move a motion around `centre` (3,) m without foot skating: feet advance only while stepping, the body follows."""
+    radius = np.maximum(np.linalg.norm((motion.root - centre)[:, :2], axis=-1), _MIN_RADIUS)
+    target = np.cumsum(_SPEED / radius) / motion.fps
+    contacts = foot_contacts(motion.positions, motion.fps, speed=PLANTED_SPEED)[:, [1, 3]]
+    foot_angles = _foot_angles(contacts, target, motion.fps, _STEP / radius)
+    reach = round(_BODY_TIME * motion.fps)
+    body_angle = hann_average(foot_angles.mean(axis=1), reach)
+    foot_turns, body_turn = rotations.about_z(foot_angles), rotations.about_z(body_angle)
+    ankles, feet = foot_poses(motion)
+    ankles = centre + rotations.rotate(foot_turns, ankles - centre)
+    feet = rotations.multiply(foot_turns[:, :, None], feet)
+    local = motion.rotations.copy()
+    local[:, 0] = rotations.multiply(body_turn, local[:, 0])
+    root = centre + rotations.rotate(body_turn, motion.root - centre)
+    return place_feet(Motion(motion.fps, motion.skeleton, root, local), ankles, feet)
 
 
 def nearest_approach(leader: Motion, partner: Motion) -> tuple[float, int]:
-    """How near the two pelvises come along the floor, in m, and in which frame, counted from 0."""
+    """Smallest distance in m between the pelvises along the floor, and its frame, counted from 0."""
     gaps = np.linalg.norm((partner.root - leader.root)[:, :2], axis=-1)
     frame = int(np.argmin(gaps))
     return float(gaps[frame]), frame
 
 
 def clear_distance(leader: Motion, partner: Motion, distance: float) -> float:
-    """The distance in m from which on two dancers, now in a formation at `distance`, never come CLOSE.
+    """Distance in m of a formation, now `distance` m, from which the dancers never collide.
 
-    It is that of a formation that does not orbit: a greater distance only moves the partner further the same way.
+    For formations that do not orbit, where a greater distance only moves the partner further in the same direction.
     """
     gaps = (partner.root - leader.root)[:, :2]
-    way = gaps[0] / np.linalg.norm(gaps[0])
-    along = gaps @ way
+    along = gaps @ (gaps[0] / np.linalg.norm(gaps[0]))
     across = np.sum(gaps**2, axis=-1) - along**2
     missing = np.sqrt(np.maximum(COLLISION_DISTANCE**2 - across, 0.0)) - along
     return distance + max(0.0, float(missing[across < COLLISION_DISTANCE**2].max(initial=0.0)))
 
 
-def _foot_angles(resting: Array, goal: Array, fps: float, step: Array) -> Array:
-    """How far along the orbit (F, 2) radians each foot is: still while it rests, on its way between.
+def _foot_angles(contacts: Array, target: Array, fps: float, step: Array) -> Array:
+    """Angles (F, 2) in radians of the feet along the orbit: constant in contact, minimum-jerk moves between.
 
-    resting: (F, 2) bool.  goal: (F,) how far the dancer would be.  step: (F,) by how much one foot may be ahead.
+    contacts: (F, 2) bool.  target: (F,) radians, the dancer's angle.  step: (F,) radians, by which a foot may be ahead.
     """
     shortest = max(1, round(_SHORTEST * fps))
-    runs = [(first, last, side) for side in range(2) for first, last in debounced_runs(resting[:, side], shortest)]
+    runs = [(first, last, side) for side in range(2) for first, last in debounced_runs(contacts[:, side], shortest)]
     stands: list[list[tuple[int, int, float]]] = [[], []]
     ahead = [0.0, 0.0]
     for first, last, side in sorted(runs):
         middle = (first + last) // 2
-        reached = min(float(goal[middle]), ahead[1 - side] + float(step[middle]))
+        reached = min(float(target[middle]), ahead[1 - side] + float(step[middle]))
         ahead[side] = max(ahead[side], reached) if stands[side] else 0.0
         stands[side].append((first, last, ahead[side]))
-    angles = np.zeros((len(goal), 2))
-    frames = np.arange(len(goal))
+    angles = np.zeros((len(target), 2))
+    frames = np.arange(len(target))
     for side in range(2):
-        for (_, left, here), (landed, _, there) in zip(stands[side], stands[side][1:], strict=False):
-            angles[:, side] += (there - here) * minimum_jerk(frames, left - 1, landed)
+        for (_, lift, start), (land, _, end) in pairwise(stands[side]):
+            angles[:, side] += (end - start) * minimum_jerk(frames, lift - 1, land)
     return angles

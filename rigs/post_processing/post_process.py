@@ -47,7 +47,7 @@ def post_process(
     fixed = np.zeros(len(partner), bool) if fixed is None else np.asarray(fixed, bool)
     if len(leader) != len(partner) or len(fixed) != len(partner) or leader.fps != partner.fps:
         raise ValueError(
-            f"post_process: leader and fixed of {len(partner)} frames at {partner.fps:g} fps expected like the partner, "
+            f"leader, fixed: {len(partner)} frames at {partner.fps:g} fps expected as in the partner, "
             f"{len(leader)} at {leader.fps:g} fps and {len(fixed)} found"
         )
     weights = _correction_weights(fixed)

@@ -1,6 +1,6 @@
-"""A leader's salsa of twenty seconds, for whoever has no mocap at hand: a table of figures, brought to life.
+"""Procedural sample dance: twenty seconds of a salsa leader from tables of dance figures, without a mocap file.
 
-The tables say where the feet go and what the hands do; `rigs.sample_dance.footwork` times it and
+The tables have the steps of the feet and the poses of the hands; `rigs.sample_dance.footwork` makes paths of them and
 `rigs.sample_dance.body_motion` adds the body.
 """
 
@@ -21,18 +21,18 @@ FRAMES = 600
 BEAT = 1.0 / 3.0
 """Seconds; 180 beats a minute."""
 FIRST_BAR = 2
-"""Beats before the first count of the first figure after getting ready."""
+"""Beats before count 1 of the first figure after the preparation."""
 SEED = 20
-PLACING, TURNING, TIMING, HOLDING = 0.010, np.radians(2.0), 0.006, 0.012
-"""How a person's steps and hands differ from the plan: m, radians, s, m."""
+PLACE_NOISE, TURN_NOISE, TIME_NOISE, HAND_NOISE = 0.010, np.radians(2.0), 0.006, 0.012
+"""Standard deviations of steps and hands from the tables: m, radians, s, m."""
 
 
 @dataclass(frozen=True)
 class DanceFigure:
-    """Eight counts of dance, seen from where the dancer stands and faces at the beginning.
+    """Dance figure of eight counts, relative to the dancer's position and heading at its beginning.
 
-    steps: count, foot, m to the left, m forward, degrees of turn to the left (the body's, from the beginning).
-    hands: count, left pose, right pose.  end: m to the left, m forward, degrees: where the next figure begins.
+    steps: count, foot, m to the left, m forward, degrees of turn of the body to the left.
+    hands: count, left pose, right pose.  end: m to the left, m forward, degrees, at which the next figure begins.
     """
 
     steps: tuple[tuple[float, str, float, float, float], ...]
@@ -42,7 +42,7 @@ class DanceFigure:
 
 @dataclass(frozen=True)
 class PlacedFigure:
-    """A figure in the dance: the beat of its count 0, and where its dancer stands (2,) m and faces, degrees."""
+    """A figure in the dance: the beat of its count 0, and the dancer's position (2,) m and heading in degrees."""
 
     figure: DanceFigure
     beat: float
@@ -50,11 +50,11 @@ class PlacedFigure:
     turn: float
 
     def time(self, count: float) -> float:
-        """Seconds into the dance."""
+        """Time of a count in s."""
         return (self.beat + count) * BEAT
 
     def point(self, left: float, forward: float) -> Array:
-        """A point of the floor (2,) m in the world."""
+        """Point (2,) m on the floor in world space."""
         turned = rotations.rotate(rotations.about_z(np.radians(self.turn)), np.array([left, -forward, 0.0]))
         return self.place + turned[:2]
 
@@ -127,7 +127,7 @@ DANCE = (
 )
 
 HANDS = {
-    # m from between the shoulders: outward, forward, up
+    # outward, forward and up in m from between the shoulders
     "frame": (0.28, 0.31, -0.16),
     "near": (0.30, 0.25, -0.14),
     "far": (0.25, 0.38, -0.20),
@@ -147,58 +147,58 @@ HANDS = {
 
 
 def sample_dance() -> Motion:
-    """Twenty seconds of salsa on one at 180 beats a minute, from the origin, facing -Y; the same every time."""
+    """Twenty seconds of salsa on one at 180 beats a minute, from the origin, facing -Y; always the same."""
     rng = np.random.default_rng(SEED)
     t = np.arange(FRAMES) / FPS
     dance = placed_figures()
     steps = perturbed_steps(dance, rng)
-    course = body_motion.StepTiming(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
+    timing = body_motion.StepTiming(t, steps, body_heading(t, steps), rng.uniform(0.85, 1.15, len(steps)))
 
     world = rotations.identity(FRAMES, len(DEFAULT_SKELETON.offsets))
-    root = body_motion.pelvis(world, course)
-    body_motion.trunk(world, course)
-    body_motion.head(world, course, partner_heading(t, dance), rng)
+    root = body_motion.pelvis(world, timing)
+    body_motion.trunk(world, timing)
+    body_motion.head(world, timing, partner_heading(t, dance), rng)
     for side, name in enumerate(("left", "right")):
         load = (1.0 + SIDES[side] * weight_shift(t, steps)) / 2.0
-        body_motion.leg(world, root, name, foot_path(t, steps, side, rng), load, course.heading)
-        body_motion.arm(world, root, name, hand_path(course, dance, side, rng), t, rng)
+        body_motion.leg(world, root, name, foot_path(t, steps, side, rng), load, timing.heading)
+        body_motion.arm(world, root, name, hand_path(timing, dance, side, rng), t, rng)
     return Motion(FPS, DEFAULT_SKELETON, root, rotations.unroll(kinematics.local_rotations(world)))
 
 
 def placed_figures() -> list[PlacedFigure]:
-    """The figures of the dance, each where the one before it ends."""
-    placed, here = [], PlacedFigure(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
+    """Figures of the dance, each placed where the one before it ends."""
+    placed, start = [], PlacedFigure(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
     for figure in DANCE:
-        here = PlacedFigure(figure, here.beat, here.place, here.turn)
-        placed.append(here)
+        start = PlacedFigure(figure, start.beat, start.place, start.turn)
+        placed.append(start)
         left, forward, turn = figure.end
-        here = PlacedFigure(figure, here.beat + 8.0, here.point(left, forward), here.turn + turn)
+        start = PlacedFigure(figure, start.beat + 8.0, start.point(left, forward), start.turn + turn)
     return placed
 
 
 def perturbed_steps(dance: list[PlacedFigure], rng: np.random.Generator) -> list[Step]:
-    """All the steps in the world, with a person's small irregularities."""
+    """All steps in world space, with random deviations like a person's."""
     steps = []
-    for here in dance:
-        for count, foot, left, forward, degrees in here.figure.steps:
-            place = here.point(left, forward) + rng.normal(0.0, PLACING, 2)
-            turn = np.radians(here.turn + degrees) + rng.normal(0.0, TURNING)
-            steps.append(Step(here.time(count) + rng.normal(0.0, TIMING), "LR".index(foot), place, turn))
+    for placed in dance:
+        for count, foot, left, forward, degrees in placed.figure.steps:
+            place = placed.point(left, forward) + rng.normal(0.0, PLACE_NOISE, 2)
+            turn = np.radians(placed.turn + degrees) + rng.normal(0.0, TURN_NOISE)
+            steps.append(Step(placed.time(count) + rng.normal(0.0, TIME_NOISE), "LR".index(foot), place, turn))
     return steps
 
 
 def partner_heading(t: Array, dance: list[PlacedFigure]) -> Array:
-    """The heading (T,) in radians that faces the partner, who crosses over in time and waits while the dancer spins."""
-    turns = np.cumsum([0.0] + [remainder(here.figure.end[2], 360.0) for here in dance[:-1]])
-    return minimum_jerk_path(t, [here.time(1.0) for here in dance], np.radians(turns), 1.4, -0.4)
+    """Heading (T,) in radians towards the partner, who crosses over in time and waits while the dancer spins."""
+    turns = np.cumsum([0.0] + [remainder(placed.figure.end[2], 360.0) for placed in dance[:-1]])
+    return minimum_jerk_path(t, [placed.time(1.0) for placed in dance], np.radians(turns), 1.4, -0.4)
 
 
-def hand_path(course: body_motion.StepTiming, dance: list[PlacedFigure], side: int, rng: np.random.Generator) -> Array:
-    """One hand's place from between the shoulders, in the chest's frame: (T, 3) m."""
-    keys = [(here.time(key[0]), HANDS[key[1:][side]]) for here in dance for key in here.figure.hands]
-    poses = rng.normal([pose for _, pose in keys], HOLDING)
-    outward, forward, up = minimum_jerk_path(course.t, [time for time, _ in keys], poses, 0.30, 0.30).T
-    forward = forward - 0.025 * SIDES[side] * course.hip_shift(0.22)
-    up = up + 0.015 * SIDES[side] * course.hip_shift(0.18)
-    wander = [body_motion.drift(course.t, rng, 0.01) for _ in range(3)]
-    return np.stack([SIDES[side] * outward, -forward, up], axis=-1) + np.stack(wander, axis=-1)
+def hand_path(timing: body_motion.StepTiming, dance: list[PlacedFigure], side: int, rng: np.random.Generator) -> Array:
+    """Path (T, 3) m of one hand from between the shoulders, in the chest's frame."""
+    keys = [(placed.time(key[0]), HANDS[key[1:][side]]) for placed in dance for key in placed.figure.hands]
+    poses = rng.normal([pose for _, pose in keys], HAND_NOISE)
+    outward, forward, up = minimum_jerk_path(timing.t, [time for time, _ in keys], poses, 0.30, 0.30).T
+    forward = forward - 0.025 * SIDES[side] * timing.hip_shift(0.22)
+    up = up + 0.015 * SIDES[side] * timing.hip_shift(0.18)
+    noise = [body_motion.slow_noise(timing.t, rng, 0.01) for _ in range(3)]
+    return np.stack([SIDES[side] * outward, -forward, up], axis=-1) + np.stack(noise, axis=-1)

@@ -16,9 +16,9 @@ from conftest import Server, free_address
 from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swaying_motion
 
 from backend.client import Client
-from backend.model_registry import MODELS
+from backend.model_registry import REGISTRY
 from rigs import Array, files
-from rigs.choreography.devices import DEVICES, Choreography, Device, choreograph
+from rigs.choreography.devices import DEVICES, Choreography, choreograph
 from rigs.choreography.formations import FORMATIONS
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
@@ -102,7 +102,7 @@ def of_leader(leader: bpy.types.Object) -> Motion:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_device_needs_no_backend(
-    leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: Device
+    leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: str
 ) -> None:
     set_backend_address(free_address())
     choose(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
@@ -117,7 +117,7 @@ def test_a_device_needs_no_backend(
 
 def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> None:
     kept = bpy.context.scene.pas_de_deux.bl_rna.properties
-    assert {item.identifier for item in kept["model"].enum_items} == {*DEVICES, *MODELS}
+    assert {item.identifier for item in kept["model"].enum_items} == {*DEVICES, *REGISTRY.names("partner")}
     assert tuple(item.identifier for item in kept["formation"].enum_items) == FORMATIONS
 
 

@@ -81,7 +81,9 @@ def test_an_arm_that_runs_through_the_leaders_trunk_comes_out_and_the_other_stay
     turned = rotations.identity(FRAMES, 29)
     swing = np.radians(70.0) * np.sin(np.linspace(0.0, np.pi, FRAMES))
     turned[:, INDEX["left_shoulder"]] = rotations.about_z(-swing)
-    beside = Motion(FPS, DEFAULT_SKELETON, DEFAULT_SKELETON.offsets[0] + np.tile([-0.45, 0.45, 0.0], (FRAMES, 1)), turned)
+    beside = Motion(
+        FPS, DEFAULT_SKELETON, DEFAULT_SKELETON.offsets[0] + np.tile([-0.45, 0.45, 0.0], (FRAMES, 1)), turned
+    )
     left, right = ([n for n, (_, end, _) in enumerate(CAPSULES) if end == f"{s}_wrist"] for s in ("left", "right"))
     offsets = arm_separation(beside.positions, LEADER, FPS)
     done = move_wrists(beside, offsets)

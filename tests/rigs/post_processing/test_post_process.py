@@ -62,7 +62,12 @@ def test_a_dance_that_stands_already_hardly_changes() -> None:
 
 def test_a_floor_elsewhere_is_the_floor(drifting: Motion) -> None:
     up = np.array([0.0, 0.0, 0.7])
-    assert np.abs(remove_foot_skating(translate(drifting, up)).positions - remove_foot_skating(drifting).positions - up).max() < 1e-6
+    assert (
+        np.abs(
+            remove_foot_skating(translate(drifting, up)).positions - remove_foot_skating(drifting).positions - up
+        ).max()
+        < 1e-6
+    )
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +121,8 @@ def test_a_spoiled_partner_is_made_whole(couple: tuple[Motion, Motion], spoiled:
     assert after[0] < after[1] < 1.2 * before[1]
     assert np.linalg.norm((done.positions - leader.positions)[:, 0], axis=-1).min() > 0.25
     assert (
-        deepest_penetration(done.positions, leader.positions).mean() < deepest_penetration(spoiled.positions, leader.positions).mean()
+        deepest_penetration(done.positions, leader.positions).mean()
+        < deepest_penetration(spoiled.positions, leader.positions).mean()
     )
     assert _hand_in_hand(done, leader) > _hand_in_hand(spoiled, leader) + 0.1
     floor = floor_height(follower.positions)
@@ -178,16 +184,16 @@ def test_frames_that_must_stay_are_the_same_bits_and_no_step_leads_to_them(
         assert speed[edge - 1] < speed[edge - 12 : edge + 12].mean() + 0.6
 
 
-def test_what_cannot_be_finished_is_said(couple: tuple[Motion, Motion]) -> None:
+def test_bad_post_processing_requests_are_reported(couple: tuple[Motion, Motion]) -> None:
     leader, follower = couple
     with pytest.raises(ValueError, match="seams, bodies, hands, feet, floor expected, toes found"):
         post_process(follower, leader, ["toes"])
-    with pytest.raises(ValueError, match="600 frames at 30 fps expected as the partner's, 599"):
+    with pytest.raises(ValueError, match="600 frames at 30 fps expected as in the partner, 599"):
         post_process(follower, leader[:599])
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4, 9])
-def test_the_shortest_partners_can_be_finished(couple: tuple[Motion, Motion], frames: int) -> None:
+def test_the_shortest_partners_can_be_post_processed(couple: tuple[Motion, Motion], frames: int) -> None:
     leader, follower = (one[:frames] for one in couple)
     assert np.isfinite(post_process(follower, leader, seams=[1, 3]).positions).all()
     stays = post_process(follower, leader, seams=[1, 3], fixed=np.ones(frames, bool))

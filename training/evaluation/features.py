@@ -101,7 +101,7 @@ def kinetic_features(positions: Array, frame_time: float = 1.0 / 60.0) -> Array:
     horizontal = np.sum(velocity[..., :2] ** 2, axis=-1).mean(axis=1)
     vertical = (velocity[..., 2] ** 2).mean(axis=1)
     effort = np.linalg.norm(acceleration, axis=-1).mean(axis=1)
-    return np.stack([horizontal, vertical, effort], axis=-1).reshape(len(positions), -1)
+    return np.stack([horizontal, vertical, effort], axis=-1).reshape(len(positions), 3 * SMPL_JOINTS)
 
 
 def _sliding_average(steps: Array, trailing: int = 0) -> Array:
@@ -171,7 +171,7 @@ def cross_distance_features(partner: Array, leader: Array) -> Array:
     partner, leader: (N, T, 29, 3) m.  Returns (N, 100) m. Siyao et al. 2024 (Duolando, 5.1).
     """
     offsets = partner[:, :, _CROSS_JOINTS, None] - leader[:, :, None, _CROSS_JOINTS]
-    return np.linalg.norm(offsets, axis=-1).mean(axis=1).reshape(len(partner), -1)
+    return np.linalg.norm(offsets, axis=-1).mean(axis=1).reshape(len(partner), len(_CROSS_JOINTS) ** 2)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -128,7 +128,7 @@ class Metric:
     @property
     def header(self) -> str:
         """The column's header: label, arrow, unit."""
-        return f"{self.label} {'↓' if self.aim == 'lower' else '→'}\n{self.unit}".strip()
+        return f"{self.label}\n{'↓' if self.aim == 'lower' else '→'} {self.unit}".strip()
 
 
 def _known_mean(values: Array) -> float:
@@ -150,7 +150,9 @@ def _frechet_evaluated(kind: str) -> MetricFunction:
 
 
 def _fid(kind: str) -> MetricFunction:
-    return lambda take, real, real_scores: real.published[kind].fid(take.clips[kind])
+    return lambda take, real, real_scores: (
+        real.published[kind].fid(take.clips[kind]) if kind in real.published else float("nan")
+    )
 
 
 def _diversity(kind: str) -> MetricFunction:

@@ -23,7 +23,7 @@ class RealReference:
     """Real couples, by which generated partners are measured.
 
     training: by kind of feature, the windows of the training recordings.  evaluated: those of the evaluated recordings.
-    published: by kind of feature, the clips of both, as the published FID is taken.
+    published: by kind of feature, the clips of both, as the published FID is taken; empty without two clips.
     distance, facing: (F,) m and degrees, of the evaluated couples.
     classifier_features: by kind (N, D), of the evaluated couples.
     """
@@ -72,11 +72,12 @@ def real_reference(train: Sequence[Duet], duets: Sequence[Duet], history: int) -
     fps = duets[0].leader.fps
     couples = [duet.positions()[:, history:] for duet in duets]
     features = concatenate_by_name([window_features(follower, leader) for leader, follower in couples])
-    clips = [clip_features(follower, leader) for leader, follower in (duet.positions() for duet in [*train, *duets])]
+    whole = [duet.positions() for duet in [*train, *duets]]
+    clips = concatenate_by_name([clip_features(follower, leader) for leader, follower in whole])
     return RealReference(
         training,
         {kind: training[kind].refit(rows) for kind, rows in features.items()},
-        {kind: FeatureDistribution.fit_published(rows) for kind, rows in concatenate_by_name(clips).items()},
+        {kind: FeatureDistribution.fit_published(rows) for kind, rows in clips.items() if len(rows) > 1},
         np.concatenate([interaction.pelvis_distance(follower, leader) for leader, follower in couples]),
         np.concatenate([interaction.facing_angle(follower, leader) for leader, follower in couples]),
         concatenate_by_name([classifier_windows(follower, leader, fps) for leader, follower in couples]),

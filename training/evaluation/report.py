@@ -17,9 +17,9 @@ from training.evaluation.partner_metrics import METRICS, Metric
 
 _METRICS: dict[str, Metric] = {metric.name: metric for group in METRICS.values() for metric in group}
 _ERRORS = {
-    **{f"after {h / 30:.1f} s": f"after {h / 30:.1f} s ↓" for h in HORIZONS},
-    f"best of {BEST_OF}": f"best of {BEST_OF} takes ↓",
-    "takes apart": "between two takes",
+    **{f"after {h / 30:.1f} s": f"after {h / 30:.1f} s\n↓ cm" for h in HORIZONS},
+    f"best of {BEST_OF}": f"best of {BEST_OF} takes\n↓ cm",
+    "takes apart": "between two takes\ncm",
 }
 HEADERS = {**{name: metric.header for name, metric in _METRICS.items()}, **_ERRORS}
 """Column headers by metric, those of short rollouts included."""
@@ -77,7 +77,7 @@ def report_tables(model: str, report: PartReport) -> list[Table]:
     """Tables of one part: each group of metrics, errors, the response to other leaders, post-processing."""
     by_partner = {name: evaluation.metrics for name, evaluation in report.partners.items()}
     tables = [_table(title, [metric.name for metric in group], by_partner) for title, group in METRICS.items()]
-    tables.append(_table("mean joint error from the real partner, cm", tuple(_ERRORS), by_partner))
+    tables.append(_table("mean joint error from the real partner", tuple(_ERRORS), by_partner))
     responses = {
         f"{name}, with {_LEADERS[change]}": evaluation.with_other_leaders[change] if change else evaluation.metrics
         for name, evaluation in report.partners.items()

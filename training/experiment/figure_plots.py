@@ -74,7 +74,7 @@ def plot_partner_evaluation(
             panel.plot(estimate.value, row, "o", color=colour, markersize=6)
         real = metrics[names[0]][shown]
         panel.axvspan(real.low, real.high, color=PARTNER_COLOURS["real"], alpha=0.08)
-        panel.set_title(headers[shown].replace("\n", ", "), fontsize=10)
+        panel.set_title(headers[shown].replace("\n", " "), fontsize=10)
         if shown in LOGARITHMIC:
             panel.set_xscale("symlog", linthresh=10.0)
         panel.set_xlim(0, None)

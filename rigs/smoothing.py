@@ -13,7 +13,20 @@ from rigs.easing import smoothstep
 
 def hann_average(values: Array, reach: int) -> Array:
     """Moving average under a Hann window of `reach` frames to either side: (F, ...) as `values`."""
-    return _moving_average(values, np.hanning(2 * reach + 3)[1:-1])
+    return np.asarray(_windows(values, reach) @ _hann_window(reach))
+
+
+def moving_maximum(values: Array, reach: int) -> Array:
+    """Highest of each value and those up to `reach` frames before and after it: (F, ...) as `values`."""
+    return np.asarray(_windows(values, reach).max(axis=-1))
+
+
+def upper_envelope(values: Array, reach: int) -> Array:
+    """Smooth curve (F,) that is nowhere below `values` (F,) and rises up to 2 * `reach` frames before them."""
+    if reach < 1:
+        return values
+    maximum = moving_maximum(np.pad(values, reach, mode="edge"), reach)
+    return np.convolve(maximum, _hann_window(reach), mode="valid")
 
 
 def gaussian_average(
@@ -25,7 +38,11 @@ def gaussian_average(
     pad: what lies beyond the ends: the end's value held, or the values mirrored.
     """
     reach = max(1, int(np.ceil(3.0 * sigma))) if reach is None else reach
-    return _moving_average(values, np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2), pad)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    columns = np.reshape(values, (len(values), -1)).T
+    averages = [np.convolve(np.pad(column, reach, mode=pad), kernel, mode="valid") for column in columns]
+    return np.stack(averages, axis=-1).reshape(np.shape(values))
 
 
 def exponential_average(values: Array, time_constant: float) -> Array:
@@ -38,26 +55,16 @@ def exponential_average(values: Array, time_constant: float) -> Array:
     return np.convolve(values, kernel)[reach : reach + len(values)]
 
 
-def _moving_average(values: Array, kernel: Array, pad: Literal["edge", "symmetric"] = "edge") -> Array:
-    """Each column of `values` (F, ...) convolved with a kernel (2 * reach + 1,) that is scaled to the sum 1."""
-    reach, kernel = len(kernel) // 2, kernel / kernel.sum()
-    columns = np.reshape(values, (len(values), -1)).T
-    averages = [np.convolve(np.pad(column, reach, mode=pad), kernel, mode="valid") for column in columns]
-    return np.stack(averages, axis=-1).reshape(np.shape(values))
-
-
-def moving_maximum(values: Array, reach: int) -> Array:
-    """Highest of each value and those up to `reach` frames before and after it: (F, ...) as `values`."""
+def _windows(values: Array, reach: int) -> Array:
+    """Each of the values (F, ...) with its neighbours: (F, ..., 2 * reach + 1)."""
     padded = np.pad(values, ((reach, reach), *((0, 0),) * (values.ndim - 1)), mode="edge")
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0).max(axis=-1))
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
 
 
-def upper_envelope(values: Array, reach: int) -> Array:
-    """Smooth curve (F,) that is nowhere below `values` (F,) and rises up to 2 * `reach` frames before them."""
-    if reach < 1:
-        return values
-    padded = np.pad(values, reach, mode="edge")
-    return hann_average(moving_maximum(padded, reach), reach)[reach:-reach]
+def _hann_window(reach: int) -> Array:
+    """Hann window (2 * reach + 1,) with the sum 1."""
+    window = np.hanning(2 * reach + 3)[1:-1]
+    return window / window.sum()
 
 
 def true_runs(mask: Array, shortest: int = 1) -> list[tuple[int, int]]:

@@ -79,7 +79,8 @@ def head(world: Array, timing: StepTiming, partner: Array, rng: np.random.Genera
     """
     t, relative = timing.t, np.exp(1j * (partner - timing.heading))
     look = timing.heading + 2.0 * np.angle(1.0 + SPOTTING * relative) + slow_noise(t, rng, np.radians(2.5))
-    head = _torso_rotation(look, slow_noise(t, rng, np.radians(1.5)), np.radians(5.0) + slow_noise(t, rng, np.radians(1.5)))
+    tilt, nod = (slow_noise(t, rng, np.radians(1.5)) for _ in range(2))
+    head = _torso_rotation(look, tilt, np.radians(5.0) + nod)
     world[:, INDEX["neck"]] = rotations.slerp(world[:, INDEX["spine3"]], head, 0.45)
     world[:, [INDEX["jaw"], INDEX["head"]]] = head[:, None]
 

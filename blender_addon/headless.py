@@ -129,7 +129,7 @@ def _install_extension(task: Task) -> None:
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != checkout]
     bpy.ops.wm.read_homefile(use_empty=True)
     if bpy.app.binary_path:
-        # Blender read the user folder's place before this file could set another.
+        # Blender has read the path of the user folder before this file could set another.
         repositories = bpy.context.preferences.extensions.repos
         repository = next(repository for repository in repositories if repository.module == "user_default")
         repository.custom_directory = str(Path(os.environ["BLENDER_USER_RESOURCES"], "extensions", "user_default"))

@@ -23,7 +23,7 @@ _ARM = {
     "middle": "Fingertips",
 }
 _LEG = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Ball", "bigtoe": "Toe Tip"}
-JOINT_LABEL_WIDTH: dict[str, dict[str, str]] = {
+JOINT_LABELS: dict[str, dict[str, str]] = {
     "Trunk": {
         "pelvis": "Pelvis",
         "spine1": "Spine 1",
@@ -163,7 +163,7 @@ class PASDEDEUX_PT_bones(_DuetPanel):
             return
         status = "Edited by hand" if bone_map.edited else f"{bone_map.dialect}: {bone_map.confidence:.0%} confidence"
         layout.label(text=status)
-        for part, joints in JOINT_LABEL_WIDTH.items():
+        for part, joints in JOINT_LABELS.items():
             column = layout.column(align=True)
             column.label(text=part)
             for joint, label in joints.items():

@@ -80,9 +80,9 @@ def bone_transformer(
     """A function from a retargeted pose sequence to the target's bone transforms; it does not use bpy."""
     use_ik = options.limbs == "IK" and rigify.is_rigify(target)
 
-    def transform(figure: PosedHumanoid) -> RigMotion:
-        controls = rigify.ik_controls(figure, body) if use_ik else ()
-        motion = bone_transforms(figure, body, root=options.root, in_place=options.in_place, controls=controls)
+    def transform(pose: PosedHumanoid) -> RigMotion:
+        controls = rigify.ik_controls(pose, body) if use_ik else ()
+        motion = bone_transforms(pose, body, root=options.root, in_place=options.in_place, controls=controls)
         return rigify.without_fk_limbs(motion) if use_ik else motion
 
     return transform

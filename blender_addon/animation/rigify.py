@@ -55,21 +55,21 @@ def ik_fk_switches(obj: bpy.types.Object, limbs: Limbs) -> list[tuple[str, str, 
     ]
 
 
-def ik_controls(figure: PosedHumanoid, body: Humanoid) -> list[ControlBone]:
+def ik_controls(pose: PosedHumanoid, body: Humanoid) -> list[ControlBone]:
     """The transforms of the IK controls: hands, feet and toes, and the pole targets in front of elbows and knees."""
     controls = []
     for _, end, pole, names in _LIMBS:
         for side, letter in _SIDES:
             chain = [INDEX[f"{side}_{name}"] for name in names]
-            rotation = _rotation_from_rest(figure, body, chain[2])
+            rotation = _rotation_from_rest(pose, body, chain[2])
             offset = body.rig.heads[body.rig.index(f"{end}.{letter}")] - body.rest_positions[chain[2]]
-            head = figure.positions[:, chain[2]] + rotations.rotate(rotation, offset)
+            head = pose.positions[:, chain[2]] + rotations.rotate(rotation, offset)
             controls.append(ControlBone(f"{end}.{letter}", rotation, head))
             unrotated = rotations.identity(len(rotation))
-            controls.append(ControlBone(f"{pole}.{letter}", unrotated, _pole_target(figure, body, pole, letter, chain)))
+            controls.append(ControlBone(f"{pole}.{letter}", unrotated, _pole_target(pose, body, pole, letter, chain)))
     for side, letter in _SIDES:
         if f"{_TOES}.{letter}" in body.rig.names:
-            rotation = _rotation_from_rest(figure, body, INDEX[f"{side}_foot"])
+            rotation = _rotation_from_rest(pose, body, INDEX[f"{side}_foot"])
             controls.append(ControlBone(f"{_TOES}.{letter}", rotation, None))
     return controls
 
@@ -78,25 +78,26 @@ def without_fk_limbs(motion: RigMotion) -> RigMotion:
     """The motion without the FK controls of arms and legs."""
     names = ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
     fk_bones = {f"{name}_fk.{letter}" for name in names for _, letter in _SIDES}
-    return replace(motion, rotations={bone: turns for bone, turns in motion.rotations.items() if bone not in fk_bones})
+    other_bones = {bone: values for bone, values in motion.rotations.items() if bone not in fk_bones}
+    return replace(motion, rotations=other_bones)
 
 
-def _rotation_from_rest(figure: PosedHumanoid, body: Humanoid, joint: int) -> Array:
+def _rotation_from_rest(pose: PosedHumanoid, body: Humanoid, joint: int) -> Array:
     """A joint's world rotation (F, 4) relative to the rest pose."""
-    return rotations.multiply(figure.world_rotations[:, joint], rotations.inverse(body.rest_rotations[joint]))
+    return rotations.multiply(pose.world_rotations[:, joint], rotations.inverse(body.rest_rotations[joint]))
 
 
-def _pole_target(figure: PosedHumanoid, body: Humanoid, pole: str, letter: str, chain: list[int]) -> Array:
+def _pole_target(pose: PosedHumanoid, body: Humanoid, pole: str, letter: str, chain: list[int]) -> Array:
     """The position (F, 3) m of the pole target with which Blender's IK solver puts a limb's joints where they are.
 
     The first bone has its Y axis along itself. The second one bends about X only, so X keeps the angle to it that it
     has at rest; from both follows the axis that the solver rotates towards the pole target.
     """
-    root, middle, end = (figure.positions[:, j] for j in chain)
+    root, middle, end = (pose.positions[:, j] for j in chain)
     first, second = (body.rig.rest_rotations[body.rig.index(f"{name}.{letter}")] for name in _CHAINS[pole])
     tilt, _, forward = rotations.rotate(rotations.multiply(rotations.inverse(first), second), _Y)
     upper, lower = rotations.normalize(middle - root), rotations.normalize(end - middle)
-    forward_axis = rotations.rotate(figure.world_rotations[:, chain[0]], _BEND_DIRECTIONS[pole])
+    forward_axis = rotations.rotate(pose.world_rotations[:, chain[0]], _BEND_DIRECTIONS[pole])
     bend = _reject(lower, upper)
     out = rotations.normalize(bend - _MIN_BEND * _reject(forward_axis, upper))
     cosine = np.clip(tilt / np.maximum(np.linalg.norm(bend, axis=-1, keepdims=True), _MIN_BEND), -1.0, 1.0)

@@ -68,7 +68,7 @@ def _fitting_distance(relative: Array, azimuth: float, width: float, height: flo
 
 
 def _separation(dancers: Array, azimuth: float) -> float:
-    """How far apart the two pelvises appear on average: 0 in line to 1 at least half a metre apart."""
+    """How far apart the two pelvises appear, on average: from 0 in line to 1 at half a metre and more."""
     if dancers.shape[1] < 2:
         return 0.0
     _, right, _ = _axes(azimuth)

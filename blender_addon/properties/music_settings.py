@@ -2,14 +2,8 @@
 
 import bpy
 
-_DANCERS = [
-    ("dance-flow", "Dance Flow", "Learned from dancers on the beats of music; lands its steps on them"),
-    ("choreo-bridge", "Choreo Bridge", "The published way from music to movement, for comparison"),
-]
-_COMPOSERS = [
-    ("score-flow", "Score Flow", "Learned from songs on the beats of dancers; plays in time with the steps"),
-    ("choreo-bridge", "Choreo Bridge", "The published way from movement to music, for comparison"),
-]
+from backend.model_registry import REGISTRY
+
 _PARTS = [
     ("drums", "Drums", "Drum kit"),
     ("bass", "Bass", "Monophonic bass"),
@@ -35,7 +29,7 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         description="First and last bar to dance to, such as 9-24; a pickup counts as bar 1",
     )
     dancer: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model", description="Model that generates the dance", items=_DANCERS
+        name="Model", description="Model that generates the dance", items=REGISTRY.choices("dance")
     )
     duet: bpy.props.BoolProperty(name="Duet", description="Generate a couple instead of a single dancer")  # type: ignore[valid-type]
     energy: bpy.props.FloatProperty(  # type: ignore[valid-type]
@@ -53,7 +47,7 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         max=_HIGHEST_SEED,
     )
     composer: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model", description="Model that composes the music", items=_COMPOSERS
+        name="Model", description="Model that composes the music", items=REGISTRY.choices("compose")
     )
     parts: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Parts",

@@ -4,6 +4,8 @@ from urllib.parse import urlsplit
 
 import bpy
 
+from backend.protocol import DEFAULT_URL
+
 from ..background_job import OperatorError
 from ..context_access import EXTENSION_PACKAGE
 
@@ -18,7 +20,7 @@ class PASDEDEUX_preferences(bpy.types.AddonPreferences):
     address: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Backend Address",
         description="Address at which the backend that generates dances listens",
-        default="tcp://127.0.0.1:7429",
+        default=DEFAULT_URL,
     )
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Backend Python",

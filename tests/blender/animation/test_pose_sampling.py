@@ -45,7 +45,7 @@ def assert_as_shown(read: pose_sampling.SampledPose, rig: bpy.types.Object, fram
     bones = rig.data.bones
     leaves = [b for b, bone in enumerate(bones) if not bone.children]
     assert read.names == (*bones.keys(), *(f"{bones[b].name} end site" for b in leaves))
-    np.testing.assert_allclose(read.places, np.concatenate([heads, tails[leaves]]), atol=TENTH_OF_A_MILLIMETRE)
+    np.testing.assert_allclose(read.positions, np.concatenate([heads, tails[leaves]]), atol=TENTH_OF_A_MILLIMETRE)
     np.testing.assert_allclose(
         rotations.to_matrix(read.world), np.concatenate([turned, turned[leaves]]), atol=TENTH_OF_A_MILLIMETRE
     )
@@ -223,9 +223,9 @@ def test_whatever_else_moves_the_bones_is_read_too(disturb: Callable[[bpy.types.
 
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
     read = pose_sampling.sample_pose(bpy.context, dancer(), FRAMES)
-    some = read.of(["left_wrist", "head end site", "pelvis"])
+    some = read.select(["left_wrist", "head end site", "pelvis"])
     assert some.names == ("left_wrist", "head end site", "pelvis")
-    assert np.array_equal(some.places[2], read.places[read.names.index("pelvis")])
+    assert np.array_equal(some.positions[2], read.positions[read.names.index("pelvis")])
 
 
 def test_the_current_frame_stays() -> None:

@@ -28,7 +28,7 @@ from music_pieces import (
 )
 
 from backend.client import Client
-from backend.model_registry import COMPOSERS, DANCERS
+from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS, cut_bars
@@ -66,7 +66,11 @@ def test_a_duet_has_two_dancers_who_dance_together(reachable_server: Server, mid
 
 def test_every_model_and_part_can_be_chosen() -> None:
     choices = music_settings().bl_rna.properties
-    for name, expected in (("dancer", DANCERS), ("composer", COMPOSERS), ("parts", PARTS)):
+    for name, expected in (
+        ("dancer", REGISTRY.names("dance")),
+        ("composer", REGISTRY.names("compose")),
+        ("parts", PARTS),
+    ):
         assert tuple(item.identifier for item in choices[name].enum_items) == expected
 
 
@@ -159,7 +163,7 @@ def test_without_sound_all_the_rest_is_there(reachable_server: Server, midi_file
     [
         ("gone.mid", None, r"gone\.mid: no such file"),
         ("words.mid", b"la la la", r"words\.mid: a MIDI file expected"),
-        ("song.mp3", b"", r"song\.mp3: \.mid or \.midi expected"),
+        ("song.mp3", b"", r"song\.mp3: \.mid or \.midi file extension expected"),
     ],
 )
 def test_music_that_cannot_be_read_is_named(

@@ -65,7 +65,7 @@ def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
 def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:
     rig = build("Rigify", corpus)
     mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
-    assert mapping.dialect.name == "Rigify"
+    assert mapping.convention.name == "Rigify"
     assert [names[bone] for bone in mapping.spine] == ["spine_fk.002", "spine_fk.003"]
     assert [names[bone] for bone in mapping.neck] == ["neck", "head"]
 
@@ -77,7 +77,7 @@ def test_mapping_fills_a_row_for_every_joint() -> None:
     assert rows(rig)["left_knee"] == "LeftLeg"
     assert rows(rig)["neck"] == ""
     kept = rig.data.pas_de_deux
-    assert kept.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).sureness[INDEX["left_knee"]]
+    assert kept.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).joint_confidence[INDEX["left_knee"]]
     assert kept.confidence == pytest.approx(rig_motion.rig_mapping(rig).confidence)
     assert not kept.edited
 

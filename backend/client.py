@@ -1,4 +1,4 @@
-"""How scripts and Blender speak with a backend: `Client`, which needs numpy and pyzmq alone.
+"""`Client`: how scripts and Blender send requests to a backend; it needs numpy and pyzmq alone.
 
 with Client("tcp://127.0.0.1:7429") as client:
     takes = client.partner(leader, seed=1)
@@ -8,12 +8,13 @@ with Client("tcp://127.0.0.1:7429") as client:
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 
 import zmq
 
-from backend.model_registry import COMPOSERS, DANCERS, MODELS
+from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, Score
 from backend.protocol import (
     DEFAULT_URL,
@@ -31,26 +32,28 @@ from backend.protocol import (
     PreviewFrames,
     ProgressUpdate,
     ProtocolError,
+    Request,
+    Result,
+    ServerMessage,
     decode_server_message,
     encode,
 )
 from backend.wire.direction import UNDIRECTED, Direction
+from backend.wire.messages import PreviewCallback, ProgressCallback, never_cancelled, no_preview, no_progress
 from rigs.motion import Motion
 
 __all__ = ["BackendError", "BackendUnavailable", "Cancelled", "Client", "Direction", "RequestRefused"]
 
-Preview = Callable[[int, int, Motion], None]
-
-LOOK = 0.1
-"""Seconds between two looks at whether the caller wants to go on."""
-CONNECT = 2.0
-"""Seconds for the connection itself, which needs no answer from the backend's Python."""
-FAREWELL = 1.0
-"""Seconds that a backend has to confirm a cancel; it notices by itself that the client has gone."""
+_POLL_INTERVAL = 0.1
+"""s between two checks whether the caller has cancelled."""
+_CONNECT_TIMEOUT = 2.0
+"""s for the connection itself, which needs no answer from the backend's Python."""
+_CANCEL_TIMEOUT = 1.0
+"""s that a backend has to confirm a cancel; it notices by itself that the client has gone."""
 
 
 class BackendError(Exception):
-    """Why there is no answer, in one sentence; raised as it is when the backend has failed."""
+    """Why there is no result, in one sentence; raised as it is when the backend has failed."""
 
 
 class BackendUnavailable(BackendError):
@@ -58,13 +61,13 @@ class BackendUnavailable(BackendError):
 
 
 class RequestRefused(BackendError):
-    """The request cannot be served as it stands."""
+    """The request is invalid, or the backend cannot do it."""
 
 
 class Client:
-    """A backend at `url`. Every call is a connection of its own in the thread that calls, so nothing is left to close.
+    """A backend at `url`. Each call has its own connection, in the thread that calls, so nothing is left to close.
 
-    timeout: seconds of silence after which the backend is away; one that works gives a sign of life every second.
+    timeout: s of silence after which the backend counts as unavailable; a busy one sends progress every second.
     """
 
     def __init__(self, url: str = DEFAULT_URL, timeout: float = 5.0) -> None:
@@ -80,123 +83,129 @@ class Client:
         pass
 
     def hello(self) -> HelloReply:
-        """The backend's version and models. Raises BackendAway, BackendError."""
-        answer = self._ask(Hello(), _silent, _never, _unseen)
-        if not isinstance(answer, HelloReply):
-            raise BackendError(f"the backend at {self.url} answered a greeting with a {type(answer).__name__}")
-        return answer
+        """The backend's version and models. Raises BackendUnavailable, BackendError."""
+        reply = self._exchange(Hello(), no_progress, never_cancelled, no_preview)
+        if not isinstance(reply, HelloReply):
+            raise BackendError(f"the backend at {self.url} answered a hello with a {type(reply).__name__}")
+        return reply
+
+    def answer(
+        self,
+        request: Request,
+        *,
+        progress: ProgressCallback | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        preview: PreviewCallback | None = None,
+    ) -> Result:
+        """The result of a request, as `Engine.answer`; blocks until it is there.
+
+        progress: called with the fraction done and what is being done.  cancelled: polled; true ends the work.
+        preview: called with frames before the result, if the request says so: a take, from 1; the first of the frames,
+        from 0 at their own rate; the frames, before post-processing. A slow one misses none, but gets them late.
+        Raises Cancelled, RequestRefused, BackendUnavailable and BackendError.
+        """
+        reply = self._exchange(request, progress or no_progress, cancelled or never_cancelled, preview or no_preview)
+        expected = _expected_result(request)
+        if not isinstance(reply, MotionResult | ComposeResult) or _shape(reply) != expected:
+            raise BackendError(f"the backend at {self.url} answered with other than {_describe(expected)}")
+        return reply
 
     def partner(
         self,
         leader: Motion,
         *,
         history: Motion | None = None,
-        model: str = MODELS[0],
+        model: str = REGISTRY.default("partner"),
         role: str = "follow",
         seed: int = 0,
         takes: int = 1,
         draft: Motion | None = None,
         direction: Direction = UNDIRECTED,
-        progress: Callable[[float, str], None] | None = None,
+        progress: ProgressCallback | None = None,
         cancelled: Callable[[], bool] | None = None,
-        preview: Preview | None = None,
+        preview: PreviewCallback | None = None,
     ) -> list[Motion]:
-        """The takes of a `PartnerRequest`; blocks until they are there.
-
-        progress: is told the fraction done and what is being done.  cancelled: is asked often; true ends the work.
-        preview: is shown, while the rest is danced, a take, from 1; which of its frames, from 0 at their own rate, the
-        first of these is; and these frames, not finished. One that takes long misses none but sees them late.
-        Raises Cancelled, RequestRefused, BackendAway and BackendError.
-        """
-        request = PartnerRequest(leader, history, model, role, seed, takes, draft, direction, preview is not None)
-        answer = self._ask(request, progress or _silent, cancelled or _never, preview or _unseen)
-        if not isinstance(answer, MotionResult) or [len(take) for take in answer.takes] != [len(leader)] * takes:
-            raise BackendError(
-                f"the backend at {self.url} answered with other than {takes} takes of {len(leader)} frames"
-            )
-        return list(answer.takes)
+        """The takes of a `PartnerRequest`; see `answer`."""
+        with _refuse_invalid():
+            request = PartnerRequest(leader, history, model, role, seed, takes, draft, direction, preview is not None)
+        result = self.answer(request, progress=progress, cancelled=cancelled, preview=preview)
+        assert isinstance(result, MotionResult)
+        return list(result.takes)
 
     def dance(
         self,
         score: Score,
         *,
-        model: str = DANCERS[0],
+        model: str = REGISTRY.default("dance"),
         duet: bool = False,
         energy: float = 1.0,
         seed: int = 0,
         fps: float = 30.0,
-        progress: Callable[[float, str], None] | None = None,
+        progress: ProgressCallback | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Motion]:
-        """The dancer of a `DanceRequest` and, in a duet, the partner; as `partner` does it."""
-        request = DanceRequest(score, model, duet, energy, seed, fps)
-        answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
-        wanted = [(request.frames, fps)] * (2 if duet else 1)
-        if not isinstance(answer, MotionResult) or [(len(take), take.fps) for take in answer.takes] != wanted:
-            raise BackendError(
-                f"the backend at {self.url} answered with other than {len(wanted)} dancers of {request.frames} frames"
-            )
-        return list(answer.takes)
+        """The dancer of a `DanceRequest` and, in a duet, the partner; see `answer`."""
+        with _refuse_invalid():
+            request = DanceRequest(score, model, duet, energy, seed, fps)
+        result = self.answer(request, progress=progress, cancelled=cancelled)
+        assert isinstance(result, MotionResult)
+        return list(result.takes)
 
     def compose(
         self,
         dancers: Sequence[Motion],
         *,
-        model: str = COMPOSERS[0],
+        model: str = REGISTRY.default("compose"),
         tempo: float | None = None,
         parts: Sequence[str] = PARTS,
         seed: int = 0,
-        progress: Callable[[float, str], None] | None = None,
+        progress: ProgressCallback | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Score:
-        """The music of a `ComposeRequest`; as `partner` does it."""
-        request = ComposeRequest(tuple(dancers), model, tempo, tuple(parts), seed)
-        answer = self._ask(request, progress or _silent, cancelled or _never, _unseen)
-        if not isinstance(answer, ComposeResult):
-            raise BackendError(f"the backend at {self.url} answered with other than music")
-        return answer.score
+        """The music of a `ComposeRequest`; see `answer`."""
+        with _refuse_invalid():
+            request = ComposeRequest(tuple(dancers), model, tempo, tuple(parts), seed)
+        result = self.answer(request, progress=progress, cancelled=cancelled)
+        assert isinstance(result, ComposeResult)
+        return result.score
 
-    def _ask(
+    def _exchange(
         self,
-        question: ClientMessage,
-        progress: Callable[[float, str], None],
+        message: ClientMessage,
+        progress: ProgressCallback,
         cancelled: Callable[[], bool],
-        preview: Preview,
-    ) -> HelloReply | MotionResult | ComposeResult:
-        """The answer that ends a question."""
+        preview: PreviewCallback,
+    ) -> HelloReply | Result:
+        """Send a message and receive until the reply that ends it."""
         id = uuid.uuid4().hex
-        try:
-            parts = encode(id, question)
-        except ProtocolError as error:
-            raise RequestRefused(str(error)) from None
         with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             self._connect(socket)
-            socket.send_multipart(parts)
-            heard = time.monotonic()
-            called_off = None
+            socket.send_multipart(encode(id, message))
+            last_message = time.monotonic()
+            cancel_time = None
             while True:
-                if called_off is None and cancelled():
-                    called_off = time.monotonic()
+                if cancel_time is None and cancelled():
+                    cancel_time = time.monotonic()
                     socket.send_multipart(encode(id, Cancel()))
-                if socket.poll(int(LOOK * 1000)):
-                    answer = self._answer(id, socket.recv_multipart())
-                    heard = time.monotonic()
-                    match answer:
+                if socket.poll(int(_POLL_INTERVAL * 1000)):
+                    reply = self._decode(id, socket.recv_multipart())
+                    last_message = time.monotonic()
+                    match reply:
                         case ProgressUpdate():
-                            progress(answer.fraction, answer.what)
+                            progress(reply.fraction, reply.what)
                         case PreviewFrames():
-                            preview(answer.take, answer.first, answer.motion)
-                        case _ if called_off is not None:
+                            preview(reply.take, reply.first, reply.motion)
+                        case _ if cancel_time is not None:
                             raise Cancelled
                         case _:
-                            return answer
-                elif called_off is not None and time.monotonic() - called_off > FAREWELL:
+                            return reply
+                elif cancel_time is not None and time.monotonic() - cancel_time > _CANCEL_TIMEOUT:
                     raise Cancelled
-                elif time.monotonic() - heard > self.timeout or not socket.poll(0, zmq.POLLOUT):
-                    raise self._away()
+                elif time.monotonic() - last_message > self.timeout or not socket.poll(0, zmq.POLLOUT):
+                    raise self._unavailable()
 
-    def _away(self) -> BackendUnavailable:
+    def _unavailable(self) -> BackendUnavailable:
         return BackendUnavailable(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
 
     def _connect(self, socket: "zmq.Socket[bytes]") -> None:
@@ -208,33 +217,49 @@ class Client:
             socket.connect(self.url)
         except zmq.ZMQError:
             raise BackendError(expected) from None
-        if not socket.poll(int(min(self.timeout, CONNECT) * 1000), zmq.POLLOUT):
-            raise self._away()
+        if not socket.poll(int(min(self.timeout, _CONNECT_TIMEOUT) * 1000), zmq.POLLOUT):
+            raise self._unavailable()
 
-    def _answer(
-        self, id: str, parts: list[bytes]
-    ) -> HelloReply | ProgressUpdate | PreviewFrames | MotionResult | ComposeResult:
-        """What the backend says to the question `id`; an error is raised."""
+    def _decode(self, id: str, parts: list[bytes]) -> HelloReply | ProgressUpdate | PreviewFrames | Result:
+        """The backend's reply to the message `id`; an error reply is raised."""
+        reply: ServerMessage
         try:
-            about, answer = decode_server_message(parts)
-            if about not in (id, ""):
+            reply_id, reply = decode_server_message(parts)
+            if reply_id not in (id, ""):
                 raise ProtocolError("id: that of the request expected, another found")
         except ProtocolError as error:
             raise BackendError(f"the backend at {self.url} is of another version than this client ({error})") from None
-        if not isinstance(answer, ErrorReply):
-            return answer
-        if answer.code == "cancelled":
+        if not isinstance(reply, ErrorReply):
+            return reply
+        if reply.code == "cancelled":
             raise Cancelled
-        raise (RequestRefused if answer.code == "refused" else BackendError)(answer.text)
+        raise (RequestRefused if reply.code == "refused" else BackendError)(reply.text)
 
 
-def _silent(fraction: float, what: str) -> None:
-    pass
+@contextmanager
+def _refuse_invalid() -> Iterator[None]:
+    """Raise RequestRefused for a request that cannot be constructed."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise RequestRefused(str(error)) from None
 
 
-def _never() -> bool:
-    return False
+def _expected_result(request: Request) -> list[tuple[int, float]] | None:
+    """The frames and rate of each dancer that a request is answered with; None for music."""
+    match request:
+        case PartnerRequest():
+            return [(len(request.leader), request.leader.fps)] * request.takes
+        case DanceRequest():
+            return [(request.frames, request.fps)] * (2 if request.duet else 1)
+        case ComposeRequest():
+            return None
 
 
-def _unseen(take: int, first: int, frames: Motion) -> None:
-    pass
+def _shape(result: Result) -> list[tuple[int, float]] | None:
+    """The frames and rate of each dancer of a result; None for music."""
+    return [(len(take), take.fps) for take in result.takes] if isinstance(result, MotionResult) else None
+
+
+def _describe(shape: list[tuple[int, float]] | None) -> str:
+    return "music" if shape is None else f"{len(shape)} dancers of {shape[0][0]} frames"

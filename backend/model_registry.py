@@ -58,7 +58,7 @@ class ModelSpec:
         return weights_path(self.name)
 
     def load_pipeline(self, accelerator: str, weights: Path | None = None) -> Any:
-        """Import the pipeline's class and load weights, by default the model's own. Raises what its constructor does."""
+        """Construct the pipeline with weights, by default the model's own. Raises what its constructor raises."""
         module, _, name = self.pipeline.partition(":")
         return getattr(import_module(module), name)(weights or self.weights, accelerator)
 

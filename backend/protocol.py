@@ -102,14 +102,10 @@ A client that disconnects has its requests cancelled. Requests of many clients t
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from backend.wire import buffers, direction, validation
-from backend.wire.direction import Direction
+from backend.wire import buffers, validation
 from backend.wire.messages import (
-    COMPOSE_RULES,
-    DANCE_RULES,
     Cancel,
     Cancelled,
     ClientMessage,
@@ -119,16 +115,16 @@ from backend.wire.messages import (
     ErrorReply,
     Hello,
     HelloReply,
+    Message,
     MotionResult,
     PartnerRequest,
     PreviewFrames,
     ProgressUpdate,
     Request,
+    Result,
     ServerMessage,
-    check_request,
 )
-from backend.wire.validation import MAX_HEADER, ProtocolError, Rule, expect_members, quote
-from rigs.motion import Motion
+from backend.wire.validation import MAX_HEADER, ProtocolError, expect_members, quote
 
 __all__ = [
     "DEFAULT_URL",
@@ -148,38 +144,39 @@ __all__ = [
     "ProgressUpdate",
     "ProtocolError",
     "Request",
+    "Result",
     "ServerMessage",
     "decode_client_message",
     "decode_server_message",
     "encode",
+    "round_as_sent",
 ]
 
 PROTOCOL = 3
 DEFAULT_URL = "tcp://127.0.0.1:7429"
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CLIENT_KINDS = {message.kind: message for message in (Hello, PartnerRequest, DanceRequest, ComposeRequest, Cancel)}
+_SERVER_KINDS = {
+    message.kind: message
+    for message in (HelloReply, ProgressUpdate, PreviewFrames, MotionResult, ComposeResult, ErrorReply)
+}
 
 
 def encode(id: str, message: ClientMessage | ServerMessage) -> list[bytes]:
-    """The parts of a message. Raises ProtocolError for one that the other end would refuse."""
-    name, kind = next((name, kind) for name, kind in _EVERY if isinstance(message, kind.message))
+    """The parts of a message. Raises ProtocolError for an id that is none."""
     if not (_ID.fullmatch(id) or (id == "" and isinstance(message, ErrorReply))):
-        raise _no_id(id)
-    said = _said(message)
-    parameters = {parameter: said[parameter] for parameter in kind.parameters}
-    for parameter, rule in kind.parameters.items():
-        rule(parameter, parameters[parameter])
-    arrays = buffers.from_score(said["score"]) if kind.scored else {}
-    _checked(message)
-    dancers = _dancers_of(message)
-    if tuple(dancers) not in kind.dancers:
-        most = len(kind.dancers[-1])
-        raise ProtocolError(f"{name}: 1 to {most} dancers expected, {len(dancers)} found")
-    arrays |= buffers.from_dancers(dancers)
+        raise _invalid_id(id)
+    values, dancers = message.parameters(), message.named_dancers()
+    parameters = {name: values[name] for name in message.rules}
+    arrays = buffers.score_to_arrays(values["score"]) if message.has_score else {}
+    arrays |= buffers.dancers_to_arrays(dancers)
     if dancers:
         parameters["fps"] = float(next(iter(dancers.values())).fps)
     header = {
         "protocol": PROTOCOL,
         "id": id,
-        "kind": name,
+        "kind": message.kind,
         "parameters": parameters,
         "buffers": [{"name": name, "shape": array.shape} for name, array in arrays.items()],
     }
@@ -187,17 +184,27 @@ def encode(id: str, message: ClientMessage | ServerMessage) -> list[bytes]:
 
 
 def decode_client_message(parts: Sequence[bytes]) -> tuple[str, ClientMessage]:
-    """The id and the message that a client sent. Raises ProtocolError."""
-    return _decode(parts, _UP)
+    """The id and the message that a client sent. Raises ProtocolError for an invalid one."""
+    return _decode(parts, _CLIENT_KINDS)
 
 
 def decode_server_message(parts: Sequence[bytes]) -> tuple[str, ServerMessage]:
-    """The id and the message that the backend sent. Raises ProtocolError."""
-    return _decode(parts, _DOWN)
+    """The id and the message that the backend sent. Raises ProtocolError for an invalid one."""
+    return _decode(parts, _SERVER_KINDS)
 
 
-def _decode(parts: Sequence[bytes], kinds: "Mapping[str, _Kind]") -> tuple[str, Any]:
-    header = _header(parts)
+def round_as_sent(message: AnyMessage) -> AnyMessage:
+    """The message as it would arrive at the other end: its numbers rounded to float32."""
+    values = message.parameters()
+    parameters = {name: values[name] for name in message.rules}
+    if message.has_score:
+        parameters["score"] = buffers.arrays_to_score(values["score"].swing, buffers.score_to_arrays(values["score"]))
+    dancers = {name: buffers.round_motion(motion) for name, motion in message.named_dancers().items()}
+    return message.assemble(parameters, dancers)
+
+
+def _decode(parts: Sequence[bytes], kinds: Mapping[str, type[Message]]) -> tuple[str, Any]:
+    header = _read_header(parts)
     id = header.get("id")
     known = isinstance(id, str) and (_ID.fullmatch(id) or (id == "" and header.get("kind") == "error"))
     try:
@@ -205,23 +212,23 @@ def _decode(parts: Sequence[bytes], kinds: "Mapping[str, _Kind]") -> tuple[str, 
         if type(version) is not int or version != PROTOCOL:
             raise ProtocolError(f"protocol: version {PROTOCOL} expected, {quote(version)} found")
         if not known:
-            raise _no_id(id)
+            raise _invalid_id(id)
         expect_members("header", header, ("protocol", "id", "kind", "parameters", "buffers"))
-        name = header["kind"]
-        if not isinstance(name, str) or name not in kinds:
-            raise ProtocolError(f"kind: {validation.join_choices(list(kinds))} expected, {quote(name)} found")
-        return str(id), _message(kinds[name], header["parameters"], header["buffers"], parts[1:])
+        kind = header["kind"]
+        if not isinstance(kind, str) or kind not in kinds:
+            raise ProtocolError(f"kind: {validation.join_choices(list(kinds))} expected, {quote(kind)} found")
+        return str(id), _read_message(kinds[kind], header["parameters"], header["buffers"], parts[1:])
     except ProtocolError as error:
         raise ProtocolError(str(error), str(id) if known else "") from None
 
 
-def _header(parts: Sequence[bytes]) -> dict[str, Any]:
+def _read_header(parts: Sequence[bytes]) -> dict[str, Any]:
     if not parts:
         raise ProtocolError("header: a JSON object expected, an empty message found")
     if len(parts[0]) > MAX_HEADER:
         raise ProtocolError(f"header: at most {MAX_HEADER} bytes expected, {len(parts[0])} found")
     try:
-        header = json.loads(bytes(parts[0]).decode(), parse_constant=_no_constant)
+        header = json.loads(bytes(parts[0]).decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ProtocolError("header: a JSON object in UTF-8 expected, something else found") from None
     if not isinstance(header, dict):
@@ -229,132 +236,37 @@ def _header(parts: Sequence[bytes]) -> dict[str, Any]:
     return header
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _no_id(found: object) -> ProtocolError:
+def _invalid_id(found: object) -> ProtocolError:
     return ProtocolError(f"id: 1 to 64 letters, digits, - or _ expected, {quote(found)} found")
 
 
-def _message(kind: "_Kind", parameters: Any, declared: Any, parts: Sequence[bytes]) -> ClientMessage | ServerMessage:
+def _read_message(kind: type[Message], parameters: Any, declared: Any, parts: Sequence[bytes]) -> Message:
+    """The message of a header's members and the parts after it, with everything in it checked."""
+    has_dancers = bool(kind.dancer_names[0])
     if not isinstance(parameters, dict):
         raise ProtocolError(f"parameters: an object expected, {quote(parameters)} found")
-    expect_members("parameters", parameters, (*kind.parameters, *(["fps"] if kind.dancers[0] else [])))
-    for name, rule in kind.parameters.items():
+    expect_members("parameters", parameters, (*kind.rules, *(["fps"] if has_dancers else [])))
+    for name, rule in kind.rules.items():
         rule(name, parameters[name])
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()
     }
-    arrays = buffers.declared(declared, parts)
-    named = {name.partition(".")[0] for name in arrays}
-    dancers = min(kind.dancers, key=lambda names: len(named.symmetric_difference(names)))
-    expected = buffers.names_of_score(arrays) if kind.scored else buffers.names_of_dancers(dancers)
+    arrays = buffers.read_buffers(declared, parts)
+    owners = {name.partition(".")[0] for name in arrays}
+    dancers = min(kind.dancer_names, key=lambda names: len(owners.symmetric_difference(names)))
+    expected = buffers.score_buffer_names(arrays) if kind.has_score else buffers.dancer_buffer_names(dancers)
     if list(arrays) != expected:
         raise ProtocolError(f"buffers: {', '.join(expected) or 'none'} expected, {quote(', '.join(arrays))} found")
-    if kind.scored:
-        values["score"] = buffers.to_score(values.pop("swing"), arrays)
-    if not dancers:
-        return _checked(kind.message(**values))
-    fps = values.pop("fps")
-    validation.fps("fps", fps)
-    return _danced(kind.message, buffers.to_dancers(dancers, float(fps), arrays), values)
-
-
-def _danced(
-    message: type[Any], dancers: Mapping[str, Motion], values: Mapping[str, Any]
-) -> ClientMessage | ServerMessage:
-    """The message of these dancers and parameters."""
-    if message is MotionResult:
-        return MotionResult(tuple(dancers.values()))
-    if message is ComposeRequest:
-        return _checked(ComposeRequest(tuple(dancers.values()), **values))
-    if message is PreviewFrames:
-        return PreviewFrames(motion=dancers["danced"], **values)
-    asked = Direction(**{name: values[name] for name in direction.RULES})
-    others: dict[str, Any] = {name: value for name, value in values.items() if name not in direction.RULES}
-    return _checked(PartnerRequest(direction=asked, **(others | dict(dancers))))
-
-
-def _checked(message: Any) -> Any:
-    if isinstance(message, Request):
-        check_request(message)
+    if kind.has_score:
+        validation.check_score("score", arrays)
+        values["score"] = buffers.arrays_to_score(values["swing"], arrays)
+    fps = values.pop("fps") if has_dancers else 0.0
+    if has_dancers:
+        validation.fps("fps", fps)
+    message = kind.assemble(values, buffers.arrays_to_dancers(dancers, float(fps), arrays))
+    message.check_consistency()
     return message
-
-
-def _said(message: ClientMessage | ServerMessage) -> dict[str, Any]:
-    """What there is to say of a message, by the parameters' names."""
-    said = dict(vars(message))
-    if isinstance(message, PartnerRequest):
-        said |= vars(message.direction)
-    if isinstance(message, DanceRequest | ComposeResult):
-        said["swing"] = message.score.swing
-    return said
-
-
-def _dancers_of(message: ClientMessage | ServerMessage) -> dict[str, Motion]:
-    if isinstance(message, MotionResult):
-        return {f"take{n}": take for n, take in enumerate(message.takes, start=1)}
-    if isinstance(message, ComposeRequest):
-        return {f"dancer{n}": dancer for n, dancer in enumerate(message.dancers, start=1)}
-    if isinstance(message, PartnerRequest):
-        dancers = {"leader": message.leader, "history": message.history, "draft": message.draft}
-        return {name: motion for name, motion in dancers.items() if motion is not None}
-    return {"danced": message.motion} if isinstance(message, PreviewFrames) else {}
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """What a kind of message holds.
-
-    parameters: their names and rules, the dancers' `fps` apart.  dancers: the names that it may have together, in their
-    order.  scored: whether it has a score.
-    """
-
-    message: type[Any]
-    parameters: Mapping[str, Rule] = field(default_factory=dict)
-    dancers: tuple[tuple[str, ...], ...] = ((),)
-    scored: bool = False
-
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TAKES = tuple(f"take{n}" for n in range(1, validation.MAX_TAKES + 1))
-_UP = {
-    "hello": _Kind(Hello),
-    "partner": _Kind(
-        PartnerRequest,
-        {
-            "model": validation.model,
-            "role": validation.one_of(validation.ROLES),
-            "seed": validation.integer(0, validation.MAX_SEED),
-            "takes": validation.integer(1, validation.MAX_TAKES),
-            **direction.RULES,
-            "preview": validation.boolean,
-        },
-        dancers=(("leader",), ("leader", "history"), ("leader", "draft")),
-    ),
-    "dance": _Kind(DanceRequest, {**DANCE_RULES, "swing": validation.swing}, scored=True),
-    "compose": _Kind(ComposeRequest, COMPOSE_RULES, dancers=(("dancer1",), ("dancer1", "dancer2"))),
-    "cancel": _Kind(Cancel),
-}
-_DOWN = {
-    "hello": _Kind(
-        HelloReply, {"version": validation.text, **dict.fromkeys(("models", "dancers", "composers"), validation.models)}
-    ),
-    "progress": _Kind(
-        ProgressUpdate,
-        {"fraction": validation.number(0, 1), "what": validation.text, "ahead": validation.integer(0, 1_000_000)},
-    ),
-    "frames": _Kind(
-        PreviewFrames,
-        {
-            "take": validation.integer(1, validation.MAX_TAKES),
-            "first": validation.integer(0, validation.MAX_FRAMES - 1),
-        },
-        dancers=(("danced",),),
-    ),
-    "result": _Kind(MotionResult, dancers=tuple(_TAKES[:count] for count in range(1, validation.MAX_TAKES + 1))),
-    "score": _Kind(ComposeResult, {"swing": validation.swing}, scored=True),
-    "error": _Kind(ErrorReply, {"code": validation.one_of(validation.CODES), "text": validation.text}),
-}
-_EVERY = (*_UP.items(), *_DOWN.items())

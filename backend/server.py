@@ -1,4 +1,4 @@
-"""The backend as a server: `serve` answers clients as protocol.py specifies, and never waits for the engine."""
+"""The server: `serve` answers clients as protocol.py specifies, on a loop that never waits for the engine."""
 
 import ipaddress
 import os
@@ -15,6 +15,7 @@ from importlib.metadata import version
 import zmq
 
 from backend.engine import Engine
+from backend.model_registry import REGISTRY, ModelRegistry
 from backend.protocol import (
     DEFAULT_URL,
     Cancel,
@@ -28,33 +29,33 @@ from backend.protocol import (
     decode_client_message,
     encode,
 )
-from backend.worker import Job, QueueFull, Report, RequestQueue, Shown, Worker
+from backend.worker import Job, PreviewParts, QueueFull, Report, RequestQueue, Worker
 
-BEAT = 0.5
-"""Seconds between two signs of life of each request."""
-LARGEST_PART = 64 * 2**20
-"""Bytes; ZeroMQ disconnects a client that sends a larger one."""
-GRACE = 1.0
-"""Seconds that the engine has to end when the server is told to."""
+HEARTBEAT_INTERVAL = 0.5
+"""s between two progress messages for each request."""
+MAX_PART = 64 * 2**20
+"""Bytes; ZeroMQ disconnects a client that sends a larger part."""
+STOP_TIMEOUT = 1.0
+"""s that the engine has to end when the server is stopped."""
 
 
-def serve(bind: str = DEFAULT_URL, accelerator: str = "auto") -> int:
-    """Answer clients until SIGINT or SIGTERM, from the main thread; prints a line when it listens. Returns 0.
+def serve(bind: str = DEFAULT_URL, accelerator: str = "auto", registry: ModelRegistry = REGISTRY) -> int:
+    """Answer clients until SIGINT or SIGTERM, on the main thread; print a line once it listens. Returns 0.
 
     bind: a loopback address; with * for the port a free one is taken.
-    Raises ValueError with one sentence for an address that cannot be had.
+    Raises ValueError for an address that cannot be bound.
     """
-    address = loopback(bind)
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router, stop_signals() as wakeup:
-        router.set(zmq.ROUTER_MANDATORY, 1)  # a send to a client that has gone says so
-        router.set(zmq.MAXMSGSIZE, LARGEST_PART)
+    address = loopback_address(bind)
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router, catch_stop_signals() as wakeup:
+        router.set(zmq.ROUTER_MANDATORY, 1)  # a send to a client that has gone raises an error
+        router.set(zmq.MAXMSGSIZE, MAX_PART)
         router.set(zmq.IPV6, int("[" in address))
-        router.linger = 500  # ms, for the last words
+        router.linger = 500  # ms, for the last messages
         try:
             router.bind(address)
         except zmq.ZMQError as error:
             raise ValueError(f"{bind}: an address that is free expected ({zmq.strerror(error.errno or 0)})") from None
-        server = Server(router, Engine(accelerator), wakeup)
+        server = Server(router, Engine(accelerator, registry), wakeup)
         print(f"listening on {router.get_string(zmq.LAST_ENDPOINT)}", flush=True)
         server.run()
     if server.worker.is_alive():
@@ -65,57 +66,58 @@ def serve(bind: str = DEFAULT_URL, accelerator: str = "auto") -> int:
     return 0
 
 
-def loopback(url: str) -> str:
-    """The address as ZeroMQ binds it. Raises ValueError where it is none, or where other machines could reach it."""
+def loopback_address(url: str) -> str:
+    """The address as ZeroMQ binds it. Raises ValueError for no address, and for one that other machines can reach."""
     parts = re.fullmatch(r"tcp://(\[[^]]+\]|[^:\[\]/]+):(\*|\d{1,5})", url)
     if not parts or (parts[2] != "*" and int(parts[2]) > 65_535):
         raise ValueError(f"{url}: an address such as {DEFAULT_URL} expected")
     host = "127.0.0.1" if parts[1] == "localhost" else parts[1]
     try:
-        own = ipaddress.ip_address(host.strip("[]")).is_loopback
+        is_loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        own = False
-    if not own:
+        is_loopback = False
+    if not is_loopback:
         raise ValueError(f"{url}: an address of this machine alone expected, such as {DEFAULT_URL}; others need keys")
     return f"tcp://{host}:{parts[2]}"
 
 
 class Wakeup:
-    """A bell that any thread and any signal may ring, and that a poller hears.
+    """A socket pair by which threads and signal handlers wake the poller.
 
-    stopping: whether it was a signal to stop.
+    stopping: whether a signal to stop has come.
     """
 
     def __init__(self) -> None:
-        self.ear, self._bell = socket.socketpair()
-        self.ear.setblocking(False)
-        self._bell.setblocking(False)
+        self.receiver, self._sender = socket.socketpair()
+        self.receiver.setblocking(False)
+        self._sender.setblocking(False)
         self.stopping = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the poller."""
-        with suppress(OSError):  # it rings already, or nobody listens any more
-            self._bell.send(b"!")
+        with suppress(OSError):  # it is awake already, or closed
+            self._sender.send(b"!")
 
     def stop(self, number: int, frame: object) -> None:
-        """What a signal does."""
+        """Handle a signal to stop."""
         self.stopping = True
-        self.ring()
+        self.wake()
 
-    def hush(self) -> None:
-        """Forget what has rung so far."""
+    def drain(self) -> None:
+        """Read what has been sent so far."""
         with suppress(BlockingIOError):
-            while self.ear.recv(4096):
+            while self.receiver.recv(4096):
                 pass
 
     def close(self) -> None:
-        self.ear.close()
-        self._bell.close()
+        """Close both ends."""
+        self.receiver.close()
+        self._sender.close()
 
 
 @contextmanager
-def stop_signals() -> Iterator[Wakeup]:
-    """Let SIGINT and SIGTERM ring a bell instead of ending the process."""
+def catch_stop_signals() -> Iterator[Wakeup]:
+    """Let SIGINT and SIGTERM wake the poller instead of ending the process."""
     wakeup = Wakeup()
     before = {number: signal.signal(number, wakeup.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -129,128 +131,128 @@ def stop_signals() -> Iterator[Wakeup]:
 class Server:
     """The loop between the clients and the worker.
 
-    open: every request that has had no last answer, by client and id.  running: the one that the worker has.
+    open: every request without a last answer, by client and id.  running: the one that the worker has.
     """
 
     def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup) -> None:
         self.router = router
         self.wakeup = wakeup
-        self.welcome = HelloReply(version("pas-de-deux"), engine.models, engine.dancers, engine.composers)
+        models, dancers, composers = (engine.registry.names(task) for task in ("partner", "dance", "compose"))
+        self.hello = HelloReply(version("pas-de-deux"), models, dancers, composers)
         self.reports: queue.SimpleQueue[tuple[Job, Report]] = queue.SimpleQueue()
         self.worker = Worker(engine, self.report)
         self.open: dict[tuple[bytes, str], Job] = {}
-        self.line = RequestQueue()
+        self.queue = RequestQueue()
         self.running: Job | None = None
 
     def report(self, job: Job, report: Report) -> None:
-        """What the worker says; called on its thread."""
+        """Take a report of the worker; called on its thread."""
         self.reports.put((job, report))
-        self.wakeup.ring()
+        self.wakeup.wake()
 
     def run(self) -> None:
         """Serve until told to stop."""
         self.worker.start()
         poller = zmq.Poller()
         poller.register(self.router, zmq.POLLIN)
-        poller.register(self.wakeup.ear, zmq.POLLIN)
-        beat = time.monotonic() + BEAT
+        poller.register(self.wakeup.receiver, zmq.POLLIN)
+        heartbeat = time.monotonic() + HEARTBEAT_INTERVAL
         while not self.wakeup.stopping:
-            poller.poll(max(0, int((beat - time.monotonic()) * 1000)))
-            self.wakeup.hush()
-            self.pass_on()
-            self.receive()
+            poller.poll(max(0, int((heartbeat - time.monotonic()) * 1000)))
+            self.wakeup.drain()
+            self.forward_reports()
+            self.receive_messages()
             if self.start_next():
-                self.tell_all()
-            if time.monotonic() >= beat:
-                self.tell_all()
-                beat = time.monotonic() + BEAT
-        self.end()
+                self.send_progress()
+            if time.monotonic() >= heartbeat:
+                self.send_progress()
+                heartbeat = time.monotonic() + HEARTBEAT_INTERVAL
+        self.stop()
 
-    def pass_on(self) -> None:
-        """Send what the worker has said."""
+    def forward_reports(self) -> None:
+        """Send the worker's reports to the clients."""
         while not self.reports.empty():
             job, report = self.reports.get()
-            last = isinstance(report, list)
-            if last:
+            if isinstance(report, list):
                 self.running = None
-            if job.called_off.is_set():
+            if job.cancelled.is_set():
                 continue
             if isinstance(report, ProgressUpdate):
                 job.progress = report
-                self.say(job.client, job.id, report)
-            elif isinstance(report, Shown):
-                self.send(job.client, report.parts)
+                self.send(job.client, job.id, report)
+            elif isinstance(report, PreviewParts):
+                self.send_parts(job.client, report.parts)
             else:
                 del self.open[job.client, job.id]
-                self.send(job.client, report)
+                self.send_parts(job.client, report)
 
-    def receive(self, most: int = 64) -> None:
-        """Answer the messages that have come, some at a time so that the worker's are not kept waiting."""
-        for _ in range(most):
+    def receive_messages(self, max_count: int = 64) -> None:
+        """Handle the messages that have come, a limited number so that the worker's reports are not kept waiting."""
+        for _ in range(max_count):
             try:
                 client, *parts = self.router.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return
             try:
-                id, question = decode_client_message(parts)
-                self.answer(client, id, question)
+                id, message = decode_client_message(parts)
+                self.handle(client, id, message)
             except ProtocolError as error:
-                self.say(client, error.id, ErrorReply("refused", str(error)))
-        self.wakeup.ring()
+                self.send(client, error.id, ErrorReply("refused", str(error)))
+        self.wakeup.wake()
 
-    def answer(self, client: bytes, id: str, question: ClientMessage) -> None:
-        """Do what a client asks for, or begin to."""
+    def handle(self, client: bytes, id: str, message: ClientMessage) -> None:
+        """Answer a message, or put its request into the queue."""
         job = self.open.get((client, id))
-        match question:
+        match message:
             case Hello():
-                self.say(client, id, self.welcome)
+                self.send(client, id, self.hello)
             case Cancel():
                 if job:
-                    self.drop(job)
-                    self.say(client, id, ErrorReply("cancelled", "the request was cancelled"))
+                    self.cancel(job)
+                    self.send(client, id, ErrorReply("cancelled", "the request was cancelled"))
             case _:
                 if job:
                     raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
-                job = Job(client, id, question)
+                job = Job(client, id, message)
                 try:
-                    self.line.add(job)
+                    self.queue.add(job)
                 except QueueFull as error:
-                    self.say(client, id, ErrorReply("refused", str(error)))
+                    self.send(client, id, ErrorReply("refused", str(error)))
                     return
                 self.open[client, id] = job
                 self.start_next()
-                self.tell_all()
+                self.send_progress()
 
-    def drop(self, job: Job) -> None:
-        """Nobody wants this one any more."""
+    def cancel(self, job: Job) -> None:
+        """End a job whose result is no longer wanted."""
         del self.open[job.client, job.id]
-        job.called_off.set()
+        job.cancelled.set()
         if job is not self.running:
-            self.line.remove(job)
+            self.queue.remove(job)
 
     def start_next(self) -> bool:
-        """Give the worker something to do if it has nothing; whether there was something."""
-        if self.running or not (job := self.line.next()):
+        """Give the worker the next job if it has none; returns whether there was one."""
+        if self.running or not (job := self.queue.next()):
             return False
         self.running = job
         job.progress = ProgressUpdate(0.0, "starting")
-        self.worker.take(job)
+        self.worker.submit(job)
         return True
 
-    def tell_all(self) -> None:
-        """A sign of life to everyone who waits for a request."""
-        for ahead, job in enumerate(list(self.line), start=1):
+    def send_progress(self) -> None:
+        """Send the progress of every open request to its client, as a sign of life."""
+        for ahead, job in enumerate(list(self.queue), start=1):
             others = "one other" if ahead == 1 else f"{ahead} others"
             job.progress = ProgressUpdate(0.0, f"waiting for {others}", ahead)
         for job in list(self.open.values()):
-            self.say(job.client, job.id, job.progress)
+            self.send(job.client, job.id, job.progress)
 
-    def say(self, client: bytes, id: str, answer: ServerMessage) -> None:
-        """Send one client an answer."""
-        self.send(client, encode(id, answer))
+    def send(self, client: bytes, id: str, message: ServerMessage) -> None:
+        """Send a message to a client."""
+        self.send_parts(client, encode(id, message))
 
-    def send(self, client: bytes, parts: list[bytes]) -> None:
-        """Send one client a message; a client that has gone is forgotten, one that does not read misses it."""
+    def send_parts(self, client: bytes, parts: list[bytes]) -> None:
+        """Send a message's parts; one that does not read misses them, one that has gone has its requests cancelled."""
         try:
             self.router.send_multipart([client, *parts], zmq.DONTWAIT)
         except zmq.Again:
@@ -259,15 +261,15 @@ class Server:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
             for job in [job for job in self.open.values() if job.client == client]:
-                self.drop(job)
+                self.cancel(job)
 
-    def end(self) -> None:
-        """Say goodbye to everyone who waits, and let the worker go."""
+    def stop(self) -> None:
+        """Tell every waiting client, and let the worker end."""
         for job in self.open.values():
-            job.called_off.set()
+            job.cancelled.set()
         for job in list(self.open.values()):
-            self.say(job.client, job.id, ErrorReply("fault", "the backend is stopping"))
+            self.send(job.client, job.id, ErrorReply("fault", "the backend is stopping"))
         if self.running:
-            self.running.called_off.set()
+            self.running.cancelled.set()
         self.worker.finish()
-        self.worker.join(GRACE)
+        self.worker.join(STOP_TIMEOUT)

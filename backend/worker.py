@@ -1,4 +1,4 @@
-"""The backend's work: who is served next, and the one thread that holds the engine and serves them."""
+"""The backend's work: the queue of requests, and the one thread that holds the engine and answers them."""
 
 import math
 import queue
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from backend.engine import Engine
-from backend.protocol import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, ProtocolError, Request, encode
+from backend.protocol import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, Request, encode
 from rigs.motion import Motion, concatenate
 
-MOST_WAITING = 32
-MOST_WAITING_EACH = 8
+MAX_WAITING = 32
+MAX_WAITING_PER_CLIENT = 8
 PREVIEW_INTERVAL = 0.2
-"""Seconds at least between two times that a request's frames are sent."""
+"""Least s between two messages with preview frames of a request."""
 
 
 class QueueFull(Exception):
@@ -28,15 +28,15 @@ class QueueFull(Exception):
 class Job:
     """One request.
 
-    client: the name that the ROUTER gives whoever asked.  id: the request's own.
-    progress: what was last said of it.  called_off: set when nobody wants it any more.
+    client: the ROUTER's name for the client.  id: the request's own.
+    progress: the last update of it.  cancelled: set when its result is no longer wanted.
     """
 
     client: bytes
     id: str
     request: Request
     progress: ProgressUpdate = field(default_factory=lambda: ProgressUpdate(0.0, "waiting"))
-    called_off: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class RequestQueue:
@@ -46,11 +46,13 @@ class RequestQueue:
         self._jobs: dict[bytes, deque[Job]] = {}  # clients in the order of their turns
 
     def add(self, job: Job) -> None:
-        """Put a job last among its client's own. Raises Full."""
-        if len(self._jobs.get(job.client, ())) >= MOST_WAITING_EACH:
-            raise QueueFull(f"{MOST_WAITING_EACH} requests of this client wait already; send another when one is done")
-        if sum(map(len, self._jobs.values())) >= MOST_WAITING:
-            raise QueueFull(f"{MOST_WAITING} requests wait already; try again later")
+        """Put a job last among its client's own. Raises QueueFull."""
+        if len(self._jobs.get(job.client, ())) >= MAX_WAITING_PER_CLIENT:
+            raise QueueFull(
+                f"{MAX_WAITING_PER_CLIENT} requests of this client wait already; send another when one is done"
+            )
+        if sum(map(len, self._jobs.values())) >= MAX_WAITING:
+            raise QueueFull(f"{MAX_WAITING} requests wait already; try again later")
         self._jobs.setdefault(job.client, deque()).append(job)
 
     def next(self) -> Job | None:
@@ -79,9 +81,9 @@ class RequestQueue:
 
 
 class PreviewBuffer:
-    """The frames of a request as they are danced, held back and joined so that they are not sent too often.
+    """Collects the preview frames of a request and sends them joined, so that they are not sent too often.
 
-    id: the request's.  send: is called with the parts of a message.  clock: tells seconds.
+    id: the request's.  send: called with the parts of a message.  clock: returns s.
     """
 
     def __init__(
@@ -90,41 +92,41 @@ class PreviewBuffer:
         self._id = id
         self._send = send
         self._clock = clock
-        self._held: dict[int, list[PreviewFrames]] = {}
-        self._due = -math.inf
+        self._waiting: dict[int, list[PreviewFrames]] = {}
+        self._next_send = -math.inf
 
-    def __call__(self, take: int, first: int, danced: Motion) -> None:
-        """Take some frames, and send what is held if it is time. Raises ProtocolError for frames that are none."""
-        held = self._held.setdefault(take, [])
-        if held and held[-1].first + len(held[-1].motion) == first:
-            before = held.pop()
-            held.append(replace(before, danced=concatenate(before.motion, danced)))
+    def __call__(self, take: int, first: int, motion: Motion) -> None:
+        """Add frames, and send what waits if it is time. Raises ProtocolError for invalid frames."""
+        waiting = self._waiting.setdefault(take, [])
+        if waiting and waiting[-1].first + len(waiting[-1].motion) == first:
+            before = waiting.pop()
+            waiting.append(replace(before, motion=concatenate(before.motion, motion)))
         else:
-            held.append(PreviewFrames(take, first, danced))
-        if self._clock() < self._due:
+            waiting.append(PreviewFrames(take, first, motion))
+        if self._clock() < self._next_send:
             return
-        self._due = self._clock() + PREVIEW_INTERVAL
-        for take in sorted(self._held):
-            for frames in self._held[take]:
-                self._send(encode(self._id, frames))
-        self._held.clear()
+        self._next_send = self._clock() + PREVIEW_INTERVAL
+        for _, messages in sorted(self._waiting.items()):
+            for message in messages:
+                self._send(encode(self._id, message))
+        self._waiting.clear()
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The parts of a message with frames of a job that goes on."""
+class PreviewParts:
+    """The parts of a message with preview frames of a job that goes on."""
 
     parts: list[bytes]
 
 
-Report = ProgressUpdate | Shown | list[bytes]
-"""How far a job has come, what of it can be seen, or the parts of the message that ends it."""
+Report = ProgressUpdate | PreviewParts | list[bytes]
+"""A job's progress, its preview frames, or the parts of the message that ends it."""
 
 
 class Worker(threading.Thread):
     """Holds the engine and does one job after the other.
 
-    report: is called with a job and what there is to say of it, on this thread.
+    report: called with a job and what there is to report of it, on this thread.
     """
 
     def __init__(self, engine: Engine, report: Callable[[Job, Report], None]) -> None:
@@ -133,30 +135,33 @@ class Worker(threading.Thread):
         self._report = report
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
-    def take(self, job: Job) -> None:
-        """Do a job as soon as the one at hand is done."""
+    def submit(self, job: Job) -> None:
+        """Do a job as soon as the current one is done."""
         self._jobs.put(job)
 
     def finish(self) -> None:
-        """End the thread when the job at hand is done."""
+        """End the thread when the current job is done."""
         self._jobs.put(None)
 
     def run(self) -> None:
+        """Load the default model for partners, then do jobs."""
+        model = self._engine.registry.default("partner")
         try:
-            self._engine.load()
+            self._engine.load(model)
         except Exception as error:
-            print(f"{self._engine.models[0]} could not be loaded: {one_line(error)}", file=sys.stderr, flush=True)
+            print(f"{model} could not be loaded: {one_line(error)}", file=sys.stderr, flush=True)
         while (job := self._jobs.get()) is not None:
-            self._report(job, self._done(job))
+            self._report(job, self._answer(job))
 
-    def _done(self, job: Job) -> list[bytes]:
-        previews = PreviewBuffer(job.id, lambda parts: self._report(job, Shown(parts)))
+    def _answer(self, job: Job) -> list[bytes]:
+        """The message that ends a job."""
+        preview = PreviewBuffer(job.id, lambda parts: self._report(job, PreviewParts(parts)))
         try:
-            answer = self._engine.answer(
+            result = self._engine.answer(
                 job.request,
                 progress=lambda fraction, what: self._report(job, ProgressUpdate(fraction, what)),
-                cancelled=job.called_off.is_set,
-                preview=previews,
+                cancelled=job.cancelled.is_set,
+                preview=preview,
             )
         except Cancelled:
             return encode(job.id, ErrorReply("cancelled", "the request was cancelled"))
@@ -165,12 +170,9 @@ class Worker(threading.Thread):
         except Exception as error:
             traceback.print_exc()
             return encode(job.id, ErrorReply("fault", f"the backend failed: {one_line(error)}"))
-        try:
-            return encode(job.id, answer)
-        except ProtocolError as error:
-            return encode(job.id, ErrorReply("fault", f"the backend failed: {one_line(error)}"))
+        return encode(job.id, result)
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, short and on one line."""
+    """An exception's text, short and on one line."""
     return " ".join(str(error).split())[:500] or type(error).__name__

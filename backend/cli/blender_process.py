@@ -1,4 +1,4 @@
-"""Starts a Blender without a window for `demo` and `render`, with the extension built from this checkout."""
+"""Runs a Blender without a window for `demo` and `render`, with the extension built from this checkout."""
 
 import json
 import os
@@ -14,24 +14,24 @@ from typing import Any
 from backend.cli.terminal import BadInput, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKED = ("rigs", "backend", "blender_addon", "pyproject.toml")
+EXTENSION_SOURCES = ("rigs", "backend", "blender_addon", "pyproject.toml")
 """What the extension's zip is made from."""
-LOG = 400
-"""The last lines of Blender's own that are kept for a fault."""
+MAX_LOG_LINES = 400
+"""Last lines of Blender's output to show with a fault."""
 
 
 def blender_command() -> list[str]:
-    """The command that runs a task in a Blender; the task's file comes behind it.
+    """The command line that runs a task in a Blender; the task's file is to be appended.
 
     The Blender is PASDEDEUX_BLENDER (a Blender, or a Python that has bpy), else this Python if it has bpy, else the
-    blender on the PATH. Raises BadInput where there is none.
+    blender on the PATH. Raises BadInput if there is none.
     """
     script = str(checkout_root() / "blender_addon" / "headless.py")
-    chosen = os.environ.get("PASDEDEUX_BLENDER", "")
-    if chosen:
-        program = shutil.which(chosen)
+    configured = os.environ.get("PASDEDEUX_BLENDER", "")
+    if configured:
+        program = shutil.which(configured)
         if program is None:
-            raise BadInput(f"PASDEDEUX_BLENDER={chosen}: a Blender or a Python with bpy expected, no such program")
+            raise BadInput(f"PASDEDEUX_BLENDER={configured}: a Blender or a Python with bpy expected, no such program")
         is_python = "python" in Path(program).name.lower()
     elif find_spec("bpy") is not None:
         program, is_python = sys.executable, True
@@ -45,37 +45,37 @@ def blender_command() -> list[str]:
 
 
 def checkout_root() -> Path:
-    """The folder of this checkout, which holds the extension. Raises BadInput in an installation without one."""
+    """The folder of this checkout, with the extension's sources. Raises BadInput in an installation without them."""
     if not (ROOT / "blender_addon" / "headless.py").is_file():
         raise BadInput("The Blender extension is not beside this installation: run this command in a checkout")
     return ROOT
 
 
 def build_extension() -> Path:
-    """The extension's zip, built when it is missing or older than what it is made from. Raises Fault."""
+    """The extension's zip, which is built if it is missing or older than its sources. Raises Fault."""
     root = checkout_root()
-    changed = max(_changed(root / name) for name in PACKED)
-    built = max((root / "dist").glob("pas_de_deux-*.zip"), key=_changed, default=None)
-    if built is not None and _changed(built) >= changed:
-        return built
-    builder = [sys.executable, str(root / "blender_addon" / "build.py")]
-    build = subprocess.run(builder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    said = (build.stdout if build.returncode == 0 else build.stdout + build.stderr).strip()
+    sources_time = max(_modified_time(root / name) for name in EXTENSION_SOURCES)
+    newest = max((root / "dist").glob("pas_de_deux-*.zip"), key=_modified_time, default=None)
+    if newest is not None and _modified_time(newest) >= sources_time:
+        return newest
+    command = [sys.executable, str(root / "blender_addon" / "build.py")]
+    build = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    output = (build.stdout if build.returncode == 0 else build.stdout + build.stderr).strip()
     if build.returncode != 0:
-        raise Fault(f"The extension could not be built: {_last_line(said)}", said)
-    return Path(_last_line(said))
+        raise Fault(f"The extension could not be built: {last_line(output)}", output)
+    return Path(last_line(output))
 
 
 def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Run a task of blender_addon/headless.py in a Blender of its own and return its result.
 
-    folder: for the task's file and whatever Blender keeps while it runs.
-    Raises BadInput and Fault with Blender's sentence.
+    folder: for the task's file and Blender's temporary files.
+    Raises BadInput and Fault with the sentence that the task reports.
     """
     file = folder / "task.json"
     file.write_text(json.dumps(task))
-    log: deque[str] = deque(maxlen=LOG)
-    answer: dict[str, Any] = {}
+    log: deque[str] = deque(maxlen=MAX_LOG_LINES)
+    reply: dict[str, Any] = {}
     # In a session of its own, so that Ctrl-C reaches only this process, which then ends it.
     process = subprocess.Popen(
         [*blender_command(), str(file)],
@@ -90,26 +90,26 @@ def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str]
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            message = _message(line)
+            message = _read_message(line)
             if message is None:
                 log.append(line)
             elif "progress" in message:
                 progress(float(message["progress"]), str(message.get("what", "working in Blender")))
             else:
-                answer = message
+                reply = message
         status = process.wait()
     finally:
         terminate(process)
-    if "result" in answer:
-        return dict(answer["result"])
-    if "error" in answer and status == 2:
-        raise BadInput(str(answer["error"]))
-    sentence = answer.get("error", f"Blender ended with status {status} before it was done")
+    if "result" in reply:
+        return dict(reply["result"])
+    if "error" in reply and status == 2:
+        raise BadInput(str(reply["error"]))
+    sentence = reply.get("error", f"Blender ended with status {status} before it was done")
     raise Fault(str(sentence), "".join(log))
 
 
 def terminate(process: "subprocess.Popen[Any]") -> None:
-    """End a child process, kindly at first."""
+    """End a child process: SIGTERM, and SIGKILL if it is still there after 5 s."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -120,8 +120,13 @@ def terminate(process: "subprocess.Popen[Any]") -> None:
         process.wait()
 
 
-def _message(line: str) -> dict[str, Any] | None:
-    """What a line of headless.py says; None for a line of Blender's own."""
+def last_line(output: str) -> str:
+    """The last line of a process's output, for an error message."""
+    return (output.splitlines() or ["it printed nothing"])[-1]
+
+
+def _read_message(line: str) -> dict[str, Any] | None:
+    """A message of headless.py; None for a line of Blender's own."""
     if not line.startswith("{"):
         return None
     try:
@@ -132,13 +137,9 @@ def _message(line: str) -> dict[str, Any] | None:
     return message if known else None
 
 
-def _changed(path: Path) -> float:
-    """When a file, or anything in a folder, was last changed."""
+def _modified_time(path: Path) -> float:
+    """When a file, or anything in a folder, was last modified."""
     if path.is_file():
         return path.stat().st_mtime
-    inside = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    return max((file.stat().st_mtime for file in inside), default=0.0)
-
-
-def _last_line(said: str) -> str:
-    return (said.splitlines() or ["it said nothing"])[-1]
+    contents = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    return max((file.stat().st_mtime for file in contents), default=0.0)

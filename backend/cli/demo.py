@@ -1,4 +1,4 @@
-"""Everything, once: a backend, a Blender with the extension, a leader, and the duet that comes of them."""
+"""The `demo` command: starts a backend and a Blender with the extension, and generates a duet from a leader."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from backend.cli import blender_process
+from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
 from backend.cli.terminal import BadInput, Fault, print_note, staging_folder
-from backend.model_registry import MODELS, weights_path
-from backend.protocol import PartnerRequest, encode
+from backend.protocol import PartnerRequest
 from rigs import files
 from rigs.sample_dance.salsa import sample_dance
 
 LISTENING = "listening on "
-PATIENCE = 120.0
+START_TIMEOUT = 120.0
 """s for a backend to start."""
-SEEDS = 2**31
-"""Blender keeps a seed below it."""
+SEED_LIMIT = 2**31
+"""Blender's integers are smaller."""
 
 
-def demo(
+def run_demo(
     out: Path,
     leader: Path | None,
     *,
@@ -35,45 +35,42 @@ def demo(
     fps: float | None = None,
     progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
-    """Leave duet.mp4, duet.blend, partner.bvh and report.json in the folder `out`, all or none; return the report.
+    """Write duet.mp4, duet.blend, partner.bvh and report.json into the folder `out`, all or none; return the report.
 
-    leader: any readable file; without it the sample dance, which is left there too.  fps: its true rate, if it states
-    another.
+    leader: any readable file; by default the sample dance, which is written too.  fps: the leader's true rate, if the
+    file states another.
     Raises BadFile, BadInput and Fault.
     """
     began = time.perf_counter()
     clip = files.read(leader, fps=fps) if leader is not None else None
     motions = clip.motions if clip else (sample_dance(),)
-    if not 0 <= seed < SEEDS:
-        raise BadInput(f"seed: a whole number of 0 to {SEEDS - 1} expected, {seed} found")
-    try:
-        encode("demo", PartnerRequest(motions[0], model=model, seed=seed))
-        weights_path(model, MODELS)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    if not 0 <= seed < SEED_LIMIT:
+        raise BadInput(f"seed: a whole number of 0 to {SEED_LIMIT - 1} expected, {seed} found")
+    with bad_input_from_value_errors():
+        expect_answerable(PartnerRequest(motions[0], model=model, seed=seed), None)
     blender_process.blender_command()
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a folder expected, a file found")
     with staging_folder(out) as folder:
         for warning in clip.warnings if clip else ():
             print_note(warning)
-        made = folder / "made"
-        made.mkdir()
+        results = folder / "results"
+        results.mkdir()
         if leader is None:
-            given = made / "sample_leader.bvh"
-            files.write(given, motions[0])
+            source = results / "sample_leader.bvh"
+            files.write(source, motions[0])
         elif len(motions) > 1:
             print_note(f"{leader.name}: two dancers, the first is taken as the leader")
-            given = folder / f"{leader.stem}.npz"
-            files.write(given, motions[0])
+            source = folder / f"{leader.stem}.npz"
+            files.write(source, motions[0])
         else:
-            given = leader
+            source = leader
         progress(0.0, "packing the extension")
         task = {
             "task": "demo",
             "extension": str(blender_process.build_extension()),
-            "leader": str(given.absolute()),
-            "out": str(made.absolute()),
+            "leader": str(source.absolute()),
+            "out": str(results.absolute()),
             "model": model,
             "seed": seed,
             "fps": fps or 0.0,
@@ -89,7 +86,7 @@ def demo(
         report = {
             "model": model,
             "seed": seed,
-            "leader": str(leader or given.name),
+            "leader": str(leader or source.name),
             "frames": result["frames"],
             "seconds": {
                 "pack": round(packed - began, 2),
@@ -104,54 +101,54 @@ def demo(
                 "python": platform.python_version(),
             },
         }
-        (made / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        _put_in_place(made, out)
+        (results / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        _move_into(results, out)
     return report
 
 
 @contextmanager
 def running_backend(folder: Path) -> Iterator[tuple[str, Path]]:
-    """A backend in a process of its own on a free port: its address, and the file with what it says in `folder`.
+    """Run a backend in a process of its own on a free port; yields its address and its log, a file in `folder`.
 
-    Raises Fault with its own last words when it does not start.
+    Raises Fault with the log's last line if it does not start.
     """
     log = folder / "backend.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"],
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
     try:
-        yield _address(process, log), log
+        yield _wait_for_address(process, log), log
     finally:
         blender_process.terminate(process)
 
 
-def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Where the backend listens, once it does."""
-    end = time.monotonic() + PATIENCE
+def _wait_for_address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """The address that the backend prints once it listens."""
+    end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         ended = process.poll() is not None
-        said = log.read_text(errors="replace")
-        for line in said.splitlines(keepends=True):
+        output = log.read_text(errors="replace")
+        for line in output.splitlines(keepends=True):
             if LISTENING in line and line.endswith("\n"):
                 return line.split(LISTENING, 1)[1].split()[0]
         if ended:
-            raise Fault(f"The backend did not start: {(said.splitlines() or ['it said nothing'])[-1]}", said)
+            raise Fault(f"The backend did not start: {blender_process.last_line(output)}", output)
         time.sleep(0.05)
-    raise Fault(f"The backend did not listen within {PATIENCE:.0f} seconds", log.read_text(errors="replace"))
+    raise Fault(f"The backend did not listen within {START_TIMEOUT:.0f} seconds", log.read_text(errors="replace"))
 
 
-def _put_in_place(made: Path, out: Path) -> None:
-    """Move what is made into `out`; what is there already and was not made now stays."""
+def _move_into(results: Path, out: Path) -> None:
+    """Move results into the folder `out`; other files there stay."""
     if not out.exists():
-        made.rename(out)
+        results.rename(out)
         return
-    for file in sorted(made.iterdir()):
+    for file in sorted(results.iterdir()):
         os.replace(file, out / file.name)
 
 

@@ -1,70 +1,71 @@
-"""How a command has a request answered: by the engine in this process, or by a backend elsewhere."""
+"""Answering a command's request: by the engine in this process, or by a backend at an address."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from backend.cli.signals import signals_waiting
-from backend.cli.terminal import BadInput, Fault
-from backend.protocol import (
-    DEFAULT_URL,
-    ComposeResult,
-    MotionResult,
-    decode_client_message,
-    decode_server_message,
-    encode,
-)
-from backend.wire.messages import Request
-
-if TYPE_CHECKING:
-    from backend.client import Client
-
-HERE = "here"
-"""The id of a request that does not leave this process."""
-Answered = TypeVar("Answered")
+from backend.cli.terminal import BadInput, Fault, signals_deferred
+from backend.engine import Engine, InvalidResult, model_for
+from backend.model_registry import REGISTRY
+from backend.protocol import DEFAULT_URL, round_as_sent
+from backend.wire.messages import Request, Result
 
 
 @contextmanager
 def bad_input_from_value_errors() -> Iterator[None]:
-    """Take a ValueError, whose text is one sentence by contract, as bad input."""
+    """Turn a ValueError, whose text is one sentence by convention, into BadInput."""
     try:
         yield
     except ValueError as error:
         raise BadInput(str(error)) from None
 
 
-def expect_address(url: str) -> None:
+def expect_address(url: str | None) -> None:
     """Raise ValueError for what cannot be a backend's address."""
+    if url is None:
+        return
     parts = urlsplit(url)
     if parts.scheme != "tcp" or not parts.hostname or not parts.port:
         raise ValueError(f"--server {url}: an address such as {DEFAULT_URL} expected")
 
 
-def made(request: Request, progress: Callable[[float, str], None]) -> MotionResult | ComposeResult:
-    """The answer, made in this process and rounded as the wire rounds, so that a backend's is the same."""
-    from backend.engine import Engine
+def expect_answerable(request: Request, server: str | None) -> None:
+    """Raise ValueError, before any work, for an invalid address and for what the request's model cannot do.
 
-    _, sent = decode_client_message(encode(HERE, request))
-    assert isinstance(sent, Request)
+    A backend may have models that are not known here; it refuses what it cannot do itself.
+    """
+    expect_address(server)
+    if server is None:
+        _ = model_for(request).weights
+    elif request.model in REGISTRY:
+        model_for(request)
+
+
+def answer(request: Request, server: str | None, progress: Callable[[float, str], None]) -> Result:
+    """The result of a request. Equal requests give equal results, in this process and by a backend."""
+    return _answer_here(request, progress) if server is None else _answer_by_backend(request, server, progress)
+
+
+def _answer_here(request: Request, progress: Callable[[float, str], None]) -> Result:
+    """The engine's result; request and result are rounded as if they were sent, so that a backend's is the same."""
+    request = round_as_sent(request)
+    engine = Engine()
     try:
-        engine = Engine()
-        with signals_waiting():
-            engine.load_for(sent)
-        answer = engine.answer(sent, progress=progress)
+        with signals_deferred():
+            engine.load_for(request)
+        return round_as_sent(engine.answer(request, progress=progress))
     except ModuleNotFoundError as error:
-        raise Fault(f"This cannot be made here without {error.name}: install pas-de-deux[server]") from None
-    _, result = decode_server_message(encode(HERE, answer))
-    assert isinstance(result, MotionResult | ComposeResult)
-    return result
+        raise Fault(f"The model needs {error.name}, which is not installed: install pas-de-deux[server]") from None
+    except InvalidResult as error:
+        raise Fault(str(error)) from None
 
 
-def asked(question: Callable[["Client"], Answered], server: str) -> Answered:
-    """What a backend answers to a question. One that is away is a fault: nothing about the files has to change."""
+def _answer_by_backend(request: Request, server: str, progress: Callable[[float, str], None]) -> Result:
+    """A backend's result. A missing backend is a fault, not bad input: the same command works once it is there."""
     from backend.client import BackendError, Client, RequestRefused
 
     try:
-        return question(Client(server))
+        return Client(server).answer(request, progress=progress)
     except RequestRefused as error:
         raise BadInput(str(error)) from None
     except BackendError as error:

@@ -1,33 +1,34 @@
-"""What every command does at the terminal: say why it ended, show progress, leave whole results or none."""
+"""What commands share at the terminal: exit statuses, signals, progress, and results written all or none."""
 
 import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
+from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-PATIENCE = 2.0
-"""s of work that need no progress shown."""
-RHYTHM = 10.0
-"""s between lines of progress where there is no terminal to draw on."""
+PROGRESS_DELAY = 2.0
+"""s of work before progress is shown."""
+PROGRESS_INTERVAL = 10.0
+"""s between lines of progress where standard error is no terminal."""
 
 
 class BadInput(ValueError):
-    """Something the caller gave cannot be used; its text is one sentence. Exit status 2."""
+    """Something that the user gave cannot be used; its text is one sentence. Exit status 2."""
 
 
 class Fault(Exception):
     """The work could not be done; its text is one sentence. Exit status 1.
 
-    log: what another process said, for the one who looks for the cause.
+    log: the output of another process, for debugging.
     """
 
     def __init__(self, sentence: str, log: str = "") -> None:
@@ -35,14 +36,53 @@ class Fault(Exception):
         self.log = log
 
 
-class ProgressBar:
-    """Progress on standard error, for work that takes longer than PATIENCE: `with Progress(...) as progress`.
+class Terminated(BaseException):
+    """SIGTERM as an exception, so that every `finally` runs and no child and no partial file is left."""
 
-    Calling it with the fraction done and what is being done moves it on.
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM raise Terminated."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+
+
+def _raise_terminated(number: int, _: Any) -> None:
+    raise Terminated(128 + number)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Deliver SIGINT and SIGTERM only afterwards: an exception during torch's import aborts the process."""
+    pending: list[int] = []
+    before = {
+        number: signal.signal(number, lambda n, _: pending.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in pending[:1]:
+            signal.raise_signal(late)
+
+
+def exit_at_once(status: int) -> NoReturn:
+    """End the process without Python's clean-up: torch's C++ aborts in it after a half-done import."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+class ProgressBar:
+    """Progress on standard error, for work longer than PROGRESS_DELAY: `with ProgressBar(...) as progress`.
+
+    It is called with the fraction done and what is being done.
     """
 
     def __init__(self, what: str) -> None:
-        self._bar = Bar(
+        self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -51,9 +91,9 @@ class ProgressBar:
             transient=True,
         )
         self._task = self._bar.add_task(what, total=None)
-        self._timer = Timer(PATIENCE, self._bar.start)
+        self._timer = Timer(PROGRESS_DELAY, self._bar.start)
         self._timer.daemon = True
-        self._next = time.monotonic() + PATIENCE
+        self._next_line = time.monotonic() + PROGRESS_DELAY
 
     def __enter__(self) -> "ProgressBar":
         if sys.stderr.isatty():
@@ -68,24 +108,35 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, fraction: float, what: str) -> None:
+        """Show the fraction done and what is being done."""
         self._bar.update(self._task, completed=fraction, total=1.0, description=what)
-        if not sys.stderr.isatty() and time.monotonic() >= self._next:
-            self._next = time.monotonic() + RHYTHM
+        if not sys.stderr.isatty() and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + PROGRESS_INTERVAL
             print_note(f"{what}: {100.0 * fraction:.0f} %")
 
 
 def print_note(sentence: str) -> None:
-    """Say something on standard error."""
+    """Print a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+def expect_not_overwritten(results: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Raise BadInput for a result that is a folder, or that would replace a file that is read."""
+    originals = [source.resolve() for source in sources]
+    for result in results:
+        if result.is_dir():
+            raise BadInput(f"{result}: a file expected, a folder found")
+        if result.resolve() in originals:
+            raise BadInput(f"{result}: the result would overwrite it, another OUT expected")
 
 
 @contextmanager
 def staging_folder(result: Path) -> Iterator[Path]:
-    """A folder beside `result` to make it in, gone afterwards. Raises BadInput where none can be made."""
-    place = result.resolve()
-    if not place.parent.is_dir():
+    """A folder beside `result` to write results in, deleted afterwards. Raises BadInput where none can be made."""
+    path = result.resolve()
+    if not path.parent.is_dir():
         raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
-    folder = place.parent / f".{place.name}.{os.getpid()}.part"
+    folder = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         folder.mkdir()
     except OSError as error:
@@ -96,8 +147,8 @@ def staging_folder(result: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def numbered_paths(path: Path, count: int) -> list[Path]:
-    """The files of `count` results: the path itself for one, else with -1, -2... before the suffix."""
-    if count == 1:
-        return [path]
-    return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]
+def move_results(folder: Path, results: Sequence[Path]) -> None:
+    """Move finished results from a staging folder to where they are wanted, and print their paths."""
+    for result in results:
+        os.replace(folder / result.name, result)
+        print(result)

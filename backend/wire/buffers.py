@@ -1,7 +1,7 @@
-"""Dancers and scores as the arrays that go over the wire, and back; their layout is specified in protocol.py."""
+"""Conversion of dancers and scores to the wire's float32 buffers and back; protocol.py specifies their layout."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,8 @@ _DANCER = ("offsets", "root", "rotations")
 _SCORE = "score"
 
 
-def declared(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
-    """The arrays that a header declares, by name, in its order. Raises ProtocolError for parts that are others."""
+def read_buffers(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
+    """The arrays that a header declares, by name, in its order. Raises ProtocolError for parts that do not fit it."""
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ProtocolError(f"buffers: an array of objects expected, {quote(entries)} found")
     if len(entries) != len(parts):
@@ -39,64 +39,73 @@ def declared(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
     return arrays
 
 
-def names_of_dancers(dancers: Sequence[str]) -> list[str]:
-    """The names of the buffers of these dancers."""
+def dancer_buffer_names(dancers: Iterable[str]) -> list[str]:
+    """The names of these dancers' buffers, in their order."""
     return [f"{dancer}.{buffer}" for dancer in dancers for buffer in _DANCER]
 
 
-def names_of_score(found: Container[str]) -> list[str]:
-    """The names of a score's buffers, of which those of parts are only there if they are found."""
+def score_buffer_names(names: Container[str]) -> list[str]:
+    """The names of a score's buffers, in their order; of the parts only those among `names`."""
     parts = [f"{_SCORE}.{part}" for part in PARTS]
-    return [f"{_SCORE}.seconds", f"{_SCORE}.meters", *(part for part in parts if part in found)]
+    return [f"{_SCORE}.seconds", f"{_SCORE}.meters", *(part for part in parts if part in names)]
 
 
-def from_dancers(dancers: Mapping[str, Motion]) -> dict[str, Array]:
-    """The buffers of dancers, by name. Raises ProtocolError for what none may be."""
-    validation.check_dancers(dancers)
+def dancers_to_arrays(dancers: Mapping[str, Motion]) -> dict[str, Array]:
+    """The float32 buffers of dancers, by name."""
     arrays = [
         array for motion in dancers.values() for array in (motion.skeleton.offsets, motion.root, motion.rotations)
     ]
-    return {name: array.astype("<f4") for name, array in zip(names_of_dancers(list(dancers)), arrays, strict=True)}
+    return {name: array.astype("<f4") for name, array in zip(dancer_buffer_names(dancers), arrays, strict=True)}
 
 
-def to_dancers(dancers: Sequence[str], fps: float, buffers: Mapping[str, Array]) -> dict[str, Motion]:
-    """The dancers of these names whose buffers these are. Raises ProtocolError for buffers of none."""
-    motions = {name: _motion(name, fps, buffers) for name in dancers}
-    validation.check_dancers(motions)
-    return {name: replace(motion, rotations=normalize(motion.rotations)) for name, motion in motions.items()}
+def arrays_to_dancers(names: Sequence[str], fps: float, arrays: Mapping[str, Array]) -> dict[str, Motion]:
+    """The dancers of these names, from untrusted buffers. Raises ProtocolError for those of no dancer."""
+    dancers = {name: _to_motion(name, fps, arrays) for name in names}
+    validation.check_dancers(dancers)
+    return {name: _with_unit_quaternions(motion) for name, motion in dancers.items()}
 
 
-def _motion(name: str, fps: float, buffers: Mapping[str, Array]) -> Motion:
-    offsets, root, turned = (buffers[f"{name}.{buffer}"] for buffer in _DANCER)
+def round_motion(motion: Motion) -> Motion:
+    """The movement as it arrives at the other end: float32 numbers, and quaternions of length 1."""
+    offsets, root, turns = (
+        array.astype("<f4").astype(float) for array in (motion.skeleton.offsets, motion.root, motion.rotations)
+    )
+    return _with_unit_quaternions(Motion(float(motion.fps), Skeleton(offsets), root, turns))
+
+
+def _to_motion(name: str, fps: float, arrays: Mapping[str, Array]) -> Motion:
+    offsets, root, turns = (arrays[f"{name}.{buffer}"] for buffer in _DANCER)
     for buffer, array, shape in (
         ("offsets", offsets, (29, 3)),
         ("root", root, (len(root), 3)),
-        ("rotations", turned, (len(root), 29, 4)),
+        ("rotations", turns, (len(root), 29, 4)),
     ):
         if array.shape != shape:
             raise ProtocolError(f"{name}.{buffer}: shape {shape} expected, {array.shape} found")
-    return Motion(fps, Skeleton(offsets.astype(float)), root.astype(float), turned.astype(float))
+    return Motion(fps, Skeleton(offsets.astype(float)), root.astype(float), turns.astype(float))
 
 
-def from_score(score: Score) -> dict[str, Array]:
-    """The buffers of a score, by name. Raises ProtocolError for what none may be."""
+def _with_unit_quaternions(motion: Motion) -> Motion:
+    return replace(motion, rotations=normalize(motion.rotations))
+
+
+def score_to_arrays(score: Score) -> dict[str, Array]:
+    """The float32 buffers of a score, by name; those of parts that play nothing are left out."""
     tables = {part: part_to_note_array(getattr(score, part)) for part in PARTS}
     meters = np.array([(meter.step, meter.numerator, meter.denominator) for meter in score.meters])
-    every = {"seconds": score.seconds, "meters": meters} | {part: notes for part, notes in tables.items() if len(notes)}
-    arrays = {name: array.astype("<f4") for name, array in every.items()}
-    validation.check_music(_SCORE, arrays)
-    return {f"{_SCORE}.{name}": array for name, array in arrays.items()}
+    arrays = {"seconds": score.seconds, "meters": meters} | {
+        part: notes for part, notes in tables.items() if len(notes)
+    }
+    return {f"{_SCORE}.{name}": array.astype("<f4") for name, array in arrays.items()}
 
 
-def to_score(swing: float, buffers: Mapping[str, Array]) -> Score:
-    """The score whose buffers these are. Raises ProtocolError for buffers of none."""
-    arrays = {name.removeprefix(f"{_SCORE}."): array for name, array in buffers.items()}
-    validation.check_music(_SCORE, arrays)
-    seconds = arrays["seconds"].astype(float)
-    meters = tuple(Meter(*meter) for meter in arrays["meters"].astype(int).tolist())
-    drums, bass, melody = (_part(arrays.get(part), len(seconds) - 1) for part in PARTS)
+def arrays_to_score(swing: float, arrays: Mapping[str, Array]) -> Score:
+    """The score of valid buffers, as it arrives at the other end."""
+    seconds = arrays[f"{_SCORE}.seconds"].astype(float)
+    meters = tuple(Meter(*meter) for meter in arrays[f"{_SCORE}.meters"].astype(int).tolist())
+    drums, bass, melody = (_to_part(arrays.get(f"{_SCORE}.{part}"), len(seconds) - 1) for part in PARTS)
     return Score(drums, bass, melody, seconds, meters, float(swing))
 
 
-def _part(notes: Array | None, steps: int) -> Part:
+def _to_part(notes: Array | None, steps: int) -> Part:
     return part_from_note_array(np.zeros((0, 4), int) if notes is None else notes.astype(int), steps)

@@ -1,32 +1,27 @@
-"""`Direction`: how an animator directs the generated partner, what it may hold and what of a request contradicts it.
-
-It leans on numpy alone, so that Blender has it too.
-"""
+"""`Direction`: how an animator directs the generated partner, and which values contradict the dancers of a request."""
 
 from dataclasses import dataclass, fields
 
+from backend.model_registry import ModelRegistry
 from backend.wire import validation
 from backend.wire.validation import ProtocolError, Rule
 from rigs.motion import Motion
 from rigs.post_processing.post_process import PARTS
 
-__all__ = ["DIRECTED", "PARTS", "RULES", "UNDIRECTED", "Direction", "check_direction", "expect_direction_support"]
-
-DIRECTED: tuple[str, ...] = ("partner-flow",)
-"""The models that take a direction."""
+__all__ = ["DIRECTION_RULES", "PARTS", "UNDIRECTED", "Direction", "check_direction", "expect_direction_support"]
 
 
 @dataclass(frozen=True)
 class Direction:
-    """What the partner is to be like; without anything said, as the model would have it.
+    """An animator's direction of the partner; its defaults direct nothing.
 
     place: where the partner stands in the first frame, as the leader of that frame sees it: m ahead, m to the left, and
     degrees by which it is turned away from facing the leader, counter-clockwise from above.
-    closeness: how strongly the leader is followed, 0 to 2: at 1 as trained, at 0 it is not looked at.
-    energy: how much movement, 0.5 to 2, beside what the model would do.
-    keep: frames of the draft, from 0 and rising, whose poses are to be met.
-    redo: the first and the last frame, from 0, to be danced anew; the draft's others do not change.
-    without: parts of the finishing, of those in rigs/post_processing/post_process.py, to leave out.
+    closeness: how strongly the leader is followed, 0 to 2: scales classifier-free guidance; 1 as trained, 0 not at all.
+    energy: how much movement, 0.5 to 2 times the model's own.
+    keep: keyframes of the draft, from 0 and rising, whose poses the partner takes.
+    redo: the first and the last frame, from 0, to generate again; the draft's others do not change.
+    without: the parts of post-processing to leave out, see rigs/post_processing/post_process.py.
     """
 
     place: tuple[float, float, float] | None = None
@@ -38,12 +33,12 @@ class Direction:
 
     @property
     def directed_fields(self) -> tuple[str, ...]:
-        """What is directed, by name."""
+        """The names of the fields that direct something."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
 
 UNDIRECTED = Direction()
-RULES: dict[str, Rule] = {
+DIRECTION_RULES: dict[str, Rule] = {
     "place": validation.place,
     "closeness": validation.number(0, 2),
     "energy": validation.number(0.5, 2),
@@ -51,13 +46,11 @@ RULES: dict[str, Rule] = {
     "redo": validation.span,
     "without": validation.subset_of(PARTS),
 }
-"""What each of a direction's values may be."""
+"""What checks each field of a direction."""
 
 
 def check_direction(direction: Direction, leader: Motion, history: Motion | None, draft: Motion | None) -> None:
-    """Raise ProtocolError for a value that none may be, and for what contradicts the dancers or another value."""
-    for name, rule in RULES.items():
-        rule(name, getattr(direction, name))
+    """Raise ProtocolError for a direction that contradicts the dancers, and for dancers that contradict each other."""
     if history is not None and draft is not None:
         raise ProtocolError("history and draft: one of them expected, both found")
     if direction.place is not None and (history is not None or draft is not None):
@@ -71,8 +64,6 @@ def check_direction(direction: Direction, leader: Motion, history: Motion | None
         return
     if not any(frames.values()):
         raise ProtocolError("draft: keep or redo expected with it, neither found")
-    if draft.fps != leader.fps:
-        raise ProtocolError(f"draft: the {leader.fps:g} fps of leader expected, {draft.fps:g} found")
     if len(draft) != len(leader):
         raise ProtocolError(f"draft: {len(leader)} frames as in leader expected, {len(draft)} found")
     for name, chosen in frames.items():
@@ -80,10 +71,11 @@ def check_direction(direction: Direction, leader: Motion, history: Motion | None
             raise ProtocolError(f"{name}: frames of 0 to {len(leader) - 1} expected, {max(chosen)} found")
 
 
-def expect_direction_support(model: str, direction: Direction, draft: Motion | None) -> None:
-    """Raise ProtocolError where something is directed and the model, or device, takes no direction."""
-    said = (*direction.directed_fields, *(["draft"] if draft is not None else []))
-    if said and model not in DIRECTED:
-        raise ProtocolError(
-            f"{model} takes no direction ({', '.join(said)}): {validation.join_choices(DIRECTED)} expected"
+def expect_direction_support(model: str, direction: Direction, draft: Motion | None, registry: ModelRegistry) -> None:
+    """Raise ValueError if something is directed and the model, or choreographic device, takes no direction."""
+    directed = (*direction.directed_fields, *(["draft"] if draft is not None else []))
+    able = [spec.name for spec in registry if spec.direction]
+    if directed and model not in able:
+        raise ValueError(
+            f"{model} takes no direction ({', '.join(directed)}): {validation.join_choices(able)} expected"
         )

@@ -1,39 +1,115 @@
-"""What a client and the backend say to each other, as values; protocol.py says how it goes over the wire."""
+"""The messages between a client and the backend, as values that check themselves; protocol.py says how they are sent.
 
-from dataclasses import dataclass
+A message that exists is valid: constructing one checks it, once, and raises ProtocolError. What is decoded from the
+wire has been checked there, and a valid message's rounded copy needs no check: they are made with `validate=False`.
+"""
 
-from backend.model_registry import COMPOSERS, DANCERS, MODELS
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, InitVar, dataclass
+from typing import Any, ClassVar, Self
+
+from backend.model_registry import REGISTRY, Task
 from backend.music.score import PARTS, Score
-from backend.wire import validation
-from backend.wire.direction import UNDIRECTED, Direction, check_direction
-from backend.wire.validation import Rule
+from backend.wire import buffers, validation
+from backend.wire.direction import DIRECTION_RULES, UNDIRECTED, Direction, check_direction
+from backend.wire.validation import ProtocolError, Rule
 from rigs.motion import Motion
+
+ProgressCallback = Callable[[float, str], None]
+"""Called with the fraction done, from 0 to 1, and what is being done."""
+PreviewCallback = Callable[[int, int, Motion], None]
+"""Called with a take, from 1; the first frame of these, from 0 at the model's rate; and frames of that take."""
+
+Rules = Mapping[str, Rule]
 
 
 class Cancelled(Exception):
-    """The work was called off by the one who asked for it."""
+    """The work was cancelled by the caller."""
+
+
+def no_progress(fraction: float, what: str) -> None:
+    """Ignore progress."""
+
+
+def never_cancelled() -> bool:
+    """Let the work go on to its end."""
+    return False
+
+
+def no_preview(take: int, first: int, frames: Motion) -> None:
+    """Ignore previews."""
 
 
 @dataclass(frozen=True)
-class Hello:
-    """Who are you?"""
+class Message:
+    """What all messages have in common.
+
+    kind: its name on the wire.  rules: its parameters there, each with what checks its value.
+    dancer_names: the dancers that it may hold together.  has_score: whether it holds a score.
+    """
+
+    kind: ClassVar[str]
+    rules: ClassVar[Rules] = {}
+    dancer_names: ClassVar[tuple[tuple[str, ...], ...]] = ((),)
+    has_score: ClassVar[bool] = False
+
+    _: KW_ONLY
+    validate: InitVar[bool] = True
+
+    def __post_init__(self, validate: bool) -> None:
+        if not validate:
+            return
+        parameters, dancers = self.parameters(), self.named_dancers()
+        for name, rule in self.rules.items():
+            rule(name, parameters[name])
+        if self.has_score:
+            validation.check_score("score", buffers.score_to_arrays(parameters["score"]))
+        self.check_consistency()
+        if tuple(dancers) not in self.dancer_names:
+            raise ProtocolError(
+                f"{self.kind}: 1 to {len(self.dancer_names[-1])} dancers expected, {len(dancers)} found"
+            )
+        validation.check_dancers(dancers)
+
+    def parameters(self) -> dict[str, Any]:
+        """The message's values by the parameters' names."""
+        return dict(vars(self))
+
+    def named_dancers(self) -> dict[str, Motion]:
+        """The message's dancers by their names."""
+        return {}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The message of parameters and dancers that are known to be valid."""
+        return cls(**parameters, **dancers, validate=False)
+
+    def check_consistency(self) -> None:
+        """Raise ProtocolError for values that contradict one another."""
 
 
 @dataclass(frozen=True)
-class PartnerRequest:
-    """What a caller asks for when it wants the other dancer.
+class Hello(Message):
+    """Ask the backend for its version and models."""
+
+    kind = "hello"
+
+
+@dataclass(frozen=True)
+class PartnerRequest(Message):
+    """Generate the other dancer.
 
     leader: the dancer that is there, at any frame rate.
     history: the partner's own first frames, in the leader's world and at the leader's rate, to continue from.
     role: what the generated partner does, "follow" or "lead".
     takes: how many different results.  seed: equal seeds give equal takes.
-    draft: the partner as it stands, in the leader's world, with its rate and frames, of which `direction` names frames.
-    preview: whether to be shown frames while the rest is danced.
+    draft: an existing partner, in the leader's world, with its rate and frames, to which `direction` refers.
+    preview: whether frames are sent before the result.
     """
 
     leader: Motion
     history: Motion | None = None
-    model: str = MODELS[0]
+    model: str = REGISTRY.default("partner")
     role: str = "follow"
     seed: int = 0
     takes: int = 1
@@ -41,56 +117,137 @@ class PartnerRequest:
     direction: Direction = UNDIRECTED
     preview: bool = False
 
+    kind = "partner"
+    task: ClassVar[Task] = "partner"
+    rules: ClassVar[Rules] = {
+        "model": validation.model,
+        "role": validation.one_of(validation.ROLES),
+        "seed": validation.integer(0, validation.MAX_SEED),
+        "takes": validation.integer(1, validation.MAX_TAKES),
+        **DIRECTION_RULES,
+        "preview": validation.boolean,
+    }
+    dancer_names = (("leader",), ("leader", "history"), ("leader", "draft"))
+
+    def parameters(self) -> dict[str, Any]:
+        """The request's values, the direction's among them."""
+        return vars(self) | vars(self.direction)
+
+    def named_dancers(self) -> dict[str, Motion]:
+        """The leader and, if given, history or draft."""
+        dancers = {"leader": self.leader, "history": self.history, "draft": self.draft}
+        return {name: motion for name, motion in dancers.items() if motion is not None}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The request, of which some parameters are the direction's."""
+        directed = Direction(**{name: parameters[name] for name in DIRECTION_RULES})
+        values: dict[str, Any] = {name: parameters[name] for name in cls.rules if name not in DIRECTION_RULES}
+        return cls(**values | dict(dancers), direction=directed, validate=False)
+
+    def check_consistency(self) -> None:
+        """Raise ProtocolError for a direction that contradicts the dancers."""
+        check_direction(self.direction, self.leader, self.history, self.draft)
+
 
 @dataclass(frozen=True)
-class DanceRequest:
-    """What a caller asks for when it wants a dance to music.
+class DanceRequest(Message):
+    """Generate a dance to music.
 
     score: the music; the dance's first frame is its beginning.
-    duet: whether a partner is to dance along.  energy: how much movement, 0.5 to 2, beside what the model would do.
+    duet: whether a partner dances too.  energy: how much movement, 0.5 to 2 times the model's own.
     seed: equal seeds give equal dances.  fps: frames a second of the dance.
     """
 
     score: Score
-    model: str = DANCERS[0]
+    model: str = REGISTRY.default("dance")
     duet: bool = False
     energy: float = 1.0
     seed: int = 0
     fps: float = 30.0
+
+    kind = "dance"
+    task: ClassVar[Task] = "dance"
+    rules: ClassVar[Rules] = {
+        "model": validation.model,
+        "duet": validation.boolean,
+        "energy": validation.number(0.5, 2),
+        "seed": validation.integer(0, validation.MAX_SEED),
+        "fps": validation.fps,
+        "swing": validation.swing,
+    }
+    has_score = True
 
     @property
     def frames(self) -> int:
         """F, the frames of the dance: all that come no later than the music's end, as the wire rounds it."""
         return validation.dance_frames(self.score, self.fps)
 
+    def parameters(self) -> dict[str, Any]:
+        """The request's values, the score's swing among them."""
+        return vars(self) | {"swing": self.score.swing}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The request, whose swing is the score's."""
+        return cls(**{name: value for name, value in parameters.items() if name != "swing"}, validate=False)
+
+    def check_consistency(self) -> None:
+        """Raise ProtocolError for music that is too short or too long."""
+        validation.check_danceable("score", self.score, self.fps)
+
 
 @dataclass(frozen=True)
-class ComposeRequest:
-    """What a caller asks for when it wants music to a dance.
+class ComposeRequest(Message):
+    """Generate music to a dance.
 
-    dancers: one, or two who dance together, with one rate and length; their first frame is the music's beginning.
-    tempo: beats a minute, 30 to 300, or None to find it in the dance.  parts: what is to play, of PARTS.
+    dancers: one, or two who dance together, with one rate and length; the music begins with their first frame.
+    tempo: beats a minute, 30 to 300, or None to find it in the dance.  parts: which of PARTS play.
     seed: equal seeds give equal music.
     """
 
     dancers: tuple[Motion, ...]
-    model: str = COMPOSERS[0]
+    model: str = REGISTRY.default("compose")
     tempo: float | None = None
     parts: tuple[str, ...] = PARTS
     seed: int = 0
 
+    kind = "compose"
+    task: ClassVar[Task] = "compose"
+    rules: ClassVar[Rules] = {
+        "model": validation.model,
+        "tempo": validation.tempo,
+        "parts": validation.parts,
+        "seed": validation.integer(0, validation.MAX_SEED),
+    }
+    dancer_names = (("dancer1",), ("dancer1", "dancer2"))
+
+    def named_dancers(self) -> dict[str, Motion]:
+        """The dancers, numbered from 1."""
+        return {f"dancer{n}": dancer for n, dancer in enumerate(self.dancers, start=1)}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The request for dancers in their order."""
+        return cls(tuple(dancers.values()), **parameters, validate=False)
+
+    def check_consistency(self) -> None:
+        """Raise ProtocolError for dancers of different lengths, and for too short a dance."""
+        validation.check_dance(self.named_dancers())
+
 
 @dataclass(frozen=True)
-class Cancel:
+class Cancel(Message):
     """End the request of this id."""
 
+    kind = "cancel"
+
 
 @dataclass(frozen=True)
-class HelloReply:
-    """What the backend is: its version and the models it has.
+class HelloReply(Message):
+    """The backend's version, and the names of its models for each task, the default first.
 
-    models: those that dance a partner.  dancers: those that dance to music.  composers: those that compose for a dance.
-    The first of each is the one that works where none is named.
+    models: those for partners.  dancers: those for dances to music.  composers: those for music to dances.
     """
 
     version: str
@@ -98,79 +255,112 @@ class HelloReply:
     dancers: tuple[str, ...]
     composers: tuple[str, ...]
 
+    kind = "hello"
+    rules: ClassVar[Rules] = {
+        "version": validation.text,
+        "models": validation.models,
+        "dancers": validation.models,
+        "composers": validation.models,
+    }
+
 
 @dataclass(frozen=True)
-class ProgressUpdate:
-    """How far a request has come: a fraction of 0 to 1, what is being done, and how many requests come before it."""
+class ProgressUpdate(Message):
+    """The fraction of a request that is done, from 0 to 1; what is being done; how many requests are served before."""
 
     fraction: float
     what: str
     ahead: int = 0
 
+    kind = "progress"
+    rules: ClassVar[Rules] = {
+        "fraction": validation.number(0, 1),
+        "what": validation.text,
+        "ahead": validation.integer(0, 1_000_000),
+    }
+
 
 @dataclass(frozen=True)
-class PreviewFrames:
-    """Some frames of a take, from 1, as the model dances them: not finished, at the model's rate.
+class PreviewFrames(Message):
+    """Frames of a take, from 1, as the model generates them: before post-processing, at the model's rate.
 
-    first: which of the take's frames, from 0 and at that rate, the first of these is.
+    first: which of the take's frames, from 0 and at that rate, the motion begins with.
     """
 
     take: int
     first: int
     motion: Motion
 
+    kind = "frames"
+    rules: ClassVar[Rules] = {
+        "take": validation.integer(1, validation.MAX_TAKES),
+        "first": validation.integer(0, validation.MAX_FRAMES - 1),
+    }
+    dancer_names = (("danced",),)
+
+    def named_dancers(self) -> dict[str, Motion]:
+        """The motion by its name on the wire."""
+        return {"danced": self.motion}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The frames of the one dancer."""
+        return cls(**parameters, motion=dancers["danced"], validate=False)
+
 
 @dataclass(frozen=True)
-class MotionResult:
-    """The takes that were asked for; of a duet to music the dancer and the partner."""
+class MotionResult(Message):
+    """The takes of a partner request; or of a dance request the dancer and, in a duet, the partner."""
 
     takes: tuple[Motion, ...]
 
+    kind = "result"
+    dancer_names = tuple(tuple(f"take{n}" for n in range(1, count + 1)) for count in range(1, validation.MAX_TAKES + 1))
+
+    def named_dancers(self) -> dict[str, Motion]:
+        """The takes, numbered from 1."""
+        return {f"take{n}": take for n, take in enumerate(self.takes, start=1)}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The result of takes in their order."""
+        return cls(tuple(dancers.values()), validate=False)
+
 
 @dataclass(frozen=True)
-class ComposeResult:
-    """The music that was asked for."""
+class ComposeResult(Message):
+    """The music of a compose request."""
 
     score: Score
 
+    kind = "score"
+    rules: ClassVar[Rules] = {"swing": validation.swing}
+    has_score = True
+
+    def parameters(self) -> dict[str, Any]:
+        """The score and its swing."""
+        return {"score": self.score, "swing": self.score.swing}
+
+    @classmethod
+    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
+        """The result, whose swing is the score's."""
+        return cls(parameters["score"], validate=False)
+
 
 @dataclass(frozen=True)
-class ErrorReply:
+class ErrorReply(Message):
     """Why there is no result: one of CODES, and one sentence."""
 
     code: str
     text: str
 
+    kind = "error"
+    rules: ClassVar[Rules] = {"code": validation.one_of(validation.CODES), "text": validation.text}
+
 
 Request = PartnerRequest | DanceRequest | ComposeRequest
-"""What the engine works on."""
+"""What the engine answers."""
+Result = MotionResult | ComposeResult
+"""What it answers with."""
 ClientMessage = Hello | Request | Cancel
-ServerMessage = HelloReply | ProgressUpdate | PreviewFrames | MotionResult | ComposeResult | ErrorReply
-DANCE_RULES: dict[str, Rule] = {
-    "model": validation.model,
-    "duet": validation.boolean,
-    "energy": validation.number(0.5, 2),
-    "seed": validation.integer(0, validation.MAX_SEED),
-    "fps": validation.fps,
-}
-"""What each of a dance request's values may be."""
-COMPOSE_RULES: dict[str, Rule] = {
-    "model": validation.model,
-    "tempo": validation.tempo,
-    "parts": validation.parts,
-    "seed": validation.integer(0, validation.MAX_SEED),
-}
-"""What each of a compose request's values may be."""
-
-
-def check_request(request: Request) -> None:
-    """Raise ProtocolError for what of a request contradicts the rest of it, or can be danced or played by no model."""
-    if isinstance(request, PartnerRequest):
-        check_direction(request.direction, request.leader, request.history, request.draft)
-        return
-    for name, rule in (DANCE_RULES if isinstance(request, DanceRequest) else COMPOSE_RULES).items():
-        rule(name, getattr(request, name))
-    if isinstance(request, DanceRequest):
-        validation.check_danceable("score", request.score, request.fps)
-    else:
-        validation.check_dance(request.dancers)
+ServerMessage = HelloReply | ProgressUpdate | PreviewFrames | Result | ErrorReply

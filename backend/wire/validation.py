@@ -1,4 +1,4 @@
-"""What a message may hold: the limits of the specification in protocol.py, and the checks that refuse the rest."""
+"""Validation of messages: the limits of the specification in protocol.py, and the checks that enforce them."""
 
 import math
 import re
@@ -14,40 +14,40 @@ from rigs.motion import Motion
 from rigs.skeleton import JOINTS
 
 MAX_HEADER = 65_536
-"""Bytes of a header."""
+"""Bytes in a header."""
 MAX_FRAMES = 100_000
 MAX_SECONDS = 1_800.0
 MAX_ROOT = 10_000.0
-"""Metres that a pelvis may be from the origin on each axis."""
+"""m from the origin to a pelvis, along each axis."""
 MAX_OFFSET = 100.0
-"""Metres that a joint may be from its parent on each axis."""
+"""m from a joint's parent to it, along each axis."""
 QUATERNION_TOLERANCE = 1e-3
-"""What a quaternion's length may be away from 1."""
+"""Allowed difference of a quaternion's length from 1."""
 MAX_SEED = 2**32 - 1
 MAX_TAKES = 16
 MAX_KEEP_FRAMES = 1_000
-"""Frames of a draft that may be named one by one."""
+"""Frames of a draft that can be listed one by one."""
 MIN_PLACE_DISTANCE, MAX_PLACE_DISTANCE = 0.3, 100.0
-"""Metres along the floor from the leader at which a partner may be placed."""
+"""m along the floor from the leader to the partner's first place."""
 MAX_STEPS = 65_536
-"""Sixteenths of a score."""
+"""Sixteenths in a score."""
 MAX_NOTES = 100_000
-"""Notes of a part."""
+"""Notes in a part."""
 MAX_METERS = 4_096
 MAX_UPPER, MAX_LOWER = 255, 2_048
-"""The numbers of a meter; with a larger lower one no bar is as long as a sixteenth."""
+"""The numbers of a time signature."""
 MIN_BARS = 2
-"""Bars of music that can be danced to."""
+"""Fewest bars of music for a dance."""
 MIN_SECONDS = 1.0
-"""Seconds of dance that music can be made for."""
+"""Shortest dance that music is composed for, in s."""
 MAX_TEXT = 2_000
-"""Characters of a text parameter."""
+"""Characters in a text parameter."""
 ROLES = ("follow", "lead")
 CODES = ("refused", "cancelled", "fault")
 
 
 class ProtocolError(ValueError):
-    """A message that breaks the specification, in one sentence.  id: the message's own where it can be read, or ""."""
+    """A message that violates the specification, in one sentence.  id: the message's own if it could be read, or ""."""
 
     def __init__(self, text: str, id: str = "") -> None:
         super().__init__(text)
@@ -55,10 +55,12 @@ class ProtocolError(ValueError):
 
 
 Rule = Callable[[str, Any], None]
-"""Raises ProtocolError if the parameter of this name may not have this value."""
+"""Raises ProtocolError if the parameter of this name cannot have this value."""
 
 
 def number(low: float, high: float) -> Rule:
+    """Expect a number within bounds."""
+
     def rule(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise ProtocolError(f"{name}: a number of {low:g} to {high:g} expected, {quote(value)} found")
@@ -67,6 +69,8 @@ def number(low: float, high: float) -> Rule:
 
 
 def integer(low: int, high: int) -> Rule:
+    """Expect an integer within bounds."""
+
     def rule(name: str, value: Any) -> None:
         if type(value) is not int or not low <= value <= high:
             raise ProtocolError(f"{name}: a whole number of {low} to {high} expected, {quote(value)} found")
@@ -75,6 +79,8 @@ def integer(low: int, high: int) -> Rule:
 
 
 def one_of(names: Sequence[str]) -> Rule:
+    """Expect one of some names."""
+
     def rule(name: str, value: Any) -> None:
         if not isinstance(value, str) or value not in names:
             raise ProtocolError(f"{name}: {join_choices(names)} expected, {quote(value)} found")
@@ -83,16 +89,19 @@ def one_of(names: Sequence[str]) -> Rule:
 
 
 def text(name: str, value: Any) -> None:
+    """Expect a text that is not too long."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ProtocolError(f"{name}: a text of at most {MAX_TEXT} characters expected, {quote(value)} found")
 
 
 def model(name: str, value: Any) -> None:
+    """Expect what could be a model's name."""
     if not isinstance(value, str) or not _MODEL.fullmatch(value):
         raise ProtocolError(f"{name}: 1 to 64 small letters, digits or - expected, {quote(value)} found")
 
 
 def models(name: str, value: Any) -> None:
+    """Expect an array of what could be models' names."""
     if not isinstance(value, list | tuple):
         raise ProtocolError(f"{name}: an array of names expected, {quote(value)} found")
     for entry in value:
@@ -100,81 +109,84 @@ def models(name: str, value: Any) -> None:
 
 
 def boolean(name: str, value: Any) -> None:
+    """Expect true or false."""
     if type(value) is not bool:
         raise ProtocolError(f"{name}: true or false expected, {quote(value)} found")
 
 
-def subset_of(names: Sequence[str], least: int = 0) -> Rule:
+def subset_of(names: Sequence[str], min_count: int = 0) -> Rule:
+    """Expect an array of some names, each at most once."""
+
     def rule(name: str, value: Any) -> None:
-        plain = isinstance(value, list | tuple) and all(isinstance(entry, str) and entry in names for entry in value)
-        if not plain or len(set(value)) != len(value) or len(value) < least:
-            found = value
+        well_formed = isinstance(value, list | tuple) and all(isinstance(item, str) and item in names for item in value)
+        if not well_formed or len(set(value)) != len(value) or len(value) < min_count:
+            wrong = value
             if isinstance(value, list | tuple):
-                found = next((entry for entry in value if entry not in names), value)
-            raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {quote(found)} found")
+                wrong = next((item for item in value if item not in names), value)
+            raise ProtocolError(f"{name}: some of {', '.join(names)}, each once, expected, {quote(wrong)} found")
 
     return rule
 
 
 def tempo(name: str, value: Any) -> None:
-    """Nothing, or beats a minute."""
+    """Expect nothing, or beats a minute."""
     if value is not None:
         number(30, 300)(name, value)
 
 
 def place(name: str, value: Any) -> None:
-    """Nothing, or metres ahead, metres to the left and degrees."""
+    """Expect nothing, or metres ahead, metres to the left and degrees."""
     if value is None:
         return
     if not isinstance(value, list | tuple) or len(value) != 3:
         raise ProtocolError(f"{name}: metres ahead, metres to the left and degrees expected, {quote(value)} found")
     for part, limit in zip(value, (MAX_PLACE_DISTANCE, MAX_PLACE_DISTANCE, 360.0), strict=True):
         number(-limit, limit)(name, part)
-    away = math.hypot(value[0], value[1])
-    if not MIN_PLACE_DISTANCE <= away <= MAX_PLACE_DISTANCE:
-        raise ProtocolError(
-            f"{name}: {MIN_PLACE_DISTANCE:g} to {MAX_PLACE_DISTANCE:g} m from the leader expected, {away:.3g} found"
-        )
+    distance = math.hypot(value[0], value[1])
+    if not MIN_PLACE_DISTANCE <= distance <= MAX_PLACE_DISTANCE:
+        bounds = f"{MIN_PLACE_DISTANCE:g} to {MAX_PLACE_DISTANCE:g} m"
+        raise ProtocolError(f"{name}: {bounds} from the leader expected, {distance:.3g} found")
 
 
 def frames(name: str, value: Any) -> None:
-    """Frames, from 0 and each later than the one before."""
-    plain = isinstance(value, list | tuple) and len(value) <= MAX_KEEP_FRAMES and all(map(_frame, value))
-    if not plain or any(late <= early for early, late in pairwise(value)):
+    """Expect frames, from 0, each later than the one before."""
+    well_formed = isinstance(value, list | tuple) and len(value) <= MAX_KEEP_FRAMES and all(map(_is_frame, value))
+    if not well_formed or any(late <= early for early, late in pairwise(value)):
         raise ProtocolError(f"{name}: at most {MAX_KEEP_FRAMES} frames in rising order expected, {quote(value)} found")
 
 
 def span(name: str, value: Any) -> None:
-    """Nothing, or the first and the last of some frames, from 0."""
-    plain = isinstance(value, list | tuple) and len(value) == 2 and all(map(_frame, value))
-    if value is not None and not (plain and value[0] <= value[1]):
+    """Expect nothing, or the first and the last of a range of frames, from 0."""
+    well_formed = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_frame, value))
+    if value is not None and not (well_formed and value[0] <= value[1]):
         raise ProtocolError(f"{name}: a first frame and a last one not before it expected, {quote(value)} found")
 
 
-def _frame(value: Any) -> bool:
+def _is_frame(value: Any) -> bool:
     return type(value) is int and 0 <= value < MAX_FRAMES
 
 
 def shape(name: str, value: Any) -> None:
-    plain = isinstance(value, list) and 1 <= len(value) <= 3
-    if not plain or not all(type(side) is int and 0 < side <= MAX_FRAMES for side in value):
+    """Expect the shape of a buffer."""
+    well_formed = isinstance(value, list) and 1 <= len(value) <= 3
+    if not well_formed or not all(type(side) is int and 0 < side <= MAX_FRAMES for side in value):
         raise ProtocolError(f"{name}: a shape of at most 3 numbers of 1 to {MAX_FRAMES} expected, {quote(value)} found")
 
 
 fps = number(1, 1000)
 swing = number(0.5, 0.75)
-parts = subset_of(PARTS, least=1)
+parts = subset_of(PARTS, min_count=1)
 
 
 def expect_members(where: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Refuse an object that has other members than those named."""
+    """Raise ProtocolError for an object with other members than these."""
     if set(found) != set(names):
         wanted = ", ".join(names) or "none"
         raise ProtocolError(f"{where}: {wanted} expected, {quote(', '.join(found))} found")
 
 
 def check_dancers(dancers: Mapping[str, Motion]) -> None:
-    """Refuse a message's dancers unless each can be danced and all have the first one's rate."""
+    """Raise ProtocolError for movement out of bounds, for no quaternions, and for rates other than the first one's."""
     for name, motion in dancers.items():
         first, leader = next(iter(dancers.items()))
         if motion.fps != leader.fps:
@@ -184,8 +196,8 @@ def check_dancers(dancers: Mapping[str, Motion]) -> None:
             raise ProtocolError(f"{name}: 1 to {MAX_FRAMES} frames expected, {len(motion)} found")
         if motion.seconds > MAX_SECONDS:
             raise ProtocolError(f"{name}: at most {MAX_SECONDS:g} seconds expected, {motion.seconds:.0f} found")
-        _check_within(f"{name}.offsets", motion.skeleton.offsets, MAX_OFFSET)
-        _check_within(f"{name}.root", motion.root, MAX_ROOT)
+        _check_bounds(f"{name}.offsets", motion.skeleton.offsets, MAX_OFFSET)
+        _check_bounds(f"{name}.root", motion.root, MAX_ROOT)
         length = np.linalg.norm(motion.rotations, axis=-1)
         wrong = np.argwhere(~(np.abs(length - 1.0) <= QUATERNION_TOLERANCE))
         if len(wrong):
@@ -200,7 +212,7 @@ def dance_frames(score: Score, fps: float) -> int:
 
 
 def check_danceable(name: str, score: Score, fps: float) -> None:
-    """Refuse music that is too short or too long to be danced to at a rate; `name` is where it comes from."""
+    """Raise ProtocolError for music too short or too long for a dance at a rate; `name` is where it comes from."""
     seconds, frames = float(np.float32(score.seconds[-1])), dance_frames(score, fps)
     if len(score.bars) < MIN_BARS:
         raise ProtocolError(f"{name}: at least {MIN_BARS} bars of music expected, {len(score.bars)} found")
@@ -210,23 +222,20 @@ def check_danceable(name: str, score: Score, fps: float) -> None:
         raise ProtocolError(f"{name}: music of at most {MAX_FRAMES} frames expected, {frames} found")
 
 
-def check_dance(dancers: Sequence[Motion]) -> None:
-    """Refuse dancers for whom no music can be made."""
-    if len(dancers) not in (1, 2):
-        raise ProtocolError(f"compose: 1 to 2 dancers expected, {len(dancers)} found")
-    for name, motion in ((f"dancer{n}", motion) for n, motion in enumerate(dancers, start=1)):
+def check_dance(dancers: Mapping[str, Motion]) -> None:
+    """Raise ProtocolError for dancers of different lengths, and for a dance too short to compose music for."""
+    for name, motion in dancers.items():
+        first = next(iter(dancers.values()))
         if motion.seconds < MIN_SECONDS:
             found = f"{motion.seconds:.3g}"
             raise ProtocolError(f"{name}: at least {MIN_SECONDS:g} second of dance expected, {found} found")
-        if motion.fps != dancers[0].fps:
-            raise ProtocolError(f"{name}: the {dancers[0].fps:g} fps of dancer1 expected, {motion.fps:g} found")
-        if len(motion) != len(dancers[0]):
-            raise ProtocolError(f"{name}: {len(dancers[0])} frames as in dancer1 expected, {len(motion)} found")
+        if len(motion) != len(first):
+            raise ProtocolError(f"{name}: {len(first)} frames as in dancer1 expected, {len(motion)} found")
 
 
-def check_music(name: str, arrays: Mapping[str, Array]) -> None:
-    """Refuse the arrays of a score, by their buffers' names and with the wire's numbers, unless they are one's."""
-    seconds, meters = arrays["seconds"], arrays["meters"]
+def check_score(name: str, arrays: Mapping[str, Array]) -> None:
+    """Raise ProtocolError unless float32 buffers, by their names on the wire, are those of the score of this name."""
+    seconds, meters = arrays[f"{name}.seconds"], arrays[f"{name}.meters"]
     if seconds.ndim != 1 or not 2 <= len(seconds) <= MAX_STEPS + 1:
         raise ProtocolError(f"{name}.seconds: shape (S + 1), S of 1 to {MAX_STEPS}, expected, {seconds.shape} found")
     _expect(f"{name}.seconds", "finite numbers", seconds, np.isfinite(seconds))
@@ -243,8 +252,8 @@ def check_music(name: str, arrays: Mapping[str, Array]) -> None:
     _expect(f"{name}.meters", f"a power of 2 up to {MAX_LOWER} as lower number", lower, np.isin(lower, powers))
     _expect(f"{name}.meters", "bars of a sixteenth or more", 16 * upper / lower, 16 * upper >= lower)
     for part in PARTS:
-        if part in arrays:
-            _check_notes(f"{name}.{part}", arrays[part], steps)
+        if f"{name}.{part}" in arrays:
+            _check_notes(f"{name}.{part}", arrays[f"{name}.{part}"], steps)
 
 
 def _check_notes(name: str, notes: Array, steps: int) -> None:
@@ -254,28 +263,28 @@ def _check_notes(name: str, notes: Array, steps: int) -> None:
     _expect(name, f"a start of 0 to {steps - 1}", start, (start >= 0) & (start < steps))
     _expect(name, f"an end behind the start and up to {steps}", end, (start < end) & (end <= steps))
     order = np.lexsort((start, pitch))
-    together = (np.diff(pitch[order]) == 0) & (start[order][1:] < end[order][:-1])
-    alone = np.ones(len(notes), bool)
-    alone[order[1:][together]] = False
-    _expect(name, "a start after the last note of its pitch has ended", start, alone)
+    overlaps = (np.diff(pitch[order]) == 0) & (start[order][1:] < end[order][:-1])
+    separate = np.ones(len(notes), bool)
+    separate[order[1:][overlaps]] = False
+    _expect(name, "a start after the last note of its pitch has ended", start, separate)
 
 
-def _columns(name: str, table: Array, columns: int, most: int) -> Array:
-    """The columns of a table of whole numbers, of one row or more."""
-    if table.ndim != 2 or table.shape[1] != columns or not 1 <= len(table) <= most:
-        raise ProtocolError(f"{name}: shape (N, {columns}), N of 1 to {most}, expected, {table.shape} found")
+def _columns(name: str, table: Array, columns: int, max_rows: int) -> Array:
+    """The columns of a table of integers, of one row or more."""
+    if table.ndim != 2 or table.shape[1] != columns or not 1 <= len(table) <= max_rows:
+        raise ProtocolError(f"{name}: shape (N, {columns}), N of 1 to {max_rows}, expected, {table.shape} found")
     whole = np.isfinite(table) & (np.rint(table) == table)
     _expect(name, "whole numbers", table[np.arange(len(table)), whole.argmin(axis=1)], whole.all(axis=1))
     return table.T
 
 
-def _expect(name: str, what: str, found: Array, right: Array) -> None:
-    if not right.all():
-        row = int(right.argmin())
-        raise ProtocolError(f"{name}, row {row}: {what} expected, {found[row]:g} found")
+def _expect(name: str, what: str, values: Array, valid: Array) -> None:
+    if not valid.all():
+        row = int(valid.argmin())
+        raise ProtocolError(f"{name}, row {row}: {what} expected, {values[row]:g} found")
 
 
-def _check_within(name: str, array: Array, limit: float) -> None:
+def _check_bounds(name: str, array: Array, limit: float) -> None:
     wrong = np.argwhere(~(np.abs(array) <= limit))
     if len(wrong):
         row, column = wrong[0]
@@ -284,13 +293,13 @@ def _check_within(name: str, array: Array, limit: float) -> None:
 
 
 def quote(value: Any) -> str:
-    """What was found, short and on one line."""
+    """A value for an error message, short and on one line."""
     text = "nothing" if value is None or value == "" else ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def join_choices(names: Sequence[str]) -> str:
-    """The names as people list a choice."""
+    """Names as a choice: "a, b or c"."""
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 

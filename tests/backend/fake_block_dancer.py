@@ -1,16 +1,17 @@
-"""An engine whose dancer is no model: it dances in blocks, shows them, and prints how it is directed."""
+"""A stand-in for the partner models: it generates in blocks, previews them, and prints how it is directed."""
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-import backend.engine
 from backend import server
 from backend.cli import main
-from backend.engine import Engine, Preview
+from backend.model_registry import REGISTRY, ModelRegistry
 from backend.protocol import Cancelled, PartnerRequest
+from backend.wire.messages import PreviewCallback
 from rigs.motion import Motion, mirror, resample, translate
 
 BLOCK = 8
@@ -19,34 +20,36 @@ PAUSE = 0.05
 """Seconds that a block takes."""
 
 
-class BlockDancer:
-    """Dances what `dance` says, or takes the draft as it is."""
+class BlockPipeline:
+    """Generates what `dance` returns, or returns the draft as it is."""
 
-    def takes(
+    def __init__(self, weights: Path, accelerator: str) -> None:
+        pass
+
+    def partner(
         self,
         request: PartnerRequest,
         progress: Callable[[float, str], None],
         cancelled: Callable[[], bool],
-        preview: Preview,
+        preview: PreviewCallback,
     ) -> list[Motion]:
         print(request.direction, flush=True)
         leader = request.leader
-        made = [dance(leader, take) for take in range(1, request.takes + 1)]
-        for first in range(0, len(made[0]), BLOCK):
+        takes = [dance(leader, take) for take in range(1, request.takes + 1)]
+        for first in range(0, len(takes[0]), BLOCK):
             if cancelled():
                 raise Cancelled
-            progress(first / len(made[0]), "dancing")
-            for take, motion in enumerate(made, start=1):
+            progress(first / len(takes[0]), "dancing")
+            for take, motion in enumerate(takes, start=1):
                 preview(take, first, motion[first : first + BLOCK])
             time.sleep(PAUSE)
-        return [request.draft or resample(motion, leader.fps, len(leader)) for motion in made]
+        return [request.draft or resample(motion, leader.fps, len(leader)) for motion in takes]
 
 
-class BlockEngine(Engine):
-    """The engine with the block dancer under every model's name."""
-
-    def load(self, model: str = "") -> Any:
-        return BlockDancer()
+SPECS = [
+    replace(spec, pipeline=f"{__name__}:BlockPipeline", previews=True) for spec in REGISTRY if "partner" in spec.tasks
+]
+"""The partner models, with this pipeline instead of their own."""
 
 
 def dance(leader: Motion, take: int) -> Motion:
@@ -55,12 +58,12 @@ def dance(leader: Motion, take: int) -> Motion:
 
 
 def serve() -> None:
-    """The server with this engine."""
-    server.Engine = BlockEngine  # type: ignore[attr-defined]
-    server.serve("tcp://127.0.0.1:*")
+    """The server with these models."""
+    server.serve("tcp://127.0.0.1:*", registry=ModelRegistry(SPECS))
 
 
 def command(*arguments: str) -> int:
-    """The `pasdedeux` command with this engine in its process."""
-    backend.engine.Engine = BlockEngine  # type: ignore[misc]
+    """The `pasdedeux` command with these models in its process."""
+    for spec in SPECS:
+        REGISTRY.register(spec, replace=True)
     return main.main(arguments)

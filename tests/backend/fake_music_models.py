@@ -1,15 +1,15 @@
-"""An engine whose dancer to music and composer are no models: they do what can be told beforehand, a bar at a time."""
+"""A stand-in for the models between music and dance, whose results can be computed beforehand: a bar at a time."""
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-import backend.engine
 from backend import server
-from backend.cli import main
 from backend.engine import Engine
+from backend.model_registry import REGISTRY, ModelRegistry
 from backend.music.score import STEPS_PER_BEAT, Score, part_from_note_array, part_to_note_array
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import rotations
@@ -23,33 +23,38 @@ TEMPO = 120.0
 PITCHES = {"drums": 36, "bass": 40, "melody": 72}
 
 
-class Translator:
-    """Dances what `danced` says, at its own rate and a little too long, and composes what `composed` says."""
+class TranslatorPipeline:
+    """Dances as `expected_dance`, at its own rate and a little too long, and composes as `expected_score`."""
+
+    def __init__(self, weights: Path, accelerator: str) -> None:
+        pass
 
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Motion:
         work("dancing", len(request.score.bars), progress, cancelled)
-        return danced(request)
+        return expected_dance(request)
 
     def compose(
         self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Score:
         work("composing", int(request.dancers[0].seconds), progress, cancelled)
-        return composed(request)
+        return expected_score(request)
 
 
-class TranslatingEngine(Engine):
-    """The engine with the translator under the names of the dancers and composers."""
-
-    def load_dancer(self, model: str = "") -> Any:
-        return Translator()
-
-    def load_composer(self, model: str = "") -> Any:
-        return Translator()
+SPECS = [
+    spec if "partner" in spec.tasks else replace(spec, pipeline=f"{__name__}:TranslatorPipeline") for spec in REGISTRY
+]
+"""The models, with this pipeline for those between music and dance."""
+MODELS = ModelRegistry(SPECS)
 
 
-def danced(request: DanceRequest) -> Motion:
+def engine() -> Engine:
+    """An engine with these models."""
+    return Engine(registry=MODELS)
+
+
+def expected_dance(request: DanceRequest) -> Motion:
     """A dancer who moves a centimetre to the left for each step of the music, and as far forward as the seed says."""
     frames = int(request.score.seconds[-1] * FPS) + 5
     steps = np.interp(np.arange(frames) / FPS, request.score.seconds, np.arange(request.score.steps + 1))
@@ -57,7 +62,7 @@ def danced(request: DanceRequest) -> Motion:
     return Motion(FPS, DEFAULT_SKELETON, root, np.broadcast_to(rotations.IDENTITY, (frames, 29, 4)))
 
 
-def composed(request: ComposeRequest) -> Score:
+def expected_score(request: ComposeRequest) -> Score:
     """Each part that was asked for plays each beat, as hard as the seed and as many dancers say."""
     tempo = request.tempo or TEMPO
     beats = int(np.ceil(request.dancers[0].seconds * tempo / 60.0)) + 1
@@ -100,12 +105,5 @@ def same_music(one: Score, other: Score) -> bool:
 
 
 def serve() -> None:
-    """The server with this engine."""
-    server.Engine = TranslatingEngine  # type: ignore[attr-defined]
-    server.serve("tcp://127.0.0.1:*")
-
-
-def command(*arguments: str) -> int:
-    """The `pasdedeux` command with this engine in its process."""
-    backend.engine.Engine = TranslatingEngine  # type: ignore[misc]
-    return main.main(arguments)
+    """The server with these models."""
+    server.serve("tcp://127.0.0.1:*", registry=MODELS)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.model_registry import MODELS, WEIGHTS, WEIGHTS_VARIABLE, weights_path
+from backend.model_registry import REGISTRY, WEIGHTS, WEIGHTS_VARIABLE, weights_path
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", REGISTRY.names())
 def test_every_model_ships_weights_with_a_card(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     assert weights_path(model) == WEIGHTS / f"{model}.safetensors"

@@ -11,7 +11,7 @@ import pytest
 
 from backend.client import Cancelled, Client
 from backend.engine import Engine
-from backend.model_registry import COMPOSERS, DANCERS
+from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.score import Score, cut_bars, part_to_notes
 from backend.protocol import (
@@ -67,7 +67,7 @@ def mocap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("model", DANCERS)
+@pytest.mark.parametrize("model", REGISTRY.names("dance"))
 def test_a_dance_over_the_wire_is_the_one_made_in_the_process(backend: Backend, model: str) -> None:
     request = DanceRequest(SONG, model, seed=3, fps=24.0)
     answer = rounded(request)
@@ -79,7 +79,7 @@ def test_a_dance_over_the_wire_is_the_one_made_in_the_process(backend: Backend, 
     assert 0.4 < np.median(heard.root[:, 2]) < 1.4, "and stands"
 
 
-@pytest.mark.parametrize("model", COMPOSERS)
+@pytest.mark.parametrize("model", REGISTRY.names("compose"))
 @pytest.mark.parametrize("dancers", [(DANCE,), (DANCE, DANCE)], ids=["one", "two"])
 def test_music_over_the_wire_is_that_made_in_the_process(
     backend: Backend, model: str, dancers: tuple[Motion, ...]
@@ -89,7 +89,10 @@ def test_music_over_the_wire_is_that_made_in_the_process(
     assert isinstance(answer, ComposeResult)
     assert same_music(heard, answer.score)
     assert (
-        part_to_notes(heard.drums) or part_to_notes(heard.bass) or part_to_notes(heard.melody) or model != COMPOSERS[0]
+        part_to_notes(heard.drums)
+        or part_to_notes(heard.bass)
+        or part_to_notes(heard.melody)
+        or model != REGISTRY.default("compose")
     )
     assert heard.seconds[-1] > DANCE.seconds - 0.5, "as long as the dance"
     assert heard.seconds[-1] < DANCE.seconds + 10.0
@@ -119,7 +122,7 @@ def test_a_duet_stays_together(backend: Backend) -> None:
     assert 0.2 < np.median(apart) < 3.0
 
 
-@pytest.mark.parametrize("model", COMPOSERS)
+@pytest.mark.parametrize("model", REGISTRY.names("compose"))
 @pytest.mark.parametrize("parts", [("drums",), ("bass", "melody")])
 def test_only_the_parts_asked_for_play(backend: Backend, model: str, parts: tuple[str, ...]) -> None:
     score = Client(backend.url).compose([DANCE], model=model, parts=parts)

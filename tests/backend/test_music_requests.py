@@ -16,6 +16,7 @@ import zmq
 from backend.cli import main
 from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
+from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.score import cut_bars, part_to_note_array
 from backend.protocol import MotionResult, ProgressUpdate, decode_client_message, encode
@@ -25,8 +26,9 @@ from backend.wire.validation import ProtocolError
 from rigs import files
 from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
+from tests.backend import fake_music_models
 from tests.backend.conftest import Backend, running
-from tests.backend.fake_music_models import TranslatingEngine, composed, danced, same_music, song
+from tests.backend.fake_music_models import expected_dance, expected_score, same_music, song
 from tests.backend.test_server import talking
 
 SERVE = "from tests.backend.fake_music_models import serve; serve()"
@@ -51,12 +53,12 @@ def test_a_dance_has_the_rate_asked_for_and_ends_with_the_music(translating: Bac
     request = DanceRequest(song(), seed=5, energy=1.5, fps=fps)
     assert (dancer.fps, len(dancer)) == (fps, request.frames)
     assert dancer.seconds <= song().seconds[-1] < dancer.seconds + 1.0 / fps
-    near(dancer, resample(danced(request), fps, request.frames))
+    near(dancer, resample(expected_dance(request), fps, request.frames))
 
 
 def test_the_second_dancer_of_a_duet_follows_the_first(translating: Backend) -> None:
     request = DanceRequest(song(2), seed=3, duet=True, energy=1.5, fps=24.0)
-    dancer, partner = TranslatingEngine().dance(request)
+    dancer, partner = fake_music_models.engine().dance(request)
     asked = PartnerRequest(dancer, role="follow", seed=3, direction=Direction(energy=1.5))
     near(partner, Engine().partner(asked)[0])
     heard = Client(translating.url).dance(song(2), seed=3, duet=True, energy=1.5, fps=24.0)
@@ -68,7 +70,7 @@ def test_the_second_dancer_of_a_duet_follows_the_first(translating: Backend) -> 
 @pytest.mark.parametrize(("tempo", "parts"), [(None, ("drums", "bass", "melody")), (90.0, ("bass",))])
 def test_music_arrives_as_it_was_composed(translating: Backend, tempo: float | None, parts: tuple[str, ...]) -> None:
     score = Client(translating.url).compose(COUPLE, tempo=tempo, parts=parts, seed=9)
-    assert same_music(score, composed(ComposeRequest(COUPLE, tempo=tempo, parts=parts, seed=9)))
+    assert same_music(score, expected_score(ComposeRequest(COUPLE, tempo=tempo, parts=parts, seed=9)))
     playing = [part for part in ("drums", "bass", "melody") if len(part_to_note_array(getattr(score, part)))]
     assert playing == list(parts)
 
@@ -151,23 +153,25 @@ def test_what_cannot_be_done_is_refused(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "sentence"),
+    ("construct", "sentence"),
     [
-        (DanceRequest(song(1)), "score: at least 2 bars of music expected, 1 found"),
-        (DanceRequest(song(), energy=3.0), "energy: a number of 0.5 to 2 expected, 3.0 found"),
-        (DanceRequest(song(60, 60.0)), "score: at most 1800 seconds of music expected, 3600 found"),
-        (ComposeRequest((COUPLE[0], COUPLE[1][:80])), "dancer2: 90 frames as in dancer1 expected, 80 found"),
-        (ComposeRequest((COUPLE[0][:20],)), "dancer1: at least 1 second of dance expected, 0.633 found"),
-        (ComposeRequest(()), "compose: 1 to 2 dancers expected, 0 found"),
+        (lambda: DanceRequest(song(1)), "score: at least 2 bars of music expected, 1 found"),
+        (lambda: DanceRequest(song(), energy=3.0), "energy: a number of 0.5 to 2 expected, 3.0 found"),
+        (lambda: DanceRequest(song(60, 60.0)), "score.seconds: at most 1800 seconds expected, 3600 found"),
+        (lambda: ComposeRequest((COUPLE[0], COUPLE[1][:80])), "dancer2: 90 frames as in dancer1 expected, 80 found"),
+        (lambda: ComposeRequest((COUPLE[0][:20],)), "dancer1: at least 1 second of dance expected, 0.633 found"),
+        (lambda: ComposeRequest(()), "compose: 1 to 2 dancers expected, 0 found"),
     ],
 )
-def test_an_engine_without_a_wire_refuses_the_same(request_: DanceRequest | ComposeRequest, sentence: str) -> None:
+def test_a_request_that_no_model_can_answer_cannot_be_constructed(
+    construct: Callable[[], object], sentence: str
+) -> None:
     with pytest.raises(ProtocolError, match=f"^{re.escape(sentence)}$"):
-        TranslatingEngine().answer(request_)
+        construct()
 
 
 def test_a_client_takes_no_other_answer_than_the_one_it_asked_for() -> None:
-    short = MotionResult((danced(DanceRequest(song(2)))[:30],))
+    short = MotionResult((expected_dance(DanceRequest(song(2)))[:30],))
     with zmq.Context() as context, context.socket(zmq.ROUTER) as router, ThreadPoolExecutor() as pool:
         client = Client(f"tcp://127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}")
         for ask, said in (
@@ -182,7 +186,7 @@ def test_a_client_takes_no_other_answer_than_the_one_it_asked_for() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registered: None) -> Iterator[Path]:
     """Where a command is called, with music and dance, good and bad."""
     midi.write(tmp_path / "song.mid", song())
     midi.write(tmp_path / "bar.mid", song(1))
@@ -199,10 +203,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     signal.signal(signal.SIGTERM, handler)
 
 
-def pasdedeux(asked: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The status of the command in this process, by the engine that can be told beforehand."""
-    monkeypatch.setattr("backend.engine.Engine", TranslatingEngine)
-    return main.main(asked.split())
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The fake models in place of the shipped ones, in this process."""
+    shipped = list(REGISTRY)
+    for spec in fake_music_models.SPECS:
+        REGISTRY.register(spec, replace=True)
+    yield
+    for spec in shipped:
+        REGISTRY.register(spec, replace=True)
+
+
+def pasdedeux(arguments: str) -> int:
+    """The exit status of the command in this process."""
+    return main.main(arguments.split())
 
 
 def sound(path: Path) -> float:
@@ -216,27 +230,25 @@ def left(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "out").iterdir())
 
 
-def test_a_dance_is_left_beside_its_music(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pasdedeux("dance song.mid -o out/d.bvh --seed 7 --energy 1.5", monkeypatch) == 0
+def test_a_dance_is_left_beside_its_music(folder: Path) -> None:
+    assert pasdedeux("dance song.mid -o out/d.bvh --seed 7 --energy 1.5") == 0
     assert left(folder) == ["d.bvh", "d.wav"]
     made = files.read(folder / "out/d.bvh").motions[0]
     request = DanceRequest(midi.read(folder / "song.mid"), seed=7, energy=1.5)
-    near(made, resample(danced(request), made.fps, request.frames), 1e-3)
+    near(made, resample(expected_dance(request), made.fps, request.frames), 1e-3)
     assert sound(folder / "out/d.wav") == pytest.approx(song().seconds[-1], abs=2.0)
 
 
-def test_only_the_bars_asked_for_are_danced_and_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pasdedeux("dance song.mid -o out/d.npz --bars 2-3 --fps 25", monkeypatch) == 0
+def test_only_the_bars_asked_for_are_danced_and_heard(folder: Path) -> None:
+    assert pasdedeux("dance song.mid -o out/d.npz --bars 2-3 --fps 25") == 0
     (made,) = files.read(folder / "out/d.npz").motions
     some = DanceRequest(cut_bars(midi.read(folder / "song.mid"), 1, 2), fps=25.0)
-    near(made, resample(danced(some), 25.0, 101), 1e-4)
+    near(made, resample(expected_dance(some), 25.0, 101), 1e-4)
     assert 4.0 <= sound(folder / "out/d.wav") < 6.0
 
 
-def test_a_duet_is_left_in_two_files_of_one_length(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert pasdedeux("dance song.mid -o out/d.bvh --duet --bars 1-2 --seed 2", monkeypatch) == 0
+def test_a_duet_is_left_in_two_files_of_one_length(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pasdedeux("dance song.mid -o out/d.bvh --duet --bars 1-2 --seed 2") == 0
     assert left(folder) == ["d-leader.bvh", "d-partner.bvh", "d.wav"]
     assert capsys.readouterr().out.split() == ["out/d-leader.bvh", "out/d-partner.bvh", "out/d.wav"]
     leader, partner = (files.read(folder / f"out/d-{role}.bvh").motions[0] for role in ("leader", "partner"))
@@ -245,11 +257,11 @@ def test_a_duet_is_left_in_two_files_of_one_length(
     assert 0.1 < apart < 2.0, "the partner starts within reach"
 
 
-def test_music_is_left_with_its_sound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pasdedeux("compose couple.npz -o out/m.mid --tempo 90 --parts melody,drums --seed 4", monkeypatch) == 0
+def test_music_is_left_with_its_sound(folder: Path) -> None:
+    assert pasdedeux("compose couple.npz -o out/m.mid --tempo 90 --parts melody,drums --seed 4") == 0
     assert left(folder) == ["m.mid", "m.wav"]
     score = midi.read(folder / "out/m.mid")
-    expected = composed(ComposeRequest(COUPLE, tempo=90.0, parts=("melody", "drums"), seed=4))
+    expected = expected_score(ComposeRequest(COUPLE, tempo=90.0, parts=("melody", "drums"), seed=4))
     for part in ("drums", "bass", "melody"):
         assert np.array_equal(part_to_note_array(getattr(score, part)), part_to_note_array(getattr(expected, part))), (
             part
@@ -258,20 +270,20 @@ def test_music_is_left_with_its_sound(folder: Path, monkeypatch: pytest.MonkeyPa
     assert sound(folder / "out/m.wav") == pytest.approx(expected.seconds[-1], abs=2.0)
 
 
-def test_a_rate_that_a_file_states_wrongly_changes_its_music(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pasdedeux("compose dance.bvh -o out/a.mid", monkeypatch) == 0
-    assert pasdedeux("compose dance.bvh -o out/b.mid --fps 60", monkeypatch) == 0
+def test_a_rate_that_a_file_states_wrongly_changes_its_music(folder: Path) -> None:
+    assert pasdedeux("compose dance.bvh -o out/a.mid") == 0
+    assert pasdedeux("compose dance.bvh -o out/b.mid --fps 60") == 0
     a, b = (midi.read(folder / f"out/{name}.mid").seconds[-1] for name in "ab")
     assert a > b
 
 
-def test_a_server_leaves_the_same_files(translating: Backend, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_leaves_the_same_files(translating: Backend, folder: Path) -> None:
     for asked, names in (
         ("dance song.mid -o out/{}.bvh --seed 7 --duet --bars 1-2", ("-leader.bvh", "-partner.bvh", ".wav")),
         ("compose couple.npz -o out/{}.mid --parts bass --tempo 77 --seed 1", (".mid", ".wav")),
     ):
-        assert pasdedeux(asked.format("here"), monkeypatch) == 0
-        assert pasdedeux(asked.format("there") + f" --server {translating.url}", monkeypatch) == 0
+        assert pasdedeux(asked.format("here")) == 0
+        assert pasdedeux(asked.format("there") + f" --server {translating.url}") == 0
         for name in names:
             assert (folder / f"out/here{name}").read_bytes() == (folder / f"out/there{name}").read_bytes(), name
 
@@ -280,26 +292,24 @@ def test_nothing_is_left_where_the_sound_cannot_be_made(folder: Path, monkeypatc
     """Not even the dance, which was made before."""
 
     def deaf(*_: object) -> None:
-        raise files.BadFile("d.wav: a place to write to expected (no space left)")
+        raise files.BadFile("d.wav: a writable location expected (no space left)")
 
     monkeypatch.setattr("backend.music.audio.wav.write_wav", deaf)
-    assert pasdedeux("dance song.mid -o out/d.bvh", monkeypatch) == 2
-    assert pasdedeux("compose dance.bvh -o out/m.mid", monkeypatch) == 2
+    assert pasdedeux("dance song.mid -o out/d.bvh") == 2
+    assert pasdedeux("compose dance.bvh -o out/m.mid") == 2
     assert left(folder) == []
 
 
-def test_a_link_to_the_music_is_not_written_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_the_music_is_not_written_over(folder: Path) -> None:
     (folder / "out/d.bvh").symlink_to(folder / "song.mid")
     before = (folder / "song.mid").read_bytes()
-    assert pasdedeux("dance song.mid -o out/d.bvh", monkeypatch) == 2
+    assert pasdedeux("dance song.mid -o out/d.bvh") == 2
     assert (folder / "song.mid").read_bytes() == before
     assert left(folder) == ["d.bvh"]
 
 
-def test_a_backend_that_is_away_is_a_fault(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert pasdedeux("dance song.mid -o out/d.bvh --server tcp://127.0.0.1:9", monkeypatch) == 1
+def test_a_backend_that_is_away_is_a_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pasdedeux("dance song.mid -o out/d.bvh --server tcp://127.0.0.1:9") == 1
     assert re.fullmatch(r"no backend answers at tcp://127\.0\.0\.1:9; .*\n", capsys.readouterr().err)
     assert left(folder) == []
 
@@ -309,7 +319,7 @@ COMPOSE = "compose dance.bvh -o out/m.mid"
 BAD = {
     # what is asked, and what the one line must say
     "a dance to no music": ("dance missing.mid -o out/d.bvh", r"missing\.mid: no such file"),
-    "a dance to a dance": ("dance dance.bvh -o out/d.bvh", r"dance\.bvh: \.mid or \.midi expected"),
+    "a dance to a dance": ("dance dance.bvh -o out/d.bvh", r"dance\.bvh: \.mid or \.midi file extension expected"),
     "a dance to broken music": ("dance broken.mid -o out/d.bvh", r"broken\.mid.* expected.*"),
     "a dance to one bar": ("dance bar.mid -o out/d.bvh", r"bar\.mid: at least 2 bars of music expected, 1 found"),
     "a dance to one bar of many": (f"{DANCE} --bars 3-3", r"song\.mid: at least 2 bars of music expected, 1 found"),
@@ -321,9 +331,9 @@ BAD = {
         "dance slow.mid -o out/d.bvh --bars 1-2 --fps 1000",
         r"slow\.mid: music of at most 100000 frames expected, 120001 found",
     ),
-    "a dance in a song": ("dance song.mid -o out/d.mp3", r"d\.mp3: \.bvh or \.npz expected"),
-    "a dance in a folder": ("dance song.mid -o folder.bvh", r"folder\.bvh: a folder, a file expected"),
-    "a dance beside a folder": ("dance song.mid -o sounds.bvh", r"sounds\.wav: a folder, a file expected"),
+    "a dance in a song": ("dance song.mid -o out/d.mp3", r"d\.mp3: \.bvh or \.npz file extension expected"),
+    "a dance in a folder": ("dance song.mid -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
+    "a dance beside a folder": ("dance song.mid -o sounds.bvh", r"sounds\.wav: a file expected, a folder found"),
     "a dance nowhere": (
         "dance song.mid -o nowhere/d.bvh --server tcp://127.0.0.1:9",
         r"nowhere/d\.bvh: an existing .*",
@@ -342,13 +352,13 @@ BAD = {
     "a dancer's negative seed": (f"{DANCE} --seed -1", r"seed: .*0 to .* expected, -1 found"),
     "no address of a dancer": (f"{DANCE} --server tcp://x", r"--server tcp://x: an address such as .*"),
     "music for nobody": ("compose missing.bvh -o out/m.mid", r"missing\.bvh: no such file"),
-    "music for music": ("compose song.mid -o out/m.mid", r"song\.mid: .* expected as the ending of its name"),
+    "music for music": ("compose song.mid -o out/m.mid", r"song\.mid: .* file extension expected"),
     "music for a moment": (
         "compose moment.bvh -o out/m.mid",
         r"moment\.bvh: a second of dance or more expected, 0\.47 found",
     ),
-    "music in a dance": ("compose dance.bvh -o out/m.bvh", r"m\.bvh: \.mid or \.midi expected"),
-    "music beside a folder": ("compose dance.bvh -o sounds.mid", r"sounds\.wav: a folder, a file expected"),
+    "music in a dance": ("compose dance.bvh -o out/m.bvh", r"m\.bvh: \.mid or \.midi file extension expected"),
+    "music beside a folder": ("compose dance.bvh -o sounds.mid", r"sounds\.wav: a file expected, a folder found"),
     "no tempo": (f"{COMPOSE} --tempo fast", r"--tempo: auto, or 30 to 300 beats a minute, expected, fast found"),
     "no number for a tempo": (f"{COMPOSE} --tempo nan", r"--tempo: auto, or 30 to 300 .* expected, nan found"),
     "a tempo too slow": (f"{COMPOSE} --tempo 29", r"--tempo: auto, or 30 to 300 beats a minute, expected, 29 found"),
@@ -365,10 +375,10 @@ BAD = {
 
 @pytest.mark.parametrize(("asked", "said"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_leaves_nothing(
-    asked: str, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    asked: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(folder.rglob("*"))
-    assert pasdedeux(asked, monkeypatch) == 2
+    assert pasdedeux(asked) == 2
     out, error = capsys.readouterr()
     assert re.fullmatch(f".*{said}.*\n", error)
     assert out == ""

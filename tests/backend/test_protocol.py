@@ -1,6 +1,7 @@
 """The wire: what one end says the other hears, and nothing else gets through."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -354,32 +355,44 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
 
 
 @pytest.mark.parametrize(
-    ("request_", "sentence"),
+    ("construct", "sentence"),
     [
-        (PartnerRequest(motion(), motion(fps=60.0)), "history: the 30 fps of leader expected, 60 found"),
-        (PartnerRequest(motion()[:0]), "leader: 1 to 100000 frames expected, 0 found"),
-        (PartnerRequest(motion(), motion()[:0]), "history: 1 to 100000 frames expected, 0 found"),
-        (PartnerRequest(motion(1802, fps=1.0)), "leader: at most 1800 seconds expected, 1801 found"),
-        (PartnerRequest(replace(motion(), fps=2000.0)), "leader, fps: a number of 1 to 1000 expected"),
-        (PartnerRequest(replace(motion(), root=np.full((4, 3), np.nan))), "leader.root, row 0"),
-        (PartnerRequest(replace(motion(), skeleton=Skeleton(np.full((29, 3), np.inf)))), "leader.offsets, row 0"),
-        (PartnerRequest(replace(motion(), rotations=motion().rotations * 1.01)), "frame 0, pelvis: a unit quaternion"),
-        (PartnerRequest(motion(), direction=Direction(energy=9.0)), "energy: a number of 0.5 to 2 expected, 9.0 found"),
-        (PartnerRequest(motion(), draft=motion()), "draft: keep or redo expected with it, neither found"),
-        (PartnerRequest(motion(), motion(), draft=motion()), "history and draft: one of them expected, both found"),
-        (PreviewFrames(0, 0, motion()), "take: a whole number of 1 to 16 expected, 0 found"),
-        (PreviewFrames(1, -1, motion()), "first: a whole number of 0 to 99999 expected, -1 found"),
-        (PartnerRequest(motion(), takes=0), "takes: a whole number of 1 to 16 expected, 0 found"),
-        (PartnerRequest(motion(), seed=2**32), "seed: a whole number"),
-        (PartnerRequest(motion(), role="both"), "role: follow or lead"),
-        (MotionResult(()), "result: 1 to 16 dancers expected, 0 found"),
-        (MotionResult((motion(),) * 17), "result: 1 to 16 dancers expected, 17 found"),
-        (ProgressUpdate(1.5, "dancing"), "fraction: a number of 0 to 1 expected, 1.5 found"),
+        (lambda: PartnerRequest(motion(), motion(fps=60.0)), "history: the 30 fps of leader expected, 60 found"),
+        (lambda: PartnerRequest(motion()[:0]), "leader: 1 to 100000 frames expected, 0 found"),
+        (lambda: PartnerRequest(motion(), motion()[:0]), "history: 1 to 100000 frames expected, 0 found"),
+        (lambda: PartnerRequest(motion(1802, fps=1.0)), "leader: at most 1800 seconds expected, 1801 found"),
+        (lambda: PartnerRequest(replace(motion(), fps=2000.0)), "leader, fps: a number of 1 to 1000 expected"),
+        (lambda: PartnerRequest(replace(motion(), root=np.full((4, 3), np.nan))), "leader.root, row 0"),
+        (
+            lambda: PartnerRequest(replace(motion(), skeleton=Skeleton(np.full((29, 3), np.inf)))),
+            "leader.offsets, row 0",
+        ),
+        (
+            lambda: PartnerRequest(replace(motion(), rotations=motion().rotations * 1.01)),
+            "frame 0, pelvis: a unit quaternion",
+        ),
+        (
+            lambda: PartnerRequest(motion(), direction=Direction(energy=9.0)),
+            "energy: a number of 0.5 to 2 expected, 9.0 found",
+        ),
+        (lambda: PartnerRequest(motion(), draft=motion()), "draft: keep or redo expected with it, neither found"),
+        (
+            lambda: PartnerRequest(motion(), motion(), draft=motion()),
+            "history and draft: one of them expected, both found",
+        ),
+        (lambda: PreviewFrames(0, 0, motion()), "take: a whole number of 1 to 16 expected, 0 found"),
+        (lambda: PreviewFrames(1, -1, motion()), "first: a whole number of 0 to 99999 expected, -1 found"),
+        (lambda: PartnerRequest(motion(), takes=0), "takes: a whole number of 1 to 16 expected, 0 found"),
+        (lambda: PartnerRequest(motion(), seed=2**32), "seed: a whole number"),
+        (lambda: PartnerRequest(motion(), role="both"), "role: follow or lead"),
+        (lambda: MotionResult(()), "result: 1 to 16 dancers expected, 0 found"),
+        (lambda: MotionResult((motion(),) * 17), "result: 1 to 16 dancers expected, 17 found"),
+        (lambda: ProgressUpdate(1.5, "dancing"), "fraction: a number of 0 to 1 expected, 1.5 found"),
     ],
 )
-def test_what_would_be_refused_is_not_sent(request_: ClientMessage | ServerMessage, sentence: str) -> None:
+def test_an_invalid_message_cannot_be_constructed(construct: Callable[[], object], sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
-        encode("id", request_)
+        construct()
     assert sentence in str(refusal.value)
 
 
@@ -387,4 +400,4 @@ def test_more_frames_than_anybody_dances_are_refused() -> None:
     still = np.zeros((100_001, 3))
     long = Motion(1000.0, DEFAULT_SKELETON, still, np.broadcast_to(rotations.IDENTITY, (100_001, 29, 4)))
     with pytest.raises(ProtocolError, match="leader: 1 to 100000 frames expected, 100001 found"):
-        encode("id", PartnerRequest(long))
+        PartnerRequest(long)

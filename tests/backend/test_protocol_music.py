@@ -1,6 +1,7 @@
 """The wire for music and dance: what one end says the other hears, and nothing else gets through."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,10 @@ from hypothesis import strategies as st
 
 from backend.music.score import PARTS, Meter, Part, Score, part_from_note_array, part_to_note_array
 from backend.protocol import (
-    ClientMessage,
     ComposeRequest,
     ComposeResult,
     DanceRequest,
     ProtocolError,
-    ServerMessage,
     decode_client_message,
     decode_server_message,
     encode,
@@ -354,27 +353,33 @@ def test_a_message_that_breaks_the_specification_is_refused(parts: list[bytes], 
 
 
 @pytest.mark.parametrize(
-    ("message", "sentence"),
+    ("construct", "sentence"),
     [
-        (DanceRequest(score(), energy=0.0), "energy: a number of 0.5 to 2 expected, 0.0 found"),
-        (DanceRequest(score(), fps=np.nan), "fps: a number of 1 to 1000 expected, nan found"),
-        (DanceRequest(score(swing=0.4)), "swing: a number of 0.5 to 0.75 expected, 0.4 found"),
-        (DanceRequest(score(16)), "score: at least 2 bars of music expected, 1 found"),
-        (DanceRequest(score(seconds=np.zeros(65))), "score.seconds, row 1: numbers that rise from 0 expected, 0 found"),
+        (lambda: DanceRequest(score(), energy=0.0), "energy: a number of 0.5 to 2 expected, 0.0 found"),
+        (lambda: DanceRequest(score(), fps=np.nan), "fps: a number of 1 to 1000 expected, nan found"),
+        (lambda: DanceRequest(score(swing=0.4)), "swing: a number of 0.5 to 0.75 expected, 0.4 found"),
+        (lambda: DanceRequest(score(16)), "score: at least 2 bars of music expected, 1 found"),
         (
-            ComposeResult(score(meters=(Meter(0, 0),))),
+            lambda: DanceRequest(score(seconds=np.zeros(65))),
+            "score.seconds, row 1: numbers that rise from 0 expected, 0 found",
+        ),
+        (
+            lambda: ComposeResult(score(meters=(Meter(0, 0),))),
             "score.meters, row 0: an upper number of 1 to 255 expected, 0 found",
         ),
-        (ComposeResult(score(bass=struck(0))), "score.bass, row 0: a velocity of 1 to 127 expected, 0 found"),
-        (ComposeRequest((motion(30),)), "dancer1: at least 1 second of dance expected, 0.967 found"),
-        (ComposeRequest((motion(40), motion(41))), "dancer2: 40 frames as in dancer1 expected, 41 found"),
-        (ComposeRequest((motion(40), motion(40, fps=20.0))), "dancer2: the 30 fps of dancer1 expected, 20 found"),
-        (ComposeRequest(()), "compose: 1 to 2 dancers expected, 0 found"),
-        (ComposeRequest((motion(40),) * 3), "compose: 1 to 2 dancers expected, 3 found"),
-        (ComposeRequest((motion(40),), tempo=301.0), "tempo: a number of 30 to 300 expected, 301.0 found"),
+        (lambda: ComposeResult(score(bass=struck(0))), "score.bass, row 0: a velocity of 1 to 127 expected, 0 found"),
+        (lambda: ComposeRequest((motion(30),)), "dancer1: at least 1 second of dance expected, 0.967 found"),
+        (lambda: ComposeRequest((motion(40), motion(41))), "dancer2: 40 frames as in dancer1 expected, 41 found"),
+        (
+            lambda: ComposeRequest((motion(40), motion(40, fps=20.0))),
+            "dancer2: the 30 fps of dancer1 expected, 20 found",
+        ),
+        (lambda: ComposeRequest(()), "compose: 1 to 2 dancers expected, 0 found"),
+        (lambda: ComposeRequest((motion(40),) * 3), "compose: 1 to 2 dancers expected, 3 found"),
+        (lambda: ComposeRequest((motion(40),), tempo=301.0), "tempo: a number of 30 to 300 expected, 301.0 found"),
     ],
 )
-def test_what_would_be_refused_is_not_sent(message: ClientMessage | ServerMessage, sentence: str) -> None:
+def test_an_invalid_message_cannot_be_constructed(construct: Callable[[], object], sentence: str) -> None:
     with pytest.raises(ProtocolError) as refusal:
-        encode("id", message)
+        construct()
     assert sentence in str(refusal.value)

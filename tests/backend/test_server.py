@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import zmq
 
-from backend.client import BackendUnavailable, BackendError, Cancelled, Client, RequestRefused
+from backend.client import BackendError, BackendUnavailable, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.protocol import (
     Cancel,
@@ -31,7 +31,7 @@ from backend.protocol import (
 )
 from backend.server import serve
 from backend.wire.direction import Direction
-from backend.worker import MOST_WAITING_EACH
+from backend.worker import MAX_WAITING_PER_CLIENT
 from rigs.motion import Motion, rotate_about_z
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend
@@ -250,10 +250,10 @@ def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Ba
 
 def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, leader: Motion) -> None:
     with talking(backend.url) as talk:
-        for n in range(MOST_WAITING_EACH + 2):
+        for n in range(MAX_WAITING_PER_CLIENT + 2):
             talk.send(encode(f"n{n}", PartnerRequest(leader[:2])))
-        ends = dict(talk.ends(MOST_WAITING_EACH + 2))
-    last = ends.pop(f"n{MOST_WAITING_EACH + 1}")
+        ends = dict(talk.ends(MAX_WAITING_PER_CLIENT + 2))
+    last = ends.pop(f"n{MAX_WAITING_PER_CLIENT + 1}")
     assert isinstance(last, ErrorReply)
     assert last.code == "refused"
     assert "wait already" in last.text
@@ -318,8 +318,8 @@ def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> No
 def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) -> None:
     """Weights that are not where they should be are a fault of the backend and of nobody who asks."""
     without_weights = (
-        "import backend.engine, backend.server, pathlib\n"
-        "backend.models.WEIGHTS = pathlib.Path('nowhere')\n"
+        "import backend.model_registry, backend.server, pathlib\n"
+        "backend.model_registry.WEIGHTS = pathlib.Path('nowhere')\n"
         "backend.server.serve('tcp://127.0.0.1:*')"
     )
     with start(sys.executable, "-c", without_weights) as backend:

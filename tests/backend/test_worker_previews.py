@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from backend.client import Cancelled, Client
+from backend.engine import Engine
+from backend.model_registry import ModelRegistry
 from backend.protocol import (
-    MotionResult,PreviewBuffer
+    MotionResult,
     PartnerRequest,
     PreviewFrames,
     ProgressUpdate,
@@ -18,11 +20,11 @@ from backend.protocol import (
     decode_server_message,
     encode,
 )
-from backend.worker import PREVIEW_INTERVAL, Previews
+from backend.worker import PREVIEW_INTERVAL, PreviewBuffer
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
-from tests.backend.fake_block_dancer import BLOCK, FPS, BlockEngine, dance
+from tests.backend.fake_block_dancer import BLOCK, FPS, SPECS, dance
 from tests.backend.test_server import talking
 
 Seen = list[tuple[int, int, Motion]]
@@ -105,8 +107,9 @@ def test_a_model_that_does_not_dance_in_blocks_shows_nothing(backend: Backend, l
 
 def test_the_engine_shows_frames_only_if_the_request_asks_for_it() -> None:
     leader, seen = LEADER[:40], list[int]()
+    engine = Engine(registry=ModelRegistry(SPECS))
     for asked in (False, True):
-        BlockEngine().partner(PartnerRequest(leader, preview=asked), preview=lambda take, first, _: seen.append(first))
+        engine.partner(PartnerRequest(leader, preview=asked), preview=lambda take, first, _: seen.append(first))
     assert seen == list(range(0, len(dance(leader, 1)), BLOCK))
 
 
@@ -121,7 +124,7 @@ class Clock:
 
 
 def heard(parts: list[list[bytes]]) -> list[tuple[int, int, int]]:
-    """Take, first fraPreviewBufferumber of frames of each message."""
+    """Take, first frame and number of frames of each message."""
     frames = [decode_server_message(message)[1] for message in parts]
     assert all(isinstance(one, PreviewFrames) for one in frames)
     return [(one.take, one.first, len(one.motion)) for one in frames if isinstance(one, PreviewFrames)]
@@ -129,13 +132,13 @@ def heard(parts: list[list[bytes]]) -> list[tuple[int, int, int]]:
 
 def test_frames_are_joined_until_it_is_time_again() -> None:
     clock, sent = Clock(), list[list[bytes]]()
-    previews, whole = Previews("id", sent.append, clock), dance(LEADER, 1)
+    previews, whole = PreviewBuffer("id", sent.append, clock), dance(LEADER, 1)
     for block in range(10):
         clock.now = block * PREVIEW_INTERVAL / 4
         for take in (1, 2):
             previews(take, 8 * block, whole[8 * block : 8 * block + 8])
     assert heard(sent) == [(1, 0, 8), (1, 8, 32), (2, 0, 32), (1, 40, 32), (2, 32, 32)]
-    _, last = decode_sPreviewBufferssage(sent[-1])
+    _, last = decode_server_message(sent[-1])
     assert isinstance(last, PreviewFrames)
     np.testing.assert_allclose(last.motion.root, whole.root[32:64], atol=1e-6)
 
@@ -143,13 +146,13 @@ def test_frames_are_joined_until_it_is_time_again() -> None:
 def test_frames_that_do_not_follow_are_not_joined() -> None:
     """A dancer may think better of what it has shown."""
     clock, sent = Clock(), list[list[bytes]]()
-    previews, whole = Previews("id", sent.append, clock), dance(LEADER, 1)
+    previews, whole = PreviewBuffer("id", sent.append, clock), dance(LEADER, 1)
     previews(1, 0, whole[:8])
     previews(1, 8, whole[8:16])
     previews(1, 4, whole[4:12])
     clock.now = PREVIEW_INTERVAL
     previews(1, 12, whole[12:16])
-    assePreviewBuffer(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
+    assert heard(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
 
 
 def test_frames_that_are_none_are_not_sent() -> None:
@@ -157,5 +160,5 @@ def test_frames_that_are_none_are_not_sent() -> None:
     whole = dance(LEADER, 1)
     broken = Motion(FPS, whole.skeleton, whole.root * np.nan, whole.rotations)
     with pytest.raises(ProtocolError, match=r"danced\.root, row 0"):
-        Previews("id", sent.append)(1, 0, broken)
+        PreviewBuffer("id", sent.append)(1, 0, broken)
     assert sent == []

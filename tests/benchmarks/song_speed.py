@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.engine import Engine
-from backend.model_registry import COMPOSERS, DANCERS, MODELS, weights_path
+from backend.model_registry import REGISTRY, weights_path
 from backend.music import midi
 from backend.music.score import Note, Score, cut_bars, part_from_notes
 from backend.wire.messages import ComposeRequest, DanceRequest
@@ -32,8 +32,8 @@ from tests.benchmarks.partner_request import seconds, spread
 from tests.benchmarks.partner_speed import CORES
 from tests.conftest import ROOT
 
-OURS, RIVAL = DANCERS[0], "choreo-bridge"
-COMPOSER = COMPOSERS[0]
+OURS, RIVAL = REGISTRY.default("dance"), "choreo-bridge"
+COMPOSER = REGISTRY.default("compose")
 LENGTH, MINUTE = 180.0, 60.0
 """s of the song, and of the dance to compose for."""
 REPETITIONS = 3
@@ -110,7 +110,7 @@ def made_song() -> Score:
 
 
 def main() -> int:
-    for model in dict.fromkeys((OURS, COMPOSER, RIVAL, MODELS[0])):
+    for model in dict.fromkeys((OURS, COMPOSER, RIVAL, REGISTRY.default("partner"))):
         if not weights_path(model).is_file():
             print(f"{weights_path(model)}: no such file, train the model first", file=sys.stderr)
             return 2

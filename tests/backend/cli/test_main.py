@@ -189,10 +189,10 @@ BAD = {
     "a truncated file": ("partner truncated.bvh -o out/p.bvh", r"truncated\.bvh, line \d+: .*expected"),
     "no arms": ("partner armless.bvh -o out/p.bvh", r"armless\.bvh: .*(shoulder|arm|elbow)"),
     "an empty file": ("partner empty.bvh -o out/p.bvh", r"empty\.bvh: empty file, .*expected"),
-    "a folder": ("partner out -o out/p.bvh", r"out: a folder, a file expected"),
+    "a folder": ("partner out -o out/p.bvh", r"out: a file expected, a folder found"),
     "a bad history": ("partner leader.bvh -o out/p.bvh --history empty.bvh", r"empty\.bvh: empty file"),
-    "a suffix that is not written": ("partner leader.bvh -o out/p.fbx", r"p\.fbx: \.bvh or \.npz expected"),
-    "a folder for a result": ("partner leader.bvh -o folder.bvh", r"folder\.bvh: a folder, a file expected"),
+    "a suffix that is not written": ("partner leader.bvh -o out/p.fbx", r"p\.fbx: \.bvh or \.npz file extension expected"),
+    "a folder for a result": ("partner leader.bvh -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
     "a place that is not there": (
         "partner leader.bvh -o nowhere/p.bvh",
         r"nowhere/p\.bvh: an existing folder expected",
@@ -280,7 +280,7 @@ BAD = {
     "a demo with no model": ("demo --out out/demo --model waltz", r"model waltz: no such model"),
     "a video of nobody": ("render missing.bvh -o out/v.mp4", r"missing\.bvh: no such file"),
     "a video of a crowd": ("render pair.npz leader.bvh -o out/v.mp4", r"one or two dancers expected, 3 found"),
-    "a video by another name": ("render leader.bvh -o out/v.avi", r"v\.avi: \.mp4 expected"),
+    "a video by another name": ("render leader.bvh -o out/v.avi", r"v\.avi: \.mp4 file extension expected"),
     "an evaluation of nothing": ("evaluate --data nowhere --model duet-vae", r"nowhere.*"),
     "an address that is none": ("serve --bind nonsense", r"nonsense.*"),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.model_registry import DANCERS, WEIGHTS_VARIABLE
+from backend.model_registry import REGISTRY, WEIGHTS_VARIABLE, ModelRegistry
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import ROTATED_JOINTS
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
@@ -143,7 +143,7 @@ def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Pa
     rows = judged(
         [replace(p, score=cut_bars(p.score, 0, 1)) for p in known[:2]], known[2:], real_of(known), said.append
     )
-    models = [name for model in DANCERS for name in (model, f"{model}, other song")]
+    models = [name for model in REGISTRY.names("dance") for name in (model, f"{model}, other song")]
     assert list(rows) == ["real, the pairs", "real, of other songs", *models]
     assert rows["real, the pairs"]["in time"] > max(rows["dance-flow"]["in time"], 0.5)
     for name in rows.keys() - {"real, the pairs"}:
@@ -154,7 +154,7 @@ def test_the_table_has_each_model_with_its_own_and_with_another_song(weights: Pa
 
 def test_other_songs_are_other_ones(weights: Path, known: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model dances to another song is what it dances to that one; a lone pair's is a training pair's."""
-    monkeypatch.setattr(dance_evaluation, "DANCERS", ("dance-flow",))
+    monkeypatch.setattr(dance_evaluation, "REGISTRY", ModelRegistry([REGISTRY.get("dance-flow")]))
     one, other = (replace(pair, dancer=known[0].dancer, score=cut_bars(pair.score, 0, 1)) for pair in known[:2])
     both = judged([one, other], known[2:], real_of(known))
     lone = judged([one], [other, *known[2:]], real_of(known))

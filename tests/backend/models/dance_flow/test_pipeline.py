@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.engine import Engine
-from backend.model_registry import DANCERS, WEIGHTS_VARIABLE, weights_path
+from backend.model_registry import WEIGHTS_VARIABLE, weights_path
 from backend.models.dance_flow.network import NAME, DanceFlow, music_leader
 from backend.models.dance_flow.pipeline import DanceFlowPipeline
 from backend.models.motion_flow.features import ROTATED_JOINTS, floor_frame_at
@@ -161,7 +161,7 @@ EVEN = music(8, 186.0)
 
 @pytest.fixture(scope="module")
 def shipped() -> DanceFlowPipeline:
-    return DanceFlowPipeline(weights_path(NAME, DANCERS), "cpu")
+    return DanceFlowPipeline(weights_path(NAME), "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.cli.direction_options import DirectionOptions, read_direction, fit_draft
+from backend.cli.options import DirectionOptions, fit_draft, read_direction
 from backend.wire.direction import Direction
 from rigs import files
 from rigs.motion import Motion, mirror, resample, translate

@@ -4,6 +4,7 @@
 #   make demo        a duet, from dance to video      make train       the models again, from the corpus
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
 #   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
+#   make pictures    the pictures in docs/pictures
 #   make benchmark-long   ten minutes of dance: does the last one hold what the first promises?
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test matrix check extension benchmark benchmark-long train
+.PHONY: setup demo test matrix check extension pictures benchmark benchmark-long train
 
 setup: $(VENV)/ready
 
@@ -69,6 +70,17 @@ $(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
 	$(PYTHON313) -m venv $(@D)
 	$(@D)/bin/python $(PIP) bpy==5.2.3 pytest pytest-timeout
 	@touch $@
+
+# The evaluation's picture takes half an hour: pasdedeux evaluate --plot docs/pictures/evaluation.png
+pictures: demo
+	mkdir -p runs/pictures
+	$(BIN)/python docs/pictures/film_strip.py demo/duet.mp4 docs/pictures/duet.png --frames 60 150 240 330
+	$(BIN)/pasdedeux dance $(DATA)/midi/pop909/046/046.mid --out runs/pictures/dance.bvh --duet --bars 9-16
+	$(BIN)/pasdedeux render runs/pictures/dance-leader.bvh runs/pictures/dance-partner.bvh --out runs/pictures/dance.mp4
+	$(BIN)/python docs/pictures/film_strip.py runs/pictures/dance.mp4 docs/pictures/dance.png --frames 60 90 120 150 180
+	$(BIN)/pasdedeux compose $(DATA)/salsa/salsa_07_leader.bvh --out runs/pictures/composed.mid
+	$(BIN)/python -m training.experiment.piano_roll_plots runs/pictures/composed.mid docs/pictures/composed.png
+	$(BIN)/python -m tests.benchmarks.rigs_picture
 
 benchmark: extension
 	$(BIN)/python -m tests.benchmarks.bvh_loading

@@ -1,7 +1,7 @@
 """The same frame of one dance on five rigs, side by side: `python -m tests.benchmarks.rigs_picture [OUT.png [FRAME]]`.
 
 Left stands the source, then the rigs it was retargeted to, each with its own body or, where it has none, a mannequin
-on its own bones. Without OUT it is docs/rigs.png.
+on its own bones. Without OUT it is docs/pictures/rigs.png.
 """
 
 import os
@@ -23,7 +23,7 @@ LOOK_HEIGHT, ELEVATION = 0.92, 0.16  # m, radians
 
 def main(arguments: list[str]) -> int:
     frame = int(arguments[1]) if len(arguments) > 1 else FRAME
-    out = Path(arguments[0] if arguments else installed.ROOT / "docs" / "rigs.png").absolute()
+    out = Path(arguments[0] if arguments else installed.ROOT / "docs" / "pictures" / "rigs.png").absolute()
     corpus = Path(os.environ.get("PASDEDEUX_DATA", installed.ROOT.parent / "shared" / "data"))
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch, quiet():
         installed.install(installed.build(), Path(scratch))

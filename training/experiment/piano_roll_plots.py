@@ -1,5 +1,9 @@
-"""Pictures of scores: `piano_roll(score, "song.png")` draws what drums, bass and melody play, one above the other."""
+"""Pictures of scores: `piano_roll(score, "song.png")` draws what drums, bass and melody play, one above the other.
 
+python -m training.experiment.piano_roll_plots song.mid song.png
+"""
+
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from backend.music import midi
 from backend.music.piano_roll import DRUM_KINDS, drum_kind
 from backend.music.quantization import TimedNote, step_times, timed_notes
 from backend.music.score import Score
@@ -117,3 +122,8 @@ def _name_pitches(panel: Any, pitches: range) -> None:
     for pitch in pitches:
         if pitch % _OCTAVE in _BLACK:
             panel.axhspan(pitch - 0.5, pitch + 0.5, color="#f1f3f5", zorder=-1, linewidth=0)
+
+
+if __name__ == "__main__":
+    midi_file, picture = sys.argv[1:]
+    piano_roll(midi.read(midi_file), picture)

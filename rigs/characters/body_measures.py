@@ -11,18 +11,20 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
 
     bones: (29,) each joint's index among the N bones, or -1. The height hardly depends on the pose.
     """
-    known = [j for j in range(29) if bones[j] >= 0]
-    places = positions[[bones[j] for j in known]]
-    default = DEFAULT_SKELETON.rest_positions()[known, None]
+    available = [j for j in range(29) if bones[j] >= 0]
+    joints = positions[[bones[j] for j in available]]
+    default = DEFAULT_SKELETON.rest_positions()[available, None]
     spine = ("pelvis", "spine1", "spine3", "neck", "jaw")
-    trunk = [known.index(INDEX[name]) for name in spine if INDEX[name] in known]
-    legs = [[known.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in ("left", "right")]
+    trunk = [available.index(INDEX[name]) for name in spine if INDEX[name] in available]
+    legs = [
+        [available.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in ("left", "right")
+    ]
 
     def length(body: Array) -> float:
         steps = [np.diff(body[chain], axis=0) for chain in (*legs, trunk, trunk)]
         return float(sum(np.linalg.norm(step, axis=-1).mean(axis=-1).sum() for step in steps))
 
-    return 1.7 * length(places) / length(default)
+    return 1.7 * length(joints) / length(default)
 
 
 def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> str:
@@ -31,8 +33,8 @@ def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> 
     positions: (N, F, 3) and rest_positions: (N, 3) of the N bones.
     """
     poses = (positions[list(bones)], rest_positions[list(bones), None])
-    along = [np.abs(rotations.normalize(_trunk_vector(pose))) > 0.8 for pose in poses]
-    moving, still = (upright.mean(axis=0)[1:] for upright in along)
+    upright = [np.abs(rotations.normalize(_trunk_vector(pose))) > 0.8 for pose in poses]
+    moving, still = (upright.mean(axis=0)[1:] for upright in upright)
     y, z = moving if moving.max() > 0.5 or not still.any() else still
     return "Z" if z > y else "Y"
 
@@ -51,40 +53,43 @@ def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[in
     return bones if upright else tuple(-1 if j == INDEX["head"] else bone for j, bone in enumerate(bones))
 
 
-def stands_upright(rest: Array) -> bool:
+def stands_upright(rest_positions: Array) -> bool:
     """Whether a rest pose (29, 3) m stands like a body, so that its bones' twists can be trusted."""
-    trunk, left = rotations.normalize(_trunk_vector(rest)), rotations.normalize(_left_vector(rest, "hip"))
+    trunk, left = (
+        rotations.normalize(_trunk_vector(rest_positions)),
+        rotations.normalize(_left_vector(rest_positions, "hip")),
+    )
     forward = np.cross(left, trunk)
-    reach = rotations.normalize(_left_vector(rest, "wrist"))
+    reach = rotations.normalize(_left_vector(rest_positions, "wrist"))
 
     def down(side: str) -> Array:
-        return rotations.normalize(rest[INDEX[f"{side}_ankle"]] - rest[INDEX[f"{side}_hip"]])
+        return rotations.normalize(rest_positions[INDEX[f"{side}_ankle"]] - rest_positions[INDEX[f"{side}_hip"]])
 
     return bool(
         trunk[2] > 0.8
         and abs(left[2]) < 0.3
         and down("left")[2] < -0.7
         and down("right")[2] < -0.7
-        and rotations.normalize(_left_vector(rest, "shoulder")) @ left > 0.8
+        and rotations.normalize(_left_vector(rest_positions, "shoulder")) @ left > 0.8
         and reach @ left > 0.5
         and np.linalg.norm(forward) > 0.9
     )
 
 
-def lateral_frame(places: Array, joint: str) -> Array:
+def lateral_frame(positions: Array, joint: str) -> Array:
     """The turn (F, 4) whose first axis points to the body's left, along `joint`, and whose third is near the trunk's.
 
     places: (29, F, 3).  joint: "hip" or "shoulder".
     """
-    left, up = _left_vector(places, joint), _trunk_vector(places)
+    left, up = _left_vector(positions, joint), _trunk_vector(positions)
     return rotations.from_axes(left, np.cross(up, left))
 
 
-def _trunk_vector(places: Array) -> Array:
+def _trunk_vector(positions: Array) -> Array:
     """From between the hips to between the shoulders; places: (29, F, 3)."""
-    hips = places[INDEX["left_hip"]] + places[INDEX["right_hip"]]
-    return (places[INDEX["left_shoulder"]] + places[INDEX["right_shoulder"]] - hips) / 2.0
+    hips = positions[INDEX["left_hip"]] + positions[INDEX["right_hip"]]
+    return (positions[INDEX["left_shoulder"]] + positions[INDEX["right_shoulder"]] - hips) / 2.0
 
 
-def _left_vector(places: Array, joint: str) -> Array:
-    return places[INDEX[f"left_{joint}"]] - places[INDEX[f"right_{joint}"]]
+def _left_vector(positions: Array, joint: str) -> Array:
+    return positions[INDEX[f"left_{joint}"]] - positions[INDEX[f"right_{joint}"]]

@@ -67,7 +67,7 @@ class Humanoid:
 
     rig: Rig
     driven: tuple[int, ...]
-    driving_joints: tuple[int, ...]
+    joints: tuple[int, ...]
     parents: tuple[int, ...]
     rotation_parents: tuple[int, ...]
     pelvis: int
@@ -94,86 +94,97 @@ class Humanoid:
         return np.asarray(self.rig.heads[list(self.driven)])
 
 
-def humanoid_from_rig(rig: Rig, mapping: BoneMap) -> Humanoid:
+def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
     """The rig as a dancer, by the map of its bones."""
-    bones = mapping.bones
-    roles = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bone_count and j not in _UNROTATED_JOINTS}
-    legs = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
-    roles = {node: j for node, j in roles.items() if node not in legs}  # what carries the legs goes with the pelvis
-    spine = tuple(node for node in _spine_to_chest(rig, bones, mapping.spine) if node not in legs)
-    neck = _chain_to_last(rig, mapping.neck)
-    shares = _find_twist_bones(rig, bones)
-    for node in (*spine, *neck, *(node for node, _, _ in shares)):
-        roles.setdefault(node, -1)
+    bones = bone_map.bones
+    joint_of_node = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bone_count and j not in _UNROTATED_JOINTS}
+    hip_ancestors = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
+    joint_of_node = {
+        node: j for node, j in joint_of_node.items() if node not in hip_ancestors
+    }  # what carries the legs goes with the pelvis
+    spine = tuple(node for node in _spine_to_chest(rig, bones, bone_map.spine) if node not in hip_ancestors)
+    neck = _chain_to_last(rig, bone_map.neck)
+    twist_nodes = _find_twist_bones(rig, bones)
+    for node in (*spine, *neck, *(node for node, _, _ in twist_nodes)):
+        joint_of_node.setdefault(node, -1)
     for side in SIDES:
         for node in _sibling_toes(rig, bones, side):
-            roles.setdefault(node, INDEX[f"{side}_foot"])
-    roles |= dict.fromkeys(_detached_roots(rig, roles, bones[0]), 0)
-    moved = tuple(sorted(roles))
-    order = {node: k for k, node in enumerate(moved)}
-    places, known = _joint_rest_positions(rig, bones)
-    above = [_nearest_driven_ancestor(rig, node, order) for node in moved]
+            joint_of_node.setdefault(node, INDEX[f"{side}_foot"])
+    joint_of_node |= dict.fromkeys(_detached_roots(rig, joint_of_node, bones[0]), 0)
+    driven = tuple(sorted(joint_of_node))
+    index_of_node = {node: k for k, node in enumerate(driven)}
+    rest_positions, mapped = _joint_rest_positions(rig, bones)
+    parents = [_nearest_driven_ancestor(rig, node, index_of_node) for node in driven]
     return Humanoid(
         rig=rig,
-        driven=moved,
-        driving_joints=tuple(roles[node] for node in moved),
-        parents=tuple(above),
+        driven=driven,
+        joints=tuple(joint_of_node[node] for node in driven),
+        parents=tuple(parents),
         rotation_parents=tuple(
-            k if _inherits_rotation(rig, node, moved[k]) else -1 for node, k in zip(moved, above, strict=True)
+            k if _inherits_rotation(rig, node, driven[k]) else -1 for node, k in zip(driven, parents, strict=True)
         ),
-        pelvis=order[bones[0]],
-        spine=tuple(order[node] for node in spine),
-        neck=tuple(order[node] for node in neck),
-        twist_bones=tuple(TwistBone(order[node], joint, share) for node, joint, share in shares),
-        rest_rotations=_joint_rest_rotations(places),
-        rest_positions=places,
-        carriers=_carrier_bones(rig, bones, order, known),
-        floor=_rest_floor_height(places),
+        pelvis=index_of_node[bones[0]],
+        spine=tuple(index_of_node[node] for node in spine),
+        neck=tuple(index_of_node[node] for node in neck),
+        twist_bones=tuple(TwistBone(index_of_node[node], joint, share) for node, joint, share in twist_nodes),
+        rest_rotations=_joint_rest_rotations(rest_positions),
+        rest_positions=rest_positions,
+        carriers=_carrier_bones(rig, bones, index_of_node, mapped),
+        floor=_rest_floor_height(rest_positions),
     )
 
 
-def leg_length(places: Array) -> float:
+def leg_length(positions: Array) -> float:
     """Thigh and shin in m, the mean of both sides, of the joints (29, 3)."""
     chains = [[INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle")] for side in SIDES]
-    return float(sum(np.linalg.norm(np.diff(places[chain], axis=0), axis=-1).sum() for chain in chains) / 2.0)
+    return float(sum(np.linalg.norm(np.diff(positions[chain], axis=0), axis=-1).sum() for chain in chains) / 2.0)
 
 
 def _chain_to_last(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
     """Those of `nodes` that lead to the last one, from above."""
-    above = rig.ancestors(nodes[-1]) if nodes else []
-    return tuple(node for node in nodes if node in above or node == nodes[-1])
+    ancestors = rig.ancestors(nodes[-1]) if nodes else []
+    return tuple(node for node in nodes if node in ancestors or node == nodes[-1])
 
 
 def _spine_to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
     """The bones of the trunk that lead to the one on which neck and arms hang, however far up the map goes."""
     spine = _chain_to_last(rig, spine)
-    hanging = [bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0]
-    chest = next((node for node in rig.ancestors(hanging[0]) if all(node in rig.ancestors(h) for h in hanging)), -1)
+    chest_children = [
+        bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0
+    ]
+    chest = next(
+        (node for node in rig.ancestors(chest_children[0]) if all(node in rig.ancestors(h) for h in chest_children)), -1
+    )
     path = rig.ancestors(chest) if chest >= 0 else []
     if spine and spine[-1] in path:
         spine += (*reversed(path[: path.index(spine[-1])]), chest)
     return spine
 
 
-def _nearest_driven_ancestor(rig: Rig, node: int, order: dict[int, int]) -> int:
+def _nearest_driven_ancestor(rig: Rig, node: int, index_of_node: dict[int, int]) -> int:
     """The place of the first moved bone above `node`, or -1."""
-    return next((order[above] for above in rig.ancestors(node) if above in order), -1)
+    return next((index_of_node[above] for above in rig.ancestors(node) if above in index_of_node), -1)
 
 
-def _inherits_rotation(rig: Rig, node: int, above: int) -> bool:
+def _inherits_rotation(rig: Rig, node: int, ancestor: int) -> bool:
     """Whether `node` turns with the node `above` it, through all between."""
-    between = rig.ancestors(node)
-    return all(rig.inherits_rotation[n] for n in (node, *between[: between.index(above)])) if above in between else True
+    path = rig.ancestors(node)
+    return all(rig.inherits_rotation[n] for n in (node, *path[: path.index(ancestor)])) if ancestor in path else True
 
 
-def _detached_roots(rig: Rig, moved: dict[int, int], pelvis: int) -> list[int]:
+def _detached_roots(rig: Rig, driven: dict[int, int], pelvis: int) -> list[int]:
     """The roots whose bones move although they do not hang on the pelvis: they must go where it goes."""
     roots = set()
-    for node in moved:
-        above = rig.ancestors(node)
-        if node != pelvis and pelvis not in above and node not in rig.ancestors(pelvis) and not set(above) & set(moved):
-            roots.add(above[-1] if above else node)
-    return sorted(roots - set(moved) - set(rig.ancestors(pelvis)))
+    for node in driven:
+        ancestors = rig.ancestors(node)
+        if (
+            node != pelvis
+            and pelvis not in ancestors
+            and node not in rig.ancestors(pelvis)
+            and not set(ancestors) & set(driven)
+        ):
+            roots.add(ancestors[-1] if ancestors else node)
+    return sorted(roots - set(driven) - set(rig.ancestors(pelvis)))
 
 
 def _sibling_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
@@ -191,92 +202,94 @@ def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, 
 
     They lie between the limb's two joints, or hang beside the lower one and say so in their names.
     """
-    found = []
+    twist_nodes = []
     for side in SIDES:
         for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")):
             joint = INDEX[f"{side}_{upper}"]
             start, end = bones[joint], bones[INDEX[f"{side}_{lower}"]]
             if min(start, end) < 0:
                 continue
-            whole = rig.heads[end] - rig.heads[start]
+            segment = rig.heads[end] - rig.heads[start]
             between = [node for node in rig.ancestors(end) if start in rig.ancestors(node)]
-            aside = [
+            siblings = [
                 node
                 for node in range(rig.bone_count)
                 if rig.parents[node] in (start, *between) and node not in bones and _TWIST_NAME.search(rig.names[node])
             ]
-            for node in [*reversed(between), *(node for node in aside if node not in between)]:
-                along = rig.heads[node] - rig.heads[start]
-                share = float(along @ whole / (whole @ whole))
-                straight = along @ whole > _MIN_TWIST_COSINE * np.linalg.norm(along) * np.linalg.norm(whole)
+            for node in [*reversed(between), *(node for node in siblings if node not in between)]:
+                offset = rig.heads[node] - rig.heads[start]
+                share = float(offset @ segment / (segment @ segment))
+                straight = offset @ segment > _MIN_TWIST_COSINE * np.linalg.norm(offset) * np.linalg.norm(segment)
                 if straight and _TWIST_RANGE[0] < share < _TWIST_RANGE[1]:
-                    found.append((node, joint, share))
-            if between and any(node == between[0] for node, _, _ in found):
-                found.append((start, joint, 0.0))
-    return found
+                    twist_nodes.append((node, joint, share))
+            if between and any(node == between[0] for node, _, _ in twist_nodes):
+                twist_nodes.append((start, joint, 0.0))
+    return twist_nodes
 
 
 def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
     """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from proportions."""
-    known = np.array(bones) >= 0
-    places = np.zeros((29, 3))
-    places[known] = rig.heads[[bone for bone in bones if bone >= 0]]
-    size = leg_length(places) / leg_length(DEFAULT_SKELETON.rest_positions())
-    facing = rotations.about_z(_heading(places))
+    mapped = np.array(bones) >= 0
+    positions = np.zeros((29, 3))
+    positions[mapped] = rig.heads[[bone for bone in bones if bone >= 0]]
+    size = leg_length(positions) / leg_length(DEFAULT_SKELETON.rest_positions())
+    facing = rotations.about_z(_heading(positions))
     for j, parent in enumerate(PARENTS):
-        if known[j]:
+        if mapped[j]:
             continue
         path = [j]
-        while not known[path[-1]] and CHILDREN[path[-1]]:
-            path.append(next((c for c in CHILDREN[path[-1]] if known[c]), CHILDREN[path[-1]][0]))
-        steps = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
-        if known[path[-1]]:
-            places[j] = places[parent] + (places[path[-1]] - places[parent]) * steps[0] / steps.sum()
+        while not mapped[path[-1]] and CHILDREN[path[-1]]:
+            path.append(next((c for c in CHILDREN[path[-1]] if mapped[c]), CHILDREN[path[-1]][0]))
+        lengths = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
+        if mapped[path[-1]]:
+            positions[j] = positions[parent] + (positions[path[-1]] - positions[parent]) * lengths[0] / lengths.sum()
         else:
-            places[j] = places[parent] + size * rotations.rotate(facing, DEFAULT_SKELETON.offsets[j])
-    return places, known
+            positions[j] = positions[parent] + size * rotations.rotate(facing, DEFAULT_SKELETON.offsets[j])
+    return positions, mapped
 
 
-def _carrier_bones(rig: Rig, bones: tuple[int, ...], order: dict[int, int], known: Array) -> tuple[int, ...]:
+def _carrier_bones(rig: Rig, bones: tuple[int, ...], index_of_node: dict[int, int], mapped: Array) -> tuple[int, ...]:
     """For each joint the place of the moved bone that carries it."""
-    carriers = [order[bones[0]]] * 29
+    carriers = [index_of_node[bones[0]]] * 29
     for j, parent in enumerate(PARENTS):
-        if j and known[j]:
-            carriers[j] = _nearest_driven_ancestor(rig, bones[j], order)
+        if j and mapped[j]:
+            carriers[j] = _nearest_driven_ancestor(rig, bones[j], index_of_node)
         elif j:
-            carriers[j] = order.get(bones[parent], carriers[parent])
+            carriers[j] = index_of_node.get(bones[parent], carriers[parent])
     return tuple(carriers)
 
 
-def _heading(places: Array) -> float:
+def _heading(positions: Array) -> float:
     """The angle about Z from -Y to where a body with joints `places` (29, 3) faces."""
-    left = places[HIPS[0]] - places[HIPS[1]]
+    left = positions[HIPS[0]] - positions[HIPS[1]]
     return float(np.arctan2(left[1], left[0]))
 
 
-def _joint_rest_rotations(places: Array) -> Array:
+def _joint_rest_rotations(positions: Array) -> Array:
     """The joints' world rotations (29, 4) in a rest pose (29, 3).
 
     The trunk, the head and the feet rest as they do in our T-pose, towards where the body or the foot points; limbs
     are swung from there, by the least turn, onto their bones.
     """
-    rest = rotations.identity(29)
-    facing = rotations.about_z(_heading(places))
+    rest_rotations = rotations.identity(29)
+    facing = rotations.about_z(_heading(positions))
     for j, parent in enumerate(PARENTS):
         if j in ANKLES:
-            foot = places[CHILDREN[j][0]] - places[j]
-            rest[j] = rotations.about_z(np.arctan2(foot[0], -foot[1]))
+            foot = positions[CHILDREN[j][0]] - positions[j]
+            rest_rotations[j] = rotations.about_z(np.arctan2(foot[0], -foot[1]))
         elif j in _LIMB_JOINTS:
-            swung = rest[parent]
-            bone = places[CHILDREN[j][0]] - places[j]
-            rest[j] = rotations.multiply(rotations.between(rotations.rotate(swung, BONE_DIRECTIONS[j]), bone), swung)
+            parent_rotation = rest_rotations[parent]
+            bone = positions[CHILDREN[j][0]] - positions[j]
+            rest_rotations[j] = rotations.multiply(
+                rotations.between(rotations.rotate(parent_rotation, BONE_DIRECTIONS[j]), bone), parent_rotation
+            )
         else:
-            rest[j] = rest[parent] if parent >= 0 else facing
-    return rest
+            rest_rotations[j] = rest_rotations[parent] if parent >= 0 else facing
+    return rest_rotations
 
 
-def _rest_floor_height(places: Array) -> float:
+def _rest_floor_height(positions: Array) -> float:
     """The height in m of the floor under a rest pose: the world's, unless the feet are not near it."""
     feet = [INDEX[f"{side}_{joint}"] for side in SIDES for joint in ("ankle", "foot", "bigtoe")]
-    lowest, leg = places[feet, 2].min(), leg_length(places)
+    lowest, leg = positions[feet, 2].min(), leg_length(positions)
     return 0.0 if _FLOOR_RANGE[0] * leg < lowest < _FLOOR_RANGE[1] * leg else float(lowest)

@@ -34,50 +34,55 @@ class PosedHumanoid:
         return replace(self, positions=self.positions + offset[:, None])
 
 
-def bone_rotations(body: Humanoid, world: Array, bends: dict[int, Array]) -> Array:
+def bone_rotations(humanoid: Humanoid, world_rotations: Array, bend_rotations: dict[int, Array]) -> Array:
     """How far the moved bones have turned in the world since rest: (F, K, 4)."""
-    roles = [max(role, 0) for role in body.driving_joints]
-    turns = rotations.multiply(world[:, roles], rotations.inverse(body.rest_rotations[roles]))
-    for k, bend in bends.items():
-        turns[:, k] = bend
-    for twist in body.twist_bones:
-        turns[:, twist.bone] = _twist_bone_rotation(body, world, twist.joint, twist.share)
-    return turns
+    joints = [max(role, 0) for role in humanoid.joints]
+    result = rotations.multiply(world_rotations[:, joints], rotations.inverse(humanoid.rest_rotations[joints]))
+    for k, bend in bend_rotations.items():
+        result[:, k] = bend
+    for twist in humanoid.twist_bones:
+        result[:, twist.bone] = _twist_bone_rotation(humanoid, world_rotations, twist.joint, twist.share)
+    return result
 
 
-def joint_positions(body: Humanoid, world: Array, bends: dict[int, Array], hips: Array) -> Array:
+def joint_positions(humanoid: Humanoid, world_rotations: Array, bend_rotations: dict[int, Array], hips: Array) -> Array:
     """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
-    turns, roots = bone_rotations(body, world, bends), root_bone_positions(body, world, hips)
-    above = list(body.parents)
-    heads = rotations.rotate(turns[:, above], body.rest_heads - body.rest_heads[above])
-    for k, up in enumerate(above):
+    turns_, roots = (
+        bone_rotations(humanoid, world_rotations, bend_rotations),
+        root_bone_positions(humanoid, world_rotations, hips),
+    )
+    parents = list(humanoid.parents)
+    heads = rotations.rotate(turns_[:, parents], humanoid.rest_heads - humanoid.rest_heads[parents])
+    for k, up in enumerate(parents):
         heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
-    carriers = list(body.carriers)
-    return heads[:, carriers] + rotations.rotate(turns[:, carriers], body.rest_positions - body.rest_heads[carriers])
+    carriers = list(humanoid.carriers)
+    return heads[:, carriers] + rotations.rotate(
+        turns_[:, carriers], humanoid.rest_positions - humanoid.rest_heads[carriers]
+    )
 
 
-def root_bone_positions(body: Humanoid, world: Array, hips: Array) -> dict[int, Array]:
+def root_bone_positions(humanoid: Humanoid, world_rotations: Array, hips: Array) -> dict[int, Array]:
     """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
-    turn = rotations.multiply(world[:, 0], rotations.inverse(body.rest_rotations[0]))
-    middle = body.rest_positions[HIPS].mean(axis=0)
+    pelvis = rotations.multiply(world_rotations[:, 0], rotations.inverse(humanoid.rest_rotations[0]))
+    middle = humanoid.rest_positions[HIPS].mean(axis=0)
     return {
-        k: hips + rotations.rotate(turn, body.rest_heads[k] - middle)
-        for k, above in enumerate(body.parents)
+        k: hips + rotations.rotate(pelvis, humanoid.rest_heads[k] - middle)
+        for k, above in enumerate(humanoid.parents)
         if above < 0
     }
 
 
-def _twist_bone_rotation(body: Humanoid, world: Array, joint: int, share: float) -> Array:
+def _twist_bone_rotation(humanoid: Humanoid, world_rotations: Array, joint: int, share: float) -> Array:
     """The turn since rest (F, 4) of a bone that lies at `share` of a limb's upper or lower half.
 
     An upper arm's or thigh's twist grows from none at its root; a forearm's grows towards the hand's.
     """
-    turn = rotations.multiply(world[:, joint], rotations.inverse(body.rest_rotations[joint]))
+    rotation = rotations.multiply(world_rotations[:, joint], rotations.inverse(humanoid.rest_rotations[joint]))
     child = CHILDREN[joint][0]
     lower = JOINTS[joint].endswith(("_elbow", "_knee"))
     above, below = (joint, child) if lower else (PARENTS[joint], joint)
-    between = rotations.inverse_multiply(world[:, above], world[:, below])
+    between = rotations.inverse_multiply(world_rotations[:, above], world_rotations[:, below])
     angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ BONE_DIRECTIONS[joint], between[:, 0]))
     angle -= 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi))
-    bone = rotations.normalize(body.rest_positions[child] - body.rest_positions[joint])
-    return rotations.multiply(turn, rotations.from_axis_angle(bone, (share if lower else share - 1.0) * angle))
+    bone = rotations.normalize(humanoid.rest_positions[child] - humanoid.rest_positions[joint])
+    return rotations.multiply(rotation, rotations.from_axis_angle(bone, (share if lower else share - 1.0) * angle))

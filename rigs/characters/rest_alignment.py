@@ -29,7 +29,7 @@ _MIN_HINGE_SHARE = 0.9
 """How much of the bend has one axis in an elbow that is a hinge; the rest of it is what no twist can explain."""
 
 
-def align_rest_pose(here: list[bool], turned: Array, moved: Array, rest: Array) -> Array:
+def align_rest_pose(available: list[bool], world: Array, positions: Array, rest_positions: Array) -> Array:
     """For each joint the constant rotation (29, 4) that turns our T-pose axes into the source bone's own.
 
     here: which of the 29 joints the source has.  turned: (29, K, 4) world rotations, identity in the rest pose, and
@@ -37,118 +37,126 @@ def align_rest_pose(here: list[bool], turned: Array, moved: Array, rest: Array) 
     Twists are those of a rest pose that stands like a body. Knees and elbows tell them where it does not; and elbows
     that are hinges always tell the arms', since arms that rest alike may bend in any direction.
     """
-    tips = _bone_tips(here, turned, moved)
-    if not stands_upright(rest):
-        return _match_directions(here, tips, turned, moved, twists_known=False)
-    constant = _match_directions(here, tips, rotations.identity(29, 1), rest[:, None], twists_known=True)
-    return _align_elbow_hinges(constant, here, tips, turned, moved)
+    tips = _bone_tips(available, world, positions)
+    if not stands_upright(rest_positions):
+        return _match_directions(available, tips, world, positions, twists_known=False)
+    alignment = _match_directions(
+        available, tips, rotations.identity(29, 1), rest_positions[:, None], twists_known=True
+    )
+    return _align_elbow_hinges(alignment, available, tips, world, positions)
 
 
-def _bone_tips(here: list[bool], turned: Array, moved: Array) -> Array:
+def _bone_tips(available: list[bool], world: Array, positions: Array) -> Array:
     """Where each bone's tip lies in its own axes, the mean over some frames: (29, 3) m, zero for a bone without one.
 
     The movement says this better than the rest pose does where bones between two joints are bent all the time.
     """
     tips = np.zeros((29, 3))
     for j in range(29):
-        child = _tip_joint(j, here)
-        if here[j] and child >= 0:
-            tips[j] = rotations.rotate(rotations.inverse(turned[j]), moved[child] - moved[j]).mean(axis=0)
+        child = _tip_joint(j, available)
+        if available[j] and child >= 0:
+            tips[j] = rotations.rotate(rotations.inverse(world[j]), positions[child] - positions[j]).mean(axis=0)
     return tips
 
 
-def _match_directions(here: list[bool], tips: Array, turned: Array, moved: Array, *, twists_known: bool) -> Array:
+def _match_directions(
+    available: list[bool], tips: Array, world: Array, positions: Array, *, twists_known: bool
+) -> Array:
     """The constant rotations (29, 4) that give the bones of sample poses the directions and twists of ours.
 
     A bone's direction, to its tip, is matched to the T-pose's, but for trunk and head of a rest pose; its twist is
     taken over, with the least turn, from the bone above and averaged over the samples. Where the rest pose tells
     nothing about twists, elbows and knees tell it by the axis they bend about.
     """
-    constant = rotations.identity(29)
+    alignment = rotations.identity(29)
     default = DEFAULT_SKELETON.rest_positions()[:, None]
-    posed = np.empty_like(turned)
+    aligned = np.empty_like(world)
     for j, name in enumerate(JOINTS):
-        anchor = _TWIST_PARENT[j]
-        if not here[j]:
-            posed[j] = posed[anchor]
+        parent = _TWIST_PARENT[j]
+        if not available[j]:
+            aligned[j] = aligned[parent]
             continue
         if name == "pelvis" or (name == "spine3" and not twists_known):
             side = "hip" if name == "pelvis" else "shoulder"
-            estimate = rotations.multiply(lateral_frame(moved, side), rotations.inverse(lateral_frame(default, side)))
+            estimate = rotations.multiply(
+                lateral_frame(positions, side), rotations.inverse(lateral_frame(default, side))
+            )
         else:
-            estimate = posed[anchor]
-        own = rotations.inverse(turned[j])
+            estimate = aligned[parent]
+        world_to_bone = rotations.inverse(world[j])
         if tips[j].any() and not (twists_known and name in _TRUNK_JOINTS):
-            straight = default[_tip_joint(j, here)] - default[j]
-            estimate = swing_towards(estimate, rotations.rotate(turned[j], tips[j]), straight)
-        constant[j] = _mean_rotation(rotations.multiply(own, estimate))
+            straight = default[_tip_joint(j, available)] - default[j]
+            estimate = swing_towards(estimate, rotations.rotate(world[j], tips[j]), straight)
+        alignment[j] = _mean_rotation(rotations.multiply(world_to_bone, estimate))
         if name in _HINGE_AXES and not twists_known:
-            axis, _ = _hinge_axis(j, own, moved)
+            axis, _ = _hinge_axis(j, world_to_bone, positions)
             if np.linalg.norm(axis) > _MIN_BEND_SINE:
-                constant[j] = _apply_twist(constant[j], tips[j], _twist_angle(axis, constant[j], name, tips[j]))
-        posed[j] = rotations.multiply(turned[j], constant[j])
-    return constant
+                alignment[j] = _apply_twist(alignment[j], tips[j], _twist_angle(axis, alignment[j], name, tips[j]))
+        aligned[j] = rotations.multiply(world[j], alignment[j])
+    return alignment
 
 
-def _align_elbow_hinges(constant: Array, here: list[bool], tips: Array, turned: Array, moved: Array) -> Array:
+def _align_elbow_hinges(alignment: Array, available: list[bool], tips: Array, world: Array, positions: Array) -> Array:
     """`constant` (29, 4) with arms twisted so that their elbows bend about the axis that they have in the T-pose.
 
     The forearm, which has no twist of its own against the upper arm, goes along; the hand stays as it is at rest.
     An arm that hardly bends, or about many axes, is left alone.
     """
-    constant = constant.copy()
+    alignment = alignment.copy()
     for name in ("left_shoulder", "right_shoulder"):
         j = INDEX[name]
         elbow = CHILDREN[j][0]
-        if not (here[j] and here[elbow] and here[CHILDREN[elbow][0]]):
+        if not (available[j] and available[elbow] and available[CHILDREN[elbow][0]]):
             continue
-        axis, bend = _hinge_axis(j, rotations.inverse(turned[j]), moved)
+        axis, bend = _hinge_axis(j, rotations.inverse(world[j]), positions)
         if np.linalg.norm(axis) > max(_MIN_BEND_SINE, _MIN_HINGE_SHARE * bend):
-            angle = _twist_angle(axis, constant[j], name, tips[j])
+            angle = _twist_angle(axis, alignment[j], name, tips[j])
             for bone in (j, elbow):
-                constant[bone] = _apply_twist(constant[bone], tips[bone], angle)
-    return constant
+                alignment[bone] = _apply_twist(alignment[bone], tips[bone], angle)
+    return alignment
 
 
-def _hinge_axis(j: int, own: Array, moved: Array) -> tuple[Array, float]:
+def _hinge_axis(j: int, world_to_bone: Array, positions: Array) -> tuple[Array, float]:
     """The mean axis (3,) of a knee's or elbow's bend in the axes of thigh or upper arm `j`, and the mean bend's sine.
 
     own: (K, 4) from the world into the bone's axes. The axis is as long as the bends agree, at most the mean sine.
     """
     middle = CHILDREN[j][0]
     end = CHILDREN[middle][0]
-    upper, lower = moved[middle] - moved[j], moved[end] - moved[middle]
+    upper, lower = positions[middle] - positions[j], positions[end] - positions[middle]
     bends = np.cross(rotations.normalize(upper), rotations.normalize(lower))
-    return rotations.rotate(own, bends).mean(axis=0), float(np.linalg.norm(bends, axis=-1).mean())
+    return rotations.rotate(world_to_bone, bends).mean(axis=0), float(np.linalg.norm(bends, axis=-1).mean())
 
 
-def _twist_angle(axis: Array, constant: Array, name: str, tip: Array) -> float:
+def _twist_angle(axis: Array, alignment: Array, name: str, tip: Array) -> float:
     """The angle about the bone, which points to `tip` (3,), from the hinge that `constant` (4,) gives it to `axis`."""
     bone = rotations.normalize(tip)
-    found = rotations.normalize(axis - (axis @ bone) * bone)
-    is_now = rotations.rotate(constant, np.array(_HINGE_AXES[name]))
-    is_now = rotations.normalize(is_now - (is_now @ bone) * bone)
-    return float(np.arctan2(np.cross(is_now, found) @ bone, is_now @ found))
+    target = rotations.normalize(axis - (axis @ bone) * bone)
+    current = rotations.rotate(alignment, np.array(_HINGE_AXES[name]))
+    current = rotations.normalize(current - (current @ bone) * bone)
+    return float(np.arctan2(np.cross(current, target) @ bone, current @ target))
 
 
-def _apply_twist(constant: Array, tip: Array, angle: float) -> Array:
-    return rotations.multiply(rotations.from_axis_angle(rotations.normalize(tip), angle), constant)
+def _apply_twist(alignment: Array, tip: Array, angle: float) -> Array:
+    return rotations.multiply(rotations.from_axis_angle(rotations.normalize(tip), angle), alignment)
 
 
-def _tip_joint(j: int, here: list[bool]) -> int:
+def _tip_joint(j: int, available: list[bool]) -> int:
     """The joint at which bone `j` points: its child, or what comes after a child that is missing; or -1."""
     if j in _FRAMED_JOINTS or not CHILDREN[j]:
         return -1
     child = CHILDREN[j][0]
-    while not here[child] and CHILDREN[child]:
+    while not available[child] and CHILDREN[child]:
         child = CHILDREN[child][0]
-    return child if here[child] else -1
+    return child if available[child] else -1
 
 
-def swing_towards(q: Array, direction: Array, straight: Array) -> Array:
+def swing_towards(q: Array, direction: Array, rest_direction: Array) -> Array:
     """`q` (K, 4) with the least turn that brings the T-pose direction `straight` (3,) onto `direction` (K, 3)."""
-    points = np.linalg.norm(direction, axis=-1, keepdims=True) > _NEAR_ZERO
-    return np.where(points, rotations.multiply(rotations.between(rotations.rotate(q, straight), direction), q), q)
+    has_direction = np.linalg.norm(direction, axis=-1, keepdims=True) > _NEAR_ZERO
+    return np.where(
+        has_direction, rotations.multiply(rotations.between(rotations.rotate(q, rest_direction), direction), q), q
+    )
 
 
 def _mean_rotation(q: Array) -> Array:

@@ -24,33 +24,35 @@ class Sole:
     bone_heights: Array
     on_toes: Array
 
-    def lowest_point(self, foot: Array, toes: Array) -> Array:
+    def lowest_height(self, foot: Array, toes: Array) -> Array:
         """How high the lowest point is from the ankle (F,) m, foot and toes turned (F, 4) in the world."""
-        on_foot, on_toes = (rotations.rotate(rotations.inverse(q), _UP) for q in (foot, toes))
-        under = self.bone_heights * np.where(self.on_toes, on_toes[:, 2:], on_foot[:, 2:])
-        return np.asarray((on_foot @ self.foot_points.T + on_toes @ self.toe_points.T - under).min(axis=1))
+        foot_up, toe_up = (rotations.rotate(rotations.inverse(q), _UP) for q in (foot, toes))
+        clearance = self.bone_heights * np.where(self.on_toes, toe_up[:, 2:], foot_up[:, 2:])
+        return np.asarray((foot_up @ self.foot_points.T + toe_up @ self.toe_points.T - clearance).min(axis=1))
 
 
-def find_sole(body: Humanoid, side: str) -> Sole:
+def find_sole(humanoid: Humanoid, side: str) -> Sole:
     """The sole of the "left" or "right" foot, from all bones that hang on it."""
     ankle, ball = (INDEX[f"{side}_{joint}"] for joint in ("ankle", "foot"))
-    rig, joints = body.rig, [ankle, ball, INDEX[f"{side}_bigtoe"]]
-    points = [(body.rest_positions[ankle], None), (body.rest_positions[ball], None)]
-    foot = next((body.driven[k] for k, role in enumerate(body.driving_joints) if role == ankle), -1)
-    toes = [body.driven[k] for k, role in enumerate(body.driving_joints) if role == ball]
+    rig, joints = humanoid.rig, [ankle, ball, INDEX[f"{side}_bigtoe"]]
+    points = [(humanoid.rest_positions[ankle], None), (humanoid.rest_positions[ball], None)]
+    foot = next((humanoid.driven[k] for k, role in enumerate(humanoid.joints) if role == ankle), -1)
+    toes = [humanoid.driven[k] for k, role in enumerate(humanoid.joints) if role == ball]
     for node in range(len(rig.names)) if foot >= 0 else ():
-        above = (node, *rig.ancestors(node))
-        if foot in above:
-            points.append((rig.heads[node], next((rig.heads[toe] for toe in toes if toe in above[1:]), None)))
+        ancestors = (node, *rig.ancestors(node))
+        if foot in ancestors:
+            points.append((rig.heads[node], next((rig.heads[toe] for toe in toes if toe in ancestors[1:]), None)))
     if not toes:
-        points.append((body.rest_positions[joints[2]], body.rest_positions[ball]))
-    back = rotations.inverse(body.rest_rotations[[ankle, ball]])
-    on_foot = np.array([(place if pivot is None else pivot) - body.rest_positions[ankle] for place, pivot in points])
-    on_toes = np.array([place * 0.0 if pivot is None else place - pivot for place, pivot in points])
-    high = np.array([place @ _UP for place, _ in points]) - body.floor
+        points.append((humanoid.rest_positions[joints[2]], humanoid.rest_positions[ball]))
+    to_rest = rotations.inverse(humanoid.rest_rotations[[ankle, ball]])
+    foot_points = np.array(
+        [(place if pivot is None else pivot) - humanoid.rest_positions[ankle] for place, pivot in points]
+    )
+    toe_points = np.array([place * 0.0 if pivot is None else place - pivot for place, pivot in points])
+    bone_heights = np.array([place @ _UP for place, _ in points]) - humanoid.floor
     return Sole(
-        rotations.rotate(back[0], on_foot),
-        rotations.rotate(back[1], on_toes),
-        high,
+        rotations.rotate(to_rest[0], foot_points),
+        rotations.rotate(to_rest[1], toe_points),
+        bone_heights,
         np.array([pivot is not None for _, pivot in points]),
     )

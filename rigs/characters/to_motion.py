@@ -42,13 +42,17 @@ def motion_from_bones(
     rest_positions: (N, 3) m, the rest pose.  All in Blender's axes.
     in_t_pose: the rest pose is the T-pose by the rig's own account, so rotations stay as they are.
     """
-    here = [bone >= 0 for bone in bones]
-    turned, moved, rest = (nodes[list(bones)] for nodes in (world, positions, rest_positions))
-    if not (in_t_pose and stands_upright(rest)):
-        some = np.unique(np.linspace(0, moved.shape[1] - 1, _SAMPLES).astype(int))
-        constant = align_rest_pose(here, turned[:, some], moved[:, some], rest)
-        turned = rotations.multiply(turned, constant[:, None])
-    return _solve_motion(fps, here, turned, moved)
+    available = [bone >= 0 for bone in bones]
+    joint_rotations, joint_positions, joint_rest_positions = (
+        nodes[list(bones)] for nodes in (world, positions, rest_positions)
+    )
+    if not (in_t_pose and stands_upright(joint_rest_positions)):
+        samples = np.unique(np.linspace(0, joint_positions.shape[1] - 1, _SAMPLES).astype(int))
+        alignment = align_rest_pose(
+            available, joint_rotations[:, samples], joint_positions[:, samples], joint_rest_positions
+        )
+        joint_rotations = rotations.multiply(joint_rotations, alignment[:, None])
+    return _solve_motion(fps, available, joint_rotations, joint_positions)
 
 
 def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
@@ -61,94 +65,98 @@ def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple
     return tuple(-1 if j == _MID_SPINE else bone for j, bone in enumerate(bones))
 
 
-def _solve_motion(fps: float, here: list[bool], world: Array, moved: Array) -> Motion:
+def _solve_motion(fps: float, available: list[bool], world: Array, targets: Array) -> Motion:
     """Offsets that put every joint where the source has it, and the Motion.
 
     world: (29, F, 4) and moved: (29, F, 3) m. Offsets are means over the frames in the parent's axes. A bone whose
     tip is not rigid in it is swung in every frame so that it still points there.
     """
-    offsets = DEFAULT_SKELETON.offsets * _body_scale(here, moved)
-    places = moved.copy()
-    elbow = _spine_length_varies(here, moved)
+    offsets = DEFAULT_SKELETON.offsets * _body_scale(available, targets)
+    positions = targets.copy()
+    bends_between = _spine_length_varies(available, targets)
     for j, parent in enumerate(PARENTS):
         if parent < 0:
             continue
-        if not here[j] or not CHILDREN[j]:
+        if not available[j] or not CHILDREN[j]:
             world[j] = world[parent]
-        if j == _MID_SPINE and elbow:
-            moved = _place_mid_spine(here[j], world, places, moved)
-            here = [known or joint == j for joint, known in enumerate(here)]
-        target, share = _next_available_joint(j, here)
+        if j == _MID_SPINE and bends_between:
+            targets = _place_mid_spine(available[j], world, positions, targets)
+            available = [known or joint == j for joint, known in enumerate(available)]
+        target, share = _next_available_joint(j, available)
         if target >= 0:
-            whole = moved[target] - places[parent]
-            in_parent = rotations.rotate(rotations.inverse(world[parent]), whole)
+            to_target = targets[target] - positions[parent]
+            in_parent = rotations.rotate(rotations.inverse(world[parent]), to_target)
             offsets[j] = share * in_parent.mean(axis=0)
-            loose = np.ptp(in_parent, axis=0).max() > _RIGID_TOLERANCE
-            if here[j] and not loose:
+            not_rigid = np.ptp(in_parent, axis=0).max() > _RIGID_TOLERANCE
+            if available[j] and not not_rigid:
                 continue
-            if loose and here[j] and _may_swing_parent(j, here, moved):
-                length = np.linalg.norm(whole, axis=-1).mean()
+            if not_rigid and available[j] and _may_swing_parent(j, available, targets):
+                length = np.linalg.norm(to_target, axis=-1).mean()
                 offsets[j] *= length / max(float(np.linalg.norm(offsets[j])), _NEAR_ZERO)
-                world[parent] = swing_towards(world[parent], whole, offsets[j])
+                world[parent] = swing_towards(world[parent], to_target, offsets[j])
                 world[j] = world[parent] if not CHILDREN[j] else world[j]
-        places[j] = places[parent] + rotations.rotate(world[parent], offsets[j])
+        positions[j] = positions[parent] + rotations.rotate(world[parent], offsets[j])
     offsets[0] = 0.0
-    standing = Skeleton(offsets).rest_positions()
-    offsets[0, 2] = -standing[:, 2].min()
+    rest_positions = Skeleton(offsets).rest_positions()
+    offsets[0, 2] = -rest_positions[:, 2].min()
     local = rotations.multiply(rotations.inverse(world[list(PARENTS)]), world)
     local[0] = world[0]
-    return Motion(fps, Skeleton(offsets), moved[0].copy(), np.ascontiguousarray(local.transpose(1, 0, 2)))
+    return Motion(fps, Skeleton(offsets), targets[0].copy(), np.ascontiguousarray(local.transpose(1, 0, 2)))
 
 
-def _spine_length_varies(here: list[bool], moved: Array) -> bool:
+def _spine_length_varies(available: list[bool], positions: Array) -> bool:
     """Whether the spine has to bend between its joints, whose distance changes, for the chest to be in its place."""
-    below = _MID_SPINE if here[_MID_SPINE] else _LOWER_SPINE
-    if not (here[below] and here[_CHEST]):
+    below = _MID_SPINE if available[_MID_SPINE] else _LOWER_SPINE
+    if not (available[below] and available[_CHEST]):
         return False
-    return bool(np.ptp(np.linalg.norm(moved[_CHEST] - moved[below], axis=-1)) > _STRETCH_TOLERANCE)
+    return bool(np.ptp(np.linalg.norm(positions[_CHEST] - positions[below], axis=-1)) > _STRETCH_TOLERANCE)
 
 
-def _place_mid_spine(here: bool, world: Array, places: Array, moved: Array) -> Array:
+def _place_mid_spine(available: bool, world: Array, positions: Array, targets: Array) -> Array:
     """`moved` with the middle of the spine as an elbow between its lower joint, as placed, and the chest.
 
     here: whether the source has a bone in the middle, on whose side the elbow lies. Both lengths are constant.
     """
-    low, chest = places[_LOWER_SPINE], moved[_CHEST]
+    low, chest = positions[_LOWER_SPINE], targets[_CHEST]
     line = chest - low
-    middle = moved[_MID_SPINE] if here else low + line / 2.0
+    middle = targets[_MID_SPINE] if available else low + line / 2.0
     along = rotations.normalize(line)
-    aside = middle - low - np.sum((middle - low) * along, axis=-1, keepdims=True) * along
-    parts = [float(np.linalg.norm(part, axis=-1).mean()) for part in (middle - low, chest - middle)]
+    offset = middle - low - np.sum((middle - low) * along, axis=-1, keepdims=True) * along
+    lengths = [float(np.linalg.norm(part, axis=-1).mean()) for part in (middle - low, chest - middle)]
     longest = float(np.linalg.norm(line, axis=-1).max())
-    grown = max(1.0, longest / (MAX_STRETCH * sum(parts)))
-    usual = rotations.rotate(rotations.inverse(world[_LOWER_SPINE]), aside).mean(axis=0)
-    pole = aside + rotations.rotate(world[_LOWER_SPINE], usual + _DEFAULT_SPINE_BEND)
-    moved = moved.copy()
-    moved[_MID_SPINE], _ = two_bone_ik(low, chest, (grown * parts[0], grown * parts[1]), pole)
-    return moved
+    stretch = max(1.0, longest / (MAX_STRETCH * sum(lengths)))
+    mean_offset = rotations.rotate(rotations.inverse(world[_LOWER_SPINE]), offset).mean(axis=0)
+    pole = offset + rotations.rotate(world[_LOWER_SPINE], mean_offset + _DEFAULT_SPINE_BEND)
+    targets = targets.copy()
+    targets[_MID_SPINE], _ = two_bone_ik(low, chest, (stretch * lengths[0], stretch * lengths[1]), pole)
+    return targets
 
 
-def _may_swing_parent(j: int, here: list[bool], moved: Array) -> bool:
+def _may_swing_parent(j: int, available: list[bool], positions: Array) -> bool:
     """Whether the parent of `j` may turn towards it: all its other children lie where it does itself."""
     parent = PARENTS[j]
-    others = [child for child in CHILDREN[parent] if child != j]
-    return all(here[child] and np.abs(moved[child] - moved[parent]).max() < _RIGID_TOLERANCE for child in others)
+    siblings = [child for child in CHILDREN[parent] if child != j]
+    return all(
+        available[child] and np.abs(positions[child] - positions[parent]).max() < _RIGID_TOLERANCE for child in siblings
+    )
 
 
-def _body_scale(here: list[bool], moved: Array) -> float:
+def _body_scale(available: list[bool], positions: Array) -> float:
     """The body's size against the default one's, by the limbs, which every dancer has."""
-    limbs = [j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and here[j]]
-    own = sum(np.linalg.norm(moved[j] - moved[PARENTS[j]], axis=-1).mean() for j in limbs)
+    limbs = [
+        j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and available[j]
+    ]
+    own = sum(np.linalg.norm(positions[j] - positions[PARENTS[j]], axis=-1).mean() for j in limbs)
     return float(own / sum(np.linalg.norm(DEFAULT_SKELETON.offsets[j]) for j in limbs))
 
 
-def _next_available_joint(j: int, here: list[bool]) -> tuple[int, float]:
+def _next_available_joint(j: int, available: list[bool]) -> tuple[int, float]:
     """The first joint from `j` outwards that the source has, and at which share of the way there `j` lies; or -1."""
     path = [j]
-    while not here[path[-1]]:
-        onwards = [child for child in CHILDREN[path[-1]] if here[child]] or list(CHILDREN[path[-1]])
-        if not onwards:
+    while not available[path[-1]]:
+        children = [child for child in CHILDREN[path[-1]] if available[child]] or list(CHILDREN[path[-1]])
+        if not children:
             return -1, 0.0
-        path.append(onwards[0])
+        path.append(children[0])
     lengths = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
     return path[-1], float(lengths[0] / lengths.sum())

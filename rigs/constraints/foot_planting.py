@@ -61,7 +61,7 @@ def _planted_foot(figure: PosedHumanoid, body: Humanoid, side: int) -> tuple[Arr
         anchors[first:last, :2] = _anchor_points(balls[first:last, :2], figure.toe_paths[first:last, side])
         anchors[first:last, 2] = figure.floor + body.rest_height("foot")
     ankles: Array = balls + blend_offsets(anchors - balls, runs, blend) - to_ball
-    lift = np.maximum(figure.floor - ankles[:, 2] - find_sole(body, SIDES[side]).lowest_point(foot, toes), 0.0)
+    lift = np.maximum(figure.floor - ankles[:, 2] - find_sole(body, SIDES[side]).lowest_height(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
 
 

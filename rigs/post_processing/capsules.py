@@ -34,18 +34,20 @@ def deepest_penetration(first: Array, second: Array) -> Array:
     )
 
 
-def penetration_depths(first: Array, second: Array, ours: list[int], theirs: list[int]) -> tuple[Array, Array]:
+def penetration_depths(
+    first: Array, second: Array, first_capsules: list[int], second_capsules: list[int]
+) -> tuple[Array, Array]:
     """Penetration depths (F, A, B) m of capsule pairs, negative where apart, and their contact normals (F, A, B, 3).
 
-    first, second: (F, 29, 3) m.  ours, theirs: indices of A of the first dancer's `CAPSULES` and B of the second's.
+    first, second: (F, 29, 3) m.  first_capsules, second_capsules: indices in `CAPSULES`, A and B of them.
     A normal is the unit direction in which the first dancer's capsule leaves the second's.
     """
-    start, end = (first[:, [ends[k] for k in ours], None] for ends in (_STARTS, _ENDS))
-    other_start, other_end = (second[:, None, [ends[k] for k in theirs]] for ends in (_STARTS, _ENDS))
+    start, end = (first[:, [ends[k] for k in first_capsules], None] for ends in (_STARTS, _ENDS))
+    other_start, other_end = (second[:, None, [ends[k] for k in second_capsules]] for ends in (_STARTS, _ENDS))
     separation = segment_separation(start, end, other_start, other_end)
     distance = np.linalg.norm(separation, axis=-1)
     normal = separation / np.maximum(distance, 1e-9)[..., None]
-    return _RADII[ours][:, None] + _RADII[theirs] - distance, normal
+    return _RADII[first_capsules][:, None] + _RADII[second_capsules] - distance, normal
 
 
 def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:

@@ -42,8 +42,10 @@ def detect_near_holds(partner: Array, leader: Array, fps: float) -> list[HandHol
 
     partner, leader: (F, 29, 3) m.  In each frame a hand holds at most one hand, the nearer one.
     """
-    ours, theirs = ([dancer[:, arm_joint("wrist", side)] for side in (0, 1)] for dancer in (partner, leader))
-    offsets = np.array([[a - b for b in theirs] for a in ours])
+    partner_wrists, leader_wrists = (
+        [dancer[:, arm_joint("wrist", side)] for side in (0, 1)] for dancer in (partner, leader)
+    )
+    offsets = np.array([[a - b for b in leader_wrists] for a in partner_wrists])
     distances = np.linalg.norm(offsets, axis=-1)
     shortest, blend = max(1, round(_SHORTEST * fps)), round(_BLEND * fps)
     runs = [

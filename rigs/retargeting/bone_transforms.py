@@ -1,10 +1,11 @@
-"""A `Figure` onto the bones of its rig: the rotations and locations that Blender keys.
+"""Bone transforms: the rotations and locations of a rig's bones, as Blender keys them, from a posed humanoid.
 
-Where a joint's world rotation is G, and G0 in the rig's rest pose, its bone has turned by D = G G0^-1. With rest
-rotation R its pose is R^-1 Da^-1 D R, whatever its roll; Da is the turn of the nearest moved bone above it.
+Let a joint's world rotation be G, and G0 in the rig's rest pose; its bone has rotated by D = G G0^-1. With the bone's
+rest rotation R its pose rotation is R^-1 Da^-1 D R, whatever its roll; Da is the rotation D of the nearest animated
+ancestor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,30 +17,32 @@ from rigs.characters.posed_humanoid import PosedHumanoid, bone_rotations, root_b
 from rigs.characters.rig import Rig
 
 RootMode = Literal["hips", "bone", "object"]
-"""What carries a rig through the world: the hips alone, the bone above them, or the object."""
+"""Root motion: what carries a rig through the world, the hips alone, the root bone above them, or the object."""
+
+Transform = tuple[Array, Array]
+"""A rotation (F, 4) about the world's origin, and a translation (F, 3) m after it."""
 
 
 @dataclass(frozen=True)
 class RigMotion:
-    """How a rig's bones move, ready to be keyed.
+    """Animation of a rig's bones, ready to be keyed.
 
-    turns: each bone's pose rotations (F, 4), relative to rest and to its parent.
-    locations: for the bones that also travel, (F, 3) in the bone's own axes and units.
-    carried: where the object goes from where it is, turned about the world's origin and then shifted: (F, 4) and
-    (F, 3) m; None when it stays.
+    rotations: each bone's pose rotations (F, 4), relative to rest and to its parent.
+    locations: for the bones that also translate, (F, 3) in the bone's own axes and units.
+    object_transform: the object's motion from where it is; None when it stays.
     """
 
     fps: float
     rotations: dict[str, Array]
     locations: dict[str, Array]
-    object_transform: tuple[Array, Array] | None = None
+    object_transform: Transform | None = None
 
 
 @dataclass(frozen=True)
 class ControlBone:
-    """A bone that is moved for itself: how far it has turned since rest, (F, 4), and where its head is, (F, 3) m.
+    """Animation of a further bone such as an IK target: world rotation since rest (F, 4) and head position (F, 3) m.
 
-    Without a head it only turns.
+    Without a head it only rotates.
     """
 
     bone: str
@@ -47,90 +50,106 @@ class ControlBone:
     head: Array | None
 
 
+@dataclass(frozen=True)
+class _AnimatedBone:
+    """World rotation since rest (F, 4), head position (F, 3) m or None, and whether it inherits rotation."""
+
+    rotation: Array
+    head: Array | None
+    inherits_rotation: bool = True
+
+
 def bone_transforms(
-    figure: PosedHumanoid,
-    body: Humanoid,
+    posed: PosedHumanoid,
+    humanoid: Humanoid,
     *,
     root: RootMode = "hips",
     in_place: bool = False,
     controls: Sequence[ControlBone] = (),
 ) -> RigMotion:
-    """The rotations and locations of the rig's bones that bring the body where the figure is.
+    """Convert a posed humanoid to pose rotations and locations of its rig's bones.
 
-    root: what carries the way along the floor and the heading.  in_place: leave the way out and keep the heights.
-    controls: further bones to move, such as the ends of limbs that the rig solves itself.
-    Raises ValueError where the rig has no bone above the hips to carry it.
+    root: what carries the path along the floor and the heading.  in_place: remove the path, keep the heights.
+    controls: further bones to animate, such as the IK targets of limbs that the rig solves itself.
+    Raises ValueError if `root` is "bone" and the rig has no bone above the hips.
     """
-    rig, still = body.rig, rotations.identity(len(figure.positions))
-    heads = root_bone_positions(body, figure.world_rotations, figure.positions[:, HIPS].mean(axis=1))
-    way = np.zeros((len(still), 3))
+    rig, identity = humanoid.rig, rotations.identity(len(posed.positions))
+    stationary = (identity, np.zeros((len(identity), 3)))
+    heads = root_bone_positions(humanoid, posed.world_rotations, posed.positions[:, HIPS].mean(axis=1))
+    path = stationary[1]
     if in_place:
-        way = (heads[body.pelvis] - heads[body.pelvis][0]) * np.array([1.0, 1.0, 0.0])
-    turns = bone_rotations(body, figure.world_rotations, figure.bend_rotations)
-    moved: dict[int, tuple[Array, Array | None, bool]] = {
-        node: (turns[:, k], heads[k] - way if k in heads else None, body.rotation_parents[k] == body.parents[k])
-        for k, node in enumerate(body.driven)
+        path = (heads[humanoid.pelvis] - heads[humanoid.pelvis][0]) * np.array([1.0, 1.0, 0.0])
+    since_rest = bone_rotations(humanoid, posed.world_rotations, posed.bend_rotations)
+    animated = {
+        node: _AnimatedBone(
+            since_rest[:, k],
+            heads[k] - path if k in heads else None,
+            humanoid.rotation_parents[k] == humanoid.parents[k],
+        )
+        for k, node in enumerate(humanoid.driven)
     }
     for control in controls:
-        moved[rig.index(control.bone)] = (control.rotation, None if control.head is None else control.head - way, True)
-    carriage = (still, np.zeros((len(still), 3)))
+        head = None if control.head is None else control.head - path
+        animated[rig.index(control.bone)] = _AnimatedBone(control.rotation, head)
+    root_motion = stationary
     if root != "hips":
-        carriage = _root_transform(body, figure.world_rotations[:, 0], heads[body.pelvis] - way)
+        root_motion = _root_motion(humanoid, posed.world_rotations[:, 0], heads[humanoid.pelvis] - path)
     if root == "bone":
-        top = _root_bone(body)
-        moved[top] = (carriage[0], rotations.rotate(carriage[0], rig.heads[top]) + carriage[1], True)
-    ground = carriage if root == "object" else (still, np.zeros((len(still), 3)))
-    nodes = sorted(moved)
-    above = {node: next((up for up in rig.ancestors(node) if up in moved), -1) for node in nodes}
-    bases = [moved[above[node]][0] if above[node] >= 0 and moved[node][2] else ground[0] for node in nodes]
-    own = rig.rest_rotations[nodes]
-    since = rotations.inverse_multiply(np.stack(bases, axis=1), np.stack([moved[node][0] for node in nodes], axis=1))
-    posed = rotations.multiply(rotations.inverse(own), rotations.multiply(since, own))
-    result = RigMotion(figure.fps, {}, {}, carriage if root == "object" else None)
+        bone = _root_bone(humanoid)
+        turn, shift = root_motion
+        animated[bone] = _AnimatedBone(turn, rotations.rotate(turn, rig.heads[bone]) + shift)
+    base = root_motion if root == "object" else stationary
+    nodes = sorted(animated)
+    parents = {node: next((above for above in rig.ancestors(node) if above in animated), -1) for node in nodes}
+    parent_rotations = [
+        animated[parents[node]].rotation if parents[node] >= 0 and animated[node].inherits_rotation else base[0]
+        for node in nodes
+    ]
+    rest = rig.rest_rotations[nodes]
+    own_rotations = np.stack([animated[node].rotation for node in nodes], axis=1)
+    relative = rotations.inverse_multiply(np.stack(parent_rotations, axis=1), own_rotations)
+    pose_rotations = rotations.multiply(rotations.inverse(rest), rotations.multiply(relative, rest))
+    result = RigMotion(posed.fps, {}, {}, root_motion if root == "object" else None)
     for n, node in enumerate(nodes):
-        result.rotations[rig.names[node]] = posed[:, n]
-        head = moved[node][1]
-        if head is not None:
-            parent, shift = _parent_transform(rig, moved, above, above[node], ground)
-            gone = head - rotations.rotate(parent, rig.heads[node]) - shift
-            axes = rotations.multiply(
-                parent, rig.object_rotation if node in rig.object_space_locations else rig.rest_rotations[node]
-            )
-            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), gone) / rig.unit_scale
+        result.rotations[rig.names[node]] = pose_rotations[:, n]
+        node_head = animated[node].head
+        if node_head is not None:
+            turn, shift = _parent_transform(rig, animated, parents, parents[node], base)
+            displacement = node_head - rotations.rotate(turn, rig.heads[node]) - shift
+            in_object_space = node in rig.object_space_locations
+            axes = rotations.multiply(turn, rig.object_rotation if in_object_space else rig.rest_rotations[node])
+            result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), displacement) / rig.unit_scale
     return result
 
 
-def _root_transform(body: Humanoid, pelvis: Array, head: Array) -> tuple[Array, Array]:
-    """How the rest pose is turned about the vertical (F, 4) and shifted along the floor (F, 3) to go with the pelvis.
+def _root_motion(humanoid: Humanoid, pelvis: Array, head: Array) -> Transform:
+    """Root motion: the pelvis's heading and path along the floor, as a transform of the rest pose.
 
-    pelvis: (F, 4) its world rotation.  head: (F, 3) m where its bone begins.
+    pelvis: (F, 4) its world rotation.  head: (F, 3) m, its bone's head.
     """
-    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(body.rest_rotations[0])
+    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(humanoid.rest_rotations[0])
     turn = rotations.about_z(angle)
-    shift = head - rotations.rotate(turn, body.rest_heads[body.pelvis])
+    shift = head - rotations.rotate(turn, humanoid.rest_heads[humanoid.pelvis])
     return turn, shift * np.array([1.0, 1.0, 0.0])
 
 
-def _root_bone(body: Humanoid) -> int:
-    """The node from which the hips hang in the end. Raises ValueError where they are the root themselves."""
-    above = body.rig.ancestors(body.driven[body.pelvis])
-    if not above:
+def _root_bone(humanoid: Humanoid) -> int:
+    """The root bone above the hips. Raises ValueError where the hips are the root themselves."""
+    ancestors = humanoid.rig.ancestors(humanoid.driven[humanoid.pelvis])
+    if not ancestors:
         raise ValueError("a bone above the hips expected to carry the movement, found none: choose hips or object")
-    return above[-1]
+    return ancestors[-1]
 
 
 def _parent_transform(
-    rig: Rig,
-    moved: dict[int, tuple[Array, Array | None, bool]],
-    above: dict[int, int],
-    node: int,
-    ground: tuple[Array, Array],
-) -> tuple[Array, Array]:
-    """How a moved bone carries what hangs on it: it turns (F, 4) about the origin, which then goes (F, 3) m."""
+    rig: Rig, animated: Mapping[int, _AnimatedBone], parents: Mapping[int, int], node: int, base: Transform
+) -> Transform:
+    """The world transform since rest that an animated bone passes on to its children."""
     if node < 0:
-        return ground
-    turn, head, _ = moved[node]
+        return base
+    bone = animated[node]
+    head = bone.head
     if head is None:
-        parent, shift = _parent_transform(rig, moved, above, above[node], ground)
-        head = rotations.rotate(parent, rig.heads[node]) + shift
-    return turn, head - rotations.rotate(turn, rig.heads[node])
+        turn, shift = _parent_transform(rig, animated, parents, parents[node], base)
+        head = rotations.rotate(turn, rig.heads[node]) + shift
+    return bone.rotation, head - rotations.rotate(bone.rotation, rig.heads[node])

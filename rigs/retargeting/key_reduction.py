@@ -41,8 +41,8 @@ def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
     groups = _group_curves(bones)
     keyed = np.zeros((len(bones), frames), bool)
     keyed[:, [0, -1]] = True
-    while (strays := _worst_frames(_errors(groups, keyed), keyed)).any():
-        keyed |= strays
+    while (worst := _worst_frames(_errors(groups, keyed), keyed)).any():
+        keyed |= worst
     for parity in (1, 0):
         keyed = _remove_redundant_keys(groups, keyed, parity)
     return [np.flatnonzero(row) for row in keyed]
@@ -70,12 +70,12 @@ class _CurveGroup:
 
 def _group_curves(bones: Sequence[Sequence[PropertyCurve]]) -> list[_CurveGroup]:
     """Tracks of the same kind and width together; a bone that has two of a kind is in two groups."""
-    alike: dict[tuple[str | None, int, int], list[tuple[int, PropertyCurve]]] = {}
+    curves_by_kind: dict[tuple[str | None, int, int], list[tuple[int, PropertyCurve]]] = {}
     for bone, tracks in enumerate(bones):
-        for place, track in enumerate(tracks):
-            alike.setdefault((track.mode, track.values.shape[1], place), []).append((bone, track))
+        for position, track in enumerate(tracks):
+            curves_by_kind.setdefault((track.mode, track.values.shape[1], position), []).append((bone, track))
     groups = []
-    for (mode, _, _), members in alike.items():
+    for (mode, _, _), members in curves_by_kind.items():
         values = np.stack([track.values for _, track in members]).astype(float)
         change = tangents(values.swapaxes(0, 1)).swapaxes(0, 1)
         groups.append(
@@ -97,8 +97,8 @@ def _errors(groups: Sequence[_CurveGroup], keyed: Array) -> Array:
     before, after = _neighbouring_keys(keyed)
     for group in groups:
         curve = _hermite_interpolation(group, before[group.bones], after[group.bones])
-        apart = _distance(curve, group) / np.maximum(group.tolerance, _MIN_TOLERANCE)[:, None]
-        errors[group.bones] = np.maximum(errors[group.bones], apart)
+        distance = _distance(curve, group) / np.maximum(group.tolerance, _MIN_TOLERANCE)[:, None]
+        errors[group.bones] = np.maximum(errors[group.bones], distance)
     errors[keyed] = 0.0
     return errors
 
@@ -116,11 +116,13 @@ def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> A
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
     row = np.arange(len(before))[:, None]
-    rise = smoothstep(u)
+    smoothstep = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
-    bend = (u * (1.0 - u)) * span
+    tangent_weight = (u * (1.0 - u)) * span
     return (
-        start + rise * (end - start) + bend * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
+        start
+        + smoothstep * (end - start)
+        + tangent_weight * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
     )
 
 
@@ -128,8 +130,8 @@ def _distance(curve: Array, group: _CurveGroup) -> Array:
     """How far the curves' values (k, F, n) are from the movement, as an angle or as a distance: (k, F)."""
     if group.quaternions is None or group.mode is None:
         return np.linalg.norm(curve - group.values, axis=-1)
-    same = np.abs(np.sum(rotation_modes.to_quaternions(curve, group.mode) * group.quaternions, axis=-1))
-    return 2.0 * np.arccos(np.minimum(same, 1.0))
+    cosine = np.abs(np.sum(rotation_modes.to_quaternions(curve, group.mode) * group.quaternions, axis=-1))
+    return 2.0 * np.arccos(np.minimum(cosine, 1.0))
 
 
 def _worst_frames(errors: Array, keyed: Array) -> Array:
@@ -138,10 +140,10 @@ def _worst_frames(errors: Array, keyed: Array) -> Array:
     spans = np.cumsum(keyed) - 1
     flat = errors.ravel()
     highest = np.maximum.reduceat(flat, starts)[spans]
-    found = np.flatnonzero((flat == highest) & (flat > 1.0))
-    _, first = np.unique(spans[found], return_index=True)
+    candidates = np.flatnonzero((flat == highest) & (flat > 1.0))
+    _, first = np.unique(spans[candidates], return_index=True)
     worst = np.zeros(keyed.shape, bool)
-    worst.ravel()[found[first]] = True
+    worst.ravel()[candidates[first]] = True
     return worst
 
 
@@ -149,9 +151,9 @@ def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: 
     """The keys less those of every second one that may go; neighbours never go at once."""
     inner = keyed.copy()
     inner[:, [0, -1]] = False
-    tried = inner & (np.cumsum(keyed, axis=1) % 2 == parity)
-    fewer = keyed & ~tried
-    return fewer | (tried & _spans_over_tolerance(_errors(groups, fewer), fewer))
+    removable = inner & (np.cumsum(keyed, axis=1) % 2 == parity)
+    fewer = keyed & ~removable
+    return fewer | (removable & _spans_over_tolerance(_errors(groups, fewer), fewer))
 
 
 def _spans_over_tolerance(errors: Array, keyed: Array) -> Array:

@@ -50,55 +50,67 @@ class RetargetOptions:
     keep_hand_holds: bool = True
 
 
-def retarget(motion: Motion, body: Humanoid, options: RetargetOptions = RetargetOptions()) -> PosedHumanoid:
+def retarget(motion: Motion, humanoid: Humanoid, options: RetargetOptions = RetargetOptions()) -> PosedHumanoid:
     """One dancer's movement on another body."""
-    figure = transfer_motion(motion, body)
-    return plant_feet(figure, body) if options.plant_feet else figure
+    posed = transfer_motion(motion, humanoid)
+    return plant_feet(posed, humanoid) if options.plant_feet else posed
 
 
 def retarget_pair(
-    motions: tuple[Motion, Motion], bodies: tuple[Humanoid, Humanoid], options: RetargetOptions = RetargetOptions()
+    motions: tuple[Motion, Motion], humanoids: tuple[Humanoid, Humanoid], options: RetargetOptions = RetargetOptions()
 ) -> tuple[PosedHumanoid, PosedHumanoid]:
     """Two dancers' movement, of one frame rate and length, on two other bodies.
 
     Both go their ways along the floor by one scale, the mean of their legs', so that they stay with each other.
     """
-    legs = [body.leg_length / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, bodies, strict=True)]
+    legs = [
+        body.leg_length / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, humanoids, strict=True)
+    ]
     first, second = (
-        transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, bodies, strict=True)
+        transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, humanoids, strict=True)
     )
     found = (
         detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps) if options.keep_hand_holds else []
     )
     if found:
-        first, second = approach_for_holds((first, second), bodies, found)
+        first, second = approach_for_holds((first, second), humanoids, found)
     if options.plant_feet:
-        first, second = plant_feet(first, bodies[0]), plant_feet(second, bodies[1])
-    return join_hands((first, second), bodies, found) if found else (first, second)
+        first, second = plant_feet(first, humanoids[0]), plant_feet(second, humanoids[1])
+    return join_hands((first, second), humanoids, found) if found else (first, second)
 
 
-def transfer_motion(motion: Motion, body: Humanoid, *, path_scale: float | None = None) -> PosedHumanoid:
+def transfer_motion(motion: Motion, humanoid: Humanoid, *, path_scale: float | None = None) -> PosedHumanoid:
     """The movement on another body: its limbs point where the source's do, its trunk, head and feet turn as they do.
 
     The way along the floor is scaled by `stride`, without it by the length of the legs; heights are scaled by the legs.
     """
     source = motion.positions
-    resting = foot_contacts(source, motion.fps, speed=PLANTED_SPEED)
-    world = _align_world_rotations(motion, resting)
-    bends = _distribute_bends(motion, world, body)
-    legs = body.leg_length / leg_length(motion.skeleton.rest_positions())
-    low = floor_height(source)
-    floor = 0.0 if abs(low) < _FLOOR_TOLERANCE else low
-    down, ankles = resting[:, [0, 2]], source[:, ANKLES, 2]
-    sole = float(np.median(ankles[down])) if down.sum() >= _MIN_CONTACT_FRAMES else float(ankles.min())
+    contacts = foot_contacts(source, motion.fps, speed=PLANTED_SPEED)
+    world = _align_world_rotations(motion, contacts)
+    bend_rotations = _distribute_bends(motion, world, humanoid)
+    leg_scale = humanoid.leg_length / leg_length(motion.skeleton.rest_positions())
+    source_floor = floor_height(source)
+    floor = 0.0 if abs(source_floor) < _FLOOR_TOLERANCE else source_floor
+    ankle_contacts, ankles = contacts[:, [0, 2]], source[:, ANKLES, 2]
+    ankle_height = (
+        float(np.median(ankles[ankle_contacts])) if ankle_contacts.sum() >= _MIN_CONTACT_FRAMES else float(ankles.min())
+    )
     hips = source[:, HIPS].mean(axis=1)
-    rise = floor + body.rest_height("ankle") + legs * (hips[:, 2] - sole)
-    hips = np.concatenate([hips[:, :2] * (path_scale or legs), rise[:, None]], axis=1)
-    steps = source[:, _TOES, :2] * (path_scale or legs)
-    return PosedHumanoid(motion.fps, joint_positions(body, world, bends, hips), world, bends, resting, steps, floor)
+    height = floor + humanoid.rest_height("ankle") + leg_scale * (hips[:, 2] - ankle_height)
+    hips = np.concatenate([hips[:, :2] * (path_scale or leg_scale), height[:, None]], axis=1)
+    toe_paths = source[:, _TOES, :2] * (path_scale or leg_scale)
+    return PosedHumanoid(
+        motion.fps,
+        joint_positions(humanoid, world, bend_rotations, hips),
+        world,
+        bend_rotations,
+        contacts,
+        toe_paths,
+        floor,
+    )
 
 
-def _align_world_rotations(motion: Motion, resting: Array) -> Array:
+def _align_world_rotations(motion: Motion, contacts: Array) -> Array:
     """The joints' world rotations (F, 29, 4), freed of what is only the source's build.
 
     An aimed joint's axis lies exactly along the source's bone, a sole that rests is level. How collarbones, the middle
@@ -106,14 +118,14 @@ def _align_world_rotations(motion: Motion, resting: Array) -> Array:
     """
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
-    ours = world.copy()
-    aims = rotations.between(BONE_DIRECTIONS[_LIMB_JOINTS], offsets[[CHILDREN[j][0] for j in _LIMB_JOINTS]])
-    ours[:, _LIMB_JOINTS] = rotations.multiply(world[:, _LIMB_JOINTS], aims)
-    joints, starts, ends, ways = (list(column) for column in zip(*_POSTURE_JOINTS, strict=True))
-    base = rotations.slerp(world[:, starts], world[:, ends], np.array(ways))
-    own = rotations.inverse_multiply(base, world[:, joints])
-    ours[:, joints] = rotations.multiply(base, rotations.multiply(own, rotations.inverse(_mean(own))))
-    for side, flat in enumerate((resting[:, 0] & resting[:, 1], resting[:, 2] & resting[:, 3])):
+    aligned = world.copy()
+    corrections = rotations.between(BONE_DIRECTIONS[_LIMB_JOINTS], offsets[[CHILDREN[j][0] for j in _LIMB_JOINTS]])
+    aligned[:, _LIMB_JOINTS] = rotations.multiply(world[:, _LIMB_JOINTS], corrections)
+    joints, starts, ends, fractions = (list(column) for column in zip(*_POSTURE_JOINTS, strict=True))
+    base = rotations.slerp(world[:, starts], world[:, ends], np.array(fractions))
+    relative = rotations.inverse_multiply(base, world[:, joints])
+    aligned[:, joints] = rotations.multiply(base, rotations.multiply(relative, rotations.inverse(_mean(relative))))
+    for side, flat in enumerate((contacts[:, 0] & contacts[:, 1], contacts[:, 2] & contacts[:, 3])):
         foot = offsets[_TOES[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))
         for j in (ANKLES[side], _TOES[side]):
@@ -121,35 +133,37 @@ def _align_world_rotations(motion: Motion, resting: Array) -> Array:
             if flat.sum() >= _MIN_CONTACT_FRAMES:
                 normals = rotations.rotate(rotations.inverse(world[flat, j]), _UP)
                 level = rotations.between(_UP, np.median(normals, axis=0))
-            ours[:, j] = rotations.multiply(world[:, j], rotations.multiply(level, outward))
-    return ours
+            aligned[:, j] = rotations.multiply(world[:, j], rotations.multiply(level, outward))
+    return aligned
 
 
-def _distribute_bends(motion: Motion, world: Array, body: Humanoid) -> dict[int, Array]:
+def _distribute_bends(motion: Motion, world: Array, humanoid: Humanoid) -> dict[int, Array]:
     """How far the bones that share the bend of trunk and neck have turned since rest, (F, 4) each."""
-    bends: dict[int, Array] = {}
-    back = rotations.inverse(body.rest_rotations[0])
-    if body.spine:
+    bend_rotations: dict[int, Array] = {}
+    to_rest = rotations.inverse(humanoid.rest_rotations[0])
+    if humanoid.spine:
         offsets = motion.skeleton.offsets[[*_SPINE[1:], _NECK]]
         knots = _segment_midpoints(np.linalg.norm(offsets, axis=-1))
-        points = np.stack([body.rest_positions[0], *body.rest_heads[list(body.spine)], body.rest_positions[_NECK]])
-        at = _segment_midpoints(np.linalg.norm(np.diff(points, axis=0), axis=-1))[1:]
-        at[-1] = 1.0
-        for k, u in zip(body.spine, at, strict=True):
-            bends[k] = rotations.multiply(_interpolate_rotations(world[:, _SPINE], knots, u), back)
-    else:
-        pelvis = rotations.multiply(world[:, 0], back)
-        trunk = motion.positions[:, _NECK] - motion.positions[:, HIPS].mean(axis=1)
-        rest = body.rest_positions[_NECK] - body.rest_positions[HIPS].mean(axis=0)
-        swing = rotations.between(rotations.rotate(pelvis, rest), trunk)
-        bends[body.pelvis] = rotations.multiply(swing, pelvis)
-    necks = [k for k in body.neck if body.driving_joints[k] != _JAW]
-    for n, k in enumerate(necks):
-        bend = _interpolate_rotations(
-            world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(necks)
+        points = np.stack(
+            [humanoid.rest_positions[0], *humanoid.rest_heads[list(humanoid.spine)], humanoid.rest_positions[_NECK]]
         )
-        bends[k] = rotations.multiply(bend, back)
-    return bends
+        fractions = _segment_midpoints(np.linalg.norm(np.diff(points, axis=0), axis=-1))[1:]
+        fractions[-1] = 1.0
+        for k, u in zip(humanoid.spine, fractions, strict=True):
+            bend_rotations[k] = rotations.multiply(_interpolate_rotations(world[:, _SPINE], knots, u), to_rest)
+    else:
+        pelvis = rotations.multiply(world[:, 0], to_rest)
+        trunk = motion.positions[:, _NECK] - motion.positions[:, HIPS].mean(axis=1)
+        rest = humanoid.rest_positions[_NECK] - humanoid.rest_positions[HIPS].mean(axis=0)
+        swing = rotations.between(rotations.rotate(pelvis, rest), trunk)
+        bend_rotations[humanoid.pelvis] = rotations.multiply(swing, pelvis)
+    neck_bones = [k for k in humanoid.neck if humanoid.joints[k] != _JAW]
+    for n, k in enumerate(neck_bones):
+        bend = _interpolate_rotations(
+            world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(neck_bones)
+        )
+        bend_rotations[k] = rotations.multiply(bend, to_rest)
+    return bend_rotations
 
 
 def _interpolate_rotations(world: Array, knots: Array, at: float) -> Array:

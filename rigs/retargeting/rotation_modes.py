@@ -27,14 +27,14 @@ def to_quaternions(values: Array, mode: str) -> Array:
     return rotations.from_euler(values[..., _outermost_first(mode)], mode[::-1])
 
 
-def from_quaternions(turns: Array, mode: str) -> Array:
+def from_quaternions(quaternions: Array, mode: str) -> Array:
     """A bone's values (F, ..., n) of unit quaternions (F, ..., 4), each near those of the frame before."""
-    turns = rotations.unroll(turns)
+    quaternions = rotations.unroll(quaternions)
     if mode == "QUATERNION":
-        return turns
+        return quaternions
     if mode == "AXIS_ANGLE":
-        return _to_axis_angle(turns)
-    outermost_first = rotations.to_euler(turns, mode[::-1])
+        return _to_axis_angle(quaternions)
+    outermost_first = rotations.to_euler(quaternions, mode[::-1])
     return _unwrap_euler(outermost_first[..., np.argsort(_outermost_first(mode))], mode)
 
 
@@ -44,11 +44,11 @@ def continue_from(values: Array, before: Array, mode: str) -> Array:
         2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
     )
     values = np.asarray(values)
-    both = [
+    candidates = [
         twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi))
         for twin in (values, _equivalent_values(values, mode))
     ]
-    return min(both, key=lambda twin: np.abs(twin[0] - before).sum())
+    return min(candidates, key=lambda twin: np.abs(twin[0] - before).sum())
 
 
 def _outermost_first(mode: str) -> list[int]:
@@ -59,9 +59,9 @@ def _outermost_first(mode: str) -> list[int]:
 def _unwrap_euler(angles: Array, mode: str) -> Array:
     """Euler angles (F, ..., 3) of the same rotations that never jump from frame to frame."""
     twin = _equivalent_values(angles, mode)
-    changes = _angle_distance(angles[1:], angles[:-1]) > _angle_distance(twin[1:], angles[:-1])
-    swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
-    return np.unwrap(np.where(swapped[..., None], twin, angles), axis=0)
+    switches = _angle_distance(angles[1:], angles[:-1]) > _angle_distance(twin[1:], angles[:-1])
+    use_twin = np.concatenate([np.zeros_like(switches[:1]), np.cumsum(switches, axis=0) % 2 == 1])
+    return np.unwrap(np.where(use_twin[..., None], twin, angles), axis=0)
 
 
 def _equivalent_values(values: Array, mode: str) -> Array:
@@ -79,13 +79,13 @@ def _angle_distance(a: Array, b: Array) -> Array:
     return np.abs((a - b + np.pi) % (2.0 * np.pi) - np.pi).sum(axis=-1)
 
 
-def _to_axis_angle(turns: Array) -> Array:
+def _to_axis_angle(quaternions: Array) -> Array:
     """Angle and axis (F, ..., 4) of near quaternions; a frame without rotation has the axis of one beside it."""
-    sine = np.linalg.norm(turns[..., 1:], axis=-1, keepdims=True)
-    axis = _fill_undefined_axes(turns[..., 1:], sine[..., 0] > 1e-6)
-    turned_back = np.sum(axis[1:] * axis[:-1], axis=-1, keepdims=True) < 0.0
-    sign = np.concatenate([np.ones_like(sine[:1]), np.where(np.cumsum(turned_back, axis=0) % 2 == 1, -1.0, 1.0)])
-    angle = np.unwrap(2.0 * np.arctan2(sine, turns[..., :1]) * sign, axis=0)
+    sine = np.linalg.norm(quaternions[..., 1:], axis=-1, keepdims=True)
+    axis = _fill_undefined_axes(quaternions[..., 1:], sine[..., 0] > 1e-6)
+    flips = np.sum(axis[1:] * axis[:-1], axis=-1, keepdims=True) < 0.0
+    sign = np.concatenate([np.ones_like(sine[:1]), np.where(np.cumsum(flips, axis=0) % 2 == 1, -1.0, 1.0)])
+    angle = np.unwrap(2.0 * np.arctan2(sine, quaternions[..., :1]) * sign, axis=0)
     return np.concatenate([angle, axis * sign], axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Which feet rest, and on what floor: on steps whose moments are known, and on real salsa."""
+"""Foot contacts and floor height, on steps at known times and on real salsa."""
 
 from pathlib import Path
 
@@ -87,7 +87,9 @@ def test_the_floor_is_under_the_toes_whatever_single_frames_say() -> None:
 
 def test_two_dancers_come_down_to_the_floor_together() -> None:
     standing = Motion(30.0, DEFAULT_SKELETON, np.repeat(DEFAULT_SKELETON.offsets[:1], 20, axis=0), identity(20, 29))
-    low, high = stand_on_floor(translate(standing, np.array([0.0, 0.0, 0.4])), translate(standing, np.array([1.0, 0.0, 0.5])))
+    low, high = stand_on_floor(
+        translate(standing, np.array([0.0, 0.0, 0.4])), translate(standing, np.array([1.0, 0.0, 0.5]))
+    )
     np.testing.assert_allclose(floor_height(low.positions), 0.0, atol=1e-9)
     np.testing.assert_allclose(floor_height(high.positions), 0.1, atol=1e-9)
     np.testing.assert_allclose(high.root[:, 0], 1.0)

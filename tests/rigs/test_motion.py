@@ -1,4 +1,4 @@
-"""What can be done to a whole movement: resample, mirror, turn, move, cut, join."""
+"""Edits of whole motions: resample, mirror, rotate, translate, slice, concatenate."""
 
 import numpy as np
 import pytest

@@ -178,7 +178,7 @@ def test_between_opposite_directions_is_a_half_turn(u: Array) -> None:
     np.testing.assert_allclose(rotations.rotate(q, u), -u, atol=1e-6)
 
 
-def test_fit_is_scipys_alignment() -> None:
+def test_align_vectors_is_scipys() -> None:
     generator = np.random.default_rng(7)
     shape = generator.normal(size=(5, 3))
     turned = np.stack([r.apply(shape) for r in Rotation.random(50, random_state=8)])
@@ -188,13 +188,13 @@ def test_fit_is_scipys_alignment() -> None:
 
 
 @given(quaternions)
-def test_fit_never_reflects(q: Array) -> None:
+def test_align_vectors_never_reflects(q: Array) -> None:
     shape = np.diag([3.0, 2.0, 1.0])
     reflected = rotations.rotate(q, shape * np.array([-1.0, 1.0, 1.0]))
     np.testing.assert_allclose(np.linalg.det(rotations.to_matrix(rotations.align_vectors(shape, reflected))), 1.0)
 
 
-def test_near_changes_signs_only() -> None:
+def test_unroll_changes_signs_only() -> None:
     steady = rotations.about_z(np.linspace(0.0, 8.0 * np.pi, 200))
     signs = np.random.default_rng(9).choice([-1.0, 1.0], 200)
     smooth = rotations.unroll(steady * signs[:, None])

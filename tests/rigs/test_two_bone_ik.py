@@ -1,4 +1,4 @@
-"""Two bones and a hinge: lengths kept, targets reached, elbows and knees on the side of their pole."""
+"""Two-bone IK: bone lengths kept, targets reached, elbows and knees towards their pole."""
 
 import numpy as np
 import pytest

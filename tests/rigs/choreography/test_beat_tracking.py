@@ -21,7 +21,12 @@ def marching(period: float, start: float, joint: str, fps: float = 60.0, seconds
     way = np.cumsum(loud * (-1.0) ** np.arange(500))
     turning = np.zeros((len(time), 29, 3))
     turning[:, INDEX[joint], :2] = 0.6 * np.interp(swing + 10.0, np.arange(500), way)[:, None]
-    return Motion(fps, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (len(time), 1)), rotations.from_rotation_vector(turning))
+    return Motion(
+        fps,
+        DEFAULT_SKELETON,
+        np.tile(DEFAULT_SKELETON.offsets[0], (len(time), 1)),
+        rotations.from_rotation_vector(turning),
+    )
 
 
 def off_the_beat(time: float, period: float) -> float:
@@ -57,14 +62,14 @@ def test_most_couples_agree_on_their_beat(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dance", "said"),
+    ("dance", "message"),
     [
         (sample_dance()[:100], "4 s of dance or more expected to find its beat, 3.3 s found"),
         (sample_dance()[np.zeros(200, int)], "a dance expected that has a beat, none found"),  # type: ignore[index]
     ],
 )
-def test_without_a_beat_a_sentence_says_so(dance: Motion, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_without_a_beat_a_sentence_says_so(dance: Motion, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         estimate_beat(dance)
 
 
@@ -98,7 +103,10 @@ def test_beats_follow_a_dance_that_gets_slower_and_faster() -> None:
 def test_a_phrase_begins_with_the_step_that_travels_the_most(travelling: int) -> None:
     dance = marching(0.4, 0.0, "left_hip", seconds=20.0)
     count = np.arange(len(dance)) / dance.fps / 0.4 - travelling + 1.0  # the way of a step lies before its beat
-    way = 0.6 * (np.floor(count / BEATS_PER_PHRASE) + np.clip(np.interp(count % BEATS_PER_PHRASE, [0.25, 0.75], [0.0, 1.0]), 0.0, 1.0))
+    way = 0.6 * (
+        np.floor(count / BEATS_PER_PHRASE)
+        + np.clip(np.interp(count % BEATS_PER_PHRASE, [0.25, 0.75], [0.0, 1.0]), 0.0, 1.0)
+    )
     gone = Motion(dance.fps, dance.skeleton, dance.root + way[:, None] * [0.0, -1.0, 0.0], dance.rotations)
     beats = track_beats(gone, period=0.4)
     first = beats.times[beats.one :: BEATS_PER_PHRASE] / 0.4

@@ -1,4 +1,4 @@
-"""Arms that bring a hand somewhere, from every pose of the sample dance."""
+"""Arm reach from every pose of the sample dance."""
 
 import numpy as np
 
@@ -13,39 +13,39 @@ WRISTS = [arm_joint("wrist", side) for side in range(2)]
 
 def _offsets(size: float) -> np.ndarray:
     t = np.arange(len(DANCE)) / DANCE.fps
-    way = np.stack([np.sin(t), np.cos(2.0 * t), np.sin(3.0 * t)], axis=-1)
-    return size * np.stack([way, -way])
+    curve = np.stack([np.sin(t), np.cos(2.0 * t), np.sin(3.0 * t)], axis=-1)
+    return size * np.stack([curve, -curve])
 
 
-def test_hands_come_to_where_they_are_asked_where_the_arms_reach_easily() -> None:
+def test_wrists_reach_their_targets_within_easy_reach() -> None:
     offsets = _offsets(0.05)
-    done = move_wrists(DANCE, offsets).positions
+    moved = move_wrists(DANCE, offsets).positions
     for side, wrist in enumerate(WRISTS):
-        asked = DANCE.positions[:, wrist] + offsets[side]
-        far = np.linalg.norm(asked - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
+        target = DANCE.positions[:, wrist] + offsets[side]
+        far = np.linalg.norm(target - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
         easy = (far < 0.93 * sum(arm_lengths(DEFAULT_SKELETON, side))) & (far > 0.1)
         assert easy.sum() > 100
-        np.testing.assert_allclose(done[easy, wrist], asked[easy], atol=1e-6)
+        np.testing.assert_allclose(moved[easy, wrist], target[easy], atol=1e-6)
 
 
-def test_hands_far_out_of_reach_are_reached_for_and_no_arm_is_quite_straight() -> None:
-    done = move_wrists(DANCE, _offsets(2.0)).positions
+def test_arms_stretch_towards_far_targets_but_never_fully() -> None:
+    moved = move_wrists(DANCE, _offsets(2.0)).positions
     for side, wrist in enumerate(WRISTS):
-        reach = np.linalg.norm(done[:, wrist] - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
+        reach = np.linalg.norm(moved[:, wrist] - DANCE.positions[:, arm_joint("shoulder", side)], axis=-1)
         assert reach.max() < 0.99 * sum(arm_lengths(DEFAULT_SKELETON, side))
         assert np.median(reach) > 0.95 * sum(arm_lengths(DEFAULT_SKELETON, side))
 
 
 def test_hands_keep_their_direction_and_nothing_but_the_arms_moves() -> None:
-    done = move_wrists(DANCE, _offsets(0.1))
+    moved = move_wrists(DANCE, _offsets(0.1))
     arms = [arm_joint(name, side) for name in ("elbow", "wrist", "thumb", "middle") for side in range(2)]
     rest = [j for j in range(29) if j not in arms]
-    np.testing.assert_allclose(done.positions[:, rest], DANCE.positions[:, rest], atol=1e-9)
-    before, after = (kinematics.global_rotations(motion.rotations)[:, WRISTS] for motion in (DANCE, done))
+    np.testing.assert_allclose(moved.positions[:, rest], DANCE.positions[:, rest], atol=1e-9)
+    before, after = (kinematics.global_rotations(motion.rotations)[:, WRISTS] for motion in (DANCE, moved))
     assert rotations.angle_between(before, after).max() < 1e-6
 
 
-def test_a_stretched_arm_that_is_hardly_asked_to_move_hardly_moves() -> None:
+def test_a_stretched_arm_with_a_small_offset_hardly_moves() -> None:
     straight = move_wrists(DANCE, _offsets(0.0))
     assert straight is DANCE
     turned = DANCE.rotations.copy()

@@ -1,4 +1,4 @@
-"""Feet on the floor, judged by where the soles of made-up characters go."""
+"""Foot planting, measured at the soles of synthetic characters."""
 
 import numpy as np
 import pytest
@@ -29,9 +29,9 @@ def body(request: pytest.FixtureRequest) -> Humanoid:
 
 def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray:
     """The mean speed along the floor (4,) m/s of the feet's joints while they rest."""
-    way = np.linalg.norm(np.diff(positions[:, [INDEX[name] for name in FEET], :2], axis=0), axis=-1) * fps
+    speed = np.linalg.norm(np.diff(positions[:, [INDEX[name] for name in FEET], :2], axis=0), axis=-1) * fps
     both = resting[1:] & resting[:-1]
-    return np.sum(way * both, axis=0) / both.sum(axis=0)
+    return np.sum(speed * both, axis=0) / both.sum(axis=0)
 
 
 def _soles(figure: PosedHumanoid, body: Humanoid) -> np.ndarray:
@@ -58,8 +58,8 @@ def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Humanoid
 
 
 def test_nothing_sinks_below_the_floor(dance: Motion, body: Humanoid) -> None:
-    sunk = _soles(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
-    assert sunk.min() < -0.03
+    low = _soles(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    assert low.min() < -0.03
     figure = plant_feet(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert _soles(figure, body).min() > -0.01
 

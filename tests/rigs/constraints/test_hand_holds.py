@@ -1,4 +1,4 @@
-"""Held hands on bodies of other proportions: a couple made of one dancer twice, and the real one."""
+"""Hand holds on bodies of other proportions, of a real couple and of one dancer twice."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _bodies(sizes: tuple[float, float]) -> tuple[Humanoid, Humanoid]:
     return humanoid_from_rig(first, mapped(first)), humanoid_from_rig(second, mapped(second))
 
 
-def _found(couple: Couple) -> list[HandHold]:
+def _detect(couple: Couple) -> list[HandHold]:
     return detect_hand_holds(couple[0].positions, couple[1].positions, couple[0].fps)
 
 
@@ -47,9 +47,9 @@ def _errors(figures: tuple[PosedHumanoid, PosedHumanoid], hold: HandHold) -> np.
 def test_hands_of_the_real_couple_hold_on_bodies_of_any_size(salsa: Couple, sizes: tuple[float, float]) -> None:
     figures = retarget_pair(salsa, _bodies(sizes))
     free = retarget_pair(salsa, _bodies(sizes), RetargetOptions(keep_hand_holds=False))
-    found = _found(salsa)
-    assert sum(hold.held.sum() for hold in found) > 300
-    for hold in found:
+    holds = _detect(salsa)
+    assert sum(hold.held.sum() for hold in holds) > 300
+    for hold in holds:
         assert _errors(figures, hold).max() < 0.02
         assert np.median(_errors(free, hold)) > 0.02
 
@@ -57,7 +57,7 @@ def test_hands_of_the_real_couple_hold_on_bodies_of_any_size(salsa: Couple, size
 def test_hands_that_never_meet_stay_where_they_are() -> None:
     dance = sample_dance()[:120]
     couple = dance, translate(rotate_about_z(dance, np.pi), np.array([3.0, 0.0, 0.0]))
-    assert not _found(couple)
+    assert not _detect(couple)
     held, free = (
         retarget_pair(couple, _bodies((0.8, 1.2)), RetargetOptions(keep_hand_holds=hands)) for hands in (True, False)
     )
@@ -100,8 +100,8 @@ def test_dancers_come_nearer_where_their_arms_are_too_short(salsa: Couple, sizes
     couple = salsa[0], far
     wrists = [m.positions[:, WRISTS] for m in couple]
     every = np.ones(len(far), bool)
-    wanted = [HandHold((0, 1), every, 0.1 * (wrists[0][:, 0] - wrists[1][:, 1]))]
+    requested = [HandHold((0, 1), every, 0.1 * (wrists[0][:, 0] - wrists[1][:, 1]))]
     free = retarget_pair(couple, bodies, RetargetOptions(keep_hand_holds=False))
-    nearer = approach_for_holds(free, bodies, wanted)
-    assert _errors(join_hands(free, bodies, wanted), wanted[0]).max() > 0.02
-    assert _errors(join_hands(nearer, bodies, wanted), wanted[0]).max() < 0.02
+    nearer = approach_for_holds(free, bodies, requested)
+    assert _errors(join_hands(free, bodies, requested), requested[0]).max() > 0.02
+    assert _errors(join_hands(nearer, bodies, requested), requested[0]).max() < 0.02

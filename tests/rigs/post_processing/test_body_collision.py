@@ -22,7 +22,7 @@ def _at(way: Array) -> Array:
     return PARTNER + np.pad(way, ((0, 0), (0, 1)))[:, None]
 
 
-def _carried(partner: Array) -> Array:
+def _separate(partner: Array) -> Array:
     return partner + body_separation(partner, LEADER, FPS)[:, None]
 
 
@@ -39,7 +39,7 @@ def coming() -> Array:
 
 def test_pelvises_never_come_under_25_cm(coming: Array) -> None:
     assert _pelvises(coming).min() < 0.13
-    assert _pelvises(_carried(coming)).min() > 0.25
+    assert _pelvises(_separate(coming)).min() > 0.25
 
 
 def test_a_trunk_leaves_the_other(coming: Array) -> None:
@@ -49,7 +49,7 @@ def test_a_trunk_leaves_the_other(coming: Array) -> None:
     pelvis = leaning[:, :1]
     leaning[:, above] = pelvis + rotations.rotate(lean[:, None], (leaning - pelvis)[:, above])
     assert penetration_depths(leaning, LEADER, TRUNK, TRUNK)[0].max() > 0.1
-    assert penetration_depths(_carried(leaning), LEADER, TRUNK, TRUNK)[0].max() < 0.015
+    assert penetration_depths(_separate(leaning), LEADER, TRUNK, TRUNK)[0].max() < 0.015
 
 
 def test_giving_way_is_smooth(coming: Array) -> None:
@@ -71,10 +71,10 @@ def test_partners_at_a_distance_stay_where_they_are() -> None:
 def test_a_partner_who_walks_through_the_leader_is_led_around() -> None:
     along = np.linspace(-1.2, 1.2, FRAMES)
     through = _at(np.stack([along, 0.01 + 0.0 * along], axis=1))
-    done = _carried(through)
-    assert _pelvises(done).min() > 0.25
-    assert np.linalg.norm(np.diff(done[:, 0], axis=0), axis=-1).max() * FPS < 3.0
-    np.testing.assert_allclose(done[[0, -1]], through[[0, -1]], atol=1e-3)
+    separated = _separate(through)
+    assert _pelvises(separated).min() > 0.25
+    assert np.linalg.norm(np.diff(separated[:, 0], axis=0), axis=-1).max() * FPS < 3.0
+    np.testing.assert_allclose(separated[[0, -1]], through[[0, -1]], atol=1e-3)
 
 
 def test_an_arm_that_runs_through_the_leaders_trunk_comes_out_and_the_other_stays() -> None:
@@ -86,10 +86,12 @@ def test_an_arm_that_runs_through_the_leaders_trunk_comes_out_and_the_other_stay
     )
     left, right = ([n for n, (_, end, _) in enumerate(CAPSULES) if end == f"{s}_wrist"] for s in ("left", "right"))
     offsets = arm_separation(beside.positions, LEADER, FPS)
-    done = move_wrists(beside, offsets)
-    before, after = (penetration_depths(motion.positions, LEADER, left, TRUNK)[0].max() for motion in (beside, done))
+    separated = move_wrists(beside, offsets)
+    before, after = (
+        penetration_depths(motion.positions, LEADER, left, TRUNK)[0].max() for motion in (beside, separated)
+    )
     assert before > 0.04
     assert after < 0.6 * before
     assert not offsets[1].any()
-    assert penetration_depths(done.positions, LEADER, right, TRUNK)[0].max() < 0.0
+    assert penetration_depths(separated.positions, LEADER, right, TRUNK)[0].max() < 0.0
     assert np.abs(np.diff(offsets, n=2, axis=1)).max() * FPS**2 < 12.0

@@ -1,4 +1,4 @@
-"""How deep bodies lie in each other, on bodies whose distance one can work out."""
+"""Penetration depths of capsules at known distances."""
 
 import numpy as np
 from hypothesis import given
@@ -23,12 +23,12 @@ points = arrays(float, (4, 3), elements=st.floats(-2.0, 2.0, width=32))
 @given(points)
 def test_distance_of_segments_is_the_least_over_both(ends: Array) -> None:
     a, b, c, d = ends
-    found = float(capsules.segment_distance(a, b, c, d))
+    distance = float(capsules.segment_distance(a, b, c, d))
     t = np.linspace(0.0, 1.0, 101)
     first, second = a + t[:, None] * (b - a), c + t[:, None] * (d - c)
     sampled = np.linalg.norm(first[:, None] - second, axis=-1).min()
     coarse = 0.005 * (np.linalg.norm(b - a) + np.linalg.norm(d - c))
-    assert sampled - coarse - 1e-6 <= found <= sampled + 1e-6
+    assert sampled - coarse - 1e-6 <= distance <= sampled + 1e-6
 
 
 def test_bodies_apart_do_not_touch_and_bodies_at_one_place_lie_in_each_other() -> None:

@@ -1,4 +1,4 @@
-"""Dancers over and under the floor, on heights that are known."""
+"""Floor alignment of dancers at known heights above and below the floor."""
 
 from dataclasses import replace
 
@@ -24,17 +24,17 @@ def _raised(height: Array) -> Motion:
     return replace(DANCE, root=DANCE.root + height[:, None] * [0.0, 0.0, 1.0])
 
 
-def _lowest(motion: Motion, more: Array) -> Array:
-    """How high the lower toe is above the floor (F,) m, when the dancer is carried up by `more` (F,)."""
-    return motion.positions[:, TOES, 2].min(axis=1) + more - FLOOR
+def _lowest(motion: Motion, offsets: Array) -> Array:
+    """How high the lower toe is above the floor (F,) m, when the dancer is carried up by `offsets` (F,)."""
+    return motion.positions[:, TOES, 2].min(axis=1) + offsets - FLOOR
 
 
 @pytest.mark.parametrize("height", [0.05, 0.12])
 def test_a_dancer_who_floats_for_long_comes_down(height: float) -> None:
     motion = _raised(height * np.clip(np.minimum(F - 60, 240 - F) / 20.0, 0.0, 1.0))
-    more = level_offsets(motion.positions, FLOOR, FPS)
-    assert np.median(_lowest(motion, more)[90:210]) < 0.03
-    assert np.abs(np.diff(more, n=2)).max() * FPS**2 < 1.5
+    offsets = level_offsets(motion.positions, FLOOR, FPS)
+    assert np.median(_lowest(motion, offsets)[90:210]) < 0.03
+    assert np.abs(np.diff(offsets, n=2)).max() * FPS**2 < 1.5
 
 
 def test_a_jump_stays_a_jump() -> None:
@@ -49,10 +49,10 @@ def test_a_dancer_who_sinks_for_long_comes_up() -> None:
 
 def test_no_toe_sinks_even_for_a_moment() -> None:
     motion = _raised(-0.05 * (np.abs(F - 150) < 3))
-    more = lift_offsets(motion.positions, FLOOR, FPS)
-    assert _lowest(motion, 0.0 * more).min() < -0.04
-    assert _lowest(motion, more).min() > -0.0151
-    assert not more[:120].any()
+    offsets = lift_offsets(motion.positions, FLOOR, FPS)
+    assert _lowest(motion, 0.0 * offsets).min() < -0.04
+    assert _lowest(motion, offsets).min() > -0.0151
+    assert not offsets[:120].any()
 
 
 def test_a_dance_on_the_floor_is_left_alone() -> None:

@@ -1,4 +1,4 @@
-"""The sample dance is measured as mocap would be, from joint positions, and held against real salsa leaders."""
+"""The sample dance measured from joint positions like mocap, and compared with real salsa leaders."""
 
 from itertools import groupby
 from pathlib import Path

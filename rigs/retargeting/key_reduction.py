@@ -1,8 +1,8 @@
-"""The few key frames that tell a movement within a tolerance, on smooth curves that an animator can edit.
+"""Key reduction: the fewest keyframes that keep F-curves within a tolerance, smooth for an animator to edit.
 
-Between two keys a curve is a cubic whose ends have the movement's own slopes there (Hermite 1878). So what lies between
-two keys depends on no third one, and every bone's movement can be split where it strays most until nothing does
-(Ramer 1972; Douglas and Peucker 1973), all bones at once.
+Between two keys a curve is a cubic Hermite spline with the motion's own slopes at the keys. So each span depends on its
+two keys alone, and curves can be split at the worst frame until all are within tolerance (Ramer 1972; Douglas and
+Peucker 1973), all bones at once.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ _MIN_TOLERANCE = 1e-9  # a tolerance of zero means this one
 
 @dataclass(frozen=True)
 class PropertyCurve:
-    """One property of a bone over F frames.
+    """One animated property of a bone over F frames.
 
-    values: (F, n).  mode: for a rotation, how the bone keeps it, as `rotation_modes` has it; else None.
-    tolerance: how far a curve may be from it: radians for a rotation, else the length of a difference of values.
+    values: (F, n).  mode: for a rotation its rotation mode, as in `rotation_modes`; else None.
+    tolerance: maximum deviation of the reduced curve: radians for a rotation, else the norm of the difference.
     """
 
     values: Array
@@ -31,9 +31,9 @@ class PropertyCurve:
 
 
 def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
-    """For each bone the frames, its first and last among them, on which keys keep all its tracks within tolerance.
+    """For each bone the frames to key, the first and last among them, that keep all its curves within tolerance.
 
-    All tracks have the same number of frames.
+    All curves have the same number of frames.
     """
     if not bones:
         return []
@@ -49,15 +49,15 @@ def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
 
 
 def tangents(values: Array) -> Array:
-    """How much values (F, ...) change per frame at each frame, (F, ...)."""
+    """Slopes of values (F, ...) per frame at each frame, (F, ...)."""
     return np.gradient(values, axis=0) if len(values) > 1 else np.zeros_like(values)
 
 
 @dataclass(frozen=True)
 class _CurveGroup:
-    """The tracks of one kind, stacked.
+    """The curves of one kind, stacked.
 
-    bones: (k,) which of the bones each is of.  values, slopes: (k, F, n).  turns: (k, F, 4) the rotations meant.
+    bones: (k,) the bone of each.  values, tangents: (k, F, n).  quaternions: (k, F, 4) of rotations, else None.
     """
 
     bones: Array
@@ -69,7 +69,7 @@ class _CurveGroup:
 
 
 def _group_curves(bones: Sequence[Sequence[PropertyCurve]]) -> list[_CurveGroup]:
-    """Tracks of the same kind and width together; a bone that has two of a kind is in two groups."""
+    """Group the curves of one kind and width; a bone with two of a kind is in two groups."""
     curves_by_kind: dict[tuple[str | None, int, int], list[tuple[int, PropertyCurve]]] = {}
     for bone, tracks in enumerate(bones):
         for position, track in enumerate(tracks):
@@ -92,7 +92,7 @@ def _group_curves(bones: Sequence[Sequence[PropertyCurve]]) -> list[_CurveGroup]
 
 
 def _errors(groups: Sequence[_CurveGroup], keyed: Array) -> Array:
-    """How far curves with these keys (B, F) are from the movement, in tolerances: (B, F)."""
+    """Deviation of curves with these keys (B, F) from the motion, in tolerances: (B, F)."""
     errors = np.zeros(keyed.shape)
     before, after = _neighbouring_keys(keyed)
     for group in groups:
@@ -112,22 +112,22 @@ def _neighbouring_keys(keyed: Array) -> tuple[Array, Array]:
 
 
 def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> Array:
-    """The curves' values (k, F, n) on every frame."""
+    """Evaluate the Hermite curves on every frame: (k, F, n)."""
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
     row = np.arange(len(before))[:, None]
-    smoothstep = smoothstep(u)
+    blend = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
     tangent_weight = (u * (1.0 - u)) * span
     return (
         start
-        + smoothstep * (end - start)
+        + blend * (end - start)
         + tangent_weight * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
     )
 
 
 def _distance(curve: Array, group: _CurveGroup) -> Array:
-    """How far the curves' values (k, F, n) are from the movement, as an angle or as a distance: (k, F)."""
+    """Deviation of the curves' values (k, F, n) from the motion, as an angle or a norm: (k, F)."""
     if group.quaternions is None or group.mode is None:
         return np.linalg.norm(curve - group.values, axis=-1)
     cosine = np.abs(np.sum(rotation_modes.to_quaternions(curve, group.mode) * group.quaternions, axis=-1))
@@ -135,7 +135,7 @@ def _distance(curve: Array, group: _CurveGroup) -> Array:
 
 
 def _worst_frames(errors: Array, keyed: Array) -> Array:
-    """The worst frame of each span between keys that is out of tolerance somewhere: (B, F) bool."""
+    """The worst frame of each span between keys that is out of tolerance: (B, F) bool."""
     starts = np.flatnonzero(keyed)
     spans = np.cumsum(keyed) - 1
     flat = errors.ravel()
@@ -148,7 +148,7 @@ def _worst_frames(errors: Array, keyed: Array) -> Array:
 
 
 def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: int) -> Array:
-    """The keys less those of every second one that may go; neighbours never go at once."""
+    """Remove every second key that is not needed; neighbouring keys are never removed together."""
     inner = keyed.copy()
     inner[:, [0, -1]] = False
     removable = inner & (np.cumsum(keyed, axis=1) % 2 == parity)
@@ -157,7 +157,7 @@ def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: 
 
 
 def _spans_over_tolerance(errors: Array, keyed: Array) -> Array:
-    """The frames (B, F) in spans between keys that are out of tolerance somewhere."""
+    """The frames (B, F) of all spans between keys that are out of tolerance somewhere."""
     starts = np.flatnonzero(keyed)
     spans = np.cumsum(keyed) - 1
     return (np.maximum.reduceat(errors.ravel(), starts)[spans] > 1.0).reshape(keyed.shape)

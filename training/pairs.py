@@ -25,6 +25,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
+from backend.models.common.energy import STILL_SPEED
 from backend.music import midi
 from backend.music.pulse import dance_pulse
 from rigs import Array, files
@@ -32,7 +33,7 @@ from rigs.choreography.beat_tracking import BEATS_PER_BAR, track_beats
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, interpolate
-from training.data.duets import FPS, PARTS, clean_duet, assign_parts, find_duets, recording_files
+from training.data.duets import FPS, PARTS, assign_parts, clean_duet, find_duets, recording_files
 from training.data.music_pairs import MANIFEST
 from training.data.songs import KINDS, Song, cut_song, find_songs
 
@@ -174,7 +175,7 @@ def _liveliness(dancer: Motion, beats: Array) -> Array:
     far = np.concatenate([[0.0], np.cumsum(speed) / dancer.fps])
     halves = _halved(beats)
     way = np.diff(np.interp(halves, np.arange(len(far)) / dancer.fps, far))
-    return np.log(way / np.diff(halves) + 0.05)
+    return np.log(way / np.diff(halves) + STILL_SPEED)
 
 
 def _halved(beats: Array) -> Array:

@@ -190,8 +190,9 @@ class MotionFlowTask(lightning.LightningModule, Generic[Network]):
         """Store the network's config in the checkpoint."""
         checkpoint[_CONFIG_ENTRY] = asdict(self.network.config)
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Update the exponential moving average (EMA) of the weights."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step the optimizer and update the exponential moving average (EMA), before any callback saves them."""
+        super().optimizer_step(*args, **kwargs)
         self.ema.update_parameters(self.network)
 
     def validation_step(self, _: Any, index: int) -> None:

@@ -75,6 +75,13 @@ def slerp(a: Array, b: Array, t: Array | float) -> Array:
     return normalize(weight_a * a + weight_b * b)
 
 
+def mean(q: Array) -> Array:
+    """Mean of the rotations `q` (N, ..., 4) over the first axis: (..., 4) (Markley et al. 2007)."""
+    scatter = np.moveaxis(q, 0, -1) @ np.moveaxis(q, 0, -2)
+    average = np.linalg.eigh(scatter)[1][..., -1]
+    return np.asarray(average * np.where(average[..., :1] < 0.0, -1.0, 1.0))
+
+
 def angle_between(a: Array, b: Array) -> Array:
     """Angle in radians between the rotations `a` and `b`: (...)."""
     difference = multiply(inverse(a), b)

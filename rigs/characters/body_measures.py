@@ -1,4 +1,4 @@
-"""What the places of a rig's joints say about the body: how tall it is, how it stands, which way is up."""
+"""Body measures from joint positions: height, up axis, and whether a rest pose stands upright."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 
 def body_height(bones: tuple[int, ...], positions: Array) -> float:
-    """The body's height in the unit of `positions` (N, F, 3), from the lengths of the legs and the trunk.
+    """The body's height in the unit of `positions` (N, F, 3), estimated from the lengths of legs and trunk.
 
     bones: (29,) each joint's index among the N bones, or -1. The height hardly depends on the pose.
     """
@@ -28,7 +28,7 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
 
 
 def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> str:
-    """The axis, "Y" or "Z", along which the dancer stands in most frames, or else in the rest pose.
+    """The up axis, "Y" or "Z", along which the trunk stands in most frames, or else in the rest pose.
 
     positions: (N, F, 3) and rest_positions: (N, 3) of the N bones.
     """
@@ -40,7 +40,7 @@ def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> 
 
 
 def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
-    """`bones` without a crown of the head that does not rise above the trunk; some files let the head end sideways.
+    """`bones` without a crown of the head that does not rise above the trunk; some exporters write arbitrary end sites.
 
     positions: (N, F, 3) of the N bones.
     """
@@ -54,7 +54,7 @@ def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[in
 
 
 def stands_upright(rest_positions: Array) -> bool:
-    """Whether a rest pose (29, 3) m stands like a body, so that its bones' twists can be trusted."""
+    """Whether a rest pose (29, 3) m stands upright with arms aside, so that the twists of its bones are reliable."""
     trunk, left = (
         rotations.normalize(_trunk_vector(rest_positions)),
         rotations.normalize(_left_vector(rest_positions, "hip")),
@@ -77,19 +77,20 @@ def stands_upright(rest_positions: Array) -> bool:
 
 
 def lateral_frame(positions: Array, joint: str) -> Array:
-    """The turn (F, 4) whose first axis points to the body's left, along `joint`, and whose third is near the trunk's.
+    """Coordinate frame (F, 4) from hips or shoulders: x to the body's left along `joint`, z near the trunk's direction.
 
-    places: (29, F, 3).  joint: "hip" or "shoulder".
+    positions: (29, F, 3).  joint: "hip" or "shoulder".
     """
     left, up = _left_vector(positions, joint), _trunk_vector(positions)
     return rotations.from_axes(left, np.cross(up, left))
 
 
 def _trunk_vector(positions: Array) -> Array:
-    """From between the hips to between the shoulders; places: (29, F, 3)."""
+    """The vector from between the hips to between the shoulders; positions: (29, F, 3)."""
     hips = positions[INDEX["left_hip"]] + positions[INDEX["right_hip"]]
     return (positions[INDEX["left_shoulder"]] + positions[INDEX["right_shoulder"]] - hips) / 2.0
 
 
 def _left_vector(positions: Array, joint: str) -> Array:
+    """The vector from the right to the left joint."""
     return positions[INDEX[f"left_{joint}"]] - positions[INDEX[f"right_{joint}"]]

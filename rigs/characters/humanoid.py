@@ -1,4 +1,4 @@
-"""`Body`: a rig seen as a dancer: which of its bones move, what each one follows, and how it stands at rest."""
+"""`Humanoid`: a rig's driven bones, the joint that drives each one, and its rest pose, for retargeting."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
 BONE_DIRECTIONS: Array = rotations.normalize(
     np.array([DEFAULT_SKELETON.offsets[children[0]] if children else (0.0, 0.0, 1.0) for children in CHILDREN])
 )
-"""The direction of each joint's bone in the T-pose (29, 3)."""
+"""Direction (29, 3) of each joint's bone in the T-pose."""
 _LIMB_JOINTS = tuple(
     j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))
 )
@@ -27,22 +27,23 @@ _UNROTATED_JOINTS = frozenset(
     for j, name in enumerate(JOINTS)
     if not CHILDREN[j] or name.endswith("_thumb")
 )
+"""Joints without a rotation of their own: leaves, and the knuckles, as a Motion has only the middle finger."""
 _TWIST_NAME = re.compile(r"twist|roll", re.IGNORECASE)
 _MIN_TWIST_COSINE = np.cos(np.radians(4.0))
-"""How nearly the bones of a limb lie in one line if they are to share its twist."""
+"""Minimum cosine of the angle to the limb for a bone to share its twist."""
 _TWIST_RANGE = (0.05, 0.95)
-"""Where along a limb they lie: what is nearer to its ends helps the joint and shares no twist."""
+"""Fractions of the limb's length between which a bone shares its twist; nearer to the ends it is a joint corrector."""
 _MIN_TOE_FRACTION = 0.6
-"""How far a bone of the foot begins on the way from the ankle to the ball to be one of the toes."""
+"""Fraction of the way from ankle to ball beyond which a bone of the foot counts as a toe."""
 _FLOOR_RANGE = (-0.05, 0.2)
-"""How low and how high the lowest joint of the feet may rest above the world's floor, in legs, to stand on it."""
+"""Range of the lowest foot joint's height, in leg lengths, in which a rig is taken to rest on the world's floor."""
 
 
 @dataclass(frozen=True)
 class TwistBone:
-    """One bone that takes part of a limb's twist.
+    """A twist bone: it takes part of a limb's twist.
 
-    bone: its place among the moved bones.  joint: the joint at the limb's upper end.  share: how far along it lies.
+    bone: its index among the driven bones.  joint: the limb's upper joint.  share: its position along the limb, 0 to 1.
     """
 
     bone: int
@@ -52,16 +53,16 @@ class TwistBone:
 
 @dataclass(frozen=True)
 class Humanoid:
-    """A rig as a dancer. Its K moved bones come in an order in which each stands before those below it.
+    """A rig as retargeting sees it. Its K driven bones are in topological order.
 
-    moved: (K,) the rig's nodes.  roles: (K,) the joint whose turn each one takes, or -1.
-    above: (K,) the place in `moved` of the nearest moved bone above, or -1.  turns_with: the same, but -1 where the
-    bone does not inherit rotation.
-    pelvis: the pelvis's place in `moved`.  spine, neck: those of the bones that share the bend of the trunk and of the
+    driven: (K,) the rig's nodes.  joints: (K,) the joint whose rotation each one takes, or -1.
+    parents: (K,) the index in `driven` of the nearest driven ancestor, or -1.  rotation_parents: the same, but -1 where
+    the bone does not inherit rotation.
+    pelvis: the pelvis's index in `driven`.  spine, neck: those of the bones that share the bend of the trunk and of the
     neck, from below; the last ones are the chest's and the head's.
-    twists: the bones that share a limb's twist.
-    rest: (29, 4) each joint's world rotation at rest; it is the identity in our T-pose.
-    places: (29, 3) m, the joints at rest.  carriers: (29,) the place in `moved` of the bone that carries each joint.
+    twist_bones: the bones that share a limb's twist.
+    rest_rotations: (29, 4) world rotations of the joints at rest; the identity in our T-pose.
+    rest_positions: (29, 3) m, the joints at rest.  carriers: (29,) index in `driven` of the bone that moves each joint.
     floor: m, the height of the floor on which the rig rests.
     """
 
@@ -81,21 +82,21 @@ class Humanoid:
 
     @property
     def leg_length(self) -> float:
-        """The length of thigh and shin in m, the mean of both sides."""
+        """Length of thigh and shin in m, the mean of both sides."""
         return leg_length(self.rest_positions)
 
     def rest_height(self, joint: str) -> float:
-        """How high an ankle, a ball of the foot or a toe is above the floor at rest, in m; of both sides' the lower."""
+        """Height of an ankle, ball of the foot or toe above the floor at rest, in m; the lower side's."""
         return float(self.rest_positions[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
 
     @cached_property
     def rest_heads(self) -> Array:
-        """Where the moved bones begin at rest: (K, 3) m."""
+        """Heads of the driven bones at rest: (K, 3) m."""
         return np.asarray(self.rig.heads[list(self.driven)])
 
 
 def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
-    """The rig as a dancer, by the map of its bones."""
+    """Build the humanoid of a rig from its bone map."""
     bones = bone_map.bones
     joint_of_node = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bone_count and j not in _UNROTATED_JOINTS}
     hip_ancestors = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
@@ -135,19 +136,19 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
 
 
 def leg_length(positions: Array) -> float:
-    """Thigh and shin in m, the mean of both sides, of the joints (29, 3)."""
+    """Length of thigh and shin in m, the mean of both sides, from joint positions (29, 3)."""
     chains = [[INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle")] for side in SIDES]
     return float(sum(np.linalg.norm(np.diff(positions[chain], axis=0), axis=-1).sum() for chain in chains) / 2.0)
 
 
 def _chain_to_last(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
-    """Those of `nodes` that lead to the last one, from above."""
+    """Those of `nodes` that are ancestors of the last one, and that one."""
     ancestors = rig.ancestors(nodes[-1]) if nodes else []
     return tuple(node for node in nodes if node in ancestors or node == nodes[-1])
 
 
 def _spine_to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
-    """The bones of the trunk that lead to the one on which neck and arms hang, however far up the map goes."""
+    """The spine's bones, extended up to the common ancestor of neck and arms where the bone map ends below it."""
     spine = _chain_to_last(rig, spine)
     chest_children = [
         bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0
@@ -162,18 +163,18 @@ def _spine_to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) ->
 
 
 def _nearest_driven_ancestor(rig: Rig, node: int, index_of_node: dict[int, int]) -> int:
-    """The place of the first moved bone above `node`, or -1."""
+    """The index of the nearest driven ancestor of `node`, or -1."""
     return next((index_of_node[above] for above in rig.ancestors(node) if above in index_of_node), -1)
 
 
 def _inherits_rotation(rig: Rig, node: int, ancestor: int) -> bool:
-    """Whether `node` turns with the node `above` it, through all between."""
+    """Whether `node` inherits the rotation of `ancestor` through all bones between."""
     path = rig.ancestors(node)
     return all(rig.inherits_rotation[n] for n in (node, *path[: path.index(ancestor)])) if ancestor in path else True
 
 
 def _detached_roots(rig: Rig, driven: dict[int, int], pelvis: int) -> list[int]:
-    """The roots whose bones move although they do not hang on the pelvis: they must go where it goes."""
+    """Roots of driven bones that are not connected to the pelvis: they must follow it."""
     roots = set()
     for node in driven:
         ancestors = rig.ancestors(node)
@@ -188,7 +189,7 @@ def _detached_roots(rig: Rig, driven: dict[int, int], pelvis: int) -> list[int]:
 
 
 def _sibling_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
-    """The toes beside the one that the map knows."""
+    """Toe bones beside the one in the bone map."""
     ankle, toe = (bones[INDEX[f"{side}_{joint}"]] for joint in ("ankle", "foot"))
     if min(ankle, toe) < 0 or rig.parents[toe] != ankle:
         return []
@@ -198,9 +199,9 @@ def _sibling_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
 
 
 def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, float]]:
-    """The nodes that share the twist of a limb's bone, that bone's joint, and how far along it each one lies.
+    """The nodes that share the twist of a limb, the limb's upper joint, and their position along it.
 
-    They lie between the limb's two joints, or hang beside the lower one and say so in their names.
+    They lie between the limb's two joints, or are siblings of the lower one with "twist" or "roll" in their names.
     """
     twist_nodes = []
     for side in SIDES:
@@ -228,7 +229,7 @@ def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, 
 
 
 def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
-    """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from proportions."""
+    """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from average proportions."""
     mapped = np.array(bones) >= 0
     positions = np.zeros((29, 3))
     positions[mapped] = rig.heads[[bone for bone in bones if bone >= 0]]
@@ -249,7 +250,7 @@ def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Arra
 
 
 def _carrier_bones(rig: Rig, bones: tuple[int, ...], index_of_node: dict[int, int], mapped: Array) -> tuple[int, ...]:
-    """For each joint the place of the moved bone that carries it."""
+    """For each joint the index of the driven bone that moves it."""
     carriers = [index_of_node[bones[0]]] * 29
     for j, parent in enumerate(PARENTS):
         if j and mapped[j]:
@@ -260,16 +261,16 @@ def _carrier_bones(rig: Rig, bones: tuple[int, ...], index_of_node: dict[int, in
 
 
 def _heading(positions: Array) -> float:
-    """The angle about Z from -Y to where a body with joints `places` (29, 3) faces."""
+    """The heading, the angle about Z from -Y, of a body with joint positions (29, 3)."""
     left = positions[HIPS[0]] - positions[HIPS[1]]
     return float(np.arctan2(left[1], left[0]))
 
 
 def _joint_rest_rotations(positions: Array) -> Array:
-    """The joints' world rotations (29, 4) in a rest pose (29, 3).
+    """World rotations (29, 4) of the joints in a rest pose (29, 3).
 
-    The trunk, the head and the feet rest as they do in our T-pose, towards where the body or the foot points; limbs
-    are swung from there, by the least turn, onto their bones.
+    Trunk, head and feet rest as in our T-pose, turned to the heading of body or foot; limbs are swung from there, by
+    the shortest rotation, onto their bones.
     """
     rest_rotations = rotations.identity(29)
     facing = rotations.about_z(_heading(positions))

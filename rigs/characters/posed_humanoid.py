@@ -1,4 +1,4 @@
-"""`Figure`: a movement on a `Body`, between retargeting and the rig's bones; feet and hands are finished on it."""
+"""`PosedHumanoid`: a motion on a `Humanoid`, and its forward kinematics; feet and hands are post-processed on it."""
 
 from dataclasses import dataclass, replace
 
@@ -11,14 +11,14 @@ from rigs.skeleton import CHILDREN, JOINTS, PARENTS
 
 @dataclass(frozen=True)
 class PosedHumanoid:
-    """A movement on a body, joint by joint.
+    """A motion on a humanoid, joint by joint.
 
-    positions: (F, 29, 3) m.  world: (F, 29, 4) the joints' world rotations.
-    bends: for those of the body's moved bones that share a bend, how far they have turned in the world since rest,
-    (F, 4); the other bones' turns follow from `world`.
-    resting: (F, 4) bool, where the source's feet rest: left ankle, left foot, right ankle, right foot.
-    steps: (F, 2, 2) m, the way of the source's balls of the feet along the floor, as far as it goes on this body.
-    floor: m, the height of the floor that is danced on.
+    positions: (F, 29, 3) m.  world_rotations: (F, 29, 4) of the joints.
+    bend_rotations: for the driven bones that share a bend, their world rotations since rest (F, 4), by index; the other
+    bones' follow from `world_rotations`.
+    foot_contacts: (F, 4) bool, the source's contacts: left ankle, left foot, right ankle, right foot.
+    toe_paths: (F, 2, 2) m, the paths of the source's balls of the feet along the floor, scaled to this body.
+    floor: m, the height of the floor.
     """
 
     fps: float
@@ -30,12 +30,12 @@ class PosedHumanoid:
     floor: float
 
     def translated(self, offset: Array) -> "PosedHumanoid":
-        """The figure moved by `offset` (F, 3) m."""
+        """The posed humanoid moved by `offset` (F, 3) m."""
         return replace(self, positions=self.positions + offset[:, None])
 
 
 def bone_rotations(humanoid: Humanoid, world_rotations: Array, bend_rotations: dict[int, Array]) -> Array:
-    """How far the moved bones have turned in the world since rest: (F, K, 4)."""
+    """World rotations of the driven bones since rest: (F, K, 4)."""
     joints = [max(role, 0) for role in humanoid.joints]
     result = rotations.multiply(world_rotations[:, joints], rotations.inverse(humanoid.rest_rotations[joints]))
     for k, bend in bend_rotations.items():
@@ -46,23 +46,21 @@ def bone_rotations(humanoid: Humanoid, world_rotations: Array, bend_rotations: d
 
 
 def joint_positions(humanoid: Humanoid, world_rotations: Array, bend_rotations: dict[int, Array], hips: Array) -> Array:
-    """Where the joints are (F, 29, 3) m, with the point between the hips at `hips` (F, 3)."""
-    turns_, roots = (
-        bone_rotations(humanoid, world_rotations, bend_rotations),
-        root_bone_positions(humanoid, world_rotations, hips),
-    )
+    """Forward kinematics: joint positions (F, 29, 3) m with the point between the hips at `hips` (F, 3)."""
+    since_rest = bone_rotations(humanoid, world_rotations, bend_rotations)
+    roots = root_bone_positions(humanoid, world_rotations, hips)
     parents = list(humanoid.parents)
-    heads = rotations.rotate(turns_[:, parents], humanoid.rest_heads - humanoid.rest_heads[parents])
+    heads = rotations.rotate(since_rest[:, parents], humanoid.rest_heads - humanoid.rest_heads[parents])
     for k, up in enumerate(parents):
         heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
     carriers = list(humanoid.carriers)
     return heads[:, carriers] + rotations.rotate(
-        turns_[:, carriers], humanoid.rest_positions - humanoid.rest_heads[carriers]
+        since_rest[:, carriers], humanoid.rest_positions - humanoid.rest_heads[carriers]
     )
 
 
 def root_bone_positions(humanoid: Humanoid, world_rotations: Array, hips: Array) -> dict[int, Array]:
-    """Where the bones without a moved one above them begin, (F, 3) m each; they go with the pelvis."""
+    """Head positions (F, 3) m of the driven bones without a driven parent; they move with the pelvis."""
     pelvis = rotations.multiply(world_rotations[:, 0], rotations.inverse(humanoid.rest_rotations[0]))
     middle = humanoid.rest_positions[HIPS].mean(axis=0)
     return {
@@ -73,9 +71,9 @@ def root_bone_positions(humanoid: Humanoid, world_rotations: Array, hips: Array)
 
 
 def _twist_bone_rotation(humanoid: Humanoid, world_rotations: Array, joint: int, share: float) -> Array:
-    """The turn since rest (F, 4) of a bone that lies at `share` of a limb's upper or lower half.
+    """World rotation since rest (F, 4) of a twist bone at `share` of a limb's segment (swing-twist decomposition).
 
-    An upper arm's or thigh's twist grows from none at its root; a forearm's grows towards the hand's.
+    An upper arm's or thigh's twist grows from none at its root; a forearm's or shin's grows towards the hand or foot.
     """
     rotation = rotations.multiply(world_rotations[:, joint], rotations.inverse(humanoid.rest_rotations[joint]))
     child = CHILDREN[joint][0]

@@ -1,4 +1,4 @@
-"""How a rig's own bone axes lie in ours: for each joint the constant turn from our T-pose's axes into the bone's."""
+"""Rest-pose alignment: for each joint the constant rotation from our T-pose's axes to the rig's own bone axes."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ _TWIST_PARENT = [
     for j, name in enumerate(JOINTS)
 ]
 _TWIST_PARENT[INDEX["spine3"]] = INDEX["pelvis"]
+"""The joint from which each one takes its twist: arms and neck from the chest, all others from their parent."""
 _HINGE_AXES = {
     # the axis about which the limb's next joint bends, in the T-pose
     "left_hip": (1.0, 0.0, 0.0),
@@ -20,22 +21,23 @@ _HINGE_AXES = {
     "left_shoulder": (0.0, 0.0, -1.0),
     "right_shoulder": (0.0, 0.0, 1.0),
 }
+"""Hinge axis, in the T-pose, of the joint at the end of a limb's upper segment."""
 _TRUNK_JOINTS = frozenset(("spine1", "spine2", "neck", "jaw", "left_collar", "right_collar"))
-"""The joints of trunk and head. In a rest pose that stands like a body they are upright, however their bones lean."""
+"""Joints of trunk and head, which are upright in an upright rest pose, however their bones lean."""
 _NEAR_ZERO = 1e-6
 _MIN_BEND_SINE = 0.2
-"""The mean sine of a knee's or elbow's bend from which its axis can be believed."""
+"""Minimum mean sine of a knee's or elbow's bend for its axis to be reliable."""
 _MIN_HINGE_SHARE = 0.9
-"""How much of the bend has one axis in an elbow that is a hinge; the rest of it is what no twist can explain."""
+"""Minimum share of an elbow's bend about one axis for it to count as a hinge."""
 
 
 def align_rest_pose(available: list[bool], world: Array, positions: Array, rest_positions: Array) -> Array:
-    """For each joint the constant rotation (29, 4) that turns our T-pose axes into the source bone's own.
+    """For each joint the constant rotation (29, 4) from our T-pose axes to the source bone's own.
 
-    here: which of the 29 joints the source has.  turned: (29, K, 4) world rotations, identity in the rest pose, and
-    moved: (29, K, 3) m positions of K sample poses.  rest: (29, 3) m, the rest pose.
-    Twists are those of a rest pose that stands like a body. Knees and elbows tell them where it does not; and elbows
-    that are hinges always tell the arms', since arms that rest alike may bend in any direction.
+    available: which of the 29 joints the source has.  world: (29, K, 4) world rotations, identity in the rest pose, and
+    positions: (29, K, 3) m of K sample poses.  rest_positions: (29, 3) m.
+    Twists (bone roll) come from an upright rest pose. If it is not upright they come from the hinge axes of knees and
+    elbows; the arms' always come from elbows that are hinges, since the rest pose does not show where an arm bends.
     """
     tips = _bone_tips(available, world, positions)
     if not stands_upright(rest_positions):
@@ -47,9 +49,9 @@ def align_rest_pose(available: list[bool], world: Array, positions: Array, rest_
 
 
 def _bone_tips(available: list[bool], world: Array, positions: Array) -> Array:
-    """Where each bone's tip lies in its own axes, the mean over some frames: (29, 3) m, zero for a bone without one.
+    """Position of each bone's tip in the bone's axes, the mean over the frames: (29, 3) m, zero for a bone without one.
 
-    The movement says this better than the rest pose does where bones between two joints are bent all the time.
+    The motion gives it more exactly than the rest pose where unmapped bones between two joints are bent all the time.
     """
     tips = np.zeros((29, 3))
     for j in range(29):
@@ -62,11 +64,11 @@ def _bone_tips(available: list[bool], world: Array, positions: Array) -> Array:
 def _match_directions(
     available: list[bool], tips: Array, world: Array, positions: Array, *, twists_known: bool
 ) -> Array:
-    """The constant rotations (29, 4) that give the bones of sample poses the directions and twists of ours.
+    """The constant rotations (29, 4) that give the bones of sample poses the directions and twists of our T-pose.
 
-    A bone's direction, to its tip, is matched to the T-pose's, but for trunk and head of a rest pose; its twist is
-    taken over, with the least turn, from the bone above and averaged over the samples. Where the rest pose tells
-    nothing about twists, elbows and knees tell it by the axis they bend about.
+    A bone's direction, to its tip, is matched to the T-pose's, except for trunk and head of a rest pose; its twist is
+    taken over from the parent by the shortest rotation (swing) and averaged over the samples. Without known twists, the
+    hinge axes of elbows and knees determine them.
     """
     alignment = rotations.identity(29)
     default = DEFAULT_SKELETON.rest_positions()[:, None]
@@ -87,7 +89,7 @@ def _match_directions(
         if tips[j].any() and not (twists_known and name in _TRUNK_JOINTS):
             straight = default[_tip_joint(j, available)] - default[j]
             estimate = swing_towards(estimate, rotations.rotate(world[j], tips[j]), straight)
-        alignment[j] = _mean_rotation(rotations.multiply(world_to_bone, estimate))
+        alignment[j] = rotations.mean(rotations.multiply(world_to_bone, estimate))
         if name in _HINGE_AXES and not twists_known:
             axis, _ = _hinge_axis(j, world_to_bone, positions)
             if np.linalg.norm(axis) > _MIN_BEND_SINE:
@@ -97,10 +99,10 @@ def _match_directions(
 
 
 def _align_elbow_hinges(alignment: Array, available: list[bool], tips: Array, world: Array, positions: Array) -> Array:
-    """`constant` (29, 4) with arms twisted so that their elbows bend about the axis that they have in the T-pose.
+    """`alignment` (29, 4) with the arms twisted so that their elbows bend about the T-pose's hinge axis.
 
-    The forearm, which has no twist of its own against the upper arm, goes along; the hand stays as it is at rest.
-    An arm that hardly bends, or about many axes, is left alone.
+    The forearm, which has no twist against the upper arm, follows; the hand keeps its rest alignment. An arm that
+    hardly bends, or bends about many axes, is left alone.
     """
     alignment = alignment.copy()
     for name in ("left_shoulder", "right_shoulder"):
@@ -119,7 +121,7 @@ def _align_elbow_hinges(alignment: Array, available: list[bool], tips: Array, wo
 def _hinge_axis(j: int, world_to_bone: Array, positions: Array) -> tuple[Array, float]:
     """The mean axis (3,) of a knee's or elbow's bend in the axes of thigh or upper arm `j`, and the mean bend's sine.
 
-    own: (K, 4) from the world into the bone's axes. The axis is as long as the bends agree, at most the mean sine.
+    world_to_bone: (K, 4). The axis's length is the agreement of the bends, at most the mean sine.
     """
     middle = CHILDREN[j][0]
     end = CHILDREN[middle][0]
@@ -129,7 +131,7 @@ def _hinge_axis(j: int, world_to_bone: Array, positions: Array) -> tuple[Array, 
 
 
 def _twist_angle(axis: Array, alignment: Array, name: str, tip: Array) -> float:
-    """The angle about the bone, which points to `tip` (3,), from the hinge that `constant` (4,) gives it to `axis`."""
+    """The twist angle about the bone, which points to `tip` (3,), from the hinge of `alignment` (4,) to `axis`."""
     bone = rotations.normalize(tip)
     target = rotations.normalize(axis - (axis @ bone) * bone)
     current = rotations.rotate(alignment, np.array(_HINGE_AXES[name]))
@@ -138,11 +140,12 @@ def _twist_angle(axis: Array, alignment: Array, name: str, tip: Array) -> float:
 
 
 def _apply_twist(alignment: Array, tip: Array, angle: float) -> Array:
+    """Twist an alignment (4,) about the bone by `angle`."""
     return rotations.multiply(rotations.from_axis_angle(rotations.normalize(tip), angle), alignment)
 
 
 def _tip_joint(j: int, available: list[bool]) -> int:
-    """The joint at which bone `j` points: its child, or what comes after a child that is missing; or -1."""
+    """The joint at which bone `j` points: its child, or what follows a child that is missing; or -1."""
     if j in _FRAMED_JOINTS or not CHILDREN[j]:
         return -1
     child = CHILDREN[j][0]
@@ -152,14 +155,8 @@ def _tip_joint(j: int, available: list[bool]) -> int:
 
 
 def swing_towards(q: Array, direction: Array, rest_direction: Array) -> Array:
-    """`q` (K, 4) with the least turn that brings the T-pose direction `straight` (3,) onto `direction` (K, 3)."""
+    """`q` (K, 4) swung by the shortest rotation of the T-pose's `rest_direction` (3,) onto `direction` (K, 3)."""
     has_direction = np.linalg.norm(direction, axis=-1, keepdims=True) > _NEAR_ZERO
     return np.where(
         has_direction, rotations.multiply(rotations.between(rotations.rotate(q, rest_direction), direction), q), q
     )
-
-
-def _mean_rotation(q: Array) -> Array:
-    """The rotation (4,) nearest to all of `q` (K, 4) (Markley et al. 2007)."""
-    _, vectors = np.linalg.eigh(q.T @ q)
-    return np.asarray(vectors[:, -1] * np.where(vectors[0, -1] < 0.0, -1.0, 1.0))

@@ -1,4 +1,4 @@
-"""`Rig`: the bones of any character as they rest in the world, which is all that retargeting needs to know of it."""
+"""`Rig`: the bone hierarchy of any character and its rest pose in world space, which is all that retargeting needs."""
 
 from dataclasses import dataclass, field
 
@@ -8,16 +8,15 @@ from rigs.bone_mapping.bone_hierarchy import ancestors
 
 @dataclass(frozen=True)
 class Rig:
-    """A character's bones in rest, in the world: right-handed, Z up, metres; its object's place, turn and size are in.
+    """A character's bones at rest in world space: right-handed, Z up, metres; its object's transform is applied.
 
-    names: the nodes: the bones, a parent before its children, then for each bone without children its tail, named
-    "<bone> end site".
+    names: the nodes: the bones in topological order, then for each leaf bone its tail, named "<bone> end site".
     parents: each node's parent, -1 for a root. Where a constraint makes a bone follow another one, that one.
-    heads: (N, 3) m.  turned: (N, 4) rest rotations; an end site has its bone's.
-    inherits: whether each node turns with its parent.
-    bones: how many of the nodes are bones; they are the first ones.
-    scale: metres in one unit of the bones' own space.  turn: (4,) the object's rotation in the world.
-    unaligned: the nodes that are moved along the object's axes, as their parents turn them, and not along their own.
+    heads: (N, 3) m.  rest_rotations: (N, 4); an end site has its bone's.
+    inherits_rotation: whether each node inherits its parent's rotation.
+    bone_count: how many of the nodes are bones; they are the first ones.
+    unit_scale: metres in one unit of the bones' own space.  object_rotation: (4,) the object's in the world.
+    object_space_locations: the nodes whose locations are along the object's axes instead of their own.
     """
 
     names: tuple[str, ...]

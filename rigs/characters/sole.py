@@ -1,4 +1,4 @@
-"""`Sole`: the points of a rig's foot that touch the floor at rest and may not sink below it."""
+"""`Sole`: the points of a rig's foot that touch the floor at rest and must not sink below it."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,11 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Sole:
-    """The P points of one foot that touch the floor at rest, under its bones' ends.
+    """The P contact points of one foot, below the ends of its bones.
 
-    on_foot: (P, 3) m, from the ankle, in the foot's own axes.  on_toes: (P, 3) m, from there, in the toes' axes.
-    high: (P,) m, how high the bone's end is above the floor.  of_toes: (P,) whether it is the toes' or the foot's.
+    foot_points: (P, 3) m, from the ankle, in the foot's axes; of a toe's point its pivot.  toe_points: (P, 3) m, from
+    there, in the toes' axes.
+    bone_heights: (P,) m, the bone end's height above the floor.  on_toes: (P,) whether it moves with the toes.
     """
 
     foot_points: Array
@@ -25,14 +26,14 @@ class Sole:
     on_toes: Array
 
     def lowest_height(self, foot: Array, toes: Array) -> Array:
-        """How high the lowest point is from the ankle (F,) m, foot and toes turned (F, 4) in the world."""
+        """Height of the lowest point relative to the ankle (F,) m, for world rotations (F, 4) of foot and toes."""
         foot_up, toe_up = (rotations.rotate(rotations.inverse(q), _UP) for q in (foot, toes))
         clearance = self.bone_heights * np.where(self.on_toes, toe_up[:, 2:], foot_up[:, 2:])
         return np.asarray((foot_up @ self.foot_points.T + toe_up @ self.toe_points.T - clearance).min(axis=1))
 
 
 def find_sole(humanoid: Humanoid, side: str) -> Sole:
-    """The sole of the "left" or "right" foot, from all bones that hang on it."""
+    """The sole of the "left" or "right" foot, from all bones below it."""
     ankle, ball = (INDEX[f"{side}_{joint}"] for joint in ("ankle", "foot"))
     rig, joints = humanoid.rig, [ankle, ball, INDEX[f"{side}_bigtoe"]]
     points = [(humanoid.rest_positions[ankle], None), (humanoid.rest_positions[ball], None)]

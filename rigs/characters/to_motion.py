@@ -1,9 +1,9 @@
-"""From any rig's moving bones to a `Motion`: constant turns onto our T-pose, bone offsets, and the joints it lacks.
+"""Convert any rig's animated bones to a `Motion`: rest-pose alignment, bone offsets, and joints that the rig lacks.
 
-Positions come out exactly as they went in wherever the rig's bones are rigid, whatever its rest pose and bone axes. The
-29 joints have three for the spine; a rig that bends its spine in more places has no bone for the middle one that stays
-at one distance from its neighbours, so that one is placed, as an elbow, where it lets the chest be exact. Of two neck
-bones that bend, one is left: the head keeps its direction from the neck, and its mean distance.
+Positions are exact wherever the rig's bones are rigid, whatever its rest pose and bone axes. The 29 joints have three
+for the spine; a rig with more spine bones has none for the middle joint at a constant distance from its neighbours, so
+that one is placed by two-bone IK such that the chest is exact. Of two neck bones one is used: the head keeps its
+direction from the neck, and its mean distance.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ from rigs.two_bone_ik import MAX_STRETCH, two_bone_ik
 _LOWER_SPINE, _MID_SPINE, _CHEST = (INDEX[name] for name in ("spine1", "spine2", "spine3"))
 _SAMPLES = 200
 _RIGID_TOLERANCE = 1e-5
-"""How far, in metres, a bone's tip may stray in its axes and still count as fixed there."""
+"""Metres by which a bone's tip may move in the bone's axes and still count as rigid."""
 _STRETCH_TOLERANCE = 5e-4
-"""How much, in metres, the distance of two joints of the spine may change before something between them must bend."""
+"""Metres by which the distance of two spine joints may vary before a joint between them has to bend."""
 _NEAR_ZERO = 1e-6
 _DEFAULT_SPINE_BEND = np.array([0.0, 0.005, 0.0])
-"""Where a straight spine begins to bend, as far in metres as makes no difference to one that is bent."""
+"""Metres: direction in which a straight spine bends, small enough not to affect a bent one."""
 
 
 def motion_from_bones(
@@ -35,12 +35,12 @@ def motion_from_bones(
     *,
     in_t_pose: bool = False,
 ) -> Motion:
-    """The movement of a rig's bones as a Motion.
+    """Convert a rig's bones to a Motion.
 
     bones: (29,) each joint's index among the N bones, or -1.
     world: (N, F, 4) the bones' world rotations, identity in the rest pose.  positions: (N, F, 3) m.
-    rest_positions: (N, 3) m, the rest pose.  All in Blender's axes.
-    in_t_pose: the rest pose is the T-pose by the rig's own account, so rotations stay as they are.
+    rest_positions: (N, 3) m.  All in Blender's axes.
+    in_t_pose: the rest pose is known to be our T-pose, so rotations stay as they are.
     """
     available = [bone >= 0 for bone in bones]
     joint_rotations, joint_positions, joint_rest_positions = (
@@ -56,7 +56,7 @@ def motion_from_bones(
 
 
 def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
-    """`bones` without the middle of a spine that bends in more places than ours; `to_motion` places that joint itself.
+    """`bones` without the mid spine if the rig has more spine bones than we have: then `motion_from_bones` places it.
 
     positions: (N, F, 3) m of the N bones.
     """
@@ -66,9 +66,9 @@ def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple
 
 
 def _solve_motion(fps: float, available: list[bool], world: Array, targets: Array) -> Motion:
-    """Offsets that put every joint where the source has it, and the Motion.
+    """Solve for the bone offsets and rotations that put every joint where the source has it.
 
-    world: (29, F, 4) and moved: (29, F, 3) m. Offsets are means over the frames in the parent's axes. A bone whose
+    world: (29, F, 4) and targets: (29, F, 3) m. Offsets are means over the frames in the parent's axes. A bone whose
     tip is not rigid in it is swung in every frame so that it still points there.
     """
     offsets = DEFAULT_SKELETON.offsets * _body_scale(available, targets)
@@ -87,10 +87,10 @@ def _solve_motion(fps: float, available: list[bool], world: Array, targets: Arra
             to_target = targets[target] - positions[parent]
             in_parent = rotations.rotate(rotations.inverse(world[parent]), to_target)
             offsets[j] = share * in_parent.mean(axis=0)
-            not_rigid = np.ptp(in_parent, axis=0).max() > _RIGID_TOLERANCE
-            if available[j] and not not_rigid:
+            is_rigid = np.ptp(in_parent, axis=0).max() <= _RIGID_TOLERANCE
+            if available[j] and is_rigid:
                 continue
-            if not_rigid and available[j] and _may_swing_parent(j, available, targets):
+            if not is_rigid and available[j] and _may_swing_parent(j, available, targets):
                 length = np.linalg.norm(to_target, axis=-1).mean()
                 offsets[j] *= length / max(float(np.linalg.norm(offsets[j])), _NEAR_ZERO)
                 world[parent] = swing_towards(world[parent], to_target, offsets[j])
@@ -105,7 +105,7 @@ def _solve_motion(fps: float, available: list[bool], world: Array, targets: Arra
 
 
 def _spine_length_varies(available: list[bool], positions: Array) -> bool:
-    """Whether the spine has to bend between its joints, whose distance changes, for the chest to be in its place."""
+    """Whether the distance of chest and lower spine varies, so that a joint between them has to bend."""
     below = _MID_SPINE if available[_MID_SPINE] else _LOWER_SPINE
     if not (available[below] and available[_CHEST]):
         return False
@@ -113,9 +113,9 @@ def _spine_length_varies(available: list[bool], positions: Array) -> bool:
 
 
 def _place_mid_spine(available: bool, world: Array, positions: Array, targets: Array) -> Array:
-    """`moved` with the middle of the spine as an elbow between its lower joint, as placed, and the chest.
+    """`targets` with the mid spine placed by two-bone IK between the lower spine, as solved, and the chest.
 
-    here: whether the source has a bone in the middle, on whose side the elbow lies. Both lengths are constant.
+    available: whether the source has a bone there, which gives the side of the bend. Both lengths are constant.
     """
     low, chest = positions[_LOWER_SPINE], targets[_CHEST]
     line = chest - low
@@ -133,7 +133,7 @@ def _place_mid_spine(available: bool, world: Array, positions: Array, targets: A
 
 
 def _may_swing_parent(j: int, available: list[bool], positions: Array) -> bool:
-    """Whether the parent of `j` may turn towards it: all its other children lie where it does itself."""
+    """Whether the parent of `j` may be swung towards it: all its other children are at its own position."""
     parent = PARENTS[j]
     siblings = [child for child in CHILDREN[parent] if child != j]
     return all(
@@ -142,7 +142,7 @@ def _may_swing_parent(j: int, available: list[bool], positions: Array) -> bool:
 
 
 def _body_scale(available: list[bool], positions: Array) -> float:
-    """The body's size against the default one's, by the limbs, which every dancer has."""
+    """The body's size relative to the default one, by the limbs, which every dancer has."""
     limbs = [
         j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and available[j]
     ]
@@ -151,7 +151,7 @@ def _body_scale(available: list[bool], positions: Array) -> float:
 
 
 def _next_available_joint(j: int, available: list[bool]) -> tuple[int, float]:
-    """The first joint from `j` outwards that the source has, and at which share of the way there `j` lies; or -1."""
+    """The first joint from `j` outwards that the source has, and the fraction of the way at which `j` lies; or -1."""
     path = [j]
     while not available[path[-1]]:
         children = [child for child in CHILDREN[path[-1]] if available[child]] or list(CHILDREN[path[-1]])

@@ -1,11 +1,11 @@
-"""Retargeting: a `Motion` onto the bones of any rig, whole clips at once.
+"""Retargeting: transfer a `Motion` to the bones of any rig, whole clips at once.
 
-    body = body_of(rig, mapping)         # the rig as a dancer
-    figure = retarget(motion, body)      # the movement on that body, joint by joint, feet on the floor
-    result = pose(figure, body)          # `posing`: rotations and locations for the rig's bones
+    humanoid = humanoid_from_rig(rig, bone_map)      # the rig with its bones' joints
+    posed = retarget(motion, humanoid)               # the motion on that body, joint by joint, feet planted
+    result = bone_transforms(posed, humanoid)        # rotations and locations for the rig's bones
 
-Rest poses are aligned by calculation, in `body_of`. What a source's joints do in the world, freed of what is only its
-build, the same joints of the other body do.
+Rest poses are aligned by calculation, in `humanoid_from_rig`. The target's joints take over the world rotations of the
+source's joints, corrected for differences of build.
 """
 
 from dataclasses import dataclass
@@ -33,17 +33,18 @@ _POSTURE_JOINTS = (
     (_NECK, _CHEST, _JAW, 0.5),
     *((INDEX[f"{side}_collar"], _CHEST, _CHEST, 0.0) for side in SIDES),
 )
+"""Joints whose mean rotation is part of the build: (joint, start, end, fraction) relative to which it is measured."""
 _MIN_CONTACT_FRAMES = 5
-"""Frames with a foot flat on the floor from which their median tells how its sole lies."""
+"""Frames of contact from which a median is taken."""
 _FLOOR_TOLERANCE = 0.1
-"""m: a capture whose floor is no further than this from z = 0 is meant to stand there."""
+"""m: a floor of the capture this close to z = 0 is taken as 0."""
 
 
 @dataclass(frozen=True)
 class RetargetOptions:
-    """What is done to a movement on its new body.
+    """Post-processing after the transfer.
 
-    feet: planted feet stay planted, and nothing sinks below the floor.  hands: hands that hold go on holding.
+    plant_feet: lock planted feet by IK and keep soles above the floor.  keep_hand_holds: joined hands stay joined.
     """
 
     plant_feet: bool = True
@@ -51,7 +52,7 @@ class RetargetOptions:
 
 
 def retarget(motion: Motion, humanoid: Humanoid, options: RetargetOptions = RetargetOptions()) -> PosedHumanoid:
-    """One dancer's movement on another body."""
+    """Retarget one dancer's motion to another body."""
     posed = transfer_motion(motion, humanoid)
     return plant_feet(posed, humanoid) if options.plant_feet else posed
 
@@ -59,30 +60,28 @@ def retarget(motion: Motion, humanoid: Humanoid, options: RetargetOptions = Reta
 def retarget_pair(
     motions: tuple[Motion, Motion], humanoids: tuple[Humanoid, Humanoid], options: RetargetOptions = RetargetOptions()
 ) -> tuple[PosedHumanoid, PosedHumanoid]:
-    """Two dancers' movement, of one frame rate and length, on two other bodies.
+    """Retarget a pair's motions, of one frame rate and length, to two bodies.
 
-    Both go their ways along the floor by one scale, the mean of their legs', so that they stay with each other.
+    The paths of both along the floor are scaled by the mean of their leg-length ratios, so that they stay together.
     """
-    legs = [
-        body.leg_length / leg_length(m.skeleton.rest_positions()) for m, body in zip(motions, humanoids, strict=True)
-    ]
-    first, second = (
-        transfer_motion(m, body, path_scale=sum(legs) / 2.0) for m, body in zip(motions, humanoids, strict=True)
-    )
-    found = (
-        detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps) if options.keep_hand_holds else []
-    )
-    if found:
-        first, second = approach_for_holds((first, second), humanoids, found)
+    pairs = list(zip(motions, humanoids, strict=True))
+    leg_scales = [humanoid.leg_length / leg_length(motion.skeleton.rest_positions()) for motion, humanoid in pairs]
+    path_scale = sum(leg_scales) / 2.0
+    first, second = (transfer_motion(motion, humanoid, path_scale=path_scale) for motion, humanoid in pairs)
+    holds = []
+    if options.keep_hand_holds:
+        holds = detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps)
+    if holds:
+        first, second = approach_for_holds((first, second), humanoids, holds)
     if options.plant_feet:
         first, second = plant_feet(first, humanoids[0]), plant_feet(second, humanoids[1])
-    return join_hands((first, second), humanoids, found) if found else (first, second)
+    return join_hands((first, second), humanoids, holds) if holds else (first, second)
 
 
 def transfer_motion(motion: Motion, humanoid: Humanoid, *, path_scale: float | None = None) -> PosedHumanoid:
-    """The movement on another body: its limbs point where the source's do, its trunk, head and feet turn as they do.
+    """Transfer a motion to another body: limbs take over the source's directions; trunk, head and feet its rotations.
 
-    The way along the floor is scaled by `stride`, without it by the length of the legs; heights are scaled by the legs.
+    The path along the floor is scaled by `path_scale`, by default the ratio of leg lengths; heights by that ratio.
     """
     source = motion.positions
     contacts = foot_contacts(source, motion.fps, speed=PLANTED_SPEED)
@@ -92,29 +91,21 @@ def transfer_motion(motion: Motion, humanoid: Humanoid, *, path_scale: float | N
     source_floor = floor_height(source)
     floor = 0.0 if abs(source_floor) < _FLOOR_TOLERANCE else source_floor
     ankle_contacts, ankles = contacts[:, [0, 2]], source[:, ANKLES, 2]
-    ankle_height = (
-        float(np.median(ankles[ankle_contacts])) if ankle_contacts.sum() >= _MIN_CONTACT_FRAMES else float(ankles.min())
-    )
+    resting = ankle_contacts.sum() >= _MIN_CONTACT_FRAMES
+    ankle_height = float(np.median(ankles[ankle_contacts]) if resting else ankles.min())
     hips = source[:, HIPS].mean(axis=1)
     height = floor + humanoid.rest_height("ankle") + leg_scale * (hips[:, 2] - ankle_height)
     hips = np.concatenate([hips[:, :2] * (path_scale or leg_scale), height[:, None]], axis=1)
     toe_paths = source[:, _TOES, :2] * (path_scale or leg_scale)
-    return PosedHumanoid(
-        motion.fps,
-        joint_positions(humanoid, world, bend_rotations, hips),
-        world,
-        bend_rotations,
-        contacts,
-        toe_paths,
-        floor,
-    )
+    positions = joint_positions(humanoid, world, bend_rotations, hips)
+    return PosedHumanoid(motion.fps, positions, world, bend_rotations, contacts, toe_paths, floor)
 
 
 def _align_world_rotations(motion: Motion, contacts: Array) -> Array:
-    """The joints' world rotations (F, 29, 4), freed of what is only the source's build.
+    """The joints' world rotations (F, 29, 4), corrected for the source's build.
 
-    An aimed joint's axis lies exactly along the source's bone, a sole that rests is level. How collarbones, the middle
-    of the spine and the neck lean all the time is the build's, how they move is the dance's.
+    A limb joint's axis points exactly along the source's bone, a foot in contact is level. The mean rotations of
+    collars, mid spine and neck count as build and are removed; their variation is kept.
     """
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
@@ -124,7 +115,9 @@ def _align_world_rotations(motion: Motion, contacts: Array) -> Array:
     joints, starts, ends, fractions = (list(column) for column in zip(*_POSTURE_JOINTS, strict=True))
     base = rotations.slerp(world[:, starts], world[:, ends], np.array(fractions))
     relative = rotations.inverse_multiply(base, world[:, joints])
-    aligned[:, joints] = rotations.multiply(base, rotations.multiply(relative, rotations.inverse(_mean(relative))))
+    aligned[:, joints] = rotations.multiply(
+        base, rotations.multiply(relative, rotations.inverse(rotations.mean(relative)))
+    )
     for side, flat in enumerate((contacts[:, 0] & contacts[:, 1], contacts[:, 2] & contacts[:, 3])):
         foot = offsets[_TOES[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))
@@ -138,7 +131,7 @@ def _align_world_rotations(motion: Motion, contacts: Array) -> Array:
 
 
 def _distribute_bends(motion: Motion, world: Array, humanoid: Humanoid) -> dict[int, Array]:
-    """How far the bones that share the bend of trunk and neck have turned since rest, (F, 4) each."""
+    """Distribute the bend of trunk and neck over all bones there: world rotations since rest (F, 4) of each."""
     bend_rotations: dict[int, Array] = {}
     to_rest = rotations.inverse(humanoid.rest_rotations[0])
     if humanoid.spine:
@@ -167,7 +160,7 @@ def _distribute_bends(motion: Motion, world: Array, humanoid: Humanoid) -> dict[
 
 
 def _interpolate_rotations(world: Array, knots: Array, at: float) -> Array:
-    """The rotation (F, 4) at `at` on the way through the rotations `world` (F, n, 4), which lie at `knots` (n,)."""
+    """Interpolate the rotations `world` (F, n, 4) at `knots` (n,) to the rotation (F, 4) at `at`."""
     at = float(np.clip(at, knots[0], knots[-1]))
     n = int(np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2))
     t = (at - knots[n]) / (knots[n + 1] - knots[n])
@@ -175,10 +168,5 @@ def _interpolate_rotations(world: Array, knots: Array, at: float) -> Array:
 
 
 def _segment_midpoints(lengths: Array) -> Array:
-    """The middles of segments of these lengths (n,) on their way, from 0 to 1."""
+    """The midpoints of segments of these lengths (n,), as fractions of the total length."""
     return np.asarray((np.cumsum(lengths) - lengths / 2.0) / max(float(lengths.sum()), 1e-9))
-
-
-def _mean(q: Array) -> Array:
-    """The rotations (n, 4) nearest to all of `q` (F, n, 4) (Markley et al. 2007)."""
-    return np.linalg.eigh(np.einsum("fna,fnb->nab", q, q))[1][..., -1]

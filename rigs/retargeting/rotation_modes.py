@@ -1,7 +1,7 @@
-"""Rotations in the forms in which Blender's bones keep theirs: quaternion, Euler angles in six orders, axis and angle.
+"""Rotation modes of Blender's bones: conversion between quaternions and Euler angles in six orders, or axis and angle.
 
-A mode has Blender's name: "QUATERNION", "AXIS_ANGLE", or the Euler order in which the axes turn, such as "XYZ". Going
-from quaternions to a form gives curves without jumps, so that what lies between keys lies between the poses too.
+A mode has Blender's name: "QUATERNION", "AXIS_ANGLE", or an Euler order such as "XYZ". Curves made from quaternions
+are continuous (no sign flips, no jumps by whole turns), so that poses between keys are interpolated correctly.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from rigs import Array, rotations
 
 PROPERTY_WIDTHS: dict[str, int] = {"rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4}
-"""The properties in which a bone keeps its rotation, one for each kind of mode, and how many numbers each has."""
+"""The rotation properties of a bone and their number of values."""
 
 
 def rotation_property(mode: str) -> str:
-    """The name of the property in which a bone of that mode keeps its rotation."""
+    """The bone property that holds the rotation in that mode."""
     return {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
 
 
 def to_quaternions(values: Array, mode: str) -> Array:
-    """Unit quaternions (..., 4) of a bone's values (..., n)."""
+    """Convert a bone's rotation values (..., n) to unit quaternions (..., 4)."""
     values = np.asarray(values, dtype=float)
     if mode == "QUATERNION":
         return rotations.normalize(values)
@@ -28,7 +28,7 @@ def to_quaternions(values: Array, mode: str) -> Array:
 
 
 def from_quaternions(quaternions: Array, mode: str) -> Array:
-    """A bone's values (F, ..., n) of unit quaternions (F, ..., 4), each near those of the frame before."""
+    """Convert unit quaternions (F, ..., 4) to continuous rotation values (F, ..., n)."""
     quaternions = rotations.unroll(quaternions)
     if mode == "QUATERNION":
         return quaternions
@@ -39,7 +39,7 @@ def from_quaternions(quaternions: Array, mode: str) -> Array:
 
 
 def continue_from(values: Array, before: Array, mode: str) -> Array:
-    """Values (F, n) for the same rotations that begin as near as can be to the values `before` (n,) them."""
+    """Choose the equivalent values (F, n) that continue closest from the values `before` (n,) of the frame before."""
     whole_turns = (
         2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
     )
@@ -52,12 +52,12 @@ def continue_from(values: Array, before: Array, mode: str) -> Array:
 
 
 def _outermost_first(mode: str) -> list[int]:
-    """Where the angle of each letter stands among a bone's values; Blender's name begins with the innermost."""
+    """Indices of the Euler angles, the outermost axis first; Blender's order begins with the innermost."""
     return ["XYZ".index(letter) for letter in reversed(mode)]
 
 
 def _unwrap_euler(angles: Array, mode: str) -> Array:
-    """Euler angles (F, ..., 3) of the same rotations that never jump from frame to frame."""
+    """Continuous Euler angles (F, ..., 3) of the same rotations, without jumps at gimbal lock or by whole turns."""
     twin = _equivalent_values(angles, mode)
     switches = _angle_distance(angles[1:], angles[:-1]) > _angle_distance(twin[1:], angles[:-1])
     use_twin = np.concatenate([np.zeros_like(switches[:1]), np.cumsum(switches, axis=0) % 2 == 1])
@@ -65,7 +65,7 @@ def _unwrap_euler(angles: Array, mode: str) -> Array:
 
 
 def _equivalent_values(values: Array, mode: str) -> Array:
-    """The other values (..., n) for the same rotations, whole turns aside; each form has two."""
+    """The other values (..., n) of the same rotations, up to whole turns."""
     if mode in ("QUATERNION", "AXIS_ANGLE"):
         return -values
     middle = "XYZ".index(mode[1])
@@ -75,12 +75,12 @@ def _equivalent_values(values: Array, mode: str) -> Array:
 
 
 def _angle_distance(a: Array, b: Array) -> Array:
-    """How far apart two triples of angles are (...), whole turns aside."""
+    """Distance of two triples of angles (...), up to whole turns."""
     return np.abs((a - b + np.pi) % (2.0 * np.pi) - np.pi).sum(axis=-1)
 
 
 def _to_axis_angle(quaternions: Array) -> Array:
-    """Angle and axis (F, ..., 4) of near quaternions; a frame without rotation has the axis of one beside it."""
+    """Angle and axis (F, ..., 4) of unrolled quaternions; a frame without rotation has a neighbour's axis."""
     sine = np.linalg.norm(quaternions[..., 1:], axis=-1, keepdims=True)
     axis = _fill_undefined_axes(quaternions[..., 1:], sine[..., 0] > 1e-6)
     flips = np.sum(axis[1:] * axis[:-1], axis=-1, keepdims=True) < 0.0
@@ -90,7 +90,7 @@ def _to_axis_angle(quaternions: Array) -> Array:
 
 
 def _fill_undefined_axes(vectors: Array, known: Array) -> Array:
-    """Directions (F, ..., 3) of vectors; where none is known, that of the last known frame, or the first one, or Y."""
+    """Directions (F, ..., 3) of vectors; undefined ones copy the last defined frame, else the first, else Y."""
     frames = np.arange(len(vectors)).reshape(-1, *[1] * (known.ndim - 1))
     last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)
     source = np.where(last < 0, np.argmax(known, axis=0), last)[..., None]

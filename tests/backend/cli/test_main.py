@@ -191,7 +191,10 @@ BAD = {
     "an empty file": ("partner empty.bvh -o out/p.bvh", r"empty\.bvh: empty file, .*expected"),
     "a folder": ("partner out -o out/p.bvh", r"out: a file expected, a folder found"),
     "a bad history": ("partner leader.bvh -o out/p.bvh --history empty.bvh", r"empty\.bvh: empty file"),
-    "a suffix that is not written": ("partner leader.bvh -o out/p.fbx", r"p\.fbx: \.bvh or \.npz file extension expected"),
+    "a suffix that is not written": (
+        "partner leader.bvh -o out/p.fbx",
+        r"p\.fbx: \.bvh or \.npz file extension expected",
+    ),
     "a folder for a result": ("partner leader.bvh -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
     "a place that is not there": (
         "partner leader.bvh -o nowhere/p.bvh",

@@ -159,7 +159,7 @@ def test_without_sound_all_the_rest_is_there(reachable_server: Server, midi_file
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.mid", None, r"gone\.mid: no such file"),
         ("words.mid", b"la la la", r"words\.mid: a MIDI file expected"),
@@ -167,12 +167,17 @@ def test_without_sound_all_the_rest_is_there(reachable_server: Server, midi_file
     ],
 )
 def test_music_that_cannot_be_read_is_named(
-    reachable_server: Server, blend_folder: Path, scene_state: SceneState, name: str, content: bytes | None, said: str
+    reachable_server: Server,
+    blend_folder: Path,
+    scene_state: SceneState,
+    name: str,
+    content: bytes | None,
+    message: str,
 ) -> None:
     if content is not None:
         (blend_folder / name).write_bytes(content)
     before = file_names(blend_folder)
-    assert_error(scene_state, "generate_dance", said, filepath=str(blend_folder / name))
+    assert_error(scene_state, "generate_dance", message, filepath=str(blend_folder / name))
     assert file_names(blend_folder) == before
 
 
@@ -238,7 +243,7 @@ def test_cancelling_ends_the_work_beside_blender(
 ) -> None:
     midi.write(tmp_path / "long.mid", make_score(400))
     before = scene_state()
-    # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than these.
+    # An operator of Blender's can only be created by Blender; `prepare` needs only these attributes.
     operator = SimpleNamespace(filepath=str(tmp_path / "long.mid"))
     job = background_job.Job(generate_dance.PASDEDEUX_OT_generate_dance.prepare(operator, bpy.context))
     job.start()

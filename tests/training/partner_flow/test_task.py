@@ -24,7 +24,6 @@ from training.experiment.config import read_config
 from training.experiment.fit import Interrupted
 from training.partner_flow.task import PartnerFlowTask, PartnerFlowTrainingConfig, train
 
-
 WEIGHTS = "partner-flow.safetensors"
 
 

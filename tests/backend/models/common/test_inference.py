@@ -1,4 +1,4 @@
-"""Packed networks beside the ones that they were."""
+"""Networks with packed linear layers against the same networks unpacked."""
 
 import copy
 
@@ -20,52 +20,52 @@ needs_packing = pytest.mark.skipif(not inference.packing_supported(), reason="th
 @pytest.fixture
 def network() -> PartnerFlow:
     torch.manual_seed(0)
-    made = PartnerFlow(SMALL)
-    nn.init.normal_(made.out_proj.weight, std=0.1)
-    return made.eval()
+    network = PartnerFlow(SMALL)
+    nn.init.normal_(network.out_proj.weight, std=0.1)
+    return network.eval()
 
 
 @needs_packing
-def test_a_packed_network_says_what_the_network_says(network: PartnerFlow) -> None:
-    quick = pack_linear_layers(copy.deepcopy(network))
+def test_a_packed_network_has_the_network_s_outputs(network: PartnerFlow) -> None:
+    fast = pack_linear_layers(copy.deepcopy(network))
     for size in (1, 2, 5):
-        given = example(network, size)
+        inputs = example(network, size)
         with torch.no_grad():
-            wanted, found = network(*given), quick(*given)
-        assert wanted.abs().max() > 0.1
-        assert (found - wanted).abs().max() < 1e-5
-        assert not torch.equal(found, wanted), "packed sums are rounded otherwise"
+            expected, output = network(*inputs), fast(*inputs)
+        assert expected.abs().max() > 0.1
+        assert (output - expected).abs().max() < 1e-5
+        assert not torch.equal(output, expected), "packed layers round differently"
 
 
 @needs_packing
-@pytest.mark.skipif(not inference.bfloat16_supported(), reason="this processor does not multiply bfloat16")
-def test_a_halved_network_says_nearly_the_same(network: PartnerFlow) -> None:
-    quick = pack_linear_layers(copy.deepcopy(network), bfloat16=True)
-    given = example(network, 5)
+@pytest.mark.skipif(not inference.bfloat16_supported(), reason="this processor has no native bfloat16")
+def test_a_bfloat16_network_has_nearly_the_same_outputs(network: PartnerFlow) -> None:
+    fast = pack_linear_layers(copy.deepcopy(network), bfloat16=True)
+    inputs = example(network, 5)
     with torch.no_grad():
-        wanted, found = network(*given), quick(*given)
-    assert 1e-5 < (found - wanted).abs().max() < 0.05 * wanted.abs().max()
-    kinds = {name: part.dtype for name, part in quick.named_modules() if isinstance(part, PackedLinear)}
-    assert kinds["out_proj"] == kinds["past_proj"] == torch.float32
-    assert kinds["layers.0.qkv"] == torch.bfloat16
+        expected, output = network(*inputs), fast(*inputs)
+    assert 1e-5 < (output - expected).abs().max() < 0.05 * expected.abs().max()
+    dtypes = {name: part.dtype for name, part in fast.named_modules() if isinstance(part, PackedLinear)}
+    assert dtypes["out_proj"] == dtypes["past_proj"] == torch.float32
+    assert dtypes["layers.0.qkv"] == torch.bfloat16
 
 
 @needs_packing
-def test_no_layer_is_left_out() -> None:
-    quick = pack_linear_layers(PartnerFlow(SMALL))
-    assert not [name for name, part in quick.named_modules() if isinstance(part, nn.Linear | nn.GELU)]
-    curved = [part for part in quick.modules() if isinstance(part, PackedLinear) and part.activation[0] == "gelu"]
-    assert len(curved) == SMALL.layers
+def test_every_linear_layer_is_packed() -> None:
+    fast = pack_linear_layers(PartnerFlow(SMALL))
+    assert not [name for name, part in fast.named_modules() if isinstance(part, nn.Linear | nn.GELU)]
+    fused = [part for part in fast.modules() if isinstance(part, PackedLinear) and part.activation[0] == "gelu"]
+    assert len(fused) == SMALL.layers
 
 
 @needs_packing
-def test_only_the_curve_that_can_be_packed_is() -> None:
+def test_only_tanh_gelu_is_fused() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(6, 5), nn.GELU(), nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 3))
     rows = torch.randn(7, 6)
     with torch.no_grad():
-        wanted = plain(rows)
-        assert (pack_linear_layers(plain)(rows) - wanted).abs().max() < 1e-6
+        expected = plain(rows)
+        assert (pack_linear_layers(plain)(rows) - expected).abs().max() < 1e-6
     assert isinstance(plain[1], nn.GELU)
 
 

@@ -50,7 +50,7 @@ HEARTBEAT, GRACE = 2, 12
 """s between two signs of life of a running trial, and after the last of which its worker counts as dead."""
 RETRIES = 2
 """Times that a dead worker's trial is run again: perhaps it was the trial that killed its worker."""
-_POLL = 0.2
+_POLL = 0.5
 """s between two looks at the workers."""
 _BEST = 10
 """Trials listed at the end."""
@@ -195,39 +195,38 @@ def _enqueued(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def run_workers(sweep: Sweep, study: optuna.Study) -> int:
-    """Run all trials in worker processes; the exit status. A killed worker is replaced."""
+    """Run all trials in worker processes; the exit status. A killed worker is replaced, its trial run again."""
     context = get_context("spawn")
-    workers: dict[int, BaseProcess] = {}
-
-    def start(number: int) -> None:
-        workers[number] = context.Process(target=work, args=(sweep, number))
-        workers[number].start()
-
+    workers: list[BaseProcess] = []
+    begun, wanted, status, last_alive = 0, sweep.workers, 0, time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
-    status = 0
     try:
         with Console(stderr=True).status("starting") as shown:
-            for number in range(sweep.workers):
-                start(number)
-            while workers:
-                time.sleep(_POLL)
-                for number, worker in list(workers.items()):
-                    if worker.exitcode is None:
-                        continue
-                    del workers[number]
-                    if worker.exitcode > 0:
-                        status = worker.exitcode
-                    elif worker.exitcode < 0 and _unfinished(study):
-                        start(number)
+            while True:
+                for worker in [worker for worker in workers if worker.exitcode is not None]:
+                    workers.remove(worker)
+                    if worker.exitcode:
+                        status, wanted = (worker.exitcode, wanted - 1) if worker.exitcode > 0 else (status, wanted)
+                fail_stale_trials(study)
+                states = {trial.state for trial in study.get_trials(deepcopy=False)}
+                while TrialState.WAITING in states and len(workers) < wanted:
+                    workers.append(context.Process(target=work, args=(sweep, begun)))
+                    workers[-1].start()
+                    begun += 1
+                now = time.monotonic()
+                last_alive = now if workers else last_alive
+                # Trials that run without a worker of ours are another sweep's, or become stale.
+                if not workers and (TrialState.RUNNING not in states or not wanted or now > last_alive + 2 * GRACE):
+                    return status
                 shown.update(progress(study))
+                time.sleep(_POLL)
     except KeyboardInterrupt:
-        for worker in workers.values():
+        for worker in workers:
             worker.terminate()
-        for worker in workers.values():
+        for worker in workers:
             worker.join()
         print(f"stopped, {progress(study)}; --resume goes on from there", file=sys.stderr)
         return 130
-    return status
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -241,11 +240,6 @@ def progress(study: optuna.Study) -> str:
     return f"{len(done)} of {len(_enqueued(study))} trials done{best}"
 
 
-def _unfinished(study: optuna.Study) -> set[TrialState]:
-    """The states of the trials that wait or run."""
-    return {trial.state for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
-
-
 def work(sweep: Sweep, number: int) -> None:
     """Run one worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
@@ -253,19 +247,15 @@ def work(sweep: Sweep, number: int) -> None:
 
 
 def run_trials(sweep: Sweep, number: int) -> None:
-    """Run trial after trial, until none waits and none runs that could lose its worker."""
+    """Run trial after trial until none waits.  number: of the worker, which its sampler's seed depends on."""
     study = load_study(sweep)
     space: Space = study.user_attrs["space"]
-    # A worker's own seed, and another one when resumed: samplers that begin alike choose the same settings.
+    # Samplers that begin alike would choose the same settings, in two workers and in a resumed sweep.
     seed = _SEED + 1009 * number + sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
     study.sampler = TPESampler(seed=seed, constant_liar=True) if sweep.search == "bayes" else RandomSampler(seed)
     parent = parent_process()
-    while (states := _unfinished(study)) and (parent is None or parent.is_alive()):
-        if TrialState.WAITING in states:
-            study.optimize(lambda trial: run_trial(trial, sweep, space), n_trials=1)
-        else:
-            time.sleep(HEARTBEAT)
-            fail_stale_trials(study)
+    while study.get_trials(deepcopy=False, states=(TrialState.WAITING,)) and (parent is None or parent.is_alive()):
+        study.optimize(lambda trial: run_trial(trial, sweep, space), n_trials=1)
 
 
 def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
@@ -282,7 +272,7 @@ def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
 
 def suggest(trial: optuna.Trial, search: str, space: Space) -> dict[str, Any]:
     """Choose a trial's settings: one of the values of each, or in Bayes a number between the least and the greatest."""
-    settings = {}
+    settings: dict[str, Any] = {}
     for name, values in space.items():
         if search == "bayes" and len(values) > 1 and all(isinstance(value, float) for value in values):
             low, high = min(values), max(values)

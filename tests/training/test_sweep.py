@@ -54,10 +54,13 @@ def states(sweep: Sweep) -> list[TrialState]:
 def run_in_worker_that_dies(sweep: Sweep) -> None:
     """Start a worker process that is killed in its first trial."""
     code = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from training import sweep
-sweep.train = lambda *_: os.kill(os.getpid(), 9)
+def die(*_):
+    time.sleep(1.0)  # until the first heartbeat
+    os.kill(os.getpid(), 9)
+sweep.train = die
 sweep.run_trials(sweep.Sweep("choreo-bridge", Path(), Path(sys.argv[1]), sys.argv[2]), 0)
 """
     words = [sys.executable, "-c", code, str(sweep.storage), sweep.search]
@@ -100,6 +103,7 @@ def test_a_dead_workers_trial_is_retried(tmp_path: Path) -> None:
     sweep = opened(tmp_path / "sweep")
     run_in_worker_that_dies(sweep)
     [lost] = load_study(sweep).get_trials(states=(TrialState.RUNNING,))
+    time.sleep(sweeping.GRACE + 1)
     run_trials(sweep, 0)
     assert states(sweep)[lost.number] == TrialState.FAIL
     assert len(completed(sweep)) == len(set(completed(sweep))) == 8

@@ -65,7 +65,7 @@ class Engine:
 
     def load_for(self, request: Request) -> None:
         """Load the models that a request needs."""
-        self.load(model_for(request, self.registry).name)
+        self.load(request.model)
         if isinstance(request, DanceRequest) and request.duet:
             self.load(self.registry.default("partner"))
 

@@ -1,21 +1,23 @@
-"""How long a partner takes, and what the server adds to it: `python -m tests.benchmarks.partner_request`.
+"""Time of a partner request, and the server's overhead: `python -m tests.benchmarks.partner_request`.
 
-One request of 300 frames is served in turns by an engine in this process and by a server process; the rows give
-medians. The server's part is a request's time through the server less what the server's engine took for the same
-request, so that whatever else the machine does hardly counts. Then, alone: a greeting there and back, and request and
-result written and read.
+A request of 300 frames is answered in turns by an engine in this process and by a server process; the rows are medians.
+The overhead is the request's time through the server less what the server's engine took for that same request, so that
+other load on the machine hardly counts. Then, by themselves: a hello, constructing (which validates) the request, and
+encoding and decoding of request and result.
 """
 
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from backend import server
 from backend.client import Client
 from backend.engine import Engine
-from backend.model_registry import weights_path
+from backend.model_registry import REGISTRY, ModelRegistry
+from backend.models.partner_flow.pipeline import PartnerFlowPipeline
 from backend.protocol import MotionResult, PartnerRequest, decode_client_message, decode_server_message, encode
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
@@ -23,59 +25,66 @@ from tests.backend.conftest import running
 
 FRAMES = 300
 REPETITIONS = 7
+MODEL = REGISTRY.get(REGISTRY.default("partner"))
 
 
 def main() -> int:
-    weights = weights_path("duet-vae")
-    if not weights.is_file():
-        print(f"{weights}: no such file, train the model first", file=sys.stderr)
+    if not MODEL.weights.is_file():
+        print(f"{MODEL.weights}: no such file, train the model first", file=sys.stderr)
         return 2
     leader = sample_dance()[:FRAMES]
     request = PartnerRequest(leader, seed=1)
     engine = Engine()
     with running(sys.executable, "-c", "from tests.benchmarks.partner_request import serve; serve()") as backend:
-        printed = backend.process.stdout
-        assert printed is not None
+        output = backend.process.stdout
+        assert output is not None
         client = Client(backend.url)
         takes = engine.partner(request)
-        client.partner(leader, seed=1)
-        printed.readline()
-        here: list[float] = []
-        there: list[float] = []
-        within: list[float] = []
+        client.answer(request)
+        output.readline()
+        engine_times: list[float] = []
+        server_times: list[float] = []
+        server_engine_times: list[float] = []
         for _ in range(REPETITIONS):
-            here.append(seconds(lambda: engine.partner(request)))
-            there.append(seconds(lambda: client.partner(leader, seed=1)))
-            within.append(float(printed.readline()))
-        greetings = [seconds(client.hello) for _ in range(50)]
-    asked = [seconds(lambda: decode_client_message(encode("id", request))) for _ in range(50)]
-    answered = [seconds(lambda: decode_server_message(encode("id", MotionResult(tuple(takes))))) for _ in range(50)]
-    added = [whole - part for whole, part in zip(there, within, strict=True)]
-    share = statistics.median(added) / statistics.median(within)
+            engine_times.append(seconds(lambda: engine.partner(request)))
+            server_times.append(seconds(lambda: client.answer(request)))
+            server_engine_times.append(float(output.readline()))
+        hello_times = [seconds(client.hello) for _ in range(50)]
+    construct_times = [seconds(lambda: PartnerRequest(leader, seed=1)) for _ in range(50)]
+    request_times = [seconds(lambda: decode_client_message(encode("id", request))) for _ in range(50)]
+    result = MotionResult(tuple(takes))
+    result_times = [seconds(lambda: decode_server_message(encode("id", result))) for _ in range(50)]
+    overhead = [whole - part for whole, part in zip(server_times, server_engine_times, strict=True)]
+    share = statistics.median(overhead) / statistics.median(server_engine_times)
     print(f"partner request  {FRAMES} frames, {leader.seconds:.1f} s of dance, accelerator {engine.accelerator}")
-    print(f"  engine          {spread(here)}  {leader.seconds / statistics.median(here):.1f} times real time")
-    print(f"  through server  {spread(there)}  {leader.seconds / statistics.median(there):.1f} times real time")
-    print(f"  server's part   {spread(added)}  {100.0 * share:.2f} % of the engine's time")
-    print(f"  greeting        {spread(greetings)}")
-    print(f"  request on wire {spread(asked)}")
-    print(f"  result on wire  {spread(answered)}")
+    print(
+        f"  engine          {spread(engine_times)}  {leader.seconds / statistics.median(engine_times):.1f} x real time"
+    )
+    print(
+        f"  through server  {spread(server_times)}  {leader.seconds / statistics.median(server_times):.1f} x real time"
+    )
+    print(f"  overhead        {spread(overhead)}  {100.0 * share:.2f} % of the engine's time")
+    print(f"  hello           {spread(hello_times)}")
+    print(f"  construction    {spread(construct_times)}")
+    print(f"  request on wire {spread(request_times)}")
+    print(f"  result on wire  {spread(result_times)}")
     return 0
 
 
-class TimedEngine(Engine):
+class TimedPipeline(PartnerFlowPipeline):
     """Prints the seconds that it takes for each request."""
 
-    def partner(self, request: PartnerRequest, **watching: Any) -> list[Motion]:
+    def partner(self, request: PartnerRequest, *callbacks: Any) -> list[Motion]:
         start = time.perf_counter()
-        takes = super().partner(request, **watching)
+        takes = super().partner(request, *callbacks)
         print(time.perf_counter() - start, flush=True)
         return takes
 
 
 def serve() -> None:
-    """The server, with an engine that tells its own time."""
-    server.Engine = TimedEngine  # type: ignore[attr-defined]
-    server.serve("tcp://127.0.0.1:*")
+    """The server, with a pipeline that prints its time."""
+    timed = replace(MODEL, pipeline="tests.benchmarks.partner_request:TimedPipeline")
+    server.serve("tcp://127.0.0.1:*", registry=ModelRegistry([timed]))
 
 
 def seconds(work: Callable[[], object]) -> float:

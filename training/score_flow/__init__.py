@@ -1,1 +1,1 @@
-"""Training of score-flow."""
+"""Training and evaluation of score-flow, which composes music to dances."""

@@ -1,7 +1,7 @@
-"""Onsets of music in seconds, matched one to one with those of other music, whatever grid, beat or key either has.
+"""Onset F1 in seconds: onsets of two pieces are matched one to one, whatever grid, beat or key either has.
 
-Bass and melody are told by their pitch class in C major or A minor, drums by their kind: whether music fits a dance is
-no question of octaves or keys.
+Drums are compared by kind, bass and melody by pitch class in C major or A minor, as whether music fits a dance does not
+depend on octave or key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from backend.models.score_flow.bar_features import (
     key_transposition,
     score_rows,
 )
-from backend.models.score_flow.beat_grid import BarGrid, fit_bar_grid
+from backend.models.score_flow.dance_features import BarGrid, fit_bar_grid
 from backend.music.quantization import step_times
 from backend.music.score import Score
 from rigs import Array
@@ -29,157 +29,161 @@ from training.data.music_pairs import Pair
 CLASSES = 12
 """Kinds of drums, and pitch classes."""
 ONSET_TOLERANCE = 0.05
-"""s that two onsets lie apart at most to be one."""
-_CLASS = np.concatenate([(lowest + np.arange(rows)) % CLASSES for _, _, rows, lowest in PITCHED_VOICES])
-_FOLD: Array = np.arange(CLASSES) == _CLASS[:, None]
-"""(72, 12) which class each pitched row has."""
-_LEAST = np.linspace(0.02, 0.6, 30).tolist()
-_STRETCHES = 1.0
-"""s of music whose onsets are counted together, where it is asked how their number changes."""
+"""s between two onsets that match, at most."""
+_PITCH_CLASS = np.concatenate([(voice.lowest_pitch + np.arange(voice.rows)) % CLASSES for voice in PITCHED_VOICES])
+_HAS_PITCH_CLASS: Array = np.arange(CLASSES) == _PITCH_CLASS[:, None]
+"""(72, 12) bool: the pitch class of each pitched row."""
+_THRESHOLDS = np.linspace(0.02, 0.6, 30).tolist()
+_DENSITY_WINDOW = 1.0
+"""s over which onsets are counted for the variance of their density."""
 
 
 @dataclass(frozen=True)
 class Onsets:
-    """Where onsets fall.
+    """Onsets of a piece.
 
-    begun: by part (S, 12) bool, which classes begin in each step.  seconds: (S,) s of the steps, which rise.
+    active: by part (S, 12) bool, which classes begin in each step.  seconds: (S,) s, step times, ascending.
     """
 
     active: Mapping[str, Array]
     seconds: Array
 
     def until(self, end: float) -> "Onsets":
-        """Those before a moment in s."""
+        """Onsets before a moment in s."""
         steps = slice(0, int(np.searchsorted(self.seconds, end)))
-        return Onsets({part: begun[steps] for part, begun in self.active.items()}, self.seconds[steps])
+        return Onsets({part: active[steps] for part, active in self.active.items()}, self.seconds[steps])
 
 
 def score_onsets(score: Score, key: int | None = None) -> Onsets:
-    """A score's onsets by its parts; key: semitones from C major or A minor up to its key, None finds it."""
+    """Onsets of a score; key: semitones from C major or A minor to its key, None estimates it."""
     onset, _, _ = score_rows(score, key_transposition(score) if key is None else -key)
     return Onsets(fold_pitch_classes(onset), step_times(score, np.arange(score.steps)))
 
 
 def fold_pitch_classes(onset: Array) -> dict[str, Array]:
-    """By part (S, 12) bool of rows (S, 84) bool."""
+    """Fold onset rows (S, 84) bool to kinds of drums and pitch classes: by part (S, 12) bool."""
     parts = {}
     for part, rows in PART_SLICES.items():
-        inside = slice(rows.start - DRUM_ROWS, rows.stop - DRUM_ROWS)
-        parts[part] = onset[:, rows] if part == "drums" else onset[:, rows].astype(int) @ _FOLD[inside] > 0
+        pitched = slice(rows.start - DRUM_ROWS, rows.stop - DRUM_ROWS)
+        is_drums = part == "drums"
+        parts[part] = onset[:, rows] if is_drums else onset[:, rows].astype(int) @ _HAS_PITCH_CLASS[pitched] > 0
     return parts
 
 
-def count_matches(one: Array, other: Array) -> int:
-    """How many pairs of one onset each can be made of two rising rows of moments (N,), (M,) in s, `NEAR` each other."""
-    first = second = pairs = 0
-    while first < len(one) and second < len(other):
-        away = one[first] - other[second]
-        pairs += abs(away) <= ONSET_TOLERANCE
-        first += away <= ONSET_TOLERANCE
-        second += away >= -ONSET_TOLERANCE
-    return pairs
+def count_matches(first: Sequence[float], second: Sequence[float]) -> int:
+    """Largest number of one-to-one matches within the tolerance between ascending onset times in s."""
+    i = j = matches = 0
+    while i < len(first) and j < len(second):
+        difference = first[i] - second[j]
+        matches += abs(difference) <= ONSET_TOLERANCE
+        i += difference <= ONSET_TOLERANCE
+        j += difference >= -ONSET_TOLERANCE
+    return matches
 
 
-def match_counts(made: Onsets, real: Onsets, part: str) -> Array:
-    """(3,) of a part: the onsets that are in both, those made, and the real ones."""
-    both = 0
+def match_counts(composed: Onsets, real: Onsets, part: str) -> Array:
+    """(3,) of a part: matched onsets, composed onsets and real onsets."""
+    matches = 0
     for kind in range(CLASSES):
-        one, other = (music.seconds[music.active[part][:, kind]] for music in (made, real))
-        both += count_matches(one.tolist(), other.tolist())
-    return np.array([both, made.active[part].sum(), real.active[part].sum()])
+        first, second = (music.seconds[music.active[part][:, kind]] for music in (composed, real))
+        matches += count_matches(first.tolist(), second.tolist())
+    return np.array([matches, composed.active[part].sum(), real.active[part].sum()])
 
 
 def f1_from_counts(counts: Array) -> float:
-    """The F1 of what `counted` has counted, (3,)."""
+    """F1 of `match_counts` (3,)."""
     return float(2.0 * counts[0] / max(counts[1] + counts[2], 1.0))
 
 
-def mean_pairwise_f1(several: Sequence[Onsets], part: str) -> float:
-    """The part of their onsets that two of several pieces have in common, in the mean."""
-    return float(
-        np.mean([f1_from_counts(match_counts(a, b, part)) for n, a in enumerate(several) for b in several[:n]])
-    )
+def mean_pairwise_f1(pieces: Sequence[Onsets], part: str) -> float:
+    """Mean onset F1 of a part over all pairs of pieces."""
+    return float(np.mean([f1_from_counts(match_counts(a, b, part)) for n, a in enumerate(pieces) for b in pieces[:n]]))
 
 
 def mean_bar(scores: Sequence[Score]) -> dict[str, Array]:
-    """By part (16, 12): how often each class begins in each step of a bar, in the scores that have the part."""
+    """Mean bar by part (16, 12): onset rate of each class in each step, over the scores that have the part."""
     bars: dict[str, list[Array]] = {part: [] for part in PART_SLICES}
     for score in scores:
         starts = bar_starts(score)
         onset, _, _ = score_rows(score, key_transposition(score))
         steps = starts[:, None] + np.arange(BAR_STEPS)
-        for part, begun in fold_pitch_classes(onset).items():
-            if begun.any() and len(starts):
-                bars[part].append(begun[steps])
-    return {part: np.concatenate(rows).mean(axis=0) if rows else np.zeros((BAR_STEPS, CLASSES))
-            for part, rows in bars.items()}  # fmt: skip
+        for part, active in fold_pitch_classes(onset).items():
+            if active.any() and len(starts):
+                bars[part].append(active[steps])
+    silence = np.zeros((BAR_STEPS, CLASSES))
+    return {part: np.concatenate(rows).mean(axis=0) if rows else silence for part, rows in bars.items()}
 
 
 @dataclass(frozen=True)
 class OnsetProbabilities:
-    """How likely onsets are: by part (S, 12), and the seconds (S,) of the steps."""
+    """Probabilities of onsets by part (S, 12), and step times (S,) in s."""
 
     probabilities: Mapping[str, Array]
     seconds: Array
 
-    def threshold(self, least: Mapping[str, float]) -> Onsets:
-        """The onsets that are at least so likely, by part."""
-        return Onsets({part: rows >= least.get(part, 2.0) for part, rows in self.probabilities.items()}, self.seconds)
+    def threshold(self, thresholds: Mapping[str, float]) -> Onsets:
+        """Onsets whose probability reaches the threshold of their part."""
+        active = {part: rows >= thresholds.get(part, 2.0) for part, rows in self.probabilities.items()}
+        return Onsets(active, self.seconds)
 
     def sample(self, seed: int) -> Onsets:
-        """Each onset as often as it is likely."""
+        """Sample each onset independently by its probability."""
         rng = np.random.default_rng(seed)
         return Onsets({part: rng.random(rows.shape) < rows for part, rows in self.probabilities.items()}, self.seconds)
 
 
-def repeat_bar(bar: Mapping[str, Array], lines: BarGrid) -> OnsetProbabilities:
-    """A mean bar over and over on a grid."""
-    steps = (np.arange(len(lines.seconds) - 1) + lines.pickup) % BAR_STEPS
-    return OnsetProbabilities({part: rows[steps] for part, rows in bar.items()}, lines.seconds[:-1])
+def repeat_bar(bar: Mapping[str, Array], grid: BarGrid) -> OnsetProbabilities:
+    """Repeat a mean bar over a grid."""
+    steps = (np.arange(len(grid.seconds) - 1) + grid.pickup) % BAR_STEPS
+    return OnsetProbabilities({part: rows[steps] for part, rows in bar.items()}, grid.seconds[:-1])
 
 
-def mean_of_takes(takes: Sequence[Bars], lines: BarGrid) -> OnsetProbabilities:
-    """How many of several takes have each onset."""
-    count = len(lines.seconds) - 1
-    rows = [fold_pitch_classes(take.onset.reshape(-1, ROWS)[lines.pickup :][:count]) for take in takes]
-    return OnsetProbabilities(
-        {part: np.mean([row[part] for row in rows], axis=0) for part in PART_SLICES}, lines.seconds[:-1]
-    )
+def mean_of_takes(takes: Sequence[Bars], grid: BarGrid) -> OnsetProbabilities:
+    """Share of takes that have each onset."""
+    count = len(grid.seconds) - 1
+    rows = [fold_pitch_classes(take.onset.reshape(-1, ROWS)[grid.pickup :][:count]) for take in takes]
+    means = {part: np.mean([row[part] for row in rows], axis=0) for part in PART_SLICES}
+    return OnsetProbabilities(means, grid.seconds[:-1])
 
 
-def mean_bar_at_mean_tempo(bar: Mapping[str, Array], pairs: Sequence[Pair], seconds: float) -> list[OnsetProbabilities]:
-    """A mean bar of so many seconds over and over from each pair's first frame on."""
-    return [repeat_bar(bar, BarGrid(np.arange(0.0, pair.seconds, seconds / BAR_STEPS), 0)) for pair in pairs]
+def mean_bar_at_mean_tempo(
+    bar: Mapping[str, Array], pairs: Sequence[Pair], bar_seconds: float
+) -> list[OnsetProbabilities]:
+    """Repeat a mean bar of `bar_seconds` from each pair's first frame on."""
+    step = bar_seconds / BAR_STEPS
+    return [repeat_bar(bar, BarGrid(np.arange(0.0, pair.seconds, step), 0)) for pair in pairs]
 
 
-def mean_bar_on_beats(bar: Mapping[str, Array], pairs: Sequence[Pair], seconds: float) -> list[OnsetProbabilities]:
-    """A mean bar on the beats that the dancers keep, of which a bar has four or eight, see `lay_bars`."""
-    return [repeat_bar(bar, fit_bar_grid((pair.dancer,), None, seconds)) for pair in pairs]
+def mean_bar_on_beats(bar: Mapping[str, Array], pairs: Sequence[Pair], bar_seconds: float) -> list[OnsetProbabilities]:
+    """Repeat a mean bar on each dance's tracked beats, see `fit_bar_grid`."""
+    return [repeat_bar(bar, fit_bar_grid((pair.dancer,), None, bar_seconds)) for pair in pairs]
 
 
 def best_thresholds(
-    guesses: Sequence[OnsetProbabilities], truths: Sequence[Onsets], ends: Sequence[float]
+    predictions: Sequence[OnsetProbabilities], truths: Sequence[Onsets], ends: Sequence[float]
 ) -> dict[str, float]:
-    """By part how likely an onset must be to be counted on, for the highest F1."""
-    tried = {least: onset_f1([[guess.threshold(dict.fromkeys(PART_SLICES, least))] for guess in guesses], truths, ends)
-             for least in _LEAST}  # fmt: skip
-    return {part: max(tried, key=lambda least: tried[least].get(part, 0.0)) for part in PART_SLICES}
+    """Thresholds by part with the highest onset F1."""
+    scores = {}
+    for threshold in _THRESHOLDS:
+        thresholds = dict.fromkeys(PART_SLICES, threshold)
+        scores[threshold] = onset_f1([[prediction.threshold(thresholds)] for prediction in predictions], truths, ends)
+    return {part: max(scores, key=lambda threshold: scores[threshold].get(part, 0.0)) for part in PART_SLICES}
 
 
-def onset_f1(made: Sequence[Sequence[Onsets]], truths: Sequence[Onsets], ends: Sequence[float]) -> dict[str, float]:
-    """The onset F1 of each part of several pieces for each true one that has the part, up to `ends` in s."""
+def onset_f1(composed: Sequence[Sequence[Onsets]], truths: Sequence[Onsets], ends: Sequence[float]) -> dict[str, float]:
+    """Onset F1 by part of several pieces for each true one, over those that have the part, up to `ends` in s."""
     counts = {part: np.zeros(3) for part in PART_SLICES}
-    for several, whole_truth, end in zip(made, truths, ends, strict=True):
+    for pieces, whole_truth, end in zip(composed, truths, ends, strict=True):
         truth = whole_truth.until(end)
         for part in PART_SLICES:
             if truth.active[part].any():
-                for piece in several:
+                for piece in pieces:
                     counts[part] += match_counts(piece.until(end), truth, part)
-    return {part: f1_from_counts(of) for part, of in counts.items() if of[2]}
+    return {part: f1_from_counts(part_counts) for part, part_counts in counts.items() if part_counts[2]}
 
 
 def onsets_per_second(music: Onsets, part: str, end: float) -> Array:
-    """(N,) how many of a part's onsets fall into each second of music up to a moment in s."""
-    edges = np.arange(0.0, end + 1e-6, _STRETCHES)
+    """Number (N,) of a part's onsets in each second up to `end` in s."""
+    edges = np.arange(0.0, end + 1e-6, _DENSITY_WINDOW)
     steps, _ = np.nonzero(music.active[part])
     return np.histogram(music.seconds[steps], edges)[0]

@@ -1,1 +1,1 @@
-"""score-flow: music for a dance, bar by bar, by flow matching in the latent space of a bar VAE."""
+"""score-flow: music to a dance, bar by bar, by latent flow matching in the space of a bar VAE."""

@@ -1,7 +1,7 @@
-"""A variational coder of bars (Kingma and Welling 2014): a bar of music to a few numbers, and back to its notes.
+"""Variational autoencoder (VAE) of bars (Kingma and Welling 2014): a bar of music to a latent vector and back.
 
-Drums have a coder, bass and melody together another. What sounds as the bar begins is told to both ways of it, so that
-a code need not hold it, and notes go on over bar lines.
+Drums have a VAE of their own, bass and melody share another. Both encoder and decoder are given the *tied* notes, which
+sound as the bar begins, so that latents need not hold them and notes can continue over bar lines.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,20 @@ from torch import Tensor, nn
 
 from backend.models.score_flow.bar_features import (
     BAR_STEPS,
-    BASS_ROWS,
-    CHORD_ROWS,
     DRUM_ROWS,
     PITCHED_ROWS,
     ROWS,
-    TUNE_ROWS,
     VELOCITY_DIM,
+    VOICE_SIZES,
 )
 
-_BEATS, _EACH = 4, BAR_STEPS // 4
+_BEATS, _STEPS_PER_BEAT = 4, BAR_STEPS // 4
 
 
 class BarTensors(NamedTuple):
-    """Bars (B, 16, ...) as tensors: see `score_views.Bars`; or what the coders make of codes, as logits.
+    """Bars as float tensors, see `bar_features.Bars`; or their logits, as the VAE decodes them.
 
-    onset: (B, 16, 84).  sustain: (B, 16, 72).  loud: (B, 16, 15).
+    onset: (B, 16, 84).  sustain: (B, 16, 72).  velocity: (B, 16, 15).
     """
 
     onset: Tensor
@@ -35,13 +33,17 @@ class BarTensors(NamedTuple):
     velocity: Tensor
 
     def probabilities(self) -> "BarTensors":
-        """Logits as numbers from 0 to 1."""
+        """Logits to probabilities."""
         return BarTensors(*(part.sigmoid() for part in self))
 
 
 @dataclass(frozen=True)
 class BarVAEConfig:
-    """How many numbers a bar of drums has and one of bass and melody, and how wide the coders are."""
+    """Shape of the VAE.
+
+    drums, pitched: latent dimensions of a bar's drums, and of its bass and melody.  width: of the hidden layers.
+    beat: width of the hidden layers of a beat.
+    """
 
     drums: int = 16
     pitched: int = 64
@@ -50,66 +52,68 @@ class BarVAEConfig:
 
     @property
     def latent_dim(self) -> int:
-        """Numbers of a whole bar, the drums' first."""
+        """Latent dimensions of a whole bar, the drums' first."""
         return self.drums + self.pitched
 
 
 class PartVAE(nn.Module):
-    """The coder of rows that sound together.
+    """VAE of rows that sound together.
 
-    channels: numbers of a step.  held: rows that may sound as a bar begins.  size: numbers of a code.
+    channels: features of a step.  tied: rows that may be tied over the bar line.  latents: latent dimensions.
     """
 
-    def __init__(self, channels: int, held: int, size: int, config: BarVAEConfig) -> None:
+    def __init__(self, channels: int, tied: int, latents: int, config: BarVAEConfig) -> None:
         super().__init__()
-        self.channels, self.size = channels, size
+        self.channels = channels
         width, beat = config.width, config.beat
-        self.read_beat = nn.Linear(_EACH * channels, beat)
-        self.read_places = nn.Parameter(torch.zeros(_BEATS, beat))
-        self.read_held = nn.Linear(held, width) if held else None
-        self.gather = nn.Linear(_BEATS * beat, width)
-        self.think = Block(width)
-        self.tell = nn.Linear(width, 2 * size)
-        self.take = nn.Linear(size, width)
-        self.take_held = nn.Linear(held, width) if held else None
-        self.unfold = nn.Sequential(Block(width), Block(width))
-        self.spread = nn.Linear(width, _BEATS * beat)
-        self.write_beat = nn.Sequential(nn.GELU(), nn.Linear(beat, beat), nn.GELU(), nn.Linear(beat, _EACH * channels))
+        self.encoder_beats = nn.Linear(_STEPS_PER_BEAT * channels, beat)
+        self.encoder_positions = nn.Parameter(torch.zeros(_BEATS, beat))
+        self.encoder_tied = nn.Linear(tied, width) if tied else None
+        self.encoder_in = nn.Linear(_BEATS * beat, width)
+        self.encoder_mlp = ResidualMLP(width)
+        self.posterior = nn.Linear(width, 2 * latents)
+        self.decoder_in = nn.Linear(latents, width)
+        self.decoder_tied = nn.Linear(tied, width) if tied else None
+        self.decoder_mlp = nn.Sequential(ResidualMLP(width), ResidualMLP(width))
+        self.decoder_beats = nn.Linear(width, _BEATS * beat)
+        self.decoder_out = nn.Sequential(
+            nn.GELU(), nn.Linear(beat, beat), nn.GELU(), nn.Linear(beat, _STEPS_PER_BEAT * channels)
+        )
 
-    def encode(self, bars: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (B, size) of the codes of bars (B, 16, channels) that begin with `held` (B, held)."""
-        beats = self.read_beat(bars.reshape(-1, _BEATS, _EACH * self.channels)) + self.read_places
-        seen = self.gather(nn.functional.gelu(beats).flatten(1))
-        if self.read_held is not None:
-            seen = seen + self.read_held(held)
-        mean, variance = self.tell(self.think(seen)).chunk(2, dim=-1)
-        return mean, variance.clamp(-8.0, 4.0)
+    def encode(self, bars: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (B, latents) of the posterior of bars (B, 16, channels) with tied notes (B, tied)."""
+        beats = self.encoder_beats(bars.reshape(-1, _BEATS, _STEPS_PER_BEAT * self.channels)) + self.encoder_positions
+        hidden = self.encoder_in(nn.functional.gelu(beats).flatten(1))
+        if self.encoder_tied is not None:
+            hidden = hidden + self.encoder_tied(tied)
+        mean, log_variance = self.posterior(self.encoder_mlp(hidden)).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-8.0, 4.0)
 
-    def decode(self, codes: Tensor, held: Tensor) -> Tensor:
-        """The bars (B, 16, channels) of codes (B, size) as logits."""
-        seen = self.take(codes)
-        if self.take_held is not None:
-            seen = seen + self.take_held(held)
-        beats = self.spread(self.unfold(seen)).unflatten(-1, (_BEATS, -1))
-        written: Tensor = self.write_beat(beats).reshape(-1, BAR_STEPS, self.channels)
-        return written
+    def decode(self, latents: Tensor, tied: Tensor) -> Tensor:
+        """Logits (B, 16, channels) of the bars of latents (B, latents) with tied notes (B, tied)."""
+        hidden = self.decoder_in(latents)
+        if self.decoder_tied is not None:
+            hidden = hidden + self.decoder_tied(tied)
+        beats = self.decoder_beats(self.decoder_mlp(hidden)).unflatten(-1, (_BEATS, -1))
+        logits: Tensor = self.decoder_out(beats).reshape(-1, BAR_STEPS, self.channels)
+        return logits
 
 
-class Block(nn.Module):
-    """A residual layer."""
+class ResidualMLP(nn.Module):
+    """Residual MLP block with layer norm."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.mlp = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """The rows (..., width) after this layer."""
-        made: Tensor = rows + self.inner(rows)
-        return made
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Transform hidden states (..., width)."""
+        result: Tensor = hidden + self.mlp(hidden)
+        return result
 
 
 class BarVAE(nn.Module):
-    """Both coders as one: whole bars to codes of `config.codes` numbers, the drums' first, and back."""
+    """VAE of whole bars: the VAEs of drums and of pitched voices side by side, the drums' latents first."""
 
     def __init__(self, config: BarVAEConfig) -> None:
         super().__init__()
@@ -117,55 +121,54 @@ class BarVAE(nn.Module):
         self.drums = PartVAE(2 * DRUM_ROWS, 0, config.drums, config)
         self.pitched = PartVAE(2 * PITCHED_ROWS + VELOCITY_DIM - DRUM_ROWS, PITCHED_ROWS, config.pitched, config)
 
-    def encode(self, bars: BarTensors, held: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (B, codes) of bars; held: (B, 72), which of the pitched rows sound right before."""
-        told = [self.encode_part(part, bars, held) for part in range(2)]
-        mean, variance = (torch.cat(parts, dim=-1) for parts in zip(*told, strict=True))
-        return mean, variance
+    def encode(self, bars: BarTensors, tied: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (B, latent_dim) of bars.  tied: (B, 72), pitched rows that sound before the bar."""
+        posteriors = [self.encode_part(part, bars, tied) for part in range(2)]
+        mean, log_variance = (torch.cat(parts, dim=-1) for parts in zip(*posteriors, strict=True))
+        return mean, log_variance
 
-    def decode(self, codes: Tensor, held: Tensor) -> BarTensors:
-        """Bars as logits of codes (B, codes)."""
-        parts = torch.split(codes, [self.config.drums, self.config.pitched], dim=-1)
-        drums, pitched = (self.decode_part(n, part, held) for n, part in enumerate(parts))
-        onset, loud = torch.cat([drums.onset, pitched.onset], -1), torch.cat([drums.velocity, pitched.velocity], -1)
-        return BarTensors(onset, pitched.sustain, loud)
+    def decode(self, latents: Tensor, tied: Tensor) -> BarTensors:
+        """Logits of the bars of latents (B, latent_dim) with tied notes (B, 72)."""
+        parts = torch.split(latents, [self.config.drums, self.config.pitched], dim=-1)
+        drums, pitched = (self.decode_part(n, part, tied) for n, part in enumerate(parts))
+        onset = torch.cat([drums.onset, pitched.onset], -1)
+        return BarTensors(onset, pitched.sustain, torch.cat([drums.velocity, pitched.velocity], -1))
 
-    def encode_part(self, part: int, bars: BarTensors, held: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the codes of what the drums play, 0, or all others, 1."""
+    def encode_part(self, part: int, bars: BarTensors, tied: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of part 0, the drums, or part 1, the pitched voices."""
         if part == 0:
-            return self.drums.encode(
-                torch.cat([bars.onset[..., :DRUM_ROWS], bars.velocity[..., :DRUM_ROWS]], dim=-1), held
-            )
+            drums = torch.cat([bars.onset[..., :DRUM_ROWS], bars.velocity[..., :DRUM_ROWS]], dim=-1)
+            return self.drums.encode(drums, tied)
         rows = torch.cat([bars.onset[..., DRUM_ROWS:], bars.sustain, bars.velocity[..., DRUM_ROWS:]], dim=-1)
-        return self.pitched.encode(rows, held)
+        return self.pitched.encode(rows, tied)
 
-    def decode_part(self, part: int, codes: Tensor, held: Tensor) -> BarTensors:
-        """What one of them plays, as logits of its own rows alone; the drums sustain nothing."""
+    def decode_part(self, part: int, latents: Tensor, tied: Tensor) -> BarTensors:
+        """Logits of one part's own rows; drums have no sustain."""
         if part == 0:
-            onset, loud = torch.split(self.drums.decode(codes, held), [DRUM_ROWS, DRUM_ROWS], dim=-1)
-            return BarTensors(onset, onset[..., :0], loud)
-        rows = self.pitched.decode(codes, held)
+            onset, velocity = torch.split(self.drums.decode(latents, tied), [DRUM_ROWS, DRUM_ROWS], dim=-1)
+            return BarTensors(onset, onset[..., :0], velocity)
+        rows = self.pitched.decode(latents, tied)
         return BarTensors(*torch.split(rows, [PITCHED_ROWS, PITCHED_ROWS, VELOCITY_DIM - DRUM_ROWS], dim=-1))
 
 
 def transpose_rows(rows: Tensor, shift: Tensor) -> Tensor:
-    """Rows (B, 16, 84 or 72) of bars moved by so many semitones (B,) each, by octaves where they would leave a part."""
-    pitched = _moved(rows[..., -PITCHED_ROWS:], shift)
+    """Transpose rows (B, 16, 84 or 72) of bars by semitones (B,), octaves folded into the range of each voice."""
+    pitched = _transpose_pitched(rows[..., -PITCHED_ROWS:], shift)
     return torch.cat([rows[..., :-PITCHED_ROWS], pitched], dim=-1) if rows.shape[-1] == ROWS else pitched
 
 
-def _moved(rows: Tensor, shift: Tensor) -> Tensor:
-    parts = []
-    for part in torch.split(rows, [BASS_ROWS, CHORD_ROWS, TUNE_ROWS], dim=-1):
-        size = part.shape[-1]
-        wanted = torch.arange(size, device=rows.device) - shift[:, None]  # (B, rows) where each row comes from
-        inside = (wanted >= 0) & (wanted < size)
-        index = wanted.clamp(0, size - 1)[:, None].expand(-1, part.shape[1], -1)
-        own = part.gather(-1, index) * inside[:, None]
-        # What is moved beyond the lowest or the highest row comes in again an octave away.
-        low = torch.arange(size, device=rows.device)[None] + 12 * torch.where(shift > 0, 1, -1)[:, None]
-        beyond = low - shift[:, None]
-        out = (beyond >= 0) & (beyond < size) & ((low < 0) | (low >= size))
-        folded = part.gather(-1, beyond.clamp(0, size - 1)[:, None].expand(-1, part.shape[1], -1)) * out[:, None]
-        parts.append(torch.maximum(own, folded))
-    return torch.cat(parts, dim=-1)
+def _transpose_pitched(rows: Tensor, shift: Tensor) -> Tensor:
+    voices = []
+    for voice in torch.split(rows, list(VOICE_SIZES), dim=-1):
+        size = voice.shape[-1]
+        source = torch.arange(size, device=rows.device) - shift[:, None]  # (B, rows) where each row comes from
+        inside = (source >= 0) & (source < size)
+        index = source.clamp(0, size - 1)[:, None].expand(-1, voice.shape[1], -1)
+        transposed = voice.gather(-1, index) * inside[:, None]
+        # Rows that leave the range at its end come in again an octave away.
+        target = torch.arange(size, device=rows.device)[None] + 12 * torch.where(shift > 0, 1, -1)[:, None]
+        folded_source = target - shift[:, None]
+        is_folded = (folded_source >= 0) & (folded_source < size) & ((target < 0) | (target >= size))
+        folded_index = folded_source.clamp(0, size - 1)[:, None].expand(-1, voice.shape[1], -1)
+        voices.append(torch.maximum(transposed, voice.gather(-1, folded_index) * is_folded[:, None]))
+    return torch.cat(voices, dim=-1)

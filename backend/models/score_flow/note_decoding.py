@@ -1,47 +1,114 @@
-"""From how likely notes are to those that are played: a bass and a tune of one voice, chords of three at most."""
+"""Decode note probabilities to notes, with monophonic bass and tune and short chords; end a piece with a cadence."""
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.score_flow.bar_features import BAR_STEPS, BASS_ROWS, CHORD_ROWS, DRUM_ROWS, PITCHED_ROWS, TUNE_ROWS
+from backend.models.score_flow.bar_features import (
+    BAR_STEPS,
+    BASS_ROWS,
+    DRUM_ROWS,
+    PITCHED_VOICES,
+    ROWS,
+    TUNE_ROWS,
+    VOICE_SIZES,
+    Bars,
+)
 from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.dance_features import BarGrid
+from backend.music.piano_roll import DRUM_KINDS
+from rigs import Array
 
-VOICE_SLICES = {
-    "drums": slice(0, DRUM_ROWS),
-    "bass": slice(DRUM_ROWS, DRUM_ROWS + BASS_ROWS),
-    "chords": slice(DRUM_ROWS + BASS_ROWS, DRUM_ROWS + BASS_ROWS + CHORD_ROWS),
-    "tune": slice(DRUM_ROWS + BASS_ROWS + CHORD_ROWS, DRUM_ROWS + PITCHED_ROWS),
-}
-"""The rows of each voice."""
-VOICE_SIZES = (BASS_ROWS, CHORD_ROWS, TUNE_ROWS)
-_TOGETHER = 3
-"""Notes of a chord that begin in one step, at most; with the tune the melody has four voices."""
+_MAX_CHORD_ONSETS = 3
+"""Onsets of a chord in one step at most; with the tune the melody part has four voices."""
+_MIN_FINAL_STEPS = 4
+"""Steps that the final chord has at least."""
+_MAJOR_TRIAD, _MINOR_TRIAD = (0, 4, 7), (9, 0, 4)
+"""Pitch classes of the tonic triads of C major and of A minor, the root first."""
+_OCTAVE = 12
+_KICK, _CRASH = ([name for name, _ in DRUM_KINDS].index(kind) for kind in ("kick", "crash"))
+_FINAL_VELOCITY = 0.8
 
 
-def decode_notes(chances: BarTensors, held: Tensor, begins: Tensor, sounds: Tensor) -> tuple[BarTensors, Tensor]:
-    """Bars of notes, as numbers 0 and 1, of chances (B, 16, ...), and what sounds in the end (B, 72) bool.
+def decode_notes(
+    probabilities: BarTensors, tied: Tensor, onset_thresholds: Tensor, sustain_thresholds: Tensor
+) -> tuple[BarTensors, Tensor]:
+    """Decode probabilities (B, 16, ...) to bars of notes, 0 or 1, and the pitched rows (B, 72) that sound at the end.
 
-    held: (B, 72) bool, what sounds right before.  begins: (15,), sounds: (3,) chances, see `ScoreFlow`.
+    tied: (B, 72) bool, rows that sound right before.  onset_thresholds (15,), sustain_thresholds (3,): see `ScoreFlow`.
+    A new onset in the bass or the tune ends the note before.
     """
-    onset = decode_onsets(chances.onset, begins)
-    going_on = chances.sustain >= torch.repeat_interleave(sounds, torch.tensor(VOICE_SIZES, device=sounds.device))
-    sustain = torch.zeros_like(going_on)
+    onset = decode_onsets(probabilities.onset, onset_thresholds)
+    sizes = torch.tensor(VOICE_SIZES, device=sustain_thresholds.device)
+    is_sustained = probabilities.sustain >= torch.repeat_interleave(sustain_thresholds, sizes)
+    sustain = torch.zeros_like(is_sustained)
     for step in range(BAR_STEPS):
-        now = onset[:, step, DRUM_ROWS:]
-        silenced = [
-            part.any(dim=1, keepdim=True).expand_as(part) if n != 1 else torch.zeros_like(part)
-            for n, part in enumerate(torch.split(now, list(VOICE_SIZES), dim=1))
+        begins = onset[:, step, DRUM_ROWS:]
+        is_cut = [
+            voice.any(dim=1, keepdim=True).expand_as(voice) if n != 1 else torch.zeros_like(voice)
+            for n, voice in enumerate(torch.split(begins, list(VOICE_SIZES), dim=1))
         ]
-        held = now | (held & going_on[:, step] & ~torch.cat(silenced, dim=1))
-        sustain[:, step] = held
-    return BarTensors(onset.float(), sustain.float(), chances.velocity), held
+        tied = begins | (tied & is_sustained[:, step] & ~torch.cat(is_cut, dim=1))
+        sustain[:, step] = tied
+    return BarTensors(onset.float(), sustain.float(), probabilities.velocity), tied
 
 
-def decode_onsets(chances: Tensor, begins: Tensor) -> Tensor:
-    """(B, 16, 84) bool: which notes begin."""
-    kinds, bass, chords, tune = torch.split(chances, [DRUM_ROWS, *VOICE_SIZES], dim=-1)
-    parts = [kinds >= begins[:DRUM_ROWS]]
-    for voice, least, together in ((bass, begins[-3], 1), (chords, begins[-2], _TOGETHER), (tune, begins[-1], 1)):
-        best = voice.topk(together, dim=-1)
-        parts.append(torch.zeros_like(voice, dtype=torch.bool).scatter(-1, best.indices, best.values >= least))
+def decode_onsets(probabilities: Tensor, thresholds: Tensor) -> Tensor:
+    """Onsets (B, 16, 84) bool: drums above their thresholds, the likeliest bass and tune note, three chord notes."""
+    drums, bass, chords, tune = torch.split(probabilities, [DRUM_ROWS, *VOICE_SIZES], dim=-1)
+    parts = [drums >= thresholds[:DRUM_ROWS]]
+    limits = ((bass, thresholds[-3], 1), (chords, thresholds[-2], _MAX_CHORD_ONSETS), (tune, thresholds[-1], 1))
+    for voice, threshold, most in limits:
+        best = voice.topk(most, dim=-1)
+        parts.append(torch.zeros_like(voice, dtype=torch.bool).scatter(-1, best.indices, best.values >= threshold))
     return torch.cat(parts, dim=-1)
+
+
+def add_cadence(bars: Bars, grid: BarGrid) -> Bars:
+    """End a piece on the tonic: all playing parts sustain its chord from the last bar line with room for it."""
+    steps = len(grid.seconds) - 1
+    starts = grid.bar_starts[(grid.bar_starts > 0) & (grid.bar_starts <= steps - _MIN_FINAL_STEPS)]
+    if not len(starts):
+        return bars
+    final = int(starts[-1]) + grid.pickup
+    arrays = (bars.onset, bars.sustain, bars.velocity)
+    onset, sustain, velocity = (array.reshape(-1, array.shape[-1]).copy() for array in arrays)
+    triad = _MINOR_TRIAD if _is_minor(sustain[:final]) else _MAJOR_TRIAD
+    tune_steps = np.flatnonzero(onset[:final, ROWS - TUNE_ROWS :].any(axis=1))
+    last_tune_row = int(onset[tune_steps[-1], ROWS - TUNE_ROWS :].argmax()) if len(tune_steps) else TUNE_ROWS // 2
+    is_played = onset[:final].any(axis=0)
+    onset[final:], sustain[final:] = False, False
+    if is_played[:DRUM_ROWS].any():
+        onset[final, [_KICK, _CRASH]] = True
+        velocity[final, [_KICK, _CRASH]] = _FINAL_VELOCITY
+    if is_played[DRUM_ROWS:].any():
+        rows = [
+            _nearest_row(0, triad[:1], BASS_ROWS // 2),
+            *(_nearest_row(1, (pitch_class,), 0) for pitch_class in triad),
+            _nearest_row(2, triad, last_tune_row),
+        ]
+        onset[final, rows] = True
+        sustain[np.ix_(range(final, len(sustain)), [row - DRUM_ROWS for row in rows])] = True
+        velocity[final, DRUM_ROWS:] = np.maximum(velocity[final, DRUM_ROWS:], _FINAL_VELOCITY / 2.0)
+    onset, sustain, velocity = (
+        flat.reshape(array.shape) for flat, array in zip((onset, sustain, velocity), arrays, strict=True)
+    )
+    return replace(bars, onset=onset, sustain=sustain, velocity=velocity)
+
+
+def _is_minor(sustain: Array) -> bool:
+    """Whether music in C major or A minor is in minor: A sounds more than G."""
+    pitch_classes = np.zeros(_OCTAVE)
+    for _, first, rows, lowest in PITCHED_VOICES:
+        sounding = sustain[:, first - DRUM_ROWS :][:, :rows].sum(axis=0)
+        np.add.at(pitch_classes, (lowest + np.arange(rows)) % _OCTAVE, sounding)
+    return bool(pitch_classes[9] > pitch_classes[7])
+
+
+def _nearest_row(voice: int, pitch_classes: tuple[int, ...], row: int) -> int:
+    """Row of a pitched voice with one of these pitch classes, nearest to row `row` of the voice."""
+    _, first, rows, lowest = PITCHED_VOICES[voice]
+    candidates = [candidate for candidate in range(rows) if (lowest + candidate) % _OCTAVE in pitch_classes]
+    return first + min(candidates, key=lambda candidate: abs(candidate - row))

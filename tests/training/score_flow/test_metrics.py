@@ -1,4 +1,4 @@
-"""The judge of composed music, on music of which the verdict is known."""
+"""Metrics of score-flow on music and predictions whose result is known."""
 
 import numpy as np
 import pytest
@@ -14,26 +14,26 @@ from training.score_flow.metrics import (
     GridMetrics,
     OnsetScores,
     RetrievalRecall,
-    _recall,
     best_f1,
     f1,
     foot_speed_at_drums,
     format_metrics,
+    gallery_recall,
     share_within_range,
 )
 
 
-def made_bars(seed: int, density: float, bars: int = 8) -> Bars:
+def random_bars(seed: int, density: float, bars: int = 8) -> Bars:
     rng = np.random.default_rng(seed)
     onset = rng.random((bars, 16, ROWS)) < density
     return Bars(onset, onset[..., DRUM_ROWS:], np.zeros((bars, 16, DRUM_ROWS + 3)))
 
 
 def test_f1_counts_notes_that_both_have() -> None:
-    made, real = torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False])
-    assert f1(made, real) == pytest.approx(0.5)
+    predicted, real = torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False])
+    assert f1(predicted, real) == pytest.approx(0.5)
     assert f1(real, real) == 1.0
-    assert f1(made & ~made, real) == 0.0
+    assert f1(predicted & ~predicted, real) == 0.0
 
 
 def test_the_best_threshold_is_found() -> None:
@@ -43,16 +43,16 @@ def test_the_best_threshold_is_found() -> None:
     assert everything == pytest.approx(2 * real.float().mean().item() / (1 + real.float().mean().item()), rel=1e-4)
 
 
-def test_what_is_nearest_is_recalled_and_noise_is_by_chance() -> None:
+def test_recall_of_the_nearest_is_1_and_of_noise_by_chance() -> None:
     others = ~np.eye(200, dtype=bool)
-    assert _recall(np.eye(200), others) == RetrievalRecall(1.0, 1.0)
+    assert gallery_recall(np.eye(200), others) == RetrievalRecall(1.0, 1.0)
     noise = np.random.default_rng(0).random((200, 200))
-    found = _recall(noise, others)
+    found = gallery_recall(noise, others)
     assert found.at_1 == pytest.approx(1 / GALLERY_SIZE, abs=0.02)
     assert found.at_5 == pytest.approx(5 / GALLERY_SIZE, abs=0.05)
 
 
-def test_the_gain_that_a_stranger_costs() -> None:
+def test_the_gain_that_another_dance_loses() -> None:
     assert OnsetScores(
         mean=0.2, predicted=0.4, other_pair=0.25, other_dance=0.3, sampled=0.3, variance_ratio=1.0
     ).lost_gain == pytest.approx(0.75)
@@ -61,26 +61,26 @@ def test_the_gain_that_a_stranger_costs() -> None:
     )
 
 
-def test_pieces_like_the_real_ones_are_inside_and_others_are_not() -> None:
-    real = [made_bars(seed, 0.05 + 0.002 * seed) for seed in range(20)]
-    like = share_within_range([made_bars(100 + seed, 0.07) for seed in range(5)], real)
-    dense = share_within_range([made_bars(100 + seed, 0.5) for seed in range(5)], real)
+def test_pieces_like_real_ones_are_within_range() -> None:
+    real = [random_bars(seed, 0.05 + 0.002 * seed) for seed in range(20)]
+    like = share_within_range([random_bars(100 + seed, 0.07) for seed in range(5)], real)
+    dense = share_within_range([random_bars(100 + seed, 0.5) for seed in range(5)], real)
     assert like["drums, notes a bar"] == like["melody, notes a bar"] == 1.0
     assert like["bass, rhythm"] > 0.7
     assert dense["drums, notes a bar"] == dense["bass, notes a bar"] == 0.0
 
 
-def test_a_shifted_register_is_outside() -> None:
-    real = [made_bars(seed, 0.1) for seed in range(20)]
-    low = made_bars(50, 0.1)
+def test_a_shifted_register_is_out_of_range() -> None:
+    real = [random_bars(seed, 0.1) for seed in range(20)]
+    low = random_bars(50, 0.1)
     onset = low.onset.copy()
     onset[..., DRUM_ROWS + 24 + 12 + 12 :] = False
     moved = share_within_range([Bars(onset, np.zeros((8, 16, PITCHED_ROWS), bool), low.velocity)], real)
-    assert moved["melody, middle pitch"] == 0.0
+    assert moved["melody, median pitch"] == 0.0
 
 
-def test_figures_are_told_by_part() -> None:
-    told = format_metrics(
+def test_metrics_are_formatted_by_part() -> None:
+    text = format_metrics(
         GridMetrics(
             {"drums": OnsetScores(0.2, 0.4, 0.25, 0.3, 0.35, 0.9)},
             RetrievalRecall(0.1, 0.3),
@@ -88,11 +88,11 @@ def test_figures_are_told_by_part() -> None:
             7,
         )
     )
-    assert "| drums | 0.200 | 0.400 | 0.250 | 0.300 | 75% | 0.350 | 0.90 |" in told
-    assert "7 bars" in told
+    assert "| drums | 0.200 | 0.400 | 0.250 | 0.300 | 75% | 0.350 | 0.90 |" in text
+    assert "7 bars" in text
 
 
-def test_drums_where_the_feet_rest_are_in_time_and_others_are_not() -> None:
+def test_feet_are_slow_at_drums_in_time() -> None:
     dancer = sample_dance()
     beats = track_beats(dancer).times
     halfway = (beats[1:] + beats[:-1]) / 2.0

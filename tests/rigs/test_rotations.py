@@ -136,6 +136,13 @@ def test_slerp_is_scipys(random: Array, others: Array) -> None:
         assert_same(rotations.slerp(a, b, t), from_scipy(expected), 1e-7)
 
 
+def test_mean_is_scipys() -> None:
+    q = rotations.normalize(np.array([1.0, 0.0, 0.0, 0.0]) + np.random.default_rng(3).normal(0.0, 0.4, (30, 5, 4)))
+    theirs = [Rotation.from_quat(q[:, n], scalar_first=True).mean().as_quat(scalar_first=True) for n in range(5)]
+    np.testing.assert_allclose(rotations.angle_between(rotations.mean(q), np.array(theirs)), 0.0, atol=1e-6)
+    np.testing.assert_array_equal(rotations.mean(q[:, 0]), rotations.mean(q)[0])
+
+
 @given(quaternions, vectors, st.floats(1e-12, 1e-3), st.floats(0.0, 1.0))
 def test_slerp_is_even_between_near_rotations(q: Array, axis: Array, angle: float, t: float) -> None:
     step = rotations.from_axis_angle(rotations.normalize(axis), np.array(angle))

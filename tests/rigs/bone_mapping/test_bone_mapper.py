@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
-from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.files import bvh
 from rigs.files.bvh_parser import parse_bvh
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
@@ -155,16 +154,6 @@ def test_bones_whose_names_say_the_wrong_side_are_less_sure() -> None:
     crossed = map_bones(list(JOINTS), OWN_PARENTS, places)
     assert right.confidence == 1.0
     assert crossed.joint_confidence[INDEX["left_elbow"]] < 1.0 == crossed.joint_confidence[INDEX["left_knee"]]
-
-
-@pytest.mark.parametrize("dialect", naming_conventions(), ids=lambda dialect: dialect.name)
-def test_every_table_names_real_joints_on_both_sides(dialect: NamingConvention) -> None:
-    joints = dialect.joints
-    assert set(joints) <= set(JOINTS)
-    assert set(REQUIRED) <= set(joints)
-    for joint, keys in joints.items():
-        side = joint.split("_")[0] if "_" in joint else None
-        assert all(stem and side in (key_side, None) for key_side, stem in keys)
 
 
 def test_a_crowd_of_controls_does_not_hide_the_dancer(corpus: Path) -> None:

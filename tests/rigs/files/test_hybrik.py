@@ -1,6 +1,5 @@
 """The HybrIK reader on the real extractions, on files made here with a known answer, and on files that are wrong."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,38 +7,17 @@ import pytest
 
 from rigs import Array, rotations
 from rigs.contacts import floor_height
-from rigs.files import BadFile, read
+from rigs.files import read
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, PARENTS
+from rigs.skeleton import INDEX, PARENTS
+from tests.rigs.files.position_arrays import save, swaying, to_camera
 
 DUET = "test_dataset_ilya_hannah.npy"
 SMPL = "pose_extraction_video_1.npy"
 
 
-def to_camera(positions: Array) -> Array:
-    """Camera axes (x right, y down, z away) of positions in Blender's."""
-    return np.stack([positions[..., 0], -positions[..., 2], positions[..., 1]], axis=-1)
-
-
 def from_camera(positions: Array) -> Array:
     return np.stack([positions[..., 0], positions[..., 2], -positions[..., 1]], axis=-1)
-
-
-def swaying(facing: float, place: float, frames: int = 60) -> Motion:
-    """A dancer at x = `place` who is turned by `facing` and waves gently."""
-    wave = 0.3 * np.sin(np.arange(frames) / 10.0)
-    turned = rotations.identity(frames, 29)
-    turned[:, 0] = rotations.about_z(facing + wave)
-    for name, axis in (("left_elbow", (0, 0, -1)), ("right_elbow", (0, 0, 1))):
-        turned[:, INDEX[name]] = rotations.from_axis_angle(np.array(axis, float), 0.8 + wave)
-    root = np.repeat(DEFAULT_SKELETON.offsets[:1], frames, axis=0)
-    root[:, 0] = place
-    return Motion(30.0, DEFAULT_SKELETON, root, turned)
-
-
-def save(path: Path, array: Array) -> Path:
-    np.save(path, array)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -150,64 +128,3 @@ def test_the_frame_rate_can_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "solo.npy", to_camera(swaying(0.0, 0.0).positions))
     clip = read(path, fps=25.0)
     assert (clip.motions[0].fps, clip.source.fps, clip.source.frames) == (25.0, 25.0, 60)
-
-
-def broken_number(rows: Array) -> Array:
-    rows[7, INDEX["right_wrist"], 2] = np.nan
-    return rows
-
-
-def one_heap(rows: Array) -> Array:
-    rows[7, INDEX["right_wrist"]] = rows[7, INDEX["right_elbow"]]
-    return rows
-
-
-@pytest.mark.parametrize(
-    ("spoil", "complaint"),
-    [
-        (broken_number, "wrong.npy, row 7, right_wrist: a position in metres expected"),
-        (lambda rows: rows * 1e6, "wrong.npy, row 0, pelvis: a position in metres expected"),
-        (one_heap, "wrong.npy, frame 7, right_wrist: a place apart from right_elbow expected"),
-        (lambda rows: rows[:, :17], "29, 3.*expected, .*17, 3.* found"),
-        (lambda rows: rows[0], "29, 3.*expected"),
-        (lambda rows: rows[:0], "29, 3.*expected"),
-        (lambda rows: rows[..., :2], "29, 3.*expected"),
-        (lambda rows: rows.astype("U8"), "values of type <U8 found"),
-        (lambda rows: rows.astype(complex), "values of type complex128 found"),
-    ],
-)
-def test_a_wrong_array_is_refused_in_one_sentence(tmp_path: Path, spoil, complaint: str) -> None:  # type: ignore[no-untyped-def]
-    path = save(tmp_path / "wrong.npy", spoil(to_camera(swaying(0.0, 0.0).positions)))
-    with pytest.raises(BadFile, match=complaint) as refusal:
-        read(path)
-    assert "\n" not in str(refusal.value)
-
-
-def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "wrong.npy"
-    whole = save(tmp_path / "whole.npy", to_camera(swaying(0.0, 0.0).positions)).read_bytes()
-    np.savez(tmp_path / "archive.npz", a=np.zeros(3))
-    archive = (tmp_path / "archive.npz").read_bytes()
-    for content in (b"", b"HIERARCHY\nROOT hips\n", whole[:40], whole[:-100], archive):
-        path.write_bytes(content)
-        with pytest.raises(BadFile, match=r"wrong\.npy: .*a numpy array of joint positions"):
-            read(path)
-    with pytest.raises(BadFile, match=r"missing\.npy: no such file"):
-        read(tmp_path / "missing.npy")
-    with pytest.raises(BadFile, match="a file expected, a folder found"):
-        read(tmp_path)
-
-
-class Explosive:
-    """Runs code when it is unpickled."""
-
-    def __reduce__(self) -> tuple[type[SystemExit], tuple[str]]:
-        return (SystemExit, ("unpickled",))
-
-
-def test_nothing_is_unpickled(tmp_path: Path) -> None:
-    np.save(tmp_path / "objects.npy", np.array([Explosive()], dtype=object), allow_pickle=True)
-    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Explosive()))
-    for name in ("objects.npy", "pickle.npy"):
-        with pytest.raises(BadFile, match="joint positions"):
-            read(tmp_path / name)

@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigs.bone_mapping.bone_mapper import REQUIRED
-from rigs.files import BadFile, read, write
-from rigs.motion import Motion
-from rigs.skeleton import Skeleton
-from tests.rigs.files.bvh_files import SMALL, dance, mixamo, rig_file
+from rigs.files import BadFile, bvh_parser, read
+from rigs.files.bvh_parser import parse_bvh
+from tests.rigs.files.bvh_files import SMALL
 
 
 def edited(old: str, new: str) -> str:
@@ -69,44 +67,60 @@ def test_a_truncated_recording_is_refused(corpus: Path, tmp_path: Path, cut: flo
         read(tmp_path / "cut.bvh")
 
 
-@pytest.mark.parametrize("joint", REQUIRED)
-def test_the_missing_limb_is_named(tmp_path: Path, joint: str) -> None:
-    path = rig_file(tmp_path / "x.bvh", dance())
-    path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
-    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a humanoid with two arms and two legs expected"):
-        read(path)
+def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
+    (tmp_path / "small.bvh").write_text(SMALL)
+    small = parse_bvh(tmp_path / "small.bvh")
+    assert small.names == ("hips", "left arm", "left arm end site")
+    assert small.parents == (-1, 0, 1)
+    assert small.channels[1] == ("Yrotation", "Xrotation", "Zrotation")
+    np.testing.assert_array_equal(small.values, [np.arange(1.0, 10.0), np.arange(2.0, 11.0)])
 
 
-def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
-    for path, complaint in [
-        (tmp_path / "leader.bvh", "leader.bvh: no such file"),
-        (tmp_path, f"{tmp_path.name}: a file expected, a folder found"),
-    ]:
-        with pytest.raises(BadFile) as refused:
-            read(path)
-        assert str(refused.value) == complaint
-    (tmp_path / "leader.fbx").write_text("x")
-    with pytest.raises(
-        BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc file extension expected"
-    ):
-        read(tmp_path / "leader.fbx")
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        SMALL.replace("\n", "\r\n"),
+        SMALL.replace("\n", "\r"),
+        SMALL.replace(" ", "\t").replace("left\tarm", "left arm"),
+        SMALL.replace("\n  ", "\n").replace("\n{", " {"),
+        SMALL.replace("ROOT", "\n\n  root").replace("Zrotation", "ZROTATION"),
+        SMALL.replace("Frame Time: ", "Frame Time:\t").replace("7 8 9\n", "7\n8 9\n"),
+        SMALL.replace("OFFSET", "offset").replace("CHANNELS", "Channels").replace("MOTION", "Motion"),
+        SMALL.replace("Frames: 2", "FRAMES :\t2")
+        .replace("Frame Time:", "frame  time :")
+        .replace("End Site", "END SITE"),
+        SMALL.replace("\n  {\n", " {").replace("End Site\n    {", "End Site {"),
+        " ".join(SMALL.split("MOTION")[0].split()) + "\nMOTION" + SMALL.split("MOTION")[1],
+        " ".join(SMALL.split()),
+        "\ufeff" + SMALL + "\n  \n",
+    ],
+    ids=[
+        *("crlf", "cr", "tabs", "flat", "case and blank lines", "a wrapped frame", "lower case", "odd labels"),
+        *("braces beside names", "a hierarchy on one line", "all on one line", "byte order mark"),
+    ],
+)
+def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
+    (tmp_path / "plain.bvh").write_text(SMALL)
+    (tmp_path / "dressed.bvh").write_bytes(dressed.encode())
+    plain, found = parse_bvh(tmp_path / "plain.bvh"), parse_bvh(tmp_path / "dressed.bvh")
+    assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
+    np.testing.assert_array_equal(found.values, plain.values)
+    np.testing.assert_array_equal(found.offsets, plain.offsets)
 
 
-def test_bones_without_length_are_refused(tmp_path: Path) -> None:
-    path = rig_file(tmp_path / "x.bvh", Motion(30.0, Skeleton(np.zeros((29, 3))), np.zeros((3, 3)), dance(3).rotations))
-    with pytest.raises(BadFile, match=r"x.bvh: bones of a dancer's size expected, a body 0 units tall found"):
-        read(path)
+@pytest.mark.parametrize("name", ["ns:Left Arm 01", "offset bone", "the end", "Motion", "Hips|root joint", "ROOT"])
+def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
+    (tmp_path / "small.bvh").write_text(SMALL.replace("left arm", name))
+    assert parse_bvh(tmp_path / "small.bvh").names == ("hips", name, f"{name} end site")
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "taken.bvh").mkdir()
-    for name, complaint in [
-        ("nowhere/x.bvh", "x.bvh: a writable location expected"),
-        ("taken.bvh", "taken.bvh: a writable location expected"),
-        ("x.fbx", "x.fbx: .bvh or .npz file extension expected"),
-    ]:
-        with pytest.raises(BadFile, match=complaint):
-            write(tmp_path / name, dance())
-    with pytest.raises(BadFile, match=r"two.bvh: one dancer expected in a BVH file, 2 given"):
-        write(tmp_path / "two.bvh", [dance(), dance()])
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["taken.bvh"]
+@pytest.mark.parametrize(
+    ("frame_time", "fps"),
+    [
+        ("0.0333333", 30.0), (".03333", 30.0), ("0.033", 30.0), ("0.008333", 120.0), ("0.0083333", 120.0),
+        ("0.01666667", 60.0), ("0.016666", 60.0), ("0.0167", 60.0), ("0.010000", 100.0), ("1.0", 1.0),
+        ("0.0417083750417", 1 / 0.0417083750417), ("0.0333667", 1 / 0.0333667), ("0.03", 1 / 0.03),
+    ],
+)  # fmt: skip
+def test_a_frame_time_is_taken_for_the_rate_it_rounds(frame_time: str, fps: float) -> None:
+    assert bvh_parser.frame_rate(frame_time) == fps

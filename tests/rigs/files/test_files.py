@@ -1,0 +1,65 @@
+"""Reading and writing by suffix: missing files, folders, unknown formats, and the registry of formats."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rigs.files import FORMATS, BadFile, Clip, FileFormat, Source, read, write
+from tests.rigs.files.bvh_files import dance, rig_file
+
+
+def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
+    for path, complaint in [
+        (tmp_path / "leader.bvh", "leader.bvh: no such file"),
+        (tmp_path, f"{tmp_path.name}: a file expected, a folder found"),
+    ]:
+        with pytest.raises(BadFile) as refused:
+            read(path)
+        assert str(refused.value) == complaint
+    (tmp_path / "leader.fbx").write_text("x")
+    with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc file extension expected"):
+        read(tmp_path / "leader.fbx")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken.bvh").mkdir()
+    for name, complaint in [
+        ("nowhere/x.bvh", "x.bvh: a writable location expected"),
+        ("taken.bvh", "taken.bvh: a writable location expected"),
+        ("x.fbx", "x.fbx: .bvh or .npz file extension expected"),
+    ]:
+        with pytest.raises(BadFile, match=complaint):
+            write(tmp_path / name, dance())
+    with pytest.raises(BadFile, match=r"two.bvh: one dancer expected in a BVH file, 2 given"):
+        write(tmp_path / "two.bvh", [dance(), dance()])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["taken.bvh"]
+
+
+@pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(BadFile, match=r"x.bvh: a frame rate above 0 and below 10000 expected, .* given"):
+        read(rig_file(tmp_path / "x.bvh", dance()), fps=fps)
+
+
+def test_the_same_dance_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one.bvh", "two.bvh", "one.npz", "two.npz"):
+        write(tmp_path / name, dance())
+    assert (tmp_path / "one.bvh").read_bytes() == (tmp_path / "two.bvh").read_bytes()
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert "-0.000000" not in (tmp_path / "one.bvh").read_text()
+
+
+def test_a_registered_format_is_read_by_its_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("throwaway_format")
+    module.read = lambda path, fps: Clip((dance(),), Source(path, 1.0, "Z", fps or 30.0, 40))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(FORMATS, ".dance", FileFormat(module.__name__, "a made-up format"))
+    (tmp_path / "solo.dance").write_text("one two three")
+    assert read(tmp_path / "solo.dance", fps=25.0).source.fps == 25.0
+    (tmp_path / "empty.dance").touch()
+    with pytest.raises(BadFile, match=r"empty\.dance: empty file, a made-up format expected"):
+        read(tmp_path / "empty.dance")
+    with pytest.raises(BadFile, match=r"solo\.dance: \.bvh or \.npz file extension expected"):
+        write(tmp_path / "solo.dance", dance())

@@ -1,0 +1,97 @@
+"""From moving bones to a dancer: units, up axis, missing joints, and skeletons that are no humanoid."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rigs import kinematics, rotations
+from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
+from rigs.characters import body_measures
+from rigs.files import BadFile, bvh, read
+from rigs.files.bvh_parser import parse_bvh
+from rigs.motion import Motion
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, Skeleton
+from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_turn, mixamo, rig_file
+
+
+@pytest.mark.parametrize("joint", REQUIRED)
+def test_the_missing_limb_is_named(tmp_path: Path, joint: str) -> None:
+    path = rig_file(tmp_path / "x.bvh", dance())
+    path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
+    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a humanoid with two arms and two legs expected"):
+        read(path)
+
+
+def test_bones_without_length_are_refused(tmp_path: Path) -> None:
+    path = rig_file(tmp_path / "x.bvh", Motion(30.0, Skeleton(np.zeros((29, 3))), np.zeros((3, 3)), dance(3).rotations))
+    with pytest.raises(BadFile, match=r"x.bvh: bones of a dancer's size expected, a body 0 units tall found"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_units_up_axis_rate_and_missing_joints_are_recognised(corpus: Path, name: str) -> None:
+    units, up, fps, missing = ZOO[name]
+    source = read(corpus / "bvh_zoo" / f"{name}.bvh").source
+    assert source.units == pytest.approx(units, rel=1e-2)
+    assert (source.up, source.fps) == (up, fps)
+    assert {joint.split("_")[-1] for joint in source.filled_joints} == set(missing.split())
+
+
+@pytest.mark.parametrize("name", ["pybvh_full_precision_frame_time", "pybvh_rotation_first_root"])
+def test_what_is_no_dancer_is_refused(corpus: Path, name: str) -> None:
+    with pytest.raises(BadFile, match=f"{name}.bvh: no bone for left_hip; a humanoid with two arms and two legs"):
+        read(corpus / "bvh_zoo" / f"{name}.bvh")
+
+
+def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
+    still = Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (5, 1)), rotations.identity(5, 29))
+    found = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
+    assert largest_turn(found, still) < 3.0
+    np.testing.assert_allclose(found.positions, still.positions, atol=TENTH_MILLIMETRE)
+    assert found.skeleton.rest_positions()[:, 2].min() == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bone_axes_of_any_kind_give_the_same_dance(corpus: Path, tmp_path: Path, seed: int) -> None:
+    """As in Rokoko's and Bandai-Namco's files, whose rest pose is no body: the rotations carry the pose."""
+    original = read(corpus / "salsa/salsa_07_leader.bvh").motions[0][::20]
+    axes = rotations.normalize(np.random.default_rng(seed).normal(size=(29, 4)))
+    found = read(rig_file(tmp_path / "odd.bvh", original, axes=axes)).motions[0]
+    np.testing.assert_allclose(found.positions, original.positions, atol=TENTH_MILLIMETRE)
+    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (original, found)))
+    for joint in ("pelvis", "spine1", "spine3", "neck", "jaw", "hip", "knee", "ankle"):
+        for name in JOINTS:
+            if name.endswith(joint):
+                assert np.degrees(np.median(apart[:, INDEX[name]])) < 12.0, name
+
+
+def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None:
+    without = ("spine2", "head", "left_collar", "right_collar", "left_thumb", "left_middle", "right_middle")
+    original = dance()
+    still = original.rotations.copy()
+    still[:, [INDEX[name] for name in without]] = rotations.IDENTITY
+    original = Motion(original.fps, original.skeleton, original.root, still)
+    clip = read(rig_file(tmp_path / "sparse.bvh", original, without=without))
+    found = clip.motions[0]
+    assert set(clip.source.filled_joints) == set(without) - {"right_thumb"}
+    there = [j for j, name in enumerate(JOINTS) if name not in without]
+    np.testing.assert_allclose(found.positions[:, there], original.positions[:, there], atol=TENTH_MILLIMETRE)
+    middle = found.positions[:, INDEX["spine2"]]
+    ends = found.positions[:, INDEX["spine1"]] - middle, found.positions[:, INDEX["spine3"]] - middle
+    np.testing.assert_allclose(np.cross(*ends), 0.0, atol=1e-9)
+    np.testing.assert_allclose(
+        rotations.angle_between(found.rotations[:, INDEX["head"]], rotations.IDENTITY), 0.0, atol=1e-9
+    )
+
+
+def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
+    original = dance(size=0.2)
+    path = rig_file(
+        tmp_path / "units.bvh", Motion(30.0, original.skeleton.scale(3.0), original.root, original.rotations)
+    )
+    clip = read(path)
+    parsed = parse_bvh(path)
+    bones = map_bones(parsed.names, parsed.parents).bones
+    units = clip.source.units
+    assert body_measures.body_height(bones, bvh.world_transforms(parsed)[1]) * units == pytest.approx(1.7)

@@ -109,9 +109,9 @@ def check_weights(path: Path, models: Sequence[str]) -> None:
     names = " or ".join(models)
     try:
         with safe_open(path, framework="pt") as file:
-            model = (file.metadata() or {}).get("model")
+            model = (file.metadata() or {}).get("model", "an unknown model")
         if model not in models:
-            raise BadFile(f"{path}: weights of {names} expected, those of {model or 'an unknown model'} found")
+            raise BadFile(f"{path}: weights of {names} expected, those of {model} found")
         REGISTRY.get(model).load_pipeline("cpu", path)
     except FileNotFoundError:
         raise BadFile(f"{path}: no such file, weights of {names} expected") from None

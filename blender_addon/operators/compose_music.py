@@ -5,17 +5,18 @@ from pathlib import Path
 
 import bpy
 
-from backend.client import Client
 from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
+from backend.protocol import ComposeRequest, ComposeResult
 
 from ..animation import dancers, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
-from ..properties import preferences
+from ..properties.preferences import backend_address
 from ..properties.settings import scene_settings
+from .backend_request import request_backend
 from .output_files import TemporaryFolder, move_file, output_path, write_temporary
 
 _MIDI_SUFFIXES = (".mid", ".midi")
@@ -53,26 +54,20 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         parts = tuple(part for part in PARTS if part in music.parts)
         if not parts:
             raise OperatorError("Choose at least one part: drums, bass or melody")
-        model, tempo, seed = music.composer, music.tempo or None, music.music_seed
-        client = Client(preferences.backend_address(context))
+        address = backend_address(context)
         pair = dancers.scene_dancers(context)
         frames = dancers.frames_of(active_scene(context), *pair)
-        motions = [rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair]
+        motions = tuple(rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair)
+        request = ComposeRequest(motions, music.composer, music.tempo or None, parts, music.music_seed)
         self._path, self._first = str(path), frames.start
 
         def compose(reporter: Reporter) -> _ComposedMusic:
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
             from backend.music import midi
 
-            score = client.compose(
-                motions,
-                model=model,
-                tempo=tempo,
-                parts=parts,
-                seed=seed,
-                progress=reporter.progress,
-                cancelled=reporter.cancelled,
-            )
+            result = request_backend(address, request, reporter)
+            assert isinstance(result, ComposeResult)
+            score = result.score
 
             def write(folder: Path) -> None:
                 midi.write(folder / path.name, score)

@@ -1,14 +1,15 @@
 """Operator that generates a dancer or a couple for a MIDI file, with its sound strip and beat markers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
-from backend.client import Client
 from backend.music.audio.wav import write_wav
 from backend.music.score import Score, cut_bars
+from backend.protocol import DanceRequest, MotionResult
 from backend.wire import validation
 from rigs.motion import Motion
 
@@ -18,8 +19,9 @@ from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
-from ..properties import preferences
+from ..properties.preferences import backend_address
 from ..properties.settings import scene_settings
+from .backend_request import request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
 
@@ -27,7 +29,7 @@ from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 class _GeneratedDance:
     """The dancers' motions, the beats of the music, and the temporary folder with its sound."""
 
-    motions: list[Motion]
+    motions: Sequence[Motion]
     beats: list[Beat]
     folder: TemporaryFolder
 
@@ -58,7 +60,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         self._song, self._first = path.stem, active_scene(context).frame_start
         bars, fps, sound_folder = music.bars, context_access.frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
-        client = Client(preferences.backend_address(context))
+        address = backend_address(context)
 
         def generate(reporter: Reporter) -> _GeneratedDance:
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
@@ -67,20 +69,12 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             reporter.progress(0.0, f"reading {path.name}")
             score, first_bar = _select_bars(midi.read(path), bars)
             validation.check_danceable(path.name, score, fps)
-            motions = client.dance(
-                score,
-                model=model,
-                duet=duet,
-                energy=energy,
-                seed=seed,
-                fps=fps,
-                progress=reporter.progress,
-                cancelled=reporter.cancelled,
-            )
+            result = request_backend(address, DanceRequest(score, model, duet, energy, seed, fps), reporter)
+            assert isinstance(result, MotionResult)
             folder = write_temporary(
                 sound_folder, reporter, lambda folder: write_wav(folder / f"{path.stem}.wav", score)
             )
-            return _GeneratedDance(motions, beats_of_score(score, first_bar), folder)
+            return _GeneratedDance(result.takes, beats_of_score(score, first_bar), folder)
 
         return generate
 

@@ -1,12 +1,12 @@
 """Operator that generates a partner for the leader, by a model or a choreographic device, and keys its takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
 
-from backend.client import Client
+from backend.protocol import MotionResult, PartnerRequest
 from rigs import Array
 from rigs.characters.rig import Rig
 from rigs.choreography.devices import Choreography, choreograph, collision_warnings
@@ -19,13 +19,14 @@ from rigs.skeleton import JOINTS, PARENTS
 from ..animation import armatures, dancers, keyframes, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range
-from ..properties import preferences
+from ..properties.preferences import backend_address
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings
+from .backend_request import request_backend
 
 _LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
 
-TakeGenerator = Callable[[Motion, Reporter], tuple[list[Motion], tuple[str, ...]]]
-"""A function from the leader's motion to takes of the partner's, and warnings."""
+TakeGenerator = Callable[[Reporter], tuple[Sequence[Motion], tuple[str, ...]]]
+"""A job function that generates takes of the partner's motion, and warnings."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,17 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
             raise OperatorError(dancers.NO_LEADER)
         _require_mapped_rig(leader)
         partner = _partner_armature(context, leader)
-        if is_choreographic_device(settings):
-            generate_takes = _device_generator(settings)
-        else:
-            generate_takes = _model_generator(context, settings)
         frames = dancers.frames_of(active_scene(context), leader)
         motion = rig_motion.sample_rig_motion(context, leader, frames)
+        if is_choreographic_device(settings):
+            generate_takes = _device_generator(settings, motion)
+        else:
+            generate_takes = _model_generator(backend_address(context), settings, motion)
         adapt = _retargeter(partner) if partner else _unchanged
         self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
 
         def generate(reporter: Reporter) -> _PartnerTakes:
-            takes, warnings = generate_takes(motion, reporter)
+            takes, warnings = generate_takes(reporter)
             return _PartnerTakes([adapt(take) for take in takes], warnings)
 
         return generate
@@ -99,34 +100,26 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
             self.report({"WARNING"}, warning[0].upper() + warning[1:])
 
 
-def _model_generator(context: bpy.types.Context, settings: PASDEDEUX_PG_settings) -> TakeGenerator:
-    """Generate takes by a model of the backend."""
-    client = Client(preferences.backend_address(context))
-    model, role, seed, takes = settings.model, settings.role, settings.seed, settings.takes
+def _model_generator(address: str, settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGenerator:
+    """Generate takes by a model of the backend. Raises ValueError for an invalid request."""
+    request = PartnerRequest(leader, model=settings.model, role=settings.role, seed=settings.seed, takes=settings.takes)
 
-    def generate_takes(leader: Motion, reporter: Reporter) -> tuple[list[Motion], tuple[str, ...]]:
-        motions = client.partner(
-            leader,
-            model=model,
-            role=role,
-            seed=seed,
-            takes=takes,
-            progress=reporter.progress,
-            cancelled=reporter.cancelled,
-        )
-        return motions, ()
+    def generate_takes(reporter: Reporter) -> tuple[Sequence[Motion], tuple[str, ...]]:
+        result = request_backend(address, request, reporter)
+        assert isinstance(result, MotionResult)
+        return result.takes, ()
 
     return generate_takes
 
 
-def _device_generator(settings: PASDEDEUX_PG_settings) -> TakeGenerator:
-    """Generate a single take by a choreographic device, without the backend."""
+def _device_generator(settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGenerator:
+    """Generate a single take by a choreographic device, without the backend. Raises ValueError for invalid options."""
     device = Choreography(settings.model, settings.delay, settings.delay_in, settings.formation, settings.distance)
 
-    def generate_takes(leader: Motion, reporter: Reporter) -> tuple[list[Motion], tuple[str, ...]]:
+    def generate_takes(reporter: Reporter) -> tuple[Sequence[Motion], tuple[str, ...]]:
         reporter.progress(0.0, "choreographing the partner")
         partner = choreograph(leader, device)
-        return [partner], collision_warnings(leader, partner, device)
+        return (partner,), collision_warnings(leader, partner, device)
 
     return generate_takes
 

@@ -1,4 +1,4 @@
-"""The thread and queue behind every operator that takes time."""
+"""The worker thread and message queue of modal job operators."""
 
 import threading
 import time
@@ -64,8 +64,8 @@ def test_cancelled_work_ends_without_a_result() -> None:
 
 def test_work_is_prepared_with_everything_in_its_place() -> None:
     # An undo, as before a run with other settings, leaves places to be worked out that bpy.ops would see to first.
-    thing = bpy.data.objects.new("thing", None)
-    bpy.context.scene.collection.objects.link(thing)
-    thing.location = (1.0, 2.0, 3.0)
-    asked = SimpleNamespace(prepare=lambda _: tuple(thing.matrix_world.translation))
-    assert background_job.JobOperator._prepare_job(asked, bpy.context) == (1.0, 2.0, 3.0)
+    obj = bpy.data.objects.new("obj", None)
+    bpy.context.scene.collection.objects.link(obj)
+    obj.location = (1.0, 2.0, 3.0)
+    operator = SimpleNamespace(prepare=lambda _: tuple(obj.matrix_world.translation))
+    assert background_job.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)

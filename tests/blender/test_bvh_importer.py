@@ -1,4 +1,4 @@
-"""Where our reader puts every joint, and how our files load, against Blender's own BVH importer."""
+"""The BVH reader and writer against Blender's own BVH importer."""
 
 from pathlib import Path
 

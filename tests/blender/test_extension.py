@@ -1,4 +1,4 @@
-"""The zip: what is in it, that it builds again to the same bytes, and that it comes and goes without a trace."""
+"""The extension's zip: its contents, its reproducible build, and enabling and disabling it."""
 
 import io
 import os

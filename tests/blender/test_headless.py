@@ -1,4 +1,4 @@
-"""The headless driver as other processes run it."""
+"""The headless driver as a process of its own."""
 
 import json
 import subprocess
@@ -32,14 +32,14 @@ def leader(tmp_path: Path) -> Path:
 
 def test_the_demo_leaves_video_file_and_partner(extension: Path, server: Server, leader: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    wanted = {"leader": str(leader), "server": server.address, "out": str(out), "seed": 3, "size": [64, 36]}
-    status, said = run(tmp_path, task="demo", extension=str(extension), **wanted)
-    result = said[-1]["result"]
+    options = {"leader": str(leader), "server": server.address, "out": str(out), "seed": 3, "size": [64, 36]}
+    status, messages = run(tmp_path, task="demo", extension=str(extension), **options)
+    result = messages[-1]["result"]
     assert status == 0
     assert result["frames"] == 70
     assert result["blender"] == bpy.app.version_string
     assert set(result["seconds"]) == {"install", "import", "generate", "render"}
-    fractions = [line["progress"] for line in said[:-1]]
+    fractions = [line["progress"] for line in messages[:-1]]
     assert fractions == sorted(fractions)
     assert sorted(path.name for path in out.iterdir()) == ["duet.blend", "duet.mp4", "partner.bvh"]
     ours, theirs = files.read(out / "partner.bvh"), files.read(leader)
@@ -55,22 +55,22 @@ def test_two_files_become_one_video(extension: Path, leader: Path, tmp_path: Pat
     video = tmp_path / "pair.mp4"
     files.write(tmp_path / "other.bvh", swaying_motion(frames=70, fps=60.0, x=0.8))
     motions = [str(leader), str(tmp_path / "other.bvh")]
-    status, said = run(
+    status, messages = run(
         tmp_path, task="render", extension=str(extension), motions=motions, out=str(video), size=[64, 36]
     )
-    assert (status, list(said[-1])) == (0, ["result"])
+    assert (status, list(messages[-1])) == (0, ["result"])
     assert video.stat().st_size > 1000
 
 
 def test_a_leader_that_is_not_there_is_bad_input(extension: Path, server: Server, tmp_path: Path) -> None:
-    wanted = {"leader": str(tmp_path / "nobody.bvh"), "server": server.address, "out": str(tmp_path)}
-    status, said = run(tmp_path, task="demo", extension=str(extension), **wanted)
+    options = {"leader": str(tmp_path / "nobody.bvh"), "server": server.address, "out": str(tmp_path)}
+    status, messages = run(tmp_path, task="demo", extension=str(extension), **options)
     assert status == 2
-    assert said[-1] == {"error": "nobody.bvh: no such file"}
+    assert messages[-1] == {"error": "nobody.bvh: no such file"}
 
 
 @pytest.mark.parametrize("task", [{"task": "sing"}, {"task": "render", "extension": "gone.zip"}, {}])
 def test_a_task_that_cannot_be_done_is_bad_input(tmp_path: Path, task: dict[str, Any]) -> None:
-    status, said = run(tmp_path, **task)
+    status, messages = run(tmp_path, **task)
     assert status == 2
-    assert list(said[-1]) == ["error"]
+    assert list(messages[-1]) == ["error"]

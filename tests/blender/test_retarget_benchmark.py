@@ -1,4 +1,4 @@
-"""The bounds of the retargeting benchmark on a few of its rows, and the measuring itself on cases that are known."""
+"""The retargeting benchmark: its metrics on known cases, and its bounds on a few rows."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.benchmarks import evaluated_bones, measures, retarget_accuracy
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
 
-def watched(dancer: bpy.types.Object, frames: range = range(1, 2)) -> dict[str, Array]:
+def evaluated_joints(dancer: bpy.types.Object, frames: range = range(1, 2)) -> dict[str, Array]:
     names, marks = evaluated_bones.joints(dancer, None)
     [places] = evaluated_bones.watch([marks], frames)
     return {name: places[:, n] for n, name in enumerate(names)}
@@ -29,9 +29,9 @@ def dancer() -> bpy.types.Object:
 @pytest.mark.parametrize("name", CHARACTERS)
 def test_every_bone_of_a_truth_is_on_its_rig(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
-    told = {bone for bones in CHARACTERS[name].bones.values() for bone in bones}
-    told |= {bone for bone, _ in CHARACTERS[name].places.values()}
-    assert sorted(told - {bone.name for bone in rig.data.bones}) == []
+    bones = {bone for bones in CHARACTERS[name].bones.values() for bone in bones}
+    bones |= {bone for bone, _ in CHARACTERS[name].places.values()}
+    assert sorted(bones - {bone.name for bone in rig.data.bones}) == []
     assert CHARACTERS[name].places.keys() <= set(JOINTS)
 
 
@@ -58,13 +58,13 @@ def test_a_wrong_bone_and_a_missing_one_are_noticed() -> None:
 
 
 def test_a_dancer_turned_by_ten_degrees_has_limbs_turned_by_ten(dancer: bpy.types.Object) -> None:
-    source = watched(dancer)
+    source = evaluated_joints(dancer)
     dancer.rotation_euler.z = np.radians(10.0)
-    upper_arms, forearms, thighs, shins = np.split(measures.turned_away(source, watched(dancer))[:, 0], 4)
+    upper_arms, forearms, thighs, shins = np.split(measures.turned_away(source, evaluated_joints(dancer))[:, 0], 4)
     np.testing.assert_allclose([*upper_arms, *forearms], 10.0, atol=1e-3)
     np.testing.assert_allclose([*thighs, *shins], 0.0, atol=1e-3)
     dancer.rotation_euler = (0.0, np.radians(3.0), 0.0)
-    np.testing.assert_allclose(measures.turned_away(source, watched(dancer)), 3.0, atol=1e-3)
+    np.testing.assert_allclose(measures.turned_away(source, evaluated_joints(dancer)), 3.0, atol=1e-3)
 
 
 def test_a_sunk_rig_is_as_deep_as_it_was_lowered(corpus: Path) -> None:
@@ -104,7 +104,7 @@ def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_pa
     target = bpy.context.object
     retarget_accuracy.retarget(source=source.name, target=target.name, contacts=False)
     frames = retarget_accuracy.frames_of(source)
-    ours, theirs = watched(source, frames), watched(target, frames)
+    ours, theirs = evaluated_joints(source, frames), evaluated_joints(target, frames)
     assert max(np.abs(ours[joint] - theirs[joint]).max() for joint in JOINTS) < 1e-3
     assert measures.turned_away(ours, theirs).max() < 0.1
 

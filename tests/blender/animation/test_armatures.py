@@ -1,4 +1,4 @@
-"""Armatures against the kinematics of rigs: what Blender shows is where the Motion has it, and back."""
+"""Dancers as armatures against forward kinematics: the evaluated pose follows the Motion, and sampling returns it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS
 
 
-def keyed(motion: Motion, first: int = 1) -> bpy.types.Object:
+def animated_dancer(motion: Motion, first: int = 1) -> bpy.types.Object:
     dancer = armatures.create_armature(bpy.context, "dancer", motion.skeleton)
     keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, "dance", first))
     return dancer
@@ -42,19 +42,19 @@ def test_limbs_point_at_the_next_joint() -> None:
 
 def test_blender_shows_every_joint_where_the_motion_has_it() -> None:
     motion = random_motion()
-    assert max_joint_error(keyed(motion, first=5), motion, first=5) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(animated_dancer(motion, first=5), motion, first=5) < TENTH_OF_A_MILLIMETRE
 
 
 def test_a_recorded_dancer_stands_where_the_recording_has_them(corpus: Path) -> None:
     motion = files.read(corpus / "salsa" / "salsa_07_leader.bvh").motions[0]
-    assert max_joint_error(keyed(motion), motion, every=100) < TENTH_OF_A_MILLIMETRE
+    assert max_joint_error(animated_dancer(motion), motion, every=100) < TENTH_OF_A_MILLIMETRE
 
 
 def test_keys_of_a_turning_dancer_never_jump() -> None:
-    spin = swaying_motion(frames=90)
+    motion = swaying_motion(frames=90)
     turning = rotations.about_z(np.linspace(0.0, 6.0 * np.pi, 90))
-    spin.rotations[:, 0] = rotations.multiply(turning, spin.rotations[:, 0])
-    dancer = keyed(spin)
+    motion.rotations[:, 0] = rotations.multiply(turning, motion.rotations[:, 0])
+    dancer = animated_dancer(motion)
     bpy.context.scene.frame_set(1)
     before = np.array(dancer.pose.bones["pelvis"].rotation_quaternion)
     for frame in range(2, 91):
@@ -67,20 +67,20 @@ def test_keys_of_a_turning_dancer_never_jump() -> None:
 def test_reading_back_gives_the_motion() -> None:
     bpy.context.scene.render.fps = 25
     motion = random_motion(fps=25.0)
-    back = armatures.sample_motion(bpy.context, keyed(motion), range(1, 41))
-    assert back.fps == 25.0
-    assert np.abs(back.positions - motion.positions).max() < TENTH_OF_A_MILLIMETRE
-    assert rotations.angle_between(back.rotations, motion.rotations).max() < 1e-3
+    sampled = armatures.sample_motion(bpy.context, animated_dancer(motion), range(1, 41))
+    assert sampled.fps == 25.0
+    assert np.abs(sampled.positions - motion.positions).max() < TENTH_OF_A_MILLIMETRE
+    assert rotations.angle_between(sampled.rotations, motion.rotations).max() < 1e-3
 
 
 def test_reading_back_sees_a_moved_turned_and_enlarged_object() -> None:
     motion = random_motion()
-    dancer = keyed(motion)
+    dancer = animated_dancer(motion)
     dancer.location, dancer.rotation_euler, dancer.scale = (1.0, -2.0, 0.5), (0.1, 0.2, 2.0), (1.2, 1.2, 1.2)
     bpy.context.view_layer.update()
-    back = armatures.sample_motion(bpy.context, dancer, range(1, 41))
+    sampled = armatures.sample_motion(bpy.context, dancer, range(1, 41))
     assert (
-        max(np.abs(back.positions[f] - joint_positions(dancer, f + 1)).max() for f in range(0, 40, 9))
+        max(np.abs(sampled.positions[f] - joint_positions(dancer, f + 1)).max() for f in range(0, 40, 9))
         < TENTH_OF_A_MILLIMETRE
     )
 
@@ -95,33 +95,33 @@ def test_keys_for_a_moved_object_bring_the_dancer_to_the_same_place_in_the_world
 
 
 def test_reading_back_sees_what_constraints_do() -> None:
-    dancer = keyed(swaying_motion())
+    dancer = animated_dancer(swaying_motion())
     target = bpy.data.objects.new("target", None)
     target.location = (0.0, -3.0, 1.5)
     bpy.context.scene.collection.objects.link(target)
     constraint = dancer.pose.bones["left_shoulder"].constraints.new("DAMPED_TRACK")
     constraint.target = target
-    back = armatures.sample_motion(bpy.context, dancer, range(1, 11))
-    upper_arm = back.positions[:, JOINTS.index("left_elbow")] - back.positions[:, JOINTS.index("left_shoulder")]
-    to_target = np.array(target.location) - back.positions[:, JOINTS.index("left_shoulder")]
+    sampled = armatures.sample_motion(bpy.context, dancer, range(1, 11))
+    upper_arm = sampled.positions[:, JOINTS.index("left_elbow")] - sampled.positions[:, JOINTS.index("left_shoulder")]
+    to_target = np.array(target.location) - sampled.positions[:, JOINTS.index("left_shoulder")]
     assert np.abs(rotations.normalize(upper_arm) - rotations.normalize(to_target)).max() < 1e-3
 
 
 def test_reading_back_leaves_the_current_frame() -> None:
-    dancer = keyed(swaying_motion())
+    dancer = animated_dancer(swaying_motion())
     bpy.context.scene.frame_set(17)
     armatures.sample_motion(bpy.context, dancer, range(1, 31))
     assert bpy.context.scene.frame_current == 17
 
 
-def test_a_foreign_armature_is_refused_by_name() -> None:
+def test_an_armature_of_other_bones_is_refused_by_name() -> None:
     bpy.ops.object.armature_add()
     with pytest.raises(armatures.NotADancer, match=r"^Armature: .*29 not found, the first is pelvis$"):
         armatures.require_dancer(bpy.context.object)
 
 
 def test_an_unevenly_scaled_dancer_is_refused() -> None:
-    dancer = keyed(swaying_motion())
+    dancer = animated_dancer(swaying_motion())
     dancer.scale = (1.0, 1.0, 2.0)
     bpy.context.view_layer.update()
     with pytest.raises(armatures.NotADancer, match="apply the object's scale"):

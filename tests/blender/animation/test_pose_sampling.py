@@ -1,4 +1,4 @@
-"""Reading an armature's movement against where Blender's evaluation shows its bones."""
+"""Sampled poses against Blender's evaluated pose."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,43 +15,43 @@ FRAMES = range(3, 24, 2)
 
 
 @pytest.fixture
-def looked() -> Iterator[list[int]]:
+def visited_frames() -> Iterator[list[int]]:
     """The frames to which the scene was set: none where a movement was worked out from its curves."""
     frames: list[int] = []
 
-    def note(scene: bpy.types.Scene, *_: object) -> None:
+    def record(scene: bpy.types.Scene, *_: object) -> None:
         frames.append(scene.frame_current)
 
-    bpy.app.handlers.frame_change_pre.append(note)
+    bpy.app.handlers.frame_change_pre.append(record)
     yield frames
-    bpy.app.handlers.frame_change_pre.remove(note)
+    bpy.app.handlers.frame_change_pre.remove(record)
 
 
-def shown(rig: bpy.types.Object, frames: range = FRAMES) -> tuple[Array, Array, Array]:
+def evaluated_pose(rig: bpy.types.Object, frames: range = FRAMES) -> tuple[Array, Array, Array]:
     """What Blender shows: the bones' rotations (B, F, 3, 3), heads and tails (B, F, 3), in the world."""
-    turned, heads, tails = [], [], []
+    matrices, heads, tails = [], [], []
     for frame in frames:
         bpy.context.scene.frame_set(frame)
-        seen = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        bones = [seen.pose.bones[bone.name] for bone in rig.data.bones]
-        turned.append([(seen.matrix_world @ bone.matrix).to_quaternion().to_matrix() for bone in bones])
-        heads.append([seen.matrix_world @ bone.head for bone in bones])
-        tails.append([seen.matrix_world @ bone.tail for bone in bones])
-    return tuple(np.array(values).swapaxes(0, 1) for values in (turned, heads, tails))
+        evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        bones = [evaluated.pose.bones[bone.name] for bone in rig.data.bones]
+        matrices.append([(evaluated.matrix_world @ bone.matrix).to_quaternion().to_matrix() for bone in bones])
+        heads.append([evaluated.matrix_world @ bone.head for bone in bones])
+        tails.append([evaluated.matrix_world @ bone.tail for bone in bones])
+    return tuple(np.array(values).swapaxes(0, 1) for values in (matrices, heads, tails))
 
 
-def assert_as_shown(read: pose_sampling.SampledPose, rig: bpy.types.Object, frames: range = FRAMES) -> None:
-    turned, heads, tails = shown(rig, frames)
+def assert_as_evaluated(sampled: pose_sampling.SampledPose, rig: bpy.types.Object, frames: range = FRAMES) -> None:
+    matrices, heads, tails = evaluated_pose(rig, frames)
     bones = rig.data.bones
     leaves = [b for b, bone in enumerate(bones) if not bone.children]
-    assert read.names == (*bones.keys(), *(f"{bones[b].name} end site" for b in leaves))
-    np.testing.assert_allclose(read.positions, np.concatenate([heads, tails[leaves]]), atol=TENTH_OF_A_MILLIMETRE)
+    assert sampled.names == (*bones.keys(), *(f"{bones[b].name} end site" for b in leaves))
+    np.testing.assert_allclose(sampled.positions, np.concatenate([heads, tails[leaves]]), atol=TENTH_OF_A_MILLIMETRE)
     np.testing.assert_allclose(
-        rotations.to_matrix(read.world), np.concatenate([turned, turned[leaves]]), atol=TENTH_OF_A_MILLIMETRE
+        rotations.to_matrix(sampled.world), np.concatenate([matrices, matrices[leaves]]), atol=TENTH_OF_A_MILLIMETRE
     )
 
 
-def dancer() -> bpy.types.Object:
+def animated_dancer() -> bpy.types.Object:
     """One of our own who goes anywhere, keyed from frame 1 on."""
     motion = random_motion(frames=30)
     rig = armatures.create_armature(bpy.context, "dancer", motion.skeleton)
@@ -85,77 +85,79 @@ def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Objec
     return rig
 
 
-def test_a_dancer_is_read_from_curves_alone(looked: list[int]) -> None:
-    rig = dancer()
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
-    assert looked == []
-    assert_as_shown(read, rig)
+def test_a_dancer_is_read_from_curves_alone(visited_frames: list[int]) -> None:
+    rig = animated_dancer()
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig)
 
 
-def test_an_imported_mixamo_dance_is_read_from_curves_alone(corpus: Path, looked: list[int]) -> None:
+def test_an_imported_mixamo_dance_is_read_from_curves_alone(corpus: Path, visited_frames: list[int]) -> None:
     bpy.ops.import_scene.fbx(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"))
-    rig = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
-    assert looked == []
-    assert_as_shown(read, rig)
+    rig = next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig)
 
 
 @pytest.mark.parametrize("mode", ["NATIVE", "QUATERNION"])
-def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, looked: list[int], mode: str) -> None:
+def test_an_imported_bvh_dance_is_read_from_curves_alone(corpus: Path, visited_frames: list[int], mode: str) -> None:
     path = corpus / "bvh_zoo" / "dataset-1_dance-short_normal_001.bvh"
     bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01, rotate_mode=mode)
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, bpy.context.object, FRAMES)
-    assert looked == []
-    assert_as_shown(read, bpy.context.object)
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, bpy.context.object, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, bpy.context.object)
 
 
-def test_bones_of_every_rotation_mode_are_read_from_curves_alone(looked: list[int]) -> None:
+def test_bones_of_every_rotation_mode_are_read_from_curves_alone(visited_frames: list[int]) -> None:
     rig = chain("QUATERNION", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE")
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
-    assert looked == []
-    assert_as_shown(read, rig)
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig)
 
 
 @pytest.mark.parametrize("setting", ["use_inherit_rotation", "use_local_location", "use_connect"])
-def test_bones_that_follow_their_parent_otherwise_are_read_from_curves_alone(looked: list[int], setting: str) -> None:
+def test_bones_that_follow_their_parent_otherwise_are_read_from_curves_alone(
+    visited_frames: list[int], setting: str
+) -> None:
     rig = chain("QUATERNION", "XYZ", "QUATERNION", "QUATERNION")
     bpy.ops.object.mode_set(mode="EDIT")
     for bone in rig.data.edit_bones:
         setattr(bone, setting, setting == "use_connect" and bone.parent is not None)
     bpy.ops.object.mode_set(mode="OBJECT")
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
-    assert looked == []
-    assert_as_shown(read, rig)
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig)
 
 
-def test_an_object_that_moves_and_is_enlarged_is_read_from_curves_alone(looked: list[int]) -> None:
+def test_an_object_that_moves_and_is_enlarged_is_read_from_curves_alone(visited_frames: list[int]) -> None:
     rig = chain("QUATERNION", "XYZ")
     rig.scale = (1.3, 1.3, 1.3)
     for frame, angle in ((1, 0.0), (24, 2.0)):
         rig.location, rig.rotation_euler = (angle, -angle, 0.5), (0.1, angle, 0.0)
         rig.keyframe_insert("location", frame=frame)
         rig.keyframe_insert("rotation_euler", frame=frame)
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
-    assert looked == []
-    assert_as_shown(read, rig)
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig)
 
 
-def test_keys_far_apart_are_read_between_with_their_easing(looked: list[int]) -> None:
+def test_keys_far_apart_are_read_between_with_their_easing(visited_frames: list[int]) -> None:
     rig = chain("QUATERNION", "XYZ", moving=False)
     for frame in (5, 12, 20):
         for b, bone in enumerate(rig.pose.bones):
             bone.location = (frame * 0.1, b, 0.0)
             bone.keyframe_insert("location", frame=frame)
-    looked.clear()
-    read = pose_sampling.sample_pose(bpy.context, rig, range(1, 25))
-    assert looked == []
-    assert_as_shown(read, rig, range(1, 25))
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, range(1, 25))
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig, range(1, 25))
 
 
 def test_a_pose_without_an_action_is_read() -> None:
@@ -163,7 +165,7 @@ def test_a_pose_without_an_action_is_read() -> None:
     rig.pose.bones[1].rotation_euler = (0.3, 0.4, 0.5)
     rig.location = (1.0, 2.0, 3.0)
     bpy.context.view_layer.update()
-    assert_as_shown(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
+    assert_as_evaluated(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
 
 
 def _constraint(rig: bpy.types.Object) -> None:
@@ -212,20 +214,20 @@ def _rest(rig: bpy.types.Object) -> None:
 
 
 @pytest.mark.parametrize(
-    "disturb", [_constraint, _driver, _strip, _parent, _delta, _size, _muted, _noise, _rest], ids=lambda f: f.__name__
+    "change", [_constraint, _driver, _strip, _parent, _delta, _size, _muted, _noise, _rest], ids=lambda f: f.__name__
 )
-def test_whatever_else_moves_the_bones_is_read_too(disturb: Callable[[bpy.types.Object], None]) -> None:
+def test_whatever_else_moves_the_bones_is_read_too(change: Callable[[bpy.types.Object], None]) -> None:
     rig = chain("QUATERNION", "XYZ", "AXIS_ANGLE")
-    disturb(rig)
+    change(rig)
     bpy.context.view_layer.update()
-    assert_as_shown(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
+    assert_as_evaluated(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
 
 
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
-    read = pose_sampling.sample_pose(bpy.context, dancer(), FRAMES)
-    some = read.select(["left_wrist", "head end site", "pelvis"])
-    assert some.names == ("left_wrist", "head end site", "pelvis")
-    assert np.array_equal(some.positions[2], read.positions[read.names.index("pelvis")])
+    sampled = pose_sampling.sample_pose(bpy.context, animated_dancer(), FRAMES)
+    selected = sampled.select(["left_wrist", "head end site", "pelvis"])
+    assert selected.names == ("left_wrist", "head end site", "pelvis")
+    assert np.array_equal(selected.positions[2], sampled.positions[sampled.names.index("pelvis")])
 
 
 def test_the_current_frame_stays() -> None:

@@ -1,4 +1,4 @@
-"""The camera against the projection that it promises: everyone in the picture, all the time."""
+"""Camera framing by projection: every dancer stays in frame."""
 
 import numpy as np
 import pytest

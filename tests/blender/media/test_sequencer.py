@@ -1,4 +1,4 @@
-"""What a video sounds like, read back from its file: the music given, or what the scene's own sequencer plays."""
+"""The sound track of preview videos, read back from the file: a music file or the scene's Video Sequencer."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from rigs.skeleton import DEFAULT_SKELETON
 
 SIZE = (64, 36)
 RATE = 44_100
-HEARD = (0.25, 1.0, 1.4)
+BEEP_TIMES = (0.25, 1.0, 1.4)
 """s at which the music sounds, for a twentieth of a second each."""
 needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
 
@@ -29,7 +29,7 @@ needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="th
 def music(tmp_path: Path) -> Path:
     """Three seconds with three beeps."""
     samples = np.zeros(3 * RATE)
-    for start in HEARD:
+    for start in BEEP_TIMES:
         beep = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE // 20) / RATE)
         samples[round(start * RATE) :][: len(beep)] = beep
     with wave.open(str(tmp_path / "beeps.wav"), "wb") as file:
@@ -46,7 +46,7 @@ def video(tmp_path: Path) -> Path:
     return tmp_path / "dance.mp4"
 
 
-def dancing(folder: Path, fps: float = 30.0, seconds: float = 2.0) -> None:
+def import_dancer(folder: Path, fps: float = 30.0, seconds: float = 2.0) -> None:
     """A leader, keyed from frame 1 on."""
     files.write(folder / "dance.npz", swaying_motion(frames=round(seconds * fps), fps=fps))
     bpy.ops.pasdedeux.import_mocap(filepath=str(folder / "dance.npz"), body=False)
@@ -76,16 +76,16 @@ def has_sound(video: Path) -> bool:
 
 @needs_sound
 def test_music_begins_with_the_first_frame_and_ends_with_the_last(tmp_path: Path, video: Path, music: Path) -> None:
-    dancing(tmp_path)
+    import_dancer(tmp_path)
     assert bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music)) == {"FINISHED"}
     assert has_sound(video)
-    heard, seconds = onsets(video)
-    np.testing.assert_allclose(heard, HEARD, atol=0.005)
+    onset_times, seconds = onsets(video)
+    np.testing.assert_allclose(onset_times, BEEP_TIMES, atol=0.005)
     assert seconds == pytest.approx(2.0, abs=0.05)
 
 
 def test_without_music_a_video_has_no_sound(tmp_path: Path, video: Path) -> None:
-    dancing(tmp_path, seconds=0.2)
+    import_dancer(tmp_path, seconds=0.2)
     strips()
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
     assert b"vide" in video.read_bytes()
@@ -94,8 +94,8 @@ def test_without_music_a_video_has_no_sound(tmp_path: Path, video: Path) -> None
 
 @needs_sound
 @pytest.mark.parametrize("fps", [30.0, 60.0])
-def test_the_scenes_own_sound_is_heard_where_it_lies(tmp_path: Path, video: Path, music: Path, fps: float) -> None:
-    dancing(tmp_path, fps)
+def test_the_scenes_own_sound_plays_where_it_lies(tmp_path: Path, video: Path, music: Path, fps: float) -> None:
+    import_dancer(tmp_path, fps)
     strips().new_sound("music", str(music), channel=1, frame_start=1 + round(0.5 * fps))
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
     np.testing.assert_allclose(onsets(video)[0], [0.75, 1.5, 1.9], atol=0.005)
@@ -113,7 +113,7 @@ def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: 
 
 @needs_sound
 def test_the_scenes_muted_sound_stays_mute(tmp_path: Path, video: Path, music: Path) -> None:
-    dancing(tmp_path, seconds=0.2)
+    import_dancer(tmp_path, seconds=0.2)
     strips().new_sound("music", str(music), channel=1, frame_start=1).mute = True
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
     assert not has_sound(video)
@@ -121,7 +121,7 @@ def test_the_scenes_muted_sound_stays_mute(tmp_path: Path, video: Path, music: P
 
 @needs_sound
 def test_music_leaves_the_scene_as_it_was(tmp_path: Path, video: Path, music: Path) -> None:
-    dancing(tmp_path, seconds=0.2)
+    import_dancer(tmp_path, seconds=0.2)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 12, 40
     strips().new_sound("music", str(music), channel=1, frame_start=5)
@@ -130,14 +130,14 @@ def test_music_leaves_the_scene_as_it_was(tmp_path: Path, video: Path, music: Pa
         return scene.frame_start, scene.frame_end, [strip.name for strip in strips()], list(bpy.data.sounds.keys())
 
     before = described()
-    for wanted in ({}, {"music": str(music)}):
-        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, **wanted)
+    for options in ({}, {"music": str(music)}):
+        bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, **options)
         assert described() == before
 
 
 @needs_sound
 def test_a_file_that_is_no_sound_is_named(tmp_path: Path, video: Path) -> None:
-    dancing(tmp_path, seconds=0.2)
+    import_dancer(tmp_path, seconds=0.2)
     (tmp_path / "words.wav").write_text("la la la")
     with pytest.raises(RuntimeError, match=r"words\.wav: a sound file expected"):
         bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(tmp_path / "words.wav"))
@@ -149,13 +149,13 @@ def test_a_file_that_is_no_sound_is_named(tmp_path: Path, video: Path) -> None:
 
 @pytest.mark.skipif(bpy.app.build_options.audaspace, reason="this Blender was built with sound")
 def test_a_blender_without_sound_says_so(tmp_path: Path, video: Path, music: Path) -> None:
-    dancing(tmp_path, seconds=0.2)
+    import_dancer(tmp_path, seconds=0.2)
     with pytest.raises(RuntimeError, match=r"this Blender was built without sound"):
         bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE, music=str(music))
 
 
 @needs_sound
-def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
+def test_a_second_blender_adds_the_sound_too(video: Path, music: Path) -> None:
     class Reporter:
         def progress(self, fraction: float, what: str) -> None:
             pass
@@ -164,7 +164,7 @@ def test_a_second_blender_hears_it_too(video: Path, music: Path) -> None:
             return False
 
     render_preview.render_in_child([swaying_motion()], video, SIZE, Reporter(), sound=music)
-    np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)
+    np.testing.assert_allclose(onsets(video)[0], BEEP_TIMES, atol=0.005)
 
 
 @needs_sound
@@ -178,4 +178,4 @@ def test_the_headless_driver_takes_music(extension: Path, tmp_path: Path, video:
         result = subprocess.run(command, capture_output=True, text=True, timeout=250)
         assert result.returncode == status, result.stdout
     assert "task.json: a sound file expected" in result.stdout
-    np.testing.assert_allclose(onsets(video)[0], HEARD, atol=0.005)
+    np.testing.assert_allclose(onsets(video)[0], BEEP_TIMES, atol=0.005)

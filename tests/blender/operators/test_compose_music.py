@@ -1,4 +1,4 @@
-"""Music to dance with a real backend: what is written, marked and heard, and what is refused."""
+"""Composing music with a real backend: MIDI and sound files, sound strips and markers, and errors."""
 
 from pathlib import Path
 
@@ -40,15 +40,15 @@ def same(one: Score, other: Score) -> bool:
 def test_the_music_is_what_the_backend_composes(
     reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object, pair: bool
 ) -> None:
-    shown = [dancing_leader]
+    duet = [dancing_leader]
     if pair:
         partner = dancers.add_dancer(bpy.context, "partner", DEFAULT_SKELETON, partner=True, body=False)
         dancers.animate_dancer(bpy.context, partner, swaying_motion(151, x=1.0), "sway", 20)
         bpy.context.scene.pas_de_deux.partner = partner
-        shown.append(partner)
+        duet.append(partner)
     music_settings().music_seed, music_settings().tempo = 4, 120.0
     assert bpy.ops.pasdedeux.compose_music() == {"FINISHED"}
-    motions = [armatures.sample_motion(bpy.context, dancer, range(20, 171)) for dancer in shown]
+    motions = [armatures.sample_motion(bpy.context, dancer, range(20, 171)) for dancer in duet]
     score = Client(reachable_server.address).compose(motions, tempo=120.0, seed=4)
     assert same(midi.read(blend_folder / "music.mid"), score)
     assert wav_seconds(blend_folder / "music.wav") == pytest.approx(score.duration, abs=2.0)

@@ -1,4 +1,4 @@
-"""Generating a partner with a real backend: the keyed dancer against the backend's own answer."""
+"""Generating a partner with a real backend: keyframes against the backend's own result, and errors."""
 
 import time
 from collections.abc import Callable
@@ -38,48 +38,50 @@ def leader(tmp_path: Path) -> bpy.types.Object:
 
 
 @pytest.fixture
-def ready(leader: bpy.types.Object, server: Server, set_backend_address: Callable[[str], None]) -> bpy.types.Object:
+def connected_leader(
+    leader: bpy.types.Object, server: Server, set_backend_address: Callable[[str], None]
+) -> bpy.types.Object:
     """A leader, and a backend that can be reachable_server."""
     set_backend_address(server.address)
     return leader
 
 
-def answer(server: Server, leader: bpy.types.Object, **wanted: Any) -> list[Motion]:
+def answer(server: Server, leader: bpy.types.Object, **options: Any) -> list[Motion]:
     """What the backend itself answers."""
     motion = armatures.sample_motion(bpy.context, leader, range(1, FRAMES + 1))
-    return Client(server.address).partner(motion, **wanted)
+    return Client(server.address).partner(motion, **options)
 
 
-def test_the_partner_is_keyed_as_the_backend_answers(server: Server, ready: bpy.types.Object) -> None:
+def test_the_partner_is_keyed_as_the_backend_answers(server: Server, connected_leader: bpy.types.Object) -> None:
     bpy.context.scene.pas_de_deux.seed = 5
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     partner = bpy.context.scene.pas_de_deux.partner
     assert partner.name == "leader partner"
-    (motion,) = answer(server, ready, seed=5)
+    (motion,) = answer(server, connected_leader, seed=5)
     assert len(motion) == FRAMES
     assert max_joint_error(partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
-def test_the_leader_is_read_as_the_animator_left_it(server: Server, ready: bpy.types.Object) -> None:
-    ready.location = (2.0, 1.0, 0.0)
+def test_the_leader_is_read_as_the_animator_left_it(server: Server, connected_leader: bpy.types.Object) -> None:
+    connected_leader.location = (2.0, 1.0, 0.0)
     bpy.context.view_layer.update()
     bpy.ops.pasdedeux.generate_partner()
-    (motion,) = answer(server, ready)
+    (motion,) = answer(server, connected_leader)
     assert max_joint_error(bpy.context.scene.pas_de_deux.partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
-def test_each_take_is_an_action_and_the_first_is_shown(server: Server, ready: bpy.types.Object) -> None:
+def test_each_take_is_an_action_and_the_first_is_shown(server: Server, connected_leader: bpy.types.Object) -> None:
     bpy.context.scene.pas_de_deux.takes = 3
     bpy.ops.pasdedeux.generate_partner()
     partner = bpy.context.scene.pas_de_deux.partner
     takes = [bpy.data.actions[f"leader partner take {take}"] for take in (1, 2, 3)]
     assert partner.animation_data.action == takes[0]
-    for take, motion in zip(takes, answer(server, ready, takes=3), strict=True):
+    for take, motion in zip(takes, answer(server, connected_leader, takes=3), strict=True):
         keyframes.assign_action(partner, take)
         assert max_joint_error(partner, motion) < TENTH_OF_A_MILLIMETRE
 
 
-def test_the_armature_that_is_set_is_moved_again(ready: bpy.types.Object) -> None:
+def test_the_armature_that_is_set_is_moved_again(connected_leader: bpy.types.Object) -> None:
     bpy.ops.pasdedeux.generate_partner()
     partner, count = bpy.context.scene.pas_de_deux.partner, len(bpy.data.armatures)
     bpy.context.scene.pas_de_deux.seed = 1
@@ -88,15 +90,15 @@ def test_the_armature_that_is_set_is_moved_again(ready: bpy.types.Object) -> Non
     assert len(bpy.data.armatures) == count
 
 
-def choose(device: str, **wanted: Any) -> None:
+def set_device(device: str, **options: Any) -> None:
     """Set the scene's model to a device and its options."""
-    kept = bpy.context.scene.pas_de_deux
-    kept.model = device
-    for name, value in wanted.items():
-        setattr(kept, name, value)
+    settings = bpy.context.scene.pas_de_deux
+    settings.model = device
+    for name, value in options.items():
+        setattr(settings, name, value)
 
 
-def of_leader(leader: bpy.types.Object) -> Motion:
+def leader_motion(leader: bpy.types.Object) -> Motion:
     return armatures.sample_motion(bpy.context, leader, range(1, FRAMES + 1))
 
 
@@ -105,10 +107,10 @@ def test_a_device_needs_no_backend(
     leader: bpy.types.Object, set_backend_address: Callable[[str], None], device: str
 ) -> None:
     set_backend_address(free_address())
-    choose(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
+    set_device(device, delay=10.0, delay_in="frames", formation="side-by-side", distance=1.25)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
-    wanted = Choreography(device, delay=10.0, unit="frames", formation="side-by-side", distance=1.25)
-    expected = choreograph(of_leader(leader), wanted)
+    options = Choreography(device, delay=10.0, unit="frames", formation="side-by-side", distance=1.25)
+    expected = choreograph(leader_motion(leader), options)
     partner = bpy.context.scene.pas_de_deux.partner
     assert partner.name == "leader partner"
     assert max_joint_error(partner, expected) < TENTH_OF_A_MILLIMETRE
@@ -116,38 +118,38 @@ def test_a_device_needs_no_backend(
 
 
 def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> None:
-    kept = bpy.context.scene.pas_de_deux.bl_rna.properties
-    assert {item.identifier for item in kept["model"].enum_items} == {*DEVICES, *REGISTRY.names("partner")}
-    assert tuple(item.identifier for item in kept["formation"].enum_items) == FORMATIONS
+    settings = bpy.context.scene.pas_de_deux.bl_rna.properties
+    assert {item.identifier for item in settings["model"].enum_items} == {*DEVICES, *REGISTRY.names("partner")}
+    assert tuple(item.identifier for item in settings["formation"].enum_items) == FORMATIONS
 
 
 def test_a_delay_longer_than_the_dance_is_refused(leader: bpy.types.Object, scene_state: SceneState) -> None:
-    choose("canon", delay=80.0, delay_in="frames")
+    set_device("canon", delay=80.0, delay_in="frames")
     assert_error(scene_state, "delay: 1 to 74 frames expected, 80 found")
 
 
 def test_any_rigs_are_leader_and_partner(tmp_path: Path, corpus: Path) -> None:
     files.write(tmp_path / "dance.npz", sample_dance()[:FRAMES])
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dance.npz"), body=False)
-    source, led, follower = bpy.context.object, build("Mixamo", corpus), build("UE-style", corpus)
-    bpy.ops.pasdedeux.retarget(source=source.name, target=led.name)
-    kept = bpy.context.scene.pas_de_deux
-    kept.leader, kept.partner = led, follower
-    choose("mirror", distance=2.0)
+    source, leader, follower = bpy.context.object, build("Mixamo", corpus), build("UE-style", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=leader.name)
+    settings = bpy.context.scene.pas_de_deux
+    settings.leader, settings.partner = leader, follower
+    set_device("mirror", distance=2.0)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
-    assert kept.partner == follower
-    theirs, ours = (places(rig, name) for rig, name in ((led, "Mixamo"), (follower, "UE-style")))
+    assert settings.partner == follower
+    theirs, ours = (character_joints(rig, name) for rig, name in ((leader, "Mixamo"), (follower, "UE-style")))
     # A mirror between the two sends the left limbs' directions to the right ones', reversed along the line that joins
     # them at the start.
     between = (ours["pelvis"][0] - theirs["pelvis"][0]) * np.array([1.0, 1.0, 0.0])
     assert np.linalg.norm(between) == pytest.approx(2.0, abs=0.1)
     normal = between / np.linalg.norm(between)
     for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee")):
-        seen, shown = (
+        leader_limb, partner_limb = (
             place[f"{side}_{lower}"] - place[f"{side}_{upper}"] for side, place in (("left", theirs), ("right", ours))
         )
-        reflected = seen - 2.0 * (seen @ normal)[:, None] * normal
-        one, other = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (reflected, shown))
+        reflected = leader_limb - 2.0 * (leader_limb @ normal)[:, None] * normal
+        one, other = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (reflected, partner_limb))
         assert np.degrees(np.arccos(np.clip(np.sum(one * other, axis=-1), -1.0, 1.0))).max() < 6.0
     assert min(ours[f"{side}_foot"][:, 2].min() for side in ("left", "right")) > -0.01
 
@@ -155,29 +157,29 @@ def test_any_rigs_are_leader_and_partner(tmp_path: Path, corpus: Path) -> None:
 def test_a_dancer_with_other_bones_keeps_its_feet_on_the_floor(tmp_path: Path) -> None:
     files.write(tmp_path / "leader.npz", sample_dance()[:FRAMES])
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.npz"), body=False)
-    kept = bpy.context.scene.pas_de_deux
-    kept.leader = bpy.context.object
-    kept.partner = armatures.create_armature(bpy.context, "tall", DEFAULT_SKELETON.scale(1.2))
-    choose("unison", distance=2.0)
+    settings = bpy.context.scene.pas_de_deux
+    settings.leader = bpy.context.object
+    settings.partner = armatures.create_armature(bpy.context, "tall", DEFAULT_SKELETON.scale(1.2))
+    set_device("unison", distance=2.0)
     assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
     balls = [JOINTS.index("left_foot"), JOINTS.index("right_foot")]
-    heights = np.array([joint_positions(kept.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
+    heights = np.array([joint_positions(settings.partner, frame)[balls, 2].min() for frame in range(1, FRAMES, 5)])
     np.testing.assert_allclose(heights, 1.2 * DEFAULT_SKELETON.rest_positions()[balls[0], 2], atol=0.005)
 
 
-def places(rig: bpy.types.Object, name: str) -> dict[str, Array]:
+def character_joints(rig: bpy.types.Object, name: str) -> dict[str, Array]:
     """Where a character's joints are in the scene, (n, 3) m each, every fifth frame."""
-    found: dict[str, list[Array]] = {}
+    positions: dict[str, list[Array]] = {}
     for frame in range(1, FRAMES, 5):
         bpy.context.scene.frame_set(frame)
         evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
         for joint, (bone, end) in CHARACTERS[name].places.items():
             place = np.array(evaluated.matrix_world @ getattr(evaluated.pose.bones[bone], end))
-            found.setdefault(joint, []).append(place)
-    return {joint: np.array(way) for joint, way in found.items()}
+            positions.setdefault(joint, []).append(place)
+    return {joint: np.array(path) for joint, path in positions.items()}
 
 
-def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, scene_state: SceneState) -> None:
+def test_one_undo_step_takes_the_partner_back(connected_leader: bpy.types.Object, scene_state: SceneState) -> None:
     bpy.ops.ed.undo_push(message="before")
     before = scene_state()
     bpy.ops.pasdedeux.generate_partner("EXEC_DEFAULT", True)
@@ -186,10 +188,10 @@ def test_one_undo_step_takes_the_partner_back(ready: bpy.types.Object, scene_sta
     assert scene_state() == before
 
 
-def assert_error(scene_state: SceneState, said: str) -> None:
+def assert_error(scene_state: SceneState, message: str) -> None:
     """Generating fails with one sentence and leaves all as it was."""
     before = scene_state()
-    with pytest.raises(RuntimeError, match=said) as error:
+    with pytest.raises(RuntimeError, match=message) as error:
         bpy.ops.pasdedeux.generate_partner()
     assert len(str(error.value).strip().splitlines()) == 1
     assert scene_state() == before
@@ -211,7 +213,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     dying = Server()
     set_backend_address(dying.address)
     monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
-    assert_error(scene_state, "no backend answers")
+    assert_error(scene_state, "No backend answers")
     assert not dying.is_alive()
 
 
@@ -223,8 +225,8 @@ def test_a_backend_elsewhere_is_not_asked_while_blender_is_offline(
     assert_error(scene_state, "Allow Online Access")
 
 
-def test_a_refusal_by_the_backend_is_passed_on(ready: bpy.types.Object, scene_state: SceneState) -> None:
-    ready.location.x = 1e6
+def test_a_refusal_by_the_backend_is_passed_on(connected_leader: bpy.types.Object, scene_state: SceneState) -> None:
+    connected_leader.location.x = 1e6
     assert_error(scene_state, "numbers within 10000 m expected")
 
 
@@ -250,8 +252,8 @@ def test_an_armature_without_a_dancer_as_partner_is_refused(leader: bpy.types.Ob
     assert_error(scene_state, "pelvis")
 
 
-def test_the_leader_cannot_be_the_partner(ready: bpy.types.Object, scene_state: SceneState) -> None:
-    bpy.context.scene.pas_de_deux.partner = ready
+def test_the_leader_cannot_be_the_partner(connected_leader: bpy.types.Object, scene_state: SceneState) -> None:
+    bpy.context.scene.pas_de_deux.partner = connected_leader
     assert_error(scene_state, "both leader and partner")
 
 
@@ -262,7 +264,7 @@ def test_cancelling_ends_the_work_beside_blender(
     files.write(tmp_path / "long.bvh", swaying_motion(frames=6000))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     before = scene_state()
-    # An operator of Blender's can only be made by Blender; `prepare` asks of it no more than a place for two names.
+    # An operator of Blender's can only be created by Blender; `prepare` needs only a place for two names.
     work = generate_partner.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
     job = background_job.Job(work)
     job.start()

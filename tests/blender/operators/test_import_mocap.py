@@ -1,4 +1,4 @@
-"""Importing mocap: what Blender shows against what the file's reader says."""
+"""Importing mocap: the evaluated pose against the file's reader and Blender's importers, and errors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,8 +70,8 @@ def test_each_dancer_has_a_body_that_follows_the_bones(leader: Path) -> None:
     tops = []
     for frame in (1, 50):
         bpy.context.scene.frame_set(frame)
-        shown = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
-        tops.append(max((vertex.co.z, vertex.co.x) for vertex in shown.vertices))
+        evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+        tops.append(max((vertex.co.z, vertex.co.x) for vertex in evaluated.vertices))
     assert tops[0] != pytest.approx(tops[1], abs=0.01)
 
 
@@ -89,11 +89,11 @@ def test_the_frame_rate_can_be_given(leader: Path) -> None:
 def test_a_rate_that_makes_feet_too_fast_is_reported(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = str(corpus / "bvh_zoo" / "cmu_daz_60_01.bvh")
     assert bpy.ops.pasdedeux.import_mocap(filepath=path, body=False) == {"FINISHED"}
-    said = capfd.readouterr()
-    assert "Warning: cmu_daz_60_01.bvh: steps of 3.7 m/s found" in said.out + said.err
+    output = capfd.readouterr()
+    assert "Warning: cmu_daz_60_01.bvh: steps of 3.7 m/s found" in output.out + output.err
     assert bpy.ops.pasdedeux.import_mocap(filepath=path, body=False, fps=60.0) == {"FINISHED"}
-    said = capfd.readouterr()
-    assert "Warning" not in said.out + said.err
+    output = capfd.readouterr()
+    assert "Warning" not in output.out + output.err
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_fbx_dancer_moves_where_blenders_importer_has_it(corpus: Path, name: 
     assert dancer.animation_data.action.frame_range[1] == frames
     assert scene.render.fps / scene.render.fps_base == pytest.approx(fps)
     bpy.ops.import_scene.fbx(filepath=path)
-    (theirs,) = (thing for thing in scene.objects if thing.type == "ARMATURE" and thing != dancer)
+    (theirs,) = (obj for obj in scene.objects if obj.type == "ARMATURE" and obj != dancer)
     names = DEEPMOTION if "deepmotion" in name else HUMAN_IK
     first = round(theirs.animation_data.action.frame_range[0])
     for frame in range(0, frames, 60):
@@ -137,14 +137,14 @@ def test_an_fbx_dancer_moves_where_blenders_importer_has_it(corpus: Path, name: 
 
 def heads(rig: bpy.types.Object, names: list[str], frame: int) -> Array:
     bpy.context.scene.frame_set(frame)
-    shown = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return np.array([shown.matrix_world @ shown.pose.bones[name].head for name in names])
+    evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([evaluated.matrix_world @ evaluated.pose.bones[name].head for name in names])
 
 
 def test_nothing_but_the_dancer_comes_out_of_an_fbx(corpus: Path) -> None:
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / "Samba_Dancing.fbx"), body=False)
-    assert sorted(thing.name for thing in bpy.data.objects) == ["Cube", "Samba_Dancing"]
+    assert sorted(obj.name for obj in bpy.data.objects) == ["Cube", "Samba_Dancing"]
     assert [len(blocks) for blocks in (bpy.data.armatures, bpy.data.actions, bpy.data.meshes)] == [1, 1, 1]
     assert not bpy.data.materials
     assert len(bpy.data.scenes) == 1
@@ -188,7 +188,7 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("maya_human_ik_6100_binary", "Blender reads only binary FBX 7.1 or later, version 6.1 found; export it again"),
         ("maya_human_ik_7400_ascii", "Blender reads only binary FBX 7.1 or later, text found; export it again"),
@@ -197,17 +197,17 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
     ],
 )
 def test_an_fbx_without_a_dance_is_one_sentence_and_an_untouched_scene(
-    corpus: Path, scene_state: Callable[[], dict[str, Any]], name: str, said: str
+    corpus: Path, scene_state: Callable[[], dict[str, Any]], name: str, message: str
 ) -> None:
     before = scene_state()
-    with pytest.raises(RuntimeError, match=f"{name}.fbx: {said}") as error:
+    with pytest.raises(RuntimeError, match=f"{name}.fbx: {message}") as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(corpus / "fbx_zoo" / f"{name}.fbx"))
     assert len(str(error.value).strip().splitlines()) == 1
     assert scene_state() == before
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("empty.fbx", b"", "empty.fbx: empty file, a character with a movement expected"),
         ("words.fbx", b"not an fbx", "words.fbx: Blender reads only binary FBX 7.1 or later, no FBX found"),
@@ -223,7 +223,7 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
     scene_state: Callable[[], dict[str, Any]],
     name: str,
     content: bytes | str | int | None,
-    said: str,
+    message: str,
 ) -> None:
     path = tmp_path / name
     if isinstance(content, int):
@@ -236,14 +236,14 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
         bpy.ops.export_scene.fbx(filepath=str(path))
         bpy.ops.wm.read_homefile(use_empty=True)
     before = scene_state()
-    with pytest.raises(RuntimeError, match=said) as error:
+    with pytest.raises(RuntimeError, match=message) as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(path))
     assert len(str(error.value).strip().splitlines()) == 1
     assert scene_state() == before
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("missing.bvh", None, "missing.bvh: no such file"),
         ("empty.bvh", "", "empty.bvh: empty file"),
@@ -252,12 +252,12 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
     ],
 )
 def test_a_bad_file_is_one_sentence_and_an_untouched_scene(
-    tmp_path: Path, scene_state: Callable[[], dict[str, Any]], name: str, content: str | None, said: str
+    tmp_path: Path, scene_state: Callable[[], dict[str, Any]], name: str, content: str | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_text(content)
     before = scene_state()
-    with pytest.raises(RuntimeError, match=said) as error:
+    with pytest.raises(RuntimeError, match=message) as error:
         bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / name))
     assert len(str(error.value).strip().splitlines()) == 1
     assert scene_state() == before

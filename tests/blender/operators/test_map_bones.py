@@ -1,4 +1,4 @@
-"""Mapping bones in Blender: right on rigs that are known, editable, remembered for a skeleton, exchanged as JSON."""
+"""Bone maps: detected on known rigs, edited by hand, remembered for a skeleton, exchanged as JSON."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -39,14 +39,14 @@ def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types
     bpy.context.view_layer.objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     for n, (bone, above) in enumerate(BONES.items()):
-        made = rig.data.edit_bones.new(rename(bone))
-        made.head, made.tail = (0.0, 0.0, 0.1 * n), (0.0, 0.0, 0.1 * n + 0.1)
-        made.parent = rig.data.edit_bones[rename(above)] if above else None
+        edit_bone = rig.data.edit_bones.new(rename(bone))
+        edit_bone.head, edit_bone.tail = (0.0, 0.0, 0.1 * n), (0.0, 0.0, 0.1 * n + 0.1)
+        edit_bone.parent = rig.data.edit_bones[rename(above)] if above else None
     bpy.ops.object.mode_set(mode="OBJECT")
     return rig
 
 
-def chosen(rig: bpy.types.Object) -> dict[str, str | None]:
+def mapped_bones(rig: bpy.types.Object) -> dict[str, str | None]:
     mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
     return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
 
@@ -58,7 +58,7 @@ def rows(rig: bpy.types.Object) -> dict[str, str]:
 @pytest.mark.parametrize("name", CHARACTERS)
 def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
-    assert wrong_bones(CHARACTERS[name], chosen(rig)) == []
+    assert wrong_bones(CHARACTERS[name], mapped_bones(rig)) == []
     assert rig_motion.rig_mapping(rig).confidence > 0.95
 
 
@@ -76,10 +76,10 @@ def test_mapping_fills_a_row_for_every_joint() -> None:
     assert list(rows(rig)) == list(JOINTS)
     assert rows(rig)["left_knee"] == "LeftLeg"
     assert rows(rig)["neck"] == ""
-    kept = rig.data.pas_de_deux
-    assert kept.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).joint_confidence[INDEX["left_knee"]]
-    assert kept.confidence == pytest.approx(rig_motion.rig_mapping(rig).confidence)
-    assert not kept.edited
+    settings = rig.data.pas_de_deux
+    assert settings.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).joint_confidence[INDEX["left_knee"]]
+    assert settings.confidence == pytest.approx(rig_motion.rig_mapping(rig).confidence)
+    assert not settings.edited
 
 
 def test_without_a_target_the_active_armature_is_mapped() -> None:
@@ -93,8 +93,8 @@ def test_what_the_animator_chooses_holds() -> None:
     bpy.ops.pasdedeux.map_bones()
     rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
     rig.data.pas_de_deux.joints["jaw"].bone = ""
-    assert chosen(rig)["left_wrist"] == "LeftProp"
-    assert chosen(rig)["jaw"] is None
+    assert mapped_bones(rig)["left_wrist"] == "LeftProp"
+    assert mapped_bones(rig)["jaw"] is None
     assert rig.data.pas_de_deux.joints["left_wrist"].sureness == 1.0
     bpy.ops.pasdedeux.map_bones()
     assert rows(rig)["left_wrist"] == "LeftProp"
@@ -106,8 +106,8 @@ def test_a_choice_is_remembered_for_every_armature_with_that_skeleton() -> None:
     bpy.context.object.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
     bpy.ops.wm.read_homefile(use_empty=True)
     again, other = armature("again"), armature("other", str.lower)
-    assert chosen(again)["left_wrist"] == "LeftProp"
-    assert chosen(other)["left_wrist"] == "lefthand"
+    assert mapped_bones(again)["left_wrist"] == "LeftProp"
+    assert mapped_bones(other)["left_wrist"] == "lefthand"
     bpy.ops.pasdedeux.map_bones(target="again")
     assert rows(again)["left_wrist"] == "LeftProp"
 
@@ -118,7 +118,7 @@ def test_choices_can_be_forgotten() -> None:
     rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
     bpy.ops.pasdedeux.map_bones(forget=True)
     assert rows(rig)["left_wrist"] == "LeftHand"
-    assert chosen(armature("again"))["left_wrist"] == "LeftHand"
+    assert mapped_bones(armature("again"))["left_wrist"] == "LeftHand"
 
 
 def test_a_renamed_bone_makes_a_choice_void() -> None:
@@ -126,7 +126,7 @@ def test_a_renamed_bone_makes_a_choice_void() -> None:
     bpy.ops.pasdedeux.map_bones()
     rig.data.pas_de_deux.joints["left_wrist"].bone = "LeftProp"
     rig.data.bones["Head"].name = "Skull"
-    assert chosen(rig)["left_wrist"] == "LeftHand"
+    assert mapped_bones(rig)["left_wrist"] == "LeftHand"
 
 
 def test_a_map_goes_to_another_armature_as_a_file(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_map_goes_to_another_armature_as_a_file(tmp_path: Path) -> None:
     bpy.ops.pasdedeux.map_bones(target="first", forget=True)
     second = armature("second")
     assert bpy.ops.pasdedeux.import_map(target="second", filepath=str(tmp_path / "map.json")) == {"FINISHED"}
-    assert chosen(second)["left_wrist"] == "LeftProp"
+    assert mapped_bones(second)["left_wrist"] == "LeftProp"
     assert rows(second)["left_wrist"] == "LeftProp"
     assert json.loads((tmp_path / "map.json").read_text())["joints"]["pelvis"]["bone"] == "Hips"
 
@@ -152,7 +152,7 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
         rig_motion.rig_mapping(rig)
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
-    assert chosen(rig)["pelvis"] == "bone 0"
+    assert mapped_bones(rig)["pelvis"] == "bone 0"
 
 
 def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
@@ -165,8 +165,8 @@ def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
 
 
 def test_the_panel_shows_every_joint_once() -> None:
-    shown = [joint for joints in panels.JOINT_LABELS.values() for joint in joints]
-    assert sorted(shown) == sorted(JOINTS)
+    labelled = [joint for joints in panels.JOINT_LABELS.values() for joint in joints]
+    assert sorted(labelled) == sorted(JOINTS)
 
 
 def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:

@@ -1,4 +1,4 @@
-"""The video against what it promises: it plays, it shows both dancers, and the scene is as before."""
+"""Preview videos: both dancers in the picture, frame counts, and an unchanged scene."""
 
 import time
 from collections.abc import Callable
@@ -122,18 +122,18 @@ def test_an_unsaved_file_has_no_place_for_a_preview_beside_it(pair: None) -> Non
 
 def test_a_second_blender_draws_the_same_beside_the_first(tmp_path: Path) -> None:
     motions = [swaying_motion(frames=10), swaying_motion(frames=10, x=0.9)]
-    seen: list[float] = []
+    fractions: list[float] = []
 
     class Reporter:
         def progress(self, fraction: float, what: str) -> None:
-            seen.append(fraction)
+            fractions.append(fraction)
 
         def cancelled(self) -> bool:
             return False
 
     assert render_preview.render_in_child(motions, tmp_path / "duet.mp4", SIZE, Reporter()) == 10
-    assert seen == sorted(seen)
-    assert seen[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
     picture, length = frame_of(tmp_path / "duet.mp4", 5, tmp_path)
     assert length == 10
     assert coral(picture).any()

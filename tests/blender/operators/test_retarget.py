@@ -1,4 +1,4 @@
-"""Retargeting in Blender: rigs as Blender evaluates them against the source beside them."""
+"""Retargeting: evaluated poses of the targets against the source's, files in batches, and errors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS
 from tests.rig_builders import CHARACTERS, build
 
-Shown = dict[str, Array]
+JointPositions = dict[str, Array]
 FRAMES = range(1, 60, 6)
 LIMBS = [
     (f"{side}_{upper}", f"{side}_{lower}")
@@ -30,26 +30,26 @@ def source(tmp_path: Path) -> bpy.types.Object:
     return bpy.context.object
 
 
-def shown(rig: bpy.types.Object, places: dict[str, tuple[str, str]], frames: range = FRAMES) -> Shown:
+def bone_positions(rig: bpy.types.Object, places: dict[str, tuple[str, str]], frames: range = FRAMES) -> JointPositions:
     """Where bones' heads or tails are in the scene, (F, 3) m each."""
-    found: dict[str, list[Array]] = {joint: [] for joint in places}
+    positions: dict[str, list[Array]] = {joint: [] for joint in places}
     for frame in frames:
         bpy.context.scene.frame_set(frame)
         evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
         for joint, (bone, end) in places.items():
-            found[joint].append(np.array(evaluated.matrix_world @ getattr(evaluated.pose.bones[bone], end)))
-    return {joint: np.array(way) for joint, way in found.items()}
+            positions[joint].append(np.array(evaluated.matrix_world @ getattr(evaluated.pose.bones[bone], end)))
+    return {joint: np.array(path) for joint, path in positions.items()}
 
 
-def of_dancer(dancer: bpy.types.Object, frames: range = FRAMES) -> Shown:
-    return shown(dancer, {joint: (joint, "head") for joint in JOINTS}, frames)
+def dancer_joints(dancer: bpy.types.Object, frames: range = FRAMES) -> JointPositions:
+    return bone_positions(dancer, {joint: (joint, "head") for joint in JOINTS}, frames)
 
 
-def of_character(rig: bpy.types.Object, name: str, frames: range = FRAMES) -> Shown:
-    return shown(rig, dict(CHARACTERS[name].places), frames)
+def character_joints(rig: bpy.types.Object, name: str, frames: range = FRAMES) -> JointPositions:
+    return bone_positions(rig, dict(CHARACTERS[name].places), frames)
 
 
-def greatest_angle(ours: Shown, theirs: Shown) -> float:
+def greatest_angle(ours: JointPositions, theirs: JointPositions) -> float:
     """Between the limbs of two dancers, in degrees."""
     angles = []
     for upper, lower in LIMBS:
@@ -59,12 +59,10 @@ def greatest_angle(ours: Shown, theirs: Shown) -> float:
     return float(max(angles))
 
 
-def curves(thing: bpy.types.Object) -> dict[str, int]:
+def curves(obj: bpy.types.Object) -> dict[str, int]:
     """How many keys each animated property of an object has."""
-    action = thing.animation_data.action
-    bag = (
-        action.layers[0].strips[0].channelbag(thing.animation_data.action_slot) if hasattr(action, "layers") else action
-    )
+    action = obj.animation_data.action
+    bag = action.layers[0].strips[0].channelbag(obj.animation_data.action_slot) if hasattr(action, "layers") else action
     return {f"{curve.data_path}[{curve.array_index}]": len(curve.keyframe_points) for curve in bag.fcurves}
 
 
@@ -72,18 +70,18 @@ def curves(thing: bpy.types.Object) -> dict[str, int]:
 def test_limbs_point_where_the_source_s_do(source: bpy.types.Object, corpus: Path, name: str) -> None:
     target = build(name, corpus)
     assert bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False) == {"FINISHED"}
-    assert greatest_angle(of_character(target, name), of_dancer(source)) < 0.3
+    assert greatest_angle(character_joints(target, name), dancer_joints(source)) < 0.3
 
 
 def test_a_rotated_scaled_and_moved_object_dances_in_the_source_s_place(source: bpy.types.Object, corpus: Path) -> None:
     target = build("UE-style", corpus)
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
-    straight = of_character(target, "UE-style")
+    straight = character_joints(target, "UE-style")
     target.animation_data_clear()
     target.rotation_euler, target.location = (0.0, 0.0, 2.0), (4.0, -3.0, 0.0)
     bpy.context.view_layer.update()
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
-    turned = of_character(target, "UE-style")
+    turned = character_joints(target, "UE-style")
     assert max(np.abs(turned[joint] - straight[joint]).max() for joint in straight) < 1e-3
 
 
@@ -93,9 +91,9 @@ def test_bones_are_keyed_as_they_are_set(source: bpy.types.Object, corpus: Path,
     for bone in target.pose.bones:
         bone.rotation_mode = mode
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False)
-    assert greatest_angle(of_character(target, "CMU"), of_dancer(source)) < 0.05
-    kept = "rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler"
-    assert all(kept in path or "location" in path for path in curves(target))
+    assert greatest_angle(character_joints(target, "CMU"), dancer_joints(source)) < 0.05
+    property_name = "rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler"
+    assert all(property_name in path or "location" in path for path in curves(target))
 
 
 @pytest.mark.parametrize("onto", ["NEW", "CURRENT"])
@@ -121,24 +119,24 @@ def test_a_strip_lies_above_what_moved_the_rig(source: bpy.types.Object, corpus:
     (track,) = target.animation_data.nla_tracks
     (strip,) = track.strips
     assert (strip.frame_start, strip.frame_end) == (6.0, 65.0)
-    theirs = of_dancer(source)
-    assert greatest_angle(of_character(target, "Mixamo", range(6, 65, 6)), theirs) < 0.05
+    theirs = dancer_joints(source)
+    assert greatest_angle(character_joints(target, "Mixamo", range(6, 65, 6)), theirs) < 0.05
 
 
 def test_fewer_keys_stay_near_the_movement(source: bpy.types.Object, corpus: Path) -> None:
     target = build("Mixamo", corpus)
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, contacts=False, reduce=True)
     assert sum(curves(target).values()) < 0.6 * 60 * len(curves(target))
-    assert greatest_angle(of_character(target, "Mixamo"), of_dancer(source)) < 3.0
+    assert greatest_angle(character_joints(target, "Mixamo"), dancer_joints(source)) < 3.0
 
 
 @pytest.mark.parametrize("root", ["bone", "object"])
 def test_a_root_carries_the_way(source: bpy.types.Object, corpus: Path, root: str) -> None:
     target = build("UE-style", corpus)
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name)
-    by_hips = of_character(target, "UE-style")
+    by_hips = character_joints(target, "UE-style")
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, root=root)
-    carried = of_character(target, "UE-style")
+    carried = character_joints(target, "UE-style")
     assert max(np.abs(carried[joint] - by_hips[joint]).max() for joint in by_hips) < 1e-4
     moving = 'pose.bones["Root"].location[0]' if root == "bone" else "location[0]"
     assert moving in curves(target)
@@ -147,10 +145,10 @@ def test_a_root_carries_the_way(source: bpy.types.Object, corpus: Path, root: st
 def test_rigify_takes_ik_with_hands_and_feet_in_the_same_places(source: bpy.types.Object, corpus: Path) -> None:
     target = build("Rigify", corpus)
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs="FK")
-    by_fk = of_character(target, "Rigify")
+    by_fk = character_joints(target, "Rigify")
     assert 'pose.bones["upper_arm_parent.L"]["IK_FK"][0]' in curves(target)
     bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs="IK")
-    by_ik = of_character(target, "Rigify")
+    by_ik = character_joints(target, "Rigify")
     for joint in ("left_wrist", "right_wrist", "left_ankle", "right_ankle"):
         assert np.abs(by_ik[joint] - by_fk[joint]).max() < 2e-3, joint
     for joint in ("left_elbow", "right_elbow", "left_knee", "right_knee"):
@@ -165,7 +163,7 @@ def test_any_rig_is_a_source(source: bpy.types.Object, corpus: Path) -> None:
     bpy.ops.pasdedeux.add_dancer()
     second = bpy.context.object
     bpy.ops.pasdedeux.retarget(source=first.name, target=second.name, contacts=False)
-    assert greatest_angle(of_dancer(second), of_dancer(source)) < 0.5
+    assert greatest_angle(dancer_joints(second), dancer_joints(source)) < 0.5
 
 
 def test_from_the_other_selected_armature_to_the_active_one(source: bpy.types.Object, corpus: Path) -> None:
@@ -189,10 +187,10 @@ def test_hands_that_hold_go_on_holding_on_other_sizes(corpus: Path) -> None:
         source=names[0], target=targets[0].name, partner_source=names[1], partner_target=targets[1].name
     )
     frames = range(1, 2000, 9)
-    theirs = [of_dancer(bpy.data.objects[name], frames) for name in names]
-    ours = [of_character(target, "UE-style", frames) for target in targets]
+    theirs = [dancer_joints(bpy.data.objects[name], frames) for name in names]
+    ours = [character_joints(target, "UE-style", frames) for target in targets]
 
-    def distance(pair: list[Shown]) -> Array:
+    def distance(pair: list[JointPositions]) -> Array:
         return np.linalg.norm(pair[0]["left_wrist"] - pair[1]["right_wrist"], axis=-1)
 
     held = distance(theirs) < 0.15
@@ -214,7 +212,7 @@ def test_one_undo_takes_everything_back(
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         ({"source": "nobody"}, "nobody: no such object in the scene"),
         ({"target": "Cube"}, "Cube: an armature expected, found a mesh"),
@@ -225,7 +223,11 @@ def test_one_undo_takes_everything_back(
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
-    source: bpy.types.Object, corpus: Path, scene_state: Callable[[], dict[str, Any]], what: dict[str, str], said: str
+    source: bpy.types.Object,
+    corpus: Path,
+    scene_state: Callable[[], dict[str, Any]],
+    what: dict[str, str],
+    message: str,
 ) -> None:
     build("Mixamo", corpus).name = "target"
     build("CMU", corpus).name = "still"
@@ -233,7 +235,7 @@ def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
     bpy.ops.object.armature_add()
     bpy.context.object.name = "table"
     before = scene_state()
-    with pytest.raises(RuntimeError, match=said):
+    with pytest.raises(RuntimeError, match=message):
         bpy.ops.pasdedeux.retarget(**{"source": source.name, "target": "target", **what})
     assert scene_state() == before
 

@@ -1,1 +1,1 @@
-"""What the training of partner_flow and dance_flow shares: windows, statistics and the training task."""
+"""Training shared by partner_flow and dance_flow: data set, statistics and task of a motion flow."""

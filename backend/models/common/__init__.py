@@ -1,1 +1,1 @@
-"""What several models share: weight files, CPU inference, the world frame."""
+"""Parts shared by several models: weight files, world frames, inference on an accelerator, energy."""

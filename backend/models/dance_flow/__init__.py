@@ -1,1 +1,1 @@
-"""dance-flow: a dancer for a piece of music, by flow matching."""
+"""dance-flow: generates a dance to music by flow matching."""

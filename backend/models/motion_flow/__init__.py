@@ -1,1 +1,1 @@
-"""The flow-matching motion network, its features and its sampler, which partner_flow and dance_flow share."""
+"""The rectified flow matching network for motion, with features and sampler, shared by partner_flow and dance_flow."""

@@ -1,1 +1,1 @@
-"""partner-flow: a partner for a leader, by flow matching."""
+"""partner-flow: generates a partner for a leader by flow matching."""

@@ -1,6 +1,6 @@
 """`Client`: how scripts and Blender send requests to a backend; it needs numpy and pyzmq alone.
 
-with Client("tcp://127.0.0.1:7429") as client:
+with Client() as client:
     takes = client.partner(leader, seed=1)
     (dancer,) = client.dance(score, seed=1)
     score = client.compose([dancer])

@@ -107,6 +107,10 @@ class ModelRegistry:
         """The names of all models, or of those that do a task."""
         return tuple(spec.name for spec in self if task is None or task in spec.tasks)
 
+    def trainable(self) -> tuple[str, ...]:
+        """The names of the models that can be trained here."""
+        return tuple(spec.name for spec in self if spec.training)
+
     def choices(self, task: Task) -> list[tuple[str, str, str]]:
         """The name, label and description of each model that does a task, as Blender's EnumProperty takes its items."""
         return [(spec.name, spec.label, spec.tasks[task]) for spec in self if task in spec.tasks]

@@ -1,102 +1,104 @@
-"""The wire between a client and the backend. This docstring is its specification; both ends hold every message to it.
+"""The wire protocol between client and backend. This docstring is its specification; both ends validate against it.
 
-SOCKETS.  ZeroMQ: the backend binds one ROUTER, a client connects a DEALER; tcp://127.0.0.1:7429 unless told otherwise.
-A message is multipart: a JSON header, then one part a buffer, and no empty part before the header.
+SOCKETS.  ZeroMQ: the backend binds one ROUTER, a client connects a DEALER; by default at tcp://127.0.0.1:7429.
+A message is multipart: a JSON header, then one part per buffer, and no empty part before the header.
 
 HEADER.  A JSON object in UTF-8, at most 65,536 bytes, without NaN or Infinity, with exactly these members:
 
     protocol    the integer 3
-    id          1 to 64 of the characters A-Z a-z 0-9 - _: the client's name for its request, which no other open
-                request of this socket has. Every reply bears it; only an error that answers a message whose id could
-                not be read has "".
-    kind        a string; see UP and DOWN
-    parameters  an object with exactly the members that the kind names
+    id          1 to 64 of the characters A-Z a-z 0-9 - _: the client's name for its request, unique among the open
+                requests of its socket. Every reply carries it; only an error in reply to a message whose id could not
+                be read has "".
+    kind        a string; see CLIENT MESSAGES and BACKEND MESSAGES
+    parameters  an object with exactly the members that the kind lists
     buffers     an array with {"name": string, "shape": array of integers} for each further part, in their order
 
-BUFFERS.  float32, little-endian, the last index fastest, nothing between: 4 x the product of the shape bytes. All
-numbers are finite.
+BUFFERS.  float32, little-endian, row-major (the last index varies fastest), without padding: 4 x the product of the
+shape bytes. All numbers are finite.
 
-DANCERS.  One dancer's movement of F frames, here named NAME, is three buffers in this order:
+DANCERS.  The movement of one dancer over F frames, here called NAME, is three buffers in this order:
 
-    NAME.offsets    (29, 3) m, each joint's place from its parent in the T-pose; within 100 m
-    NAME.root       (F, 3) m, the pelvis; within 10,000 m of the origin
-    NAME.rotations  (F, 29, 4), w x y z, relative to the parent, of length 1 within 0.001 (the reader normalises)
+    NAME.offsets    (29, 3) m, each joint's offset from its parent in the T-pose; within 100 m
+    NAME.root       (F, 3) m, position of the pelvis; within 10,000 m of the origin
+    NAME.rotations  (F, 29, 4), unit quaternions w x y z relative to the parent, of length 1 within 0.001 (the receiver
+                    normalizes them)
 
 in a right-handed space with Z up, in which a dancer at rest faces -Y. Joints and parents are those of rigs/skeleton.py.
-The parameter `fps`, 1 to 1000, is the rate of all dancers of a message. F is 1 to 100,000, and at most 1,800 seconds.
+The parameter `fps`, 1 to 1000, is the frame rate of all dancers of a message. F is 1 to 100,000, and at most 1,800
+seconds.
 
-SCORES.  A piece of music of S sixteenths is these buffers in this order; of the last three, those whose part plays
-nothing are left out:
+SCORES.  A piece of music of S sixteenths is these buffers in this order; of the last three, those of parts without
+notes are left out:
 
-    score.seconds  (S + 1,) s, at which each sixteenth begins, and the last one ends, were it played straight: the first
+    score.seconds  (S + 1,) s, the time at which each sixteenth begins, and the last one ends, without swing: the first
                    is 0, each is greater than the one before, and none is above 1,800; S is 1 to 65,536
-    score.meters   (M, 3), the sixteenth, from 0, from which on a meter holds and which begins a bar, the meter's upper
-                   number, 1 to 255, and its lower number, a power of 2 up to 2,048: the first meter from 0 on, each
-                   later than the one before and before S, and none with a bar shorter than a sixteenth; M is 1 to
-                   4,096; a pickup is a short first meter
-    score.drums    (N, 4), notes: pitch, 0 to 127, of drums General MIDI's number; velocity, 1 to 127; the sixteenth,
-    score.bass     from 0, that it begins with; and the one, up to S, that it has ended with, so that the difference is
-    score.melody   how many it sounds. In any order; of one pitch none begins before another has ended; N is 1 to
-                   100,000
+    score.meters   (M, 3), time signatures: the sixteenth, from 0, at which the meter starts, which begins a bar; the
+                   upper number, 1 to 255; the lower number, a power of 2 up to 2,048. The first meter starts at 0, each
+                   later than the one before and before S, and none has bars shorter than a sixteenth; M is 1 to 4,096;
+                   a pickup is a short first meter
+    score.drums    (N, 4), notes: pitch, 0 to 127, for drums the General MIDI number; velocity, 1 to 127; the sixteenth,
+    score.bass     from 0, at which the note begins; the sixteenth, up to S, at which it has ended, so that their
+    score.melody   difference is its length. In any order; two notes of one pitch do not overlap; N is 1 to 100,000
 
-All numbers but the seconds are whole. The parameter `swing`, 0.5 to 0.75, is where in its beat the off-beat eighth
-falls: 0.5 is straight, 2/3 a triplet's. A message has one score at most.
+All numbers but the seconds are integers. The parameter `swing`, 0.5 to 0.75, is the position of the off-beat eighth
+within its beat: 0.5 is straight, 2/3 a triplet's. A message has at most one score.
 
-UP, from the client.
+CLIENT MESSAGES.
 
     hello    parameters: none. Answered at once with a hello.
-    partner  parameters, what to dance: model, 1 to 64 of a-z 0-9 -; role, "follow" or "lead", is what the made dancer
-             does; seed, an integer of 0 to 4,294,967,295; takes, an integer of 1 to 16; fps; preview, a boolean,
-             whether to be shown frames before the result.
-             parameters, how to direct it: place, null or an array of 3 numbers, where the partner stands in the first
-             frame as the leader sees it: metres ahead of the leader and metres to the leader's left, together 0.3 to
+    partner  parameters of the generation: model, 1 to 64 of a-z 0-9 -; role, "follow" or "lead", the role of the
+             generated dancer; seed, an integer of 0 to 4,294,967,295; takes, an integer of 1 to 16; fps; preview, a
+             boolean, whether to send frames before the result.
+             parameters of the direction: place, null or an array of 3 numbers, where the partner stands in the first
+             frame as seen by the leader: metres ahead of the leader and metres to the leader's left, together 0.3 to
              100 m away, and degrees of -360 to 360 by which the partner is turned away from facing the leader,
              counter-clockwise from above; closeness, 0 to 2, how strongly the leader is followed, 1 as trained, 0 not
-             at all; energy, 0.5 to 2, how much movement beside what the model would do; keep, an array of at most
-             1,000 rising integers, the draft's frames, from 0, whose poses are to be met; redo, null or an array of 2
-             integers, the first and the last frame, from 0, to be danced anew: the draft's others do not change;
-             without, an array of the names of finishing parts to leave out, each once: seams, bodies, hands, feet,
-             floor. null, 1, 1, [], null and [] direct nothing.
+             at all; energy, 0.5 to 2, the amount of movement relative to the model's own; keep, an array of at most
+             1,000 rising integers, the draft's frames, from 0, whose poses the partner takes; redo, null or an array of
+             2 integers, the first and the last frame, from 0, to generate again: the draft's others do not change;
+             without, an array of the names of post-processing parts to leave out, each once: seams, bodies, hands,
+             feet, floor. null, 1, 1, [], null and [] direct nothing.
              dancers: leader; then, if the partner's first frames are given, history; or, if the whole partner is
-             given, draft, with the leader's F. A draft goes with keep or redo or both, and they with a draft; place
-             goes with neither history nor draft. A model that takes no direction refuses all but what directs nothing.
+             given, draft, with the leader's F. A draft requires keep or redo or both, and they require a draft; place
+             excludes history and draft. A model that takes no direction refuses any value that directs something.
              Answered with progress, many times, with frames if preview is true, and then with one result or one error.
-    dance    parameters: model; duet, a boolean, whether a partner is to dance along; energy, 0.5 to 2, how much
-             movement beside what the model would do; seed; fps, the dance's; swing. score: of two bars or more, and
-             of at most 100,000 frames of the dance. Answered with progress, many times, and then with one result or
-             one error.
-    compose  parameters: model; tempo, null to find it in the dance, or 30 to 300 quarter notes a minute; parts, an
-             array of those that are to play, one or more of drums, bass, melody, each once; seed; fps. dancers:
-             dancer1; then, if two dance together, dancer2, with the F of dancer1. A second or longer. Answered with
-             progress, many times, and then with one score or one error.
+    dance    parameters: model; duet, a boolean, whether to generate a partner too; energy, 0.5 to 2, the amount of
+             movement relative to the model's own; seed; fps, the dance's; swing. score: of two bars or more, and of at
+             most 100,000 frames of the dance. Answered with progress, many times, and then with one result or one
+             error.
+    compose  parameters: model; tempo, null to detect it in the dance, or 30 to 300 quarter notes a minute; parts, an
+             array of those that play, one or more of drums, bass, melody, each once; seed; fps. dancers: dancer1;
+             then, if two dance together, dancer2, with the F of dancer1. A second or longer. Answered with progress,
+             many times, and then with one score or one error.
     cancel   parameters: none. Its id is that of the request to end, which is answered with the error "cancelled". An
-             id of no open request is passed over in silence: the answer may have crossed the cancel.
+             id of no open request is ignored: the result may have crossed the cancel.
 
-DOWN, from the backend.
+BACKEND MESSAGES.
 
-    hello     parameters: version, that of the backend; models, dancers and composers, arrays of the names that
-              `partner`, `dance` and `compose` take as their models.
+    hello     parameters: version, the backend's; models, dancers and composers, arrays of the names of the models for
+              `partner`, `dance` and `compose`, the default first.
     progress  parameters: fraction, 0 to 1; what, a few words for people; ahead, how many requests are served before
-              this one, 0 when it runs. Sent at once, at every change, and at least once a second as a sign of life:
-              a client that hears nothing for several seconds may take the backend for gone.
+              this one, 0 when it runs. Sent at once, at every change, and at least once a second as a heartbeat: a
+              client that receives nothing for several seconds may assume that the backend is gone.
     frames    parameters: take, an integer of 1 to 16; first, an integer of 0 to 99,999; fps, the model's. dancer:
-              danced. Movement of a take while the rest of it is danced, not finished, in the leader's world and at the
-              model's rate, which is 30 of all models there are: its frame f, from 0, is (first + f) / fps seconds
-              after the leader's first. Sent only if preview is true, and by models that dance block after block. The
-              frames of a take come in their order, at most 5 times a second, those that were danced since the last
-              time joined; where they were sent before, the later ones replace them. The last ones before the result
-              are not sent, nor is what a client that does not read has no room for. The result is what counts.
-    result    parameters: fps. dancers: take1, take2, ... Answers partner with as many as asked for, with the leader's
-              fps and F; and dance with take1, the dancer, and, of a duet, take2, the partner, with the fps asked for:
-              frame f, from 0, is f / fps seconds after the music's beginning, and the F frames are those that come no
-              later than its end.
-    score     parameters: swing. score: the music that was asked for, whose beginning is the dancers' first frame.
-    error     parameters: code; text, one sentence for people. The codes: "refused", the message breaks this
-              specification or asks for what the backend cannot do; "cancelled"; "fault", the backend failed or is
+              danced. Frames of a take before the rest of it is generated, without post-processing, in the leader's
+              world and at the model's rate, which is 30 for all shipped models: its frame f, from 0, is
+              (first + f) / fps seconds after the leader's first. Sent only if preview is true, and by models that
+              generate block by block. The frames of a take come in order, at most 5 times a second, those generated
+              since the last message joined; frames that were sent before are replaced by the later ones. The last ones
+              before the result are not sent, nor are those for which a client that does not read has no room. Only the
+              result is final.
+    result    parameters: fps. dancers: take1, take2, ... Answers partner with the requested number of takes, with the
+              leader's fps and F; and dance with take1, the dancer, and, in a duet, take2, the partner, with the
+              requested fps: frame f, from 0, is f / fps seconds after the music's beginning, and the F frames are those
+              no later than its end.
+    score     parameters: swing. score: the requested music, which begins with the dancers' first frame.
+    error     parameters: code; text, one sentence for people. The codes: "refused", the message violates this
+              specification or requests what the backend cannot do; "cancelled"; "fault", the backend failed or is
               stopping. A request that has an error is over; the connection and other requests go on.
 
-A client that disconnects has its requests cancelled. Requests of many clients take turns, one of each client at a time;
-8 of a client and 32 in all may wait, and one more is refused. A part over 64 MiB ends the connection.
+A client that disconnects has its requests cancelled. Clients take turns, one request of each at a time; 8 requests of a
+client and 32 in all may wait, and one more is refused. A part over 64 MiB ends the connection.
 """
 
 import json

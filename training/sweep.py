@@ -22,7 +22,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import product
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -39,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.model_registry import REGISTRY
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_write_text
 from training.experiment.config import CONFIGS, override, read_tables
@@ -63,8 +63,7 @@ _SEED = 1
 class Sweep:
     """Search for better training settings of a model."""
 
-    model: Annotated[Literal["duet-vae", "partner-flow", "dance-flow", "score-flow", "choreo-bridge"],
-                     tyro.conf.Positional]  # fmt: skip
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """Model whose settings are searched."""
     data: Path
     """Folder of training data, as for train.py."""
@@ -97,7 +96,9 @@ class Sweep:
 
 def main() -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted, 1 where a worker failed."""
-    sweep = tyro.cli(Sweep)
+    sweep = tyro.cli(
+        Sweep, description=f"Search for better training settings of a model: {', '.join(REGISTRY.trainable())}."
+    )
     try:
         return run(sweep)
     except BadFile as error:
@@ -107,6 +108,8 @@ def main() -> int:
 
 def run(sweep: Sweep) -> int:
     """Open the study and run its trials; the exit status. Raises BadFile."""
+    if sweep.model not in REGISTRY.trainable():
+        raise BadFile(f"{sweep.model}: a model expected, one of {', '.join(REGISTRY.trainable())}")
     if sweep.trials < 1 or sweep.workers < 1:
         raise BadFile("--trials, --workers: 1 or more expected")
     space = read_space(sweep.space_file)
@@ -294,7 +297,7 @@ def train(sweep: Sweep, settings: Mapping[str, Any], folder: Path) -> float:
     config = folder / "config.toml"
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_text(config, _toml(override(read_tables(sweep.config_file), settings)))
-    task = import_module(f"training.{sweep.model.replace('-', '_')}.task")
+    task = REGISTRY.get(sweep.model).import_training()
     try:
         with (folder / "log.txt").open("a") as log, redirect_stdout(log), redirect_stderr(log):
             metric = float(task.train(sweep.data, folder, config, resume=(folder / LAST).exists(), trial=True))

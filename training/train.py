@@ -51,7 +51,7 @@ class TrainArguments:
 
 def main() -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
-    args = tyro.cli(TrainArguments, description=f"Train a model: {', '.join(trainable_models())}.")
+    args = tyro.cli(TrainArguments, description=f"Train a model: {', '.join(REGISTRY.trainable())}.")
     try:
         return run(args)
     except BadFile as bad:
@@ -59,15 +59,10 @@ def main() -> int:
         return 2
 
 
-def trainable_models() -> list[str]:
-    """The names of the registered models that can be trained."""
-    return [spec.name for spec in REGISTRY if spec.training]
-
-
 def run(args: TrainArguments) -> int:
     """Check the folder and train on it; return the exit status. Raises BadFile."""
-    if args.model not in trainable_models():
-        raise BadFile(f"{args.model}: a model expected, one of {', '.join(trainable_models())}")
+    if args.model not in REGISTRY.trainable():
+        raise BadFile(f"{args.model}: a model expected, one of {', '.join(REGISTRY.trainable())}")
     spec = REGISTRY.get(args.model)
     check_arguments(args, spec)
     config = args.config or CONFIGS / f"{args.model}.toml"

@@ -1,6 +1,7 @@
 """The wire: what one end says the other hears, and nothing else gets through."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.protocol import (
+    DEFAULT_URL,
     Cancel,
     ClientMessage,
     ErrorReply,
@@ -32,6 +34,7 @@ from rigs import rotations
 from rigs.motion import Motion
 from rigs.post_processing.post_process import PARTS
 from rigs.skeleton import DEFAULT_SKELETON, Skeleton
+from tests.conftest import ROOT
 
 
 def motion(frames: int = 4, fps: float = 30.0, seed: int = 0) -> Motion:
@@ -244,6 +247,12 @@ def test_a_changed_byte_never_breaks_the_reader(part: int, place: int, byte: int
         assert np.isfinite(heard.leader.positions).all()
     else:
         assert isinstance(heard, ProtocolError)
+
+
+def test_the_documentation_names_the_default_address() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    addresses = {address for page in pages for address in re.findall(r"tcp://127\.0\.0\.1:\d+", page.read_text())}
+    assert addresses == {DEFAULT_URL}
 
 
 BAD = {

@@ -59,7 +59,7 @@ class DanceBeats:
     """
 
     times: Array
-    one: int
+    phrase_start: int
 
 
 def track_beats(*dancers: Motion, period: float | None = None) -> DanceBeats:

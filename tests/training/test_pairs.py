@@ -1,4 +1,4 @@
-"""Pairing dances with music: what comes of a small folder of each, told from the files that it leaves."""
+"""Pairing dances with music: a small folder of each, and the files that it leaves."""
 
 import json
 import sys
@@ -63,43 +63,43 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def asked(dances: Path, music: Path, out: Path) -> PairingConfig:
+def pairing_config(dances: Path, music: Path, out: Path) -> PairingConfig:
     return PairingConfig((dances,), (music,), out, each=2, validation=("two",), test=("three",))
 
 
 @pytest.fixture(scope="module")
-def made(dances: Path, music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pairs_folder(dances: Path, music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "pairs"
-    make_pairs(asked(dances, music, out))
+    make_pairs(pairing_config(dances, music, out))
     return out
 
 
 @pytest.fixture(scope="module")
-def listed(made: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((made / MANIFEST).read_text())["pairs"]
-    return found
+def entries(pairs_folder: Path) -> list[dict[str, Any]]:
+    pairs: list[dict[str, Any]] = json.loads((pairs_folder / MANIFEST).read_text())["pairs"]
+    return pairs
 
 
-def test_pairs_are_called_synthetic(made: Path) -> None:
-    assert json.loads((made / MANIFEST).read_text())["synthetic"] is True
+def test_pairs_are_called_synthetic(pairs_folder: Path) -> None:
+    assert json.loads((pairs_folder / MANIFEST).read_text())["synthetic"] is True
 
 
-def test_each_pair_that_is_listed_is_there_and_no_other(made: Path, listed: list[dict[str, Any]]) -> None:
-    names = [pair["name"] for pair in listed]
+def test_the_folder_holds_the_pairs_of_the_manifest(pairs_folder: Path, entries: list[dict[str, Any]]) -> None:
+    names = [pair["name"] for pair in entries]
     assert len(names) == len(set(names))
     expected = {f"{name}.{suffix}" for name in names for suffix in ("npz", "mid")}
-    assert {path.name for path in made.iterdir()} == {*expected, MANIFEST}
+    assert {path.name for path in pairs_folder.iterdir()} == {*expected, MANIFEST}
 
 
-def test_all_dancers_of_a_part_dance_to_songs_of_each_kind(listed: list[dict[str, Any]]) -> None:
+def test_all_dancers_of_a_part_dance_to_songs_of_each_kind(entries: list[dict[str, Any]]) -> None:
     for part in PARTS:
-        pairs = [pair for pair in listed if pair["part"] == part]
+        pairs = [pair for pair in entries if pair["part"] == part]
         assert {"leader" in pair["name"] for pair in pairs} == {True, False}
         assert {pair["kind"] for pair in pairs} == {"drums", "tune", "band"}
 
 
-def test_names_say_who_dances_when_and_to_what(listed: list[dict[str, Any]]) -> None:
-    for pair in listed:
+def test_names_give_recording_role_time_and_song(entries: list[dict[str, Any]]) -> None:
+    for pair in entries:
         dancer, music = pair["name"].split("__")
         recording, role, begins = dancer.split("_")
         assert (recording, role in ("leader", "follower")) == (pair["recording"], True)
@@ -107,76 +107,76 @@ def test_names_say_who_dances_when_and_to_what(listed: list[dict[str, Any]]) -> 
         assert music.split("+")[0] == pair["song"]
 
 
-def test_no_recording_and_no_song_is_in_two_parts(listed: list[dict[str, Any]]) -> None:
-    for said in ("recording", "song"):
-        by_part = [{pair[said] for pair in listed if pair["part"] == part} for part in PARTS]
+def test_no_recording_and_no_song_is_in_two_parts(entries: list[dict[str, Any]]) -> None:
+    for source in ("recording", "song"):
+        by_part = [{pair[source] for pair in entries if pair["part"] == part} for part in PARTS]
         assert all(by_part)
         assert sum(map(len, by_part)) == len(set().union(*by_part))
-    drummers = [{pair["name"].split("__")[1].split("+")[-1] for pair in listed if pair["part"] == p} for p in PARTS]
+    drummers = [{pair["name"].split("__")[1].split("+")[-1] for pair in entries if pair["part"] == p} for p in PARTS]
     assert sum(map(len, drummers)) == len(set().union(*drummers))
-    assert {p["recording"] for p in listed if p["part"] == "validation"} == {"two"}
-    assert {p["recording"] for p in listed if p["part"] == "test"} == {"three"}
+    assert {p["recording"] for p in entries if p["part"] == "validation"} == {"two"}
+    assert {p["recording"] for p in entries if p["part"] == "test"} == {"three"}
 
 
-def test_the_folder_can_be_read_as_pairs_and_split_as_it_was_dealt(made: Path, listed: list[dict[str, Any]]) -> None:
-    split = split_pairs(find_pairs(made), (), ())
+def test_the_folder_is_read_as_pairs_with_their_parts(pairs_folder: Path, entries: list[dict[str, Any]]) -> None:
+    split = split_pairs(find_pairs(pairs_folder), (), ())
     for part in PARTS:
-        assert {p.name for p in getattr(split, part)} == {p["name"] for p in listed if p["part"] == part}
+        assert {p.name for p in getattr(split, part)} == {p["name"] for p in entries if p["part"] == part}
 
 
-def test_beats_of_the_dance_are_those_of_the_music_beside_it(made: Path) -> None:
-    for pair in find_pairs(made):
-        asked_for, found = dance_pulse(pair.score).seconds, track_beats(pair.dancer).times
-        away = np.abs(asked_for[2:-2, None] - found).min(axis=1)
+def test_beats_of_the_dance_are_those_of_the_music_beside_it(pairs_folder: Path) -> None:
+    for pair in find_pairs(pairs_folder):
+        music_beats, dance_beats = dance_pulse(pair.score).seconds, track_beats(pair.dancer).times
+        away = np.abs(music_beats[2:-2, None] - dance_beats).min(axis=1)
         assert np.median(away) < NEAR / 2, pair.name
         assert (away < NEAR).mean() > 0.9, pair.name
 
 
-def test_both_begin_and_end_together(made: Path) -> None:
-    for pair in find_pairs(made):
+def test_both_begin_and_end_together(pairs_folder: Path) -> None:
+    for pair in find_pairs(pairs_folder):
         assert abs(pair.dancer.seconds - pair.score.seconds[-1]) < 2.0 / 30.0
         assert dance_pulse(pair.score).counts[0] == 0
 
 
-def test_a_tempo_is_met_halfway(listed: list[dict[str, Any]]) -> None:
+def test_a_tempo_is_met_halfway(entries: list[dict[str, Any]]) -> None:
     danced = {name: fps / 30.0 * 60.0 / BEAT for name, fps in RATES.items()}
-    for pair in listed:
+    for pair in entries:
         written = 140.0 + 5.0 * int(pair["song"][-2:])
         assert pair["tempo"] == pytest.approx(np.sqrt(danced[pair["recording"]] * written), rel=0.02)
         assert pair["played slower"] == pytest.approx(written / pair["tempo"], rel=0.02)
 
 
 @pytest.fixture(scope="module")
-def pieces(dances: Path) -> list[DanceClip]:
+def clips(dances: Path) -> list[DanceClip]:
     return find_dance_clips(dances)
 
 
-def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(pieces: list[DanceClip], music: Path) -> None:
-    matches = match_songs(pieces, find_songs([music])["train"], each=4)
+def test_no_beat_gets_longer_or_shorter_by_more_than_15_percent(clips: list[DanceClip], music: Path) -> None:
+    matches = match_songs(clips, find_songs([music])["train"], each=4)
     assert len(matches) > 10
     for match in matches:
-        written = match.song.pulse.seconds[match.first : match.first + len(match.piece.beats)]
-        change = np.diff(written) * match.slower / np.diff(match.piece.beats)
+        stretched = match.song.pulse.seconds[match.first : match.first + len(match.clip.beats)]
+        change = np.diff(stretched) * match.time_stretch / np.diff(match.clip.beats)
         assert 1.0 / MOST - 1e-4 <= change.min() <= change.max() <= MOST + 1e-4
-        assert 1.0 / MOST - 1e-4 <= match.slower <= MOST + 1e-4
-    assert max(match.slower for match in matches) > 1.02
+        assert 1.0 / MOST - 1e-4 <= match.time_stretch <= MOST + 1e-4
+    assert max(match.time_stretch for match in matches) > 1.02
 
 
-def test_music_that_would_have_to_be_warped_further_is_not_taken(pieces: list[DanceClip], tmp_path: Path) -> None:
+def test_music_that_needs_more_warping_is_not_matched(clips: list[DanceClip], tmp_path: Path) -> None:
     """Of 133 steps a minute, and of 240, which are danced to at half the rate."""
     for number, tempo in enumerate((133.0, 240.0)):
         score = song(number, drums=False)
         midi.write(tmp_path / f"{number}.mid", replace(score, seconds=15.0 / tempo * np.arange(score.steps + 1)))
     songs = [song for part in find_songs([tmp_path]).values() for song in part]
     assert len(songs) == 2
-    assert match_songs(pieces, songs, each=4) == []
+    assert match_songs(clips, songs, each=4) == []
 
 
-def test_music_goes_with_a_dance_that_is_lively_where_it_is_loud(pieces: list[DanceClip], tmp_path: Path) -> None:
+def test_music_is_matched_whose_loudness_follows_the_dance(clips: list[DanceClip], tmp_path: Path) -> None:
     """Of two songs alike but for what is loud, the one that rises and falls with the dancer's speed is taken."""
-    (piece, *_) = pieces
-    lively = np.repeat(piece.energy, 2)
-    for name, strength in (("with", lively), ("against", -lively)):
+    (clip, *_) = clips
+    energy = np.repeat(clip.energy, 2)
+    for name, strength in (("with", energy), ("against", -energy)):
         rank = np.argsort(np.argsort(strength)) / len(strength)
         notes = [Note(60, 10 + round(110 * loud), at, at + 1) for at, loud in enumerate(rank)]
         steps = len(strength) + 16
@@ -185,53 +185,53 @@ def test_music_goes_with_a_dance_that_is_lively_where_it_is_loud(pieces: list[Da
         midi.write(tmp_path / f"{name}.mid", Score(none, none, part_from_notes(notes, steps), seconds))
     songs = [song for part in find_songs([tmp_path]).values() for song in part]
     assert len(songs) == 2
-    best, worst = match_songs([piece], songs, each=2)
+    best, worst = match_songs([clip], songs, each=2)
     assert (best.song.name, best.first) == ("with", 0)
     assert best.cost + 1.0 < worst.cost  # correlations of nearly 1 and -1
 
 
-def test_songs_are_taken_in_turns(pieces: list[DanceClip], music: Path) -> None:
-    matches = match_songs(pieces, find_songs([music])["train"], each=2)
-    for piece in pieces:
-        mine = [match.song for match in matches if match.piece is piece]
+def test_songs_are_used_in_turns(clips: list[DanceClip], music: Path) -> None:
+    matches = match_songs(clips, find_songs([music])["train"], each=2)
+    for clip in clips:
+        mine = [match.song for match in matches if match.clip is clip]
         assert len({song.name for song in mine}) == len(mine) == 6
     assert len({match.song.name for match in matches}) > 6
 
 
-def test_pieces_are_whole_bars_that_begin_where_phrases_do(pieces: list[DanceClip]) -> None:
-    for piece in pieces:
-        assert (len(piece.beats) - 1) % 4 == 0
-        assert 16 <= len(piece.beats) - 1 <= 32
-        assert len(piece.energy) == 2 * (len(piece.beats) - 1)
-        assert np.isfinite(piece.energy).all()
+def test_clips_are_whole_bars_that_begin_where_phrases_do(clips: list[DanceClip]) -> None:
+    for clip in clips:
+        assert (len(clip.beats) - 1) % 4 == 0
+        assert 16 <= len(clip.beats) - 1 <= 32
+        assert len(clip.energy) == 2 * (len(clip.beats) - 1)
+        assert np.isfinite(clip.energy).all()
 
 
-def test_liveliness_is_the_log_of_the_joints_mean_speed(pieces: list[DanceClip]) -> None:
-    piece = pieces[0]
-    middle = np.interp(np.arange(0.25, len(piece.beats) - 1.25, 0.5), np.arange(len(piece.beats)), piece.beats)
-    speed = _speed(piece.dancer)
+def test_energy_is_the_log_of_the_mean_joint_speed(clips: list[DanceClip]) -> None:
+    clip = clips[0]
+    middle = np.interp(np.arange(0.25, len(clip.beats) - 1.25, 0.5), np.arange(len(clip.beats)), clip.beats)
+    speed = _speed(clip.dancer)
     expected = [speed[round((t - 0.08) * 30) : round((t + 0.08) * 30)].mean() for t in middle]
-    assert np.corrcoef(np.exp(piece.energy[: len(expected)]), expected)[0, 1] > 0.98
-    assert np.exp(piece.energy).mean() - 0.05 == pytest.approx(np.mean(expected), rel=0.1)
+    assert np.corrcoef(np.exp(clip.energy[: len(expected)]), expected)[0, 1] > 0.98
+    assert np.exp(clip.energy).mean() - 0.05 == pytest.approx(np.mean(expected), rel=0.1)
 
 
 def _speed(dancer: Motion) -> Array:
     return np.linalg.norm(np.diff(dancer.positions, axis=0), axis=-1).mean(axis=1) * dancer.fps
 
 
-def test_a_recording_that_is_cut_in_two_has_pieces_with_names_of_their_own(tmp_path: Path) -> None:
+def test_clips_of_a_recording_with_a_cut_have_unique_names(tmp_path: Path) -> None:
     for role, dancer in zip(("leader", "follower"), couple(30.0), strict=True):
         elsewhere = translate(dancer, np.array([3.0, 0.0, 0.0]))
         files.write(tmp_path / f"cut_{role}.npz", concatenate(dancer, elsewhere))
-    names = [piece.name for piece in find_dance_clips(tmp_path)]
+    names = [clip.name for clip in find_dance_clips(tmp_path)]
     assert len(names) >= 4
     assert len(set(names)) == len(names)
 
 
-def test_those_who_dance_alone_are_paired_too(tmp_path: Path) -> None:
+def test_solo_dancers_are_paired(tmp_path: Path) -> None:
     files.write(tmp_path / "anna.npz", couple(30.0)[0])
     files.write(tmp_path / "still.npz", sample_dance()[np.zeros(300, int)])  # type: ignore[index]
-    assert {(piece.recording, piece.name.split("_")[1]) for piece in find_dance_clips(tmp_path)} == {("anna", "solo")}
+    assert {(clip.recording, clip.name.split("_")[1]) for clip in find_dance_clips(tmp_path)} == {("anna", "solo")}
 
 
 @pytest.fixture
@@ -245,11 +245,11 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return run
 
 
-def test_what_is_there_already_is_refused(command: Command, dances: Path, music: Path, tmp_path: Path) -> None:
+def test_an_existing_output_folder_is_refused(command: Command, dances: Path, music: Path, tmp_path: Path) -> None:
     out = tmp_path / "pairs"
     out.mkdir()
     (out / "mine").touch()
-    assert command(dances, music, out) == (2, [f"{out}: is there already, another --out expected"])
+    assert command(dances, music, out) == (2, [f"{out}: already exists, another --out expected"])
     assert [path.name for path in out.iterdir()] == ["mine"]
 
 
@@ -257,9 +257,9 @@ def test_a_broken_midi_file_leaves_nothing(command: Command, dances: Path, tmp_p
     (tmp_path / "midi").mkdir()
     midi.write(tmp_path / "midi" / "good.mid", song(8, drums=False))
     (tmp_path / "midi" / "bad.mid").write_bytes(b"MThd, cut off")
-    status, (said,) = command(dances, tmp_path / "midi", tmp_path / "pairs")
+    status, (message,) = command(dances, tmp_path / "midi", tmp_path / "pairs")
     assert status == 2
-    assert said.startswith("bad.mid")
+    assert message.startswith("bad.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["midi"]
 
 
@@ -267,22 +267,23 @@ def test_a_broken_dance_leaves_nothing(command: Command, music: Path, tmp_path: 
     (tmp_path / "dances").mkdir()
     (tmp_path / "dances" / "a_leader.npz").write_bytes(b"no archive")
     (tmp_path / "dances" / "a_follower.npz").write_bytes(b"no archive")
-    status, (said,) = command(tmp_path / "dances", music, tmp_path / "pairs")
+    status, (message,) = command(tmp_path / "dances", music, tmp_path / "pairs")
     assert status == 2
-    assert said.startswith("a_leader.npz: ")
+    assert message.startswith("a_leader.npz: ")
     assert [path.name for path in tmp_path.iterdir()] == ["dances"]
 
 
-def test_a_folder_that_is_none_is_said(command: Command, music: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(command: Command, music: Path, tmp_path: Path) -> None:
     expected = f"{tmp_path / 'none'}: a folder of dances expected"
     assert command(tmp_path / "none", music, tmp_path / "pairs") == (2, [expected])
 
 
-def test_where_nothing_goes_with_anything_nothing_is_left(command: Command, dances: Path, tmp_path: Path) -> None:
+def test_without_a_match_nothing_is_left(command: Command, dances: Path, tmp_path: Path) -> None:
     (tmp_path / "midi").mkdir()
     waltz = replace(song(8, drums=False), meters=(Meter(0, 3),))
     midi.write(tmp_path / "midi" / "waltz.mid", waltz)
     status, lines = command(dances, tmp_path / "midi", tmp_path / "pairs")
     assert status == 2
-    assert lines[-1] == f"{tmp_path / 'pairs'}: no pair found, dances and songs of one part and of like tempi expected"
+    expected = "no pair found, dances and songs of one part and of similar tempi expected"
+    assert lines[-1] == f"{tmp_path / 'pairs'}: {expected}"
     assert [path.name for path in tmp_path.iterdir()] == ["midi"]

@@ -54,7 +54,7 @@ def fit_bar_grid(dancers: Sequence[Motion], tempo: float | None, bar_seconds: fl
     """
     end = min(dancer.seconds for dancer in dancers)
     beats = track_beats(*dancers, period=None if tempo is None else 60.0 / tempo)
-    times, downbeat, steps_per_beat = beats.times, beats.one, STEPS_PER_BEAT
+    times, downbeat, steps_per_beat = beats.times, beats.phrase_start, STEPS_PER_BEAT
     if tempo is not None:
         times, downbeat = _even_beats(times, downbeat, 60.0 / tempo)
     period = float(np.median(np.diff(times)))

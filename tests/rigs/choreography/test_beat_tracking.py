@@ -109,7 +109,7 @@ def test_a_phrase_begins_with_the_step_that_travels_the_most(travelling: int) ->
     )
     gone = Motion(dance.fps, dance.skeleton, dance.root + way[:, None] * [0.0, -1.0, 0.0], dance.rotations)
     beats = track_beats(gone, period=0.4)
-    first = beats.times[beats.one :: BEATS_PER_PHRASE] / 0.4
+    first = beats.times[beats.phrase_start :: BEATS_PER_PHRASE] / 0.4
     assert np.allclose((first - travelling + 4.0) % BEATS_PER_PHRASE - 4.0, 0.0, atol=0.1)
 
 
@@ -117,7 +117,7 @@ def test_two_who_dance_together_have_one_beat() -> None:
     leader = sample_dance()
     follower = translate(mirror(leader), np.array([0.0, -0.9, 0.0]))
     alone, together = track_beats(leader), track_beats(leader, follower)
-    assert together.one == alone.one
+    assert together.phrase_start == alone.phrase_start
     assert np.abs(together.times - alone.times).max() < 0.03
 
 

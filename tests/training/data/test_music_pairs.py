@@ -1,4 +1,4 @@
-"""Folders of dance and music on one clock: what is read, what is refused, and how pairs are dealt out."""
+"""Folders of pairs: what is read, what is refused, and how pairs are split."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def named(split: PairSplit) -> dict[str, list[str]]:
+def names_by_part(split: PairSplit) -> dict[str, list[str]]:
     return {part: [pair.name for pair in getattr(split, part)] for part in ("train", "validation", "test")}
 
 
@@ -48,7 +48,7 @@ def test_a_pair_lasts_as_long_as_both_do(folder: Path) -> None:
     assert ben.seconds == pytest.approx(SECONDS)
 
 
-def test_what_made_the_folder_says_what_pairs_are_made_of(tmp_path: Path) -> None:
+def test_the_manifest_gives_recording_song_and_part(tmp_path: Path) -> None:
     found = find_pairs(folder_of_pairs(tmp_path / "pairs", 4))
     assert [(pair.recording, pair.song, pair.part) for pair in found] == [
         ("take0", "song0", "train"),
@@ -66,23 +66,23 @@ def test_hidden_files_and_others_are_left_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [("ben.mid", "ben.bvh: no ben.mid beside it"), ("ben.bvh", "ben.mid: no ben.bvh or .npz beside it")],
 )
-def test_a_dance_without_music_and_music_without_a_dance_are_named(folder: Path, missing: str, said: str) -> None:
+def test_a_dance_without_music_and_music_without_a_dance_are_named(folder: Path, missing: str, message: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(BadFile) as bad:
         find_pairs(folder)
-    assert str(bad.value) == f"{folder}/{said}"
+    assert str(bad.value) == f"{folder}/{message}"
 
 
-def test_what_is_too_short_is_named(folder: Path) -> None:
+def test_a_short_dance_is_named(folder: Path) -> None:
     files.write(folder / "ben.bvh", sample_dance()[:40])
     with pytest.raises(BadFile, match=r"ben\.bvh: 2 s of dance and music or more expected, 1\.3 s found"):
         find_pairs(folder)
 
 
-def test_music_that_is_too_short_is_named(folder: Path) -> None:
+def test_short_music_is_named(folder: Path) -> None:
     midi.write(folder / "ben.mid", replace(song(1, 16), seconds=0.1 * np.arange(17)))
     with pytest.raises(BadFile, match=r"ben\.bvh: 2 s of dance and music or more expected, 1\.6 s found"):
         find_pairs(folder)
@@ -96,59 +96,59 @@ def test_a_folder_without_pairs_says_what_is_expected(tmp_path: Path, names: lis
         find_pairs(tmp_path)
 
 
-def test_no_folder_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"none: a folder of dances and music expected, NAME.bvh beside NAME.mid"):
         find_pairs(tmp_path / "none")
 
 
-def test_a_part_that_there_is_not_is_named_with_the_pair(folder: Path) -> None:
+def test_an_unknown_part_is_named_with_its_pair(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({"pairs": [{"name": "ben", "part": "training"}]}))
     with pytest.raises(BadFile) as bad:
         find_pairs(folder)
-    said = f"{folder / MANIFEST}, ben: a part of train, validation, test expected, 'training' found"
-    assert str(bad.value) == said
+    message = f"{folder / MANIFEST}, ben: a part of train, validation, test expected, 'training' found"
+    assert str(bad.value) == message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"pairs": 3}', '{"pairs": [3]}', '{"pairs": [{"nom": 1}]}'])
-def test_a_list_of_pairs_that_is_none_is_named(folder: Path, text: str) -> None:
+def test_an_unreadable_manifest_is_named(folder: Path, text: str) -> None:
     (folder / MANIFEST).write_text(text)
     with pytest.raises(BadFile, match=f"{MANIFEST}: the list that training/pairs.py writes expected"):
         find_pairs(folder)
 
 
-def test_pairs_that_know_their_part_are_dealt_to_it(tmp_path: Path) -> None:
+def test_pairs_are_split_by_their_own_part(tmp_path: Path) -> None:
     split = split_pairs(find_pairs(folder_of_pairs(tmp_path / "pairs", 5)), ["take0"], ["take1"])
-    assert named(split) == {"train": ["take0", "take1", "take2"], "validation": ["take3"], "test": ["take4"]}
+    assert names_by_part(split) == {"train": ["take0", "take1", "take2"], "validation": ["take3"], "test": ["take4"]}
 
 
-def test_ones_own_pairs_are_dealt_by_the_names_of_their_recordings(folder: Path) -> None:
+def test_pairs_without_a_part_are_split_by_recording(folder: Path) -> None:
     split = split_pairs(find_pairs(folder), ["anna"], ["cleo"])
-    assert named(split) == {"train": ["ben", "dora"], "validation": ["anna"], "test": ["cleo"]}
+    assert names_by_part(split) == {"train": ["ben", "dora"], "validation": ["anna"], "test": ["cleo"]}
 
 
-def test_where_none_of_the_names_is_there_the_last_ones_are_held_out(folder: Path) -> None:
+def test_without_a_named_recording_the_last_ones_are_held_out(folder: Path) -> None:
     split = split_pairs(find_pairs(folder), ["salsa_10"], ["salsa_07"])
-    assert named(split) == {"train": ["anna", "ben"], "validation": ["cleo"], "test": ["dora"]}
+    assert names_by_part(split) == {"train": ["anna", "ben"], "validation": ["cleo"], "test": ["dora"]}
 
 
 def test_a_song_that_the_test_has_is_in_no_other_part() -> None:
     first, *others = pairs(5)
     shared = [first, replace(others[0], song=others[3].song), *others[1:]]
     split = split_pairs(shared, ["take3"], ["take4"])
-    assert named(split) == {"train": ["take0", "take2"], "validation": ["take3"], "test": ["take4"]}
+    assert names_by_part(split) == {"train": ["take0", "take2"], "validation": ["take3"], "test": ["take4"]}
 
 
-def test_a_recording_that_was_dealt_to_two_parts_stays_in_one() -> None:
-    dealt = [replace(pair, part="train") for pair in pairs(3)]
-    dealt += [
-        replace(dealt[0], name="again", song="other", part="test"),
-        replace(dealt[1], name="b", part="validation"),
+def test_a_recording_in_two_parts_stays_in_one() -> None:
+    assigned = [replace(pair, part="train") for pair in pairs(3)]
+    assigned += [
+        replace(assigned[0], name="again", song="other", part="test"),
+        replace(assigned[1], name="b", part="validation"),
     ]
-    split = split_pairs(dealt, (), ())
-    assert named(split) == {"train": ["take2"], "validation": ["b"], "test": ["again"]}
+    split = split_pairs(assigned, (), ())
+    assert names_by_part(split) == {"train": ["take2"], "validation": ["b"], "test": ["again"]}
 
 
-def test_a_part_that_would_be_empty_is_said() -> None:
+def test_an_empty_part_is_refused() -> None:
     with pytest.raises(BadFile, match="2 pairs: none left for train, at least three recordings and songs expected"):
         split_pairs(pairs(2), (), ())
     one_song = [replace(pair, song="one") for pair in pairs(3)]
@@ -159,4 +159,8 @@ def test_a_part_that_would_be_empty_is_said() -> None:
 def test_several_pairs_of_one_recording_are_in_its_part() -> None:
     several: list[Pair] = [replace(pair, recording=f"take{n // 2}") for n, pair in enumerate(pairs(6))]
     split = split_pairs(several, ["take1"], ["take2"])
-    assert named(split) == {"train": ["take0", "take1"], "validation": ["take2", "take3"], "test": ["take4", "take5"]}
+    assert names_by_part(split) == {
+        "train": ["take0", "take1"],
+        "validation": ["take2", "take3"],
+        "test": ["take4", "take5"],
+    }

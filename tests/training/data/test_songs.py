@@ -1,4 +1,4 @@
-"""MIDI files as music to dance to, against files written here, of which it is known what is in them."""
+"""Songs read from MIDI files whose content is known."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def tune(
     )
 
 
-def drummed(bars: int = 2, step: float = STEP) -> Score:
+def drum_loop(bars: int = 2, step: float = STEP) -> Score:
     """A kick on the first beat of each bar, a snare on each of the other ones."""
     steps = 16 * bars
     notes = [Note(38 if beat % 16 else 36, 100, beat, beat + 1) for beat in range(0, steps, 4)]
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(12):
         (folder / f"tunes{n % 2}").mkdir(exist_ok=True)
         midi.write(folder / f"tunes{n % 2}" / f"tune{n:02d}.mid", tune(step=0.1 + 0.001 * n))
-        midi.write(folder / f"drums{n:02d}.mid", drummed())
+        midi.write(folder / f"drums{n:02d}.mid", drum_loop())
     midi.write(folder / "waltz.mid", tune(meters=(Meter(0, 3),), steps=96))
     midi.write(folder / "turns.mid", tune(meters=(Meter(0), Meter(32, 3)), steps=32 + 96))
     return folder
@@ -64,7 +64,7 @@ def test_only_music_in_bars_of_four_is_found(songs: dict[str, list[Song]]) -> No
     assert names == {f"{kind}{n:02d}" for kind in ("tune", "drums") for n in range(12)}
 
 
-def test_songs_are_of_a_kind_by_whether_they_have_drums(songs: dict[str, list[Song]]) -> None:
+def test_the_kind_of_a_song_depends_on_its_drums(songs: dict[str, list[Song]]) -> None:
     for part in songs.values():
         assert {song.kind for song in part} == set(KINDS)
         for song in part:
@@ -80,7 +80,7 @@ def test_no_song_is_in_two_parts_neither_as_itself_nor_in_a_band(songs: dict[str
     assert not used["validation"] & used["test"]
 
 
-def test_a_band_is_counted_as_the_song_whose_tune_it_plays(songs: dict[str, list[Song]]) -> None:
+def test_the_source_of_a_band_is_its_tune(songs: dict[str, list[Song]]) -> None:
     for song in (song for part in songs.values() for song in part):
         assert song.source == song.name.split("+")[0]
 
@@ -106,7 +106,7 @@ def test_loudness_has_two_halves_a_step_and_rises_where_the_music_does(songs: di
         assert on_beats[16:].min() > on_beats[:16].max()
 
 
-def test_loudness_is_told_in_deviations_of_the_songs_of_its_kind(songs: dict[str, list[Song]]) -> None:
+def test_loudness_is_standardized_over_the_songs_of_a_kind(songs: dict[str, list[Song]]) -> None:
     for part in songs.values():
         for kind in KINDS:
             together = np.concatenate([song.loudness for song in part if song.kind == kind])
@@ -114,7 +114,7 @@ def test_loudness_is_told_in_deviations_of_the_songs_of_its_kind(songs: dict[str
             assert together.std() == pytest.approx(1.0, abs=1e-6)
 
 
-def test_beats_that_are_written_beside_a_file_say_where_its_bars_begin(tmp_path: Path) -> None:
+def test_a_beats_file_beside_a_song_gives_its_downbeats(tmp_path: Path) -> None:
     """As POP909 has them: every 0.4 s a beat, the third of which is a bar's first."""
     path = tmp_path / "001.mid"
     midi.write(path, tune(meters=(Meter(0, 3),), steps=192))
@@ -128,25 +128,25 @@ def test_beats_that_are_written_beside_a_file_say_where_its_bars_begin(tmp_path:
 
 def test_a_band_plays_the_drums_over_and_over_from_the_first_whole_bar() -> None:
     pickup = tune(meters=(Meter(0, 1), Meter(4)), steps=4 + 16 * 6)
-    made = combine_band(pickup, drummed(2, step=0.2))
-    assert np.array_equal(made.seconds, pickup.seconds)
-    assert np.array_equal(made.melody.onset, pickup.melody.onset)
-    kicks, snares = (np.flatnonzero(made.drums.onset[:, drum]).tolist() for drum in (36, 38))
+    result = combine_band(pickup, drum_loop(2, step=0.2))
+    assert np.array_equal(result.seconds, pickup.seconds)
+    assert np.array_equal(result.melody.onset, pickup.melody.onset)
+    kicks, snares = (np.flatnonzero(result.drums.onset[:, drum]).tolist() for drum in (36, 38))
     assert kicks == list(range(4, 100, 16))
     assert snares == [step for step in range(4, 100, 4) if step not in kicks]
 
 
-def test_a_stretch_is_a_piece_of_its_own(songs: dict[str, list[Song]]) -> None:
+def test_a_cut_song_begins_at_0_and_can_be_stretched(songs: dict[str, list[Song]]) -> None:
     song = next(song for song in songs["train"] if song.kind == "tune")
-    made = cut_song(song, 8, 16, slower=1.1)
-    assert made.steps == 64
-    assert made.seconds[0] == 0.0
-    assert np.allclose(np.diff(made.seconds), 1.1 * np.diff(song.score.seconds)[32:96])
-    assert np.array_equal(made.melody.onset, song.score.melody.onset[32:96])
-    assert np.array_equal(made.melody.velocity, song.score.melody.velocity[32:96])
+    result = cut_song(song, 8, 16, time_stretch=1.1)
+    assert result.steps == 64
+    assert result.seconds[0] == 0.0
+    assert np.allclose(np.diff(result.seconds), 1.1 * np.diff(song.score.seconds)[32:96])
+    assert np.array_equal(result.melody.onset, song.score.melody.onset[32:96])
+    assert np.array_equal(result.melody.velocity, song.score.melody.velocity[32:96])
 
 
-def test_what_began_before_a_stretch_is_not_in_it(tmp_path: Path) -> None:
+def test_notes_tied_over_the_start_of_a_cut_are_dropped(tmp_path: Path) -> None:
     steps = 160
     held = [Note(50, 90, 0, 40), Note(50, 80, 44, 60), Note(70, 90, 0, steps), Note(72, 90, 30, 36)]
     held += [Note(60, 90, beat, beat + 2) for beat in range(0, steps, 4)]
@@ -158,14 +158,14 @@ def test_what_began_before_a_stretch_is_not_in_it(tmp_path: Path) -> None:
 
 
 def test_two_files_of_one_name_are_both_found_under_names_of_their_own(tmp_path: Path) -> None:
-    for n, score in enumerate((tune(), tune(step=0.11), drummed())):
+    for n, score in enumerate((tune(), tune(step=0.11), drum_loop())):
         (tmp_path / f"artist{n}").mkdir()
         midi.write(tmp_path / f"artist{n}" / "song.mid", score)
     found = [song.name for part in find_songs([tmp_path]).values() for song in part if song.kind != "band"]
     assert sorted(found) == ["artist0-song", "artist1-song", "artist2-song"]
 
 
-def test_no_music_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_music_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=f"{tmp_path}: MIDI files expected, none found"):
         find_songs([tmp_path])
 
@@ -177,10 +177,10 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         find_songs([tmp_path])
 
 
-def test_broken_beats_beside_a_file_are_named(tmp_path: Path) -> None:
+def test_an_unreadable_beats_file_is_named(tmp_path: Path) -> None:
     midi.write(tmp_path / "001.mid", tune())
     (tmp_path / BEATS_FILE).write_text("0.0 1.0\n0.4 0.0\n")
-    with pytest.raises(BadFile, match=f"{BEATS_FILE}: rows of seconds, any number, and 1 in a bar's first expected"):
+    with pytest.raises(BadFile, match=f"{BEATS_FILE}: rows of seconds, any number, and 1 on a downbeat expected"):
         find_songs([tmp_path])
 
 

@@ -255,9 +255,10 @@ def format_metrics(metrics: GridMetrics) -> str:
     )
     music, dance = metrics.music, metrics.dance
     return f"""Over {metrics.bars} bars of synthetic test pairs with a given beat grid. Onset F1, each at its best
-threshold: of the mean bar of the training set; predicted from the dance and its tempo alone; the same with another pair's dance
-and tempo; with another pair's dance at the right tempo; the share of the gain over the mean bar that the other pair's
-dance and tempo lose; of the mean of {SAMPLES} sampled bars; and the variance of sampled notes relative to real ones:
+threshold: of the mean bar of the training set; predicted from the dance and its tempo alone; the same with another
+pair's dance and tempo; with another pair's dance at the right tempo; the share of the gain over the mean bar that the
+other pair's dance and tempo lose; of the mean of {SAMPLES} sampled bars; and the variance of sampled notes relative to
+real ones:
 
 | part | mean bar | predicted | other pair | other dance | lost gain | sampled | variance |
 | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -1,8 +1,9 @@
-"""The partner flow's network as ONNX, for where there is no torch.
+"""Export the partner flow's network to ONNX, for inference without torch.
 
     python training/export.py backend/weights/partner-flow.safetensors --out partner-flow.onnx
 
-Inputs and output are those of `PartnerFlow.forward`, for any number of windows; whoever runs it draws the steps.
+Inputs and output are those of `PartnerFlow.forward`, with a dynamic batch size; the Euler steps of flow matching and
+classifier-free guidance are left to whoever runs it.
 """
 
 import sys
@@ -21,13 +22,14 @@ from backend.models.partner_flow.network import NAME, PartnerFlow
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
 
-INPUTS = ("noisy", "t", "past", "leader", "role", "heard", "goal", "energy")
-OUTPUT = "clean"
+INPUT_NAMES = ("noisy", "t", "past", "leader", "role", "heard", "goal", "energy")
+OUTPUT_NAME = "clean"
+"""Names in the ONNX file: "heard" is the leader mask, "goal" the target pose."""
 
 
 @dataclass(frozen=True)
-class Export:
-    """Write a partner flow's network as ONNX."""
+class ExportArguments:
+    """Export a partner flow's network to ONNX."""
 
     weights: Annotated[Path, tyro.conf.Positional]
     """The .safetensors file."""
@@ -35,8 +37,8 @@ class Export:
     """The .onnx file."""
 
 
-def export(weights: Path, out: Path) -> None:
-    """Write the network of a weights file as ONNX, whole or not at all. Raises BadFile."""
+def export_onnx(weights: Path, out: Path) -> None:
+    """Export the network of a weights file to ONNX, whole or not at all. Raises BadFile."""
     if not weights.is_file():
         raise BadFile(f"{weights}: no such file")
     try:
@@ -46,10 +48,10 @@ def export(weights: Path, out: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=4096)
     program = torch.onnx.export(
         network,
-        example(network, 3),
-        input_names=INPUTS,
-        output_names=(OUTPUT,),
-        dynamic_shapes=tuple({0: batch} for _ in INPUTS),
+        example_inputs(network, 3),
+        input_names=INPUT_NAMES,
+        output_names=(OUTPUT_NAME,),
+        dynamic_shapes=tuple({0: batch} for _ in INPUT_NAMES),
         dynamo=True,
         verbose=False,
     )
@@ -60,8 +62,8 @@ def export(weights: Path, out: Path) -> None:
         onnx.save(model, temporary)
 
 
-def example(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:
-    """Inputs of `forward` for so many windows, at random."""
+def example_inputs(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:
+    """Random inputs of `forward` for a batch of `size` windows."""
     config = network.config
     return (
         torch.randn(size, config.block, PARTNER_DIM),
@@ -77,13 +79,13 @@ def example(network: PartnerFlow, size: int) -> tuple[Tensor, ...]:
 
 def main() -> int:
     """Run the command; 0 done, 2 bad input."""
-    asked = tyro.cli(Export)
+    args = tyro.cli(ExportArguments)
     try:
-        export(asked.weights, asked.out)
+        export_onnx(args.weights, args.out)
     except BadFile as bad:
         print(bad, file=sys.stderr)
         return 2
-    print(asked.out)
+    print(args.out)
     return 0
 
 

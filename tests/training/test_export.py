@@ -1,4 +1,4 @@
-"""The partner flow as ONNX against the network itself."""
+"""The partner flow exported to ONNX against the network itself."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from backend.model_registry import weights_path
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile
-from training.export import INPUTS, OUTPUT, example, export
+from training.export import INPUT_NAMES, OUTPUT_NAME, example_inputs, export_onnx
 
 
 @pytest.fixture(params=["small", "shipped"])
@@ -26,23 +26,25 @@ def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_onnx_gives_what_the_network_gives(weights: Path, tmp_path: Path) -> None:
-    export(weights, tmp_path / "flow.onnx")
+    export_onnx(weights, tmp_path / "flow.onnx")
     network = PartnerFlow.load(weights)
     session = onnxruntime.InferenceSession(tmp_path / "flow.onnx", providers=["CPUExecutionProvider"])
     for size in (1, 2, 5):
         torch.manual_seed(size)
-        given = example(network, size)
+        inputs = example_inputs(network, size)
         with torch.no_grad():
-            wanted = network(*given).numpy()
-        [found] = session.run([OUTPUT], {name: part.numpy() for name, part in zip(INPUTS, given, strict=True)})
-        assert found.shape == wanted.shape
-        assert np.abs(wanted).max() > 0.1
-        assert np.abs(found - wanted).max() < 1e-3
+            expected = network(*inputs).numpy()
+        [output] = session.run(
+            [OUTPUT_NAME], {name: part.numpy() for name, part in zip(INPUT_NAMES, inputs, strict=True)}
+        )
+        assert output.shape == expected.shape
+        assert np.abs(expected).max() > 0.1
+        assert np.abs(output - expected).max() < 1e-3
 
 
-def test_what_is_no_partner_flow_is_refused(tmp_path: Path) -> None:
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="weights of partner-flow expected"):
-        export(weights_path("duet-vae"), tmp_path / "flow.onnx")
+        export_onnx(weights_path("duet-vae"), tmp_path / "flow.onnx")
     with pytest.raises(BadFile, match="no such file"):
-        export(tmp_path / "missing.safetensors", tmp_path / "flow.onnx")
+        export_onnx(tmp_path / "missing.safetensors", tmp_path / "flow.onnx")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Pictures of figures."""
+"""Plots of training curves and of evaluation metrics."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ COLOURS = {"model": "#0f766e", "zero velocity": "#e0674c", "mean pose": "#8a8f98
 
 
 def plot_curves(curves: dict[str, Tensor], path: Path) -> None:
-    """Draw errors in metres over frames, each (F,), into a PNG, whole or not at all."""
+    """Plot errors in metres over frames, each (F,), into a PNG, whole or not at all."""
     figure, axes = pyplot.subplots(figsize=(7, 4), dpi=150)
     for name, curve in curves.items():
         axes.plot(range(1, len(curve) + 1), 100 * curve, label=name, color=COLOURS.get(name), linewidth=2)

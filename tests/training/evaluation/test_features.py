@@ -1,4 +1,4 @@
-"""The features of windows against closed forms, and what must not change them."""
+"""Motion features of windows against closed forms, and what must not change them."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from training.evaluation import features
 STILL = np.repeat(DEFAULT_SKELETON.rest_positions()[None, None], 20, axis=1)
 
 
-def relation(name: str, found: Array) -> float:
-    """One geometric feature by what it means."""
+def relation(name: str, values: Array) -> float:
+    """One geometric feature by its meaning."""
     order = {
         "right elbow bent": 6,
         "hands wide": 8,
@@ -25,7 +25,7 @@ def relation(name: str, found: Array) -> float:
         "right hand low": 29,
         "body fast": 31,
     }
-    return float(found[0, order[name]])
+    return float(values[0, order[name]])
 
 
 def dance(frames: int = 60) -> Array:
@@ -41,8 +41,8 @@ def test_there_are_72_and_32_and_100_of_them() -> None:
 
 def test_kinetic_features_of_a_steady_glide_are_its_squared_speeds() -> None:
     glide = STILL + np.arange(20)[None, :, None, None] * np.array([0.03, 0.04, -0.02])
-    found = features.kinetic_features(glide, frame_time=0.1).reshape(24, 3)
-    np.testing.assert_allclose(found, np.tile([0.25, 0.04, 0.0], (24, 1)), atol=1e-9)
+    values = features.kinetic_features(glide, frame_time=0.1).reshape(24, 3)
+    np.testing.assert_allclose(values, np.tile([0.25, 0.04, 0.0], (24, 1)), atol=1e-9)
 
 
 def test_kinetic_effort_of_a_steady_push_is_its_acceleration() -> None:
@@ -58,31 +58,31 @@ def test_kinetic_velocities_are_means_of_five_frames_and_fewer_at_the_ends() -> 
     for i in range(1, 12):
         mean = np.mean([steps[k] for k in range(i - 2, i + 3) if k in steps], axis=0) * 30.0
         speeds.append(mean[0] ** 2 + mean[1] ** 2)
-    found = features.kinetic_features(dance(12), frame_time=1 / 30).reshape(24, 3)
-    assert found[INDEX["left_wrist"], 0] == pytest.approx(np.mean(speeds))
+    values = features.kinetic_features(dance(12), frame_time=1 / 30).reshape(24, 3)
+    assert values[INDEX["left_wrist"], 0] == pytest.approx(np.mean(speeds))
 
 
 def test_a_standing_t_pose_has_the_relations_that_one_sees() -> None:
-    found = features.geometric_features(STILL)
-    seen = {"hands wide": 1, "right arm away": 1, "right elbow bent": 0, "right hand fast": 0, "right foot up": 0}
-    seen |= {"left leg away": 0, "trunk lies": 0, "right hand low": 0, "body fast": 0}
-    assert {name: relation(name, found) for name in seen} == seen
+    values = features.geometric_features(STILL)
+    expected = {"hands wide": 1, "right arm away": 1, "right elbow bent": 0, "right hand fast": 0, "right foot up": 0}
+    expected |= {"left leg away": 0, "trunk lies": 0, "right hand low": 0, "body fast": 0}
+    assert {name: relation(name, values) for name in expected} == expected
 
 
 def test_a_body_that_lies_is_seen_to_lie() -> None:
     lying = rotations.rotate(rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.pi / 2), STILL)
-    found = features.geometric_features(lying)
-    assert relation("trunk lies", found) == 1.0
-    assert relation("right hand low", found) == 1.0
+    values = features.geometric_features(lying)
+    assert relation("trunk lies", values) == 1.0
+    assert relation("right hand low", values) == 1.0
 
 
 def test_only_a_hand_faster_than_its_threshold_counts_as_fast() -> None:
     moved = STILL.copy()
     step = np.concatenate([np.zeros(10), np.arange(10) * 0.65 / 30])
     moved[0, :, INDEX["right_wrist"], 2] += step
-    found = features.geometric_features(moved, frame_time=1 / 30)
-    assert relation("right hand fast", found) == pytest.approx(9 / 19)
-    assert relation("left hand fast", found) == 0.0
+    values = features.geometric_features(moved, frame_time=1 / 30)
+    assert relation("right hand fast", values) == pytest.approx(9 / 19)
+    assert relation("left hand fast", values) == 0.0
     assert relation("right hand fast", features.geometric_features(moved, frame_time=1 / 29)) == 0.0
 
 
@@ -94,7 +94,7 @@ def test_where_on_the_floor_and_which_way_changes_nothing() -> None:
 
 def test_cross_features_are_mean_distances_between_the_dancers() -> None:
     partner, leader = dance(), dance() + np.array([3.0, 4.0, 0.0])
-    found = features.cross_distance_features(partner, leader).reshape(10, 10)
-    np.testing.assert_allclose(np.diag(found), 5.0)
+    values = features.cross_distance_features(partner, leader).reshape(10, 10)
+    np.testing.assert_allclose(np.diag(values), 5.0)
     between = np.linalg.norm(partner[0, :, 0] - leader[0, :, INDEX["right_wrist"]], axis=-1).mean()
-    assert found[0, 9] == pytest.approx(between)
+    assert values[0, 9] == pytest.approx(between)

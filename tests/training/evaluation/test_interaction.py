@@ -1,4 +1,4 @@
-"""How two dancers stand to each other, on couples that one can see before one's eyes."""
+"""Interaction metrics on couples placed by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a body would not do, on movements of which one knows how far they do it."""
+"""Physical plausibility metrics on movements for which the value is known."""
 
 import numpy as np
 import pytest
@@ -35,9 +35,9 @@ def test_foot_contact_score_is_its_definition_frame_by_frame() -> None:
         pushes.append(np.linalg.norm([push[0], push[1], max(push[2], 0.0)]))
         moved = [np.linalg.norm((positions[f + 1, j] - positions[f, j])[:2]) for j in feet]
         scores.append(min(moved[:2]) * min(moved[2:]) * pushes[-1])
-    found = plausibility.physical_foot_contact(positions, 30.0)
-    np.testing.assert_allclose(found[1:-1], 1e4 * np.array(scores) / max(pushes))
-    assert np.isnan(found[[0, -1]]).all()
+    score = plausibility.physical_foot_contact(positions, 30.0)
+    np.testing.assert_allclose(score[1:-1], 1e4 * np.array(scores) / max(pushes))
+    assert np.isnan(score[[0, -1]]).all()
 
 
 def test_a_planted_foot_excuses_every_push() -> None:
@@ -96,8 +96,8 @@ def test_measures_of_real_movement_are_finite_but_at_the_ends() -> None:
     )
 
 
-def test_slow_movement_stays_and_trembling_goes() -> None:
-    """Beside scipy's filter, run forwards and backwards; apart from the ends, which each has its own way with."""
+def test_low_pass_keeps_slow_movement_and_removes_trembling() -> None:
+    """Against scipy's filter in its other form, apart from the ends."""
     t = np.arange(300) / 30.0
     sway, tremble = np.sin(2.0 * np.pi * 1.0 * t), 0.1 * np.sin(2.0 * np.pi * 12.0 * t)
     course = np.repeat((sway + tremble)[:, None, None], 3, axis=2)

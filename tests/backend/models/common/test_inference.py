@@ -10,7 +10,7 @@ from backend.models.common import inference
 from backend.models.common.inference import PackedLinear, pack_linear_layers
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
-from training.export import example
+from training.export import example_inputs
 
 SMALL = MotionFlowConfig(width=48, layers=3, heads=2)
 
@@ -29,7 +29,7 @@ def network() -> PartnerFlow:
 def test_a_packed_network_has_the_network_s_outputs(network: PartnerFlow) -> None:
     fast = pack_linear_layers(copy.deepcopy(network))
     for size in (1, 2, 5):
-        inputs = example(network, size)
+        inputs = example_inputs(network, size)
         with torch.no_grad():
             expected, output = network(*inputs), fast(*inputs)
         assert expected.abs().max() > 0.1
@@ -41,7 +41,7 @@ def test_a_packed_network_has_the_network_s_outputs(network: PartnerFlow) -> Non
 @pytest.mark.skipif(not inference.bfloat16_supported(), reason="this processor has no native bfloat16")
 def test_a_bfloat16_network_has_nearly_the_same_outputs(network: PartnerFlow) -> None:
     fast = pack_linear_layers(copy.deepcopy(network), bfloat16=True)
-    inputs = example(network, 5)
+    inputs = example_inputs(network, 5)
     with torch.no_grad():
         expected, output = network(*inputs), fast(*inputs)
     assert 1e-5 < (output - expected).abs().max() < 0.05 * expected.abs().max()

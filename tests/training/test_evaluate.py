@@ -1,4 +1,4 @@
-"""`evaluate` on models that are only in the registry: a partner model without a training, and one with its own module."""
+"""`evaluate` on models that only the registry knows: a partner model, and a model with an evaluation of its own."""
 
 import sys
 from pathlib import Path

@@ -9,9 +9,8 @@ from backend.model_registry import REGISTRY
 from training.data.duets import DuetSplit, find_duets, split_duets
 from training.evaluation import baselines
 from training.evaluation.partner_evaluation import evaluate_ablations, evaluate_partners, train_partner_classifiers
-from training.evaluation.report import HEADERS, PartReport, print_report, write_json
+from training.evaluation.report import PartReport, plot_partners, print_report, write_json
 from training.experiment.config import CONFIGS, read_tables
-from training.experiment.figure_plots import plot_partner_evaluation
 
 PARTS = ("validation", "test")
 
@@ -49,8 +48,7 @@ def evaluate_partner_model(
     if json is not None:
         write_json(json, model, reports)
     if plot is not None:
-        partners = reports[parts[-1]].partners
-        plot_partner_evaluation({name: evaluation.metrics for name, evaluation in partners.items()}, HEADERS, plot)
+        plot_partners(reports[parts[-1]].partners, plot)
     return reports
 
 

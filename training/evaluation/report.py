@@ -1,4 +1,4 @@
-"""Reports of a partner evaluation: tables for the terminal, and JSON."""
+"""Reports of a partner evaluation: tables for the terminal, JSON, and a plot."""
 
 import json
 import math
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib import pyplot
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from rigs.files.atomic_write import atomic_write_text
 from training.evaluation.confidence_intervals import CONFIDENCE, Estimate
 from training.evaluation.partner_evaluation import BEST_OF, HISTORY, HORIZONS, REAL, PartnerEvaluation
 from training.evaluation.partner_metrics import METRICS, Metric
+from training.experiment.figure_plots import save_figure
 
 _METRICS: dict[str, Metric] = {metric.name: metric for group in METRICS.values() for metric in group}
 _ERRORS = {
@@ -49,6 +51,31 @@ _POST_PROCESSING_METRICS = (
     "told apart",
     "Fréchet cross-dancer",
 )
+_PLOTTED = (
+    "Fréchet kinetic",
+    "Fréchet geometric",
+    "Fréchet cross-dancer",
+    "cross-dancer, this take",
+    "told apart",
+    "foot slide",
+    "jerk",
+    "floating",
+    "distance moved",
+    "hand in hand",
+    "BED",
+    "after 1.0 s",
+)
+"""Metrics of the evaluation's picture."""
+_LOGARITHMIC = {name for name in _PLOTTED if name.startswith(("Fréchet", "cross"))}
+_COLOURS = {
+    REAL: "#0b5fa5",
+    "zero velocity": "#e0674c",
+    "mean pose": "#8a8f98",
+    "copy of the leader": "#8a8f98",
+    "another take's follower": "#8a8f98",
+    "stitching": "#b7791f",
+}
+_MODEL_COLOUR = "#0f766e"
 LEGEND = f"↓ lower is better, → nearer the real partner's value is better; small: {CONFIDENCE:.0%} confidence interval"
 
 
@@ -90,6 +117,31 @@ def report_tables(model: str, report: PartReport) -> list[Table]:
         rows = {name: by_partner[name] for name in (REAL, model)} | report.ablations
         tables.append(_table("ablation of post-processing", _POST_PROCESSING_METRICS, rows))
     return tables
+
+
+def plot_partners(partners: Mapping[str, PartnerEvaluation], path: Path) -> None:
+    """Plot metrics by partner with their confidence intervals into a PNG, the real partner's as a band too."""
+    names = list(partners)
+    figure, panels = pyplot.subplots(3, 4, figsize=(13, 8), dpi=110, sharey=True)
+    for panel, shown in zip(panels.flat, _PLOTTED, strict=True):
+        for row, name in enumerate(reversed(names)):
+            estimate = partners[name].metrics[shown]
+            colour = _COLOURS.get(name, _MODEL_COLOUR)
+            ends = [estimate.low, estimate.high]
+            panel.plot(ends, [row, row], color=colour, linewidth=3, alpha=0.4, solid_capstyle="round")
+            panel.plot(estimate.value, row, "o", color=colour, markersize=6)
+        real = partners[REAL].metrics[shown]
+        panel.axvspan(real.low, real.high, color=_COLOURS[REAL], alpha=0.08)
+        panel.set_title(HEADERS[shown].replace("\n", " "), fontsize=10)
+        if shown in _LOGARITHMIC:
+            panel.set_xscale("symlog", linthresh=10.0)
+        panel.set_xlim(0, None)
+        panel.set_yticks(range(len(names)), list(reversed(names)), fontsize=9)
+        panel.grid(alpha=0.25, axis="x")
+        panel.spines[["top", "right", "left"]].set_visible(False)
+    figure.supxlabel("↓ lower is better   → nearer the real partner's value (band) is better", fontsize=10)
+    figure.tight_layout()
+    save_figure(figure, path)
 
 
 def write_json(path: Path, model: str, parts: Mapping[str, PartReport]) -> None:

@@ -15,13 +15,13 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from backend.models.choreo_bridge.network import BridgeConfig, ChoreoBridge, load
+from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, load
 from backend.music.piano_roll import piano_roll
 from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import STEP, folder_of_pairs, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
-from training.choreo_bridge.evaluate import ROWS, f1, mean_windows, other_pairs, table_of, told
+from training.choreo_bridge.evaluate import TRANSLATIONS, f1, mean_windows, other_pairs, table_of, told
 from training.choreo_bridge.task import (
     ChoreoBridgeTrainingConfig,
     batches,
@@ -33,8 +33,8 @@ from training.choreo_bridge.task import (
 )
 from training.experiment.config import read_config
 
-PLAN = ROOT / "training" / "configs" / "choreo-bridge.toml"
-SMALL = BridgeConfig(latent=8, bridge=4)
+CONFIG = ROOT / "training" / "configs" / "choreo-bridge.toml"
+SMALL = ChoreoBridgeConfig(latent=8, bridge=4)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def network() -> ChoreoBridge:
 
 @pytest.fixture(scope="module")
 def plan() -> ChoreoBridgeTrainingConfig:
-    return read_config(PLAN, ChoreoBridgeTrainingConfig)[1]
+    return read_config(CONFIG, ChoreoBridgeTrainingConfig)[1]
 
 
 def trained_parts(network: ChoreoBridge) -> set[str]:
@@ -60,10 +60,10 @@ def trained_parts(network: ChoreoBridge) -> set[str]:
 
 
 def test_the_plan_is_the_published_one(plan: ChoreoBridgeTrainingConfig) -> None:
-    tables, _ = read_config(PLAN, ChoreoBridgeTrainingConfig)
+    tables, _ = read_config(CONFIG, ChoreoBridgeTrainingConfig)
     assert (plan.divergence, plan.bridge_divergence, plan.distance) == (0.1, 0.005, 10.0)
     assert (plan.epochs, plan.rate) == (50, 1e-3)
-    assert BridgeConfig(**tables["network"]) == BridgeConfig(29, 128, 32)
+    assert ChoreoBridgeConfig(**tables["network"]) == ChoreoBridgeConfig(29, 128, 32)
 
 
 def test_a_window_holds_the_music_and_the_dance_of_the_same_two_bars(windows: PairWindows) -> None:
@@ -109,11 +109,13 @@ def test_the_first_half_trains_the_vaes_and_the_second_the_bridge_alone(
 ) -> None:
     for step, part in ((0, "vaes"), (10, "bridges")):
         network.zero_grad()
-        torch.stack(list(step_terms(network, windows.windows, plan, step, 10).values())).sum().backward()
+        torch.stack(list(loss_terms(network, windows.windows, plan, step, 10).values())).sum().backward()
         assert trained_parts(network) == {part}
 
 
-def test_terms_have_the_plans_weights(network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
+def test_terms_have_the_plans_weights(
+    network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig
+) -> None:
     def terms(**changes: float) -> dict[str, float]:
         torch.manual_seed(1)
         found = bridge_terms(network, windows.windows, replace(plan, **changes))
@@ -138,18 +140,18 @@ def test_the_sliced_distance_is_that_of_sorted_projections() -> None:
     two = one[torch.randperm(200, generator=generator)] + torch.tensor([0.3, -0.2, 0.0])
     first = wasserstein_distance(one[:, 0].numpy(), two[:, 0].numpy())
     assert first == pytest.approx(0.3, abs=1e-5)
-    assert float(sliced_distance(one, two, axes)) == pytest.approx((0.3**2 + 0.2**2) / 3, rel=1e-4)
-    assert float(sliced_distance(one, one[torch.randperm(200)], axes)) == pytest.approx(0.0, abs=1e-9)
+    assert float(sliced_wasserstein_distance(one, two, axes)) == pytest.approx((0.3**2 + 0.2**2) / 3, rel=1e-4)
+    assert float(sliced_wasserstein_distance(one, one[torch.randperm(200)], axes)) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
     """On nine windows that they see again and again, each half ends far below where it began."""
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate)
-    for first_of_bridge, names in ((99, ("music", "dance")), (0, ("music_bridged", "dance_bridged"))):
+    for bridge_start, names in ((99, ("music", "dance")), (0, ("music_bridged", "dance_bridged"))):
         course = []
         for step in range(25):
             optimiser.zero_grad()
-            terms = step_terms(network, windows.windows, plan, step, first_of_bridge)
+            terms = loss_terms(network, windows.windows, plan, step, bridge_start)
             torch.stack(list(terms.values())).sum().backward()
             optimiser.step()
             course.append(sum(float(terms[name].detach()) for name in names))
@@ -159,12 +161,12 @@ def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: Ch
 def test_the_table_has_the_published_rows_and_the_mean_window_scores_by_its_closed_form(
     network: ChoreoBridge, windows: PairWindows
 ) -> None:
-    found = table_of(network, windows, mean_windows(windows.windows))
-    assert list(found) == [row.name for row in ROWS]
+    found = error_table(network, windows, mean_window(windows.windows))
+    assert list(found) == [row.name for row in TRANSLATIONS]
     assert len(found) == 7
-    for row in ROWS:
-        figures = found[row.name]
-        variance = float(windows.windows.side(row.target).var(0, correction=0).mean())
+    for row in TRANSLATIONS:
+        figures = table[row.name]
+        variance = float(windows.windows.modality(row.target).var(0, correction=0).mean())
         assert figures.mean.error == pytest.approx(variance, rel=1e-4)
         assert figures.mean.variance == pytest.approx(0.0, abs=1e-9)
         assert math.isnan(figures.model.notes) == (row.target == "dance")
@@ -178,15 +180,15 @@ def test_an_input_that_counts_is_told_from_another_ones(windows: PairWindows) ->
             super().__init__()
             self.nothing = torch.nn.Parameter(torch.zeros(1))
 
-        def rebuild(self, given: torch.Tensor, side: str) -> torch.Tensor:
+        def reconstruct(self, given: torch.Tensor, side: str) -> torch.Tensor:
             return given
 
         def translate(self, given: torch.Tensor, source: str, target: str) -> torch.Tensor:
-            known = windows.windows.side(source).flatten(1)
+            known = windows.windows.modality(source).flatten(1)
             nearest = torch.cdist(given.flatten(1), known).argmin(dim=1)
-            return windows.windows.side(target)[nearest]
+            return windows.windows.modality(target)[nearest]
 
-    found = table_of(Knowing(), windows, mean_windows(windows.windows))  # type: ignore[arg-type]
+    found = error_table(Knowing(), windows, mean_window(windows.windows))  # type: ignore[arg-type]
     for figures in found.values():
         assert figures.model.error == pytest.approx(0.0, abs=1e-12)
         assert figures.model.variance == pytest.approx(1.0)
@@ -194,10 +196,10 @@ def test_an_input_that_counts_is_told_from_another_ones(windows: PairWindows) ->
 
 
 def test_other_windows_have_other_music_and_other_dancers(windows: PairWindows) -> None:
-    order = other_pairs(windows).tolist()
+    order = mismatched_windows(windows).tolist()
     assert all(windows.songs[here] != windows.songs[there] for here, there in enumerate(order))
     same_dance = replace(windows, recordings=("take0",) * 6 + ("take1",) * 3)
-    for here, there in enumerate(other_pairs(same_dance).tolist()):
+    for here, there in enumerate(mismatched_windows(same_dance).tolist()):
         assert same_dance.recordings[here] != same_dance.recordings[there]
 
 
@@ -206,8 +208,8 @@ def test_notes_are_scored_where_they_sound_at_the_published_threshold() -> None:
     truth[0, :4, 60] = 0.1  # quiet, but it sounds
     said = torch.zeros(1, 32, 128)
     said[0, :2, 60], said[0, 2, 60], said[0, 9, 60] = 0.3, 0.25, 0.3
-    assert told(said, truth, "music").notes == pytest.approx(2 * 2 / (3 + 4))
-    assert f1(torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool)) == 1.0
+    assert window_metrics(predicted, truth, "music").notes == pytest.approx(2 * 2 / (3 + 4))
+    assert f1_score(torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool)) == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +220,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def short_plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve small steps, half of them for the bridge."""
-    text = PLAN.read_text()
+    text = CONFIG.read_text()
     for name, value in (("epochs", 3), ("batch", 3), ("latent", 8), ("bridge", 4)):
         text, changed = re.subn(rf"^{name} = \d+", f"{name} = {value}", text, flags=re.MULTILINE)
         assert changed == 1
@@ -285,12 +287,12 @@ def test_evaluating_prints_the_table_with_its_controls(
     evaluate(data, "choreo-bridge", json=tmp_path / "figures.json", parts=("validation",))
     said = capsys.readouterr().out
     assert "validation: 3 windows, 1 songs, take2" in said
-    for row in ROWS:
+    for row in TRANSLATIONS:
         assert row.name in said
     figures = json.loads((tmp_path / "figures.json").read_text())
     row = figures["validation"]["rows"]["bridge: music to dance"]
     assert row.keys() == {"model", "mean", "shuffled"}
     assert row["model"]["error"] > 0.0
     assert row["model"]["notes"] is None
-    with pytest.raises(BadFile, match="--plot: a model of partners expected"):
+    with pytest.raises(BadFile, match="--plot: a model that generates partners expected"):
         evaluate(data, "choreo-bridge", plot=tmp_path / "figures.png")

@@ -17,7 +17,7 @@ import bpy
 
 from tests.rig_truths import CHARACTERS, Character, wrong_bones
 
-__all__ = ["CHARACTERS", "Character", "build", "rest", "wrong_bones"]
+__all__ = ["CHARACTERS", "Character", "build", "reset_pose", "wrong_bones"]
 
 FLOOR = 0.818  # m: how far the definitions that are centred on the body lie below their floor
 
@@ -31,13 +31,13 @@ def build(name: str, corpus: Path, *, body: bool = False) -> bpy.types.Object:
     rate = render.fps, render.fps_base
     before = set(bpy.data.objects)
     with contextlib.redirect_stdout(io.StringIO()):
-        rig = MAKERS[name](corpus)
+        rig = BUILDERS[name](corpus)
     render.fps, render.fps_base = rate
     for thing in set(bpy.data.objects) - before - {rig}:
         if thing.type == "EMPTY" or (thing.type == "MESH" and thing.parent == rig and not body):
             bpy.data.objects.remove(thing)
     rig.name = name
-    rest(rig)
+    reset_pose(rig)
     bpy.ops.object.select_all(action="DESELECT")
     rig.select_set(True)
     bpy.context.view_layer.objects.active = rig
@@ -45,7 +45,7 @@ def build(name: str, corpus: Path, *, body: bool = False) -> bpy.types.Object:
     return rig
 
 
-def rest(rig: bpy.types.Object) -> None:
+def reset_pose(rig: bpy.types.Object) -> None:
     """Take the rig's action and its pose away; drivers stay, without which Rigify's rig does not work."""
     if rig.animation_data:
         rig.animation_data.action = None
@@ -74,7 +74,7 @@ def metarig(corpus: Path) -> bpy.types.Object:
     return bpy.context.active_object
 
 
-def imported(file: str) -> Callable[[Path], bpy.types.Object]:
+def fbx_armature(file: str) -> Callable[[Path], bpy.types.Object]:
     """The armature of an FBX file of the corpus."""
 
     def make(corpus: Path) -> bpy.types.Object:
@@ -85,7 +85,7 @@ def imported(file: str) -> Callable[[Path], bpy.types.Object]:
     return make
 
 
-def defined(file: str, lift: float = 0.0) -> Callable[[Path], bpy.types.Object]:
+def rig_definition(file: str, lift: float = 0.0) -> Callable[[Path], bpy.types.Object]:
     """The armature of a rig definition of the corpus, raised by `lift` m."""
 
     def make(corpus: Path) -> bpy.types.Object:
@@ -111,24 +111,24 @@ def _parents_first(bones: Mapping[str, dict]) -> Iterator[str]:
         waiting += [child for child in bones if bones[child]["parent"] == name]
 
 
-def _add_bone(bones: bpy.types.ArmatureEditBones, name: str, told: dict, lift: float) -> None:
+def _add_bone(bones: bpy.types.ArmatureEditBones, name: str, definition: dict, lift: float) -> None:
     bone = bones.new(name)
-    (x, y, low), (u, v, high) = (told[end]["default_position"] for end in ("head", "tail"))
-    bone.head, bone.tail, bone.roll = (x, y, low + lift), (u, v, high + lift), told["roll"]
-    bone.parent = bones.get(told["parent"])
-    bone.use_connect = told["use_connect"] and bone.parent is not None
-    bone.use_inherit_rotation = told["use_inherit_rotation"]
+    (x, y, low), (u, v, high) = (definition[end]["default_position"] for end in ("head", "tail"))
+    bone.head, bone.tail, bone.roll = (x, y, low + lift), (u, v, high + lift), definition["roll"]
+    bone.parent = bones.get(definition["parent"])
+    bone.use_connect = definition["use_connect"] and bone.parent is not None
+    bone.use_inherit_rotation = definition["use_inherit_rotation"]
 
 
-MAKERS: dict[str, Callable[[Path], bpy.types.Object]] = {
+BUILDERS: dict[str, Callable[[Path], bpy.types.Object]] = {
     "Rigify": generated_rigify,
     "Rigify metarig": metarig,
-    "Mixamo": imported("Samba_Dancing.fbx"),
-    "Mixamo of MPFB": defined("rig.mixamo.json"),
-    "UE-style": defined("rig.game_engine.json", FLOOR),
-    "CMU": defined("rig.cmu_mb.json", FLOOR),
-    "MakeHuman": defined("rig.default.json", FLOOR),
-    "OpenPose": defined("rig.openpose.json"),
-    "HumanIK": imported("maya_human_ik_7400_binary.fbx"),
-    "Kenney": imported("maya_kenney_character_7700_binary.fbx"),
+    "Mixamo": fbx_armature("Samba_Dancing.fbx"),
+    "Mixamo of MPFB": rig_definition("rig.mixamo.json"),
+    "UE-style": rig_definition("rig.game_engine.json", FLOOR),
+    "CMU": rig_definition("rig.cmu_mb.json", FLOOR),
+    "MakeHuman": rig_definition("rig.default.json", FLOOR),
+    "OpenPose": rig_definition("rig.openpose.json"),
+    "HumanIK": fbx_armature("maya_human_ik_7400_binary.fbx"),
+    "Kenney": fbx_armature("maya_kenney_character_7700_binary.fbx"),
 }

@@ -8,7 +8,7 @@ LEAVES = ("head", "bigtoe", "thumb", "middle")
 END = " end site"
 
 Bones = tuple[str, ...]
-Place = tuple[str, str]
+BoneEnd = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Character:
     """
 
     bones: Mapping[str, Bones]
-    places: Mapping[str, Place]
+    places: Mapping[str, BoneEnd]
 
 
 def wrong_bones(character: Character, chosen: Mapping[str, str | None]) -> list[str]:
@@ -30,14 +30,18 @@ def wrong_bones(character: Character, chosen: Mapping[str, str | None]) -> list[
     """
     wrong = []
     for joint in chosen:
-        right, found = character.bones.get(joint, ()), chosen[joint]
+        correct, mapped_bone = character.bones.get(joint, ()), chosen[joint]
         leaf = joint.removeprefix("left_").removeprefix("right_") in LEAVES
-        if found is None and (leaf or not right):
+        if mapped_bone is None and (leaf or not correct):
             continue
-        if found is not None and found.endswith(END) and _is_end(character, joint, found.removesuffix(END)):
+        if (
+            mapped_bone is not None
+            and mapped_bone.endswith(END)
+            and _is_end(character, joint, mapped_bone.removesuffix(END))
+        ):
             continue
-        if found not in right:
-            wrong.append(f"{joint}: {' or '.join(right) or 'no bone'} expected, {found} found")
+        if mapped_bone not in correct:
+            wrong.append(f"{joint}: {' or '.join(correct) or 'no bone'} expected, {mapped_bone} found")
     return wrong
 
 
@@ -65,25 +69,25 @@ def _character(
     where = {joint: f"{found.split()[0]}:head" for joint, found in bones.items()} | dict(places or {})
     return Character(
         {joint: tuple(found.split()) for joint, found in _both_sides(bones.items(), sides)},
-        {joint: _place(told) for joint, told in _both_sides(where.items(), sides) if told},
+        {joint: _bone_end(told) for joint, told in _both_sides(where.items(), sides) if told},
     )
 
 
-def _place(told: str) -> Place:
-    bone, end = told.rsplit(":", 1)
+def _bone_end(text: str) -> BoneEnd:
+    bone, end = text.rsplit(":", 1)
     return bone, end
 
 
 def _both_sides(rows: Iterable[tuple[str, str]], sides: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    for joint, told in rows:
+    for joint, text in rows:
         if joint not in SIDED:
-            yield joint, told
+            yield joint, text
             continue
         for side, word in zip(("left", "right"), sides, strict=True):
-            yield f"{side}_{joint}", told.replace("{s}", word)
+            yield f"{side}_{joint}", text.replace("{s}", word)
 
 
-def _named_as_motionbuilder(prefix: str, **others: str) -> dict[str, str]:
+def _motionbuilder_names(prefix: str, **others: str) -> dict[str, str]:
     """Joints to bones where Mixamo, HumanIK and their kin agree; `others` adds to it."""
     names = {
         "pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck", "jaw": "Head",
@@ -129,11 +133,11 @@ CHARACTERS: dict[str, Character] = {
     ),
     "Mixamo": _character(
         _LEFT_RIGHT,
-        _named_as_motionbuilder("mixamorig:", head="HeadTop_End", bigtoe="{s}Toe_End"),
+        _motionbuilder_names("mixamorig:", head="HeadTop_End", bigtoe="{s}Toe_End"),
     ),
     "Mixamo of MPFB": _character(
         _LEFT_RIGHT,
-        _named_as_motionbuilder("mixamorig:", middle="{s}HandMiddle3"),
+        _motionbuilder_names("mixamorig:", middle="{s}HandMiddle3"),
         {
             "head": "mixamorig:Head:tail", "bigtoe": "mixamorig:{s}ToeBase:tail",
             "middle": "mixamorig:{s}HandMiddle3:tail",
@@ -151,7 +155,7 @@ CHARACTERS: dict[str, Character] = {
     ),
     "CMU": _character(
         _LEFT_RIGHT,
-        _named_as_motionbuilder(
+        _motionbuilder_names(
             "", spine1="LowerBack Spine", spine2="Spine LowerBack", spine3="Spine1",
             thumb="{s}FingerBase {s}HandFinger1", middle="{s}HandFinger1",
         ),
@@ -181,12 +185,12 @@ CHARACTERS: dict[str, Character] = {
     ),
     "HumanIK": _character(
         _LEFT_RIGHT,
-        _named_as_motionbuilder("Character1_"),
+        _motionbuilder_names("Character1_"),
         {"head": "Character1_Head:tail"},
     ),
     "Kenney": _character(
         _LEFT_RIGHT,
-        _named_as_motionbuilder(
+        _motionbuilder_names(
             "", head="Head_end", spine2="Chest", spine3="UpperChest", foot="{s}Toes", bigtoe="{s}Toes_end",
             thumb="{s}HandIndex1", middle="{s}HandIndex3_end {s}HandIndex3",
         ),

@@ -15,7 +15,7 @@ from rigs.skeleton import JOINTS
 from tests.benchmarks import evaluated_bones, measures
 from tests.benchmarks.silence import quiet
 from tests.installed import PACKAGE
-from tests.rig_builders import CHARACTERS, build, rest, wrong_bones
+from tests.rig_builders import CHARACTERS, build, reset_pose, wrong_bones
 
 Array = np.ndarray
 
@@ -196,7 +196,7 @@ def places_of(
 
 def discard(source: bpy.types.Object, rig: bpy.types.Object) -> None:
     """Remove the dancers that came in, and bring the rig back to rest."""
-    rest(rig)
+    reset_pose(rig)
     names = set(JOINTS)
     for thing in [thing for thing in bpy.data.objects if thing.type == "ARMATURE" and thing != rig]:
         if names <= {bone.name for bone in thing.data.bones}:

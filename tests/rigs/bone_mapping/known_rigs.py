@@ -32,7 +32,7 @@ class Hierarchy:
             [*self.names, *(self.names[leaf] + END_SITE for leaf in leaves)], [*self.parents, *leaves], heads
         )
 
-    def many_controls(self) -> "Hierarchy":
+    def with_controls(self) -> "Hierarchy":
         """The same with a dozen more bones at each of its own, as in rigs for animators."""
         extra = [(f"MCH-{name}.{n:03}", bone) for bone, name in enumerate(self.names) for n in range(12)]
         assert self.heads is not None
@@ -42,18 +42,18 @@ class Hierarchy:
         )
 
 
-def described(name: str, *, tails: bool = True) -> tuple[Hierarchy, dict[str, str], str]:
+def tool_hierarchy(name: str, *, tails: bool = True) -> tuple[Hierarchy, dict[str, str], str]:
     """A rig of `hierarchies/`, with its joints' bones and the dialect's name."""
-    told = json.loads((Path(__file__).with_name("hierarchies") / f"{name}.json").read_text())
-    names = list(told["parents"])
-    rig = Hierarchy(names, [names.index(up) if up else -1 for up in told["parents"].values()])
-    return rig.with_tails() if tails else rig, told["joints"], told["dialect"]
+    data = json.loads((Path(__file__).with_name("hierarchies") / f"{name}.json").read_text())
+    names = list(data["parents"])
+    rig = Hierarchy(names, [names.index(up) if up else -1 for up in data["parents"].values()])
+    return rig.with_tails() if tails else rig, data["joints"], data["dialect"]
 
 
-def defined(corpus: Path, name: str) -> Hierarchy:
+def rig_definition(corpus: Path, name: str) -> Hierarchy:
     """A rig definition of the corpus, with tails."""
-    told = json.loads((corpus / "rig_definitions" / f"rig.{name}.json").read_text())
-    bones = told.get("bones", told)
+    data = json.loads((corpus / "rig_definitions" / f"rig.{name}.json").read_text())
+    bones = data.get("bones", data)
     names = [bone for bone in bones if not bones[bone]["parent"]]
     for bone in names:
         names += [child for child in bones if bones[child]["parent"] == bone]
@@ -62,7 +62,7 @@ def defined(corpus: Path, name: str) -> Hierarchy:
     return Hierarchy(names, parents, heads).with_tails(tails)
 
 
-def _truth(sides: Sequence[str], joints: Mapping[str, str]) -> dict[str, str]:
+def _both_sides(sides: Sequence[str], joints: Mapping[str, str]) -> dict[str, str]:
     """Joints to bones, those of both sides from one row; {s} stands for the side."""
     both = {}
     for joint, bone in joints.items():
@@ -81,12 +81,12 @@ def _motionbuilder(prefix: str = "", **others: str) -> dict[str, str]:
         "hip": "{s}UpLeg", "knee": "{s}Leg", "ankle": "{s}Foot", "foot": "{s}ToeBase", "collar": "{s}Shoulder",
         "shoulder": "{s}Arm", "elbow": "{s}ForeArm", "wrist": "{s}Hand",
     } | others  # fmt: skip
-    return _truth(("Left", "Right"), {joint: prefix + bone for joint, bone in joints.items()})
+    return _both_sides(("Left", "Right"), {joint: prefix + bone for joint, bone in joints.items()})
 
 
 _TIPS = {"head": "Head end site", "bigtoe": "{s}ToeBase end site"}
 
-DEFINED: dict[str, dict[str, str]] = {
+DEFINITION_JOINTS: dict[str, dict[str, str]] = {
     "mixamo": _motionbuilder(
         "mixamorig:", **_TIPS, thumb="{s}HandMiddle1", middle="{s}HandMiddle3 end site",
     ),
@@ -94,19 +94,19 @@ DEFINED: dict[str, dict[str, str]] = {
         **_TIPS, spine1="LowerBack", spine2="Spine", spine3="Spine1", thumb="{s}FingerBase",
         middle="{s}HandFinger1 end site",
     ),
-    "game_engine": _truth("lr", {
+    "game_engine": _both_sides("lr", {
         "pelvis": "pelvis", "spine1": "spine_01", "spine2": "spine_02", "spine3": "spine_03", "neck": "neck_01",
         "jaw": "head", "head": "head end site", "hip": "thigh_{s}", "knee": "calf_{s}", "ankle": "foot_{s}",
         "foot": "ball_{s}", "bigtoe": "ball_{s} end site", "collar": "clavicle_{s}", "shoulder": "upperarm_{s}",
         "elbow": "lowerarm_{s}", "wrist": "hand_{s}", "thumb": "middle_01_{s}", "middle": "middle_03_{s} end site",
     }),
-    "default": _truth("LR", {
+    "default": _both_sides("LR", {
         "pelvis": "root", "spine1": "spine04", "spine2": "spine02", "spine3": "spine01", "neck": "neck01",
         "jaw": "head", "hip": "upperleg01.{s}", "knee": "lowerleg01.{s}", "ankle": "foot.{s}", "foot": "toe2-1.{s}",
         "bigtoe": "toe2-3.{s} end site", "collar": "clavicle.{s}", "shoulder": "upperarm01.{s}",
         "elbow": "lowerarm01.{s}", "wrist": "wrist.{s}", "thumb": "finger3-1.{s}", "middle": "finger3-3.{s} end site",
     }),
-    "openpose": _truth("LR", {
+    "openpose": _both_sides("LR", {
         "pelvis": "MidHip", "neck": "Neck", "hip": "{s}Knee", "knee": "{s}Ankle", "ankle": "{s}BigToe",
         "foot": "{s}SmallToe", "collar": "{s}Shoulder", "shoulder": "{s}Elbow", "elbow": "{s}Wrist",
         "wrist": "{s}Wrist end site",
@@ -114,7 +114,7 @@ DEFINED: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """For each rig definition its joints' bones."""
 
-_CMU = _truth("lr", {
+_CMU = _both_sides("lr", {
     "pelvis": "root", "spine1": "lowerback", "spine2": "upperback", "spine3": "thorax", "neck": "lowerneck",
     "jaw": "head", "head": "head end site", "hip": "{s}femur", "knee": "{s}tibia", "ankle": "{s}foot",
     "foot": "{s}toes", "bigtoe": "{s}toes end site", "collar": "{s}clavicle", "shoulder": "{s}humerus",
@@ -128,7 +128,7 @@ _JOINT_NAMES = {
 }  # fmt: skip
 _LONG_SPINE = _motionbuilder(**_TIPS, spine3="Spine3", middle="{s}Hand end site")
 
-RECORDED: dict[str, dict[str, str]] = {
+RECORDING_JOINTS: dict[str, dict[str, str]] = {
     "salsa/salsa_07_leader": _CMU,
     "salsa/salsa_02_follower": _CMU,
     "bvh_zoo/AD_rokoko_jesse_dance": _motionbuilder(
@@ -139,16 +139,16 @@ RECORDED: dict[str, dict[str, str]] = {
     ),
     "bvh_zoo/pybvh_bvh_test1": _LONG_SPINE,
     "bvh_zoo/pybvh_standard_skeleton": _LONG_SPINE,
-    "bvh_zoo/pybvh_bvh_test2": _truth(("Left", "Right"), _JOINT_NAMES),
-    "bvh_zoo/AD_cmu1_jumping_jacks": _truth(("Left", "Right"), _JOINT_NAMES | {
+    "bvh_zoo/pybvh_bvh_test2": _both_sides(("Left", "Right"), _JOINT_NAMES),
+    "bvh_zoo/AD_cmu1_jumping_jacks": _both_sides(("Left", "Right"), _JOINT_NAMES | {
         "spine1": "lowerback", "spine2": "Chest", "spine3": "Chest2", "neck": "lowerneck",
-    }) | _truth("LR", {"thumb": "{s}Fingers", "middle": "{s}Fingers end site"}),
-    "bvh_zoo/dataset-1_dance-short_normal_001": _truth("LR", {
+    }) | _both_sides("LR", {"thumb": "{s}Fingers", "middle": "{s}Fingers end site"}),
+    "bvh_zoo/dataset-1_dance-short_normal_001": _both_sides("LR", {
         "pelvis": "Hips", "spine1": "Spine", "spine3": "Chest", "neck": "Neck", "jaw": "Head", "hip": "UpperLeg_{s}",
         "knee": "LowerLeg_{s}", "ankle": "Foot_{s}", "foot": "Toes_{s}", "collar": "Shoulder_{s}",
         "shoulder": "UpperArm_{s}", "elbow": "LowerArm_{s}", "wrist": "Hand_{s}",
     }),
-    "bvh_zoo/cmu_daz_60_01": _truth("lr", {
+    "bvh_zoo/cmu_daz_60_01": _both_sides("lr", {
         "pelvis": "hip", "spine1": "abdomen", "spine3": "chest", "neck": "neck", "jaw": "head", "hip": "{s}Thigh",
         "knee": "{s}Shin", "ankle": "{s}Foot", "foot": "{s}Foot end site", "collar": "{s}Collar",
         "shoulder": "{s}Shldr", "elbow": "{s}ForeArm", "wrist": "{s}Hand", "thumb": "{s}Mid1",

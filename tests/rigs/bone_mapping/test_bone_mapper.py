@@ -9,19 +9,25 @@ from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_
 from rigs.files import bvh
 from rigs.files.bvh_parser import parse_bvh
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
-from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined, described
+from tests.rigs.bone_mapping.known_rigs import (
+    DEFINITION_JOINTS,
+    RECORDING_JOINTS,
+    Hierarchy,
+    rig_definition,
+    tool_hierarchy,
+)
 
 OWN_PARENTS = list(PARENTS)
-DESCRIBED = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))
+TOOLS = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))
 
 
-def found(mapping: BoneMap, names: list[str]) -> dict[str, str]:
+def mapped_names(mapping: BoneMap, names: list[str]) -> dict[str, str]:
     return {joint: names[bone] for joint, bone in zip(JOINTS, mapping.bones, strict=True) if bone >= 0}
 
 
-def wrong(mapping: BoneMap, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
+def wrong_joints(mapping: BoneMap, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
     """The joints with another bone than the truth has; of leaves it need not speak."""
-    chosen = found(mapping, names)
+    chosen = mapped_names(mapping, names)
     told = [joint for joint in JOINTS if joint in truth or CHILDREN[INDEX[joint]]]
     return {joint: chosen.get(joint) for joint in told if chosen.get(joint) != truth.get(joint)}
 
@@ -37,30 +43,30 @@ def test_our_own_names_map_one_to_one() -> None:
     assert [JOINTS[bone] for bone in mapping.neck] == ["neck", "jaw"]
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
+@pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("tails", [True, False], ids=["with tails", "bones only"])
-def test_a_dialect_is_understood(name: str, tails: bool) -> None:
-    rig, truth, dialect = described(name, tails=tails)
+def test_a_naming_convention_is_mapped(name: str, tails: bool) -> None:
+    rig, truth, dialect = tool_hierarchy(name, tails=tails)
     mapping = map_bones(rig.names, rig.parents)
-    assert wrong(mapping, rig.names, truth) == {}
+    assert wrong_joints(mapping, rig.names, truth) == {}
     assert mapping.convention.name == dialect
     assert mapping.confidence > 0.8
 
 
-@pytest.mark.parametrize("name", DEFINED)
-def test_a_rig_definition_is_understood(corpus: Path, name: str) -> None:
-    rig = defined(corpus, name)
+@pytest.mark.parametrize("name", DEFINITION_JOINTS)
+def test_a_rig_definition_is_mapped(corpus: Path, name: str) -> None:
+    rig = rig_definition(corpus, name)
     mapping = map_bones(rig.names, rig.parents, rig.heads)
-    assert found(mapping, rig.names) == DEFINED[name]
+    assert mapped_names(mapping, rig.names) == DEFINITION_JOINTS[name]
     assert mapping.confidence > 0.95
 
 
-@pytest.mark.parametrize("name", RECORDED)
-def test_a_recordings_skeleton_is_understood(corpus: Path, name: str) -> None:
+@pytest.mark.parametrize("name", RECORDING_JOINTS)
+def test_a_recordings_skeleton_is_mapped(corpus: Path, name: str) -> None:
     parsed = parse_bvh(corpus / f"{name}.bvh")
     names = list(parsed.names)
     for mapping in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
-        assert found(mapping, names) == RECORDED[name]
+        assert mapped_names(mapping, names) == RECORDING_JOINTS[name]
         assert mapping.confidence > 0.95
 
 
@@ -73,8 +79,8 @@ def test_a_recordings_skeleton_is_understood(corpus: Path, name: str) -> None:
         ("auto_rig_pro", "c_spine_01.x c_spine_02.x c_spine_03.x", "c_neck.x c_head.x"),
     ],
 )
-def test_all_bones_that_bend_the_trunk_and_the_neck_are_found(name: str, spine: str, neck: str) -> None:
-    rig, _, _ = described(name)
+def test_all_spine_and_neck_bones_are_mapped(name: str, spine: str, neck: str) -> None:
+    rig, _, _ = tool_hierarchy(name)
     mapping = map_bones(rig.names, rig.parents)
     assert [rig.names[bone] for bone in mapping.spine] == spine.split()
     assert [rig.names[bone] for bone in mapping.neck] == neck.split()
@@ -93,61 +99,61 @@ def test_spines_of_any_length_reach_from_the_pelvis_to_the_chest(count: int) -> 
     ]
     mapping = map_bones(names, parents)
     assert [names[bone] for bone in mapping.spine] == own
-    told = found(mapping, names)
+    told = mapped_names(mapping, names)
     assert told["spine1"] == own[0]
     assert told.get("spine3") == (own[-1] if count > 1 else None)
     assert ("spine2" in told) == (count > 2)
 
 
-def test_the_dialect_that_finds_most_joints_wins() -> None:
+def test_the_convention_that_matches_most_joints_wins() -> None:
     names = [*JOINTS, "Hips", "LeftUpLeg"]
     mapping = map_bones(names, [*OWN_PARENTS, -1, 29])
-    assert found(mapping, names) == {joint: joint for joint in JOINTS}
+    assert mapped_names(mapping, names) == {joint: joint for joint in JOINTS}
 
 
 @pytest.mark.parametrize("joint", REQUIRED)
 @pytest.mark.parametrize("placed", [False, True], ids=["names only", "with places"])
-def test_a_limb_without_a_bone_is_named(joint: str, placed: bool) -> None:
+def test_the_error_names_the_joint_without_a_bone(joint: str, placed: bool) -> None:
     names = [name if name != joint else "thing" for name in JOINTS]
     with pytest.raises(UnmappableRig, match=f"no bone for {joint}; a humanoid with two arms and two legs expected"):
         map_bones(names, OWN_PARENTS, DEFAULT_SKELETON.rest_positions() if placed else None)
 
 
-def test_a_bone_that_hangs_in_the_wrong_place_is_not_the_joint() -> None:
+def test_a_bone_in_the_wrong_branch_is_not_matched() -> None:
     parents = OWN_PARENTS.copy()
     parents[INDEX["left_knee"]] = INDEX["right_hip"]
     with pytest.raises(UnmappableRig, match="no bone for left_knee"):
         map_bones(list(JOINTS), parents)
 
 
-def test_a_limb_with_an_uncommon_name_in_a_known_dialect_is_found_by_a_common_one() -> None:
-    rig, _, _ = described("perception_neuron")
+def test_a_bone_missing_from_a_convention_is_matched_by_generic_words() -> None:
+    rig, _, _ = tool_hierarchy("perception_neuron")
     names = [name.replace("Hand", "Wrist") if name.endswith("Hand") else name for name in rig.names]
     mapping = map_bones(names, rig.parents)
-    assert found(mapping, names)["left_wrist"] == "Robot_LeftWrist"
+    assert mapped_names(mapping, names)["left_wrist"] == "Robot_LeftWrist"
     assert 0.0 < mapping.joint_confidence[INDEX["left_wrist"]] < mapping.joint_confidence[INDEX["left_elbow"]]
     assert mapping.confidence < 1.0
 
 
-def test_a_lone_bone_at_the_end_serves_as_a_leaf() -> None:
+def test_a_single_bone_beyond_the_last_is_the_leaf_joint() -> None:
     names = ["tip" if not CHILDREN[j] else name for j, name in enumerate(JOINTS)]
     assert map_bones(names, OWN_PARENTS).bones == tuple(range(29))
 
 
-def test_one_of_several_bones_at_the_end_does_not() -> None:
+def test_one_of_several_bones_beyond_the_last_is_not_the_leaf_joint() -> None:
     names = [*("tip" if name == "head" else name for name in JOINTS), "left eye"]
     assert map_bones(names, [*OWN_PARENTS, INDEX["jaw"]]).missing == ("head",)
 
 
-def test_a_bone_named_unlike_the_other_sides_is_less_sure() -> None:
-    rig, _, _ = described("gltf_mixamo")
+def test_asymmetric_names_lower_the_confidence() -> None:
+    rig, _, _ = tool_hierarchy("gltf_mixamo")
     names = [name.replace("LeftFoot", "LeftAnkle") for name in rig.names]
     mapping = map_bones(names, rig.parents)
-    assert found(mapping, names)["left_ankle"] == "mixamorigLeftAnkle"
+    assert mapped_names(mapping, names)["left_ankle"] == "mixamorigLeftAnkle"
     assert mapping.joint_confidence[INDEX["right_ankle"]] < mapping.joint_confidence[INDEX["right_knee"]] == 1.0
 
 
-def test_bones_whose_names_say_the_wrong_side_are_less_sure() -> None:
+def test_names_on_the_wrong_side_lower_the_confidence() -> None:
     places = DEFAULT_SKELETON.rest_positions()
     right = map_bones(list(JOINTS), OWN_PARENTS, places)
     places[INDEX["left_elbow"], 0] *= -1.0
@@ -156,16 +162,16 @@ def test_bones_whose_names_say_the_wrong_side_are_less_sure() -> None:
     assert crossed.joint_confidence[INDEX["left_elbow"]] < 1.0 == crossed.joint_confidence[INDEX["left_knee"]]
 
 
-def test_a_crowd_of_controls_does_not_hide_the_dancer(corpus: Path) -> None:
-    rig = defined(corpus, "mixamo")
-    crowd = Hierarchy.many_controls(rig)
+def test_many_control_bones_do_not_change_the_map(corpus: Path) -> None:
+    rig = rig_definition(corpus, "mixamo")
+    crowd = Hierarchy.with_controls(rig)
     assert len(crowd.names) > 700
     alone, among_them = (map_bones(hierarchy.names, hierarchy.parents, hierarchy.heads) for hierarchy in (rig, crowd))
     limbs = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("hip", "knee", "shoulder", "elbow")]
     assert [among_them.bones[j] for j in limbs] == [alone.bones[j] for j in limbs]
 
 
-def test_places_of_any_unit_serve() -> None:
+def test_positions_may_be_in_any_unit() -> None:
     places = DEFAULT_SKELETON.rest_positions()
     for unit in (0.01, 39.4, 1000.0):
         np.testing.assert_array_equal(map_bones(list(JOINTS), OWN_PARENTS, places * unit).joint_confidence, np.ones(29))

@@ -35,7 +35,7 @@ def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(writ
 
 
 @pytest.mark.parametrize("written", ["lfemur", "lFemur", "L_Femur", "femur.L"])
-def test_the_side_of_a_left_bone_is_found_in_any_way_of_writing(written: str) -> None:
+def test_the_side_of_a_left_bone_is_recognised_in_any_spelling(written: str) -> None:
     assert normalize_left_name(written) == ("left", "femur")
 
 
@@ -50,20 +50,20 @@ def test_a_letter_counts_as_a_side_only_before_or_after_a_known_word() -> None:
 @pytest.mark.parametrize(
     ("before", "after"), [("Character1_", ""), ("Bip01 ", ""), ("mixamorig", ""), ("CC_Base_", ""), ("x:", "_JNT")]
 )
-def test_what_most_names_begin_or_end_with_does_not_matter(before: str, after: str) -> None:
+def test_shared_prefixes_and_suffixes_are_stripped(before: str, after: str) -> None:
     plain = ["Hips", "LeftArm", "RightArm", "LeftLeg", "RightLeg", "LeftFoot", "RightFoot", "Head", "Neck", "Chest"]
     found = index_names(["Reference", *(before + name + after for name in plain)], frozenset())
     assert found["left", "arm"] == [2]
     assert found["", "hips"] == [1]
 
 
-def test_a_side_that_most_names_begin_with_still_counts() -> None:
+def test_a_shared_side_is_not_stripped() -> None:
     found = index_names(["Hips", *(f"Left Finger{n}" for n in range(12)), "Right Hand"], frozenset())
     assert found["left", "finger3"] == [4]
     assert found["right", "hand"] == [13]
 
 
-def test_a_tail_answers_to_its_bone_and_the_end() -> None:
+def test_an_end_site_is_indexed_apart_from_its_bone() -> None:
     found = index_names(["LeftHand", "LeftHand end site", "lhand end site"], frozenset({"hand"}))
     assert found["left", "hand"] == [0]
     assert found["left", "handendsite"] == [1, 2]

@@ -7,14 +7,14 @@ import pytest
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_io import BadMap, from_json, skeleton_hash, to_json
 from rigs.skeleton import INDEX, JOINTS, PARENTS
-from tests.rigs.bone_mapping.known_rigs import described
+from tests.rigs.bone_mapping.known_rigs import tool_hierarchy
 
 NAMES = list(JOINTS)
 
 
 @pytest.mark.parametrize("name", ["unreal5", "daz_genesis8", "auto_rig_pro", "sparse"])
-def test_a_map_comes_back_as_it_was(name: str) -> None:
-    rig, _, _ = described(name)
+def test_a_bone_map_survives_a_round_trip(name: str) -> None:
+    rig, _, _ = tool_hierarchy(name)
     mapping = map_bones(rig.names, rig.parents)
     back = from_json(to_json(mapping, rig.names), rig.names, rig.parents)
     assert back.bones == mapping.bones
@@ -22,8 +22,8 @@ def test_a_map_comes_back_as_it_was(name: str) -> None:
     assert (back.convention, back.spine, back.neck) == (mapping.convention, mapping.spine, mapping.neck)
 
 
-def test_a_map_serves_a_rig_with_the_same_bones_in_another_order() -> None:
-    rig, _, _ = described("vroid")
+def test_a_bone_map_applies_to_bones_in_another_order() -> None:
+    rig, _, _ = tool_hierarchy("vroid")
     text = to_json(map_bones(rig.names, rig.parents), rig.names)
     names = sorted(rig.names)
     parents = [names.index(rig.names[up]) if up >= 0 else -1 for up in (rig.parents[rig.names.index(n)] for n in names)]
@@ -31,7 +31,7 @@ def test_a_map_serves_a_rig_with_the_same_bones_in_another_order() -> None:
     assert names[back.bones[INDEX["left_knee"]]] == "J_Bip_L_LowerLeg"
 
 
-def test_a_map_written_by_hand_needs_only_bones() -> None:
+def test_a_hand_written_bone_map_needs_only_bones() -> None:
     text = json.dumps({"kind": "Pas de Deux bone map", "joints": {"pelvis": {"bone": "jaw"}}})
     mapping = from_json(text, NAMES, PARENTS)
     assert mapping.bones[INDEX["pelvis"]] == INDEX["jaw"]
@@ -54,19 +54,19 @@ def test_a_map_written_by_hand_needs_only_bones() -> None:
         ([], 'an object with "kind": "Pas de Deux bone map" and "joints" expected'),
     ],
 )
-def test_a_bad_map_is_refused_with_its_joint(joints: object, complaint: str) -> None:
+def test_the_error_for_a_bad_bone_map_names_the_joint(joints: object, complaint: str) -> None:
     with pytest.raises(BadMap) as refused:
         from_json(json.dumps({"kind": "Pas de Deux bone map", "joints": joints}), NAMES, PARENTS)
     assert str(refused.value) == complaint
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "Pas de Deux bone map"}', '{"kind": "x", "joints": {}}'])
-def test_what_is_no_map_is_refused(text: str) -> None:
+def test_text_that_is_no_bone_map_is_refused(text: str) -> None:
     with pytest.raises(BadMap, match="expected"):
         from_json(text, NAMES, PARENTS)
 
 
-def test_a_skeleton_is_known_by_its_names_and_parents_alone() -> None:
+def test_the_skeleton_hash_depends_on_names_and_parents_alone() -> None:
     order = list(reversed(range(29)))
     names, parents = [NAMES[j] for j in order], [order.index(PARENTS[j]) if j else -1 for j in order]
     own = skeleton_hash(NAMES, PARENTS)

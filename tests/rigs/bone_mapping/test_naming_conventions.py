@@ -8,7 +8,7 @@ from rigs.skeleton import JOINTS
 
 
 @pytest.mark.parametrize("dialect", naming_conventions(), ids=lambda dialect: dialect.name)
-def test_every_table_names_real_joints_on_both_sides(dialect: NamingConvention) -> None:
+def test_every_preset_names_real_joints_on_both_sides(dialect: NamingConvention) -> None:
     joints = dialect.joints
     assert set(joints) <= set(JOINTS)
     assert set(REQUIRED) <= set(joints)

@@ -12,12 +12,12 @@ from rigs.files import bvh
 from rigs.files.bvh_parser import parse_bvh
 from rigs.rotations import from_axis_angle, rotate
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
-from tests.rigs.bone_mapping.known_rigs import DEFINED, RECORDED, Hierarchy, defined
+from tests.rigs.bone_mapping.known_rigs import DEFINITION_JOINTS, RECORDING_JOINTS, Hierarchy, rig_definition
 
-STANDING = [name for name in RECORDED if "rokoko" not in name and "dataset" not in name]
+UPRIGHT_RECORDINGS = [name for name in RECORDING_JOINTS if "rokoko" not in name and "dataset" not in name]
 """The recordings whose rest pose is a body's."""
 CORE = (*REQUIRED, "left_foot", "right_foot", "left_collar", "right_collar", "spine3")
-OTHERS_SERVE = {
+ALTERNATIVES = {
     # where the place says as well that another bone is the joint
     "salsa/salsa_07_leader": {"left_wrist": "lwrist", "right_wrist": "rwrist"},
     "default": {"left_foot": "toe1-1.L", "right_foot": "toe1-1.R"},
@@ -25,31 +25,31 @@ OTHERS_SERVE = {
 
 
 def rig_and_truth(corpus: Path, name: str) -> tuple[Hierarchy, dict[str, str]]:
-    if name in DEFINED:
-        return defined(corpus, name), DEFINED[name] | OTHERS_SERVE.get(name, {})
+    if name in DEFINITION_JOINTS:
+        return rig_definition(corpus, name), DEFINITION_JOINTS[name] | ALTERNATIVES.get(name, {})
     parsed = parse_bvh(corpus / f"{name}.bvh")
     rig = Hierarchy(list(parsed.names), list(parsed.parents), bvh.rest_positions(parsed))
-    return rig, RECORDED[name] | OTHERS_SERVE.get(name, {})
+    return rig, RECORDING_JOINTS[name] | ALTERNATIVES.get(name, {})
 
 
 def nameless(rig: Hierarchy) -> list[str]:
     return [f"bone_{n:03}" for n in range(len(rig.names))]
 
 
-def told(rig: Hierarchy, bones: tuple[int, ...] | list[int]) -> dict[str, str]:
+def core_names(rig: Hierarchy, bones: tuple[int, ...] | list[int]) -> dict[str, str]:
     return {joint: rig.names[bone] for joint, bone in zip(JOINTS, bones, strict=True) if bone >= 0 and joint in CORE}
 
 
-@pytest.mark.parametrize("name", [*DEFINED, *STANDING])
+@pytest.mark.parametrize("name", [*DEFINITION_JOINTS, *UPRIGHT_RECORDINGS])
 def test_a_rig_without_names_is_mapped_by_its_rest_pose(corpus: Path, name: str) -> None:
     rig, truth = rig_and_truth(corpus, name)
     mapping = map_bones(nameless(rig), rig.parents, rig.heads)
     assert mapping.convention == BY_STRUCTURE
-    assert told(rig, mapping.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
+    assert core_names(rig, mapping.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
     assert 0.4 < mapping.confidence < 0.7
 
 
-@pytest.mark.parametrize("name", [*DEFINED, *STANDING])
+@pytest.mark.parametrize("name", [*DEFINITION_JOINTS, *UPRIGHT_RECORDINGS])
 def test_which_side_is_left_follows_from_where_the_toes_point(corpus: Path, name: str) -> None:
     rig, _ = rig_and_truth(corpus, name)
     assert rig.heads is not None
@@ -60,10 +60,10 @@ def test_which_side_is_left_follows_from_where_the_toes_point(corpus: Path, name
     assert straight is not None
     assert turned == straight
     assert mirrored is not None
-    assert told(rig, [mirrored[j] for j in MIRROR_JOINTS]) == told(rig, straight)
+    assert core_names(rig, [mirrored[j] for j in MIRROR_JOINTS]) == core_names(rig, straight)
 
 
-def test_a_dancer_of_our_own_is_found_with_spine_neck_and_hands() -> None:
+def test_our_own_skeleton_is_mapped_with_spine_neck_and_hands() -> None:
     found = structure_mapper.map_by_structure(PARENTS, DEFAULT_SKELETON.rest_positions())
     assert found is not None
     leaves = ("_bigtoe", "_middle", "head")
@@ -72,7 +72,7 @@ def test_a_dancer_of_our_own_is_found_with_spine_neck_and_hands() -> None:
     ]
 
 
-def test_bones_of_controls_beside_the_skeleton_are_left_alone() -> None:
+def test_control_bones_beside_the_skeleton_are_ignored() -> None:
     places = DEFAULT_SKELETON.rest_positions()
     extra, parents = [], list(PARENTS)
     for side in ("left", "right"):
@@ -123,7 +123,7 @@ def spider() -> tuple[list[int], Array]:
 
 
 @pytest.mark.parametrize("make", [quadruped, hand, rope, spider])
-def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
+def test_other_creatures_are_not_mapped(make: object) -> None:
     parents, places = make()  # type: ignore[operator]
     assert structure_mapper.map_by_structure(parents, places) is None
     with pytest.raises(UnmappableRig, match="a humanoid with two arms and two legs expected"):
@@ -131,18 +131,18 @@ def test_what_is_no_dancer_is_not_taken_for_one(make: object) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_bones_anywhere_are_no_dancer(seed: int) -> None:
+def test_random_bones_are_not_mapped(seed: int) -> None:
     rng = np.random.default_rng(seed)
     parents = [-1, *(int(rng.integers(0, n)) for n in range(1, 60))]
     assert structure_mapper.map_by_structure(parents, rng.normal(size=(60, 3))) is None
 
 
 @pytest.mark.parametrize("places", [np.zeros((29, 3)), np.full((29, 3), np.nan)], ids=["one point", "not numbers"])
-def test_bones_without_places_are_no_dancer(places: Array) -> None:
+def test_bones_without_valid_positions_are_not_mapped(places: Array) -> None:
     assert structure_mapper.map_by_structure(PARENTS, places) is None
 
 
-def test_no_bones_are_no_dancer() -> None:
+def test_an_empty_rig_is_not_mapped() -> None:
     assert structure_mapper.map_by_structure([], np.zeros((0, 3))) is None
     with pytest.raises(UnmappableRig, match="no bone for pelvis"):
         map_bones([], [])

@@ -13,7 +13,7 @@ Bones = dict[str, tuple[str | None, Array]]
 """Each bone's parent and the place of its head, (3,) m."""
 
 
-def t_posed(scale: float = 1.0) -> Bones:
+def t_pose_bones(scale: float = 1.0) -> Bones:
     """The 24 joints that have children, as bones; tips are left out."""
     heads = DEFAULT_SKELETON.scale(scale).rest_positions()
     return {
@@ -23,25 +23,25 @@ def t_posed(scale: float = 1.0) -> Bones:
     } | {name: (JOINTS[PARENTS[INDEX[name]]], heads[INDEX[name]]) for name in ("head", "left_bigtoe", "right_bigtoe")}
 
 
-def swung(bones: Bones, bone: str, axis: Array, degrees: float) -> Bones:
+def rotate_branch(bones: Bones, bone: str, axis: Array, degrees: float) -> Bones:
     """The bones with everything below `bone` turned about its head."""
     turn = rotations.from_axis_angle(rotations.normalize(np.asarray(axis, float)), np.radians(degrees))
     pivot = bones[bone][1]
     return {
-        name: (parent, pivot + rotations.rotate(turn, head - pivot) if _is_below(bones, name, bone) else head)
+        name: (parent, pivot + rotations.rotate(turn, head - pivot) if _is_descendant(bones, name, bone) else head)
         for name, (parent, head) in bones.items()
     }
 
 
-def a_posed(bones: Bones) -> Bones:
+def a_pose_bones(bones: Bones) -> Bones:
     """The bones with the arms lowered by 50 degrees and the elbows a little bent."""
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        bones = swung(bones, f"{side}_shoulder", np.array([0.0, 1.0, 0.0]), 50.0 * sign)
-        bones = swung(bones, f"{side}_elbow", np.array([0.0, 0.0, -1.0]), 15.0 * sign)
+        bones = rotate_branch(bones, f"{side}_shoulder", np.array([0.0, 1.0, 0.0]), 50.0 * sign)
+        bones = rotate_branch(bones, f"{side}_elbow", np.array([0.0, 0.0, -1.0]), 15.0 * sign)
     return bones
 
 
-def rig(
+def make_rig(
     bones: Bones, *, seed: int | None = None, turn: float = 0.0, move: Array | None = None, scale: float = 1.0
 ) -> Rig:
     """The bones as a rig, with any roll and direction of their own if there is a seed, its object turned and moved."""
@@ -65,12 +65,12 @@ def rig(
     )
 
 
-def mapped(character: Rig) -> BoneMap:
+def bone_map_of(character: Rig) -> BoneMap:
     """The map of a character's bones."""
     return map_bones(character.names, character.parents, character.heads)
 
 
-def moved(character: Rig, motion: RigMotion) -> dict[str, Array]:
+def posed_heads(character: Rig, motion: RigMotion) -> dict[str, Array]:
     """Where the bones' heads go (F, 3) m, by matrices, as Blender evaluates an armature: rest, location, rotation."""
     frames = len(next(iter(motion.rotations.values())))
     rest = np.tile(np.eye(4), (len(character.names), 1, 1))
@@ -96,7 +96,7 @@ def moved(character: Rig, motion: RigMotion) -> dict[str, Array]:
     return {name: posed[node, :, :3, 3] for node, name in enumerate(character.names)}
 
 
-def _is_below(bones: Bones, name: str, above: str) -> bool:
+def _is_descendant(bones: Bones, name: str, above: str) -> bool:
     parent = bones[name][0]
     while parent is not None and parent != above:
         parent = bones[parent][0]

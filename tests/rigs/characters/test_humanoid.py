@@ -10,7 +10,7 @@ from rigs.retargeting.bone_transforms import bone_transforms
 from rigs.retargeting.retarget import RetargetOptions, retarget, transfer_motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
-from tests.rigs.characters.synthetic_characters import mapped, moved, rig, t_posed
+from tests.rigs.characters.synthetic_characters import bone_map_of, make_rig, posed_heads, t_pose_bones
 
 PLAIN = RetargetOptions(plant_feet=False)
 
@@ -20,15 +20,15 @@ def dance() -> Motion:
     return sample_dance()[:240]
 
 
-def test_limbs_on_roots_of_their_own_go_with_the_pelvis(dance: Motion) -> None:
-    bones = t_posed()
+def test_limbs_on_detached_roots_follow_the_pelvis(dance: Motion) -> None:
+    bones = t_pose_bones()
     for side in ("left", "right"):
         bones[f"{side}_leg_root"] = (None, bones["pelvis"][1])
         bones[f"{side}_hip"] = (f"{side}_leg_root", bones[f"{side}_hip"][1])
-    character = rig(bones, seed=4)
-    body = humanoid_from_rig(character, mapped(character))
+    character = make_rig(bones, seed=4)
+    body = humanoid_from_rig(character, bone_map_of(character))
     figure = retarget(dance, body, PLAIN)
-    places = moved(character, bone_transforms(figure, body))
+    places = posed_heads(character, bone_transforms(figure, body))
     for name in ("left_ankle", "right_ankle", "left_wrist", "head"):
         assert np.abs(places[name] - figure.positions[:, INDEX[name]]).max() < 1e-6, name
 
@@ -41,35 +41,35 @@ def _forearm_turned() -> Motion:
 
 
 @pytest.mark.parametrize("aside", [False, True])
-def test_a_twist_bone_takes_its_part_of_the_hand_s_turn(aside: bool) -> None:
-    bones = t_posed()
+def test_a_twist_bone_takes_its_share_of_the_hands_twist(aside: bool) -> None:
+    bones = t_pose_bones()
     elbow, wrist = bones["left_elbow"][1], bones["left_wrist"][1]
     bones["left_elbow_twist"] = ("left_elbow", elbow + 0.5 * (wrist - elbow))
     if not aside:
         bones["left_wrist"] = ("left_elbow_twist", wrist)
-    character = rig(bones)
-    body = humanoid_from_rig(character, mapped(character))
+    character = make_rig(bones)
+    body = humanoid_from_rig(character, bone_map_of(character))
     turns = bone_transforms(transfer_motion(_forearm_turned(), body), body).rotations
     assert np.degrees(rotations.angle_between(*turns["left_elbow_twist"])) == pytest.approx(40.0)
     assert np.degrees(rotations.angle_between(*turns["left_elbow"])) == pytest.approx(0.0, abs=1e-6)
     assert np.degrees(rotations.angle_between(*turns["left_wrist"])) == pytest.approx(80.0 if aside else 40.0)
 
 
-def test_all_toes_turn_together(dance: Motion) -> None:
-    bones = t_posed()
+def test_all_toes_rotate_together(dance: Motion) -> None:
+    bones = t_pose_bones()
     bones["left_little_toe"] = ("left_ankle", bones["left_foot"][1] + np.array([0.04, 0.02, 0.0]))
-    character = rig(bones)
-    body = humanoid_from_rig(character, mapped(character))
+    character = make_rig(bones)
+    body = humanoid_from_rig(character, bone_map_of(character))
     turns = bone_transforms(retarget(dance, body), body).rotations
     assert np.allclose(turns["left_little_toe"], turns["left_foot"])
 
 
-def test_bones_outside_the_map_are_left_alone(dance: Motion) -> None:
-    bones = t_posed()
+def test_unmapped_bones_are_not_driven(dance: Motion) -> None:
+    bones = t_pose_bones()
     bones["ponytail"] = ("jaw", bones["jaw"][1] + np.array([0.0, 0.1, 0.1]))
     bones["left_pinky"] = ("left_wrist", bones["left_wrist"][1] + np.array([0.08, 0.0, 0.0]))
-    character = rig(bones)
-    body = humanoid_from_rig(character, mapped(character))
+    character = make_rig(bones)
+    body = humanoid_from_rig(character, bone_map_of(character))
     turns = bone_transforms(retarget(dance, body), body).rotations
     assert "ponytail" not in turns
     assert "left_pinky" not in turns

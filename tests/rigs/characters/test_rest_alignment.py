@@ -15,7 +15,7 @@ ARMS = ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")
 
 
 @pytest.mark.parametrize("name", ["salsa/salsa_07_leader", "salsa/salsa_07_follower", "bvh_zoo/AD_cmu1_jumping_jacks"])
-def test_arms_bend_about_the_axis_that_their_points_show(corpus: Path, name: str) -> None:
+def test_elbow_hinges_match_the_joint_positions(corpus: Path, name: str) -> None:
     """CMU's arms rest level with palms down, but their elbows bend some 31 degrees away from ours."""
     motion = read(corpus / f"{name}.bvh").motions[0]
     turned = twists(motion.positions, motion.rotations, motion.fps)
@@ -30,7 +30,7 @@ def twists(positions: Array, local: Array, fps: float) -> dict[str, Array]:
     return dict(zip(JOINTS, np.degrees(rotations.angle_between(*both)).T, strict=True))
 
 
-def test_hands_keep_the_turn_that_they_have_at_rest(corpus: Path) -> None:
+def test_hands_keep_their_rest_rotation(corpus: Path) -> None:
     """A palm that faces down in the rest pose's level arm faces down in ours, whatever way the elbow bends."""
     path = corpus / "bvh_zoo/cmu_daz_60_01.bvh"
     motion, parsed = read(path, fps=60.0).motions[0], parse_bvh(path)

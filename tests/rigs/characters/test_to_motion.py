@@ -15,7 +15,7 @@ from tests.rigs.files.bvh_files import ZOO
 MILLIMETRE = 1e-3
 
 
-def apart(corpus: Path, name: str) -> dict[str, float]:
+def joint_errors(corpus: Path, name: str) -> dict[str, float]:
     """How far in metres each joint of a read dancer is from its bone, at most; filled-in joints are not listed."""
     clip, parsed = read(corpus / name), parse_bvh(corpus / name)
     places = bvh.world_transforms(parsed)[1] * clip.source.units
@@ -32,12 +32,12 @@ def apart(corpus: Path, name: str) -> dict[str, float]:
 @pytest.mark.parametrize("name", [*(f"bvh_zoo/{name}" for name in ZOO), "salsa/salsa_07_leader"])
 def test_every_joint_is_within_a_millimetre_of_its_bone(corpus: Path, name: str) -> None:
     """Also where bones that are none of the 29 bend between two that are: jumping jacks' neck, the dab's spine."""
-    found = apart(corpus, f"{name}.bvh")
+    found = joint_errors(corpus, f"{name}.bvh")
     assert len(found) >= 21
     assert max(found.values()) < MILLIMETRE, max(found, key=lambda joint: found[joint])
 
 
-def test_the_middle_of_a_spine_of_four_bones_bends_with_it(corpus: Path) -> None:
+def test_the_mid_spine_of_four_spine_bones_follows_them(corpus: Path) -> None:
     """The joint that is placed for the chest's sake stays near the bones that it stands for, and does not jump."""
     clip, parsed = read(corpus / "bvh_zoo/AD_fair1_dab.bvh"), parse_bvh(corpus / "bvh_zoo/AD_fair1_dab.bvh")
     assert clip.source.filled_joints == ("spine2",)

@@ -11,7 +11,7 @@ from rigs.motion import Motion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
-from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
+from tests.rigs.characters.synthetic_characters import a_pose_bones, bone_map_of, make_rig, t_pose_bones
 
 FEET = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 
@@ -23,8 +23,8 @@ def dance() -> Motion:
 
 @pytest.fixture(scope="module", params=[0.7, 1.3])
 def body(request: pytest.FixtureRequest) -> Humanoid:
-    character = rig(a_posed(t_posed(request.param)), seed=1)
-    return humanoid_from_rig(character, mapped(character))
+    character = make_rig(a_pose_bones(t_pose_bones(request.param)), seed=1)
+    return humanoid_from_rig(character, bone_map_of(character))
 
 
 def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray:

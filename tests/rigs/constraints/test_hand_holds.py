@@ -13,7 +13,7 @@ from rigs.motion import Motion, rotate_about_z, translate
 from rigs.retargeting.retarget import RetargetOptions, retarget_pair
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX
-from tests.rigs.characters.synthetic_characters import a_posed, mapped, rig, t_posed
+from tests.rigs.characters.synthetic_characters import a_pose_bones, bone_map_of, make_rig, t_pose_bones
 
 Couple = tuple[Motion, Motion]
 WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
@@ -28,8 +28,8 @@ def salsa(corpus: Path) -> Couple:
 
 
 def _bodies(sizes: tuple[float, float]) -> tuple[Humanoid, Humanoid]:
-    first, second = (rig(a_posed(t_posed(size)), seed=n) for n, size in enumerate(sizes))
-    return humanoid_from_rig(first, mapped(first)), humanoid_from_rig(second, mapped(second))
+    first, second = (make_rig(a_pose_bones(t_pose_bones(size)), seed=n) for n, size in enumerate(sizes))
+    return humanoid_from_rig(first, bone_map_of(first)), humanoid_from_rig(second, bone_map_of(second))
 
 
 def _detect(couple: Couple) -> list[HandHold]:

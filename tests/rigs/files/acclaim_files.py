@@ -55,7 +55,7 @@ arm 0 0
 """
 
 
-def written(folder: Path, skeleton: str = SKELETON, recording: str = RECORDING) -> Path:
+def write_recording(folder: Path, skeleton: str = SKELETON, recording: str = RECORDING) -> Path:
     (folder / "test.asf").write_text(skeleton)
     (folder / "test_01.amc").write_text(recording)
     return folder / "test_01.amc"

@@ -107,6 +107,6 @@ def ancestors(j: int) -> list[int]:
     return [] if PARENTS[j] < 0 else [PARENTS[j], *ancestors(PARENTS[j])]
 
 
-def largest_turn(a: Motion, b: Motion) -> float:
+def largest_rotation(a: Motion, b: Motion) -> float:
     """Degrees."""
     return float(np.degrees(rotations.angle_between(a.rotations, b.rotations).max()))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rigs.files import BadFile, read
-from tests.rigs.files.acclaim_files import RECORDING, SKELETON, written
+from tests.rigs.files.acclaim_files import RECORDING, SKELETON, write_recording
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.rigs.files.acclaim_files import RECORDING, SKELETON, written
 )
 def test_a_wrong_recording_is_refused_with_its_line(tmp_path: Path, wrong: str, right: str, complaint: str) -> None:
     with pytest.raises(BadFile, match=complaint) as refused:
-        read(written(tmp_path, recording=RECORDING.replace(right, wrong, 1)))
+        read(write_recording(tmp_path, recording=RECORDING.replace(right, wrong, 1)))
     assert "\n" not in str(refused.value)
 
 
@@ -49,7 +49,7 @@ def test_a_wrong_recording_is_refused_with_its_line(tmp_path: Path, wrong: str, 
 )
 def test_a_wrong_skeleton_is_refused_with_its_line(tmp_path: Path, wrong: str, right: str, complaint: str) -> None:
     with pytest.raises(BadFile, match=complaint) as refused:
-        read(written(tmp_path, skeleton=SKELETON.replace(right, wrong, 1)))
+        read(write_recording(tmp_path, skeleton=SKELETON.replace(right, wrong, 1)))
     assert "\n" not in str(refused.value)
 
 

@@ -60,7 +60,7 @@ def saved(folder: Path, found: Any) -> Path:
     return path
 
 
-def test_dancers_are_linked_as_the_authors_linked_them(corpus: Path) -> None:
+def test_dancers_are_tracked_as_the_authors_track_them(corpus: Path) -> None:
     """Their rows alternate between the two dancers; they have smoothed them, but never swapped."""
     frames, poses, pixels, scores = alphapose._parse_detections(corpus / RESULTS)
     rows = np.load(corpus / LINKED)
@@ -71,7 +71,7 @@ def test_dancers_are_linked_as_the_authors_linked_them(corpus: Path) -> None:
         assert (near < far).all()
 
 
-def test_real_dancers_stand_in_one_world(corpus: Path) -> None:
+def test_real_dancers_share_one_world_space(corpus: Path) -> None:
     clip = read(corpus / RESULTS)
     assert [len(motion) for motion in clip.motions] == [297, 297]
     assert (clip.source.fps, clip.source.units) == (30.0, 1.0)
@@ -84,21 +84,21 @@ def test_real_dancers_stand_in_one_world(corpus: Path) -> None:
         assert np.mean(motion.positions[:, INDEX["jaw"], 2] > motion.root[:, 2]) > 0.99
 
 
-def test_frames_without_a_dancer_are_bridged_and_told(corpus: Path) -> None:
+def test_missed_detections_are_interpolated_and_reported(corpus: Path) -> None:
     assert read(corpus / RESULTS).warnings == (
         "alphapose_test-results.json: dancer 1 not detected in 1 of 297 frames, interpolated",
         "alphapose_test-results.json: dancer 2 not detected in 30 of 297 frames, interpolated",
     )
 
 
-def test_places_and_poses_come_back(tmp_path: Path) -> None:
+def test_positions_and_poses_are_recovered(tmp_path: Path) -> None:
     first, second = read(saved(tmp_path, couple())).motions
     np.testing.assert_allclose(second.root - first.root, np.tile([-0.9, 0.0, 0.0], (12, 1)), atol=1e-6)
     seen = pose(0.25)[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
     np.testing.assert_allclose(first.positions[5, :22] - first.root[5], seen[:22], atol=1e-6)
 
 
-def test_a_dancer_seen_twice_and_a_passer_by_are_left_out(tmp_path: Path) -> None:
+def test_duplicate_detections_and_passers_by_are_dropped(tmp_path: Path) -> None:
     found = couple()
     ghost = detection(6, 0.3, 0.35, score=2.0)
     missing = [one for one in found if one["image_id"] != "6.jpg"] + [found[12], ghost]
@@ -142,7 +142,7 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
         ([1, 2], "poses.json: AlphaPose results expected"),
     ],
 )
-def test_what_is_no_dance_is_refused_in_one_sentence(tmp_path: Path, found: Any, complaint: str) -> None:
+def test_invalid_results_are_refused_in_one_sentence(tmp_path: Path, found: Any, complaint: str) -> None:
     with pytest.raises(BadFile, match=complaint) as refused:
         read(saved(tmp_path, found))
     assert "\n" not in str(refused.value)

@@ -11,7 +11,7 @@ from rigs import Array, kinematics, pose_fitting, rotations
 from rigs.files import BadFile, amc, read
 from rigs.files.acclaim_parser import parse_amc, parse_asf
 from rigs.skeleton import INDEX
-from tests.rigs.files.acclaim_files import RECORDING, SKELETON, written
+from tests.rigs.files.acclaim_files import RECORDING, SKELETON, write_recording
 
 INCH = 0.0254
 MILLIMETRE, TENTH_MILLIMETRE = 1e-3, 1e-4
@@ -52,7 +52,7 @@ def by_matrices(skeleton: str, recording: str) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("take", TAKES)
-def test_joints_stand_where_matrices_put_them(corpus: Path, take: str) -> None:
+def test_joint_positions_match_matrix_products(corpus: Path, take: str) -> None:
     path = corpus / "cmu_solo" / f"{take}.amc"
     starts = by_matrices((corpus / "cmu_solo/05.asf").read_text(), path.read_text())
     clip = read(path)
@@ -77,7 +77,7 @@ def test_a_cmu_dancer_stands_on_the_floor_at_cmus_rate(corpus: Path, take: str) 
     assert 1.5 < motion.skeleton.rest_positions()[INDEX["head"], 2] < 1.9
 
 
-def test_limbs_turn_as_their_points_say(corpus: Path) -> None:
+def test_limb_rotations_match_the_joint_positions(corpus: Path) -> None:
     motion = read(corpus / "cmu_solo/05_10.amc").motions[0]
     solved = pose_fitting.fit_motion(motion.positions, motion.fps, skeleton=motion.skeleton)
     apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (motion, solved)))
@@ -86,7 +86,7 @@ def test_limbs_turn_as_their_points_say(corpus: Path) -> None:
 
 
 def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> None:
-    path = written(tmp_path)
+    path = write_recording(tmp_path)
     starts = by_matrices(SKELETON, RECORDING)
     skeleton = parse_asf(tmp_path / "test.asf")
     _, places = amc._world_transforms(skeleton, parse_amc(path, skeleton))
@@ -96,7 +96,7 @@ def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> N
 
 
 def test_radians_give_the_same_dance(tmp_path: Path) -> None:
-    skeleton = parse_asf(written(tmp_path).with_name("test.asf"))
+    skeleton = parse_asf(write_recording(tmp_path).with_name("test.asf"))
     degrees = parse_amc(tmp_path / "test_01.amc", skeleton)
     lines = RECORDING.replace(":DEGREES", ":RADIANS").splitlines()
     for at, line in enumerate(lines):
@@ -105,7 +105,7 @@ def test_radians_give_the_same_dance(tmp_path: Path) -> None:
             kept = 3 if name == "root" else 0
             turns = [str(np.radians(float(number))) for number in numbers[kept:]]
             lines[at] = " ".join([name, *numbers[:kept], *turns])
-    radians = parse_amc(written(tmp_path, recording="\n".join(lines)), skeleton)
+    radians = parse_amc(write_recording(tmp_path, recording="\n".join(lines)), skeleton)
     for one, other in zip(degrees, radians, strict=True):
         np.testing.assert_allclose(one, other)
 
@@ -115,7 +115,7 @@ def test_the_rate_can_be_given(corpus: Path) -> None:
     assert clip.motions[0].fps == clip.source.fps == 60.0
 
 
-def test_the_skeleton_is_its_subjects_or_the_only_one(corpus: Path, tmp_path: Path) -> None:
+def test_the_asf_is_the_subjects_or_the_only_one(corpus: Path, tmp_path: Path) -> None:
     recording = (corpus / "cmu_solo/05_02.amc").read_bytes()
     skeleton = (corpus / "cmu_solo/05.asf").read_bytes()
     (tmp_path / "05_02.amc").write_bytes(recording)

@@ -107,7 +107,7 @@ def test_visibility_columns_and_archives_change_nothing(tmp_path: Path) -> None:
     assert read(tmp_path / "archive.npz", fps=60.0).motions[0].fps == 60.0
 
 
-def test_frames_without_a_person_are_bridged_and_told(tmp_path: Path) -> None:
+def test_frames_without_a_detection_are_interpolated_and_reported(tmp_path: Path) -> None:
     seen = landmarks(dancer())
     whole = read(save(tmp_path / "whole.npy", seen)).motions[0]
     seen[20:23] = np.nan
@@ -138,5 +138,5 @@ def test_wrong_landmarks_are_refused_in_one_sentence(tmp_path: Path, spoil, comp
     assert "\n" not in str(refused.value)
 
 
-def test_all_29_joints_are_found() -> None:
+def test_all_29_joints_are_estimated() -> None:
     assert blazepose.joints_from_landmarks(np.random.default_rng(1).normal(size=(4, 33, 3))).shape == (4, 29, 3)

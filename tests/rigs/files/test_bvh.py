@@ -15,7 +15,7 @@ from rigs.files.bvh_parser import Bvh, parse_bvh
 from rigs.files.recording import to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
-from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_turn, rig_file
+from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, rig_file
 
 
 @st.composite
@@ -39,7 +39,7 @@ def hierarchies(draw: st.DrawFn) -> Bvh:
 
 @settings(max_examples=60, deadline=None)
 @given(hierarchies())
-def test_joints_stand_where_matrices_put_them(file: Bvh) -> None:
+def test_forward_kinematics_matches_matrix_products(file: Bvh) -> None:
     turned, positions = bvh.world_transforms(file)
     for f in range(3):
         matrices: list[Array] = []
@@ -73,14 +73,14 @@ def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> N
     np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
 
 
-def test_partners_of_one_recording_share_one_world(corpus: Path) -> None:
+def test_partners_of_one_recording_share_one_world_space(corpus: Path) -> None:
     leader, follower = (read(corpus / f"salsa/salsa_07_{role}.bvh").motions[0] for role in ("leader", "follower"))
     hands = [INDEX["left_middle"], INDEX["right_middle"]]
     reach = leader.positions[:, hands, None] - follower.positions[:, None, hands]
     assert np.median(np.linalg.norm(reach, axis=-1).min(axis=(1, 2))) < 0.15
 
 
-def test_a_rest_pose_before_the_dance_is_told(tmp_path: Path) -> None:
+def test_a_rest_pose_in_the_first_frame_is_reported(tmp_path: Path) -> None:
     path = rig_file(tmp_path / "x.bvh", dance())
     assert read(path).warnings == ()
     lines = path.read_text().splitlines()
@@ -89,13 +89,13 @@ def test_a_rest_pose_before_the_dance_is_told(tmp_path: Path) -> None:
     assert read(path).warnings == ("x.bvh: the dance begins in frame 2, frame 1 holds the rest pose",)
 
 
-def test_fps_overrides_a_header_that_lies(corpus: Path) -> None:
+def test_fps_overrides_a_wrong_frame_time(corpus: Path) -> None:
     clip = read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0)
     assert clip.source.fps == clip.motions[0].fps == 60.0
     assert len(clip.motions[0]) == clip.source.frames == 2242
 
 
-def test_one_recording_on_two_rigs_turns_the_limbs_alike(corpus: Path) -> None:
+def test_one_recording_on_two_rigs_has_similar_limb_rotations(corpus: Path) -> None:
     acclaim = read(corpus / "salsa/salsa_01_leader.bvh").motions[0]
     daz = read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0).motions[0]
     apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (acclaim, daz)))
@@ -103,7 +103,7 @@ def test_one_recording_on_two_rigs_turns_the_limbs_alike(corpus: Path) -> None:
         assert np.degrees(np.median(apart[:, INDEX[joint]])) < 10.0, joint
 
 
-def test_the_dancer_keeps_place_and_heading(tmp_path: Path) -> None:
+def test_position_and_heading_are_kept(tmp_path: Path) -> None:
     turned = rotations.identity(5, 29)
     turned[:, 0] = rotations.about_z(np.full(5, 2.0))
     found = read(
@@ -118,7 +118,7 @@ def test_the_dancer_keeps_place_and_heading(tmp_path: Path) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 100), st.sampled_from([0.01, 1.0, 0.0254]), st.sampled_from("YZ"), st.floats(0.1, 1.0))
-def test_a_written_dance_reads_back_the_same(
+def test_a_motion_survives_a_round_trip(
     tmp_path_factory: pytest.TempPathFactory, seed: int, units: float, up: str, size: float
 ) -> None:
     original = dance(seed=seed, size=size)
@@ -129,11 +129,11 @@ def test_a_written_dance_reads_back_the_same(
     assert clip.motions[0].fps == original.fps
     np.testing.assert_allclose(clip.motions[0].positions, original.positions, atol=TENTH_MILLIMETRE)
     np.testing.assert_allclose(clip.motions[0].skeleton.offsets, original.skeleton.offsets, atol=TENTH_MILLIMETRE)
-    assert largest_turn(clip.motions[0], original) < 1e-3
+    assert largest_rotation(clip.motions[0], original) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["salsa/salsa_07_leader", *(f"bvh_zoo/{name}" for name in ZOO)])
-def test_a_written_dance_has_every_joint_in_its_place(corpus: Path, tmp_path: Path, name: str) -> None:
+def test_a_written_file_has_every_joint_at_its_position(corpus: Path, tmp_path: Path, name: str) -> None:
     clip = read(corpus / f"{name}.bvh")
     write(tmp_path / "again.bvh", clip.motions, like=clip.source)
     written = parse_bvh(tmp_path / "again.bvh")
@@ -144,7 +144,7 @@ def test_a_written_dance_has_every_joint_in_its_place(corpus: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["salsa/salsa_10_leader", *(f"bvh_zoo/{name}" for name in ZOO if "daz" not in name)])
-def test_a_real_dance_reads_back_the_same(corpus: Path, tmp_path: Path, name: str) -> None:
+def test_a_real_recording_survives_a_round_trip(corpus: Path, tmp_path: Path, name: str) -> None:
     clip = read(corpus / f"{name}.bvh")
     write(tmp_path / "again.bvh", clip.motions, like=clip.source)
     again = read(tmp_path / "again.bvh")
@@ -163,7 +163,7 @@ def test_a_partner_has_the_leaders_rate_and_length(tmp_path: Path) -> None:
     assert (written.units, written.up, written.fps, written.frames) == (0.01, "Z", 60.0, 101)
 
 
-def test_a_written_angle_never_jumps_by_a_whole_turn(tmp_path: Path) -> None:
+def test_written_euler_angles_are_unwrapped(tmp_path: Path) -> None:
     spin = rotations.identity(90, 29)
     spin[:, 0] = rotations.about_z(np.linspace(0.0, 12.0, 90))
     write(tmp_path / "spin.bvh", Motion(30.0, DEFAULT_SKELETON, np.zeros((90, 3)), spin))

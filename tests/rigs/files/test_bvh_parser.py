@@ -10,7 +10,7 @@ from rigs.files.bvh_parser import parse_bvh
 from tests.rigs.files.bvh_files import SMALL
 
 
-def edited(old: str, new: str) -> str:
+def small_with(old: str, new: str) -> str:
     assert old in SMALL
     return SMALL.replace(old, new, 1)
 
@@ -23,31 +23,31 @@ def edited(old: str, new: str) -> str:
         ("HIERARCHY\n", "x.bvh, line 1: MOTION expected, the end of the file found"),
         (SMALL.split("MOTION")[0], "x.bvh, line 15: MOTION expected, the end of the file found"),
         ("HIERARCHY\nMOTION\n", "x.bvh, line 2: a joint"),
-        (edited("ROOT hips\n{", "ROOT hips\n"), "x.bvh, line 4: a { expected, 'OFFSET' found"),
-        (edited("ROOT", "JOINT"), "x.bvh, line 2: one ROOT"),
-        (edited("JOINT", "ROOT"), "x.bvh, line 6: one ROOT"),
-        (edited("}\n}\nMOTION", "}\nMOTION"), "x.bvh, line 15: a } for every { expected, 'MOTION' found"),
-        (edited("MOTION", "}\nMOTION"), "x.bvh, line 16: a joint"),
-        (edited("OFFSET 10 0 0", "OFFSET 10 0"), "x.bvh, line 8: 3 numbers expected, 2 found"),
-        (edited("OFFSET 10 0 0", "OFFSET 10 nan 0"), "x.bvh, line 8: a number expected, 'nan' found"),
-        (edited("CHANNELS 3", "CHANNELS 4"), "x.bvh, line 9: 4 channels expected, 3 found"),
-        (edited("CHANNELS 3 Yrot", "CHANNELS 3 Wrot"), "x.bvh, line 9: a channel such as Xrotation"),
-        (edited("OFFSET 5 0 0", "JOINT below"), "x.bvh, line 12: nothing below an End Site"),
-        (edited("Frames: 2", "Frames: 0"), "x.bvh, line 17: at least one frame expected, 0 found"),
-        (edited("Frames: 2", "Frames: -2"), "x.bvh, line 17: at least one frame expected, -2 found"),
-        (edited("Frames: 2", "Frames:"), "x.bvh, line 17: 'Frames:' and their number expected"),
-        (edited("0.033333", "0"), "x.bvh, line 18: a frame time above zero expected, 0 found"),
-        (edited("0.033333", "soon"), "x.bvh, line 18: a number expected, 'soon' found"),
-        (edited("Frame Time: 0.033333\n", ""), "x.bvh, line 18: 'Frame Time:' and seconds expected"),
-        (edited(" 8 9 10", " 8 9"), "x.bvh, line 20: 9 numbers expected, 8 found"),
-        (edited(" 8 9 10", " 8 9 10 11"), "x.bvh, line 20: 9 numbers expected, 10 found"),
-        (edited(" 8 9 10", " 8 inf 10"), "x.bvh, line 20: a number of ordinary size expected, 'inf' found"),
-        (edited(" 8 9 10", " 8 9 1e300"), "x.bvh, line 20: a number of ordinary size expected, '1e300' found"),
-        (edited("OFFSET 5 0 0", "OFFSET 5 0 1e160"), "x.bvh, line 12: a number of ordinary size expected"),
-        (edited("1 2 3 4", "1 two 3 4"), "x.bvh, line 19: a number expected, 'two' found"),
-        (edited("Frames: 2", "Frames: 3"), "x.bvh, line 20: 3 frames expected, 2 found"),
-        (edited("Frames: 2", "Frames: 1"), "x.bvh, line 20: 1 frames expected, 2 found"),
-        (edited("Frames: 2", "Frames: 99999999999999"), "x.bvh, line 20: 99999999999999 frames expected, 2 found"),
+        (small_with("ROOT hips\n{", "ROOT hips\n"), "x.bvh, line 4: a { expected, 'OFFSET' found"),
+        (small_with("ROOT", "JOINT"), "x.bvh, line 2: one ROOT"),
+        (small_with("JOINT", "ROOT"), "x.bvh, line 6: one ROOT"),
+        (small_with("}\n}\nMOTION", "}\nMOTION"), "x.bvh, line 15: a } for every { expected, 'MOTION' found"),
+        (small_with("MOTION", "}\nMOTION"), "x.bvh, line 16: a joint"),
+        (small_with("OFFSET 10 0 0", "OFFSET 10 0"), "x.bvh, line 8: 3 numbers expected, 2 found"),
+        (small_with("OFFSET 10 0 0", "OFFSET 10 nan 0"), "x.bvh, line 8: a number expected, 'nan' found"),
+        (small_with("CHANNELS 3", "CHANNELS 4"), "x.bvh, line 9: 4 channels expected, 3 found"),
+        (small_with("CHANNELS 3 Yrot", "CHANNELS 3 Wrot"), "x.bvh, line 9: a channel such as Xrotation"),
+        (small_with("OFFSET 5 0 0", "JOINT below"), "x.bvh, line 12: nothing below an End Site"),
+        (small_with("Frames: 2", "Frames: 0"), "x.bvh, line 17: at least one frame expected, 0 found"),
+        (small_with("Frames: 2", "Frames: -2"), "x.bvh, line 17: at least one frame expected, -2 found"),
+        (small_with("Frames: 2", "Frames:"), "x.bvh, line 17: 'Frames:' and their number expected"),
+        (small_with("0.033333", "0"), "x.bvh, line 18: a frame time above zero expected, 0 found"),
+        (small_with("0.033333", "soon"), "x.bvh, line 18: a number expected, 'soon' found"),
+        (small_with("Frame Time: 0.033333\n", ""), "x.bvh, line 18: 'Frame Time:' and seconds expected"),
+        (small_with(" 8 9 10", " 8 9"), "x.bvh, line 20: 9 numbers expected, 8 found"),
+        (small_with(" 8 9 10", " 8 9 10 11"), "x.bvh, line 20: 9 numbers expected, 10 found"),
+        (small_with(" 8 9 10", " 8 inf 10"), "x.bvh, line 20: a number of ordinary size expected, 'inf' found"),
+        (small_with(" 8 9 10", " 8 9 1e300"), "x.bvh, line 20: a number of ordinary size expected, '1e300' found"),
+        (small_with("OFFSET 5 0 0", "OFFSET 5 0 1e160"), "x.bvh, line 12: a number of ordinary size expected"),
+        (small_with("1 2 3 4", "1 two 3 4"), "x.bvh, line 19: a number expected, 'two' found"),
+        (small_with("Frames: 2", "Frames: 3"), "x.bvh, line 20: 3 frames expected, 2 found"),
+        (small_with("Frames: 2", "Frames: 1"), "x.bvh, line 20: 1 frames expected, 2 found"),
+        (small_with("Frames: 2", "Frames: 99999999999999"), "x.bvh, line 20: 99999999999999 frames expected, 2 found"),
         (SMALL, "x.bvh: no bone for left_hip; a humanoid with two arms and two legs expected"),
     ],
 )
@@ -122,5 +122,5 @@ def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
         ("0.0417083750417", 1 / 0.0417083750417), ("0.0333667", 1 / 0.0333667), ("0.03", 1 / 0.03),
     ],
 )  # fmt: skip
-def test_a_frame_time_is_taken_for_the_rate_it_rounds(frame_time: str, fps: float) -> None:
+def test_a_rounded_frame_time_snaps_to_the_common_rate(frame_time: str, fps: float) -> None:
     assert bvh_parser.frame_rate(frame_time) == fps

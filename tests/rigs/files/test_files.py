@@ -10,7 +10,7 @@ from rigs.files import FORMATS, BadFile, Clip, FileFormat, Source, read, write
 from tests.rigs.files.bvh_files import dance, rig_file
 
 
-def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
+def test_missing_files_folders_and_unknown_formats_are_refused(tmp_path: Path) -> None:
     for path, complaint in [
         (tmp_path / "leader.bvh", "leader.bvh: no such file"),
         (tmp_path, f"{tmp_path.name}: a file expected, a folder found"),
@@ -38,12 +38,12 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
-def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+def test_an_invalid_frame_rate_is_refused(tmp_path: Path, fps: float) -> None:
     with pytest.raises(BadFile, match=r"x.bvh: a frame rate above 0 and below 10000 expected, .* given"):
         read(rig_file(tmp_path / "x.bvh", dance()), fps=fps)
 
 
-def test_the_same_dance_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_writing_is_deterministic(tmp_path: Path) -> None:
     for name in ("one.bvh", "two.bvh", "one.npz", "two.npz"):
         write(tmp_path / name, dance())
     assert (tmp_path / "one.bvh").read_bytes() == (tmp_path / "two.bvh").read_bytes()

@@ -51,7 +51,7 @@ def test_dancers_are_upright_and_on_the_floor(duet: tuple[Motion, ...]) -> None:
     assert max(floors) < 0.1
 
 
-def test_joints_stay_where_the_extraction_saw_them(duet: tuple[Motion, ...], corpus: Path) -> None:
+def test_joints_stay_at_the_estimated_positions(duet: tuple[Motion, ...], corpus: Path) -> None:
     """Constant bones cost 2.5 and 3.4 cm on the mean here, in an extraction that is itself no better."""
     raw = from_camera(np.load(corpus / "hybrik" / DUET))
     lift = duet[0].root[0] - raw[0, 0]
@@ -87,7 +87,7 @@ def test_the_same_file_gives_the_same_motions(corpus: Path, duet: tuple[Motion, 
 
 
 @pytest.mark.parametrize("facing", [0.0, 1.5, np.pi])
-def test_one_dancer_comes_back_from_camera_axes(tmp_path: Path, facing: float) -> None:
+def test_one_dancer_is_recovered_from_camera_axes(tmp_path: Path, facing: float) -> None:
     truth = swaying(facing, 0.5)
     clip = read(save(tmp_path / "solo.npy", to_camera(truth.positions)))
     assert len(clip.motions) == 1
@@ -106,7 +106,7 @@ def test_a_dancer_who_faces_the_camera_faces_the_front(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("joints", [24, 29])
-def test_two_dancers_are_told_from_one(tmp_path: Path, joints: int) -> None:
+def test_interleaved_dancers_are_detected(tmp_path: Path, joints: int) -> None:
     dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
     rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)[:, :joints]
     found = read(save(tmp_path / "duet.npy", rows)).motions

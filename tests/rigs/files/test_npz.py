@@ -29,7 +29,7 @@ def arrays(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("dancers", [1, 2])
-def test_written_dancers_read_back_the_same(tmp_path: Path, dancers: int) -> None:
+def test_dancers_survive_a_round_trip(tmp_path: Path, dancers: int) -> None:
     written = [dance(seed) for seed in range(dancers)]
     write(tmp_path / "duet.npz", written)
     clip = read(tmp_path / "duet.npz")
@@ -82,7 +82,7 @@ def test_a_partner_has_the_leaders_rate_and_length(tmp_path: Path) -> None:
         ({"root": np.array([None, {}], dtype=object)}, "a numpy archive of plain arrays expected"),
     ],
 )
-def test_a_wrong_array_is_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+def test_the_error_names_the_wrong_array(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays(**changes))
     with pytest.raises(BadFile) as refused:
         read(tmp_path / "x.npz")
@@ -90,7 +90,7 @@ def test_a_wrong_array_is_named(tmp_path: Path, changes: dict[str, Any], complai
 
 
 @pytest.mark.parametrize("content", [b"junk", b"PK\x03\x04 broken", b"\x93NUMPY\x01\x00"])
-def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(BadFile, match=r"x.npz: a numpy archive of plain arrays expected"):
         read(tmp_path / "x.npz")

@@ -12,11 +12,11 @@ from rigs.files import BadFile, bvh, read
 from rigs.files.bvh_parser import parse_bvh
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, Skeleton
-from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_turn, mixamo, rig_file
+from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, mixamo, rig_file
 
 
 @pytest.mark.parametrize("joint", REQUIRED)
-def test_the_missing_limb_is_named(tmp_path: Path, joint: str) -> None:
+def test_the_error_names_the_missing_joint(tmp_path: Path, joint: str) -> None:
     path = rig_file(tmp_path / "x.bvh", dance())
     path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
     with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a humanoid with two arms and two legs expected"):
@@ -39,21 +39,21 @@ def test_units_up_axis_rate_and_missing_joints_are_recognised(corpus: Path, name
 
 
 @pytest.mark.parametrize("name", ["pybvh_full_precision_frame_time", "pybvh_rotation_first_root"])
-def test_what_is_no_dancer_is_refused(corpus: Path, name: str) -> None:
+def test_a_skeleton_that_is_no_humanoid_is_refused(corpus: Path, name: str) -> None:
     with pytest.raises(BadFile, match=f"{name}.bvh: no bone for left_hip; a humanoid with two arms and two legs"):
         read(corpus / "bvh_zoo" / f"{name}.bvh")
 
 
-def test_a_t_pose_facing_front_needs_no_turns(tmp_path: Path) -> None:
+def test_a_t_pose_facing_front_has_no_rotation(tmp_path: Path) -> None:
     still = Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (5, 1)), rotations.identity(5, 29))
     found = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
-    assert largest_turn(found, still) < 3.0
+    assert largest_rotation(found, still) < 3.0
     np.testing.assert_allclose(found.positions, still.positions, atol=TENTH_MILLIMETRE)
     assert found.skeleton.rest_positions()[:, 2].min() == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_bone_axes_of_any_kind_give_the_same_dance(corpus: Path, tmp_path: Path, seed: int) -> None:
+def test_arbitrary_bone_axes_give_the_same_motion(corpus: Path, tmp_path: Path, seed: int) -> None:
     """As in Rokoko's and Bandai-Namco's files, whose rest pose is no body: the rotations carry the pose."""
     original = read(corpus / "salsa/salsa_07_leader.bvh").motions[0][::20]
     axes = rotations.normalize(np.random.default_rng(seed).normal(size=(29, 4)))
@@ -85,7 +85,7 @@ def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None
     )
 
 
-def test_a_body_in_no_known_unit_becomes_a_person(tmp_path: Path) -> None:
+def test_a_body_in_an_unknown_unit_is_scaled_to_human_size(tmp_path: Path) -> None:
     original = dance(size=0.2)
     path = rig_file(
         tmp_path / "units.bvh", Motion(30.0, original.skeleton.scale(3.0), original.root, original.rotations)

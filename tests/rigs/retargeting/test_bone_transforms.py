@@ -9,7 +9,14 @@ from rigs.retargeting.bone_transforms import bone_transforms
 from rigs.retargeting.retarget import retarget
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS
-from tests.rigs.characters.synthetic_characters import Bones, a_posed, mapped, moved, rig, t_posed
+from tests.rigs.characters.synthetic_characters import (
+    Bones,
+    a_pose_bones,
+    bone_map_of,
+    make_rig,
+    posed_heads,
+    t_pose_bones,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,28 +24,28 @@ def dance() -> Motion:
     return sample_dance()[:240]
 
 
-def test_bones_come_where_the_figure_has_its_joints(dance: Motion) -> None:
-    character = rig(a_posed(t_posed(1.2)), seed=3)
-    body = humanoid_from_rig(character, mapped(character))
+def test_posed_bones_reach_the_joint_positions(dance: Motion) -> None:
+    character = make_rig(a_pose_bones(t_pose_bones(1.2)), seed=3)
+    body = humanoid_from_rig(character, bone_map_of(character))
     figure = retarget(dance, body)
-    places = moved(character, bone_transforms(figure, body))
+    places = posed_heads(character, bone_transforms(figure, body))
     for name, place in places.items():
         assert np.abs(place - figure.positions[:, INDEX[name]]).max() < 1e-6, name
 
 
 def _rooted() -> Bones:
-    bones = t_posed(0.9)
+    bones = t_pose_bones(0.9)
     bones["root"] = (None, np.zeros(3))
     bones["pelvis"] = ("root", bones["pelvis"][1])
     return bones
 
 
 @pytest.mark.parametrize("root", ["bone", "object"])
-def test_whatever_carries_the_way_the_dancer_is_in_the_same_places(dance: Motion, root: str) -> None:
-    character = rig(_rooted(), seed=5, turn=0.7, scale=0.1)
-    body = humanoid_from_rig(character, mapped(character))
+def test_every_root_mode_gives_the_same_positions(dance: Motion, root: str) -> None:
+    character = make_rig(_rooted(), seed=5, turn=0.7, scale=0.1)
+    body = humanoid_from_rig(character, bone_map_of(character))
     figure = retarget(dance, body)
-    by_hips, carried = (moved(character, bone_transforms(figure, body, root=way)) for way in ("hips", root))
+    by_hips, carried = (posed_heads(character, bone_transforms(figure, body, root=way)) for way in ("hips", root))
     for name in JOINTS:
         if name in by_hips:
             assert np.abs(by_hips[name] - carried[name]).max() < 1e-6, name
@@ -48,20 +55,21 @@ def test_whatever_carries_the_way_the_dancer_is_in_the_same_places(dance: Motion
 
 
 @pytest.mark.parametrize("root", ["hips", "bone", "object"])
-def test_in_place_the_hips_stay_over_one_point_and_keep_their_height(dance: Motion, root: str) -> None:
-    character = rig(_rooted())
-    body = humanoid_from_rig(character, mapped(character))
+def test_in_place_removes_the_path_and_keeps_the_height(dance: Motion, root: str) -> None:
+    character = make_rig(_rooted())
+    body = humanoid_from_rig(character, bone_map_of(character))
     figure = retarget(dance, body)
     going, staying = (
-        moved(character, bone_transforms(figure, body, root=root, in_place=stay))["pelvis"] for stay in (False, True)
+        posed_heads(character, bone_transforms(figure, body, root=root, in_place=stay))["pelvis"]
+        for stay in (False, True)
     )
     assert np.ptp(staying[:, :2], axis=0).max() < 1e-6
     assert np.allclose(staying[:, 2], going[:, 2])
     assert np.allclose(staying[0], going[0])
 
 
-def test_without_a_bone_above_the_hips_none_can_carry_the_way(dance: Motion) -> None:
-    character = rig(t_posed())
-    body = humanoid_from_rig(character, mapped(character))
+def test_root_mode_bone_needs_a_bone_above_the_hips(dance: Motion) -> None:
+    character = make_rig(t_pose_bones())
+    body = humanoid_from_rig(character, bone_map_of(character))
     with pytest.raises(ValueError, match="a bone above the hips expected"):
         bone_transforms(retarget(dance, body), body, root="bone")

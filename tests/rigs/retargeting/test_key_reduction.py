@@ -12,72 +12,74 @@ HALF_A_DEGREE = np.radians(0.5)
 MILLIMETRE = 1e-3
 
 
-def drawn(values: Array, kept: Array) -> Array:
+def hermite_curves(values: Array, kept: Array) -> Array:
     """The curves (F, n) that an animator's programme draws through the keys."""
     spline = CubicHermiteSpline(kept, values[kept], tangents(values)[kept])
     return spline(np.arange(len(values)))
 
 
-def turning(frames: int, seed: int) -> Array:
+def smooth_rotations(frames: int, seed: int) -> Array:
     random = np.random.default_rng(seed)
     time = np.arange(frames)[:, None]
     vector = sum(random.normal(0.0, 1.0, 3) * np.sin(time * 0.03 * n + random.uniform(0.0, 6.0, 3)) for n in (1, 2, 3))
     return rotations.from_rotation_vector(vector)
 
 
-def places(frames: int = 300) -> Array:
+def smooth_locations(frames: int = 300) -> Array:
     return np.stack([np.sin(np.arange(frames) * speed) for speed in (0.05, 0.11, 0.02)], axis=-1)
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZXY", "AXIS_ANGLE"])
-def test_curves_through_the_keys_keep_to_every_rotation(mode: str) -> None:
-    bones = [rotation_modes.from_quaternions(turning(300, seed), mode) for seed in range(4)]
+def test_rotation_curves_stay_within_tolerance(mode: str) -> None:
+    bones = [rotation_modes.from_quaternions(smooth_rotations(300, seed), mode) for seed in range(4)]
     keys = reduce_keys([[PropertyCurve(values, mode, HALF_A_DEGREE)] for values in bones])
     for seed, (values, kept) in enumerate(zip(bones, keys, strict=True)):
-        turns = rotation_modes.to_quaternions(drawn(values, kept), mode)
-        assert rotations.angle_between(turns, turning(300, seed)).max() <= HALF_A_DEGREE * (1.0 + 1e-9)
+        turns = rotation_modes.to_quaternions(hermite_curves(values, kept), mode)
+        assert rotations.angle_between(turns, smooth_rotations(300, seed)).max() <= HALF_A_DEGREE * (1.0 + 1e-9)
         assert len(kept) < 150
         assert (kept[0], kept[-1]) == (0, 299)
 
 
-def test_curves_through_the_keys_keep_to_every_place() -> None:
-    (kept,) = reduce_keys([[PropertyCurve(places(), None, MILLIMETRE)]])
-    assert np.linalg.norm(drawn(places(), kept) - places(), axis=-1).max() <= MILLIMETRE
+def test_location_curves_stay_within_tolerance() -> None:
+    (kept,) = reduce_keys([[PropertyCurve(smooth_locations(), None, MILLIMETRE)]])
+    assert np.linalg.norm(hermite_curves(smooth_locations(), kept) - smooth_locations(), axis=-1).max() <= MILLIMETRE
     assert len(kept) < 100
 
 
-def test_one_set_of_keys_serves_all_that_a_bone_does() -> None:
-    turns = turning(300, 0)
-    tracks = [PropertyCurve(turns, "QUATERNION", HALF_A_DEGREE), PropertyCurve(places(), None, MILLIMETRE)]
+def test_all_curves_of_a_bone_share_their_keys() -> None:
+    turns = smooth_rotations(300, 0)
+    tracks = [PropertyCurve(turns, "QUATERNION", HALF_A_DEGREE), PropertyCurve(smooth_locations(), None, MILLIMETRE)]
     (both,) = reduce_keys([tracks])
-    assert np.linalg.norm(drawn(places(), both) - places(), axis=-1).max() <= MILLIMETRE
-    assert rotations.angle_between(rotations.normalize(drawn(turns, both)), turns).max() <= HALF_A_DEGREE * (1 + 1e-9)
+    assert np.linalg.norm(hermite_curves(smooth_locations(), both) - smooth_locations(), axis=-1).max() <= MILLIMETRE
+    assert rotations.angle_between(rotations.normalize(hermite_curves(turns, both)), turns).max() <= HALF_A_DEGREE * (
+        1 + 1e-9
+    )
 
 
-def test_each_bone_has_the_keys_that_it_would_have_alone() -> None:
-    bones = [[PropertyCurve(turning(200, seed), "QUATERNION", HALF_A_DEGREE)] for seed in range(3)]
+def test_bones_are_reduced_independently() -> None:
+    bones = [[PropertyCurve(smooth_rotations(200, seed), "QUATERNION", HALF_A_DEGREE)] for seed in range(3)]
     together = reduce_keys(bones)
     for kept, bone in zip(together, bones, strict=True):
         assert np.array_equal(kept, reduce_keys([bone])[0])
 
 
-def test_a_still_bone_keeps_its_first_and_last_key_alone() -> None:
+def test_a_still_bone_keeps_only_its_first_and_last_key() -> None:
     still = np.tile([1.0, 0.0, 0.0, 0.0], (50, 1))
     assert [list(kept) for kept in reduce_keys([[PropertyCurve(still, "QUATERNION", HALF_A_DEGREE)]])] == [[0, 49]]
 
 
-def test_no_key_could_go_without_leaving_the_tolerance_or_its_neighbour() -> None:
-    (kept,) = reduce_keys([[PropertyCurve(places(), None, MILLIMETRE)]])
+def test_hardly_any_key_is_redundant() -> None:
+    (kept,) = reduce_keys([[PropertyCurve(smooth_locations(), None, MILLIMETRE)]])
     needless = 0
     for key in range(1, len(kept) - 1):
-        without = drawn(places(), np.delete(kept, key))
-        needless += np.linalg.norm(without - places(), axis=-1).max() <= MILLIMETRE
+        without = hermite_curves(smooth_locations(), np.delete(kept, key))
+        needless += np.linalg.norm(without - smooth_locations(), axis=-1).max() <= MILLIMETRE
     assert needless <= 0.1 * len(kept)
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", None])
-def test_without_any_tolerance_all_keys_that_matter_stay(mode: str | None) -> None:
-    values = places() if mode is None else rotation_modes.from_quaternions(turning(100, 0), mode)
+def test_zero_tolerance_keeps_nearly_all_keys(mode: str | None) -> None:
+    values = smooth_locations() if mode is None else rotation_modes.from_quaternions(smooth_rotations(100, 0), mode)
     (kept,) = reduce_keys([[PropertyCurve(values, mode, 0.0)]])
     assert len(kept) > 0.9 * len(values)
 
@@ -86,14 +88,14 @@ def test_a_jump_is_kept_on_its_frame() -> None:
     jump = np.zeros((60, 1))
     jump[30:] = 1.0
     (kept,) = reduce_keys([[PropertyCurve(jump, None, MILLIMETRE)]])
-    assert np.abs(drawn(jump, kept) - jump).max() <= MILLIMETRE
+    assert np.abs(hermite_curves(jump, kept) - jump).max() <= MILLIMETRE
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_the_shortest_movements_keep_their_ends(frames: int) -> None:
+def test_the_shortest_curves_keep_their_ends(frames: int) -> None:
     (kept,) = reduce_keys([[PropertyCurve(np.zeros((frames, 3)), None, MILLIMETRE)]])
     assert list(kept) == sorted({0, frames - 1})
 
 
-def test_nothing_to_reduce_is_nothing() -> None:
+def test_no_bones_give_no_keys() -> None:
     assert reduce_keys([]) == []

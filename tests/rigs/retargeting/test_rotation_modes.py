@@ -24,21 +24,21 @@ def wandering(frames: int = 600, seed: int = 0) -> Array:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_euler_angles_turn_about_fixed_axes_in_the_orders_letters(order: str) -> None:
+def test_euler_angles_rotate_about_fixed_axes_in_their_order(order: str) -> None:
     angles = np.random.default_rng(2).uniform(-3.0, 3.0, (20, 3))
     in_turn = angles[:, ["XYZ".index(letter) for letter in order]]
     truth = Rotation.from_euler(order.lower(), in_turn).as_matrix()
     assert np.allclose(rotations.to_matrix(rotation_modes.to_quaternions(angles, order)), truth)
 
 
-def test_an_angle_turns_about_its_axis_of_any_length() -> None:
+def test_axis_angle_accepts_an_axis_of_any_length() -> None:
     values = np.random.default_rng(2).normal(0.0, 2.0, (20, 4))
     truth = Rotation.from_rotvec(values[:, :1] * rotations.normalize(values[:, 1:])).as_matrix()
     assert np.allclose(rotations.to_matrix(rotation_modes.to_quaternions(values, "AXIS_ANGLE")), truth)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_form_gives_the_rotations_back(mode: str) -> None:
+def test_every_mode_survives_a_round_trip(mode: str) -> None:
     turns = wandering()
     values = rotation_modes.from_quaternions(turns, mode)
     assert values.shape == (*turns.shape[:-1], rotation_modes.PROPERTY_WIDTHS[rotation_modes.rotation_property(mode)])
@@ -47,7 +47,7 @@ def test_every_form_gives_the_rotations_back(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("axis", range(3))
-def test_a_bone_that_spins_on_never_jumps(mode: str, axis: int) -> None:
+def test_a_spinning_bone_has_continuous_values(mode: str, axis: int) -> None:
     angle = np.linspace(0.1, 6.0 * np.pi, 400)
     turns = rotations.from_axis_angle(np.eye(3)[axis], angle)[:, None]
     values = rotation_modes.from_quaternions(turns, mode)
@@ -55,7 +55,7 @@ def test_a_bone_that_spins_on_never_jumps(mode: str, axis: int) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_between_frames_the_angles_stay_near_the_rotations(order: str) -> None:
+def test_interpolated_angles_stay_near_the_rotations(order: str) -> None:
     turns = wandering()
     values = rotation_modes.from_quaternions(turns, order)
     halfway = rotation_modes.to_quaternions((values[1:] + values[:-1]) / 2.0, order)
@@ -63,20 +63,20 @@ def test_between_frames_the_angles_stay_near_the_rotations(order: str) -> None:
     assert np.quantile(apart, 0.99) < np.radians(1.0)
 
 
-def test_an_axis_goes_on_through_a_frame_without_rotation() -> None:
+def test_the_axis_is_filled_in_a_frame_without_rotation() -> None:
     angle = np.linspace(-1.0, 1.0, 41)
     turns = rotations.from_axis_angle(rotations.normalize(np.array([1.0, 2.0, -1.0])), angle)[:, None]
     values = rotation_modes.from_quaternions(turns, "AXIS_ANGLE")
     assert np.abs(np.diff(values, axis=0)).max() < 0.051
 
 
-def test_a_bone_that_never_turns_has_some_axis() -> None:
+def test_a_bone_without_rotation_has_some_axis() -> None:
     values = rotation_modes.from_quaternions(rotations.identity(5, 1), "AXIS_ANGLE")
     assert np.allclose(values, [0.0, 0.0, 1.0, 0.0])
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_movement_goes_on_from_any_form_of_the_rotation_before_it(mode: str) -> None:
+def test_values_continue_from_any_equivalent_of_the_frame_before(mode: str) -> None:
     turns = wandering()[:, 0]
     whole = rotation_modes.from_quaternions(turns, mode)
     rest = rotation_modes.from_quaternions(-turns[300:], mode)

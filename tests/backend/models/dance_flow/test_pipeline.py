@@ -104,13 +104,6 @@ def test_progress_rises_and_a_dance_can_be_cancelled(small: DanceFlowPipeline) -
         )
 
 
-def test_music_that_cannot_be_danced_to_is_refused(small: DanceFlowPipeline) -> None:
-    score = music(1)
-    parts = (part_from_notes([], 2) for _ in range(3))
-    with pytest.raises(ValueError, match="music of two beats or more expected, 2 sixteenths found"):
-        generate(small, DanceRequest(Score(*parts, score.seconds[:3])))
-
-
 def test_the_initial_past_is_of_about_the_music_s_first_count(small: DanceFlowPipeline) -> None:
     """The n-th initial past is of the count n / 6, and recognisable by its height."""
     counts = set()

@@ -21,53 +21,53 @@ OWN_PARENTS = list(PARENTS)
 TOOLS = sorted(file.stem for file in Path(__file__).with_name("hierarchies").glob("*.json"))
 
 
-def mapped_names(mapping: BoneMap, names: list[str]) -> dict[str, str]:
-    return {joint: names[bone] for joint, bone in zip(JOINTS, mapping.bones, strict=True) if bone >= 0}
+def mapped_names(bone_map: BoneMap, names: list[str]) -> dict[str, str]:
+    return {joint: names[bone] for joint, bone in zip(JOINTS, bone_map.bones, strict=True) if bone >= 0}
 
 
-def wrong_joints(mapping: BoneMap, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
+def wrong_joints(bone_map: BoneMap, names: list[str], truth: dict[str, str]) -> dict[str, str | None]:
     """The joints with another bone than the truth has; of leaves it need not speak."""
-    chosen = mapped_names(mapping, names)
-    told = [joint for joint in JOINTS if joint in truth or CHILDREN[INDEX[joint]]]
-    return {joint: chosen.get(joint) for joint in told if chosen.get(joint) != truth.get(joint)}
+    mapped = mapped_names(bone_map, names)
+    checked = [joint for joint in JOINTS if joint in truth or CHILDREN[INDEX[joint]]]
+    return {joint: mapped.get(joint) for joint in checked if mapped.get(joint) != truth.get(joint)}
 
 
 def test_our_own_names_map_one_to_one() -> None:
-    mapping = map_bones(list(JOINTS), OWN_PARENTS)
-    assert mapping.bones == tuple(range(29))
-    assert mapping.missing == ()
-    assert mapping.convention.t_pose
-    assert mapping.joint_confidence == (1.0,) * 29
-    assert mapping.confidence == 1.0
-    assert [JOINTS[bone] for bone in mapping.spine] == ["spine1", "spine2", "spine3"]
-    assert [JOINTS[bone] for bone in mapping.neck] == ["neck", "jaw"]
+    bone_map = map_bones(list(JOINTS), OWN_PARENTS)
+    assert bone_map.bones == tuple(range(29))
+    assert bone_map.missing == ()
+    assert bone_map.convention.t_pose
+    assert bone_map.joint_confidence == (1.0,) * 29
+    assert bone_map.confidence == 1.0
+    assert [JOINTS[bone] for bone in bone_map.spine] == ["spine1", "spine2", "spine3"]
+    assert [JOINTS[bone] for bone in bone_map.neck] == ["neck", "jaw"]
 
 
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("tails", [True, False], ids=["with tails", "bones only"])
 def test_a_naming_convention_is_mapped(name: str, tails: bool) -> None:
-    rig, truth, dialect = tool_hierarchy(name, tails=tails)
-    mapping = map_bones(rig.names, rig.parents)
-    assert wrong_joints(mapping, rig.names, truth) == {}
-    assert mapping.convention.name == dialect
-    assert mapping.confidence > 0.8
+    rig, truth, convention = tool_hierarchy(name, tails=tails)
+    bone_map = map_bones(rig.names, rig.parents)
+    assert wrong_joints(bone_map, rig.names, truth) == {}
+    assert bone_map.convention.name == convention
+    assert bone_map.confidence > 0.8
 
 
 @pytest.mark.parametrize("name", DEFINITION_JOINTS)
 def test_a_rig_definition_is_mapped(corpus: Path, name: str) -> None:
     rig = rig_definition(corpus, name)
-    mapping = map_bones(rig.names, rig.parents, rig.heads)
-    assert mapped_names(mapping, rig.names) == DEFINITION_JOINTS[name]
-    assert mapping.confidence > 0.95
+    bone_map = map_bones(rig.names, rig.parents, rig.heads)
+    assert mapped_names(bone_map, rig.names) == DEFINITION_JOINTS[name]
+    assert bone_map.confidence > 0.95
 
 
 @pytest.mark.parametrize("name", RECORDING_JOINTS)
 def test_a_recordings_skeleton_is_mapped(corpus: Path, name: str) -> None:
     parsed = parse_bvh(corpus / f"{name}.bvh")
     names = list(parsed.names)
-    for mapping in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
-        assert mapped_names(mapping, names) == RECORDING_JOINTS[name]
-        assert mapping.confidence > 0.95
+    for bone_map in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
+        assert mapped_names(bone_map, names) == RECORDING_JOINTS[name]
+        assert bone_map.confidence > 0.95
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_recordings_skeleton_is_mapped(corpus: Path, name: str) -> None:
 )
 def test_all_spine_and_neck_bones_are_mapped(name: str, spine: str, neck: str) -> None:
     rig, _, _ = tool_hierarchy(name)
-    mapping = map_bones(rig.names, rig.parents)
-    assert [rig.names[bone] for bone in mapping.spine] == spine.split()
-    assert [rig.names[bone] for bone in mapping.neck] == neck.split()
+    bone_map = map_bones(rig.names, rig.parents)
+    assert [rig.names[bone] for bone in bone_map.spine] == spine.split()
+    assert [rig.names[bone] for bone in bone_map.neck] == neck.split()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
@@ -97,18 +97,18 @@ def test_spines_of_any_length_reach_from_the_pelvis_to_the_chest(count: int) -> 
     parents = [
         names.index(above.get(name) or JOINTS[PARENTS[INDEX[name]]]) if n else -1 for n, name in enumerate(names)
     ]
-    mapping = map_bones(names, parents)
-    assert [names[bone] for bone in mapping.spine] == own
-    told = mapped_names(mapping, names)
-    assert told["spine1"] == own[0]
-    assert told.get("spine3") == (own[-1] if count > 1 else None)
-    assert ("spine2" in told) == (count > 2)
+    bone_map = map_bones(names, parents)
+    assert [names[bone] for bone in bone_map.spine] == own
+    names_by_joint = mapped_names(bone_map, names)
+    assert names_by_joint["spine1"] == own[0]
+    assert names_by_joint.get("spine3") == (own[-1] if count > 1 else None)
+    assert ("spine2" in names_by_joint) == (count > 2)
 
 
 def test_the_convention_that_matches_most_joints_wins() -> None:
     names = [*JOINTS, "Hips", "LeftUpLeg"]
-    mapping = map_bones(names, [*OWN_PARENTS, -1, 29])
-    assert mapped_names(mapping, names) == {joint: joint for joint in JOINTS}
+    bone_map = map_bones(names, [*OWN_PARENTS, -1, 29])
+    assert mapped_names(bone_map, names) == {joint: joint for joint in JOINTS}
 
 
 @pytest.mark.parametrize("joint", REQUIRED)
@@ -129,10 +129,10 @@ def test_a_bone_in_the_wrong_branch_is_not_matched() -> None:
 def test_a_bone_missing_from_a_convention_is_matched_by_generic_words() -> None:
     rig, _, _ = tool_hierarchy("perception_neuron")
     names = [name.replace("Hand", "Wrist") if name.endswith("Hand") else name for name in rig.names]
-    mapping = map_bones(names, rig.parents)
-    assert mapped_names(mapping, names)["left_wrist"] == "Robot_LeftWrist"
-    assert 0.0 < mapping.joint_confidence[INDEX["left_wrist"]] < mapping.joint_confidence[INDEX["left_elbow"]]
-    assert mapping.confidence < 1.0
+    bone_map = map_bones(names, rig.parents)
+    assert mapped_names(bone_map, names)["left_wrist"] == "Robot_LeftWrist"
+    assert 0.0 < bone_map.joint_confidence[INDEX["left_wrist"]] < bone_map.joint_confidence[INDEX["left_elbow"]]
+    assert bone_map.confidence < 1.0
 
 
 def test_a_single_bone_beyond_the_last_is_the_leaf_joint() -> None:
@@ -148,16 +148,16 @@ def test_one_of_several_bones_beyond_the_last_is_not_the_leaf_joint() -> None:
 def test_asymmetric_names_lower_the_confidence() -> None:
     rig, _, _ = tool_hierarchy("gltf_mixamo")
     names = [name.replace("LeftFoot", "LeftAnkle") for name in rig.names]
-    mapping = map_bones(names, rig.parents)
-    assert mapped_names(mapping, names)["left_ankle"] == "mixamorigLeftAnkle"
-    assert mapping.joint_confidence[INDEX["right_ankle"]] < mapping.joint_confidence[INDEX["right_knee"]] == 1.0
+    bone_map = map_bones(names, rig.parents)
+    assert mapped_names(bone_map, names)["left_ankle"] == "mixamorigLeftAnkle"
+    assert bone_map.joint_confidence[INDEX["right_ankle"]] < bone_map.joint_confidence[INDEX["right_knee"]] == 1.0
 
 
 def test_names_on_the_wrong_side_lower_the_confidence() -> None:
-    places = DEFAULT_SKELETON.rest_positions()
-    right = map_bones(list(JOINTS), OWN_PARENTS, places)
-    places[INDEX["left_elbow"], 0] *= -1.0
-    crossed = map_bones(list(JOINTS), OWN_PARENTS, places)
+    positions = DEFAULT_SKELETON.rest_positions()
+    right = map_bones(list(JOINTS), OWN_PARENTS, positions)
+    positions[INDEX["left_elbow"], 0] *= -1.0
+    crossed = map_bones(list(JOINTS), OWN_PARENTS, positions)
     assert right.confidence == 1.0
     assert crossed.joint_confidence[INDEX["left_elbow"]] < 1.0 == crossed.joint_confidence[INDEX["left_knee"]]
 
@@ -172,6 +172,8 @@ def test_many_control_bones_do_not_change_the_map(corpus: Path) -> None:
 
 
 def test_positions_may_be_in_any_unit() -> None:
-    places = DEFAULT_SKELETON.rest_positions()
+    positions = DEFAULT_SKELETON.rest_positions()
     for unit in (0.01, 39.4, 1000.0):
-        np.testing.assert_array_equal(map_bones(list(JOINTS), OWN_PARENTS, places * unit).joint_confidence, np.ones(29))
+        np.testing.assert_array_equal(
+            map_bones(list(JOINTS), OWN_PARENTS, positions * unit).joint_confidence, np.ones(29)
+        )

@@ -6,7 +6,7 @@ from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_na
 
 
 @pytest.mark.parametrize(
-    ("written", "key"),
+    ("name", "key"),
     [
         ("mixamorig:LeftUpLeg", ("left", "upleg")),
         ("Some Guy|rig:Left Up-Leg", ("left", "upleg")),
@@ -30,21 +30,21 @@ from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_na
         ("HeadTop_End", ("", "headtopend")),
     ],
 )
-def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(written: str, key: NameKey) -> None:
-    assert normalize_name(written) == key
+def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(name: str, key: NameKey) -> None:
+    assert normalize_name(name) == key
 
 
-@pytest.mark.parametrize("written", ["lfemur", "lFemur", "L_Femur", "femur.L"])
-def test_the_side_of_a_left_bone_is_recognised_in_any_spelling(written: str) -> None:
-    assert normalize_left_name(written) == ("left", "femur")
+@pytest.mark.parametrize("name", ["lfemur", "lFemur", "L_Femur", "femur.L"])
+def test_the_side_of_a_left_bone_is_recognised_in_any_spelling(name: str) -> None:
+    assert normalize_left_name(name) == ("left", "femur")
 
 
 def test_a_letter_counts_as_a_side_only_before_or_after_a_known_word() -> None:
-    found = index_names(["lfemur", "rfemur", "femurr", "lowerback", "ball"], frozenset({"femur"}))
-    assert found["left", "femur"] == [0]
-    assert found["right", "femur"] == [1, 2]
-    assert ("left", "owerback") not in found
-    assert ("left", "bal") not in found
+    index = index_names(["lfemur", "rfemur", "femurr", "lowerback", "ball"], frozenset({"femur"}))
+    assert index["left", "femur"] == [0]
+    assert index["right", "femur"] == [1, 2]
+    assert ("left", "owerback") not in index
+    assert ("left", "bal") not in index
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_a_letter_counts_as_a_side_only_before_or_after_a_known_word() -> None:
 )
 def test_shared_prefixes_and_suffixes_are_stripped(before: str, after: str) -> None:
     plain = ["Hips", "LeftArm", "RightArm", "LeftLeg", "RightLeg", "LeftFoot", "RightFoot", "Head", "Neck", "Chest"]
-    found = index_names(["Reference", *(before + name + after for name in plain)], frozenset())
-    assert found["left", "arm"] == [2]
-    assert found["", "hips"] == [1]
+    index = index_names(["Reference", *(before + name + after for name in plain)], frozenset())
+    assert index["left", "arm"] == [2]
+    assert index["", "hips"] == [1]
 
 
 def test_a_shared_side_is_not_stripped() -> None:
-    found = index_names(["Hips", *(f"Left Finger{n}" for n in range(12)), "Right Hand"], frozenset())
-    assert found["left", "finger3"] == [4]
-    assert found["right", "hand"] == [13]
+    index = index_names(["Hips", *(f"Left Finger{n}" for n in range(12)), "Right Hand"], frozenset())
+    assert index["left", "finger3"] == [4]
+    assert index["right", "hand"] == [13]
 
 
 def test_an_end_site_is_indexed_apart_from_its_bone() -> None:
-    found = index_names(["LeftHand", "LeftHand end site", "lhand end site"], frozenset({"hand"}))
-    assert found["left", "hand"] == [0]
-    assert found["left", "handendsite"] == [1, 2]
+    index = index_names(["LeftHand", "LeftHand end site", "lhand end site"], frozenset({"hand"}))
+    assert index["left", "hand"] == [0]
+    assert index["left", "handendsite"] == [1, 2]

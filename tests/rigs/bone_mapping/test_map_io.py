@@ -15,11 +15,11 @@ NAMES = list(JOINTS)
 @pytest.mark.parametrize("name", ["unreal5", "daz_genesis8", "auto_rig_pro", "sparse"])
 def test_a_bone_map_survives_a_round_trip(name: str) -> None:
     rig, _, _ = tool_hierarchy(name)
-    mapping = map_bones(rig.names, rig.parents)
-    back = from_json(to_json(mapping, rig.names), rig.names, rig.parents)
-    assert back.bones == mapping.bones
-    assert back.joint_confidence == pytest.approx(mapping.joint_confidence, abs=1e-3)
-    assert (back.convention, back.spine, back.neck) == (mapping.convention, mapping.spine, mapping.neck)
+    bone_map = map_bones(rig.names, rig.parents)
+    back = from_json(to_json(bone_map, rig.names), rig.names, rig.parents)
+    assert back.bones == bone_map.bones
+    assert back.joint_confidence == pytest.approx(bone_map.joint_confidence, abs=1e-3)
+    assert (back.convention, back.spine, back.neck) == (bone_map.convention, bone_map.spine, bone_map.neck)
 
 
 def test_a_bone_map_applies_to_bones_in_another_order() -> None:
@@ -33,11 +33,11 @@ def test_a_bone_map_applies_to_bones_in_another_order() -> None:
 
 def test_a_hand_written_bone_map_needs_only_bones() -> None:
     text = json.dumps({"kind": "Pas de Deux bone map", "joints": {"pelvis": {"bone": "jaw"}}})
-    mapping = from_json(text, NAMES, PARENTS)
-    assert mapping.bones[INDEX["pelvis"]] == INDEX["jaw"]
-    assert mapping.joint_confidence[INDEX["pelvis"]] == 1.0
-    assert len(mapping.missing) == 28
-    assert mapping.confidence == 0.0
+    bone_map = from_json(text, NAMES, PARENTS)
+    assert bone_map.bones[INDEX["pelvis"]] == INDEX["jaw"]
+    assert bone_map.joint_confidence[INDEX["pelvis"]] == 1.0
+    assert len(bone_map.missing) == 28
+    assert bone_map.confidence == 0.0
 
 
 @pytest.mark.parametrize(

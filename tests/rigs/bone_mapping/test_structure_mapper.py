@@ -43,10 +43,10 @@ def core_names(rig: Hierarchy, bones: tuple[int, ...] | list[int]) -> dict[str, 
 @pytest.mark.parametrize("name", [*DEFINITION_JOINTS, *UPRIGHT_RECORDINGS])
 def test_a_rig_without_names_is_mapped_by_its_rest_pose(corpus: Path, name: str) -> None:
     rig, truth = rig_and_truth(corpus, name)
-    mapping = map_bones(nameless(rig), rig.parents, rig.heads)
-    assert mapping.convention == BY_STRUCTURE
-    assert core_names(rig, mapping.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
-    assert 0.4 < mapping.confidence < 0.7
+    bone_map = map_bones(nameless(rig), rig.parents, rig.heads)
+    assert bone_map.convention == BY_STRUCTURE
+    assert core_names(rig, bone_map.bones) == {joint: bone for joint, bone in truth.items() if joint in CORE}
+    assert 0.4 < bone_map.confidence < 0.7
 
 
 @pytest.mark.parametrize("name", [*DEFINITION_JOINTS, *UPRIGHT_RECORDINGS])
@@ -64,47 +64,50 @@ def test_which_side_is_left_follows_from_where_the_toes_point(corpus: Path, name
 
 
 def test_our_own_skeleton_is_mapped_with_spine_neck_and_hands() -> None:
-    found = structure_mapper.map_by_structure(PARENTS, DEFAULT_SKELETON.rest_positions())
-    assert found is not None
+    bones = structure_mapper.map_by_structure(PARENTS, DEFAULT_SKELETON.rest_positions())
+    assert bones is not None
     leaves = ("_bigtoe", "_middle", "head")
-    assert [found[j] for j, name in enumerate(JOINTS) if not name.endswith(leaves)] == [
+    assert [bones[j] for j, name in enumerate(JOINTS) if not name.endswith(leaves)] == [
         j for j, name in enumerate(JOINTS) if not name.endswith(leaves)
     ]
 
 
 def test_control_bones_beside_the_skeleton_are_ignored() -> None:
-    places = DEFAULT_SKELETON.rest_positions()
+    positions = DEFAULT_SKELETON.rest_positions()
     extra, parents = [], list(PARENTS)
     for side in ("left", "right"):
-        ankle = places[INDEX[f"{side}_ankle"]]
+        ankle = positions[INDEX[f"{side}_ankle"]]
         for n, (up, offset) in enumerate([(-1, 0.0), (0, 0.1), (1, 0.25), (2, 0.4)]):
             parents.append(-1 if up < 0 else len(PARENTS) + len(extra) - 1)
             extra.append(ankle + np.array([0.0, -offset, 0.02 * n]))
-    found = structure_mapper.map_by_structure(parents, np.concatenate([places, extra]))
-    assert found is not None
-    assert max(found) < len(PARENTS)
+    bones = structure_mapper.map_by_structure(parents, np.concatenate([positions, extra]))
+    assert bones is not None
+    assert max(bones) < len(PARENTS)
 
 
 def quadruped() -> tuple[list[int], Array]:
     """A spine along Y with two pairs of legs downwards, of a horse's proportions."""
-    parents, places = [-1, 0, 1, 2, 3], [[0, 0.6, 1.3], [0, 0.2, 1.3], [0, -0.3, 1.3], [0, -0.6, 1.6], [0, -0.9, 1.7]]
+    parents, positions = (
+        [-1, 0, 1, 2, 3],
+        [[0, 0.6, 1.3], [0, 0.2, 1.3], [0, -0.3, 1.3], [0, -0.6, 1.6], [0, -0.9, 1.7]],
+    )
     for y, hip in ((0.6, 0), (-0.3, 2)):
         for x in (0.2, -0.2):
             legs = [[x, y, 1.2], [x, y - 0.05, 0.7], [x, y + 0.05, 0.3], [x, y - 0.1, 0.0]]
             for n, place in enumerate(legs):
-                parents.append(hip if n == 0 else len(places) - 1)
-                places.append(place)
-    return parents, np.array(places, dtype=float)
+                parents.append(hip if n == 0 else len(positions) - 1)
+                positions.append(place)
+    return parents, np.array(positions, dtype=float)
 
 
 def hand() -> tuple[list[int], Array]:
     """A wrist with five fingers of three bones and a tip."""
-    parents, places = [-1], [[0.0, 0.0, 0.0]]
+    parents, positions = [-1], [[0.0, 0.0, 0.0]]
     for finger in range(5):
         for n in range(4):
-            parents.append(0 if n == 0 else len(places) - 1)
-            places.append([0.02 * (finger - 2), 0.08 + 0.03 * n, 0.0])
-    return parents, np.array(places)
+            parents.append(0 if n == 0 else len(positions) - 1)
+            positions.append([0.02 * (finger - 2), 0.08 + 0.03 * n, 0.0])
+    return parents, np.array(positions)
 
 
 def rope() -> tuple[list[int], Array]:
@@ -113,21 +116,21 @@ def rope() -> tuple[list[int], Array]:
 
 def spider() -> tuple[list[int], Array]:
     """A body with eight equal legs."""
-    parents, places = [-1], [[0.0, 0.0, 0.5]]
+    parents, positions = [-1], [[0.0, 0.0, 0.5]]
     for angle in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False) + 0.2:
         out = np.array([np.cos(angle), np.sin(angle), 0.0])
         for n, (reach, height) in enumerate([(0.1, 0.5), (0.5, 0.9), (0.9, 0.4), (1.1, 0.0)]):
-            parents.append(0 if n == 0 else len(places) - 1)
-            places.append(list(out * reach + [0.0, 0.0, height]))
-    return parents, np.array(places)
+            parents.append(0 if n == 0 else len(positions) - 1)
+            positions.append(list(out * reach + [0.0, 0.0, height]))
+    return parents, np.array(positions)
 
 
 @pytest.mark.parametrize("make", [quadruped, hand, rope, spider])
 def test_other_creatures_are_not_mapped(make: object) -> None:
-    parents, places = make()  # type: ignore[operator]
-    assert structure_mapper.map_by_structure(parents, places) is None
+    parents, positions = make()  # type: ignore[operator]
+    assert structure_mapper.map_by_structure(parents, positions) is None
     with pytest.raises(UnmappableRig, match="a humanoid with two arms and two legs expected"):
-        map_bones([f"bone_{n}" for n in range(len(parents))], parents, places)
+        map_bones([f"bone_{n}" for n in range(len(parents))], parents, positions)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -137,9 +140,9 @@ def test_random_bones_are_not_mapped(seed: int) -> None:
     assert structure_mapper.map_by_structure(parents, rng.normal(size=(60, 3))) is None
 
 
-@pytest.mark.parametrize("places", [np.zeros((29, 3)), np.full((29, 3), np.nan)], ids=["one point", "not numbers"])
-def test_bones_without_valid_positions_are_not_mapped(places: Array) -> None:
-    assert structure_mapper.map_by_structure(PARENTS, places) is None
+@pytest.mark.parametrize("positions", [np.zeros((29, 3)), np.full((29, 3), np.nan)], ids=["one point", "not numbers"])
+def test_bones_without_valid_positions_are_not_mapped(positions: Array) -> None:
+    assert structure_mapper.map_by_structure(PARENTS, positions) is None
 
 
 def test_an_empty_rig_is_not_mapped() -> None:

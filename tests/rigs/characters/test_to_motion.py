@@ -18,12 +18,12 @@ MILLIMETRE = 1e-3
 def joint_errors(corpus: Path, name: str) -> dict[str, float]:
     """How far in metres each joint of a read dancer is from its bone, at most; filled-in joints are not listed."""
     clip, parsed = read(corpus / name), parse_bvh(corpus / name)
-    places = bvh.world_transforms(parsed)[1] * clip.source.units
-    places = to_z_up(places) if clip.source.up == "Y" else places
-    mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
+    positions = bvh.world_transforms(parsed)[1] * clip.source.units
+    positions = to_z_up(positions) if clip.source.up == "Y" else positions
+    bone_map = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
     ours = clip.motions[0].positions
     return {
-        joint: float(np.linalg.norm(ours[:, j] - places[mapping.bones[j]], axis=-1).max())
+        joint: float(np.linalg.norm(ours[:, j] - positions[bone_map.bones[j]], axis=-1).max())
         for j, joint in enumerate(JOINTS)
         if joint not in clip.source.filled_joints
     }
@@ -32,9 +32,9 @@ def joint_errors(corpus: Path, name: str) -> dict[str, float]:
 @pytest.mark.parametrize("name", [*(f"bvh_zoo/{name}" for name in ZOO), "salsa/salsa_07_leader"])
 def test_every_joint_is_within_a_millimetre_of_its_bone(corpus: Path, name: str) -> None:
     """Also where bones that are none of the 29 bend between two that are: jumping jacks' neck, the dab's spine."""
-    found = joint_errors(corpus, f"{name}.bvh")
-    assert len(found) >= 21
-    assert max(found.values()) < MILLIMETRE, max(found, key=lambda joint: found[joint])
+    errors = joint_errors(corpus, f"{name}.bvh")
+    assert len(errors) >= 21
+    assert max(errors.values()) < MILLIMETRE, max(errors, key=lambda joint: errors[joint])
 
 
 def test_the_mid_spine_of_four_spine_bones_follows_them(corpus: Path) -> None:
@@ -46,5 +46,5 @@ def test_the_mid_spine_of_four_spine_bones_follows_them(corpus: Path) -> None:
     ours = clip.motions[0].positions[:, INDEX["spine2"]]
     assert np.linalg.norm(ours - bones, axis=-1).min(axis=0).max() < 0.08
     step = np.linalg.norm(np.diff(ours, axis=0), axis=-1)
-    theirs = np.linalg.norm(np.diff(bones[0], axis=0), axis=-1)
-    assert step.max() < theirs.max() + 0.03
+    bone_step = np.linalg.norm(np.diff(bones[0], axis=0), axis=-1)
+    assert step.max() < bone_step.max() + 0.03

@@ -47,16 +47,16 @@ def detection(frame: int, facing: float, place: float, **changes: Any) -> dict[s
 
 def couple(frames: int = 12) -> list[dict[str, Any]]:
     """Two who stand 0.9 m apart, each turning their own way; who comes first changes with every picture."""
-    found = []
+    result = []
     for f in range(frames):
         both = [detection(f, 0.05 * f, 0.3), detection(f, np.pi - 0.05 * f, -0.6)]
-        found += both if f % 2 == 0 else both[::-1]
-    return found
+        result += both if f % 2 == 0 else both[::-1]
+    return result
 
 
-def saved(folder: Path, found: Any) -> Path:
+def saved(folder: Path, result: Any) -> Path:
     path = folder / "poses.json"
-    path.write_text(found if isinstance(found, str) else json.dumps(found))
+    path.write_text(result if isinstance(result, str) else json.dumps(result))
     return path
 
 
@@ -99,14 +99,14 @@ def test_positions_and_poses_are_recovered(tmp_path: Path) -> None:
 
 
 def test_duplicate_detections_and_passers_by_are_dropped(tmp_path: Path) -> None:
-    found = couple()
+    result = couple()
     ghost = detection(6, 0.3, 0.35, score=2.0)
-    missing = [one for one in found if one["image_id"] != "6.jpg"] + [found[12], ghost]
+    missing = [one for one in result if one["image_id"] != "6.jpg"] + [result[12], ghost]
     first, second = read(saved(tmp_path, missing)).motions
-    whole = read(saved(tmp_path, found)).motions
+    whole = read(saved(tmp_path, result)).motions
     np.testing.assert_allclose(first.positions, whole[0].positions, atol=1e-3)
     np.testing.assert_allclose(second.positions, whole[1].positions, atol=0.02)
-    passing = [*found, detection(3, 1.0, 2.0, score=1.0)]
+    passing = [*result, detection(3, 1.0, 2.0, score=1.0)]
     for motion, same in zip(read(saved(tmp_path, passing)).motions, whole, strict=True):
         np.testing.assert_array_equal(motion.positions, same.positions)
 
@@ -119,7 +119,7 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("found", "complaint"),
+    ("result", "complaint"),
     [
         ("{", "poses.json: AlphaPose results expected, no JSON found"),
         ("[]", "poses.json: AlphaPose results expected, a list of detections"),
@@ -142,9 +142,9 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
         ([1, 2], "poses.json: AlphaPose results expected"),
     ],
 )
-def test_invalid_results_are_refused_in_one_sentence(tmp_path: Path, found: Any, complaint: str) -> None:
+def test_invalid_results_are_refused_in_one_sentence(tmp_path: Path, result: Any, complaint: str) -> None:
     with pytest.raises(BadFile, match=complaint) as refused:
-        read(saved(tmp_path, found))
+        read(saved(tmp_path, result))
     assert "\n" not in str(refused.value)
 
 

@@ -74,25 +74,25 @@ def test_there_are_33_landmarks_in_mediapipes_order() -> None:
 @pytest.mark.parametrize("facing", [0.0, 2.5])
 def test_the_limbs_are_where_the_landmarks_are(tmp_path: Path, facing: float) -> None:
     truth = dancer(facing)
-    (found,) = read(save(tmp_path / "solo.npy", landmarks(truth))).motions
+    (result,) = read(save(tmp_path / "solo.npy", landmarks(truth))).motions
     limbs = [INDEX[name] for name in SAME]
     hips = [INDEX["left_hip"], INDEX["right_hip"]]
-    seen, shown = (motion.positions - motion.positions[:, hips].mean(axis=1)[:, None] for motion in (found, truth))
+    seen, shown = (motion.positions - motion.positions[:, hips].mean(axis=1)[:, None] for motion in (result, truth))
     np.testing.assert_allclose(seen[:, limbs], shown[:, limbs], atol=0.03)
     assert np.linalg.norm(seen - shown, axis=-1).mean() < 0.02
-    apart = rotations.heading(found.rotations[:, 0]) - rotations.heading(truth.rotations[:, 0])
+    apart = rotations.heading(result.rotations[:, 0]) - rotations.heading(truth.rotations[:, 0])
     np.testing.assert_allclose(np.cos(apart), 1.0, atol=1e-3)
 
 
 def test_the_dancer_stands_upright_on_the_floor_facing_the_camera(tmp_path: Path) -> None:
     clip = read(save(tmp_path / "solo.npy", landmarks(dancer(-0.5))))
-    (found,) = clip.motions
+    (result,) = clip.motions
     assert (clip.source.up, clip.source.fps, clip.source.frames) == ("Y", 30.0, 50)
-    assert np.abs(rotations.heading(found.rotations[:, 0])).max() < 0.5
-    toes = found.positions[:, [INDEX["left_bigtoe"], INDEX["right_bigtoe"]], 2]
+    assert np.abs(rotations.heading(result.rotations[:, 0])).max() < 0.5
+    toes = result.positions[:, [INDEX["left_bigtoe"], INDEX["right_bigtoe"]], 2]
     assert abs(np.percentile(toes.min(axis=1), 5)) < 1e-6
-    assert (found.positions[:, INDEX["head"], 2] > 1.4).all()
-    assert (found.positions[:, INDEX["left_wrist"], 0] > found.positions[:, INDEX["right_wrist"], 0]).all()
+    assert (result.positions[:, INDEX["head"], 2] > 1.4).all()
+    assert (result.positions[:, INDEX["left_wrist"], 0] > result.positions[:, INDEX["right_wrist"], 0]).all()
 
 
 def test_visibility_columns_and_archives_change_nothing(tmp_path: Path) -> None:

@@ -106,11 +106,11 @@ def test_one_recording_on_two_rigs_has_similar_limb_rotations(corpus: Path) -> N
 def test_position_and_heading_are_kept(tmp_path: Path) -> None:
     turned = rotations.identity(5, 29)
     turned[:, 0] = rotations.about_z(np.full(5, 2.0))
-    found = read(
+    result = read(
         rig_file(tmp_path / "turned.bvh", Motion(30.0, DEFAULT_SKELETON, np.full((5, 3), 3.0), turned))
     ).motions[0]
-    np.testing.assert_allclose(rotations.heading(found.rotations[:, 0]), 2.0, atol=0.02)
-    np.testing.assert_allclose(found.root, 3.0, atol=TENTH_MILLIMETRE)
+    np.testing.assert_allclose(rotations.heading(result.rotations[:, 0]), 2.0, atol=0.02)
+    np.testing.assert_allclose(result.root, 3.0, atol=TENTH_MILLIMETRE)
 
 
 # What is written

@@ -102,10 +102,10 @@ def test_values_and_names_are_read_as_written(tmp_path: Path) -> None:
 def test_layout_does_not_matter(tmp_path: Path, dressed: str) -> None:
     (tmp_path / "plain.bvh").write_text(SMALL)
     (tmp_path / "dressed.bvh").write_bytes(dressed.encode())
-    plain, found = parse_bvh(tmp_path / "plain.bvh"), parse_bvh(tmp_path / "dressed.bvh")
-    assert (found.names, found.channels, found.fps) == (plain.names, plain.channels, plain.fps)
-    np.testing.assert_array_equal(found.values, plain.values)
-    np.testing.assert_array_equal(found.offsets, plain.offsets)
+    plain, result = parse_bvh(tmp_path / "plain.bvh"), parse_bvh(tmp_path / "dressed.bvh")
+    assert (result.names, result.channels, result.fps) == (plain.names, plain.channels, plain.fps)
+    np.testing.assert_array_equal(result.values, plain.values)
+    np.testing.assert_array_equal(result.offsets, plain.offsets)
 
 
 @pytest.mark.parametrize("name", ["ns:Left Arm 01", "offset bone", "the end", "Motion", "Hips|root joint", "ROOT"])

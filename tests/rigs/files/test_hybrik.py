@@ -109,9 +109,9 @@ def test_a_dancer_who_faces_the_camera_faces_the_front(tmp_path: Path) -> None:
 def test_interleaved_dancers_are_detected(tmp_path: Path, joints: int) -> None:
     dancers = [swaying(0.0, -0.4), swaying(np.pi, 0.4)]
     rows = np.stack([to_camera(dancer.positions) for dancer in dancers], axis=1).reshape(120, 29, 3)[:, :joints]
-    found = read(save(tmp_path / "duet.npy", rows)).motions
-    assert [len(dancer) for dancer in found] == [60, 60]
-    for dancer, truth in zip(found, dancers, strict=True):
+    result = read(save(tmp_path / "duet.npy", rows)).motions
+    assert [len(dancer) for dancer in result] == [60, 60]
+    for dancer, truth in zip(result, dancers, strict=True):
         np.testing.assert_allclose(dancer.positions[:, :24], truth.positions[:, :24], atol=5e-3)
     assert len(read(save(tmp_path / "odd.npy", rows[0::2][:59])).motions) == 1
 

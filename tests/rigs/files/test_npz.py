@@ -47,8 +47,8 @@ def test_the_arrays_are_those_that_are_documented(tmp_path: Path, dancers: int) 
     write(tmp_path / "duet.npz", [dance()] * dancers)
     both = (2,) if dancers == 2 else ()
     with np.load(tmp_path / "duet.npz", allow_pickle=False) as archive:
-        found = {name: (archive[name].shape, str(archive[name].dtype)) for name in archive}
-    assert found == {
+        result = {name: (archive[name].shape, str(archive[name].dtype)) for name in archive}
+    assert result == {
         "fps": ((), "float64"),
         "offsets": ((*both, 29, 3), "float32"),
         "root": ((*both, 20, 3), "float32"),

@@ -46,10 +46,10 @@ def test_a_skeleton_that_is_no_humanoid_is_refused(corpus: Path, name: str) -> N
 
 def test_a_t_pose_facing_front_has_no_rotation(tmp_path: Path) -> None:
     still = Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (5, 1)), rotations.identity(5, 29))
-    found = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
-    assert largest_rotation(found, still) < 3.0
-    np.testing.assert_allclose(found.positions, still.positions, atol=TENTH_MILLIMETRE)
-    assert found.skeleton.rest_positions()[:, 2].min() == pytest.approx(0.0, abs=1e-9)
+    result = read(rig_file(tmp_path / "still.bvh", still)).motions[0]
+    assert largest_rotation(result, still) < 3.0
+    np.testing.assert_allclose(result.positions, still.positions, atol=TENTH_MILLIMETRE)
+    assert result.skeleton.rest_positions()[:, 2].min() == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -57,9 +57,9 @@ def test_arbitrary_bone_axes_give_the_same_motion(corpus: Path, tmp_path: Path, 
     """As in Rokoko's and Bandai-Namco's files, whose rest pose is no body: the rotations carry the pose."""
     original = read(corpus / "salsa/salsa_07_leader.bvh").motions[0][::20]
     axes = rotations.normalize(np.random.default_rng(seed).normal(size=(29, 4)))
-    found = read(rig_file(tmp_path / "odd.bvh", original, axes=axes)).motions[0]
-    np.testing.assert_allclose(found.positions, original.positions, atol=TENTH_MILLIMETRE)
-    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (original, found)))
+    result = read(rig_file(tmp_path / "odd.bvh", original, axes=axes)).motions[0]
+    np.testing.assert_allclose(result.positions, original.positions, atol=TENTH_MILLIMETRE)
+    apart = rotations.angle_between(*(kinematics.global_rotations(m.rotations) for m in (original, result)))
     for joint in ("pelvis", "spine1", "spine3", "neck", "jaw", "hip", "knee", "ankle"):
         for name in JOINTS:
             if name.endswith(joint):
@@ -73,15 +73,15 @@ def test_missing_joints_are_filled_in_between_and_beyond(tmp_path: Path) -> None
     still[:, [INDEX[name] for name in without]] = rotations.IDENTITY
     original = Motion(original.fps, original.skeleton, original.root, still)
     clip = read(rig_file(tmp_path / "sparse.bvh", original, without=without))
-    found = clip.motions[0]
+    result = clip.motions[0]
     assert set(clip.source.filled_joints) == set(without) - {"right_thumb"}
     there = [j for j, name in enumerate(JOINTS) if name not in without]
-    np.testing.assert_allclose(found.positions[:, there], original.positions[:, there], atol=TENTH_MILLIMETRE)
-    middle = found.positions[:, INDEX["spine2"]]
-    ends = found.positions[:, INDEX["spine1"]] - middle, found.positions[:, INDEX["spine3"]] - middle
+    np.testing.assert_allclose(result.positions[:, there], original.positions[:, there], atol=TENTH_MILLIMETRE)
+    middle = result.positions[:, INDEX["spine2"]]
+    ends = result.positions[:, INDEX["spine1"]] - middle, result.positions[:, INDEX["spine3"]] - middle
     np.testing.assert_allclose(np.cross(*ends), 0.0, atol=1e-9)
     np.testing.assert_allclose(
-        rotations.angle_between(found.rotations[:, INDEX["head"]], rotations.IDENTITY), 0.0, atol=1e-9
+        rotations.angle_between(result.rotations[:, INDEX["head"]], rotations.IDENTITY), 0.0, atol=1e-9
     )
 
 

@@ -26,11 +26,11 @@ def dance() -> Motion:
 
 def test_posed_bones_reach_the_joint_positions(dance: Motion) -> None:
     character = make_rig(a_pose_bones(t_pose_bones(1.2)), seed=3)
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = retarget(dance, body)
-    places = posed_heads(character, bone_transforms(figure, body))
-    for name, place in places.items():
-        assert np.abs(place - figure.positions[:, INDEX[name]]).max() < 1e-6, name
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = retarget(dance, humanoid)
+    heads = posed_heads(character, bone_transforms(posed, humanoid))
+    for name, place in heads.items():
+        assert np.abs(place - posed.positions[:, INDEX[name]]).max() < 1e-6, name
 
 
 def _rooted() -> Bones:
@@ -43,33 +43,35 @@ def _rooted() -> Bones:
 @pytest.mark.parametrize("root", ["bone", "object"])
 def test_every_root_mode_gives_the_same_positions(dance: Motion, root: str) -> None:
     character = make_rig(_rooted(), seed=5, turn=0.7, scale=0.1)
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = retarget(dance, body)
-    by_hips, carried = (posed_heads(character, bone_transforms(figure, body, root=way)) for way in ("hips", root))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = retarget(dance, humanoid)
+    hips_mode, other_mode = (
+        posed_heads(character, bone_transforms(posed, humanoid, root=mode)) for mode in ("hips", root)
+    )
     for name in JOINTS:
-        if name in by_hips:
-            assert np.abs(by_hips[name] - carried[name]).max() < 1e-6, name
-    way = np.ptp(carried["root"][:, :2], axis=0)
-    assert way.max() > 0.3
-    assert np.ptp(by_hips["root"]) == 0.0 or np.abs(np.diff(by_hips["root"], axis=0)).max() < 1e-9
+        if name in hips_mode:
+            assert np.abs(hips_mode[name] - other_mode[name]).max() < 1e-6, name
+    path = np.ptp(other_mode["root"][:, :2], axis=0)
+    assert path.max() > 0.3
+    assert np.ptp(hips_mode["root"]) == 0.0 or np.abs(np.diff(hips_mode["root"], axis=0)).max() < 1e-9
 
 
 @pytest.mark.parametrize("root", ["hips", "bone", "object"])
 def test_in_place_removes_the_path_and_keeps_the_height(dance: Motion, root: str) -> None:
     character = make_rig(_rooted())
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = retarget(dance, body)
-    going, staying = (
-        posed_heads(character, bone_transforms(figure, body, root=root, in_place=stay))["pelvis"]
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = retarget(dance, humanoid)
+    with_path, without_path = (
+        posed_heads(character, bone_transforms(posed, humanoid, root=root, in_place=stay))["pelvis"]
         for stay in (False, True)
     )
-    assert np.ptp(staying[:, :2], axis=0).max() < 1e-6
-    assert np.allclose(staying[:, 2], going[:, 2])
-    assert np.allclose(staying[0], going[0])
+    assert np.ptp(without_path[:, :2], axis=0).max() < 1e-6
+    assert np.allclose(without_path[:, 2], with_path[:, 2])
+    assert np.allclose(without_path[0], with_path[0])
 
 
 def test_root_mode_bone_needs_a_bone_above_the_hips(dance: Motion) -> None:
     character = make_rig(t_pose_bones())
-    body = humanoid_from_rig(character, bone_map_of(character))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
     with pytest.raises(ValueError, match="a bone above the hips expected"):
-        bone_transforms(retarget(dance, body), body, root="bone")
+        bone_transforms(retarget(dance, humanoid), humanoid, root="bone")

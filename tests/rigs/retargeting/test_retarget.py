@@ -35,11 +35,11 @@ def dance() -> Motion:
     return sample_dance()[:240]
 
 
-def _angles(motion: Motion, places: dict[str, np.ndarray], upper: str, lower: str) -> np.ndarray:
+def _angles(motion: Motion, heads: dict[str, np.ndarray], upper: str, lower: str) -> np.ndarray:
     """Between a limb's bone on the rig and in the source, (F,) degrees."""
-    ours = rotations.normalize(places[lower] - places[upper])
-    theirs = rotations.normalize(motion.positions[:, INDEX[lower]] - motion.positions[:, INDEX[upper]])
-    return np.degrees(np.arccos(np.clip(np.sum(ours * theirs, axis=-1), -1.0, 1.0)))
+    target_hips = rotations.normalize(heads[lower] - heads[upper])
+    source_hips = rotations.normalize(motion.positions[:, INDEX[lower]] - motion.positions[:, INDEX[upper]])
+    return np.degrees(np.arccos(np.clip(np.sum(target_hips * source_hips, axis=-1), -1.0, 1.0)))
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
@@ -49,31 +49,31 @@ def test_limb_directions_match_whatever_the_rest_pose_bone_roll_and_object(
 ) -> None:
     bones = t_pose_bones(0.8) if rest == "T-pose" else a_pose_bones(t_pose_bones(0.8))
     character = make_rig(bones, seed=seed, turn=2.0, move=np.array([3.0, -1.0, 0.0]), scale=0.01)
-    body = humanoid_from_rig(character, bone_map_of(character))
-    places = posed_heads(character, bone_transforms(retarget(dance, body, PLAIN), body))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    heads = posed_heads(character, bone_transforms(retarget(dance, humanoid, PLAIN), humanoid))
     for upper, lower in LIMBS:
-        assert _angles(dance, places, upper, lower).max() < 0.01, upper
+        assert _angles(dance, heads, upper, lower).max() < 0.01, upper
 
 
 def test_a_rig_of_the_sources_build_moves_the_same(dance: Motion) -> None:
     character = make_rig(t_pose_bones())
-    body = humanoid_from_rig(character, bone_map_of(character))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
     motion = replace(dance, skeleton=DEFAULT_SKELETON)
-    places = posed_heads(character, bone_transforms(transfer_motion(motion, body), body))
-    trunk_and_limbs = [n for n in places if "collar" not in n and "foot" not in n and "toe" not in n]
-    away = {name: np.abs(places[name] - motion.positions[:, INDEX[name]]).max() for name in trunk_and_limbs}
+    heads = posed_heads(character, bone_transforms(transfer_motion(motion, humanoid), humanoid))
+    trunk_and_limbs = [n for n in heads if "collar" not in n and "foot" not in n and "toe" not in n]
+    away = {name: np.abs(heads[name] - motion.positions[:, INDEX[name]]).max() for name in trunk_and_limbs}
     assert max(away.values()) < 0.03, away
 
 
 @pytest.mark.parametrize("size", [0.5, 1.5])
 def test_the_path_is_scaled_by_the_leg_length(dance: Motion, size: float) -> None:
     character = make_rig(t_pose_bones(size))
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = transfer_motion(replace(dance, skeleton=DEFAULT_SKELETON), body)
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = transfer_motion(replace(dance, skeleton=DEFAULT_SKELETON), humanoid)
     hips = [INDEX["left_hip"], INDEX["right_hip"]]
-    theirs, ours = (f.positions[:, hips].mean(axis=1) for f in (dance, figure))
-    assert np.allclose(ours[:, :2], size * theirs[:, :2], atol=0.02)
-    assert abs(np.ptp(ours[:, 2]) - size * np.ptp(theirs[:, 2])) < 0.01
+    source_hips, target_hips = (f.positions[:, hips].mean(axis=1) for f in (dance, posed))
+    assert np.allclose(target_hips[:, :2], size * source_hips[:, :2], atol=0.02)
+    assert abs(np.ptp(target_hips[:, 2]) - size * np.ptp(source_hips[:, 2])) < 0.01
 
 
 def _with_spine(count: int) -> Bones:
@@ -81,27 +81,29 @@ def _with_spine(count: int) -> Bones:
     bones = t_pose_bones()
     low, high = bones["pelvis"][1], bones["neck"][1]
     chain = {f"spine_{n + 1:02}": low + (high - low) * (n + 0.5) / (count + 0.5) for n in range(count)}
-    kept = {name: bone for name, bone in bones.items() if not name.startswith("spine")}
+    remaining = {name: bone for name, bone in bones.items() if not name.startswith("spine")}
     above = "pelvis"
     for name, head in chain.items():
-        kept[name], above = (above, head), name
-    return {n: (above if parent == "spine3" else parent, head) for n, (parent, head) in kept.items()}
+        remaining[name], above = (above, head), name
+    return {n: (above if parent == "spine3" else parent, head) for n, (parent, head) in remaining.items()}
 
 
 def _bent(degrees: float) -> Motion:
     """Two frames: upright, and with the chest bent forward, a third of it in each joint of the spine."""
-    turned = rotations.identity(2, 29)
+    local_rotations = rotations.identity(2, 29)
     for name in ("spine1", "spine2", "spine3"):
-        turned[1, INDEX[name]] = rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(degrees / 3.0))
-    return Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (2, 1)), turned)
+        local_rotations[1, INDEX[name]] = rotations.from_axis_angle(
+            np.array([1.0, 0.0, 0.0]), np.radians(degrees / 3.0)
+        )
+    return Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (2, 1)), local_rotations)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_spines_of_any_length_share_the_bend(count: int) -> None:
     character = make_rig(_with_spine(count))
-    body = humanoid_from_rig(character, bone_map_of(character))
-    turns = bone_transforms(transfer_motion(_bent(60.0), body), body).rotations
-    bends = [np.degrees(rotations.angle_between(*turns[f"spine_{n + 1:02}"])) for n in range(count)]
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    pose_rotations = bone_transforms(transfer_motion(_bent(60.0), humanoid), humanoid).rotations
+    bends = [np.degrees(rotations.angle_between(*pose_rotations[f"spine_{n + 1:02}"])) for n in range(count)]
     assert sum(bends) == pytest.approx(60.0, abs=1e-6)
     assert max(bends) < 2.0 * 60.0 / count + 1e-6 or count == 1
 
@@ -109,29 +111,31 @@ def test_spines_of_any_length_share_the_bend(count: int) -> None:
 @pytest.mark.parametrize("missing", ["_collar", "_foot", "neck"])
 def test_a_rig_without_optional_joints_is_retargeted(dance: Motion, missing: str) -> None:
     bones = t_pose_bones()
-    gone = [name for name in bones if name.endswith(missing) or (missing == "_foot" and name.endswith("bigtoe"))]
+    removed = [name for name in bones if name.endswith(missing) or (missing == "_foot" and name.endswith("bigtoe"))]
 
-    def kept(parent: str | None) -> str | None:
-        while parent in gone:
+    def remaining(parent: str | None) -> str | None:
+        while parent in removed:
             parent = bones[parent][0]
         return parent
 
-    character = make_rig({name: (kept(parent), head) for name, (parent, head) in bones.items() if name not in gone})
-    body = humanoid_from_rig(character, bone_map_of(character))
-    places = posed_heads(character, bone_transforms(retarget(dance, body, PLAIN), body))
+    character = make_rig(
+        {name: (remaining(parent), head) for name, (parent, head) in bones.items() if name not in removed}
+    )
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    heads = posed_heads(character, bone_transforms(retarget(dance, humanoid, PLAIN), humanoid))
     for upper, lower in LIMBS:
-        assert _angles(dance, places, upper, lower).max() < 0.01
+        assert _angles(dance, heads, upper, lower).max() < 0.01
 
 
 def test_a_bone_that_does_not_inherit_rotation_still_points_right(dance: Motion) -> None:
     character = make_rig(t_pose_bones(), seed=6)
     free = [name in ("left_shoulder", "right_hip", "jaw") for name in character.names]
     character = replace(character, inherits_rotation=tuple(not f for f in free))
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = retarget(dance, body, PLAIN)
-    places = posed_heads(character, bone_transforms(figure, body))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = retarget(dance, humanoid, PLAIN)
+    heads = posed_heads(character, bone_transforms(posed, humanoid))
     for upper, lower in LIMBS:
-        assert _angles(dance, places, upper, lower).max() < 0.01, upper
+        assert _angles(dance, heads, upper, lower).max() < 0.01, upper
 
 
 def test_soles_in_contact_are_flat_whatever_the_ankle_height(dance: Motion) -> None:
@@ -140,10 +144,10 @@ def test_soles_in_contact_are_flat_whatever_the_ankle_height(dance: Motion) -> N
         ankle = bones[f"{side}_ankle"][1]
         bones[f"{side}_ankle"] = (f"{side}_knee", ankle + np.array([0.0, 0.0, 0.05]))
     character = make_rig(bones)
-    body = humanoid_from_rig(character, bone_map_of(character))
-    figure = transfer_motion(dance, body)
-    flat = figure.foot_contacts[:, 0] & figure.foot_contacts[:, 1]
-    normals = rotations.rotate(figure.world_rotations[flat, INDEX["left_ankle"]], np.array([0.0, 0.0, 1.0]))
+    humanoid = humanoid_from_rig(character, bone_map_of(character))
+    posed = transfer_motion(dance, humanoid)
+    flat = posed.foot_contacts[:, 0] & posed.foot_contacts[:, 1]
+    normals = rotations.rotate(posed.world_rotations[flat, INDEX["left_ankle"]], np.array([0.0, 0.0, 1.0]))
     assert np.degrees(np.median(np.arccos(normals[:, 2].clip(-1.0, 1.0)))) < 3.0
 
 
@@ -152,6 +156,6 @@ def test_a_swung_rest_pose_gives_the_same_result(dance: Motion) -> None:
     found = []
     for bones in (straight, bent):
         character = make_rig(bones)
-        body = humanoid_from_rig(character, bone_map_of(character))
-        found.append(posed_heads(character, bone_transforms(retarget(dance, body, PLAIN), body)))
+        humanoid = humanoid_from_rig(character, bone_map_of(character))
+        found.append(posed_heads(character, bone_transforms(retarget(dance, humanoid, PLAIN), humanoid)))
     assert np.abs(found[0]["left_ankle"] - found[1]["left_ankle"]).max() < 0.02

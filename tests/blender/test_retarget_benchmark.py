@@ -9,7 +9,7 @@ from motions import swaying_motion
 
 from rigs import Array, files
 from rigs.skeleton import JOINTS
-from tests.benchmarks import evaluated_bones, measures, retarget_accuracy
+from tests.benchmarks import evaluated_bones, retarget_metrics, retarget_accuracy
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
 
@@ -60,18 +60,18 @@ def test_a_wrong_bone_and_a_missing_one_are_noticed() -> None:
 def test_a_dancer_turned_by_ten_degrees_has_limbs_turned_by_ten(dancer: bpy.types.Object) -> None:
     source = evaluated_joints(dancer)
     dancer.rotation_euler.z = np.radians(10.0)
-    upper_arms, forearms, thighs, shins = np.split(measures.turned_away(source, evaluated_joints(dancer))[:, 0], 4)
+    upper_arms, forearms, thighs, shins = np.split(retarget_metrics.direction_errors(source, evaluated_joints(dancer))[:, 0], 4)
     np.testing.assert_allclose([*upper_arms, *forearms], 10.0, atol=1e-3)
     np.testing.assert_allclose([*thighs, *shins], 0.0, atol=1e-3)
     dancer.rotation_euler = (0.0, np.radians(3.0), 0.0)
-    np.testing.assert_allclose(measures.turned_away(source, evaluated_joints(dancer)), 3.0, atol=1e-3)
+    np.testing.assert_allclose(retarget_metrics.direction_errors(source, evaluated_joints(dancer)), 3.0, atol=1e-3)
 
 
 def test_a_sunk_rig_is_as_deep_as_it_was_lowered(corpus: Path) -> None:
     rig = build("Mixamo", corpus)
     soles = evaluated_bones.soles(rig, CHARACTERS["Mixamo"])
     rig.location.z -= 0.03
-    assert measures.sunk(evaluated_bones.watch([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
+    assert retarget_metrics.sole_penetration(evaluated_bones.watch([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
 
 
 def test_feet_that_creep_ten_centimetres_a_second_slide_so_far_while_they_are_planted() -> None:
@@ -81,8 +81,8 @@ def test_feet_that_creep_ten_centimetres_a_second_slide_so_far_while_they_are_pl
     path[60:, 0] += 0.5  # a step in the air
     planted = np.ones((101, 4), bool)
     planted[55:65] = False
-    assert measures.slide(dict.fromkeys(measures.PLANTED, path), planted, fps) == pytest.approx(10.0)
-    assert measures.slide(dict.fromkeys(measures.PLANTED, path), np.zeros((101, 4), bool), fps) == 0.0
+    assert retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), planted, fps) == pytest.approx(10.0)
+    assert retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), np.zeros((101, 4), bool), fps) == 0.0
 
 
 def test_hands_hold_where_they_are_near_for_long_and_miss_by_what_is_between_them() -> None:
@@ -90,33 +90,33 @@ def test_hands_hold_where_they_are_near_for_long_and_miss_by_what_is_between_the
     other = np.full((60, 3), [0.5, 0.0, 0.0])
     other[10:30, 0] = 0.1
     other[40:43, 0] = 0.1  # too short
-    assert np.flatnonzero(measures.holds(still, other, 30.0)).tolist() == list(range(10, 30))
+    assert np.flatnonzero(retarget_metrics.hold_frames(still, other, 30.0)).tolist() == list(range(10, 30))
     away = dict.fromkeys(("left_wrist", "right_wrist"), np.full((60, 3), 9.0))
     source = ({**away, "left_wrist": still}, {**away, "left_wrist": other, "right_wrist": other + 5.0})
     wider = {**source[1], "left_wrist": other + np.array([0.03, 0.0, 0.0])}
-    np.testing.assert_allclose(measures.hold_errors(source, (source[0], wider), 30.0), 3.0)
+    np.testing.assert_allclose(retarget_metrics.hold_errors(source, (source[0], wider), 30.0), 3.0)
 
 
 def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_path: Path) -> None:
     files.write(tmp_path / "dance.npz", swaying_motion())
-    source = retarget_accuracy.dancer(tmp_path / "dance.npz")
+    source = retarget_accuracy.import_dancer(tmp_path / "dance.npz")
     bpy.ops.pasdedeux.add_dancer()
     target = bpy.context.object
     retarget_accuracy.retarget(source=source.name, target=target.name, contacts=False)
     frames = retarget_accuracy.frames_of(source)
     ours, theirs = evaluated_joints(source, frames), evaluated_joints(target, frames)
     assert max(np.abs(ours[joint] - theirs[joint]).max() for joint in JOINTS) < 1e-3
-    assert measures.turned_away(ours, theirs).max() < 0.1
+    assert retarget_metrics.direction_errors(ours, theirs).max() < 0.1
 
 
 @pytest.mark.parametrize("name", ["Rigify", "UE-style"])
 def test_a_dance_is_carried_over_within_the_tables_bounds(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     take = "salsa 07 leader"
-    assert retarget_accuracy.carry(rig, name, take, corpus / retarget_accuracy.TAKES[take], every=9).faults() == []
+    assert retarget_accuracy.measure_retargeting(rig, name, take, corpus / retarget_accuracy.TAKES[take], every=9).missed_bounds() == []
 
 
 def test_hands_go_on_holding_on_bodies_of_other_sizes(corpus: Path) -> None:
-    held = retarget_accuracy.hold("Mixamo", corpus)
+    held = retarget_accuracy.measure_hand_holds("Mixamo", corpus)
     assert held.frames > 300
-    assert held.faults() == []
+    assert held.missed_bounds() == []

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import panels
 from bl_ext.user_default.pas_de_deux.animation import armatures, rig_motion
 
 from rigs.bone_mapping.bone_mapper import REQUIRED
@@ -162,11 +161,6 @@ def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
     bpy.ops.pasdedeux.map_bones()
     assert rows(rig)["left_wrist"] == "LeftHand"
     assert not rig.data.pas_de_deux.edited
-
-
-def test_the_panel_shows_every_joint_once() -> None:
-    labelled = [joint for joints in panels.JOINT_LABELS.values() for joint in joints]
-    assert sorted(labelled) == sorted(JOINTS)
 
 
 def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:

@@ -1,0 +1,57 @@
+"""Panels, drawn without a window: their properties and operators exist, and every joint has a row."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+from bl_ext.user_default.pas_de_deux import background_job, panels
+
+from rigs.skeleton import JOINTS
+
+
+class Layout:
+    """A UILayout that checks what it is asked to draw, and records the labels."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.__dict__["texts"] = texts
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: Layout(self.texts)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        assert name in bpy.types.UILayout.bl_rna.properties
+
+    def prop(self, data: Any, name: str, **_: Any) -> None:
+        assert name in data.bl_rna.properties
+
+    def prop_search(self, data: Any, name: str, search_data: Any, search_property: str, **_: Any) -> None:
+        assert name in data.bl_rna.properties
+        assert search_property in search_data.bl_rna.properties
+
+    def operator(self, idname: str, **_: Any) -> Any:
+        operator = getattr(bpy.types, "PASDEDEUX_OT_" + idname.removeprefix("pasdedeux."))
+        names = {name for cls in operator.__mro__ for name in getattr(cls, "__annotations__", {})}
+        return SimpleNamespace(**dict.fromkeys(names))
+
+    def label(self, *, text: str) -> None:
+        self.texts.append(text)
+
+    def progress(self, *, factor: float, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize("model", ["partner-flow", "canon"])
+def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bpy.context.scene.pas_de_deux.model = model
+    bpy.ops.pasdedeux.add_dancer()
+    bpy.ops.pasdedeux.map_bones()
+    monkeypatch.setattr(background_job, "running_job", background_job.Job(lambda _: None))
+    texts: list[str] = []
+    for panel in panels.CLASSES:
+        panel.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)
+    assert {"starting", "Left Arm", "Ball"} <= set(texts)
+
+
+def test_the_bone_map_shows_every_joint_once() -> None:
+    assert sorted(joint for joints in panels.JOINT_LABELS.values() for joint in joints) == sorted(JOINTS)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backend.model_registry import REGISTRY, ModelRegistry, ModelSpec, weights_path
-from backend.models.duet_vae.checkpoint import load
+from backend.models.duet_vae.network import load
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile

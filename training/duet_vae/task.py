@@ -1,198 +1,179 @@
-"""The training of the duet model: its plan, its loss, and the rollout error that its curves show."""
+"""duet-vae's training: its configuration, augmentation, loss (a weighted ELBO and next-frame errors) and validation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae.checkpoint import TrainedDuet, save
-from backend.models.duet_vae.network import NAME, DuetConfig, DuetVAE, Normalisation, place
-from backend.models.duet_vae.rollout import GROUPS, HIPS, Poses
-from rigs.contacts import floor_height
-from rigs.files import BadFile
+from backend.models.duet_vae.network import NAME, DuetVAE, DuetVaeConfig, TrainedDuetVae, save
+from rigs.skeleton import MIRROR_JOINTS
 from training.data.duets import Duet, DuetSplit, DuetWindows, find_duets, split_duets
-from training.duet_vae import losses
-from training.duet_vae.augmentation import chance, mirror_some, wander
-from training.duet_vae.validation import HORIZONS, Starts, horizon_table, rolled_out, zero_velocity
+from training.duet_vae.statistics import normalize_pairs, with_statistics
+from training.duet_vae.validation import HORIZONS, RolloutWindows, horizon_table, roll_out, zero_velocity
 from training.experiment.config import read_config
-from training.experiment.fit import fit
+from training.experiment.fit import LAST, fit
 from training.experiment.model_card import write_model_card
 
 
 @dataclass(frozen=True)
 class DuetVaeTrainingConfig:
-    """What `configs/duet-vae.toml` says of augmentation, loss and optimisation."""
+    """The hyperparameters in `configs/duet-vae.toml`.
 
-    noise: float
-    mirror: float
-    wander: float
-    back: float
-    error: float
-    divergence: float
-    velocity: float
-    frames: int
-    rebuild_only: float
-    rebuilt: float
+    noise_std: m, standard deviation of the noise on inputs.  drift_probability: that a dancer drifts, see
+    `sample_drift`.  drift_correction: share of the drift that the target corrects in a frame.
+    error_weight, kl_weight, velocity_weight, reconstruction_weight: of the loss terms, the last one beside the
+    next-frame error.  velocity_frames: over which a velocity is taken.
+    vae_step_probability: of a step that trains one VAE's ELBO alone.  gradient_clip: the largest gradient norm.
+    """
+
+    noise_std: float = field(metadata={"key": "noise"})
+    mirror_probability: float = field(metadata={"key": "mirror"})
+    drift_probability: float = field(metadata={"key": "wander"})
+    drift_correction: float = field(metadata={"key": "back"})
+    error_weight: float = field(metadata={"key": "error"})
+    kl_weight: float = field(metadata={"key": "divergence"})
+    velocity_weight: float = field(metadata={"key": "velocity"})
+    velocity_frames: int = field(metadata={"key": "frames"})
+    vae_step_probability: float = field(metadata={"key": "rebuild_only"})
+    reconstruction_weight: float = field(metadata={"key": "rebuilt"})
     epochs: int
     batch: int
-    rate: float
-    clip: float
+    learning_rate: float = field(metadata={"key": "rate"})
+    gradient_clip: float = field(metadata={"key": "clip"})
     seed: int
 
 
-class DuetTraining(lightning.LightningModule):
-    """One network on its way from first to last step. Every step's randomness is a function of seed and step."""
+class DuetVaeTraining(lightning.LightningModule):
+    """LightningModule of duet-vae. Each step's random numbers depend on the seed and the step alone."""
 
     def __init__(
-        self, trained: TrainedDuet, plan: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int
+        self, trained: TrainedDuetVae, config: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int
     ) -> None:
         super().__init__()
-        self.trained, self.plan, self.steps = trained, plan, steps
-        self.network, self.normalisation = trained.network, trained.normalisation
-        self.starts = Starts.of(validation, self.network.config.window, HORIZONS[-1], every=5)
+        self.trained, self.config, self.steps = trained, config, steps
+        self.network, self.normalizer = trained.network, trained.normalizer
+        self.rollouts = RolloutWindows.of(validation, self.network.config.window, HORIZONS[-1], every=5)
 
     def training_step(self, windows: Tensor, index: int) -> Tensor:
-        """windows: (B, 2, window + 1, 29, 3) m."""
-        plan = self.plan
-        torch.manual_seed(plan.seed * 1_000_003 + self.global_step)
-        clean = placed(mirror_some(windows, plan.mirror), self.normalisation)
-        drift = wander(clean, plan.wander)
-        noise = plan.noise * torch.randn_like(clean) / self.normalisation.deviation
+        """Loss of a teacher-forced step on windows (B, 2, window + 1, 29, 3) m."""
+        config = self.config
+        torch.manual_seed(config.seed * 1_000_003 + self.global_step)
+        clean = normalize_pairs(mirror_windows(windows, config.mirror_probability), self.normalizer)
+        drift = sample_drift(clean, config.drift_probability)
+        noise = config.noise_std * torch.randn_like(clean) / self.normalizer.std
         one, two = (clean + drift + noise)[:, :, :-1].unbind(1)
         truth = (clean + drift)[:, :, :-1]
-        if chance(plan.rebuild_only):
-            return self.rebuild(one, two, truth)
-        terms = self.terms(one, two, truth, clean[:, :, 1:] + (1.0 - plan.back) * drift[:, :, :-1])
+        if bernoulli(config.vae_step_probability):
+            return self.vae_loss(one, two, truth)
+        terms = self.loss_terms(one, two, truth, clean[:, :, 1:] + (1.0 - config.drift_correction) * drift[:, :, :-1])
         loss = (
-            plan.error * (terms["error"] + plan.rebuilt * terms["rebuilt"])
-            + plan.divergence * terms["divergence"]
-            + plan.velocity * terms["velocity"]
+            config.error_weight * (terms["error"] + config.reconstruction_weight * terms["reconstruction"])
+            + config.kl_weight * terms["divergence"]
+            + config.velocity_weight * terms["velocity"]
         )
         self.log_dict({f"train/{name}": value for name, value in {**terms, "loss": loss}.items()})
         return loss
 
-    def terms(self, one: Tensor, two: Tensor, truth: Tensor, following: Tensor) -> dict[str, Tensor]:
-        """The loss terms of a window (B, T, 87) of each dancer against the pair (B, 2, T, 87) now and a frame on."""
-        out = self.network(one, two, self.network.noise(one))
-        predicted, wanted = torch.cat([out.one, out.two]), torch.cat([following[:, 0], following[:, 1]])
+    def loss_terms(self, one: Tensor, two: Tensor, truth: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Unweighted loss terms.
+
+        one, two: (B, T, 87), each dancer's window.  truth, target: (B, 2, T, 87), the pair now and a frame later.
+        """
+        out = self.network(one, two, self.network.sample_noise(one))
+        predicted, targets = torch.cat([out.one, out.two]), torch.cat([target[:, 0], target[:, 1]])
+        reconstructed = torch.stack([out.reconstructed_one, out.reconstructed_two], dim=1)
         return {
-            "rebuilt": torch.nn.functional.mse_loss(torch.stack([out.rebuilt_one, out.rebuilt_two], dim=1), truth),
-            "error": torch.nn.functional.mse_loss(predicted, wanted),
-            "velocity": losses.velocity_change(predicted, wanted, self.plan.frames),
-            "divergence": torch.stack([losses.divergence(latent) for latent in out.latents]).sum(),
+            "reconstruction": torch.nn.functional.mse_loss(reconstructed, truth),
+            "error": torch.nn.functional.mse_loss(predicted, targets),
+            "velocity": velocity_change_loss(predicted, targets, self.config.velocity_frames),
+            "divergence": torch.stack([posterior.kl_divergence().sum(-1).mean() for posterior in out.posteriors]).sum(),
         }
 
-    def rebuild(self, one: Tensor, two: Tensor, truth: Tensor) -> Tensor:
-        """The loss of a step that trains one of VAE 1 and VAE 2, and nothing else, to rebuild its own dancer."""
-        dancer = int(chance(0.5))
+    def vae_loss(self, one: Tensor, two: Tensor, truth: Tensor) -> Tensor:
+        """Negative ELBO of VAE 1 or of VAE 2, at random, which trains nothing else."""
+        dancer = int(bernoulli(0.5))
         poses, vae = (two, self.network.vae_two) if dancer else (one, self.network.vae_one)
-        rebuilt, latent = vae(poses, self.network.noise(poses)[0])
-        error = torch.nn.functional.mse_loss(rebuilt, truth[:, dancer])
-        self.log("train/rebuilt_alone", error)
-        return self.plan.error * error + self.plan.divergence * losses.divergence(latent)
+        reconstructed, posterior = vae(poses, self.network.sample_noise(poses)[0])
+        error = torch.nn.functional.mse_loss(reconstructed, truth[:, dancer])
+        self.log("train/vae_reconstruction", error)
+        return self.config.error_weight * error + self.config.kl_weight * posterior.kl_divergence().sum(-1).mean()
 
     def validation_step(self, _: Any, index: int) -> None:
-        """Roll out over the validation takes and compare with standing still."""
-        errors = self.starts.errors(rolled_out(self.trained, self.starts))
-        still = self.starts.errors(zero_velocity(self.starts))
+        """Roll out over the validation recordings, beside the baseline of standing still."""
+        errors = self.rollouts.errors(roll_out(self.trained, self.rollouts))
+        still = self.rollouts.errors(zero_velocity(self.rollouts))
         for horizon in HORIZONS:
             self.log(f"validation/rollout_{horizon}", errors[horizon - 1])
             self.log(f"validation/zero_velocity_{horizon}", still[horizon - 1])
         self.log("validation/rollout", errors.mean(), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.Adam(self.network.parameters(), lr=self.plan.rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=self.steps)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Adam with a cosine schedule."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def placed(windows: Tensor, normalisation: Normalisation) -> Tensor:
-    """Windows (B, 2, T, 29, 3) m in their pair's frame, normalised: (B, 2, T, 87)."""
-    pair = place(windows[:, 0], HIPS)
-    return torch.stack([normalisation.into(pair.into(dancer)) for dancer in windows.unbind(1)], dim=1)
+def bernoulli(probability: float) -> bool:
+    """Sample true with a probability."""
+    return bool(torch.rand(()) < probability)
 
 
-def measure(windows: DuetWindows) -> Normalisation:
-    """The mean and the spread of the training windows, both dancers together, each pair in its frame."""
-    poses = torch.cat([_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.window_starts))])
-    return Normalisation(poses.mean(0), poses.std(0).clamp_min(0.02))
+def mirror_windows(windows: Tensor, probability: float) -> Tensor:
+    """Mirror augmentation: each of the windows (B, 2, T, 29, 3) with a probability, both dancers, sides swapped."""
+    mirrored = windows[..., list(MIRROR_JOINTS), :] * windows.new_tensor([-1.0, 1.0, 1.0])
+    mask = torch.rand(len(windows), device=windows.device) < probability
+    return torch.where(mask[:, None, None, None, None], mirrored, windows)
 
 
-def _in_pair_frame(pair: Tensor) -> Tensor:
-    """(B, 2, T, 29, 3) in the world to (B, 2, T, 87) in the pair's frame, in metres."""
-    coordinates = pair.shape[-2] * pair.shape[-1]
-    return placed(pair, Normalisation(torch.zeros(coordinates), torch.ones(coordinates)))
+def sample_drift(poses: Tensor, probability: float) -> Tensor:
+    """Sample a drift as of a long rollout, from which the model learns to recover: (B, 2, T, 87), to add to `poses`.
+
+    It leads a share of the way to the pose of another window, small shares more often, and the share changes linearly
+    over the window. At most one dancer of a pair drifts.
+    """
+    batch, dancers, frames = poses.shape[:3]
+    device = poses.device
+    difference = poses[torch.randperm(batch, device=device), :, :1] - poses[:, :, :1]
+    first, last = torch.rand(2, batch, 1, device=device).square()
+    share = torch.lerp(first, last, torch.linspace(0.0, 1.0, frames, device=device))
+    share = share * (torch.rand(batch, 1, device=device) < probability)
+    dancer = torch.nn.functional.one_hot(torch.randint(0, dancers, (batch,), device=device), dancers)
+    return (share[:, None] * dancer[:, :, None])[..., None] * difference
 
 
-def facing_starts(duets: Sequence[Duet], every: int = 8) -> Tensor:
-    """Moments in which the dancers stand face to face at arm's length: (N, 2, 29, 3) m, each in its pair's frame."""
-    moments = torch.cat([torch.from_numpy(duet.positions()[:, ::every]).float().transpose(0, 1) for duet in duets])
-    across = moments[:, 1, 0, :2] - moments[:, 0, 0, :2]
-    apart = torch.linalg.vector_norm(across, dim=-1)
-    towards = torch.nn.functional.normalize(across, dim=-1)
-    ahead = torch.stack([_facing(moments[:, dancer]) for dancer in (0, 1)])
-    facing = ((ahead[0] * towards).sum(-1) > 0.8) & ((ahead[1] * -towards).sum(-1) > 0.8)
-    chosen = moments[facing & (apart > 0.6) & (apart < 1.1)]
-    if len(chosen) == 0:
-        raise BadFile("no moment is left in which the dancers face each other at 0.6 to 1.1 m, which a start needs")
-    return _in_pair_frame(chosen[:, :, None]).reshape(chosen.shape)
+def velocity_change_loss(predicted: Tensor, truth: Tensor, frames: int) -> Tensor:
+    """Error of the change of velocity over `frames` frames: mean norm per joint.
 
+    predicted, truth: (B, T, J * 3). It is compared with the truth's own change, so that real movement costs nothing.
+    """
 
-def _facing(poses: Tensor) -> Tensor:
-    """The way (B, 2) that poses (B, 29, 3) face on the floor."""
-    left = poses[:, HIPS[0], :2] - poses[:, HIPS[1], :2]
-    return torch.nn.functional.normalize(torch.stack([left[:, 1], -left[:, 0]], dim=-1), dim=-1)
+    def velocity_change(poses: Tensor) -> Tensor:
+        velocity = poses[:, frames:] - poses[:, :-frames]
+        return velocity[:, frames:] - velocity[:, :-frames]
 
-
-def bodies(duets: Sequence[Duet]) -> Tensor:
-    """The rest offsets of the leader and the follower, averaged over the recordings: (2, 29, 3) m."""
-    offsets = [[duet.leader.skeleton.offsets, duet.follower.skeleton.offsets] for duet in duets]
-    return torch.from_numpy(np.mean(offsets, axis=0)).float()
-
-
-def floors(duets: Sequence[Duet]) -> Tensor:
-    """The heights in m at which the lower foot of the leader and of the follower rests, averaged: (2,)."""
-    return torch.tensor([[floor_height(dancer) for dancer in duet.positions()] for duet in duets]).mean(0).float()
-
-
-def spanned(duets: Sequence[Duet], dancer: int) -> Poses:
-    """What the poses of dancer 0, the leader, or 1 span, each taken in its own frame."""
-    poses = torch.cat([torch.from_numpy(duet.positions()[dancer]) for duet in duets])[:, None]
-    own = place(poses, HIPS).into(poses).flatten(1)
-    mean = own.mean(0)
-    _, size, directions = torch.linalg.svd(own - mean, full_matrices=False)
-    deviations = (size / len(own) ** 0.5).clamp_min(1e-3)
-    along = (own - mean) @ directions.T / deviations
-    reaches = [torch.quantile(group.norm(dim=-1), 0.99) for group in torch.split(along, list(GROUPS), dim=-1)]
-    return Poses(mean.float(), directions.T.float().contiguous(), deviations.float(), torch.stack(reaches).float())
+    difference = velocity_change(predicted) - velocity_change(truth)
+    return torch.linalg.vector_norm(difference.reshape(*difference.shape[:-1], -1, 3), dim=-1).mean()
 
 
 def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = False) -> float:
-    """Train on a folder of duets into a run's folder and leave the weights there with their card.
+    """Train on a folder of duets into a run's folder, and write the weights and their model card there.
 
     Returns the best validation metric. A `trial` of a hyperparameter sweep ends with that, without weights.
     """
-    tables, plan = read_config(config, DuetVaeTrainingConfig)
+    tables, settings = read_config(config, DuetVaeTrainingConfig)
     split = split_duets(find_duets(data), tables["data"]["validation"], tables["data"]["test"])
-    torch.manual_seed(plan.seed)
-    network = DuetVAE(DuetConfig(**tables.get("network", {})))
+    torch.manual_seed(settings.seed)
+    network = DuetVAE(DuetVaeConfig(**tables.get("network", {})))
     windows = DuetWindows(
-        split.train, network.config.window + 1, tables["data"]["stride"], plan.batch, plan.epochs, plan.seed
+        split.train, network.config.window + 1, tables["data"]["stride"], settings.batch, settings.epochs, settings.seed
     )
-    trained = TrainedDuet(
-        network,
-        measure(windows),
-        bodies(split.train),
-        floors(split.train),
-        (spanned(split.train, 0), spanned(split.train, 1)),
-        facing_starts(split.train),
-    )
-    module = DuetTraining(trained, plan, split.validation, len(windows))
+    trained = with_statistics(network, windows, split.train)
+    module = DuetVaeTraining(trained, settings, split.validation, len(windows))
     metric = fit(
         module,
         windows,
@@ -200,26 +181,26 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
         monitor="validation/rollout",
         steps_per_epoch=windows.steps_per_epoch,
         validate_every=2,
-        clip=plan.clip,
+        clip=settings.gradient_clip,
         resume=resume,
     )
     if not trial:
-        ship(module, split, out, tables)
+        write_results(module, split, out, tables)
     return metric
 
 
-def ship(module: DuetTraining, split: DuetSplit, out: Path, tables: dict[str, Any]) -> None:
+def write_results(module: DuetVaeTraining, split: DuetSplit, out: Path, tables: dict[str, Any]) -> None:
     """Write the weights of a finished run and their model card.
 
-    They are those of the last step: by their error alone the best ones would be those that move least.
+    They are those of the last step: the ones with the lowest rollout error move the least.
     """
-    last = torch.load(out / "last.ckpt", weights_only=True)
+    last = torch.load(out / LAST, weights_only=True)
     module.load_state_dict(last["state_dict"])
     module.network.eval()
     save(out / f"{NAME}.safetensors", module.trained)
-    figures = f"""Mean distance of a joint from the truth in centimetres, so many frames (at 30 fps) after 64 given
-ones, the follower generated beside the real leader, over the test recordings:
+    metrics = f"""Mean joint position error in centimetres, so many frames (at 30 fps) after 64 given ones, the follower
+generated beside the real leader, over the test recordings:
 
 {horizon_table(module.trained, split)}"""
     step = f"{last['global_step']:,}, the last of the training"
-    write_model_card(out / f"{NAME}.md", tables["card"], module.network, step, split, figures)
+    write_model_card(out / f"{NAME}.md", tables["card"], module.network, step, split, metrics)

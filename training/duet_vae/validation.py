@@ -1,4 +1,4 @@
-"""How far the duet model's rollout is from the truth, for its training and its card; `training.judge` measures more."""
+"""duet-vae's validation: rollout errors at some horizons, beside the baselines of standing still and the mean pose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae.checkpoint import TrainedDuet
-from backend.models.duet_vae.network import place
-from backend.models.duet_vae.rollout import HIPS, Poses, rollout
+from backend.models.duet_vae.network import TrainedDuetVae
+from backend.models.duet_vae.pose_space import PosePCA, pair_frame
+from backend.models.duet_vae.rollout import rollout
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training.data.duets import Duet, DuetSplit
@@ -20,11 +20,11 @@ HORIZONS = (1, 10, 30, 60)
 
 
 @dataclass(frozen=True)
-class Starts:
-    """Stretches of real duets to roll out over.
+class RolloutWindows:
+    """Windows of real duets to roll out over.
 
-    pairs: (N, 2, history + horizon, 29, 3) m.  history: frames of each that are given.
-    bodies: (N, 2, 29, 3) m, the dancers' rest offsets.  floors: (N, 2) m, the heights at which their feet rest.
+    pairs: (N, 2, history + horizon, 29, 3) m.  history: given frames of each.
+    bodies: (N, 2, 29, 3) m, the dancers' bone offsets.  floors: (N, 2) m, the heights at which their feet rest.
     """
 
     pairs: Tensor
@@ -33,8 +33,8 @@ class Starts:
     floors: Tensor
 
     @classmethod
-    def of(cls, duets: Sequence[Duet], history: int, horizon: int, every: int) -> "Starts":
-        """One stretch every so many frames of each duet. Raises BadFile where no duet is long enough for one."""
+    def of(cls, duets: Sequence[Duet], history: int, horizon: int, every: int) -> "RolloutWindows":
+        """One window every so many frames of each duet. Raises BadFile where no duet is long enough for one."""
         length = history + horizon
         pairs, bodies, floors = [], [], []
         for duet in duets:
@@ -49,17 +49,17 @@ class Starts:
             raise BadFile(f"{names}: {length} frames at 30 fps without a jump expected, fewer found")
         return cls(_tensor(pairs), history, _tensor(bodies), _tensor(floors))
 
-    def known(self, dancer: int) -> Tensor:
-        """The other dancer of `dancer` 1 or 2 over the whole stretch: (N, T, 29, 3) m."""
+    def other(self, dancer: int) -> Tensor:
+        """The other dancer of `dancer` 1 or 2 over the whole window: (N, T, 29, 3) m."""
         return self.pairs[:, 2 - dancer]
 
     def given(self, dancer: int) -> Tensor:
         """The history of `dancer`: (N, history, 29, 3) m."""
         return self.pairs[:, dancer - 1, : self.history]
 
-    def errors(self, made: Tensor, dancer: int = 2) -> Tensor:
-        """Mean joint distance in m of `made` (N, T, 29, 3) from the truth, a frame after the history: (horizon,)."""
-        distance = torch.linalg.vector_norm(made - self.pairs[:, dancer - 1], dim=-1)
+    def errors(self, generated: Tensor, dancer: int = 2) -> Tensor:
+        """Mean joint position error in m of `generated` (N, T, 29, 3), by frame after the history: (horizon,)."""
+        distance = torch.linalg.vector_norm(generated - self.pairs[:, dancer - 1], dim=-1)
         return distance[:, self.history :].mean(dim=(0, 2))
 
 
@@ -67,54 +67,48 @@ def _tensor(rows: list[Any]) -> Tensor:
     return torch.from_numpy(np.array(rows)).float()
 
 
-def zero_velocity(starts: Starts, dancer: int = 2) -> Tensor:
-    """The dancer stays as the history left it: (N, T, 29, 3) m."""
-    given = starts.given(dancer)
-    stay = given[:, -1:].expand(-1, starts.pairs.shape[2] - starts.history, -1, -1)
-    return torch.cat([given, stay], dim=1)
+def zero_velocity(windows: RolloutWindows, dancer: int = 2) -> Tensor:
+    """Baseline: the dancer stands still after the history: (N, T, 29, 3) m."""
+    given = windows.given(dancer)
+    still = given[:, -1:].expand(-1, windows.pairs.shape[2] - windows.history, -1, -1)
+    return torch.cat([given, still], dim=1)
 
 
-def rolled_out(trained: TrainedDuet, starts: Starts, dancer: int = 2) -> Tensor:
-    """The model's own rollout of each stretch, nothing sampled: (N, T, 29, 3) m."""
-    there = trained.normalisation.mean.device
-    made = rollout(
+def roll_out(trained: TrainedDuetVae, windows: RolloutWindows, dancer: int = 2) -> Tensor:
+    """The model's rollout over each window from its history, without sampling: (N, T, 29, 3) m."""
+    device = trained.normalizer.mean.device
+    generated = rollout(
         trained.network,
-        trained.normalisation,
-        starts.known(dancer).to(there),
-        starts.given(dancer).to(there),
+        trained.normalizer,
+        windows.other(dancer).to(device),
+        windows.given(dancer).to(device),
         dancer,
-        body=starts.bodies[:, dancer - 1].to(there),
-        poses=Poses(*(part.to(there) for part in trained.poses[dancer - 1])),
-        floor=starts.floors[:, dancer - 1].to(there),
+        body=windows.bodies[:, dancer - 1].to(device),
+        pca=PosePCA(*(part.to(device) for part in trained.pose_pcas[dancer - 1])),
+        floor=windows.floors[:, dancer - 1].to(device),
     )
-    return made.cpu()
+    return generated.cpu()
 
 
-def mean_pose(starts: Starts, train: Sequence[Duet], dancer: int = 2) -> Tensor:
-    """The dancer's average pose in the frame that dancer one stands in when the history ends: (N, T, 29, 3) m."""
+def mean_pose(windows: RolloutWindows, train: Sequence[Duet], dancer: int = 2) -> Tensor:
+    """Baseline: the dancer's mean pose in the pair frame at the history's end: (N, T, 29, 3) m."""
     poses = torch.cat([torch.from_numpy(duet.positions()).float().transpose(0, 1) for duet in train])
-    average = place(poses[:, :1], HIPS).into(poses[:, dancer - 1, None]).mean(0)
-    there = place(starts.pairs[:, 0, starts.history - 1 :], HIPS)
-    frames = starts.pairs.shape[2]
-    return there.out_of(average[None].expand(len(starts.pairs), frames, -1, -1))
+    mean = pair_frame(poses[:, :1]).to_local(poses[:, dancer - 1, None]).mean(0)
+    frame = pair_frame(windows.pairs[:, 0, windows.history - 1 :])
+    return frame.to_world(mean[None].expand(len(windows.pairs), windows.pairs.shape[2], -1, -1))
 
 
-def error_curves(trained: TrainedDuet, split: DuetSplit, duets: list[Duet]) -> dict[str, Tensor]:
-    """Mean joint error in metres at each frame after the history, (60,), of the model and of the baselines."""
-    starts = Starts.of(duets, trained.network.config.window, HORIZONS[-1], every=5)
-    return {
-        "model": starts.errors(rolled_out(trained, starts)),
-        "zero velocity": starts.errors(zero_velocity(starts)),
-        "mean pose": starts.errors(mean_pose(starts, split.train)),
+def horizon_table(trained: TrainedDuetVae, split: DuetSplit) -> str:
+    """Rollout errors on the test recordings in centimetres, of the model and the baselines, as a Markdown table."""
+    windows = RolloutWindows.of(split.test, trained.network.config.window, HORIZONS[-1], every=5)
+    errors = {
+        "model": windows.errors(roll_out(trained, windows)),
+        "zero velocity": windows.errors(zero_velocity(windows)),
+        "mean pose": windows.errors(mean_pose(windows, split.train)),
     }
-
-
-def horizon_table(trained: TrainedDuet, split: DuetSplit) -> str:
-    """The errors on the test recordings in centimetres, as the rows of a Markdown table."""
-    head = "| frames | " + " | ".join(str(h) for h in HORIZONS) + " |\n| --- |" + " --- |" * len(HORIZONS)
-    curves = error_curves(trained, split, split.test)
+    head = ["| frames | " + " | ".join(str(h) for h in HORIZONS) + " |", "| --- |" + " --- |" * len(HORIZONS)]
     rows = [
         f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |"
-        for name, curve in curves.items()
+        for name, curve in errors.items()
     ]
-    return "\n".join([head, *rows])
+    return "\n".join([*head, *rows])

@@ -1,1 +1,1 @@
-"""choreo-bridge: the published translation between music and dance over a bridging VAE."""
+"""choreo-bridge: a published music-dance translator, two window VAEs and a bridging VAE between their latents."""

@@ -1,15 +1,16 @@
-"""What the choreographic bridge sees of a dancer: joints around the pelvis, ours or BlazePose's 33 landmarks."""
+"""choreo-bridge's pose features: root-relative positions of the 29 joints or of BlazePose's 33 landmarks."""
 
 import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.files import blazepose
 from rigs.motion import Motion, interpolate
-from rigs.skeleton import INDEX, JOINTS
+from rigs.skeleton import INDEX
 
-OURS, BLAZEPOSE = len(JOINTS), len(blazepose.LANDMARKS)
-_ADDED = {
-    # the landmarks that are no joints of ours: the joint they hang on, and where from it in the T-pose of an adult, m
+BLAZEPOSE = len(blazepose.LANDMARKS)
+_LANDMARK_OFFSETS = {
+    # landmarks that are not among the 29 joints: their parent joint, and the offset in m in an adult's T-pose
+    # (away from the body's middle, backwards, upwards)
     "nose": ("jaw", 0.0, -0.11, 0.03),
     "eye_inner": ("jaw", 0.015, -0.09, 0.07),
     "eye": ("jaw", 0.03, -0.09, 0.07),
@@ -22,41 +23,41 @@ _ADDED = {
     "heel": ("ankle", 0.0, 0.04, -0.036),
     "foot_index": ("bigtoe", 0.0, 0.0, 0.0),
 }
-_MIDDLE = ("jaw",)
+_UNSIDED_JOINTS = ("jaw",)
 
 
-def poses(motion: Motion, seconds: Array, joints: int) -> Array:
-    """A dancer's poses at some seconds (N,): (N, joints, 3) m from the pelvis, turned as in the world.
+def root_relative_poses(motion: Motion, seconds: Array, joints: int) -> Array:
+    """Root-relative joint positions at some seconds (N,), oriented as in the world: (N, joints, 3) m.
 
     joints: 29, or 33 for BlazePose's landmarks, whose origin is the middle of the hips. The ends of the motion hold.
     """
-    at = interpolate(motion, motion.fps, seconds * motion.fps)
+    poses = interpolate(motion, motion.fps, seconds * motion.fps)
     if joints == BLAZEPOSE:
-        found = landmarks(at)
+        landmarks = blazepose_landmarks(poses)
         hips = [blazepose.LANDMARKS.index(f"{side}_hip") for side in ("left", "right")]
-        return np.asarray(found - found[:, hips].mean(axis=1, keepdims=True))
-    return np.asarray(at.positions - at.root[:, None])
+        return np.asarray(landmarks - landmarks[:, hips].mean(axis=1, keepdims=True))
+    return np.asarray(poses.positions - poses.root[:, None])
 
 
-def landmarks(motion: Motion) -> Array:
-    """Where BlazePose would see its landmarks: (F, 33, 3) m; `rigs.files.blazepose.joints` is the way back."""
-    places = motion.positions
-    world = kinematics.global_rotations(motion.rotations)
-    found = []
-    for name in blazepose.LANDMARKS:
-        if name in INDEX and name.removeprefix("left_").removeprefix("right_") not in _ADDED:
-            found.append(places[:, INDEX[name]])
+def blazepose_landmarks(motion: Motion) -> Array:
+    """Estimate BlazePose's landmarks of a Motion: (F, 33, 3) m; inverse of `blazepose.joints_from_landmarks`."""
+    positions = motion.positions
+    global_rotations = kinematics.global_rotations(motion.rotations)
+    landmarks = []
+    for landmark in blazepose.LANDMARKS:
+        side, name = _split_side(landmark)
+        if landmark in INDEX and name not in _LANDMARK_OFFSETS:
+            landmarks.append(positions[:, INDEX[landmark]])
             continue
-        side, bare = _parted(name)
-        hangs_on, left, back, up = _ADDED[bare]
-        joint = INDEX[hangs_on if hangs_on in _MIDDLE else f"{side}_{hangs_on}"]
-        outward = -left if side == "right" else left
-        found.append(places[:, joint] + rotations.rotate(world[:, joint], np.array([outward, back, up])))
-    return np.stack(found, axis=1)
+        parent, outward, back, up = _LANDMARK_OFFSETS[name]
+        joint = INDEX[parent if parent in _UNSIDED_JOINTS else f"{side}_{parent}"]
+        offset = np.array([-outward if side == "right" else outward, back, up])
+        landmarks.append(positions[:, joint] + rotations.rotate(global_rotations[:, joint], offset))
+    return np.stack(landmarks, axis=1)
 
 
-def _parted(landmark: str) -> tuple[str, str]:
-    """The side of a landmark, "" for the nose, and its name without it."""
+def _split_side(landmark: str) -> tuple[str, str]:
+    """Split a landmark's name into its side, "" for the nose, and the rest."""
     for side in ("left", "right"):
         if side in landmark.split("_"):
             return side, "_".join(word for word in landmark.split("_") if word != side)

@@ -1,1 +1,1 @@
-"""duet-vae: the published model of three VAEs and a transformer."""
+"""duet-vae: a published duet model, three sequence VAEs and two transformer decoders."""

@@ -21,19 +21,26 @@ from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import STEP, folder_of_pairs, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
-from training.choreo_bridge.evaluate import TRANSLATIONS, f1, mean_windows, other_pairs, table_of, told
+from training.choreo_bridge.evaluate import (
+    TRANSLATIONS,
+    error_table,
+    f1_score,
+    mean_window,
+    mismatched_windows,
+    window_metrics,
+)
 from training.choreo_bridge.task import (
     ChoreoBridgeTrainingConfig,
-    batches,
     bridge_terms,
-    error,
-    sliced_distance,
-    step_terms,
+    loss_terms,
+    reconstruction_error,
+    training_batches,
     vae_terms,
 )
-from training.experiment.config import read_config
+from training.experiment.config import CONFIGS, read_config
+from training.experiment.losses import sliced_wasserstein_distance
 
-CONFIG = ROOT / "training" / "configs" / "choreo-bridge.toml"
+CONFIG = CONFIGS / "choreo-bridge.toml"
 SMALL = ChoreoBridgeConfig(latent=8, bridge=4)
 
 
@@ -49,7 +56,7 @@ def network() -> ChoreoBridge:
 
 
 @pytest.fixture(scope="module")
-def plan() -> ChoreoBridgeTrainingConfig:
+def config() -> ChoreoBridgeTrainingConfig:
     return read_config(CONFIG, ChoreoBridgeTrainingConfig)[1]
 
 
@@ -59,10 +66,10 @@ def trained_parts(network: ChoreoBridge) -> set[str]:
     return {name.rsplit(".", 1)[0].split(".")[0] for name, p in named if p.grad is not None and p.grad.abs().max() > 0}
 
 
-def test_the_plan_is_the_published_one(plan: ChoreoBridgeTrainingConfig) -> None:
+def test_the_hyperparameters_are_the_published_ones(config: ChoreoBridgeTrainingConfig) -> None:
     tables, _ = read_config(CONFIG, ChoreoBridgeTrainingConfig)
-    assert (plan.divergence, plan.bridge_divergence, plan.distance) == (0.1, 0.005, 10.0)
-    assert (plan.epochs, plan.rate) == (50, 1e-3)
+    assert (config.kl_weight, config.bridge_kl_weight, config.wasserstein_weight) == (0.1, 0.005, 10.0)
+    assert (config.epochs, config.learning_rate) == (50, 1e-3)
     assert ChoreoBridgeConfig(**tables["network"]) == ChoreoBridgeConfig(29, 128, 32)
 
 
@@ -88,49 +95,49 @@ def test_windows_end_with_the_dance() -> None:
         pair_windows([replace(pair, dancer=pair.dancer[:60])], 29)
 
 
-def test_blazepose_landmarks_can_be_trained_on(plan: ChoreoBridgeTrainingConfig) -> None:
+def test_blazepose_landmarks_can_be_trained_on(config: ChoreoBridgeTrainingConfig) -> None:
     seen = pair_windows(pairs(1), joints=33)
     assert seen.windows.dance.shape == (3, 32, 33, 3)
     network = ChoreoBridge(replace(SMALL, joints=33))
-    torch.stack(list(vae_terms(network, seen.windows, plan).values())).sum().backward()
+    torch.stack(list(vae_terms(network, seen.windows, config).values())).sum().backward()
     assert network.translate(seen.windows.music, "music", "dance").shape == seen.windows.dance.shape
 
 
-def test_batches_are_the_same_after_an_interruption(windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
-    whole = list(batches(windows, replace(plan, batch=4, epochs=2)))
+def test_batches_are_the_same_after_an_interruption(windows: PairWindows, config: ChoreoBridgeTrainingConfig) -> None:
+    whole = list(training_batches(windows, replace(config, batch=4, epochs=2)))
     assert len(whole) == 8  # both halves
-    later = batches(windows, replace(plan, batch=4, epochs=2))
+    later = training_batches(windows, replace(config, batch=4, epochs=2))
     later.start = 5
     assert all(torch.equal(one.dance, two.dance) for one, two in zip(whole[5:], later, strict=True))
 
 
 def test_the_first_half_trains_the_vaes_and_the_second_the_bridge_alone(
-    network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig
+    network: ChoreoBridge, windows: PairWindows, config: ChoreoBridgeTrainingConfig
 ) -> None:
     for step, part in ((0, "vaes"), (10, "bridges")):
         network.zero_grad()
-        torch.stack(list(loss_terms(network, windows.windows, plan, step, 10).values())).sum().backward()
+        torch.stack(list(loss_terms(network, windows.windows, config, step, 10).values())).sum().backward()
         assert trained_parts(network) == {part}
 
 
-def test_terms_have_the_plans_weights(
-    network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig
+def test_terms_have_the_configurations_weights(
+    network: ChoreoBridge, windows: PairWindows, config: ChoreoBridgeTrainingConfig
 ) -> None:
     def terms(**changes: float) -> dict[str, float]:
         torch.manual_seed(1)
-        found = bridge_terms(network, windows.windows, replace(plan, **changes))
-        return {name: float(term.detach()) for name, term in found.items()}
+        losses = bridge_terms(network, windows.windows, replace(config, **changes))
+        return {name: float(term.detach()) for name, term in losses.items()}
 
-    as_planned, more = terms(), terms(distance=30.0, bridge_divergence=0.05)
-    assert more["distance"] == pytest.approx(3.0 * as_planned["distance"])
-    assert more["dance_bridge_divergence"] == pytest.approx(10.0 * as_planned["dance_bridge_divergence"])
-    assert more["dance_bridged"] == as_planned["dance_bridged"]
+    configured, more = terms(), terms(wasserstein_weight=30.0, bridge_kl_weight=0.05)
+    assert more["distance"] == pytest.approx(3.0 * configured["distance"])
+    assert more["dance_bridge_divergence"] == pytest.approx(10.0 * configured["dance_bridge_divergence"])
+    assert more["dance_bridged"] == configured["dance_bridged"]
 
 
 def test_a_summed_error_is_that_of_a_whole_window() -> None:
-    made, truth = torch.zeros(5, 32, 128), torch.full((5, 32, 128), 0.5)
-    assert float(error(made, truth, summed=False)) == 0.25
-    assert float(error(made, truth, summed=True)) == 0.25 * 4096
+    reconstructed, truth = torch.zeros(5, 32, 128), torch.full((5, 32, 128), 0.5)
+    assert float(reconstruction_error(reconstructed, truth, summed=False)) == 0.25
+    assert float(reconstruction_error(reconstructed, truth, summed=True)) == 0.25 * 4096
 
 
 def test_the_sliced_distance_is_that_of_sorted_projections() -> None:
@@ -144,16 +151,16 @@ def test_the_sliced_distance_is_that_of_sorted_projections() -> None:
     assert float(sliced_wasserstein_distance(one, one[torch.randperm(200)], axes)) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: ChoreoBridgeTrainingConfig) -> None:
+def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, config: ChoreoBridgeTrainingConfig) -> None:
     """On nine windows that they see again and again, each half ends far below where it began."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     for bridge_start, names in ((99, ("music", "dance")), (0, ("music_bridged", "dance_bridged"))):
         course = []
         for step in range(25):
-            optimiser.zero_grad()
-            terms = loss_terms(network, windows.windows, plan, step, bridge_start)
+            optimizer.zero_grad()
+            terms = loss_terms(network, windows.windows, config, step, bridge_start)
             torch.stack(list(terms.values())).sum().backward()
-            optimiser.step()
+            optimizer.step()
             course.append(sum(float(terms[name].detach()) for name in names))
         assert course[-1] < 0.7 * course[0]
 
@@ -161,15 +168,15 @@ def test_both_halves_learn(network: ChoreoBridge, windows: PairWindows, plan: Ch
 def test_the_table_has_the_published_rows_and_the_mean_window_scores_by_its_closed_form(
     network: ChoreoBridge, windows: PairWindows
 ) -> None:
-    found = error_table(network, windows, mean_window(windows.windows))
-    assert list(found) == [row.name for row in TRANSLATIONS]
-    assert len(found) == 7
+    table = error_table(network, windows, mean_window(windows.windows))
+    assert list(table) == [row.name for row in TRANSLATIONS]
+    assert len(table) == 7
     for row in TRANSLATIONS:
-        figures = table[row.name]
+        metrics = table[row.name]
         variance = float(windows.windows.modality(row.target).var(0, correction=0).mean())
-        assert figures.mean.error == pytest.approx(variance, rel=1e-4)
-        assert figures.mean.variance == pytest.approx(0.0, abs=1e-9)
-        assert math.isnan(figures.model.notes) == (row.target == "dance")
+        assert metrics.mean.error == pytest.approx(variance, rel=1e-4)
+        assert metrics.mean.variance == pytest.approx(0.0, abs=1e-9)
+        assert math.isnan(metrics.model.notes) == (row.target == "dance")
 
 
 def test_an_input_that_counts_is_told_from_another_ones(windows: PairWindows) -> None:
@@ -188,11 +195,11 @@ def test_an_input_that_counts_is_told_from_another_ones(windows: PairWindows) ->
             nearest = torch.cdist(given.flatten(1), known).argmin(dim=1)
             return windows.windows.modality(target)[nearest]
 
-    found = error_table(Knowing(), windows, mean_window(windows.windows))  # type: ignore[arg-type]
-    for figures in found.values():
-        assert figures.model.error == pytest.approx(0.0, abs=1e-12)
-        assert figures.model.variance == pytest.approx(1.0)
-        assert figures.shuffled.error > 0.5 * figures.mean.error
+    table = error_table(Knowing(), windows, mean_window(windows.windows))  # type: ignore[arg-type]
+    for metrics in table.values():
+        assert metrics.model.error == pytest.approx(0.0, abs=1e-12)
+        assert metrics.model.variance == pytest.approx(1.0)
+        assert metrics.shuffled.error > 0.5 * metrics.mean.error
 
 
 def test_other_windows_have_other_music_and_other_dancers(windows: PairWindows) -> None:
@@ -206,8 +213,8 @@ def test_other_windows_have_other_music_and_other_dancers(windows: PairWindows) 
 def test_notes_are_scored_where_they_sound_at_the_published_threshold() -> None:
     truth = torch.zeros(1, 32, 128)
     truth[0, :4, 60] = 0.1  # quiet, but it sounds
-    said = torch.zeros(1, 32, 128)
-    said[0, :2, 60], said[0, 2, 60], said[0, 9, 60] = 0.3, 0.25, 0.3
+    predicted = torch.zeros(1, 32, 128)
+    predicted[0, :2, 60], predicted[0, 2, 60], predicted[0, 9, 60] = 0.3, 0.25, 0.3
     assert window_metrics(predicted, truth, "music").notes == pytest.approx(2 * 2 / (3 + 4))
     assert f1_score(torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool)) == 1.0
 
@@ -218,13 +225,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def short_plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def short_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve small steps, half of them for the bridge."""
     text = CONFIG.read_text()
     for name, value in (("epochs", 3), ("batch", 3), ("latent", 8), ("bridge", 4)):
         text, changed = re.subn(rf"^{name} = \d+", f"{name} = {value}", text, flags=re.MULTILINE)
         assert changed == 1
-    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(text)
     return path
 
@@ -235,9 +242,11 @@ def command(data: Path, run: Path, *more: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def whole_run(data: Path, short_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_run(data: Path, short_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("whole") / "run"
-    done = subprocess.run(command(data, run, "--config", str(short_plan)), capture_output=True, text=True, timeout=250)
+    done = subprocess.run(
+        command(data, run, "--config", str(short_config)), capture_output=True, text=True, timeout=250
+    )
     assert done.returncode == 0, done.stderr
     return run
 
@@ -257,19 +266,19 @@ def test_a_run_leaves_weights_and_a_card_with_the_table(whole_run: Path) -> None
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
-    data: Path, short_plan: Path, whole_run: Path, tmp_path: Path
+    data: Path, short_config: Path, whole_run: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
-        command(data, run, "--config", str(short_plan)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command(data, run, "--config", str(short_config)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     while not (run / "last.ckpt").exists():
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
-    again = command(data, run, "--config", str(short_plan), "--resume")
+    _, text = process.communicate(timeout=120)
+    assert process.returncode == 130, text
+    again = command(data, run, "--config", str(short_config), "--resume")
     done = subprocess.run(again, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     ours, theirs = (torch.load(r / "last.ckpt", weights_only=True) for r in (run, whole_run))
@@ -284,15 +293,15 @@ def test_evaluating_prints_the_table_with_its_controls(
     from training.evaluate import evaluate
 
     monkeypatch.setenv("PASDEDEUX_WEIGHTS", str(whole_run))
-    evaluate(data, "choreo-bridge", json=tmp_path / "figures.json", parts=("validation",))
-    said = capsys.readouterr().out
-    assert "validation: 3 windows, 1 songs, take2" in said
+    evaluate(data, "choreo-bridge", json=tmp_path / "metrics.json", parts=("validation",))
+    output = capsys.readouterr().out
+    assert "validation: 3 windows, 1 songs, take2" in output
     for row in TRANSLATIONS:
-        assert row.name in said
-    figures = json.loads((tmp_path / "figures.json").read_text())
-    row = figures["validation"]["rows"]["bridge: music to dance"]
+        assert row.name in output
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    row = report["validation"]["rows"]["bridge: music to dance"]
     assert row.keys() == {"model", "mean", "shuffled"}
     assert row["model"]["error"] > 0.0
     assert row["model"]["notes"] is None
     with pytest.raises(BadFile, match="--plot: a model that generates partners expected"):
-        evaluate(data, "choreo-bridge", plot=tmp_path / "figures.png")
+        evaluate(data, "choreo-bridge", plot=tmp_path / "metrics.png")

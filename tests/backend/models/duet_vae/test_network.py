@@ -1,12 +1,18 @@
-"""The duet model's network: what the published code got wrong must stay right."""
+"""duet-vae's network: causal, with time as the sequence axis, where the published code was not."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from backend.models.duet_vae.network import Decoder, DuetConfig, DuetVAE, Encoder, Normalisation, place, sinusoids
+from backend.models.duet_vae.network import (
+    DuetVAE,
+    DuetVaeConfig,
+    SequenceDecoder,
+    SequenceEncoder,
+    sinusoidal_positions,
+)
 
-CONFIG = DuetConfig()
+CONFIG = DuetVaeConfig()
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def pair() -> tuple[Tensor, Tensor]:
 
 
 def test_sizes_are_the_published_ones() -> None:
-    encoder = Encoder(CONFIG)
+    encoder = SequenceEncoder(CONFIG)
     assert encoder.attention.num_heads == 8
     assert encoder.attention.embed_dim == 64
     assert encoder.lstm.num_layers == 2
@@ -44,7 +50,7 @@ def test_one_sample_of_a_batch_does_not_see_another(network: DuetVAE, pair: tupl
 def test_attention_reaches_earlier_frames(pair: tuple[Tensor, Tensor]) -> None:
     """The LSTM taken out, a frame's posterior must still depend on an earlier frame."""
     torch.manual_seed(0)
-    encoder = Encoder(CONFIG).eval()
+    encoder = SequenceEncoder(CONFIG).eval()
 
     def attended(poses: Tensor) -> Tensor:
         x = encoder.linear(poses) + encoder.positions
@@ -58,14 +64,14 @@ def test_attention_reaches_earlier_frames(pair: tuple[Tensor, Tensor]) -> None:
 
 def test_positions_index_time() -> None:
     """Equal poses at different times differ, and the table has the closed form of Vaswani et al."""
-    table = sinusoids(CONFIG.window, CONFIG.width)
+    table = sinusoidal_positions(CONFIG.window, CONFIG.width)
     frame, pair = 37, 5
     angle = torch.tensor(frame / 10000 ** (2 * pair / CONFIG.width))
     torch.testing.assert_close(table[frame, 2 * pair], angle.sin(), rtol=0, atol=1e-4)
     torch.testing.assert_close(table[frame, 2 * pair + 1], angle.cos(), rtol=0, atol=1e-4)
     still = torch.ones(2, CONFIG.window, CONFIG.coordinates)
     torch.manual_seed(0)
-    encoder = Encoder(CONFIG).eval()
+    encoder = SequenceEncoder(CONFIG).eval()
     encoded = encoder.linear(still) + encoder.positions
     assert (encoded[:, 0] - encoded[:, 1]).abs().max() > 0.1
     torch.testing.assert_close(encoded[0], encoded[1])
@@ -80,13 +86,13 @@ def test_no_frame_depends_on_a_later_one(
     later = [dancer_frames.clone() for dancer_frames in pair]
     later[dancer][:, frame:] += torch.randn(CONFIG.coordinates)
     before, after = network(*pair), network(*later)
-    for made, changed in (
+    for output, changed in (
         (before.one, after.one),
         (before.two, after.two),
-        (before.rebuilt_one, after.rebuilt_one),
-        (before.rebuilt_two, after.rebuilt_two),
+        (before.reconstructed_one, after.reconstructed_one),
+        (before.reconstructed_two, after.reconstructed_two),
     ):
-        torch.testing.assert_close(made[:, :frame], changed[:, :frame], rtol=0, atol=1e-12)
+        torch.testing.assert_close(output[:, :frame], changed[:, :frame], rtol=0, atol=1e-12)
     assert (before.two[:, frame:] - after.two[:, frame:]).abs().max() > 1e-7
 
 
@@ -100,7 +106,7 @@ def test_a_causal_target_mask_alone_lets_the_answer_through() -> None:
 def test_convolution_output_is_transposed_not_reshaped() -> None:
     """With a kernel that copies channel c to coordinate c, each frame's coordinates are that frame's channels."""
     torch.manual_seed(0)
-    decoder = Decoder(CONFIG).eval()
+    decoder = SequenceDecoder(CONFIG).eval()
     nn.init.zeros_(decoder.convolution.weight)
     nn.init.zeros_(decoder.convolution.bias)
     with torch.no_grad():
@@ -110,45 +116,23 @@ def test_convolution_output_is_transposed_not_reshaped() -> None:
     torch.testing.assert_close(decoder(latent)[..., :64], hidden)
 
 
-def test_generating_two_hangs_on_both_dancers(network: DuetVAE, pair: tuple[Tensor, Tensor]) -> None:
+def test_dancer_two_depends_on_both_dancers(network: DuetVAE, pair: tuple[Tensor, Tensor]) -> None:
     one, two = pair
     before = network(one, two)
-    led_otherwise = network(one.flip(0), two)
-    assert (before.two - led_otherwise.two).abs().mean() > 1e-7
+    other_leader = network(one.flip(0), two)
+    assert (before.two - other_leader.two).abs().mean() > 1e-7
     assert (before.one - network(one, two.flip(0)).one).abs().mean() > 1e-7
 
 
 @pytest.mark.parametrize("dancer", [1, 2])
-def test_next_frame_is_what_forward_says_of_the_last(
-    network: DuetVAE, pair: tuple[Tensor, Tensor], dancer: int
-) -> None:
+def test_the_next_frame_is_forwards_last_one(network: DuetVAE, pair: tuple[Tensor, Tensor], dancer: int) -> None:
     out = network(*pair)
     expected = (out.one, out.two)[dancer - 1][:, -1]
-    torch.testing.assert_close(network.next_frame(*pair, dancer), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(network.predict_next_frame(*pair, dancer), expected, rtol=0, atol=1e-5)
 
 
 def test_without_noise_nothing_is_sampled(network: DuetVAE, pair: tuple[Tensor, Tensor]) -> None:
     assert torch.equal(network(*pair).two, network(*pair).two)
-    noise = network.noise(pair[0], torch.Generator().manual_seed(3)).double()
+    noise = network.sample_noise(pair[0], torch.Generator().manual_seed(3)).double()
     assert not torch.equal(network(*pair, noise).two, network(*pair).two)
     assert torch.equal(network(*pair, noise).two, network(*pair, noise).two)
-
-
-def test_normalisation_is_one_for_inputs_and_targets() -> None:
-    """It is not each frame's own: a frame's normalised values do not depend on the frames beside it."""
-    normalisation = Normalisation(torch.randn(87), torch.rand(87) + 0.5)
-    window = torch.randn(2, 64, 29, 3)
-    torch.testing.assert_close(normalisation.into(window)[:, 5], normalisation.into(window[:, 5]))
-    torch.testing.assert_close(normalisation.out_of(normalisation.into(window)), window, rtol=0, atol=1e-5)
-
-
-def test_placing_turns_and_moves_the_pair_as_one() -> None:
-    one, two = torch.randn(2, 4, 10, 29, 3)
-    pair = place(one, (1, 2))
-    placed_one, placed_two = pair.into(one), pair.into(two)
-    torch.testing.assert_close((placed_one - placed_two).norm(dim=-1), (one - two).norm(dim=-1))
-    torch.testing.assert_close(pair.out_of(placed_two), two, rtol=0, atol=1e-5)
-    torch.testing.assert_close(placed_one[:, 0, 0, :2], torch.zeros(4, 2))
-    across = placed_one[:, 0, 1] - placed_one[:, 0, 2]
-    torch.testing.assert_close(across[:, 1], torch.zeros(4), rtol=0, atol=1e-5)
-    assert (across[:, 0] > 0).all()

@@ -1,4 +1,4 @@
-"""The engine with the shipped duet model: takes that fit the request, whatever the leader's rate, size and place."""
+"""duet-vae's pipeline with the shipped weights: takes fit the request at any frame rate, body size and place."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -71,23 +71,24 @@ def test_without_a_history_the_partner_starts_face_to_face(engine: Engine, leade
     assert take.positions[0, INDEX["head"], 2] > 1.2
 
 
-def test_the_history_is_kept_and_continued_without_a_jump(engine: Engine, corpus: Path) -> None:
+def test_the_history_is_given_and_continued_without_a_jump(engine: Engine, corpus: Path) -> None:
     leader, follower = (read(corpus / "salsa" / f"salsa_07_{who}.bvh").motions[0] for who in ("leader", "follower"))
     leader, follower = leader[240:540], follower[240:540]
     take = one_take(engine, leader, history=follower)
-    kept = 1 + (64 - 1) * 2
-    np.testing.assert_array_equal(take.root[:kept], follower.root[:kept])
-    np.testing.assert_array_equal(take.rotations[:kept], follower.rotations[:kept])
+    given = 1 + (64 - 1) * 2
+    np.testing.assert_array_equal(take.root[:given], follower.root[:given])
+    np.testing.assert_array_equal(take.rotations[:given], follower.rotations[:given])
     assert np.array_equal(take.skeleton.offsets, follower.skeleton.offsets)
     speed = np.linalg.norm(np.diff(take.positions, axis=0), axis=-1) * take.fps
     assert (
-        speed[kept - 2 : kept + 4].max() < 2.0 * np.linalg.norm(np.diff(follower.positions, axis=0), axis=-1).max() * 60
+        speed[given - 2 : given + 4].max()
+        < 2.0 * np.linalg.norm(np.diff(follower.positions, axis=0), axis=-1).max() * 60
     )
-    turned = rotations.angle_between(take.rotations[:-1], take.rotations[1:])[kept - 2 : kept + 4]
+    turned = rotations.angle_between(take.rotations[:-1], take.rotations[1:])[given - 2 : given + 4]
     assert np.degrees(turned.max()) < 25.0
 
 
-def test_what_comes_after_the_given_beginning_is_the_models_own(engine: Engine, corpus: Path) -> None:
+def test_what_comes_after_the_history_is_generated(engine: Engine, corpus: Path) -> None:
     """Only the first 64 frames at 30 fps are looked at: the truth that follows cannot leak."""
     leader, follower = (read(corpus / "salsa" / f"salsa_07_{who}.bvh").motions[0] for who in ("leader", "follower"))
     leader, follower = leader[240:480], follower[240:480]
@@ -122,16 +123,16 @@ def test_bones_keep_their_lengths_and_feet_stay_near_the_floor(engine: Engine) -
     assert np.percentile(lowest, 99) < 0.15
 
 
-def test_work_can_be_called_off_and_tells_how_far_it_is(engine: Engine, leader: Motion) -> None:
-    told: list[float] = []
+def test_work_can_be_cancelled_and_reports_progress(engine: Engine, leader: Motion) -> None:
+    fractions: list[float] = []
     with pytest.raises(Cancelled):
         engine.partner(
             PartnerRequest(leader, model="duet-vae"),
-            progress=lambda fraction, what: told.append(fraction),
-            cancelled=lambda: bool(told) and told[-1] > 0.4,
+            progress=lambda fraction, what: fractions.append(fraction),
+            cancelled=lambda: bool(fractions) and fractions[-1] > 0.4,
         )
-    assert told == sorted(told)
-    assert 0.4 < told[-1] < 0.8
+    assert fractions == sorted(fractions)
+    assert 0.4 < fractions[-1] < 0.8
 
 
 def test_an_unknown_model_is_refused_by_name(engine: Engine, leader: Motion) -> None:

@@ -1,4 +1,4 @@
-"""Motion of any humanoid rig: its joint mapping, sampling to a Motion, and keyframes for a retargeted motion."""
+"""Motion of any humanoid rig: its bone map, sampling to a Motion, and keyframes for a retargeted motion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
 from ..context_access import active_scene, extend_frame_range, frame_rate
-from ..properties.bone_map import edited_mapping
+from ..properties.bone_map import edited_bone_map
 from . import armatures, keyframes, rigify
 from .armatures import NotADancer
 from .pose_sampling import sample_pose
@@ -38,7 +38,7 @@ class KeyingOptions:
     offset: int = 0
 
 
-def rig_mapping(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
+def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     """Map the 29 joints to bones, as indices of the nodes of `rig`, else of `armatures.read_rig(obj)`.
 
     A map edited by hand, for this armature or another with its skeleton, comes before detection. Changes nothing.
@@ -47,7 +47,7 @@ def rig_mapping(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     rig = rig or armatures.read_rig(obj)
     assert isinstance(obj.data, bpy.types.Armature)
     try:
-        mapping = edited_mapping(obj.data, rig) or map_bones(rig.names, rig.parents, rig.heads)
+        mapping = edited_bone_map(obj.data, rig) or map_bones(rig.names, rig.parents, rig.heads)
     except (UnmappableRig, BadMap) as error:
         raise NotADancer(f"{obj.name}: {error}") from None
     for joint in REQUIRED:
@@ -59,7 +59,7 @@ def rig_mapping(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
 def target_body(target: bpy.types.Object) -> Humanoid:
     """The rig as a humanoid body for retargeting, by its bone map. Raises NotADancer."""
     rig = armatures.read_rig(target)
-    return humanoid_from_rig(rig, rig_mapping(target, rig))
+    return humanoid_from_rig(rig, rig_bone_map(target, rig))
 
 
 def sample_rig_motion(context: bpy.types.Context, source: bpy.types.Object, frames: range) -> Motion:
@@ -67,7 +67,7 @@ def sample_rig_motion(context: bpy.types.Context, source: bpy.types.Object, fram
     if armatures.is_dancer(source):
         return armatures.sample_motion(context, source, frames)
     rig = armatures.read_rig(source)
-    mapping = rig_mapping(source, rig)
+    mapping = rig_bone_map(source, rig)
     sampled = sample_pose(context, source, frames).select(rig.names)
     world = rotations.multiply(sampled.world, rotations.inverse(rig.rest_rotations)[:, None])
     rate = frame_rate(active_scene(context))

@@ -164,7 +164,7 @@ def _write_take(
 def _require_mapped_rig(obj: bpy.types.Object) -> None:
     """Raise ValueError unless the object is an armature whose bones map to the joints."""
     if not armatures.is_dancer(obj):
-        rig_motion.rig_mapping(obj)
+        rig_motion.rig_bone_map(obj)
 
 
 def _partner_armature(context: bpy.types.Context, leader: bpy.types.Object) -> bpy.types.Object | None:

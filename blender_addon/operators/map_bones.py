@@ -10,7 +10,7 @@ from rigs.bone_mapping.map_io import BadMap
 
 from ..animation import armatures
 from ..animation.armatures import require_local
-from ..animation.rig_motion import rig_mapping
+from ..animation.rig_motion import rig_bone_map
 from ..background_job import OperatorError, OperatorReturn, error_message
 from ..context_access import active_scene, window_manager
 from ..properties import bone_map
@@ -67,19 +67,19 @@ class PASDEDEUX_OT_map_bones(_ArmatureOperator):
         require_local(armature)
         rig = armatures.read_rig(obj)
         if self.by_hand:
-            bone_map.store_mapping(armature, None, rig, edited=True)
+            bone_map.store_bone_map(armature, None, rig, edited=True)
             return
         has_bones = any(row.bone for row in bone_map.armature_bone_map(armature).joints)
         edited = None
         if not self.forget:
-            edited = (bone_map.edited_mapping if has_bones else bone_map.remembered_mapping)(armature, rig)
+            edited = (bone_map.edited_bone_map if has_bones else bone_map.saved_bone_map)(armature, rig)
         try:
             mapping = edited or map_bones(rig.names, rig.parents, rig.heads)
         except UnmappableRig as error:
             raise armatures.NotADancer(f"{obj.name}: {error}") from None
         if self.forget:
-            bone_map.forget_bone_map(armature)
-        bone_map.store_mapping(armature, mapping, rig, edited=edited is not None)
+            bone_map.delete_saved_bone_map(armature)
+        bone_map.store_bone_map(armature, mapping, rig, edited=edited is not None)
 
 
 class _MapFileOperator(_ArmatureOperator):
@@ -110,7 +110,7 @@ class PASDEDEUX_OT_export_map(_MapFileOperator):
 
     def run(self, obj: bpy.types.Object, armature: bpy.types.Armature) -> None:
         rig = armatures.read_rig(obj)
-        self.file().write_text(map_io.to_json(rig_mapping(obj, rig), rig.names), "utf-8")
+        self.file().write_text(map_io.to_json(rig_bone_map(obj, rig), rig.names), "utf-8")
 
 
 class PASDEDEUX_OT_import_map(_MapFileOperator):
@@ -129,8 +129,8 @@ class PASDEDEUX_OT_import_map(_MapFileOperator):
             raise OperatorError(f"{file.name}: no such file") from None
         except (UnicodeDecodeError, BadMap) as error:
             raise OperatorError(f"{file.name}: {error}") from None
-        bone_map.store_mapping(armature, mapping, rig, edited=True)
-        bone_map.remember_bone_map(armature)
+        bone_map.store_bone_map(armature, mapping, rig, edited=True)
+        bone_map.save_bone_map(armature)
 
 
 CLASSES = (PASDEDEUX_OT_map_bones, PASDEDEUX_OT_export_map, PASDEDEUX_OT_import_map)

@@ -36,7 +36,7 @@ def _on_bone_edited(row: "PASDEDEUX_PG_joint", _: bpy.types.Context) -> None:
                 other.bone, other.sureness = "", 0.0
         armature_bone_map(armature).edited = True
     with suppress(OSError):  # the armature itself has the map all the same
-        remember_bone_map(armature)
+        save_bone_map(armature)
 
 
 class PASDEDEUX_PG_joint(bpy.types.PropertyGroup):
@@ -70,15 +70,15 @@ def armature_bone_map(armature: bpy.types.Armature) -> PASDEDEUX_PG_bone_map:
     return bone_map
 
 
-def edited_mapping(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
+def edited_bone_map(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
     """The mapping edited by hand for this armature, else for another one with its skeleton. Raises BadMap."""
     bone_map = armature_bone_map(armature)
     if bone_map.edited and bone_map.skeleton == _skeleton_hash(armature):
         return map_io.from_json(_bone_map_json(armature), rig.names, rig.parents)
-    return remembered_mapping(armature, rig)
+    return saved_bone_map(armature, rig)
 
 
-def remembered_mapping(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
+def saved_bone_map(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
     """The mapping edited by hand for any armature with this skeleton, from the extension's user folder."""
     try:
         return map_io.from_json(_bone_map_file(armature).read_text("utf-8"), rig.names, rig.parents)
@@ -86,7 +86,7 @@ def remembered_mapping(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None
         return None
 
 
-def store_mapping(armature: bpy.types.Armature, mapping: BoneMap | None, rig: Rig, *, edited: bool) -> None:
+def store_bone_map(armature: bpy.types.Armature, mapping: BoneMap | None, rig: Rig, *, edited: bool) -> None:
     """Store a mapping in the armature's bone map, or an empty one."""
     bone_map = armature_bone_map(armature)
     with _without_update_callback():
@@ -101,12 +101,12 @@ def store_mapping(armature: bpy.types.Armature, mapping: BoneMap | None, rig: Ri
         bone_map.skeleton, bone_map.edited = _skeleton_hash(armature), edited
 
 
-def remember_bone_map(armature: bpy.types.Armature) -> None:
+def save_bone_map(armature: bpy.types.Armature) -> None:
     """Save the armature's bone map for every armature with the same skeleton. Raises OSError."""
     atomic_write_text(_bone_map_file(armature, create=True), _bone_map_json(armature))
 
 
-def forget_bone_map(armature: bpy.types.Armature) -> None:
+def delete_saved_bone_map(armature: bpy.types.Armature) -> None:
     """Delete the bone map that is saved for the armature's skeleton. Raises OSError."""
     _bone_map_file(armature).unlink(missing_ok=True)
 

@@ -14,8 +14,8 @@ from tests.rig_builders import CHARACTERS, build, wrong_bones
 
 
 def evaluated_joints(dancer: bpy.types.Object, frames: range = range(1, 2)) -> dict[str, Array]:
-    names, marks = evaluated_bones.joints(dancer, None)
-    [places] = evaluated_bones.watch([marks], frames)
+    names, marks = evaluated_bones.joint_points(dancer, None)
+    [places] = evaluated_bones.evaluate([marks], frames)
     return {name: places[:, n] for n, name in enumerate(names)}
 
 
@@ -38,13 +38,13 @@ def test_every_bone_of_a_truth_is_on_its_rig(corpus: Path, name: str) -> None:
 @pytest.mark.parametrize("name", CHARACTERS)
 def test_a_built_rig_stands_on_the_floor_and_faces_the_front(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
-    names, marks = evaluated_bones.joints(rig, CHARACTERS[name])
-    [[places]] = evaluated_bones.watch([marks], [1])
+    names, marks = evaluated_bones.joint_points(rig, CHARACTERS[name])
+    [[places]] = evaluated_bones.evaluate([marks], [1])
     at = dict(zip(names, places, strict=True))
     assert 0.0 < at["left_foot"][2] < at["left_ankle"][2] < 0.08 * at["neck"][2]
     assert at["left_hip"][0] > 0.0 > at["right_hip"][0]
     assert at["left_foot"][1] < at["left_ankle"][1]
-    [[soles]] = evaluated_bones.watch([evaluated_bones.soles(rig, CHARACTERS[name])], [1])
+    [[soles]] = evaluated_bones.evaluate([evaluated_bones.sole_points(rig, CHARACTERS[name])], [1])
     np.testing.assert_allclose(soles[:, 2], 0.0, atol=1e-5)
 
 
@@ -60,7 +60,9 @@ def test_a_wrong_bone_and_a_missing_one_are_noticed() -> None:
 def test_a_dancer_turned_by_ten_degrees_has_limbs_turned_by_ten(dancer: bpy.types.Object) -> None:
     source = evaluated_joints(dancer)
     dancer.rotation_euler.z = np.radians(10.0)
-    upper_arms, forearms, thighs, shins = np.split(retarget_metrics.direction_errors(source, evaluated_joints(dancer))[:, 0], 4)
+    upper_arms, forearms, thighs, shins = np.split(
+        retarget_metrics.direction_errors(source, evaluated_joints(dancer))[:, 0], 4
+    )
     np.testing.assert_allclose([*upper_arms, *forearms], 10.0, atol=1e-3)
     np.testing.assert_allclose([*thighs, *shins], 0.0, atol=1e-3)
     dancer.rotation_euler = (0.0, np.radians(3.0), 0.0)
@@ -69,9 +71,9 @@ def test_a_dancer_turned_by_ten_degrees_has_limbs_turned_by_ten(dancer: bpy.type
 
 def test_a_sunk_rig_is_as_deep_as_it_was_lowered(corpus: Path) -> None:
     rig = build("Mixamo", corpus)
-    soles = evaluated_bones.soles(rig, CHARACTERS["Mixamo"])
+    soles = evaluated_bones.sole_points(rig, CHARACTERS["Mixamo"])
     rig.location.z -= 0.03
-    assert retarget_metrics.sole_penetration(evaluated_bones.watch([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
+    assert retarget_metrics.sole_penetration(evaluated_bones.evaluate([soles], [1])[0]) == pytest.approx(3.0, abs=1e-3)
 
 
 def test_feet_that_creep_ten_centimetres_a_second_slide_so_far_while_they_are_planted() -> None:
@@ -81,8 +83,13 @@ def test_feet_that_creep_ten_centimetres_a_second_slide_so_far_while_they_are_pl
     path[60:, 0] += 0.5  # a step in the air
     planted = np.ones((101, 4), bool)
     planted[55:65] = False
-    assert retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), planted, fps) == pytest.approx(10.0)
-    assert retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), np.zeros((101, 4), bool), fps) == 0.0
+    assert retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), planted, fps) == pytest.approx(
+        10.0
+    )
+    assert (
+        retarget_metrics.foot_skating(dict.fromkeys(retarget_metrics.PLANTED, path), np.zeros((101, 4), bool), fps)
+        == 0.0
+    )
 
 
 def test_hands_hold_where_they_are_near_for_long_and_miss_by_what_is_between_them() -> None:
@@ -113,7 +120,12 @@ def test_our_own_dancer_carried_over_to_their_own_body_stays_as_they_were(tmp_pa
 def test_a_dance_is_carried_over_within_the_tables_bounds(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     take = "salsa 07 leader"
-    assert retarget_accuracy.measure_retargeting(rig, name, take, corpus / retarget_accuracy.TAKES[take], every=9).missed_bounds() == []
+    assert (
+        retarget_accuracy.measure_retargeting(
+            rig, name, take, corpus / retarget_accuracy.TAKES[take], every=9
+        ).missed_bounds()
+        == []
+    )
 
 
 def test_hands_go_on_holding_on_bodies_of_other_sizes(corpus: Path) -> None:

@@ -46,7 +46,7 @@ def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types
 
 
 def mapped_bones(rig: bpy.types.Object) -> dict[str, str | None]:
-    mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
+    mapping, names = rig_motion.rig_bone_map(rig), armatures.read_rig(rig).names
     return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
 
 
@@ -58,12 +58,12 @@ def rows(rig: bpy.types.Object) -> dict[str, str]:
 def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     assert wrong_bones(CHARACTERS[name], mapped_bones(rig)) == []
-    assert rig_motion.rig_mapping(rig).confidence > 0.95
+    assert rig_motion.rig_bone_map(rig).confidence > 0.95
 
 
 def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:
     rig = build("Rigify", corpus)
-    mapping, names = rig_motion.rig_mapping(rig), armatures.read_rig(rig).names
+    mapping, names = rig_motion.rig_bone_map(rig), armatures.read_rig(rig).names
     assert mapping.convention.name == "Rigify"
     assert [names[bone] for bone in mapping.spine] == ["spine_fk.002", "spine_fk.003"]
     assert [names[bone] for bone in mapping.neck] == ["neck", "head"]
@@ -76,8 +76,8 @@ def test_mapping_fills_a_row_for_every_joint() -> None:
     assert rows(rig)["left_knee"] == "LeftLeg"
     assert rows(rig)["neck"] == ""
     settings = rig.data.pas_de_deux
-    assert settings.joints["left_knee"].sureness == rig_motion.rig_mapping(rig).joint_confidence[INDEX["left_knee"]]
-    assert settings.confidence == pytest.approx(rig_motion.rig_mapping(rig).confidence)
+    assert settings.joints["left_knee"].sureness == rig_motion.rig_bone_map(rig).joint_confidence[INDEX["left_knee"]]
+    assert settings.confidence == pytest.approx(rig_motion.rig_bone_map(rig).confidence)
     assert not settings.edited
 
 
@@ -148,7 +148,7 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
     assert not rig.data.pas_de_deux.joints
     bpy.ops.pasdedeux.map_bones(by_hand=True)
     with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the Bone Map panel"):
-        rig_motion.rig_mapping(rig)
+        rig_motion.rig_bone_map(rig)
     for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
         rig.data.pas_de_deux.joints[joint].bone = bone
     assert mapped_bones(rig)["pelvis"] == "bone 0"
@@ -169,7 +169,7 @@ def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
     rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
     assert rows(rig)["right_wrist"] == ""
     with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the Bone Map panel"):
-        rig_motion.rig_mapping(rig)
+        rig_motion.rig_bone_map(rig)
 
 
 @pytest.mark.parametrize(

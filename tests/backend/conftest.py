@@ -1,4 +1,4 @@
-"""A real backend in a process of its own, and movement to ask it about."""
+"""Servers in processes of their own, and leaders for their requests."""
 
 import subprocess
 import sys
@@ -22,29 +22,40 @@ class Backend:
     url: str
 
 
+Start = Callable[..., AbstractContextManager[Backend]]
+"""Starts a server that a test may end: `with start() as backend`."""
+
+
 @contextmanager
 def running(*command: str) -> Iterator[Backend]:
-    """A server process that has just said that it listens."""
+    """A server process that listens."""
     with subprocess.Popen(command or COMMAND, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            said = process.stdout.readline()
-            assert said.startswith("listening on tcp://127.0.0.1:"), said
-            yield Backend(process, said.split()[-1])
+            line = process.stdout.readline()
+            assert line.startswith("listening on tcp://127.0.0.1:"), line
+            yield Backend(process, line.split()[-1])
         finally:
             process.kill()
 
 
 @pytest.fixture(scope="session")
 def backend() -> Iterator[Backend]:
-    """One server for all tests that leave it as it was."""
+    """One server for all tests that do not change it."""
     with running() as one:
         yield one
 
 
+@pytest.fixture(scope="module")
+def fake_music_backend() -> Iterator[Backend]:
+    """A server whose models between music and dance are those of fake_music_models.py."""
+    with running(sys.executable, "-c", "from tests.backend.fake_music_models import serve; serve()") as one:
+        yield one
+
+
 @pytest.fixture
-def start() -> Callable[..., AbstractContextManager[Backend]]:
-    """Starts a server that a test may end: `with start() as backend`."""
+def start() -> Start:
+    """Starts a server that a test may end."""
     return running
 
 

@@ -13,13 +13,15 @@ from backend.model_registry import REGISTRY, ModelRegistry
 from backend.music.score import STEPS_PER_BEAT, Score, part_from_note_array, part_to_note_array
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import rotations
-from rigs.motion import Motion
+from rigs.motion import Motion, mirror, translate
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON
 
 PAUSE = 0.05
 """Seconds that a bar takes."""
 FPS = 30.0
 TEMPO = 120.0
+COUPLE = (sample_dance()[:90], translate(mirror(sample_dance()[:90]), np.array([0.0, -1.0, 0.0])))
 PITCHES = {"drums": 36, "bass": 40, "melody": 72}
 
 
@@ -32,13 +34,13 @@ class TranslatorPipeline:
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Motion:
-        work("dancing", len(request.score.bars), progress, cancelled)
+        simulate_work("dancing", len(request.score.bars), progress, cancelled)
         return expected_dance(request)
 
     def compose(
         self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> Score:
-        work("composing", int(request.dancers[0].seconds), progress, cancelled)
+        simulate_work("composing", int(request.dancers[0].seconds), progress, cancelled)
         return expected_score(request)
 
 
@@ -63,7 +65,7 @@ def expected_dance(request: DanceRequest) -> Motion:
 
 
 def expected_score(request: ComposeRequest) -> Score:
-    """Each part that was asked for plays each beat, as hard as the seed and as many dancers say."""
+    """Each requested part plays on each beat, with a velocity of the seed plus the number of dancers."""
     tempo = request.tempo or TEMPO
     beats = int(np.ceil(request.dancers[0].seconds * tempo / 60.0)) + 1
     steps = STEPS_PER_BEAT * beats
@@ -77,7 +79,7 @@ def expected_score(request: ComposeRequest) -> Score:
     return Score(**parts, seconds=np.arange(steps + 1) * 60.0 / tempo / STEPS_PER_BEAT)
 
 
-def work(what: str, bars: int, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
+def simulate_work(what: str, bars: int, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
     for bar in range(bars):
         if cancelled():
             raise Cancelled
@@ -102,6 +104,12 @@ def same_music(one: Score, other: Score) -> bool:
     )
     same_clock = one.seconds.shape == other.seconds.shape and np.allclose(one.seconds, other.seconds, rtol=0, atol=1e-5)
     return parts and same_clock and (one.meters, one.swing) == (other.meters, other.swing)
+
+
+def assert_motions_close(one: Motion, other: Motion, atol: float = 1e-5) -> None:
+    """Expect the same movement within `atol` m."""
+    assert (one.fps, len(one)) == (other.fps, len(other))
+    np.testing.assert_allclose(one.positions, other.positions, rtol=0, atol=atol)
 
 
 def serve() -> None:

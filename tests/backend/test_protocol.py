@@ -1,4 +1,4 @@
-"""The wire: what one end says the other hears, and nothing else gets through."""
+"""The wire protocol: every valid message arrives as it was sent, and every other one is refused."""
 
 import json
 import re
@@ -43,13 +43,13 @@ def motion(frames: int = 4, fps: float = 30.0, seed: int = 0) -> Motion:
     return Motion(fps, DEFAULT_SKELETON, random.normal(size=(frames, 3)), turned)
 
 
-def rewritten(parts: list[bytes], **members: Any) -> list[bytes]:
+def with_header(parts: list[bytes], **members: Any) -> list[bytes]:
     """The message with other members in its header."""
     return [json.dumps(json.loads(parts[0]) | members).encode(), *parts[1:]]
 
 
-def said(parts: list[bytes]) -> ClientMessage | ProtocolError:
-    """The question in the parts, or why they are refused; any other exception passes."""
+def decode_or_error(parts: list[bytes]) -> ClientMessage | ProtocolError:
+    """The message in the parts, or the error that refuses them; any other exception passes."""
     try:
         return decode_client_message(parts)[1]
     except ProtocolError as error:
@@ -97,17 +97,20 @@ def test_an_error_may_be_about_a_message_without_an_id() -> None:
 def test_a_request_arrives_as_float32(frames: int, earlier: int, fps: float, seed: int, takes: int, role: str) -> None:
     history = motion(earlier, fps, seed=2) if earlier else None
     sent = PartnerRequest(motion(frames, fps), history, "partner-flow", role, seed, takes)
-    _, heard = decode_client_message(encode("id", sent))
-    assert isinstance(heard, PartnerRequest)
-    assert (heard.model, heard.role, heard.seed, heard.takes) == ("partner-flow", role, seed, takes)
-    assert (heard.history is None) == (history is None)
-    assert (heard.draft, heard.direction, heard.preview) == (None, UNDIRECTED, False)
-    for before, after in ((sent.leader, heard.leader), (history or sent.leader, heard.history or heard.leader)):
-        arrived(before, after)
+    _, received = decode_client_message(encode("id", sent))
+    assert isinstance(received, PartnerRequest)
+    assert (received.model, received.role, received.seed, received.takes) == ("partner-flow", role, seed, takes)
+    assert (received.history is None) == (history is None)
+    assert (received.draft, received.direction, received.preview) == (None, UNDIRECTED, False)
+    for before, after in (
+        (sent.leader, received.leader),
+        (history or sent.leader, received.history or received.leader),
+    ):
+        assert_received(before, after)
 
 
-def arrived(before: Motion, after: Motion) -> None:
-    """A movement is what was sent, as float32."""
+def assert_received(before: Motion, after: Motion) -> None:
+    """Expect the movement that was sent, as float32."""
     assert after.fps == before.fps
     assert np.array_equal(after.root, before.root.astype(np.float32))
     assert np.array_equal(after.skeleton.offsets, before.skeleton.offsets.astype(np.float32))
@@ -135,12 +138,12 @@ def test_a_directed_draft_arrives(
     direction = Direction(None, closeness, energy, tuple(sorted(keep)), span, without)
     draft = motion(12, seed=3) if keep or redo else None
     sent = PartnerRequest(motion(12), None, "partner-flow", draft=draft, direction=direction, preview=preview)
-    _, heard = decode_client_message(encode("id", sent))
-    assert isinstance(heard, PartnerRequest)
-    assert (heard.direction, heard.preview, heard.history) == (direction, preview, None)
-    assert (heard.draft is None) == (draft is None)
-    if draft and heard.draft:
-        arrived(draft, heard.draft)
+    _, received = decode_client_message(encode("id", sent))
+    assert isinstance(received, PartnerRequest)
+    assert (received.direction, received.preview, received.history) == (direction, preview, None)
+    assert (received.draft is None) == (draft is None)
+    if draft and received.draft:
+        assert_received(draft, received.draft)
 
 
 @given(
@@ -148,28 +151,28 @@ def test_a_directed_draft_arrives(
 )
 def test_a_place_arrives(ahead: float, left: float, degrees: float, energy: int) -> None:
     sent = Direction(place=(ahead, left, degrees), energy=energy)
-    _, heard = decode_client_message(encode("id", PartnerRequest(motion(), direction=sent)))
-    assert isinstance(heard, PartnerRequest)
-    assert heard.direction == sent
+    _, received = decode_client_message(encode("id", PartnerRequest(motion(), direction=sent)))
+    assert isinstance(received, PartnerRequest)
+    assert received.direction == sent
 
 
 def test_frames_arrive_with_their_take_and_place() -> None:
     danced = motion(8, seed=4)
-    id, heard = decode_server_message(encode("id", PreviewFrames(3, 40, danced)))
-    assert isinstance(heard, PreviewFrames)
-    assert (id, heard.take, heard.first) == ("id", 3, 40)
-    arrived(danced, heard.motion)
+    id, received = decode_server_message(encode("id", PreviewFrames(3, 40, danced)))
+    assert isinstance(received, PreviewFrames)
+    assert (id, received.take, received.first) == ("id", 3, 40)
+    assert_received(danced, received.motion)
 
 
 def test_takes_arrive_in_their_order() -> None:
     takes = tuple(motion(seed=n) for n in range(16))
-    _, heard = decode_server_message(encode("id", MotionResult(takes)))
-    assert isinstance(heard, MotionResult)
-    assert [take.root[0, 0] for take in heard.takes] == [np.float32(take.root[0, 0]) for take in takes]
+    _, received = decode_server_message(encode("id", MotionResult(takes)))
+    assert isinstance(received, MotionResult)
+    assert [take.root[0, 0] for take in received.takes] == [np.float32(take.root[0, 0]) for take in takes]
 
 
 def test_the_buffers_are_as_the_specification_says() -> None:
-    """A client in another language reads them by this: float32, little-endian, the last index fastest."""
+    """As a client in another language relies on: float32, little-endian, row-major."""
     one = motion(3)
     header, offsets, root, turned = encode("id", PartnerRequest(one))
     assert json.loads(header) == {
@@ -220,21 +223,21 @@ def test_any_json_is_refused_in_a_sentence(header: Any, parts: list[bytes]) -> N
 def test_a_header_with_any_other_member_value_is_refused_with_its_id(name: str, value: Any) -> None:
     if name == "id" and isinstance(value, str):
         return
-    heard = said(rewritten(GOOD, **{name: value}))
-    if isinstance(heard, ProtocolError):
-        assert heard.id == ("" if name == "id" else "one")
+    received = decode_or_error(with_header(GOOD, **{name: value}))
+    if isinstance(received, ProtocolError):
+        assert received.id == ("" if name == "id" else "one")
     else:
         assert value == json.loads(GOOD[0])[name]
 
 
 @given(st.sampled_from(sorted(PARAMETERS)), JSON)
 def test_a_parameter_is_refused_or_heard_as_it_was_said(name: str, value: Any) -> None:
-    heard = said(rewritten(GOOD, parameters=PARAMETERS | {name: value}))
-    if isinstance(heard, ProtocolError):
-        assert heard.id == "one"
+    received = decode_or_error(with_header(GOOD, parameters=PARAMETERS | {name: value}))
+    if isinstance(received, ProtocolError):
+        assert received.id == "one"
     else:
-        assert isinstance(heard, PartnerRequest)
-        known = vars(heard.direction) | vars(heard) | {"fps": heard.leader.fps}
+        assert isinstance(received, PartnerRequest)
+        known = vars(received.direction) | vars(received) | {"fps": received.leader.fps}
         assert known[name] == (tuple(value) if isinstance(value, list) else value)
 
 
@@ -242,11 +245,11 @@ def test_a_parameter_is_refused_or_heard_as_it_was_said(name: str, value: Any) -
 def test_a_changed_byte_never_breaks_the_reader(part: int, place: int, byte: int) -> None:
     changed = bytearray(GOOD[part])
     changed[place % len(changed)] = byte
-    heard = said([*GOOD[:part], bytes(changed), *GOOD[part + 1 :]])
-    if isinstance(heard, PartnerRequest):
-        assert np.isfinite(heard.leader.positions).all()
+    received = decode_or_error([*GOOD[:part], bytes(changed), *GOOD[part + 1 :]])
+    if isinstance(received, PartnerRequest):
+        assert np.isfinite(received.leader.positions).all()
     else:
-        assert isinstance(heard, ProtocolError)
+        assert isinstance(received, ProtocolError)
 
 
 def test_the_documentation_names_the_default_address() -> None:
@@ -262,33 +265,39 @@ BAD = {
     "NaN in JSON": ([GOOD[0].replace(b"30.0", b"NaN"), *GOOD[1:]], "header: a JSON object in UTF-8 expected"),
     "another JSON": ([b"[1]"], "header: a JSON object expected, [1] found"),
     "a long header": ([GOOD[0] + b" " * 65_536, *GOOD[1:]], "header: at most 65536 bytes expected"),
-    "another version": (rewritten(GOOD, protocol=2), "protocol: version 3 expected, 2 found"),
-    "no version": (rewritten(GOOD, protocol=None), "protocol: version 3 expected, nothing found"),
+    "another version": (with_header(GOOD, protocol=2), "protocol: version 3 expected, 2 found"),
+    "no version": (with_header(GOOD, protocol=None), "protocol: version 3 expected, nothing found"),
     "an unknown kind": (
-        rewritten(GOOD, kind="tango"),
+        with_header(GOOD, kind="tango"),
         "kind: hello, partner, dance, compose or cancel expected, 'tango' found",
     ),
-    "an answer's kind": (rewritten(GOOD, kind="score"), "kind: hello, partner, dance, compose or cancel expected"),
-    "a further member": (rewritten(GOOD, more=1), "header: protocol, id, kind, parameters, buffers expected"),
-    "a bad id": (rewritten(GOOD, id="a b"), "id: 1 to 64 letters"),
+    "an answer's kind": (with_header(GOOD, kind="score"), "kind: hello, partner, dance, compose or cancel expected"),
+    "a further member": (with_header(GOOD, more=1), "header: protocol, id, kind, parameters, buffers expected"),
+    "a bad id": (with_header(GOOD, id="a b"), "id: 1 to 64 letters"),
     "a buffer too few": (GOOD[:-1], "buffers: 6 expected after the header, 5 found"),
     "a buffer too many": ([*GOOD, b"1234"], "buffers: 6 expected after the header, 7 found"),
-    "buffers for a hello": (rewritten(GOOD, kind="hello", parameters={}), "buffers: none expected"),
-    "no buffers": ([rewritten(GOOD, buffers=[])[0]], "buffers: leader.offsets, leader.root, leader.rotations expected"),
+    "buffers for a hello": (with_header(GOOD, kind="hello", parameters={}), "buffers: none expected"),
+    "no buffers": (
+        [with_header(GOOD, buffers=[])[0]],
+        "buffers: leader.offsets, leader.root, leader.rotations expected",
+    ),
     "a buffer's name": (
-        rewritten(GOOD, buffers=[BUFFERS[0] | {"name": "leader.bones"}, *BUFFERS[1:]]),
+        with_header(GOOD, buffers=[BUFFERS[0] | {"name": "leader.bones"}, *BUFFERS[1:]]),
         "buffers: leader.offsets, leader.root, leader.rotations, history.offsets",
     ),
     "one buffer twice": (
-        rewritten([*GOOD[:2], *GOOD[2:3] * 5], buffers=[*BUFFERS[:2], *BUFFERS[1:2] * 4]),
+        with_header([*GOOD[:2], *GOOD[2:3] * 5], buffers=[*BUFFERS[:2], *BUFFERS[1:2] * 4]),
         "buffers: a name for each alone expected",
     ),
     "a shape": (
-        rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [3, 29]}, *BUFFERS[1:]]),
+        with_header(GOOD, buffers=[BUFFERS[0] | {"shape": [3, 29]}, *BUFFERS[1:]]),
         "leader.offsets: shape (29, 3) expected, (3, 29) found",
     ),
-    "many axes": (rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [1] * 99}, *BUFFERS[1:]]), "a shape of at most 3"),
-    "a huge shape": (rewritten(GOOD, buffers=[BUFFERS[0] | {"shape": [10**9, 3]}, *BUFFERS[1:]]), "a shape of at most"),
+    "many axes": (with_header(GOOD, buffers=[BUFFERS[0] | {"shape": [1] * 99}, *BUFFERS[1:]]), "a shape of at most 3"),
+    "a huge shape": (
+        with_header(GOOD, buffers=[BUFFERS[0] | {"shape": [10**9, 3]}, *BUFFERS[1:]]),
+        "a shape of at most",
+    ),
     "bytes": ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "'leader.offsets': 348 bytes expected for its shape, 347 found"),
     "a NaN": ([*GOOD[:2], np.full((4, 3), np.nan, "<f4").tobytes(), *GOOD[3:]], "leader.root, row 0: numbers within"),
     "an infinity": ([*GOOD[:2], np.full((4, 3), np.inf, "<f4").tobytes(), *GOOD[3:]], "leader.root, row 0: numbers"),
@@ -298,51 +307,60 @@ BAD = {
         [*GOOD[:3], np.zeros((4, 29, 4), "<f4").tobytes(), *GOOD[4:]],
         "leader.rotations, frame 0, pelvis: a unit quaternion expected, one of length 0 found",
     ),
-    "a parameter too few": (rewritten(GOOD, parameters={"fps": 30.0}), "parameters: model, role, seed, takes, pl"),
-    "a parameter too many": (rewritten(GOOD, parameters=PARAMETERS | {"tempo": 1}), "parameters: model, role, seed"),
-    "a model": (rewritten(GOOD, parameters=PARAMETERS | {"model": "../x"}), "model: 1 to 64 small letters"),
-    "a role": (rewritten(GOOD, parameters=PARAMETERS | {"role": "sit"}), "role: follow or lead expected, 'sit' found"),
-    "a seed": (rewritten(GOOD, parameters=PARAMETERS | {"seed": -1}), "seed: a whole number of 0 to 4294967295"),
-    "half a seed": (rewritten(GOOD, parameters=PARAMETERS | {"seed": 0.5}), "seed: a whole number"),
-    "takes": (rewritten(GOOD, parameters=PARAMETERS | {"takes": 17}), "takes: a whole number of 1 to 16 expected, 17"),
-    "a true take": (rewritten(GOOD, parameters=PARAMETERS | {"takes": True}), "takes: a whole number of 1 to 16"),
-    "a place": (rewritten(GOOD, parameters=PARAMETERS | {"place": [1, 0]}), "place: metres ahead, metres to the left"),
+    "a parameter too few": (with_header(GOOD, parameters={"fps": 30.0}), "parameters: model, role, seed, takes, pl"),
+    "a parameter too many": (with_header(GOOD, parameters=PARAMETERS | {"tempo": 1}), "parameters: model, role, seed"),
+    "a model": (with_header(GOOD, parameters=PARAMETERS | {"model": "../x"}), "model: 1 to 64 small letters"),
+    "a role": (
+        with_header(GOOD, parameters=PARAMETERS | {"role": "sit"}),
+        "role: follow or lead expected, 'sit' found",
+    ),
+    "a seed": (with_header(GOOD, parameters=PARAMETERS | {"seed": -1}), "seed: a whole number of 0 to 4294967295"),
+    "half a seed": (with_header(GOOD, parameters=PARAMETERS | {"seed": 0.5}), "seed: a whole number"),
+    "takes": (
+        with_header(GOOD, parameters=PARAMETERS | {"takes": 17}),
+        "takes: a whole number of 1 to 16 expected, 17",
+    ),
+    "a true take": (with_header(GOOD, parameters=PARAMETERS | {"takes": True}), "takes: a whole number of 1 to 16"),
+    "a place": (
+        with_header(GOOD, parameters=PARAMETERS | {"place": [1, 0]}),
+        "place: metres ahead, metres to the left",
+    ),
     "a place too near": (
-        rewritten(GOOD, parameters=PARAMETERS | {"place": [0.1, 0, 0]}),
+        with_header(GOOD, parameters=PARAMETERS | {"place": [0.1, 0, 0]}),
         "place: 0.3 to 100 m from the leader expected, 0.1 found",
     ),
     "a place turned too far": (
-        rewritten(GOOD, parameters=PARAMETERS | {"place": [1, 0, 400]}),
+        with_header(GOOD, parameters=PARAMETERS | {"place": [1, 0, 400]}),
         "place: a number of -360 to 360 expected, 400 found",
     ),
     "a closeness": (
-        rewritten(GOOD, parameters=PARAMETERS | {"closeness": 3}),
+        with_header(GOOD, parameters=PARAMETERS | {"closeness": 3}),
         "closeness: a number of 0 to 2 expected",
     ),
-    "an energy": (rewritten(GOOD, parameters=PARAMETERS | {"energy": 0}), "energy: a number of 0.5 to 2 expected"),
+    "an energy": (with_header(GOOD, parameters=PARAMETERS | {"energy": 0}), "energy: a number of 0.5 to 2 expected"),
     "frames out of order": (
-        rewritten(GOOD, parameters=PARAMETERS | {"keep": [2, 1]}),
+        with_header(GOOD, parameters=PARAMETERS | {"keep": [2, 1]}),
         "keep: at most 1000 frames in rising order expected, [2, 1] found",
     ),
     "too many frames": (
-        rewritten(GOOD, parameters=PARAMETERS | {"keep": list(range(1001))}),
+        with_header(GOOD, parameters=PARAMETERS | {"keep": list(range(1001))}),
         "keep: at most 1000 frames in rising order expected",
     ),
     "a redo backwards": (
-        rewritten(GOOD, parameters=PARAMETERS | {"redo": [3, 2]}),
+        with_header(GOOD, parameters=PARAMETERS | {"redo": [3, 2]}),
         "redo: a first frame and a last one not before it expected, [3, 2] found",
     ),
     "a part of no finishing": (
-        rewritten(GOOD, parameters=PARAMETERS | {"without": ["feet", "nose"]}),
+        with_header(GOOD, parameters=PARAMETERS | {"without": ["feet", "nose"]}),
         "without: some of seams, bodies, hands, feet, floor, each once, expected, 'nose' found",
     ),
-    "a preview of 1": (rewritten(GOOD, parameters=PARAMETERS | {"preview": 1}), "preview: true or false expected, 1"),
+    "a preview of 1": (with_header(GOOD, parameters=PARAMETERS | {"preview": 1}), "preview: true or false expected, 1"),
     "a keep without a draft": (
-        rewritten(GOOD, parameters=PARAMETERS | {"keep": [1]}),
+        with_header(GOOD, parameters=PARAMETERS | {"keep": [1]}),
         "keep: a draft expected with it, none found",
     ),
     "history and draft": (
-        rewritten(
+        with_header(
             [*GOOD, *GOOD[4:]],
             buffers=[
                 *BUFFERS,
@@ -351,7 +369,7 @@ BAD = {
         ),
         "buffers: leader.offsets, leader.root, leader.rotations, history.offsets",
     ),
-    "a rate": (rewritten(GOOD, parameters=PARAMETERS | {"fps": 0}), "fps: a number of 1 to 1000 expected, 0 found"),
+    "a rate": (with_header(GOOD, parameters=PARAMETERS | {"fps": 0}), "fps: a number of 1 to 1000 expected, 0 found"),
 }
 
 

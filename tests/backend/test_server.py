@@ -1,4 +1,4 @@
-"""A real server process with the real engine: what it answers, whom it serves when, and how it ends."""
+"""A real server process with the real engine: its replies, the order in which it serves clients, and how it stops."""
 
 import json
 import signal
@@ -6,16 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 
 import numpy as np
 import pytest
 import zmq
 
-from backend.client import BackendError, BackendUnavailable, Cancelled, Client, RequestRefused
+from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.protocol import (
     Cancel,
@@ -24,9 +22,7 @@ from backend.protocol import (
     MotionResult,
     PartnerRequest,
     ProgressUpdate,
-    ServerMessage,
     decode_client_message,
-    decode_server_message,
     encode,
 )
 from backend.server import serve
@@ -34,49 +30,15 @@ from backend.wire.direction import Direction
 from backend.worker import MAX_WAITING_PER_CLIENT
 from rigs.motion import Motion, rotate_about_z
 from rigs.sample_dance.salsa import sample_dance
-from tests.backend.conftest import Backend
-
-Start = Callable[..., AbstractContextManager[Backend]]
-PATIENCE = 20.0
+from tests.backend.conftest import Backend, Start
+from tests.backend.raw_client import PATIENCE, raw_client
 
 
-class Talk:
-    """A client with no manners: it sends what it is told to."""
-
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
-        self.socket = socket
-
-    def send(self, parts: list[bytes]) -> None:
-        self.socket.send_multipart(parts)
-
-    def hear(self, seconds: float = PATIENCE) -> tuple[str, ServerMessage]:
-        """The next answer and the id it is about."""
-        assert self.socket.poll(int(1000 * seconds)), "nothing heard"
-        return decode_server_message(self.socket.recv_multipart())
-
-    def ends(self, count: int) -> list[tuple[str, ServerMessage]]:
-        """The next answers that are no progress."""
-        heard: list[tuple[str, ServerMessage]] = []
-        while len(heard) < count:
-            id, answer = self.hear()
-            if not isinstance(answer, ProgressUpdate):
-                heard.append((id, answer))
-        return heard
-
-
-@contextmanager
-def talking(url: str) -> Iterator[Talk]:
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.connect(url)
-        yield Talk(socket)
-
-
-def as_heard(request: PartnerRequest) -> PartnerRequest:
+def as_received(request: PartnerRequest) -> PartnerRequest:
     """A request as the server reads it."""
-    _, heard = decode_client_message(encode("id", request))
-    assert isinstance(heard, PartnerRequest)
-    return heard
+    _, received = decode_client_message(encode("id", request))
+    assert isinstance(received, PartnerRequest)
+    return received
 
 
 def same(one: Motion, other: Motion) -> bool:
@@ -96,10 +58,10 @@ def test_hello_tells_version_and_models(backend: Backend) -> None:
 
 def test_a_partner_over_the_wire_is_the_one_made_in_the_process(backend: Backend, leader: Motion) -> None:
     history = rotate_about_z(leader, np.pi)[:5]
-    made = Engine().partner(as_heard(PartnerRequest(leader, history, role="lead", seed=3, takes=2)))
-    heard = Client(backend.url).partner(leader, history=history, role="lead", seed=3, takes=2)
-    assert len(heard) == 2
-    for here, there in zip(made, heard, strict=True):
+    made = Engine().partner(as_received(PartnerRequest(leader, history, role="lead", seed=3, takes=2)))
+    received = Client(backend.url).partner(leader, history=history, role="lead", seed=3, takes=2)
+    assert len(received) == 2
+    for here, there in zip(made, received, strict=True):
         assert (there.fps, len(there)) == (leader.fps, len(leader))
         np.testing.assert_allclose(there.positions, here.positions, rtol=0, atol=1e-5)
         np.testing.assert_allclose(there.positions[:5], history.positions, rtol=0, atol=1e-5)
@@ -128,13 +90,13 @@ def test_one_frame_has_a_partner(backend: Backend, leader: Motion) -> None:
 
 
 def test_progress_goes_from_start_to_end(backend: Backend, leader: Motion) -> None:
-    said: list[tuple[float, str]] = []
-    Client(backend.url).partner(leader, progress=lambda fraction, what: said.append((fraction, what)))
-    fractions = [fraction for fraction, _ in said]
+    updates: list[tuple[float, str]] = []
+    Client(backend.url).partner(leader, progress=lambda fraction, what: updates.append((fraction, what)))
+    fractions = [fraction for fraction, _ in updates]
     assert fractions == sorted(fractions)
     assert fractions[0] == 0.0
     assert fractions[-1] == 1.0
-    assert all(what for _, what in said)
+    assert all(what for _, what in updates)
 
 
 def test_several_clients_each_get_their_own(backend: Backend, leader: Motion) -> None:
@@ -149,24 +111,24 @@ def test_several_clients_each_get_their_own(backend: Backend, leader: Motion) ->
 
 
 def test_clients_take_turns(backend: Backend, leader: Motion, long_leader: Motion) -> None:
-    """Who asks once is not kept waiting by who has asked often."""
+    """A client with one request does not wait for all requests of another client."""
     order: list[str] = []
-    with talking(backend.url) as first, talking(backend.url) as often, talking(backend.url) as once:
+    with raw_client(backend.url) as first, raw_client(backend.url) as often, raw_client(backend.url) as once:
         first.send(encode("first", PartnerRequest(long_leader)))
-        assert first.hear()[1] == ProgressUpdate(0.0, "starting")
+        assert first.receive()[1] == ProgressUpdate(0.0, "starting")
         for name in ("a1", "a2", "a3"):
             often.send(encode(name, PartnerRequest(leader)))
-        often.hear()
+        often.receive()
         once.send(encode("b", PartnerRequest(leader)))
-        waits = once.hear()[1]
+        waits = once.receive()[1]
         assert isinstance(waits, ProgressUpdate)
         assert waits.ahead == 2
         assert waits.what == "waiting for 2 others"
         first.send(encode("first", Cancel()))
-        talks = {talk.socket: talk for talk in (often, once)}
+        talks = {client.socket: client for client in (often, once)}
         while len(order) < 4:
             readable, _, _ = zmq.select(list(talks), [], [], PATIENCE)
-            for id, answer in (talks[socket].hear() for socket in readable):
+            for id, answer in (talks[socket].receive() for socket in readable):
                 if not isinstance(answer, ProgressUpdate):
                     order.append(id)
     assert order == ["a1", "b", "a2", "a3"]
@@ -197,12 +159,12 @@ def test_a_waiting_request_is_cancelled_and_the_running_one_is_not(
         if what == "waiting for one other":
             waiting.set()
 
-    with talking(backend.url) as talk:
-        talk.send(encode("runs", PartnerRequest(shorter)))
-        talk.hear()
+    with raw_client(backend.url) as client:
+        client.send(encode("runs", PartnerRequest(shorter)))
+        client.receive()
         with pytest.raises(Cancelled):
             Client(backend.url).partner(leader, progress=progress, cancelled=waiting.is_set)
-        ((id, answer),) = talk.ends(1)
+        ((id, answer),) = client.final_messages(1)
     assert id == "runs"
     assert isinstance(answer, MotionResult)
     assert len(answer.takes[0]) == 90
@@ -211,48 +173,48 @@ def test_a_waiting_request_is_cancelled_and_the_running_one_is_not(
 def test_a_waiting_request_hears_a_sign_of_life_every_second(
     backend: Backend, leader: Motion, long_leader: Motion
 ) -> None:
-    """Also when there is nothing to say."""
-    with talking(backend.url) as runs, talking(backend.url) as waits:
+    """Even if the progress does not change."""
+    with raw_client(backend.url) as runs, raw_client(backend.url) as waits:
         runs.send(encode("runs", PartnerRequest(long_leader, takes=16)))
-        runs.hear()
+        runs.receive()
         waits.send(encode("waits", PartnerRequest(leader)))
         for _ in range(4):
-            assert waits.hear(1.5) == ("waits", ProgressUpdate(0.0, "waiting for one other", ahead=1))
+            assert waits.receive(1.5) == ("waits", ProgressUpdate(0.0, "waiting for one other", ahead=1))
 
 
 def test_a_cancel_for_nothing_is_passed_over(backend: Backend) -> None:
-    with talking(backend.url) as talk:
-        talk.send(encode("unknown", Cancel()))
-        assert not talk.socket.poll(300)
+    with raw_client(backend.url) as client:
+        client.send(encode("unknown", Cancel()))
+        assert not client.socket.poll(300)
     Client(backend.url).hello()
 
 
 def test_a_client_that_goes_away_does_not_hold_the_others_up(
     backend: Backend, leader: Motion, long_leader: Motion
 ) -> None:
-    with talking(backend.url) as talk:
-        talk.send(encode("left", PartnerRequest(long_leader, takes=16)))
-        talk.send(encode("behind", PartnerRequest(long_leader, takes=16)))
-        talk.hear()
+    with raw_client(backend.url) as client:
+        client.send(encode("left", PartnerRequest(long_leader, takes=16)))
+        client.send(encode("behind", PartnerRequest(long_leader, takes=16)))
+        client.receive()
     begin = time.monotonic()
     Client(backend.url).partner(leader)
     assert time.monotonic() - begin < 5.0
 
 
 def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Backend, long_leader: Motion) -> None:
-    with talking(backend.url) as talk:
-        talk.send(encode("twin", PartnerRequest(long_leader[:30])))
-        talk.send(encode("twin", PartnerRequest(long_leader[:30])))
-        (_, refusal), (_, result) = talk.ends(2)
+    with raw_client(backend.url) as client:
+        client.send(encode("twin", PartnerRequest(long_leader[:30])))
+        client.send(encode("twin", PartnerRequest(long_leader[:30])))
+        (_, refusal), (_, result) = client.final_messages(2)
     assert refusal == ErrorReply("refused", "id: one that no open request has expected, twin found")
     assert isinstance(result, MotionResult)
 
 
 def test_more_requests_than_a_client_may_have_are_refused(backend: Backend, leader: Motion) -> None:
-    with talking(backend.url) as talk:
+    with raw_client(backend.url) as client:
         for n in range(MAX_WAITING_PER_CLIENT + 2):
-            talk.send(encode(f"n{n}", PartnerRequest(leader[:2])))
-        ends = dict(talk.ends(MAX_WAITING_PER_CLIENT + 2))
+            client.send(encode(f"n{n}", PartnerRequest(leader[:2])))
+        ends = dict(client.final_messages(MAX_WAITING_PER_CLIENT + 2))
     last = ends.pop(f"n{MAX_WAITING_PER_CLIENT + 1}")
     assert isinstance(last, ErrorReply)
     assert last.code == "refused"
@@ -288,15 +250,15 @@ def test_a_malformed_message_is_refused_and_the_server_goes_on(
     backend: Backend, leader: Motion, header: bytes | dict[str, object], buffers: list[bytes], id: str, words: str
 ) -> None:
     first = header if isinstance(header, bytes) else json.dumps(HEADER | header).encode()
-    with talking(backend.url) as talk:
-        talk.send([first, *buffers])
-        about, answer = talk.hear()
+    with raw_client(backend.url) as client:
+        client.send([first, *buffers])
+        about, answer = client.receive()
         assert about == id
         assert isinstance(answer, ErrorReply)
         assert answer.code == "refused"
         assert words in answer.text
-        talk.send(encode("good", PartnerRequest(leader[:2])))
-        ((about, answer),) = talk.ends(1)
+        client.send(encode("good", PartnerRequest(leader[:2])))
+        ((about, answer),) = client.final_messages(1)
     assert about == "good"
     assert isinstance(answer, MotionResult)
 
@@ -316,7 +278,7 @@ def test_what_no_model_can_do_is_refused(backend: Backend, leader: Motion) -> No
 
 
 def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) -> None:
-    """Weights that are not where they should be are a fault of the backend and of nobody who asks."""
+    """Missing weights are a fault of the backend, not of the request."""
     without_weights = (
         "import backend.model_registry, backend.server, pathlib\n"
         "backend.model_registry.WEIGHTS = pathlib.Path('nowhere')\n"
@@ -334,13 +296,13 @@ def test_a_fault_is_told_and_the_server_goes_on(start: Start, leader: Motion) ->
 
 
 def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(start: Start, leader: Motion) -> None:
-    with start() as backend, talking(backend.url) as talk:
+    with start() as backend, raw_client(backend.url) as client:
         begin = time.monotonic()
         Client(backend.url).hello()
         assert time.monotonic() - begin < 1.0
-        talk.send(encode("first", PartnerRequest(leader)))
+        client.send(encode("first", PartnerRequest(leader)))
         times = [time.monotonic()]
-        while isinstance(answer := talk.hear()[1], ProgressUpdate):
+        while isinstance(answer := client.receive()[1], ProgressUpdate):
             times.append(time.monotonic())
         assert isinstance(answer, MotionResult)
         assert np.diff(times).max() < 2.0
@@ -349,49 +311,18 @@ def test_a_server_that_loads_its_model_answers_at_once_and_gives_signs_of_life(s
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("moment", ["loading", "dancing"])
 def test_a_signal_ends_the_server_cleanly(start: Start, long_leader: Motion, number: int, moment: str) -> None:
-    """Whatever it does, and it tells who waits."""
-    with start() as backend, talking(backend.url) as talk:
-        talk.send(encode("runs", PartnerRequest(long_leader, takes=4)))
+    """Whatever it is doing, and after an error to every waiting client."""
+    with start() as backend, raw_client(backend.url) as client:
+        client.send(encode("runs", PartnerRequest(long_leader, takes=4)))
         wanted = 0.0 if moment == "loading" else 0.01
-        while (answer := talk.hear()[1]) and isinstance(answer, ProgressUpdate) and answer.fraction < wanted:
+        while (answer := client.receive()[1]) and isinstance(answer, ProgressUpdate) and answer.fraction < wanted:
             pass
         assert isinstance(answer, ProgressUpdate)
         begin = time.monotonic()
         backend.process.send_signal(number)
-        assert talk.ends(1) == [("runs", ErrorReply("fault", "the backend is stopping"))]
+        assert client.final_messages(1) == [("runs", ErrorReply("fault", "the backend is stopping"))]
         assert backend.process.wait(10.0) == 0
         assert time.monotonic() - begin < 3.0
-
-
-def test_no_server_is_said_in_a_sentence() -> None:
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as deaf:
-        deaf.linger = 0
-        port = deaf.bind_to_random_port("tcp://127.0.0.1")
-        url = f"tcp://127.0.0.1:{port}"
-        silence = rf"^no backend answers at {url}; start one with `pasdedeux serve`$"
-        begin = time.monotonic()
-        with pytest.raises(BackendUnavailable, match=silence):
-            Client(url, timeout=0.5).hello()
-        deaf.close()
-        with pytest.raises(BackendUnavailable, match=silence):
-            Client(url, timeout=0.5).hello()
-        assert time.monotonic() - begin < 3.0
-
-
-@pytest.mark.parametrize("url", ["", "backend", "tcp://127.0.0.1", "tcp://127.0.0.1:http", "ipc:///tmp/backend"])
-def test_an_address_that_is_none_is_said_in_a_sentence(url: str) -> None:
-    with pytest.raises(BackendError, match=r"an address such as tcp://127.0.0.1:7429 expected"):
-        Client(url).hello()
-
-
-def test_a_server_that_dies_is_away(start: Start, long_leader: Motion) -> None:
-    with start() as backend:
-
-        def kill(fraction: float, what: str) -> None:
-            backend.process.kill()
-
-        with pytest.raises(BackendUnavailable):
-            Client(backend.url, timeout=1.0).partner(long_leader, progress=kill)
 
 
 def test_a_port_in_use_is_refused(backend: Backend) -> None:
@@ -423,13 +354,4 @@ def test_an_address_that_others_reach_or_that_is_none_is_refused(bind: str, word
 
 def test_client_and_server_start_without_torch() -> None:
     check = "import sys, backend.client, backend.server; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
-
-
-def test_the_client_needs_numpy_and_zmq_alone() -> None:
-    check = (
-        "import sys\n"
-        "for name in ('scipy', 'torch', 'tyro', 'rich', 'safetensors'): sys.modules[name] = None\n"
-        "import backend.client"
-    )
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -1,4 +1,4 @@
-"""The `pasdedeux` command as a shell runs it: what it leaves, what it says, and with which exit status it ends."""
+"""The `pasdedeux` command as a shell runs it: the files it writes, its messages and its exit status."""
 
 import re
 import signal
@@ -166,8 +166,8 @@ def test_a_device_dances_without_torch_in_the_leaders_rate_and_length(device: st
 
 
 def test_a_formation_and_its_distance_are_kept(shelf: Path, tmp_path: Path) -> None:
-    asked = ["--model", "unison", "--formation", "behind", "--distance", "2.5"]
-    assert run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh", *asked).returncode == 0
+    arguments = ["--model", "unison", "--formation", "behind", "--distance", "2.5"]
+    assert run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh", *arguments).returncode == 0
     theirs, ours = (files.read(path).motions[0] for path in (shelf / "leader.bvh", tmp_path / "p.bvh"))
     away = np.linalg.norm((ours.root - theirs.root)[:, :2], axis=-1)
     np.testing.assert_allclose(away, 2.5, atol=1e-3)
@@ -184,7 +184,7 @@ def test_dancers_who_pass_through_each_other_are_spoken_of(shelf: Path, tmp_path
 
 FLOW = "partner leader.bvh -o out/p.bvh --model partner-flow"
 BAD = {
-    # what is asked, and what the one line must say
+    # the arguments, and what the one line must contain
     "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),
     "a truncated file": ("partner truncated.bvh -o out/p.bvh", r"truncated\.bvh, line \d+: .*expected"),
     "no arms": ("partner armless.bvh -o out/p.bvh", r"armless\.bvh: .*(shoulder|arm|elbow)"),
@@ -206,7 +206,7 @@ BAD = {
         "partner leader.bvh -o out/p.bvh --model dance-flow",
         r"model dance-flow: no such model, one of partner-flow, duet-vae, .* expected",
     ),
-    "a device that takes are asked of": (
+    "a device with takes": (
         "partner leader.bvh -o out/p.bvh --model mirror --takes 2",
         r"--takes: 1 expected, 2 found: mirror leaves nothing to chance",
     ),
@@ -289,22 +289,22 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("asked", "said"), BAD.values(), ids=BAD)
-def test_bad_input_is_one_line_and_leaves_nothing(asked: str, said: str, shelf: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments: str, message: str, shelf: Path, tmp_path: Path) -> None:
     for file in shelf.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "out").mkdir()
     (tmp_path / "folder.bvh").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    result = subprocess.run([*COMMAND, *asked.split()], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    result = subprocess.run([*COMMAND, *arguments.split()], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert result.returncode == 2, result.stderr
-    assert re.fullmatch(f".*{said}.*\n", result.stderr)
+    assert re.fullmatch(f".*{message}.*\n", result.stderr)
     assert result.stdout == ""
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_server_that_is_away_is_a_fault(shelf: Path, tmp_path: Path) -> None:
-    """Not bad input: the same command is right once the server is there."""
+    """Not bad input: the same command works once the server is there."""
     result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh", "--server", "tcp://127.0.0.1:9")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
@@ -338,9 +338,9 @@ def test_a_blender_that_is_not_there_is_bad_input(shelf: Path, tmp_path: Path, m
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"), [(signal.SIGINT, 130, ["Interrupted"]), (signal.SIGTERM, 143, [])]
+    ("number", "status", "message"), [(signal.SIGINT, 130, ["Interrupted"]), (signal.SIGTERM, 143, [])]
 )
-def test_interrupted_work_leaves_nothing(number: int, status: int, said: list[str], tmp_path: Path) -> None:
+def test_interrupted_work_leaves_nothing(number: int, status: int, message: list[str], tmp_path: Path) -> None:
     leader, out = tmp_path / "leader.bvh", tmp_path / "out"
     out.mkdir()
     files.write(leader, sample_dance())
@@ -355,7 +355,7 @@ def test_interrupted_work_leaves_nothing(number: int, status: int, said: list[st
         process.kill()
         process.wait()
     assert process.returncode == status
-    assert [line for line in stderr.splitlines() if not line.endswith(" %")] == said
+    assert [line for line in stderr.splitlines() if not line.endswith(" %")] == message
     assert list(out.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""A direction on the command line: frames as Blender counts them, a draft of any rate, and the engine hears it all."""
+"""Options that direct a partner: frames counted from 1, a draft of any rate, and all of it reaches the engine."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The shipped models between music and dance, by the command and over the wire: a dance to MIDI, MIDI to a dance."""
+"""Shipped models between music and dance, from the command and over the wire: MIDI to a dance, a dance to MIDI."""
 
 import subprocess
 import sys
@@ -39,17 +39,17 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=240)
 
 
-def rounded(request: DanceRequest | ComposeRequest) -> MotionResult | ComposeResult:
-    """The answer of an engine in this process, rounded as the wire rounds."""
-    _, heard = decode_client_message(encode("id", request))
-    assert isinstance(heard, Request)
-    _, answer = decode_server_message(encode("id", Engine().answer(heard)))
+def result_over_the_wire(request: DanceRequest | ComposeRequest) -> MotionResult | ComposeResult:
+    """Result of an engine in this process, with the precision of the wire."""
+    _, decoded = decode_client_message(encode("id", request))
+    assert isinstance(decoded, Request)
+    _, answer = decode_server_message(encode("id", Engine().answer(decoded)))
     assert isinstance(answer, MotionResult | ComposeResult)
     return answer
 
 
-def lively(motion: Motion) -> float:
-    """How fast the joints move, in the middle, in m/s."""
+def median_speed(motion: Motion) -> float:
+    """Median joint speed in m/s."""
     return float(np.median(np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1))) * motion.fps
 
 
@@ -68,34 +68,34 @@ def mocap(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("model", REGISTRY.names("dance"))
-def test_a_dance_over_the_wire_is_the_one_made_in_the_process(backend: Backend, model: str) -> None:
+def test_a_dance_over_the_wire_equals_that_of_a_local_engine(backend: Backend, model: str) -> None:
     request = DanceRequest(SONG, model, seed=3, fps=24.0)
-    answer = rounded(request)
-    (heard,) = Client(backend.url).dance(SONG, model=model, seed=3, fps=24.0)
+    answer = result_over_the_wire(request)
+    (dance,) = Client(backend.url).dance(SONG, model=model, seed=3, fps=24.0)
     assert isinstance(answer, MotionResult)
-    assert (heard.fps, len(heard)) == (24.0, request.frames)
-    np.testing.assert_allclose(heard.positions, answer.takes[0].positions, rtol=0, atol=1e-4)
-    assert 0.02 < lively(heard) < 3.0, "somebody dances"
-    assert 0.4 < np.median(heard.root[:, 2]) < 1.4, "and stands"
+    assert (dance.fps, len(dance)) == (24.0, request.frames)
+    np.testing.assert_allclose(dance.positions, answer.takes[0].positions, rtol=0, atol=1e-4)
+    assert 0.02 < median_speed(dance) < 3.0, "the dancer moves"
+    assert 0.4 < np.median(dance.root[:, 2]) < 1.4, "and stands"
 
 
 @pytest.mark.parametrize("model", REGISTRY.names("compose"))
 @pytest.mark.parametrize("dancers", [(DANCE,), (DANCE, DANCE)], ids=["one", "two"])
-def test_music_over_the_wire_is_that_made_in_the_process(
+def test_music_over_the_wire_equals_that_of_a_local_engine(
     backend: Backend, model: str, dancers: tuple[Motion, ...]
 ) -> None:
-    answer = rounded(ComposeRequest(dancers, model, seed=3))
-    heard = Client(backend.url).compose(dancers, model=model, seed=3)
+    answer = result_over_the_wire(ComposeRequest(dancers, model, seed=3))
+    score = Client(backend.url).compose(dancers, model=model, seed=3)
     assert isinstance(answer, ComposeResult)
-    assert same_music(heard, answer.score)
+    assert same_music(score, answer.score)
     assert (
-        part_to_notes(heard.drums)
-        or part_to_notes(heard.bass)
-        or part_to_notes(heard.melody)
+        part_to_notes(score.drums)
+        or part_to_notes(score.bass)
+        or part_to_notes(score.melody)
         or model != REGISTRY.default("compose")
     )
-    assert heard.seconds[-1] > DANCE.seconds - 0.5, "as long as the dance"
-    assert heard.seconds[-1] < DANCE.seconds + 10.0
+    assert score.seconds[-1] > DANCE.seconds - 0.5, "as long as the dance"
+    assert score.seconds[-1] < DANCE.seconds + 10.0
 
 
 def test_equal_seeds_give_equal_dances_and_music_and_others_do_not(backend: Backend) -> None:
@@ -108,7 +108,7 @@ def test_equal_seeds_give_equal_dances_and_music_and_others_do_not(backend: Back
     assert not same_music(some, more)
 
 
-def test_other_music_is_danced_otherwise(backend: Backend) -> None:
+def test_a_dance_depends_on_the_music(backend: Backend) -> None:
     still = cut_bars(SONG, 0, 7)
     silent = Score(still.melody, still.melody, still.melody, still.seconds)
     one, other = (Client(backend.url).dance(music, seed=1)[0] for music in (SONG, silent))
@@ -124,19 +124,19 @@ def test_a_duet_stays_together(backend: Backend) -> None:
 
 @pytest.mark.parametrize("model", REGISTRY.names("compose"))
 @pytest.mark.parametrize("parts", [("drums",), ("bass", "melody")])
-def test_only_the_parts_asked_for_play(backend: Backend, model: str, parts: tuple[str, ...]) -> None:
+def test_only_the_requested_parts_play(backend: Backend, model: str, parts: tuple[str, ...]) -> None:
     score = Client(backend.url).compose([DANCE], model=model, parts=parts)
     for part in {"drums", "bass", "melody"} - set(parts):
         assert not part_to_notes(getattr(score, part))
 
 
 @pytest.mark.parametrize("tempo", [80.0, 160.0])
-def test_music_has_the_tempo_asked_for(backend: Backend, tempo: float) -> None:
+def test_music_has_the_requested_tempo(backend: Backend, tempo: float) -> None:
     score = Client(backend.url).compose([DANCE], tempo=tempo)
     assert np.median(np.diff(score.seconds)) * 4.0 == pytest.approx(60.0 / tempo, rel=0.02)
 
 
-def test_dancing_and_composing_are_called_off(backend: Backend) -> None:
+def test_dancing_and_composing_can_be_cancelled(backend: Backend) -> None:
     def at_once() -> bool:
         return True
 
@@ -146,7 +146,7 @@ def test_dancing_and_composing_are_called_off(backend: Backend) -> None:
         Client(backend.url).compose([resample(sample_dance(), 30.0, 3600)], cancelled=at_once)
 
 
-def test_progress_is_told_from_start_to_end(backend: Backend) -> None:
+def test_progress_is_reported_from_0_to_1(backend: Backend) -> None:
     for ask in (
         lambda progress: Client(backend.url).dance(SONG, progress=progress),
         lambda progress: Client(backend.url).compose([DANCE], progress=progress),
@@ -159,10 +159,10 @@ def test_progress_is_told_from_start_to_end(backend: Backend) -> None:
 
 def test_the_command_dances_some_bars_as_the_server_does(backend: Backend, music: Path, tmp_path: Path) -> None:
     here, there = tmp_path / "here.bvh", tmp_path / "there.bvh"
-    asked = ["--bars", "3-6", "--seed", "2"]
-    result = run("dance", music, "-o", here, *asked)
+    options = ["--bars", "3-6", "--seed", "2"]
+    result = run("dance", music, "-o", here, *options)
     assert (result.returncode, result.stdout.split()) == (0, [str(here), str(tmp_path / "here.wav")]), result.stderr
-    assert run("dance", music, "-o", there, *asked, "--server", backend.url).returncode == 0
+    assert run("dance", music, "-o", there, *options, "--server", backend.url).returncode == 0
     assert here.read_bytes() == there.read_bytes()
     assert len(files.read(here).motions[0]) == DanceRequest(cut_bars(SONG, 2, 5)).frames
     with wave.open(str(tmp_path / "here.wav")) as file:
@@ -179,10 +179,10 @@ def test_the_command_leaves_a_duet(music: Path, tmp_path: Path) -> None:
 
 def test_the_command_composes_as_the_server_does(backend: Backend, mocap: Path, tmp_path: Path) -> None:
     here, there = tmp_path / "here.mid", tmp_path / "there.mid"
-    asked = ["--tempo", "120", "--parts", "drums,bass", "--seed", "2"]
-    result = run("compose", mocap, "-o", here, *asked)
+    options = ["--tempo", "120", "--parts", "drums,bass", "--seed", "2"]
+    result = run("compose", mocap, "-o", here, *options)
     assert (result.returncode, result.stdout.split()) == (0, [str(here), str(tmp_path / "here.wav")]), result.stderr
-    assert run("compose", mocap, "-o", there, *asked, "--server", backend.url).returncode == 0
+    assert run("compose", mocap, "-o", there, *options, "--server", backend.url).returncode == 0
     assert here.read_bytes() == there.read_bytes()
     score = midi.read(here)
     assert not part_to_notes(score.melody)

@@ -1,4 +1,4 @@
-"""The wire for music and dance: what one end says the other hears, and nothing else gets through."""
+"""The wire protocol of requests for dances and music: valid ones arrive as sent, and others are refused."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from backend.protocol import (
 )
 from backend.wire import validation
 from tests.backend.test_protocol import GOOD as PARTNER
-from tests.backend.test_protocol import JSON, arrived, motion, rewritten, said
+from tests.backend.test_protocol import JSON, assert_received, decode_or_error, motion, with_header
 
 
 def score(steps: int = 64, seed: int = 0, **others: Any) -> Score:
@@ -48,7 +48,7 @@ COMPOSE_PARAMETERS = json.loads(COMPOSE[0])["parameters"]
 
 
 def same_music(before: Score, after: Score) -> None:
-    """Music is what was sent, its seconds as float32."""
+    """Expect the music that was sent, its seconds as float32."""
     assert np.array_equal(after.seconds, before.seconds.astype(np.float32))
     assert (after.meters, after.swing) == (before.meters, before.swing)
     for part in PARTS:
@@ -72,10 +72,10 @@ def scores(draw: st.DrawFn, least: int = 1) -> Score:
 
 @given(scores())
 def test_music_arrives_as_it_was_written(music: Score) -> None:
-    id, heard = decode_server_message(encode("id", ComposeResult(music)))
-    assert isinstance(heard, ComposeResult)
+    id, received = decode_server_message(encode("id", ComposeResult(music)))
+    assert isinstance(received, ComposeResult)
     assert id == "id"
-    same_music(music, heard.score)
+    same_music(music, received.score)
 
 
 @given(
@@ -86,11 +86,11 @@ def test_music_arrives_as_it_was_written(music: Score) -> None:
 )
 def test_a_request_for_a_dance_arrives(duet: bool, energy: float, seed: int, fps: float) -> None:
     sent = DanceRequest(score(swing=2 / 3), "choreo-bridge", duet, energy, seed, fps)
-    _, heard = decode_client_message(encode("id", sent))
-    assert isinstance(heard, DanceRequest)
-    assert (heard.model, heard.duet, heard.energy) == ("choreo-bridge", duet, energy)
-    assert (heard.seed, heard.fps, heard.frames) == (seed, fps, sent.frames)
-    same_music(sent.score, heard.score)
+    _, received = decode_client_message(encode("id", sent))
+    assert isinstance(received, DanceRequest)
+    assert (received.model, received.duet, received.energy) == ("choreo-bridge", duet, energy)
+    assert (received.seed, received.fps, received.frames) == (seed, fps, sent.frames)
+    same_music(sent.score, received.score)
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(30.0, 61), (29.97, 60), (24.0, 49), (1000.0, 2001)])
@@ -107,15 +107,15 @@ def test_a_dance_has_the_frames_that_come_no_later_than_the_musics_end(fps: floa
 )
 def test_a_request_for_music_arrives(dancers: int, tempo: float | None, parts: tuple[str, ...], seed: int) -> None:
     sent = ComposeRequest(tuple(motion(31, seed=n) for n in range(dancers)), "score-flow", tempo, parts, seed)
-    _, heard = decode_client_message(encode("id", sent))
-    assert isinstance(heard, ComposeRequest)
-    assert (heard.model, heard.tempo, heard.parts, heard.seed) == ("score-flow", tempo, parts, seed)
-    for before, after in zip(sent.dancers, heard.dancers, strict=True):
-        arrived(before, after)
+    _, received = decode_client_message(encode("id", sent))
+    assert isinstance(received, ComposeRequest)
+    assert (received.model, received.tempo, received.parts, received.seed) == ("score-flow", tempo, parts, seed)
+    for before, after in zip(sent.dancers, received.dancers, strict=True):
+        assert_received(before, after)
 
 
 def test_a_scores_buffers_are_as_the_specification_says() -> None:
-    """And a part that plays nothing has none."""
+    """Parts that play nothing have none."""
     music = score(32, meters=(Meter(0, 1, 4), Meter(4, 3, 4), Meter(16)), swing=0.625)
     header, seconds, meters, drums, melody = encode("id", DanceRequest(music, duet=True, energy=1.5, seed=7, fps=24.0))
     assert json.loads(header) == {
@@ -145,39 +145,39 @@ def test_a_scores_buffers_are_as_the_specification_says() -> None:
 
 def test_what_music_is_made_for_is_as_the_specification_says() -> None:
     header, *buffers = encode("id", ComposeRequest((motion(31), motion(31, seed=1)), parts=("bass",)))
-    said = json.loads(header)
-    assert (said["kind"], len(buffers)) == ("compose", 6)
-    assert said["parameters"] == {"model": "score-flow", "tempo": None, "parts": ["bass"], "seed": 0, "fps": 30.0}
-    assert [buffer["name"] for buffer in said["buffers"]] == [
+    content = json.loads(header)
+    assert (content["kind"], len(buffers)) == ("compose", 6)
+    assert content["parameters"] == {"model": "score-flow", "tempo": None, "parts": ["bass"], "seed": 0, "fps": 30.0}
+    assert [buffer["name"] for buffer in content["buffers"]] == [
         f"{dancer}.{buffer}" for dancer in ("dancer1", "dancer2") for buffer in ("offsets", "root", "rotations")
     ]
 
 
 def test_notes_arrive_in_any_order() -> None:
     turned = np.frombuffer(DANCE[4], "<f4").reshape(-1, 4)[::-1].tobytes()
-    _, heard = decode_client_message([*DANCE[:4], turned])
-    assert isinstance(heard, DanceRequest)
-    same_music(score(), heard.score)
+    _, received = decode_client_message([*DANCE[:4], turned])
+    assert isinstance(received, DanceRequest)
+    same_music(score(), received.score)
 
 
 @given(st.sampled_from(sorted(DANCE_PARAMETERS)), JSON)
 def test_a_parameter_of_a_dance_is_refused_or_heard_as_it_was_said(name: str, value: Any) -> None:
-    heard = said(rewritten(DANCE, parameters=DANCE_PARAMETERS | {name: value}))
-    if isinstance(heard, ProtocolError):
-        assert heard.id == "one"
+    received = decode_or_error(with_header(DANCE, parameters=DANCE_PARAMETERS | {name: value}))
+    if isinstance(received, ProtocolError):
+        assert received.id == "one"
     else:
-        assert isinstance(heard, DanceRequest)
-        assert (vars(heard) | {"swing": heard.score.swing})[name] == value
+        assert isinstance(received, DanceRequest)
+        assert (vars(received) | {"swing": received.score.swing})[name] == value
 
 
 @given(st.sampled_from(sorted(COMPOSE_PARAMETERS)), JSON)
 def test_a_parameter_of_music_is_refused_or_heard_as_it_was_said(name: str, value: Any) -> None:
-    heard = said(rewritten(COMPOSE, parameters=COMPOSE_PARAMETERS | {name: value}))
-    if isinstance(heard, ProtocolError):
-        assert heard.id == "one"
+    received = decode_or_error(with_header(COMPOSE, parameters=COMPOSE_PARAMETERS | {name: value}))
+    if isinstance(received, ProtocolError):
+        assert received.id == "one"
     else:
-        assert isinstance(heard, ComposeRequest)
-        known = vars(heard) | {"fps": heard.dancers[0].fps}
+        assert isinstance(received, ComposeRequest)
+        known = vars(received) | {"fps": received.dancers[0].fps}
         assert known[name] == (tuple(value) if isinstance(value, list) else value)
 
 
@@ -185,50 +185,50 @@ def test_a_parameter_of_music_is_refused_or_heard_as_it_was_said(name: str, valu
 def test_a_changed_byte_of_music_never_breaks_the_reader(part: int, place: int, byte: int) -> None:
     changed = bytearray(DANCE[part])
     changed[place % len(changed)] = byte
-    heard = said([*DANCE[:part], bytes(changed), *DANCE[part + 1 :]])
-    if isinstance(heard, DanceRequest):
-        assert (np.diff(heard.score.seconds) > 0.0).all()
-        assert all(part_to_note_array(getattr(heard.score, part))[:, 3].max(initial=0) <= 64 for part in PARTS)
+    received = decode_or_error([*DANCE[:part], bytes(changed), *DANCE[part + 1 :]])
+    if isinstance(received, DanceRequest):
+        assert (np.diff(received.score.seconds) > 0.0).all()
+        assert all(part_to_note_array(getattr(received.score, part))[:, 3].max(initial=0) <= 64 for part in PARTS)
     else:
-        assert isinstance(heard, ProtocolError)
+        assert isinstance(received, ProtocolError)
 
 
 def with_buffer(place: int, *rows: Any) -> list[bytes]:
-    """A request for a dance of which one buffer, counted from 1, is another."""
+    """A dance request with another buffer in place of one, counted from 1."""
     array = np.array(rows, "<f4")
     shapes = [
         buffer | ({"shape": list(array.shape)} if n == place else {}) for n, buffer in enumerate(DANCE_BUFFERS, start=1)
     ]
-    parts = rewritten(DANCE, buffers=shapes)
+    parts = with_header(DANCE, buffers=shapes)
     return [*parts[:place], array.tobytes(), *parts[place + 1 :]]
 
 
 SECONDS = np.linspace(0.0, 8.0, 65)
 BAD = {
     "a duet of 1": (
-        rewritten(DANCE, parameters=DANCE_PARAMETERS | {"duet": 1}),
+        with_header(DANCE, parameters=DANCE_PARAMETERS | {"duet": 1}),
         "duet: true or false expected, 1 found",
     ),
     "a dance's energy": (
-        rewritten(DANCE, parameters=DANCE_PARAMETERS | {"energy": 2.5}),
+        with_header(DANCE, parameters=DANCE_PARAMETERS | {"energy": 2.5}),
         "energy: a number of 0.5 to 2 expected, 2.5 found",
     ),
     "a dance's rate": (
-        rewritten(DANCE, parameters=DANCE_PARAMETERS | {"fps": None}),
+        with_header(DANCE, parameters=DANCE_PARAMETERS | {"fps": None}),
         "fps: a number of 1 to 1000 expected, nothing found",
     ),
     "a swing": (
-        rewritten(DANCE, parameters=DANCE_PARAMETERS | {"swing": 0.8}),
+        with_header(DANCE, parameters=DANCE_PARAMETERS | {"swing": 0.8}),
         "swing: a number of 0.5 to 0.75 expected, 0.8 found",
     ),
-    "a dance without music": ([rewritten(DANCE, buffers=[])[0]], "buffers: score.seconds, score.meters expected"),
+    "a dance without music": ([with_header(DANCE, buffers=[])[0]], "buffers: score.seconds, score.meters expected"),
     "a dance to a dancer": (
-        rewritten(PARTNER, kind="dance", parameters=DANCE_PARAMETERS),
+        with_header(PARTNER, kind="dance", parameters=DANCE_PARAMETERS),
         "buffers: score.seconds, score.meters expected, 'leader.offsets",
     ),
     "parts in another order": (
         [
-            rewritten(DANCE, buffers=[*DANCE_BUFFERS[:2], DANCE_BUFFERS[3], DANCE_BUFFERS[2]])[0],
+            with_header(DANCE, buffers=[*DANCE_BUFFERS[:2], DANCE_BUFFERS[3], DANCE_BUFFERS[2]])[0],
             *DANCE[1:3],
             DANCE[4],
             DANCE[3],
@@ -236,7 +236,11 @@ BAD = {
         "buffers: score.seconds, score.meters, score.drums, score.melody expected",
     ),
     "an empty part": (
-        [rewritten(DANCE, buffers=[*DANCE_BUFFERS[:2], {"name": "score.drums", "shape": [0, 4]}])[0], *DANCE[1:3], b""],
+        [
+            with_header(DANCE, buffers=[*DANCE_BUFFERS[:2], {"name": "score.drums", "shape": [0, 4]}])[0],
+            *DANCE[1:3],
+            b"",
+        ],
         "'score.drums': a shape of at most 3 numbers of 1 to 100000 expected, [0, 4] found",
     ),
     "no step": (with_buffer(1, 0.0), "score.seconds: shape (S + 1), S of 1 to 65536, expected, (1,) found"),
@@ -295,7 +299,7 @@ BAD = {
         "score: at least 2 bars of music expected, 1 found",
     ),
     "a dance of too many frames": (
-        rewritten(with_buffer(1, *(SECONDS * 20)), parameters=DANCE_PARAMETERS | {"fps": 1000}),
+        with_header(with_buffer(1, *(SECONDS * 20)), parameters=DANCE_PARAMETERS | {"fps": 1000}),
         "score: music of at most 100000 frames expected, 160001 found",
     ),
     "a note of three numbers": (
@@ -326,19 +330,19 @@ BAD = {
         "score.melody, row 0: a start after the last note of its pitch has ended expected, 3 found",
     ),
     "a tempo": (
-        rewritten(COMPOSE, parameters=COMPOSE_PARAMETERS | {"tempo": 20}),
+        with_header(COMPOSE, parameters=COMPOSE_PARAMETERS | {"tempo": 20}),
         "tempo: a number of 30 to 300 expected, 20 found",
     ),
     "no parts": (
-        rewritten(COMPOSE, parameters=COMPOSE_PARAMETERS | {"parts": []}),
+        with_header(COMPOSE, parameters=COMPOSE_PARAMETERS | {"parts": []}),
         "parts: some of drums, bass, melody, each once, expected, [] found",
     ),
     "a part of no band": (
-        rewritten(COMPOSE, parameters=COMPOSE_PARAMETERS | {"parts": ["drums", "harp"]}),
+        with_header(COMPOSE, parameters=COMPOSE_PARAMETERS | {"parts": ["drums", "harp"]}),
         "parts: some of drums, bass, melody, each once, expected, 'harp' found",
     ),
     "music to music": (
-        rewritten(DANCE, kind="compose", parameters=COMPOSE_PARAMETERS),
+        with_header(DANCE, kind="compose", parameters=COMPOSE_PARAMETERS),
         "buffers: dancer1.offsets, dancer1.root, dancer1.rotations expected",
     ),
 }

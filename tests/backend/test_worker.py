@@ -1,4 +1,4 @@
-"""Frames while the rest is danced: from the dancer through the backend to the client, in order and never too many."""
+"""Preview frames: from the pipeline through the worker and the server to the client, in order and not too often."""
 
 import sys
 import threading
@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from backend.client import Cancelled, Client
-from backend.engine import Engine
-from backend.model_registry import ModelRegistry
 from backend.protocol import (
     MotionResult,
     PartnerRequest,
@@ -24,8 +22,8 @@ from backend.worker import PREVIEW_INTERVAL, PreviewBuffer
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running
-from tests.backend.fake_block_dancer import BLOCK, FPS, SPECS, dance
-from tests.backend.test_server import talking
+from tests.backend.fake_block_dancer import BLOCK, FPS, dance
+from tests.backend.raw_client import raw_client
 
 Seen = list[tuple[int, int, Motion]]
 LEADER = sample_dance()[:300]
@@ -33,13 +31,13 @@ LEADER = sample_dance()[:300]
 
 @pytest.fixture(scope="module")
 def blocks() -> Iterator[Backend]:
-    """A server whose dancer dances in blocks."""
+    """A server whose model generates in blocks."""
     with running(sys.executable, "-c", "from tests.backend.fake_block_dancer import serve; serve()") as one:
         yield one
 
 
 def follow_on(seen: Seen, takes: int) -> None:
-    """What was seen is the dance from its first frame on, without a gap."""
+    """The previews are the take from its first frame on, without a gap."""
     for take in range(1, takes + 1):
         ahead = 0
         for _, first, frames in (each for each in seen if each[0] == take):
@@ -83,7 +81,7 @@ def test_a_client_that_looks_slowly_misses_nothing(blocks: Backend) -> None:
 
 
 def test_what_is_seen_comes_while_the_rest_is_danced(blocks: Backend) -> None:
-    """And can be called off when it is not liked."""
+    """So the request can be cancelled because of them."""
     seen = threading.Event()
     with pytest.raises(Cancelled):
         Client(blocks.url).partner(LEADER, preview=lambda *_: seen.set(), cancelled=seen.is_set)
@@ -91,11 +89,11 @@ def test_what_is_seen_comes_while_the_rest_is_danced(blocks: Backend) -> None:
 
 
 def test_nothing_is_shown_to_who_has_not_asked(blocks: Backend) -> None:
-    with talking(blocks.url) as talk:
-        talk.send(encode("blind", PartnerRequest(LEADER[:60])))
-        answer = talk.hear()[1]
+    with raw_client(blocks.url) as client:
+        client.send(encode("blind", PartnerRequest(LEADER[:60])))
+        answer = client.receive()[1]
         while isinstance(answer, ProgressUpdate):
-            answer = talk.hear()[1]
+            answer = client.receive()[1]
     assert isinstance(answer, MotionResult)
 
 
@@ -105,16 +103,8 @@ def test_a_model_that_does_not_dance_in_blocks_shows_nothing(backend: Backend, l
     assert (len(result), seen) == (len(leader), [])
 
 
-def test_the_engine_shows_frames_only_if_the_request_asks_for_it() -> None:
-    leader, seen = LEADER[:40], list[int]()
-    engine = Engine(registry=ModelRegistry(SPECS))
-    for asked in (False, True):
-        engine.partner(PartnerRequest(leader, preview=asked), preview=lambda take, first, _: seen.append(first))
-    assert seen == list(range(0, len(dance(leader, 1)), BLOCK))
-
-
 class Clock:
-    """Tells the seconds that it is told."""
+    """Returns the time that it is set to."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -123,7 +113,7 @@ class Clock:
         return self.now
 
 
-def heard(parts: list[list[bytes]]) -> list[tuple[int, int, int]]:
+def received(parts: list[list[bytes]]) -> list[tuple[int, int, int]]:
     """Take, first frame and number of frames of each message."""
     frames = [decode_server_message(message)[1] for message in parts]
     assert all(isinstance(one, PreviewFrames) for one in frames)
@@ -137,14 +127,14 @@ def test_frames_are_joined_until_it_is_time_again() -> None:
         clock.now = block * PREVIEW_INTERVAL / 4
         for take in (1, 2):
             previews(take, 8 * block, whole[8 * block : 8 * block + 8])
-    assert heard(sent) == [(1, 0, 8), (1, 8, 32), (2, 0, 32), (1, 40, 32), (2, 32, 32)]
+    assert received(sent) == [(1, 0, 8), (1, 8, 32), (2, 0, 32), (1, 40, 32), (2, 32, 32)]
     _, last = decode_server_message(sent[-1])
     assert isinstance(last, PreviewFrames)
     np.testing.assert_allclose(last.motion.root, whole.root[32:64], atol=1e-6)
 
 
 def test_frames_that_do_not_follow_are_not_joined() -> None:
-    """A dancer may think better of what it has shown."""
+    """A model may replace frames that it has sent."""
     clock, sent = Clock(), list[list[bytes]]()
     previews, whole = PreviewBuffer("id", sent.append, clock), dance(LEADER, 1)
     previews(1, 0, whole[:8])
@@ -152,7 +142,7 @@ def test_frames_that_do_not_follow_are_not_joined() -> None:
     previews(1, 4, whole[4:12])
     clock.now = PREVIEW_INTERVAL
     previews(1, 12, whole[12:16])
-    assert heard(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
+    assert received(sent) == [(1, 0, 8), (1, 8, 8), (1, 4, 12)]
 
 
 def test_frames_that_are_none_are_not_sent() -> None:

@@ -1,193 +1,35 @@
-"""Music to dance and back by models that can be told beforehand: engine, server, client and commands."""
+"""The commands `dance` and `compose`: the files they write, what they refuse, and that a server gives the same."""
 
 import re
 import signal
-import sys
-import threading
 import wave
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import zmq
 
 from backend.cli import main
-from backend.client import BackendError, Cancelled, Client, RequestRefused
-from backend.engine import Engine
 from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.score import cut_bars, part_to_note_array
-from backend.protocol import MotionResult, ProgressUpdate, decode_client_message, encode
-from backend.wire.direction import Direction
-from backend.wire.messages import ComposeRequest, DanceRequest, PartnerRequest
-from backend.wire.validation import ProtocolError
+from backend.wire.messages import ComposeRequest, DanceRequest
 from rigs import files
-from rigs.motion import Motion, mirror, resample, translate
-from rigs.sample_dance.salsa import sample_dance
+from rigs.motion import resample
 from tests.backend import fake_music_models
-from tests.backend.conftest import Backend, running
-from tests.backend.fake_music_models import expected_dance, expected_score, same_music, song
-from tests.backend.test_server import talking
-
-SERVE = "from tests.backend.fake_music_models import serve; serve()"
-COUPLE = (sample_dance()[:90], translate(mirror(sample_dance()[:90]), np.array([0.0, -1.0, 0.0])))
-
-
-@pytest.fixture(scope="module")
-def translating() -> Iterator[Backend]:
-    """A server whose dancer and composer can be told beforehand."""
-    with running(sys.executable, "-c", SERVE) as one:
-        yield one
-
-
-def near(one: Motion, other: Motion, atol: float = 1e-5) -> None:
-    assert (one.fps, len(one)) == (other.fps, len(other))
-    np.testing.assert_allclose(one.positions, other.positions, rtol=0, atol=atol)
-
-
-@pytest.mark.parametrize("fps", [24.0, 29.97, 60.0])
-def test_a_dance_has_the_rate_asked_for_and_ends_with_the_music(translating: Backend, fps: float) -> None:
-    (dancer,) = Client(translating.url).dance(song(), seed=5, energy=1.5, fps=fps)
-    request = DanceRequest(song(), seed=5, energy=1.5, fps=fps)
-    assert (dancer.fps, len(dancer)) == (fps, request.frames)
-    assert dancer.seconds <= song().seconds[-1] < dancer.seconds + 1.0 / fps
-    near(dancer, resample(expected_dance(request), fps, request.frames))
-
-
-def test_the_second_dancer_of_a_duet_follows_the_first(translating: Backend) -> None:
-    request = DanceRequest(song(2), seed=3, duet=True, energy=1.5, fps=24.0)
-    dancer, partner = fake_music_models.engine().dance(request)
-    asked = PartnerRequest(dancer, role="follow", seed=3, direction=Direction(energy=1.5))
-    near(partner, Engine().partner(asked)[0])
-    heard = Client(translating.url).dance(song(2), seed=3, duet=True, energy=1.5, fps=24.0)
-    for here, there in zip((dancer, partner), heard, strict=True):
-        near(there, here, 1e-4)
-        assert len(there) == request.frames
-
-
-@pytest.mark.parametrize(("tempo", "parts"), [(None, ("drums", "bass", "melody")), (90.0, ("bass",))])
-def test_music_arrives_as_it_was_composed(translating: Backend, tempo: float | None, parts: tuple[str, ...]) -> None:
-    score = Client(translating.url).compose(COUPLE, tempo=tempo, parts=parts, seed=9)
-    assert same_music(score, expected_score(ComposeRequest(COUPLE, tempo=tempo, parts=parts, seed=9)))
-    playing = [part for part in ("drums", "bass", "melody") if len(part_to_note_array(getattr(score, part)))]
-    assert playing == list(parts)
-
-
-@pytest.mark.parametrize("duet", [False, True])
-def test_progress_goes_from_start_to_end_once(translating: Backend, duet: bool) -> None:
-    said: list[tuple[float, str]] = []
-    Client(translating.url).dance(song(2), duet=duet, progress=lambda *one: said.append(one))
-    fractions = [fraction for fraction, _ in said]
-    assert fractions == sorted(fractions)
-    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    alone = [fraction for fraction, what in said if what == "dancing" and fraction]
-    assert (min(alone) < 0.5) == duet
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda client, **heard: client.dance(song(100), **heard),
-        lambda client, **heard: client.dance(song(100), duet=True, **heard),
-        lambda client, **heard: client.compose([resample(COUPLE[0], 30.0, 3000)], **heard),
-    ],
-    ids=["dance", "duet", "compose"],
+from tests.backend.conftest import Backend
+from tests.backend.fake_music_models import (
+    COUPLE,
+    assert_motions_close,
+    expected_dance,
+    expected_score,
+    song,
 )
-def test_work_is_called_off(translating: Backend, ask: Callable[..., object]) -> None:
-    working = threading.Event()
-
-    def progress(fraction: float, what: str) -> None:
-        if fraction > 0.0:
-            working.set()
-
-    with pytest.raises(Cancelled):
-        ask(Client(translating.url), progress=progress, cancelled=working.is_set)
-    assert working.is_set()
-    assert len(Client(translating.url).dance(song(2))) == 1, "the server goes on"
-
-
-def test_requests_of_all_kinds_wait_for_one_another(translating: Backend) -> None:
-    questions = {
-        "dance": DanceRequest(song(8)),
-        "compose": ComposeRequest(COUPLE),
-        "partner": PartnerRequest(COUPLE[0][:10]),
-    }
-    with talking(translating.url) as talk:
-        for id, question in questions.items():
-            talk.send(encode(id, question))
-        ends = talk.ends(3)
-    assert [id for id, _ in ends] == ["dance", "compose", "partner"]
-    assert [type(answer).__name__ for _, answer in ends] == ["MotionResult", "ComposeResult", "MotionResult"]
-    assert isinstance(ends[2][1], MotionResult)
-    assert len(ends[2][1].takes[0]) == 10
-
-
-def test_a_dance_that_waits_is_told_how_many_come_before(translating: Backend) -> None:
-    with talking(translating.url) as runs, talking(translating.url) as waits:
-        runs.send(encode("runs", DanceRequest(song(100))))
-        runs.hear()
-        waits.send(encode("waits", ComposeRequest(COUPLE)))
-        assert waits.hear()[1] == ProgressUpdate(0.0, "waiting for one other", ahead=1)
-
-
-def test_what_cannot_be_done_is_refused(backend: Backend) -> None:
-    client = Client(backend.url)
-    with pytest.raises(
-        RequestRefused, match=r"^model tango: no such model, one of dance-flow, choreo-bridge expected$"
-    ):
-        client.dance(song(), model="tango")
-    with pytest.raises(RequestRefused, match=r"^model dance-flow: it does something else, one of score-flow, choreo-b"):
-        client.compose(COUPLE, model="dance-flow")
-    with pytest.raises(
-        RequestRefused, match=r"^model choreo-bridge: it does something else, one of partner-flow, duet-"
-    ):
-        client.partner(COUPLE[0], model="choreo-bridge")
-    with pytest.raises(RequestRefused, match=r"^score: at least 2 bars of music expected, 1 found$"):
-        client.dance(song(1))
-    with pytest.raises(
-        RequestRefused, match=r"^parts: some of drums, bass, melody, each once, expected, 'harp' found$"
-    ):
-        client.compose(COUPLE, parts=["harp"])
-
-
-@pytest.mark.parametrize(
-    ("construct", "sentence"),
-    [
-        (lambda: DanceRequest(song(1)), "score: at least 2 bars of music expected, 1 found"),
-        (lambda: DanceRequest(song(), energy=3.0), "energy: a number of 0.5 to 2 expected, 3.0 found"),
-        (lambda: DanceRequest(song(60, 60.0)), "score.seconds: at most 1800 seconds expected, 3600 found"),
-        (lambda: ComposeRequest((COUPLE[0], COUPLE[1][:80])), "dancer2: 90 frames as in dancer1 expected, 80 found"),
-        (lambda: ComposeRequest((COUPLE[0][:20],)), "dancer1: at least 1 second of dance expected, 0.633 found"),
-        (lambda: ComposeRequest(()), "compose: 1 to 2 dancers expected, 0 found"),
-    ],
-)
-def test_a_request_that_no_model_can_answer_cannot_be_constructed(
-    construct: Callable[[], object], sentence: str
-) -> None:
-    with pytest.raises(ProtocolError, match=f"^{re.escape(sentence)}$"):
-        construct()
-
-
-def test_a_client_takes_no_other_answer_than_the_one_it_asked_for() -> None:
-    short = MotionResult((expected_dance(DanceRequest(song(2)))[:30],))
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router, ThreadPoolExecutor() as pool:
-        client = Client(f"tcp://127.0.0.1:{router.bind_to_random_port('tcp://127.0.0.1')}")
-        for ask, said in (
-            (lambda: client.dance(song(2)), "answered with other than 1 dancers of 121 frames"),
-            (lambda: client.compose(COUPLE), "answered with other than music"),
-        ):
-            asked = pool.submit(ask)
-            peer, *question = router.recv_multipart()
-            router.send_multipart([peer, *encode(decode_client_message(question)[0], short)])
-            with pytest.raises(BackendError, match=said):
-                asked.result()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registered: None) -> Iterator[Path]:
-    """Where a command is called, with music and dance, good and bad."""
+    """The working directory of a command, with valid and invalid files."""
     midi.write(tmp_path / "song.mid", song())
     midi.write(tmp_path / "bar.mid", song(1))
     midi.write(tmp_path / "slow.mid", song(32, seconds_a_bar=60.0))
@@ -235,7 +77,7 @@ def test_a_dance_is_left_beside_its_music(folder: Path) -> None:
     assert left(folder) == ["d.bvh", "d.wav"]
     made = files.read(folder / "out/d.bvh").motions[0]
     request = DanceRequest(midi.read(folder / "song.mid"), seed=7, energy=1.5)
-    near(made, resample(expected_dance(request), made.fps, request.frames), 1e-3)
+    assert_motions_close(made, resample(expected_dance(request), made.fps, request.frames), 1e-3)
     assert sound(folder / "out/d.wav") == pytest.approx(song().seconds[-1], abs=2.0)
 
 
@@ -243,7 +85,7 @@ def test_only_the_bars_asked_for_are_danced_and_heard(folder: Path) -> None:
     assert pasdedeux("dance song.mid -o out/d.npz --bars 2-3 --fps 25") == 0
     (made,) = files.read(folder / "out/d.npz").motions
     some = DanceRequest(cut_bars(midi.read(folder / "song.mid"), 1, 2), fps=25.0)
-    near(made, resample(expected_dance(some), 25.0, 101), 1e-4)
+    assert_motions_close(made, resample(expected_dance(some), 25.0, 101), 1e-4)
     assert 4.0 <= sound(folder / "out/d.wav") < 6.0
 
 
@@ -277,13 +119,13 @@ def test_a_rate_that_a_file_states_wrongly_changes_its_music(folder: Path) -> No
     assert a > b
 
 
-def test_a_server_leaves_the_same_files(translating: Backend, folder: Path) -> None:
-    for asked, names in (
+def test_a_server_leaves_the_same_files(fake_music_backend: Backend, folder: Path) -> None:
+    for arguments, names in (
         ("dance song.mid -o out/{}.bvh --seed 7 --duet --bars 1-2", ("-leader.bvh", "-partner.bvh", ".wav")),
         ("compose couple.npz -o out/{}.mid --parts bass --tempo 77 --seed 1", (".mid", ".wav")),
     ):
-        assert pasdedeux(asked.format("here")) == 0
-        assert pasdedeux(asked.format("there") + f" --server {translating.url}") == 0
+        assert pasdedeux(arguments.format("here")) == 0
+        assert pasdedeux(arguments.format("there") + f" --server {fake_music_backend.url}") == 0
         for name in names:
             assert (folder / f"out/here{name}").read_bytes() == (folder / f"out/there{name}").read_bytes(), name
 
@@ -315,9 +157,13 @@ def test_a_backend_that_is_away_is_a_fault(folder: Path, capsys: pytest.CaptureF
 
 
 DANCE = "dance song.mid -o out/d.bvh"
+
+
 COMPOSE = "compose dance.bvh -o out/m.mid"
+
+
 BAD = {
-    # what is asked, and what the one line must say
+    # the arguments, and what the one line must contain
     "a dance to no music": ("dance missing.mid -o out/d.bvh", r"missing\.mid: no such file"),
     "a dance to a dance": ("dance dance.bvh -o out/d.bvh", r"dance\.bvh: \.mid or \.midi file extension expected"),
     "a dance to broken music": ("dance broken.mid -o out/d.bvh", r"broken\.mid.* expected.*"),
@@ -373,13 +219,13 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("asked", "said"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_leaves_nothing(
-    asked: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(folder.rglob("*"))
-    assert pasdedeux(asked) == 2
+    assert pasdedeux(arguments) == 2
     out, error = capsys.readouterr()
-    assert re.fullmatch(f".*{said}.*\n", error)
+    assert re.fullmatch(f".*{message}.*\n", error)
     assert out == ""
     assert sorted(folder.rglob("*")) == before

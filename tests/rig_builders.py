@@ -1,4 +1,4 @@
-"""The rigs to retarget to, built in the open Blender, of which `tests.rig_truths` knows what is right.
+"""Build the rigs of retargeting tests in the open Blender; `tests.rig_truths` has their correct bone maps.
 
     from tests.rig_builders import CHARACTERS, build
     rig = build("UE-style", corpus)
@@ -25,7 +25,7 @@ FLOOR = 0.818  # m: how far the definitions that are centred on the body lie bel
 def build(name: str, corpus: Path, *, body: bool = False) -> bpy.types.Object:
     """Add the character to the scene at its rest pose on the floor, without animation, active and alone selected.
 
-    body: keep the meshes that come with it. The scene's frame rate stays as it is.
+    body: keep the meshes that come with it. The scene's frame rate is kept.
     """
     render = bpy.context.scene.render
     rate = render.fps, render.fps_base
@@ -46,7 +46,7 @@ def build(name: str, corpus: Path, *, body: bool = False) -> bpy.types.Object:
 
 
 def reset_pose(rig: bpy.types.Object) -> None:
-    """Take the rig's action and its pose away; drivers stay, without which Rigify's rig does not work."""
+    """Remove the rig's action and reset its pose; drivers stay, without which Rigify's rig does not work."""
     if rig.animation_data:
         rig.animation_data.action = None
     for bone in rig.pose.bones:
@@ -68,7 +68,7 @@ def generated_rigify(corpus: Path) -> bpy.types.Object:
 
 
 def metarig(corpus: Path) -> bpy.types.Object:
-    """Rigify's human before it is generated."""
+    """Rigify's human metarig."""
     bpy.ops.preferences.addon_enable(module="rigify")
     bpy.ops.object.armature_human_metarig_add()
     return bpy.context.active_object

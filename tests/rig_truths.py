@@ -1,4 +1,4 @@
-"""What is known of the rigs that tests retarget to, written by hand; `tests.rig_builders` builds them in Blender."""
+"""Ground truth of the rigs in retargeting tests, written by hand; `tests.rig_builders` builds them in Blender."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ BoneEnd = tuple[str, str]
 
 @dataclass(frozen=True)
 class Character:
-    """What is known of a rig. The 29 joints' names are the keys.
+    """Ground truth of a rig. The 29 joints' names are the keys.
 
-    bones: the bones that a map may choose for a joint; a joint that is not in it has no bone of its own.
-    places: where a joint is on what the skin follows: a deforming bone and its "head" or "tail".
+    bones: the bones that a bone map may choose for a joint; a joint that is not in it has no bone of its own.
+    places: the position of a joint on what deforms the skin: a deforming bone and its "head" or "tail".
     """
 
     bones: Mapping[str, Bones]
@@ -24,7 +24,7 @@ class Character:
 
 
 def wrong_bones(character: Character, chosen: Mapping[str, str | None]) -> list[str]:
-    """What a map got wrong, one clause a joint: another bone than the truth has, or none where there is one.
+    """The errors of a bone map, one clause a joint: another bone than the truth has, or one where there is none.
 
     chosen: for each joint the bone of the map, or None. A leaf joint may be missing, or be an end site of its chain.
     """
@@ -61,10 +61,10 @@ def _character(
     bones: Mapping[str, str],
     places: Mapping[str, str] | None = None,
 ) -> Character:
-    """A character of tables with one row for both sides.
+    """A character from tables with one row for both sides.
 
-    sides: what stands for {s} on the left and on the right.  bones: a joint's bones, those that serve as well after
-    spaces.  places: a deforming bone and its end after a ":"; the heads of `bones` without it.
+    sides: what {s} stands for on the left and on the right.  bones: a joint's bones, alternatives after spaces.
+    places: a deforming bone and its end after a ":"; the heads of `bones` without it.
     """
     where = {joint: f"{found.split()[0]}:head" for joint, found in bones.items()} | dict(places or {})
     return Character(
@@ -88,7 +88,7 @@ def _both_sides(rows: Iterable[tuple[str, str]], sides: tuple[str, str]) -> Iter
 
 
 def _motionbuilder_names(prefix: str, **others: str) -> dict[str, str]:
-    """Joints to bones where Mixamo, HumanIK and their kin agree; `others` adds to it."""
+    """The names that Mixamo, HumanIK and similar conventions share; `others` adds to them."""
     names = {
         "pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2", "neck": "Neck", "jaw": "Head",
         "hip": "{s}UpLeg", "knee": "{s}Leg", "ankle": "{s}Foot", "foot": "{s}ToeBase", "collar": "{s}Shoulder",
@@ -196,4 +196,4 @@ CHARACTERS: dict[str, Character] = {
         ),
     ),
 }  # fmt: skip
-"""By the names under which the table lists them."""
+"""Ground truth by the rig's name."""

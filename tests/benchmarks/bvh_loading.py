@@ -1,4 +1,4 @@
-"""How fast a BVH loads into a `Motion`, beside Blender's own importer: `python -m tests.benchmarks.bvh_loading [FILE]`.
+"""BVH loading time, against Blender's own importer: `python -m tests.benchmarks.bvh_loading [FILE]`.
 
 Both load the same file in turns in one process; the row gives medians. Without FILE it is salsa_01_leader.bvh (2,242
 frames, 31 joints) of the corpus. Exit status 1 if we are not at least four times faster.
@@ -35,21 +35,21 @@ def main() -> int:
         theirs.append(seconds(lambda: bpy.ops.import_anim.bvh(filepath=str(path))))
     ratio = statistics.median(theirs) / statistics.median(ours)
     print(
-        f"BVH loading  {path.name}  ours {spread(ours)}  Blender {bpy.app.version_string} {spread(theirs)}"
+        f"BVH loading  {path.name}  ours {format_times(ours)}  Blender {bpy.app.version_string} {format_times(theirs)}"
         f"  {ratio:.1f} times faster"
     )
     return 0 if ratio >= LEAST_RATIO else 1
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long a call takes; what it prints is kept off the terminal."""
+    """Duration of a call; its output is suppressed."""
     with contextlib.redirect_stdout(io.StringIO()):
         start = time.perf_counter()
         work()
         return time.perf_counter() - start
 
 
-def spread(times: list[float]) -> str:
+def format_times(times: list[float]) -> str:
     low, middle, high = (1000.0 * value for value in (min(times), statistics.median(times), max(times)))
     return f"{middle:.0f} ms ({low:.0f} to {high:.0f})"
 

@@ -1,4 +1,4 @@
-"""Where Blender shows things: evaluated armatures, frame by frame, with all their constraints."""
+"""World positions on evaluated armatures (Blender's depsgraph), frame by frame, with all their constraints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ FEET = ("ankle", "foot", "bigtoe")
 
 
 @dataclass(frozen=True)
-class Marks:
-    """Points that ride on a rig's bones.
+class BonePoints:
+    """Points attached to a rig's bones.
 
     bones: (P,) names.  local: (P, 3) in each bone's own space.
     """
@@ -24,8 +24,8 @@ class Marks:
     local: Array
 
 
-def watch(marks: Sequence[Marks], frames: Sequence[int]) -> list[Array]:
-    """Where the points of each rig are seen in the world: (F, P, 3) m each."""
+def evaluate(marks: Sequence[BonePoints], frames: Sequence[int]) -> list[Array]:
+    """Evaluate the points of each rig in world space: (F, P, 3) m each."""
     scene = bpy.context.scene
     order = [[mark.rig.pose.bones.find(bone) for bone in mark.bones] for mark in marks]
     posed = [np.empty((len(mark.rig.pose.bones), 4, 4), np.float32) for mark in marks]
@@ -44,22 +44,22 @@ def watch(marks: Sequence[Marks], frames: Sequence[int]) -> list[Array]:
     return found
 
 
-def joints(rig: bpy.types.Object, character: Character | None) -> tuple[tuple[str, ...], Marks]:
-    """The joints of a character, or of one of our own dancers, and the points where they are."""
+def joint_points(rig: bpy.types.Object, character: Character | None) -> tuple[tuple[str, ...], BonePoints]:
+    """The joints of a character, or of one of our own dancers, and their points."""
     if character is None:
         names = tuple(bone.name for bone in rig.data.bones)
-        return names, Marks(rig, names, np.zeros((len(names), 3)))
+        return names, BonePoints(rig, names, np.zeros((len(names), 3)))
     names = tuple(character.places)
     bones = tuple(character.places[name][0] for name in names)
     local = np.zeros((len(names), 3))
     for n, name in enumerate(names):
         bone, end = character.places[name]
         local[n, 1] = rig.data.bones[bone].length if end == "tail" else 0.0
-    return names, Marks(rig, bones, local)
+    return names, BonePoints(rig, bones, local)
 
 
-def soles(rig: bpy.types.Object, character: Character) -> Marks:
-    """Points on the floor under ankle, ball and toe tip in rest, on the bones of foot and toes that carry them.
+def sole_points(rig: bpy.types.Object, character: Character) -> BonePoints:
+    """Points on the floor below ankle, ball and toe tip at rest, attached to the bones of foot and toes.
 
     The rig's rest pose stands on z = 0.
     """
@@ -75,4 +75,4 @@ def soles(rig: bpy.types.Object, character: Character) -> Marks:
             under.z = 0.0
             bones.append(bone.name)
             local.append(rest.inverted() @ under)
-    return Marks(rig, tuple(bones), np.array(local))
+    return BonePoints(rig, tuple(bones), np.array(local))

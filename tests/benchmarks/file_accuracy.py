@@ -1,4 +1,4 @@
-"""How exactly files are read and written, and what is said of those that cannot be.
+"""Accuracy of reading and writing motion files, and the errors for bad files.
 
 Only to be imported after the extension has been installed: `tests.installed`.
 """
@@ -16,7 +16,7 @@ from rigs.files.bvh_parser import parse_bvh
 from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS, PARENTS
 from tests.benchmarks import retarget_accuracy
-from tests.benchmarks.silence import quiet
+from tests.benchmarks.quiet_output import quiet
 
 Array = np.ndarray
 
@@ -25,8 +25,8 @@ SAMPLES = 30
 SALSA = "salsa/salsa_07_leader.bvh"
 
 
-def table(corpus: Path) -> list[str]:
-    """Each BVH file of the zoo, and one of the salsa: prints its row, returns what misses a bound."""
+def accuracy_table(corpus: Path) -> list[str]:
+    """Print a row for each BVH file of the corpus and return the bounds that are missed."""
     print(f"largest errors in mm of any joint that the file has; against Blender's importer in {SAMPLES} frames")
     print(f"{'file':<44} {'joints':>6} {'in and out':>11} {'file':>9} {'importer':>9}  bones")
     faults = []
@@ -36,23 +36,27 @@ def table(corpus: Path) -> list[str]:
         except BadFile as error:
             print(f"{path.name:<44} {error}")
             continue
-        places, named, dialect = _original(path, clip)
-        ours = {joint: clip.motions[0].positions[:, INDEX[joint]] for joint in places}
-        out, kept = written_apart(clip, ours), written_apart(clip, places)
-        theirs = importer_apart(path, clip, named)
-        print(f"{path.name:<44} {len(places):>6} {out:>11.4f} {kept:>9.4f} {theirs:>9.4f}  {dialect}", flush=True)
+        positions, importer_bones, convention = _parsed_positions(path, clip)
+        motion_positions = {joint: clip.motions[0].positions[:, INDEX[joint]] for joint in positions}
+        written_error, round_trip = round_trip_error(clip, motion_positions), round_trip_error(clip, positions)
+        blender_error = importer_error(path, clip, importer_bones)
+        print(
+            f"{path.name:<44} {len(positions):>6} {written_error:>11.4f} {round_trip:>9.4f} {blender_error:>9.4f}"
+            f"  {convention}",
+            flush=True,
+        )
         for error, bound, what in (
-            (out, ROUND_TRIP, "from its Motion"),
-            (kept, IMPORTER, "from the file"),
-            (theirs, IMPORTER, "from Blender's importer"),
+            (written_error, ROUND_TRIP, "from its Motion"),
+            (round_trip, IMPORTER, "from the file"),
+            (blender_error, IMPORTER, "from Blender's importer"),
         ):
             if error > bound:
                 faults.append(f"{path.name}: a joint {error:.3f} mm away {what}, {bound} at most")
     return faults
 
 
-def written_apart(clip: Clip, places: dict[str, Array]) -> float:
-    """The largest distance (mm) of a joint from its place (F, 3) m in the file that is written from the Motion."""
+def round_trip_error(clip: Clip, places: dict[str, Array]) -> float:
+    """The largest distance (mm) of a joint from its position (F, 3) m after the Motion has been written to a file."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy.bvh")
         write(copy, clip.motions[0], like=clip.source)
@@ -65,8 +69,8 @@ def written_apart(clip: Clip, places: dict[str, Array]) -> float:
     )
 
 
-def importer_apart(path: Path, clip: Clip, named: dict[str, str]) -> float:
-    """The largest distance (mm) between a joint of the Motion and the bone that Blender's own importer makes of it."""
+def importer_error(path: Path, clip: Clip, named: dict[str, str]) -> float:
+    """The largest distance (mm) between a joint of the Motion and the bone of Blender's own importer."""
     retarget_accuracy.empty_scene()
     forward = "-Z" if clip.source.up == "Y" else "Y"
     with quiet():
@@ -83,8 +87,8 @@ def importer_apart(path: Path, clip: Clip, named: dict[str, str]) -> float:
     return 1e3 * worst
 
 
-def _original(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str], str]:
-    """The file's own joints by its own offsets and angles (F, 3) m, those that Blender makes bones of, and the map."""
+def _parsed_positions(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str], str]:
+    """Joint positions (F, 3) m by the file's own offsets and angles, Blender's bones of joints, and the convention."""
     parsed = parse_bvh(path)
     mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
     whole = _in_metres(parsed, clip)
@@ -102,15 +106,15 @@ def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:
     return to_z_up(places) if clip.source.up == "Y" else places
 
 
-def refusals(corpus: Path) -> list[str]:
-    """Give `import_mocap` every bad file, print what it says, and return which were not refused as they should be."""
+def check_bad_files(corpus: Path) -> list[str]:
+    """Give `import_mocap` every bad file, print its error, and return which were not refused in one line."""
     faults = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, make in BAD.items():
+        for name, make in BAD_FILES.items():
             made = Path(folder, name)
             path = make(corpus, made) or made
             retarget_accuracy.empty_scene()
-            before = _blocks()
+            before = _data_block_counts()
             try:
                 with quiet():
                     bpy.ops.pasdedeux.import_mocap(filepath=str(path))
@@ -121,17 +125,17 @@ def refusals(corpus: Path) -> list[str]:
                     faults.append(f"{path.name}: {len(lines)} lines instead of one")
             else:
                 faults.append(f"{path.name}: imported, though it cannot be used")
-            if _blocks() != before:
+            if _data_block_counts() != before:
                 faults.append(f"{path.name}: something is left in the scene")
     return faults
 
 
-def _blocks() -> dict[str, int]:
+def _data_block_counts() -> dict[str, int]:
     kinds = ("objects", "armatures", "meshes", "materials", "actions", "collections", "images", "cameras", "lights")
     return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
 
 
-def _edited(change: Callable[[str], str]) -> Callable[[Path, Path], None]:
+def _edited_salsa(change: Callable[[str], str]) -> Callable[[Path, Path], None]:
     """The salsa leader's file, changed as text."""
 
     def make(corpus: Path, path: Path) -> None:
@@ -154,7 +158,7 @@ def _bytes(content: Callable[[Path], bytes]) -> Callable[[Path, Path], None]:
     return make
 
 
-def _as_it_is(file: str) -> Callable[[Path, Path], Path]:
+def _corpus_file(file: str) -> Callable[[Path, Path], Path]:
     return lambda corpus, path: corpus / file
 
 
@@ -162,16 +166,16 @@ def _last_line_short(text: str) -> str:
     return text.rstrip().rsplit(" ", 2)[0] + "\n"
 
 
-BAD: dict[str, Callable[[Path, Path], Path | None]] = {
+BAD_FILES: dict[str, Callable[[Path, Path], Path | None]] = {
     "missing.bvh": lambda corpus, path: None,
     "empty.bvh": _bytes(lambda corpus: b""),
-    "cut off.bvh": _edited(lambda text: text[: len(text) * 6 // 10]),
-    "hierarchy alone.bvh": _edited(lambda text: text.split("MOTION")[0]),
-    "two numbers short.bvh": _edited(_last_line_short),
-    "a word among numbers.bvh": _edited(lambda text: text.replace("Frame Time: ", "Frame Time: about ")),
-    "one frame too many.bvh": _edited(lambda text: text.replace("Frames: 2071", "Frames: 2072")),
-    "an open brace.bvh": _edited(lambda text: text.replace("}", "", 1)),
-    "no dancer.bvh": _as_it_is("bvh_zoo/pybvh_rotation_first_root.bvh"),
+    "cut off.bvh": _edited_salsa(lambda text: text[: len(text) * 6 // 10]),
+    "hierarchy alone.bvh": _edited_salsa(lambda text: text.split("MOTION")[0]),
+    "two numbers short.bvh": _edited_salsa(_last_line_short),
+    "a word among numbers.bvh": _edited_salsa(lambda text: text.replace("Frame Time: ", "Frame Time: about ")),
+    "one frame too many.bvh": _edited_salsa(lambda text: text.replace("Frames: 2071", "Frames: 2072")),
+    "an open brace.bvh": _edited_salsa(lambda text: text.replace("}", "", 1)),
+    "no dancer.bvh": _corpus_file("bvh_zoo/pybvh_rotation_first_root.bvh"),
     "a picture.bvh": _bytes(lambda corpus: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20),
     "24 joints flat.npy": _array(lambda corpus: np.zeros((90, 24))),
     "not a number.npy": _array(lambda corpus: np.full((90, 29, 3), np.nan)),
@@ -181,9 +185,9 @@ BAD: dict[str, Callable[[Path, Path], Path | None]] = {
     "settings.json": _bytes(lambda corpus: b'{"fps": 30}'),
     "without skeleton.amc": _bytes(lambda corpus: (corpus / "cmu_solo" / "05_02.amc").read_bytes()),
     "notes.txt": _bytes(lambda corpus: b"one two three"),
-    "ascii.fbx": _as_it_is("fbx_zoo/maya_human_ik_7400_ascii.fbx"),
-    "6100.fbx": _as_it_is("fbx_zoo/maya_human_ik_6100_binary.fbx"),
-    "a cube.fbx": _as_it_is("fbx_zoo/motionbuilder_thumbnail_7700_binary.fbx"),
+    "ascii.fbx": _corpus_file("fbx_zoo/maya_human_ik_7400_ascii.fbx"),
+    "6100.fbx": _corpus_file("fbx_zoo/maya_human_ik_6100_binary.fbx"),
+    "a cube.fbx": _corpus_file("fbx_zoo/motionbuilder_thumbnail_7700_binary.fbx"),
     "cut off.fbx": _bytes(lambda corpus: (corpus / "fbx_zoo" / "Samba_Dancing.fbx").read_bytes()[:200_000]),
     "a picture.fbx": _bytes(lambda corpus: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20),
 }

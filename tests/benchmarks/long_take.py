@@ -1,4 +1,4 @@
-"""One take on the Mixamo rig in a process of its own: `python -m tests.benchmarks.long_take FRAMES CORPUS`.
+"""Time and memory of retargeting one take to the Mixamo rig: `python -m tests.benchmarks.long_take FRAMES CORPUS`.
 
 Prints a line of JSON: seconds, and MB before and at the peak.
 """
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         retarget_accuracy.empty_scene()
         corpus = Path(arguments[1])
         rig, source = build("Mixamo", corpus), speed.long_dance(int(arguments[0]), corpus)
-        forget_peak()
+        reset_peak()
         before = memory("VmRSS")
         took = speed.seconds(lambda: retarget_accuracy.retarget(source=source.name, target=rig.name))
     print(json.dumps({"seconds": took, "before": before, "peak": memory("VmHWM")}))
@@ -29,20 +29,21 @@ def main(arguments: list[str]) -> int:
 
 
 def memory(line: str) -> float:
-    """MB that this process has (VmRSS), or has had at most since `forget_peak` (VmHWM), as Linux tells it.
+    """Memory in MB of this process: now (VmRSS), or its peak since `reset_peak` (VmHWM), from Linux's /proc.
 
-    A child's getrusage would tell of its parent as well, whose memory it shares until it becomes a program of its own.
+    getrusage of a child would include its parent, whose memory it shares until it executes its own program.
     """
     status = dict(row.split(":", 1) for row in Path("/proc/self/status").read_text().splitlines())
     return float(status[line].split()[0]) / 1024.0
 
 
-def forget_peak() -> None:
+def reset_peak() -> None:
+    """Reset this process's peak memory."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
-    # Blender as a module may hang in taking itself down after an FBX import.
+    # Blender as a module may hang at exit after an FBX import.
     os._exit(status)

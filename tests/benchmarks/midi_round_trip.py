@@ -1,11 +1,11 @@
-"""What MIDI files keep on their way in, out and in again: `python -m tests.benchmarks.midi_round_trip [FOLDER]`.
+"""Onset F1 of MIDI files read, written and read again: `python -m tests.benchmarks.midi_round_trip [FOLDER]`.
 
 A row for each collection of the corpus (140 Groove, 240 Nottingham, 60 POP909 files, the first by name), and one for
-those of its files that lie on the grid. A file does where 95 of 100 notes begin within a sixteenth of a sixteenth of
-the grid that its own ticks draw, read here with mido alone. Onset F1: `again` is the second reading against the first;
-`written` the written file's notes against the original's, of the same pitch and drum or not, within a quarter of a
-sixteenth; a note that several tracks play at once counts once. Then what broken files get. Exit status 1 if a file
-cannot be read, or one on the grid has less than 0.95.
+those of its files that lie on the grid: 95 of 100 notes within a sixteenth of a step of the grid of the file's own
+ticks, read here with mido alone. `again`: F1 of the second reading against the first, by part, step and pitch.
+`written`: F1 of the written file's onsets against the original's, of the same pitch, drum or not, within a quarter of a
+sixteenth; unison notes of several tracks count once. Then the messages for broken files. Exit status 1 if a file can't
+be read, or one on the grid has an F1 under 0.95.
 """
 
 import os
@@ -25,22 +25,22 @@ from rigs import Array
 from rigs.files import BadFile
 
 COUNTS = {"groove": 140, "nottingham": 240, "pop909": 60}
-LEAST_F1 = 0.95
-ON_GRID, SHARE = 1 / 16, 0.95
-NEAR = 1 / 4
+MIN_F1 = 0.95
+GRID_TOLERANCE, MIN_GRID_SHARE = 1 / 16, 0.95
+ONSET_TOLERANCE = 1 / 4
 DEFAULT_TEMPO, DRUMS = 500_000, 9
 MICROSECONDS = 1e6
 
 Onsets = dict[tuple[bool, int], Array]
-"""For drums or not, and a pitch: (N, 3) the sixteenths and seconds at which notes begin, and a sixteenth's seconds."""
+"""By drum or not and pitch: (N, 3) onsets in sixteenths and in seconds, and the seconds of a sixteenth."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One file's way: is it on the grid, does it swing, and the F1 of its second reading and of its written notes."""
+class RoundTrip:
+    """Round trip of a file: whether it is on the grid and swings, and both F1 values."""
 
-    gridded: bool
-    swung: bool
+    on_grid: bool
+    swings: bool
     again: float
     written: float
 
@@ -48,7 +48,7 @@ class Measured:
 def main() -> int:
     data = Path(os.environ.get("PASDEDEUX_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else data / "midi"
-    good = True
+    passed = True
     with tempfile.TemporaryDirectory() as scratch:
         for name, count in COUNTS.items():
             paths = sorted(folder.joinpath(name).rglob("*.mid"))[:count]
@@ -60,33 +60,33 @@ def main() -> int:
                 try:
                     rows.append(round_trip(path, Path(scratch) / "copy.mid"))
                 except BadFile as error:
-                    good = False
+                    passed = False
                     print(error)
-            gridded = [row for row in rows if row.gridded]
-            good = good and all(min(row.again, row.written) >= LEAST_F1 for row in gridded)
-            print(f"{name:10}  all      {described(rows)}")
-            print(f"{name:10}  on grid  {described(gridded)}")
-        for complaint in complaints(paths[0].read_bytes(), Path(scratch)):
-            print(f"broken      {complaint}")
-    return 0 if good else 1
+            on_grid = [row for row in rows if row.on_grid]
+            passed = passed and all(min(row.again, row.written) >= MIN_F1 for row in on_grid)
+            print(f"{name:10}  all      {format_row(rows)}")
+            print(f"{name:10}  on grid  {format_row(on_grid)}")
+        for message in error_messages(paths[0].read_bytes(), Path(scratch)):
+            print(f"broken      {message}")
+    return 0 if passed else 1
 
 
-def round_trip(path: Path, copy: Path) -> Measured:
-    """Read, write and read a file. Raises BadFile."""
+def round_trip(path: Path, copy: Path) -> RoundTrip:
+    """Read, write and read a file again. Raises BadFile."""
     score = read(path)
     write(copy, score)
     original = onsets(path)
     off = np.concatenate([np.abs(starts[:, 0] - np.rint(starts[:, 0])) for starts in original.values()])
-    return Measured(
-        gridded=bool((off <= ON_GRID).mean() >= SHARE),
-        swung=score.swing != 0.5,
+    return RoundTrip(
+        on_grid=bool((off <= GRID_TOLERANCE).mean() >= MIN_GRID_SHARE),
+        swings=score.swing != 0.5,
         again=same_onsets(score, read(copy)),
         written=f1(original, onsets(copy)),
     )
 
 
 def onsets(path: Path) -> Onsets:
-    """Where a file's notes begin, without the code that is measured."""
+    """Onsets of a file, read without the code under test."""
     midi = mido.MidiFile(path)
     starts = defaultdict(set)
     tempi = {0: DEFAULT_TEMPO}
@@ -102,25 +102,25 @@ def onsets(path: Path) -> Onsets:
     rates = np.array([tempi[tick] for tick in changes.tolist()]) / midi.ticks_per_beat / MICROSECONDS
     times = np.concatenate([[0.0], np.cumsum(np.diff(changes) * rates[:-1])])
     sixteenth = midi.ticks_per_beat / 4
-    found = {}
-    for key, begun in starts.items():
-        ticks = np.array(sorted(begun))
+    result = {}
+    for key, onset_ticks in starts.items():
+        ticks = np.array(sorted(onset_ticks))
         tempo = np.searchsorted(changes, ticks, side="right") - 1
         seconds = times[tempo] + (ticks - changes[tempo]) * rates[tempo]
-        found[key] = np.stack([ticks / sixteenth, seconds, rates[tempo] * sixteenth], axis=1)
-    return found
+        result[key] = np.stack([ticks / sixteenth, seconds, rates[tempo] * sixteenth], axis=1)
+    return result
 
 
 def f1(original: Onsets, written: Onsets) -> float:
-    """Of onsets matched one to one, in their order, within a quarter of the original's sixteenth."""
+    """F1 of onsets matched one to one, in order, within a quarter of the original's sixteenth."""
     matched = 0
     for key in original.keys() & written.keys():
         later = iter(written[key][:, 1])
         candidate = next(later, np.inf)
         for _, second, sixteenth in original[key]:
-            while candidate < second - NEAR * sixteenth:
+            while candidate < second - ONSET_TOLERANCE * sixteenth:
                 candidate = next(later, np.inf)
-            if candidate <= second + NEAR * sixteenth:
+            if candidate <= second + ONSET_TOLERANCE * sixteenth:
                 matched += 1
                 candidate = next(later, np.inf)
     return 2 * matched / sum(len(starts) for notes in (original, written) for starts in notes.values())
@@ -128,7 +128,7 @@ def f1(original: Onsets, written: Onsets) -> float:
 
 def same_onsets(first: Score, second: Score) -> float:
     """Onset F1 of one score against another, by part, step and pitch."""
-    ours, theirs = (
+    first_onsets, second_onsets = (
         {
             (name, step, pitch)
             for name in ("drums", "bass", "melody")
@@ -136,21 +136,21 @@ def same_onsets(first: Score, second: Score) -> float:
         }
         for score in (first, second)
     )
-    return 2 * len(ours & theirs) / (len(ours) + len(theirs))
+    return 2 * len(first_onsets & second_onsets) / (len(first_onsets) + len(second_onsets))
 
 
-def described(rows: list[Measured]) -> str:
+def format_row(rows: list[RoundTrip]) -> str:
     if not rows:
         return "  0 files"
     again, written = [row.again for row in rows], [row.written for row in rows]
     return (
-        f"{len(rows):3} files  again {np.mean(again):.3f} (least {min(again):.3f})"
-        f"  written {np.mean(written):.3f} (least {min(written):.3f})  {sum(row.swung for row in rows)} swung"
+        f"{len(rows):3} files  again {np.mean(again):.3f} (minimum {min(again):.3f})"
+        f"  written {np.mean(written):.3f} (minimum {min(written):.3f})  {sum(row.swings for row in rows)} swung"
     )
 
 
-def complaints(content: bytes, folder: Path) -> Iterator[str]:
-    """What is said of a good file's bytes, broken in the ways that files break."""
+def error_messages(content: bytes, folder: Path) -> Iterator[str]:
+    """Error messages for a file's bytes, broken in the usual ways."""
     header = content[: content.index(b"MTrk")]
     for name, broken in {
         "empty": b"",
@@ -167,7 +167,7 @@ def complaints(content: bytes, folder: Path) -> Iterator[str]:
         except BadFile as error:
             yield str(error)
         else:
-            yield f"{path.name}: read without a complaint"
+            yield f"{path.name}: read without an error"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What retargeting is worth, in tables: `python -m tests.benchmarks.retarget [PART ...]`.
+"""Retargeting benchmark, as tables: `python -m tests.benchmarks.retarget [PART ...]`.
 
-carrying  each rig by each take: map, limbs, feet; seen on Blender's evaluated rigs
-holding   a couple on rigs of other sizes
-reading   BVH in, Motion, BVH out; and against Blender's own importer
-speed     beside constraints and nla.bake in the same run; long takes; memory
-refusing  what each bad file gets
+accuracy      each rig by each take: bone map, limb directions, foot skating; on Blender's evaluated rigs
+hand_holds    a couple on rigs of other sizes
+file_formats  BVH to Motion to BVH; and against Blender's own importer
+speed         against constraints and nla.bake in the same run; long takes; memory
+bad_files     the error for each bad file
 
 All of it in the installed extension; `--every N` measures angles in one frame of N (3). Exit status 1 if a bound is
 missed, and the last lines say which.
@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import installed
-from tests.benchmarks.silence import quiet
+from tests.benchmarks.quiet_output import quiet
 
 
-def carrying(corpus: Path, options: argparse.Namespace) -> list[str]:
+def accuracy(corpus: Path, options: argparse.Namespace) -> list[str]:
     from tests.benchmarks import retarget_accuracy as work
 
     print(f"angles in degrees as mean / 99th percentile, in one frame of {options.every}; feet in every frame")
@@ -36,22 +36,24 @@ def carrying(corpus: Path, options: argparse.Namespace) -> list[str]:
         built = work.build(rig, corpus)
         for take, file in work.TAKES.items():
             try:
-                row = work.carry(built, rig, take, corpus / file, options.every)
+                row = work.measure_retargeting(built, rig, take, corpus / file, options.every)
             except RuntimeError as error:
-                faults.append(f"{rig}, {take}: {said(error)}")
-                print(f"{rig:<10} {take:<16} {said(error)}")
+                faults.append(f"{rig}, {take}: {error_text(error)}")
+                print(f"{rig:<10} {take:<16} {error_text(error)}")
                 continue
             print(
-                f"{rig:<10} {take:<16} {100 * row.confidence:>4.0f}% {len(row.wrong):>5} {pair(row.limbs):>13}"
-                f" {pair(row.trunk):>13} {pair(row.foot):>13} {pair(row.hand):>13} {pair(row.with_contacts):>14}"
-                f" {row.slide:>9.2f} / {row.source_slide:>8.2f} {row.sunk:>8.2f}",
+                f"{rig:<10} {take:<16} {100 * row.confidence:>4.0f}% {len(row.wrong_bones):>5}"
+                f" {format_pair(row.limbs):>13}"
+                f" {format_pair(row.trunk):>13} {format_pair(row.foot):>13} {format_pair(row.hand):>13}"
+                f" {format_pair(row.limbs_with_contacts):>14}"
+                f" {row.foot_skating:>9.2f} / {row.source_foot_skating:>8.2f} {row.sole_penetration:>8.2f}",
                 flush=True,
             )
-            faults += row.faults()
+            faults += row.missed_bounds()
     return faults
 
 
-def holding(corpus: Path, options: argparse.Namespace) -> list[str]:
+def hand_holds(corpus: Path, options: argparse.Namespace) -> list[str]:
     from tests.benchmarks import retarget_accuracy as work
 
     print(f"salsa 07 on rigs {work.SIZES[0]} and {work.SIZES[1]} times their size; hands nearer than 15 cm for 0.2 s")
@@ -59,20 +61,20 @@ def holding(corpus: Path, options: argparse.Namespace) -> list[str]:
     faults = []
     for rig in options.rigs:
         try:
-            row = work.hold(rig, corpus)
+            row = work.measure_hand_holds(rig, corpus)
         except RuntimeError as error:
-            faults.append(f"{rig}, couple: {said(error)}")
-            print(f"{rig:<10} {said(error)}")
+            faults.append(f"{rig}, couple: {error_text(error)}")
+            print(f"{rig:<10} {error_text(error)}")
             continue
         print(f"{rig:<10} {row.frames:>11} {row.mean:>8.2f} {row.p99:>8.2f} {row.worst:>8.2f}", flush=True)
-        faults += row.faults()
+        faults += row.missed_bounds()
     return faults
 
 
-def reading(corpus: Path, options: argparse.Namespace) -> list[str]:
+def file_formats(corpus: Path, options: argparse.Namespace) -> list[str]:
     from tests.benchmarks import file_accuracy as work
 
-    return work.table(corpus)
+    return work.accuracy_table(corpus)
 
 
 def speed(corpus: Path, options: argparse.Namespace) -> list[str]:
@@ -81,15 +83,15 @@ def speed(corpus: Path, options: argparse.Namespace) -> list[str]:
     return work.table(corpus)
 
 
-def refusing(corpus: Path, options: argparse.Namespace) -> list[str]:
+def bad_files(corpus: Path, options: argparse.Namespace) -> list[str]:
     from tests.benchmarks import file_accuracy as work
 
-    return work.refusals(corpus)
+    return work.check_bad_files(corpus)
 
 
 RIGS = ("Rigify", "Mixamo", "UE-style", "CMU", "MakeHuman", "OpenPose", "HumanIK", "Kenney")
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[str]]] = {
-    part.__name__: part for part in (carrying, holding, reading, speed, refusing)
+    part.__name__: part for part in (accuracy, hand_holds, file_formats, speed, bad_files)
 }
 
 
@@ -105,7 +107,7 @@ def main(arguments: list[str]) -> int:
     if not corpus.is_dir():
         print(f"{corpus}: no such folder (set PASDEDEUX_DATA)", file=sys.stderr)
         return 2
-    faults: list[str] = []
+    missed_bounds: list[str] = []
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
         with quiet():
             installed.install(installed.build(), Path(scratch))
@@ -115,19 +117,19 @@ def main(arguments: list[str]) -> int:
         for name in options.parts or PARTS:
             start = time.perf_counter()
             print(f"\n{name}")
-            faults += PARTS[name](corpus, options)
+            missed_bounds += PARTS[name](corpus, options)
             print(f"{name} took {time.perf_counter() - start:.0f} s", flush=True)
-    print("\n" + ("\n".join(["missed:", *faults]) if faults else "all within bounds"))
-    return 1 if faults else 0
+    print("\n" + ("\n".join(["missed:", *missed_bounds]) if missed_bounds else "all within bounds"))
+    return 1 if missed_bounds else 0
 
 
-def said(error: RuntimeError) -> str:
-    """The sentence of an operator that refuses."""
+def error_text(error: RuntimeError) -> str:
+    """The one-line message of an operator's error."""
     return str(error).strip().removeprefix("Error: ").splitlines()[0]
 
 
-def pair(figures: tuple[float, float] | None) -> str:
-    return f"{figures[0]:.2f} / {figures[1]:.2f}" if figures else "-"
+def format_pair(values: tuple[float, float] | None) -> str:
+    return f"{values[0]:.2f} / {values[1]:.2f}" if values else "-"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How truly the extension carries a dance over to a rig, seen on Blender's evaluated rigs.
+"""Retargeting accuracy of the extension, measured on Blender's evaluated rigs.
 
 Only to be imported after the extension has been installed: `tests.installed`.
 """
@@ -12,8 +12,9 @@ import numpy as np
 
 from rigs import contacts
 from rigs.skeleton import JOINTS
-from tests.benchmarks import evaluated_bones, measures
-from tests.benchmarks.silence import quiet
+from tests.benchmarks import evaluated_bones, retarget_metrics
+from tests.benchmarks.quiet_output import quiet
+from tests.benchmarks.retarget_metrics import direction_errors
 from tests.installed import PACKAGE
 from tests.rig_builders import CHARACTERS, build, reset_pose, wrong_bones
 
@@ -26,52 +27,53 @@ TAKES = {
 }
 COUPLE = ("salsa/salsa_07_leader.bvh", "salsa/salsa_07_follower.bvh")
 SIZES = (1.2, 0.8)
-"""Of the leader's and the partner's rig, when hands are to hold although the bodies have changed."""
+"""Scale of the leader's and the partner's rig in the hand-hold benchmark."""
 
-MEAN_ANGLE, P99_ANGLE = 1.0, 3.0  # degrees
-SUNK = 1.0  # cm
-HOLD_ERROR = 2.0  # cm
+MAX_MEAN_ANGLE, MAX_P99_ANGLE = 1.0, 3.0  # degrees
+MAX_PENETRATION = 1.0  # cm
+MAX_HOLD_ERROR = 2.0  # cm
 
 
 @dataclass(frozen=True)
-class Carried:
-    """One take on one rig.
+class RetargetAccuracy:
+    """Accuracy of one take on one rig.
 
-    limbs, foot, hand, trunk: mean and 99th percentile in degrees, before contacts are fixed; None where the rig has no
-    such part.  with_contacts: the limbs', after.  slide, source_slide: cm a planted second, the source's at the rig's
-    size.  sunk: cm.
+    limbs, foot, hand, trunk: mean and 99th percentile in degrees, without foot contacts; None where the rig has no such
+    part.  limbs_with_contacts: with them.  foot_skating, source_foot_skating: cm per planted second, the source's at
+    the rig's size.  sole_penetration: cm.
     """
 
     rig: str
     take: str
     confidence: float
-    wrong: tuple[str, ...]
+    wrong_bones: tuple[str, ...]
     limbs: tuple[float, float]
     foot: tuple[float, float] | None
     hand: tuple[float, float] | None
     trunk: tuple[float, float] | None
-    with_contacts: tuple[float, float]
-    slide: float
-    source_slide: float
-    sunk: float
+    limbs_with_contacts: tuple[float, float]
+    foot_skating: float
+    source_foot_skating: float
+    sole_penetration: float
 
-    def faults(self) -> list[str]:
-        """What misses its bound, one sentence each."""
+    def missed_bounds(self) -> list[str]:
+        """The bounds that are missed, one sentence each."""
+        (mean, p99), slide, sink = self.limbs, self.foot_skating, self.sole_penetration
         checks = (
-            (not self.wrong, f"wrong bones: {'; '.join(self.wrong)}"),
-            (self.limbs[0] <= MEAN_ANGLE, f"limbs {self.limbs[0]:.2f} degrees on average, {MEAN_ANGLE} at most"),
-            (self.limbs[1] <= P99_ANGLE, f"limbs {self.limbs[1]:.2f} degrees (99th percentile), {P99_ANGLE} at most"),
-            (self.slide <= self.source_slide, f"feet slide {self.slide:.2f} cm/s, {self.source_slide:.2f} at most"),
-            (self.sunk <= SUNK, f"soles sink {self.sunk:.2f} cm, {SUNK} at most"),
-        )  # fmt: skip
-        return [f"{self.rig}, {self.take}: {what}" for kept, what in checks if not kept]
+            (not self.wrong_bones, f"wrong bones: {'; '.join(self.wrong_bones)}"),
+            (mean <= MAX_MEAN_ANGLE, f"limbs {mean:.2f} degrees on average, {MAX_MEAN_ANGLE} at most"),
+            (p99 <= MAX_P99_ANGLE, f"limbs {p99:.2f} degrees (99th percentile), {MAX_P99_ANGLE} at most"),
+            (slide <= self.source_foot_skating, f"feet slide {slide:.2f} cm/s, {self.source_foot_skating:.2f} at most"),
+            (sink <= MAX_PENETRATION, f"soles sink {sink:.2f} cm, {MAX_PENETRATION} at most"),
+        )
+        return [f"{self.rig}, {self.take}: {sentence}" for within_bound, sentence in checks if not within_bound]
 
 
 @dataclass(frozen=True)
-class Held:
-    """A couple whose rigs have other sizes.
+class HandHoldAccuracy:
+    """Hand holds of a couple on rigs of other sizes.
 
-    mean, p99, worst: cm between how near hands are and should be.  frames: in how many they hold.
+    mean, p99, worst: cm of error in the hands' distance.  frames: the number of frames with a hold.
     """
 
     rig: str
@@ -80,14 +82,15 @@ class Held:
     p99: float
     worst: float
 
-    def faults(self) -> list[str]:
-        if self.p99 <= HOLD_ERROR:
+    def missed_bounds(self) -> list[str]:
+        """The bound that is missed, as a sentence."""
+        if self.p99 <= MAX_HOLD_ERROR:
             return []
-        return [f"{self.rig}: hands are {self.p99:.1f} cm off at the 99th percentile, {HOLD_ERROR} at most"]
+        return [f"{self.rig}: hands are {self.p99:.1f} cm off at the 99th percentile, {MAX_HOLD_ERROR} at most"]
 
 
 def empty_scene() -> None:
-    """Begin with nothing but the enabled extension."""
+    """Load an empty scene with the extension enabled."""
     import addon_utils
 
     bpy.ops.wm.read_homefile(use_empty=True)
@@ -95,58 +98,59 @@ def empty_scene() -> None:
         addon_utils.enable(PACKAGE, default_set=True)
 
 
-def dancer(path: Path) -> bpy.types.Object:
-    """The first dancer of a file as our own armature, keyed, without a body."""
+def import_dancer(path: Path) -> bpy.types.Object:
+    """Import the first dancer of a file as our own armature, keyed, without a body."""
     with quiet():
         bpy.ops.pasdedeux.import_mocap(filepath=str(path), body=False)
     return bpy.context.object
 
 
 def retarget(**options: object) -> None:
-    """The operator, without what it says."""
+    """Run the operator quietly."""
     with quiet():
         bpy.ops.pasdedeux.retarget(**options)
 
 
 def frames_of(thing: bpy.types.Object) -> range:
+    """The frames of an armature's action."""
     first, last = thing.animation_data.action.frame_range
     return range(round(first), round(last) + 1)
 
 
-def carry(rig: bpy.types.Object, name: str, take: str, path: Path, every: int = 3) -> Carried:
+def measure_retargeting(rig: bpy.types.Object, name: str, take: str, path: Path, every: int = 3) -> RetargetAccuracy:
     """Retarget a take to a rig of `build` and measure: angles in one frame of `every`, feet in each."""
-    source = dancer(path)
+    source = import_dancer(path)
     frames = frames_of(source)
     fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
     character = CHARACTERS[name]
-    confidence, chosen = mapped(rig)
+    confidence, chosen = extension_bone_map(rig)
     retarget(source=source.name, target=rig.name, contacts=False)
-    bare_source, bare, _ = places_of(source, rig, name, frames[::every])
+    bare_source, bare, _ = joint_positions(source, rig, name, frames[::every])
     retarget(source=source.name, target=rig.name, contacts=True)
-    whole_source, whole, soles = places_of(source, rig, name, frames)
+    whole_source, whole, soles = joint_positions(source, rig, name, frames)
     planted = contacts.foot_contacts(np.stack([whole_source[joint] for joint in JOINTS], axis=1), fps)
-    size = measures.leg_length(whole) / measures.leg_length(whole_source)
-    discard(source, rig)
-    return Carried(
+    size = retarget_metrics.leg_length(whole) / retarget_metrics.leg_length(whole_source)
+    remove_dancers(source, rig)
+    return RetargetAccuracy(
         rig=name,
         take=take,
         confidence=confidence,
-        wrong=tuple(wrong_bones(character, chosen)),
-        limbs=_spread(measures.turned_away(bare_source, bare)) or (180.0, 180.0),
-        foot=_spread(measures.turned_away(bare_source, bare, {"foot": measures.ENDS["foot"]})),
-        hand=_spread(measures.turned_away(bare_source, bare, {"hand": measures.ENDS["hand"]})),
-        trunk=_spread(measures.trunk(bare_source, bare)),
-        with_contacts=_spread(measures.turned_away(whole_source, whole)) or (180.0, 180.0),
-        slide=measures.slide(whole, planted, fps),
-        source_slide=size * measures.slide(whole_source, planted, fps),
-        sunk=measures.sunk(soles),
+        wrong_bones=tuple(wrong_bones(character, chosen)),
+        limbs=_mean_and_p99(direction_errors(bare_source, bare)) or (180.0, 180.0),
+        foot=_mean_and_p99(direction_errors(bare_source, bare, {"foot": retarget_metrics.ENDS["foot"]})),
+        hand=_mean_and_p99(direction_errors(bare_source, bare, {"hand": retarget_metrics.ENDS["hand"]})),
+        trunk=_mean_and_p99(retarget_metrics.trunk_error(bare_source, bare)),
+        limbs_with_contacts=_mean_and_p99(direction_errors(whole_source, whole)) or (180.0, 180.0),
+        foot_skating=retarget_metrics.foot_skating(whole, planted, fps),
+        source_foot_skating=size * retarget_metrics.foot_skating(whole_source, planted, fps),
+        sole_penetration=retarget_metrics.sole_penetration(soles),
     )
 
 
-def hold(name: str, corpus: Path, every: int = 1) -> Held:
+def measure_hand_holds(name: str, corpus: Path, every: int = 1) -> HandHoldAccuracy:
     """Retarget the couple to two rigs of one kind and other sizes, and measure their hands."""
     empty_scene()
-    sources = [dancer(corpus / file) for file in COUPLE]
+    sources = [import_dancer(corpus / file) for file in COUPLE]
     targets = []
     for size in SIZES:
         rig = build(name, corpus)
@@ -154,39 +158,40 @@ def hold(name: str, corpus: Path, every: int = 1) -> Held:
         rig.scale *= size
         targets.append(rig)
     bpy.context.view_layer.update()
-    couple(sources, targets)
+    retarget_pair(sources, targets)
     frames = frames_of(sources[0])[::every]
     fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base / every
-    found = [places_of(source, rig, name, frames) for source, rig in zip(sources, targets, strict=True)]
-    errors = measures.hold_errors((found[0][0], found[1][0]), (found[0][1], found[1][1]), fps)
-    return Held(name, len(errors), float(errors.mean()), float(np.percentile(errors, 99)), float(errors.max()))
+    found = [joint_positions(source, rig, name, frames) for source, rig in zip(sources, targets, strict=True)]
+    errors = retarget_metrics.hold_errors((found[0][0], found[1][0]), (found[0][1], found[1][1]), fps)
+    return HandHoldAccuracy(
+        name, len(errors), float(errors.mean()), float(np.percentile(errors, 99)), float(errors.max())
+    )
 
 
-def couple(sources: list[bpy.types.Object], targets: list[bpy.types.Object]) -> None:
-    """Retarget two dancers at once, so that hands which hold go on holding."""
+def retarget_pair(sources: list[bpy.types.Object], targets: list[bpy.types.Object]) -> None:
+    """Retarget two dancers together, so that hand holds are kept."""
     retarget(
         source=sources[0].name, target=targets[0].name, partner_source=sources[1].name, partner_target=targets[1].name
     )
 
 
-def mapped(rig: bpy.types.Object) -> tuple[float, dict[str, str | None]]:
-    """How sure the extension is of the rig's map, and which bone it chose for each joint."""
-    from bl_ext.user_default.pas_de_deux.animation import armatures
-    from bl_ext.user_default.pas_de_deux.animation import rig_motion
+def extension_bone_map(rig: bpy.types.Object) -> tuple[float, dict[str, str | None]]:
+    """The confidence of the extension's bone map of a rig, and the bone of each joint."""
+    from bl_ext.user_default.pas_de_deux.animation import armatures, rig_motion
 
-    mapping = rig_motion.rig_mapping(rig)
+    mapping = rig_motion.rig_bone_map(rig)
     names = armatures.read_rig(rig).names
     chosen = {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
     return mapping.confidence, chosen
 
 
-def places_of(
+def joint_positions(
     source: bpy.types.Object, rig: bpy.types.Object, name: str, frames: range
 ) -> tuple[Mapping[str, Array], Mapping[str, Array], Array]:
-    """Where the joints are seen on source and rig, and the rig's soles (F, S, 3)."""
+    """Evaluated joint positions of source and rig, and the rig's soles (F, S, 3)."""
     character = CHARACTERS[name]
-    ours, theirs = evaluated_bones.joints(source, None), evaluated_bones.joints(rig, character)
-    found = evaluated_bones.watch([ours[1], theirs[1], evaluated_bones.soles(rig, character)], frames)
+    ours, theirs = evaluated_bones.joint_points(source, None), evaluated_bones.joint_points(rig, character)
+    found = evaluated_bones.evaluate([ours[1], theirs[1], evaluated_bones.sole_points(rig, character)], frames)
     by_joint = [
         {joint: places[:, n] for n, joint in enumerate(names)}
         for names, places in zip((ours[0], theirs[0]), found[:2], strict=True)
@@ -194,8 +199,8 @@ def places_of(
     return by_joint[0], by_joint[1], found[2]
 
 
-def discard(source: bpy.types.Object, rig: bpy.types.Object) -> None:
-    """Remove the dancers that came in, and bring the rig back to rest."""
+def remove_dancers(source: bpy.types.Object, rig: bpy.types.Object) -> None:
+    """Remove the imported dancers and reset the rig's pose."""
     reset_pose(rig)
     names = set(JOINTS)
     for thing in [thing for thing in bpy.data.objects if thing.type == "ARMATURE" and thing != rig]:
@@ -206,6 +211,6 @@ def discard(source: bpy.types.Object, rig: bpy.types.Object) -> None:
     bpy.context.scene.frame_set(bpy.context.scene.frame_start)
 
 
-def _spread(angles: Array) -> tuple[float, float] | None:
-    """Mean and 99th percentile; None of nothing."""
+def _mean_and_p99(angles: Array) -> tuple[float, float] | None:
+    """Mean and 99th percentile; None if empty."""
     return (float(angles.mean()), float(np.percentile(angles, 99))) if angles.size else None

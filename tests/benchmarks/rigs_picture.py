@@ -1,6 +1,6 @@
-"""The same frame of one dance on five rigs, side by side: `python -m tests.benchmarks.rigs_picture [OUT.png [FRAME]]`.
+"""Render one frame of a dance on five rigs: `python -m tests.benchmarks.rigs_picture [OUT.png [FRAME]]`.
 
-Left stands the source, then the rigs it was retargeted to, each with its own body or, where it has none, a mannequin
+The source is on the left, then the rigs that it was retargeted to, each with its own body or, without one, a mannequin
 on its own bones. Without OUT it is docs/pictures/rigs.png.
 """
 
@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from tests import installed
-from tests.benchmarks.silence import quiet
+from tests.benchmarks.quiet_output import quiet
 
 RIGS = {"Rigify": 1.0, "Mixamo": 1.0, "UE-style": 1.0, "HumanIK": 1.0, "Kenney": 0.5}
-"""Each with the size at which it stands there."""
+"""Rigs and their scale."""
 TAKE, FRAME = "bvh_zoo/AD_rokoko_jesse_dance.bvh", 940
 SIZE = (1440, 420)
 APART, LENS, SENSOR = 1.45, 80.0, 36.0  # m, mm, mm
@@ -27,13 +27,13 @@ def main(arguments: list[str]) -> int:
     corpus = Path(os.environ.get("PASDEDEUX_DATA", installed.ROOT.parent / "shared" / "data"))
     with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch, quiet():
         installed.install(installed.build(), Path(scratch))
-        draw(out, corpus, frame)
+        render_picture(out, corpus, frame)
     print(f"{out}: {out.stat().st_size // 1024} kB")
     return 0
 
 
-def draw(out: Path, corpus: Path, frame: int) -> None:
-    """Retarget the take to each rig and draw one frame of them all."""
+def render_picture(out: Path, corpus: Path, frame: int) -> None:
+    """Retarget the take to each rig and render one frame of them all."""
     import bpy
     import numpy as np
     from bl_ext.user_default.pas_de_deux.animation import mannequin
@@ -51,15 +51,15 @@ def draw(out: Path, corpus: Path, frame: int) -> None:
         bpy.context.view_layer.update()
         bodies = [thing for thing in rig.children if thing.type == "MESH"]
         if not bodies:
-            dress(rig, name)
+            add_mannequin(rig, name)
         for body in bodies:
             with bpy.context.temp_override(object=body, active_object=body):
                 bpy.ops.mesh.customdata_custom_splitnormals_clear()
             mannequin.paint(body.data, np.tile(mannequin.TEAL, (len(body.data.vertices), 1)))
         retarget_accuracy.retarget(source=source.name, target=rig.name)
         things.append(rig)
-    marks = [evaluated_bones.joints(thing, CHARACTERS.get(thing.name)) for thing in things]
-    found = evaluated_bones.watch([mark for _, mark in marks], [frame])
+    marks = [evaluated_bones.joint_points(thing, CHARACTERS.get(thing.name)) for thing in things]
+    found = evaluated_bones.evaluate([mark for _, mark in marks], [frame])
     at = [dict(zip(names, places[0], strict=True)) for (names, _), places in zip(marks, found, strict=True)]
     across = at[0]["left_hip"] - at[0]["right_hip"]
     azimuth = np.arctan2(across[1], across[0]) + VIEW
@@ -69,15 +69,15 @@ def draw(out: Path, corpus: Path, frame: int) -> None:
         shift = place - places["pelvis"]
         thing.location.x += shift[0]
         thing.location.y += shift[1]
-    film(right, (len(things) + 0.3) * APART)
+    set_up_scene(right, (len(things) + 0.3) * APART)
     scene = bpy.context.scene
     scene.frame_set(frame)
     scene.render.filepath = str(out)
     bpy.ops.render.render(write_still=True)
 
 
-def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Give a rig that rests at the world's origin a mannequin in its rest pose, which its own bones move."""
+def add_mannequin(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Add to a rig that rests at the world's origin a mannequin in its rest pose, deformed by its own bones."""
     import bpy
     from bl_ext.user_default.pas_de_deux.animation import mannequin
 
@@ -85,8 +85,8 @@ def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defi
     from tests.benchmarks import evaluated_bones
     from tests.rig_builders import CHARACTERS
 
-    names, marks = evaluated_bones.joints(rig, CHARACTERS[name])
-    [[places]] = evaluated_bones.watch([marks], [bpy.context.scene.frame_start])
+    names, marks = evaluated_bones.joint_points(rig, CHARACTERS[name])
+    [[places]] = evaluated_bones.evaluate([marks], [bpy.context.scene.frame_start])
     at = dict(zip(names, places, strict=True))
     size = at["pelvis"][2] / DEFAULT_SKELETON.offsets[0, 2]
     offsets = size * DEFAULT_SKELETON.offsets
@@ -100,8 +100,8 @@ def dress(rig: "bpy.types.Object", name: str) -> None:  # type: ignore[name-defi
         group.name = CHARACTERS[name].places.get(group.name, (group.name, ""))[0]
 
 
-def film(right: "np.ndarray", width: float) -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Set floor, light and camera, which looks across `right` (3,), for figures `width` m wide."""
+def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Set up floor, light and camera, which looks across `right` (3,), for `width` m of dancers."""
     import bpy
     import numpy as np
     from bl_ext.user_default.pas_de_deux.media import preview_scene

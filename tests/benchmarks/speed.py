@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import installed
-from tests.rig_builders import CHARACTERS, build, rest
+from tests.rig_builders import CHARACTERS, build, reset_pose
 
 RIGS = ("Mixamo", "Rigify")
 LENGTHS = (300, 1800)
@@ -51,18 +51,18 @@ def table(corpus: Path) -> list[str]:
 
 def compared(name: str, frames: int, corpus: Path) -> list[str]:
     """Time one rig at one length and print the row."""
-    from tests.benchmarks import retarget_accuracy, rivals
+    from tests.benchmarks import constraint_bake, retarget_accuracy
 
     retarget_accuracy.empty_scene()
     rig = build(name, corpus)
     source = long_dance(frames, corpus)
-    paired, span = rivals.pairs(CHARACTERS[name]), retarget_accuracy.frames_of(source)
+    paired, span = constraint_bake.bone_pairs(CHARACTERS[name]), retarget_accuracy.frames_of(source)
 
     def ours(contacts: bool) -> Callable[[], object]:
         return lambda: retarget_accuracy.retarget(source=source.name, target=rig.name, contacts=contacts)
 
     def theirs(every_bone: bool) -> Callable[[], object]:
-        return lambda: rivals.constrain_and_bake(source, rig, paired, span, every_bone=every_bone)
+        return lambda: constraint_bake.constrain_and_bake(source, rig, paired, span, every_bone=every_bone)
 
     ways = {"ours": ours(True), "bare": ours(False), "mapped": theirs(False)}
     if name != "Rigify":  # its 706 bones take minutes
@@ -72,7 +72,7 @@ def compared(name: str, frames: int, corpus: Path) -> list[str]:
         for way, work in ways.items():
             if repetition < THEIRS or way in ("ours", "bare"):
                 times[way].append(seconds(work))
-                rest(rig)
+                reset_pose(rig)
     middle = {way: statistics.median(found) for way, found in times.items()}
     ratios = {way: middle[way] / middle["ours"] for way in ways}
     every = f"{middle['every']:>9.2f} s {ratios['every']:>6.1f}" if "every" in ways else f"{'-':>11} {'-':>6}"
@@ -101,7 +101,7 @@ def long_dance(frames: int, corpus: Path) -> "bpy.types.Object":  # type: ignore
     dance = Motion(motion.fps, motion.skeleton, motion.root[order], motion.rotations[order])
     with tempfile.TemporaryDirectory() as folder:
         files.write(Path(folder, "dance.npz"), [dance])
-        return retarget_accuracy.dancer(Path(folder, "dance.npz"))
+        return retarget_accuracy.import_dancer(Path(folder, "dance.npz"))
 
 
 def seconds(work: Callable[[], object]) -> float:

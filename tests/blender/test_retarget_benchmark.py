@@ -9,7 +9,7 @@ from motions import swaying_motion
 
 from rigs import Array, files
 from rigs.skeleton import JOINTS
-from tests.benchmarks import evaluated_bones, retarget_metrics, retarget_accuracy
+from tests.benchmarks import evaluated_bones, retarget_accuracy, retarget_metrics
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
 

@@ -1,6 +1,6 @@
-"""Rigs whose joints are known: bone hierarchies with truths that were written by hand, not with the tables of maps.
+"""Rigs with known joints: bone hierarchies with bone maps that were written by hand, not with the presets.
 
-Those in `hierarchies/` are the names and parents that a tool gives its bones; the others are files of the corpus.
+Those in `hierarchies/` have the names and parents that a tool gives its bones; the others are files of the corpus.
 """
 
 import json
@@ -18,14 +18,14 @@ _SIDED = ("hip", "knee", "ankle", "foot", "bigtoe", "collar", "shoulder", "elbow
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """names and parents of bones, a parent before its children, and where they rest: (N, 3) m or nothing."""
+    """Names and parents of bones, a parent before its children, and rest positions (N, 3) m or None."""
 
     names: list[str]
     parents: list[int]
     heads: Array | None = None
 
     def with_tails(self, tails: Array | None = None) -> "Hierarchy":
-        """The same with the leaf bones' tails, at `tails` (N, 3) if it has places."""
+        """The same with the leaf bones' tails, at `tails` (N, 3) if it has positions."""
         leaves = [bone for bone in range(len(self.names)) if bone not in self.parents]
         heads = None if self.heads is None or tails is None else np.concatenate([self.heads, tails[leaves]])
         return Hierarchy(
@@ -33,7 +33,7 @@ class Hierarchy:
         )
 
     def with_controls(self) -> "Hierarchy":
-        """The same with a dozen more bones at each of its own, as in rigs for animators."""
+        """The same with a dozen more bones at each bone, as in rigs for animators."""
         extra = [(f"MCH-{name}.{n:03}", bone) for bone, name in enumerate(self.names) for n in range(12)]
         assert self.heads is not None
         heads = np.concatenate([self.heads, np.repeat(self.heads, 12, axis=0)])
@@ -43,7 +43,7 @@ class Hierarchy:
 
 
 def tool_hierarchy(name: str, *, tails: bool = True) -> tuple[Hierarchy, dict[str, str], str]:
-    """A rig of `hierarchies/`, with its joints' bones and the dialect's name."""
+    """A rig of `hierarchies/`, with its joints' bones and the naming convention's name."""
     data = json.loads((Path(__file__).with_name("hierarchies") / f"{name}.json").read_text())
     names = list(data["parents"])
     rig = Hierarchy(names, [names.index(up) if up else -1 for up in data["parents"].values()])
@@ -63,7 +63,7 @@ def rig_definition(corpus: Path, name: str) -> Hierarchy:
 
 
 def _both_sides(sides: Sequence[str], joints: Mapping[str, str]) -> dict[str, str]:
-    """Joints to bones, those of both sides from one row; {s} stands for the side."""
+    """Joints to bones, both sides from one row; {s} stands for the side."""
     both = {}
     for joint, bone in joints.items():
         if joint in _SIDED:
@@ -112,7 +112,7 @@ DEFINITION_JOINTS: dict[str, dict[str, str]] = {
         "wrist": "{s}Wrist end site",
     }),
 }  # fmt: skip
-"""For each rig definition its joints' bones."""
+"""Bones of each joint, for each rig definition."""
 
 _CMU = _both_sides("lr", {
     "pelvis": "root", "spine1": "lowerback", "spine2": "upperback", "spine3": "thorax", "neck": "lowerneck",
@@ -155,4 +155,4 @@ RECORDING_JOINTS: dict[str, dict[str, str]] = {
         "middle": "{s}Mid2 end site",
     }),
 }  # fmt: skip
-"""For each recording all joints' nodes."""
+"""Nodes of each joint, for each recording."""

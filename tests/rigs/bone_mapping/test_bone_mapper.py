@@ -1,4 +1,4 @@
-"""Which bone is which joint: by names in known dialects, checked against the hierarchy and against truths by hand."""
+"""Bone mapping by names of known conventions, checked against the hierarchy and against maps written by hand."""
 
 from pathlib import Path
 

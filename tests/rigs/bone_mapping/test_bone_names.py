@@ -1,4 +1,4 @@
-"""What a bone's name says, in all the ways of writing it."""
+"""Bone-name normalisation, in all spellings."""
 
 import pytest
 

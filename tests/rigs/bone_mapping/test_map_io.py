@@ -1,4 +1,4 @@
-"""Bone maps as JSON: the same map comes back, for any rig with those bones, and bad ones are refused in one line."""
+"""Bone maps as JSON: round trips, and errors for bad maps."""
 
 import json
 

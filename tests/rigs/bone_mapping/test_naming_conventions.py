@@ -7,9 +7,9 @@ from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conven
 from rigs.skeleton import JOINTS
 
 
-@pytest.mark.parametrize("dialect", naming_conventions(), ids=lambda dialect: dialect.name)
-def test_every_preset_names_real_joints_on_both_sides(dialect: NamingConvention) -> None:
-    joints = dialect.joints
+@pytest.mark.parametrize("convention", naming_conventions(), ids=lambda convention: convention.name)
+def test_every_preset_names_real_joints_on_both_sides(convention: NamingConvention) -> None:
+    joints = convention.joints
     assert set(joints) <= set(JOINTS)
     assert set(REQUIRED) <= set(joints)
     for joint, keys in joints.items():

@@ -1,4 +1,4 @@
-"""A dancer found by the places of the bones alone, and nothing found where there is no dancer."""
+"""Bone mapping by rest positions alone, and skeletons that are no humanoid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Characters made up for tests: our T-posed dancer with other rest poses, rolls, sizes, places and bones."""
+"""Synthetic characters for tests: our T-pose with other rest poses, bone rolls, sizes, object transforms and bones."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from rigs.retargeting.bone_transforms import RigMotion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 Bones = dict[str, tuple[str | None, Array]]
-"""Each bone's parent and the place of its head, (3,) m."""
+"""Each bone's parent and the position of its head, (3,) m."""
 
 
 def t_pose_bones(scale: float = 1.0) -> Bones:
@@ -24,7 +24,7 @@ def t_pose_bones(scale: float = 1.0) -> Bones:
 
 
 def rotate_branch(bones: Bones, bone: str, axis: Array, degrees: float) -> Bones:
-    """The bones with everything below `bone` turned about its head."""
+    """The bones with everything below `bone` rotated about its head."""
     turn = rotations.from_axis_angle(rotations.normalize(np.asarray(axis, float)), np.radians(degrees))
     pivot = bones[bone][1]
     return {
@@ -34,7 +34,7 @@ def rotate_branch(bones: Bones, bone: str, axis: Array, degrees: float) -> Bones
 
 
 def a_pose_bones(bones: Bones) -> Bones:
-    """The bones with the arms lowered by 50 degrees and the elbows a little bent."""
+    """The bones with the arms lowered by 50 degrees and the elbows slightly bent."""
     for side, sign in (("left", 1.0), ("right", -1.0)):
         bones = rotate_branch(bones, f"{side}_shoulder", np.array([0.0, 1.0, 0.0]), 50.0 * sign)
         bones = rotate_branch(bones, f"{side}_elbow", np.array([0.0, 0.0, -1.0]), 15.0 * sign)
@@ -44,7 +44,7 @@ def a_pose_bones(bones: Bones) -> Bones:
 def make_rig(
     bones: Bones, *, seed: int | None = None, turn: float = 0.0, move: Array | None = None, scale: float = 1.0
 ) -> Rig:
-    """The bones as a rig, with any roll and direction of their own if there is a seed, its object turned and moved."""
+    """A rig of the bones, with random bone axes if there is a seed, its object rotated and moved."""
     names = list(bones)
     parents = [names.index(parent) if parent else -1 for parent, _ in bones.values()]
     order = topological_order(parents)
@@ -66,12 +66,12 @@ def make_rig(
 
 
 def bone_map_of(character: Rig) -> BoneMap:
-    """The map of a character's bones."""
+    """The bone map of a character."""
     return map_bones(character.names, character.parents, character.heads)
 
 
 def posed_heads(character: Rig, motion: RigMotion) -> dict[str, Array]:
-    """Where the bones' heads go (F, 3) m, by matrices, as Blender evaluates an armature: rest, location, rotation."""
+    """Posed heads of the bones (F, 3) m by matrices, as Blender evaluates an armature: rest, location, rotation."""
     frames = len(next(iter(motion.rotations.values())))
     rest = np.tile(np.eye(4), (len(character.names), 1, 1))
     rest[:, :3, :3] = rotations.to_matrix(character.rest_rotations) * character.unit_scale

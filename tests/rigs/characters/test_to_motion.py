@@ -1,4 +1,4 @@
-"""A rig's bones become ours: every joint in its place, arms that bend as ours do, spines of any number of bones."""
+"""Conversion of a rig's bones to a Motion: every joint at its bone, spines of any number of bones."""
 
 from pathlib import Path
 

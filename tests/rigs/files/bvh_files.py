@@ -1,4 +1,4 @@
-"""BVH files and dances for the tests of reading and writing them."""
+"""BVH files and motions for tests of reading and writing."""
 
 from pathlib import Path
 

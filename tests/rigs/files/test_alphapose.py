@@ -1,4 +1,4 @@
-"""AlphaPose's results: the real ones against what the authors made of them, made-up ones, and wrong ones."""
+"""AlphaPose results: real ones against the authors' tracking, synthetic ones, and invalid ones."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""BVH files in and out: what is read, and that a written dance is the same dance."""
+"""BVH files: forward kinematics of what is read, and round trips of what is written."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""BVH files that cannot be used: one sentence that says where and what was expected, and nothing left behind."""
+"""BVH parser: layouts of all kinds, and errors that name the line and what was expected."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Reduced keys against curves drawn by scipy's Hermite splines from nothing but the keys and their slopes."""
+"""Key reduction against scipy's Hermite splines through the same keys and slopes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Retargeting against Blender's own rule for posing bones, worked out with matrices, on characters made up for it."""
+"""Retargeting against Blender's own rule for posing bones, by matrices, on synthetic characters."""
 
 from dataclasses import replace
 

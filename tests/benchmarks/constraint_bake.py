@@ -1,4 +1,4 @@
-"""What retargeting add-ons do, to be measured beside ours: constraints to the source, then Blender's own bake."""
+"""Baseline: retargeting as other add-ons do it, by constraints to the source and Blender's own bake (nla.bake)."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,13 @@ import bpy
 
 from tests.rig_truths import Character
 
-_LEFT_OUT = ("head", "bigtoe", "thumb", "middle")
-"""Leaves of the 29 joints, which no add-on maps."""
+_UNMAPPED = ("head", "bigtoe", "thumb", "middle")
+"""Leaf joints, which no add-on maps."""
 
 
-def pairs(character: Character) -> dict[str, str]:
+def bone_pairs(character: Character) -> dict[str, str]:
     """The joints with a bone of their own, each with the character's bone that an animator would choose."""
-    chosen = {joint: bones[0] for joint, bones in character.bones.items() if joint.split("_")[-1] not in _LEFT_OUT}
+    chosen = {joint: bones[0] for joint, bones in character.bones.items() if joint.split("_")[-1] not in _UNMAPPED}
     return {joint: bone for n, (joint, bone) in enumerate(chosen.items()) if bone not in list(chosen.values())[:n]}
 
 
@@ -24,13 +24,13 @@ def constrain_and_bake(
     *,
     every_bone: bool = False,
 ) -> bpy.types.Action:
-    """Bind the target's bones to the source's by constraints, bake them to keys, and leave no constraint behind.
+    """Constrain the target's bones to the source's, bake them to keyframes and remove the constraints.
 
     paired: the source's bones with the target's.  every_bone: bake all bones instead of those.
-    As add-ons such as Expy Kit and Rokoko's do it: a helper bone for each target bone, in its rest pose, rides on the
-    source's bone, so that rolls do not matter.
+    As add-ons such as Expy Kit and Rokoko's do it: a helper bone for each target bone, in its rest pose, is a child of
+    the source's bone, so that bone rolls do not matter.
     """
-    helpers = _ride(source, target, paired)
+    helpers = _add_helper_bones(source, target, paired)
     _use_fk(target)
     for joint, bone in paired.items():
         posed = target.pose.bones[bone]
@@ -43,12 +43,12 @@ def constrain_and_bake(
         bake_types={"POSE"},
     )  # fmt: skip
     bpy.ops.object.mode_set(mode="OBJECT")
-    _remove(source, helpers.values())
+    _remove_bones(source, helpers.values())
     return target.animation_data.action
 
 
-def _ride(source: bpy.types.Object, target: bpy.types.Object, paired: dict[str, str]) -> dict[str, str]:
-    """Add to the source, for each target bone, a bone that rests as that one does; their names by the target's."""
+def _add_helper_bones(source: bpy.types.Object, target: bpy.types.Object, paired: dict[str, str]) -> dict[str, str]:
+    """Add to the source a helper bone for each target bone, in that one's rest pose; their names by the target's."""
     to_source = source.matrix_world.inverted() @ target.matrix_world
     rest = {bone: to_source @ target.data.bones[bone].matrix_local for bone in paired.values()}
     _edit(source)
@@ -63,7 +63,7 @@ def _ride(source: bpy.types.Object, target: bpy.types.Object, paired: dict[str, 
     return names
 
 
-def _remove(source: bpy.types.Object, names: Iterable[str]) -> None:
+def _remove_bones(source: bpy.types.Object, names: Iterable[str]) -> None:
     _edit(source)
     for name in names:
         source.data.edit_bones.remove(source.data.edit_bones[name])

@@ -1,4 +1,4 @@
-"""Keeps what Blender and its add-ons say on the terminal off it."""
+"""Suppress the terminal output of Blender and its add-ons."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Let nothing be written, neither by Python nor below it."""
+    """Redirect standard output and error to nowhere, of Python and of C code."""
     sys.stdout.flush()
     kept = [os.dup(number) for number in (1, 2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -42,7 +42,7 @@ class TimedNote:
 def grid_offset(positions: Array) -> float:
     """Constant offset in steps of played notes (N,) behind the grid, -0.5 to 0.5; 0 unless they agree on one.
 
-    Some recordings lie beside their file's beats by a constant. Circular mean of the phases within a step and its
+    Some recordings have a constant offset from their file's beats. Circular mean of the phases within a step and its
     resultant length: Mardia and Jupp, Directional Statistics, section 2.2.
     """
     mean = np.exp(2j * np.pi * positions).mean()

@@ -49,7 +49,7 @@ def _mean_speed(dancer: Motion, seconds: Array) -> Array:
 
 @dataclass(frozen=True)
 class DanceProfile:
-    """What a dance asks of B bars of music.
+    """Motion energy and foot speed of a dance over B bars of music, for their re-ranking.
 
     energy: (B, N) motion energy in each half beat of each bar, less its mean.
     half_beat: sixteenths in half a dance beat.

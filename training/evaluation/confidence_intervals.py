@@ -39,8 +39,8 @@ def bootstrap_estimates(
 
 
 def _estimate(value: float, resamples: Array) -> Estimate:
-    known = resamples[~np.isnan(resamples)]
-    if len(known) == 0 or np.isnan(value):
+    valid = resamples[~np.isnan(resamples)]
+    if len(valid) == 0 or np.isnan(value):
         return Estimate(value, value, value)
-    low, median, high = np.quantile(known, [(1.0 - CONFIDENCE) / 2.0, 0.5, (1.0 + CONFIDENCE) / 2.0])
+    low, median, high = np.quantile(valid, [(1.0 - CONFIDENCE) / 2.0, 0.5, (1.0 + CONFIDENCE) / 2.0])
     return Estimate(value, max(float(value + low - median), 0.0), float(value + high - median))

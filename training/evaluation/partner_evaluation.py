@@ -74,10 +74,10 @@ def train_partner_classifiers(
 
     Baselines that learn from the training recordings generate each of them without it.
     """
-    studied = [duet[:_CLASSIFIER_FRAMES] for duet in train if len(duet) >= HISTORY + WINDOW]
-    real = concatenate_by_name([_classifier_windows(duet, duet.follower) for duet in studied])
+    pieces = [duet[:_CLASSIFIER_FRAMES] for duet in train if len(duet) >= HISTORY + WINDOW]
+    real = concatenate_by_name([_classifier_windows(duet, duet.follower) for duet in pieces])
     generated: dict[str, list[dict[str, Array]]] = {}
-    for duet in studied:
+    for duet in pieces:
         progress(f"training classifiers: {duet.name}")
         others = [other for other in train if other.name != duet.name] or list(train)
         for partner in [*training_baselines(others), *models, real_partner([duet])]:
@@ -111,13 +111,13 @@ def evaluate_partners(
     evaluations = {}
     for partner in [real_partner(usable), *training_baselines(train), *models]:
         progress(f"evaluating {partner.name}")
-        known = classifiers[partner.name]
-        metrics = _long_rollouts(partner, usable, real, known, takes if partner.stochastic else 1)
+        own_classifiers = classifiers[partner.name]
+        metrics = _long_rollouts(partner, usable, real, own_classifiers, takes if partner.stochastic else 1)
         metrics |= _short_rollouts(partner, usable)
         with_other_leaders = {}
         if partner.uses_leader and partner.name != REAL:
             for change, leader_of in leader_changes(train).items():
-                with_other_leaders[change] = _long_rollouts(partner, usable, real, known, 1, leader_of)
+                with_other_leaders[change] = _long_rollouts(partner, usable, real, own_classifiers, 1, leader_of)
         evaluations[partner.name] = PartnerEvaluation(metrics, with_other_leaders)
     return evaluations
 

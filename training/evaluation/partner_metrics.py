@@ -131,14 +131,14 @@ class Metric:
         return f"{self.label}\n{'↓' if self.aim == 'lower' else '→'} {self.unit}".strip()
 
 
-def _known_mean(values: Array) -> float:
+def _nan_mean(values: Array) -> float:
     """Mean of the values that are not nan, nan where all are."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else float("nan")
 
 
 def _mean(name: str) -> MetricFunction:
-    return lambda take, real, real_scores: _known_mean(take.frames[name])
+    return lambda take, real, real_scores: _nan_mean(take.frames[name])
 
 
 def _frechet_training(kind: str) -> MetricFunction:
@@ -165,7 +165,7 @@ def _classifier_auc(kind: str) -> MetricFunction:
 
 def _seam_roughness(take: Segment, real: RealReference, real_scores: Scores) -> float:
     """Ratio of the acceleration at seams between generated blocks to that elsewhere."""
-    at, between = _known_mean(take.frames["at seams"]), _known_mean(take.frames["between seams"])
+    at, between = _nan_mean(take.frames["at seams"]), _nan_mean(take.frames["between seams"])
     return at / between if between > _STILL else float("nan")
 
 
@@ -237,7 +237,7 @@ def estimate_metrics(
 
     def metrics(resample: Sequence[tuple[Segment, ...]]) -> dict[str, float]:
         rows = [_take_metrics(segments, real, real_scores) for segments in zip(*resample, strict=True)]
-        return {name: _known_mean(np.array([row[name] for row in rows])) for name in rows[0]}
+        return {name: _nan_mean(np.array([row[name] for row in rows])) for name in rows[0]}
 
     return bootstrap_estimates(list(zip(*takes, strict=True)), metrics, seed)
 

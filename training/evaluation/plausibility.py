@@ -97,8 +97,8 @@ def bone_stretch(positions: Array) -> Array:
     bones = positions[:, 1:] - positions[:, list(PARENTS[1:])]
     lengths = np.linalg.norm(bones, axis=-1)
     median = np.median(lengths, axis=0)
-    known = median > 1e-6
-    return np.asarray(100.0 * np.abs(lengths[:, known] / median[known] - 1.0).mean(axis=1))
+    rigid = median > 1e-6
+    return np.asarray(100.0 * np.abs(lengths[:, rigid] / median[rigid] - 1.0).mean(axis=1))
 
 
 def toes_floating(positions: Array, floor: float) -> Array:

@@ -79,7 +79,7 @@ pictures: demo
 	$(BIN)/pasdedeux render runs/pictures/dance-leader.bvh runs/pictures/dance-partner.bvh --out runs/pictures/dance.mp4
 	$(BIN)/python docs/pictures/film_strip.py runs/pictures/dance.mp4 docs/pictures/dance.png --frames 60 90 120 150 180
 	$(BIN)/pasdedeux compose $(DATA)/salsa/salsa_07_leader.bvh --out runs/pictures/composed.mid
-	$(BIN)/python -m training.experiment.piano_roll_plots runs/pictures/composed.mid docs/pictures/composed.png
+	$(BIN)/python -m training.experiment.plots runs/pictures/composed.mid docs/pictures/composed.png
 	$(BIN)/python -m tests.benchmarks.rigs_picture
 
 benchmark: extension

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from backend.model_registry import REGISTRY
 from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import folder_of_pairs
@@ -179,8 +180,8 @@ def test_what_is_no_sweep_of_the_model_is_not_resumed(tmp_path: Path) -> None:
             opened(tmp_path / name, resume=True)
 
 
-@pytest.mark.parametrize("model", ["duet-vae", "partner-flow", "dance-flow", "score-flow", "choreo-bridge"])
-def test_every_model_has_a_space_of_its_configurations_settings(model: Any) -> None:
+@pytest.mark.parametrize("model", REGISTRY.trainable())
+def test_every_model_has_a_space_of_its_configurations_settings(model: str) -> None:
     sweep = Sweep(model, Path(), Path(), "grid")
     space = read_space(sweep.space_file)
     assert "optimise.rate" in space

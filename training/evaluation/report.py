@@ -15,7 +15,7 @@ from rigs.files.atomic_write import atomic_write_text
 from training.evaluation.confidence_intervals import CONFIDENCE, Estimate
 from training.evaluation.partner_evaluation import BEST_OF, HISTORY, HORIZONS, REAL, PartnerEvaluation
 from training.evaluation.partner_metrics import METRICS, Metric
-from training.experiment.figure_plots import save_figure
+from training.experiment.plots import save_figure
 
 _METRICS: dict[str, Metric] = {metric.name: metric for group in METRICS.values() for metric in group}
 _ERRORS = {

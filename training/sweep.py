@@ -36,7 +36,6 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_s
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.model_registry import REGISTRY
 from rigs.files import BadFile
@@ -50,6 +49,7 @@ HEARTBEAT, GRACE = 2, 12
 """s between two signs of life of a running trial, and after the last of which its worker counts as dead."""
 RETRIES = 2
 """Times that a dead worker's trial is run again: perhaps it was the trial that killed its worker."""
+_SQLITE = b"SQLite format 3\0"
 _POLL = 0.5
 """s between two looks at the workers."""
 _BEST = 10
@@ -144,7 +144,7 @@ def open_study(sweep: Sweep, space: Space) -> optuna.Study:
     if sweep.resume:
         try:
             study = load_study(sweep)
-        except (KeyError, SQLAlchemyError):
+        except KeyError:
             raise BadFile(f"{file}: the SQLite file of a sweep over {sweep.model} expected") from None
         if study.user_attrs != about:
             raise BadFile(f"{file}: the sweep of another --search or --space, this one expected")
@@ -158,7 +158,10 @@ def open_study(sweep: Sweep, space: Space) -> optuna.Study:
 
 
 def load_study(sweep: Sweep, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-    """Load the study. Raises KeyError, SQLAlchemyError."""
+    """Load the study. Raises KeyError for a file without it."""
+    with sweep.storage.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            raise KeyError(sweep.model)
     return optuna.load_study(storage=_storage(sweep.storage), study_name=sweep.model, sampler=sampler)
 
 

@@ -22,6 +22,7 @@ from training.data.music_pairs import find_pairs, split_pairs
 from training.experiment.config import read_config
 from training.experiment.ema import Ema, ema_state
 from training.experiment.fit import fit
+from training.experiment.losses import sliced_wasserstein_distance
 from training.experiment.model_card import write_model_card
 from training.score_flow.calibration import calibrate_thresholds
 from training.score_flow.dataset import (
@@ -272,10 +273,9 @@ def _weighted_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> 
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor) -> Tensor:
-    """Squared sliced Wasserstein distance of two point clouds (B, N) (Bonneel et al. 2015)."""
+    """Squared sliced Wasserstein distance of two point clouds (B, N) over random directions, in N dimensions' scale."""
     directions = nn.functional.normalize(torch.randn(first.shape[1], _PROJECTIONS), dim=0)
-    sorted_first, sorted_second = ((cloud @ directions).sort(dim=0).values for cloud in (first, second))
-    return (sorted_first - sorted_second).square().mean() * first.shape[1]
+    return sliced_wasserstein_distance(first, second, directions.T) * first.shape[1]
 
 
 def train(

@@ -14,6 +14,7 @@ from bl_ext.user_default.pas_de_deux.animation import dancers
 from bl_ext.user_default.pas_de_deux.operators import render_preview
 from conftest import ROOT
 from motions import swaying_motion
+from music_pieces import needs_sound
 
 from rigs import files
 from rigs.skeleton import DEFAULT_SKELETON
@@ -22,7 +23,6 @@ SIZE = (64, 36)
 RATE = 44_100
 BEEP_TIMES = (0.25, 1.0, 1.4)
 """s at which the music sounds, for a twentieth of a second each."""
-needs_sound = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender was built without sound")
 
 
 @pytest.fixture

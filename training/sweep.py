@@ -10,8 +10,6 @@ Interrupt the sweep (Ctrl-C) or let it be killed: `--resume` goes on with the tr
 their last checkpoints, and to N in all. The same command with `--resume` in another terminal adds workers.
 """
 
-import json
-import logging
 import math
 import os
 import random
@@ -19,8 +17,6 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from itertools import product
 from multiprocessing import get_context, parent_process
@@ -39,11 +35,8 @@ from rich.table import Table
 
 from backend.model_registry import REGISTRY
 from rigs.files import BadFile
-from rigs.files.atomic_write import atomic_write_text
 from training.experiment.config import CONFIGS, override, read_tables
-
-Space = Mapping[str, Sequence[Any]]
-"""The values of each setting searched, by "table.name"."""
+from training.experiment.trials import Space, read_space, suggest, train_trial
 
 HEARTBEAT, GRACE = 2, 12
 """s between two signs of life of a running trial, and after the last of which its worker counts as dead."""
@@ -118,19 +111,6 @@ def run(sweep: Sweep) -> int:
     status = run_workers(sweep, study)
     print_best_trials(study)
     return status
-
-
-def read_space(path: Path) -> Space:
-    """Read a search space: the values of each setting. Raises BadFile."""
-    space = {}
-    for table, settings in read_tables(path).items():
-        for name, values in settings.items() if isinstance(settings, Mapping) else [("", settings)]:
-            if not isinstance(values, list) or not values:
-                raise BadFile(f"{path}, {table}.{name}: a list of values expected")
-            space[f"{table}.{name}"] = values
-    if not space:
-        raise BadFile(f"{path}: at least one setting to search expected")
-    return space
 
 
 def open_study(sweep: Sweep, space: Space) -> optuna.Study:
@@ -248,7 +228,10 @@ def progress(study: optuna.Study) -> str:
 
 def work(sweep: Sweep, number: int) -> None:
     """Run one worker process."""
+    import torch
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // sweep.workers))
     run_trials(sweep, number)
 
 
@@ -272,54 +255,9 @@ def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
     frozen = trial.study.get_trials(deepcopy=False)[trial.number]
     original = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
     number = trial.number if original is None else original
-    metric = train(sweep, settings, sweep.storage.with_name(f"{sweep.storage.name}.trials") / str(number))
+    folder = sweep.storage.with_name(f"{sweep.storage.name}.trials") / str(number)
+    metric = train_trial(sweep.model, sweep.data, sweep.config_file, settings, folder)
     return metric if math.isfinite(metric) else math.nan  # which fails the trial, but not its worker
-
-
-def suggest(trial: optuna.Trial, search: str, space: Space) -> dict[str, Any]:
-    """Choose a trial's settings: one of the values of each, or in Bayes a number between the least and the greatest."""
-    settings: dict[str, Any] = {}
-    for name, values in space.items():
-        if search == "bayes" and len(values) > 1 and all(isinstance(value, float) for value in values):
-            low, high = min(values), max(values)
-            settings[name] = trial.suggest_float(name, low, high, log=low > 0.0)
-        else:
-            settings[name] = trial.suggest_categorical(name, values)
-    return settings
-
-
-def train(sweep: Sweep, settings: Mapping[str, Any], folder: Path) -> float:
-    """Train the model with other settings in a trial's folder; the best validation metric."""
-    import torch
-
-    from training.experiment.fit import BEST, LAST, Interrupted  # lightning takes seconds to load
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // sweep.workers))
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-
-    config = folder / "config.toml"
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic_write_text(config, _toml(override(read_tables(sweep.config_file), settings)))
-    task = REGISTRY.get(sweep.model).import_training()
-    try:
-        with (folder / "log.txt").open("a") as log, redirect_stdout(log), redirect_stderr(log):
-            metric = float(task.train(sweep.data, folder, config, resume=(folder / LAST).exists(), trial=True))
-    except Interrupted:
-        sys.exit(128 + signal.SIGTERM)  # the trial stays a running one without heartbeats, which is retried
-    except BadFile as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    for name in (LAST, BEST):
-        (folder / name).unlink(missing_ok=True)
-    return metric
-
-
-def _toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """Tables of numbers, strings and lists as TOML, whose values are written as JSON's are."""
-    return "\n".join(
-        f"[{table}]\n" + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in rows.items())
-        for table, rows in tables.items()
-    )
 
 
 def print_best_trials(study: optuna.Study) -> None:

@@ -21,7 +21,8 @@ from tests.training.choreo_bridge.pairs import folder_of_pairs
 from tests.training.data.duet_files import folder_of_duets
 from training import sweep as sweeping
 from training.experiment.config import CONFIGS, override, read_tables
-from training.sweep import Sweep, load_study, open_study, read_space, run_trials, train
+from training.experiment.trials import read_space, train_trial
+from training.sweep import Sweep, load_study, open_study, run_trials
 
 SPACE = {"network.bridge": [4, 8], "loss.distance": [1.0, 10.0], "optimise.rate": [3e-4, 1e-3]}
 
@@ -33,7 +34,7 @@ def metric(settings: dict[str, Any]) -> float:
 
 @pytest.fixture(autouse=True)
 def _closed_form_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "train", lambda sweep, settings, folder: metric(settings))
+    monkeypatch.setattr(sweeping, "train_trial", lambda *args: metric(args[-2]))
 
 
 def opened(file: Path, search: str = "grid", trials: int = 100, *, resume: bool = False) -> Sweep:
@@ -61,7 +62,7 @@ from training import sweep
 def die(*_):
     time.sleep(1.0)  # until the first heartbeat
     os.kill(os.getpid(), 9)
-sweep.train = die
+sweep.train_trial = die
 sweep.run_trials(sweep.Sweep("choreo-bridge", Path(), Path(sys.argv[1]), sys.argv[2]), 0)
 """
     words = [sys.executable, "-c", code, str(sweep.storage), sweep.search]
@@ -115,13 +116,14 @@ def test_a_living_workers_trial_is_left_alone(tmp_path: Path, monkeypatch: pytes
     sweep = opened(tmp_path / "sweep", trials=2)
     folders = []
 
-    def train_while_another_worker_runs(other: Sweep, settings: dict[str, Any], folder: Path) -> float:
+    def train_while_another_worker_runs(*args: Any) -> float:
+        *_, settings, folder = args
         folders.append(folder.name)
         if len(folders) == 1:
             load_study(sweep).optimize(lambda trial: sweeping.run_trial(trial, sweep, SPACE), n_trials=1)
         return metric(settings)
 
-    monkeypatch.setattr(sweeping, "train", train_while_another_worker_runs)
+    monkeypatch.setattr(sweeping, "train_trial", train_while_another_worker_runs)
     run_trials(sweep, 0)
     assert states(sweep) == [TrialState.COMPLETE] * 2
     assert folders == ["0", "1"]
@@ -141,7 +143,7 @@ def test_a_trial_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
 def test_a_metric_that_is_no_number_fails_its_trial_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = opened(tmp_path / "sweep")
     nan = float("nan")
-    monkeypatch.setattr(sweeping, "train", lambda _, settings, folder: nan if settings["network.bridge"] == 8 else 1.0)
+    monkeypatch.setattr(sweeping, "train_trial", lambda *args: nan if args[-2]["network.bridge"] == 8 else 1.0)
     run_trials(sweep, 0)
     assert (states(sweep).count(TrialState.FAIL), states(sweep).count(TrialState.COMPLETE)) == (4, 4)
 
@@ -197,10 +199,12 @@ def test_settings_that_a_configuration_lacks_are_refused() -> None:
 
 def test_a_trial_trains_with_its_settings(tmp_path: Path) -> None:
     data = folder_of_pairs(tmp_path / "pairs")
-    sweep = Sweep("choreo-bridge", data, tmp_path / "sweep", "grid")
     short = {"optimise.epochs": 1, "optimise.batch": 6, "network.latent": 8}
     slow, fast, again = (
-        train(sweep, {**short, "optimise.rate": rate}, tmp_path / str(n)) for n, rate in enumerate((1e-6, 1e-3, 1e-3))
+        train_trial(
+            "choreo-bridge", data, CONFIGS / "choreo-bridge.toml", {**short, "optimise.rate": rate}, tmp_path / str(n)
+        )
+        for n, rate in enumerate((1e-6, 1e-3, 1e-3))
     )
     assert fast < slow
     assert fast == again

@@ -5,7 +5,7 @@ wire has been checked there, and a valid message's rounded copy needs no check: 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, InitVar, dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, fields
 from typing import Any, ClassVar, Self
 
 from backend.model_registry import REGISTRY, Task
@@ -72,8 +72,9 @@ class Message:
         validation.check_dancers(dancers)
 
     def parameters(self) -> dict[str, Any]:
-        """The message's values by the parameters' names."""
-        return dict(vars(self))
+        """The message's values by the parameters' names; a score's swing is a parameter of its own."""
+        values = dict(vars(self))
+        return values | {"swing": values["score"].swing} if self.has_score else values
 
     def named_dancers(self) -> dict[str, Motion]:
         """The message's dancers by their names."""
@@ -82,7 +83,8 @@ class Message:
     @classmethod
     def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
         """The message of parameters and dancers that are known to be valid."""
-        return cls(**parameters, **dancers, validate=False)
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: value for name, value in parameters.items() if name in names}, validate=False)
 
     def check_consistency(self) -> None:
         """Raise ProtocolError for values that contradict one another."""
@@ -182,15 +184,6 @@ class DanceRequest(Message):
     def frames(self) -> int:
         """F, the frames of the dance: all that come no later than the music's end, as the wire rounds it."""
         return validation.dance_frames(self.score, self.fps)
-
-    def parameters(self) -> dict[str, Any]:
-        """The request's values, the score's swing among them."""
-        return vars(self) | {"swing": self.score.swing}
-
-    @classmethod
-    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
-        """The request, whose swing is the score's."""
-        return cls(**{name: value for name, value in parameters.items() if name != "swing"}, validate=False)
 
     def check_consistency(self) -> None:
         """Raise ProtocolError for music that is too short or too long."""
@@ -336,15 +329,6 @@ class ComposeResult(Message):
     kind = "score"
     rules: ClassVar[Rules] = {"swing": validation.swing}
     has_score = True
-
-    def parameters(self) -> dict[str, Any]:
-        """The score and its swing."""
-        return {"score": self.score, "swing": self.score.swing}
-
-    @classmethod
-    def assemble(cls, parameters: Mapping[str, Any], dancers: Mapping[str, Motion]) -> Self:
-        """The result, whose swing is the score's."""
-        return cls(parameters["score"], validate=False)
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,9 @@ def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
     length = dict.fromkeys(order, 0.0)
     for bone in reversed(order):
         parent = parents[bone]
-        whole = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
-        if parent >= 0 and (parent not in longest_child or whole > length[parent]):
-            longest_child[parent], length[parent] = bone, whole
+        path_length = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
+        if parent >= 0 and (parent not in longest_child or path_length > length[parent]):
+            longest_child[parent], length[parent] = bone, path_length
     return BoneTree(positions, tuple(parents), children_of(parents), longest_child, length)
 
 

@@ -28,13 +28,13 @@ def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
     """Serialise a bone map: for each mapped joint its bone's name and confidence."""
     rows = zip(JOINTS, mapping.bones, mapping.joint_confidence, strict=True)
     return bone_map_json(
-        mapping.convention.name, {joint: (names[bone], sure) for joint, bone, sure in rows if bone >= 0}
+        mapping.convention.name, {joint: (names[bone], confidence) for joint, bone, confidence in rows if bone >= 0}
     )
 
 
 def bone_map_json(convention: str, joints: dict[str, tuple[str, float]]) -> str:
     """Serialise a bone map given by names. joints: for each joint its bone and confidence."""
-    rows = {joint: {"bone": bone, "sureness": round(sure, 3)} for joint, (bone, sure) in joints.items()}
+    rows = {joint: {"bone": bone, "sureness": round(confidence, 3)} for joint, (bone, confidence) in joints.items()}
     return json.dumps({"kind": _KIND, "dialect": convention, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 

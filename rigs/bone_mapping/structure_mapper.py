@@ -127,7 +127,7 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
     pelvis_ancestors = [bone for bone in chest_ancestors if bone not in trunk]
     if pelvis_ancestors:
         pelvis = pelvis_ancestors[0]
-    else:  # legs that hang on no bone of the trunk
+    else:  # the legs have no common ancestor in the trunk
         pelvis = min(
             chest_ancestors or [body.legs.limbs[0].path[0]],
             key=lambda b: float(np.linalg.norm(tree.positions[b] - hips)),

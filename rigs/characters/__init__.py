@@ -1,1 +1,1 @@
-"""Characters: rigs as bone trees with rest poses, and their conversion from and to the 29 joints."""
+"""Characters: bone hierarchies with rest poses as humanoids, and their conversion to and from the 29 joints."""

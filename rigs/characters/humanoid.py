@@ -21,12 +21,7 @@ BONE_DIRECTIONS: Array = rotations.normalize(
 _LIMB_JOINTS = tuple(
     j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))
 )
-_UNROTATED_JOINTS = frozenset(
-    # joints that no bone is turned for: leaves, and the hand, of whose fingers a Motion knows only the middle
-    j
-    for j, name in enumerate(JOINTS)
-    if not CHILDREN[j] or name.endswith("_thumb")
-)
+_UNROTATED_JOINTS = frozenset(j for j, name in enumerate(JOINTS) if not CHILDREN[j] or name.endswith("_thumb"))
 """Joints without a rotation of their own: leaves, and the knuckles, as a Motion has only the middle finger."""
 _TWIST_NAME = re.compile(r"twist|roll", re.IGNORECASE)
 _MIN_TWIST_COSINE = np.cos(np.radians(4.0))
@@ -102,7 +97,7 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
     hip_ancestors = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
     joint_of_node = {
         node: j for node, j in joint_of_node.items() if node not in hip_ancestors
-    }  # what carries the legs goes with the pelvis
+    }  # bones between pelvis and legs follow the pelvis
     spine = tuple(node for node in _spine_to_chest(rig, bones, bone_map.spine) if node not in hip_ancestors)
     neck = _chain_to_last(rig, bone_map.neck)
     twist_nodes = _find_twist_bones(rig, bones)

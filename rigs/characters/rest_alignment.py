@@ -8,14 +8,12 @@ from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 _FRAMED_JOINTS = (INDEX["pelvis"], INDEX["spine3"])
 _TWIST_PARENT = [
-    # the joint from which each one takes its twist: arms and neck from the chest, all others from their parent
     INDEX["spine3"] if name.endswith(("_collar", "_shoulder")) or name == "neck" else PARENTS[j]
     for j, name in enumerate(JOINTS)
 ]
 _TWIST_PARENT[INDEX["spine3"]] = INDEX["pelvis"]
 """The joint from which each one takes its twist: arms and neck from the chest, all others from their parent."""
 _HINGE_AXES = {
-    # the axis about which the limb's next joint bends, in the T-pose
     "left_hip": (1.0, 0.0, 0.0),
     "right_hip": (1.0, 0.0, 0.0),
     "left_shoulder": (0.0, 0.0, -1.0),

@@ -47,7 +47,7 @@ def find_sole(humanoid: Humanoid, side: str) -> Sole:
         points.append((humanoid.rest_positions[joints[2]], humanoid.rest_positions[ball]))
     to_rest = rotations.inverse(humanoid.rest_rotations[[ankle, ball]])
     foot_points = np.array(
-        [(place if pivot is None else pivot) - humanoid.rest_positions[ankle] for place, pivot in points]
+        [(point if pivot is None else pivot) - humanoid.rest_positions[ankle] for point, pivot in points]
     )
     toe_points = np.array([place * 0.0 if pivot is None else place - pivot for place, pivot in points])
     bone_heights = np.array([place @ _UP for place, _ in points]) - humanoid.floor

@@ -81,7 +81,7 @@ def _solve_motion(fps: float, available: list[bool], world: Array, targets: Arra
             world[j] = world[parent]
         if j == _MID_SPINE and bends_between:
             targets = _place_mid_spine(available[j], world, positions, targets)
-            available = [known or joint == j for joint, known in enumerate(available)]
+            available = [is_available or joint == j for joint, is_available in enumerate(available)]
         target, share = _next_available_joint(j, available)
         if target >= 0:
             to_target = targets[target] - positions[parent]
@@ -146,8 +146,8 @@ def _body_scale(available: list[bool], positions: Array) -> float:
     limbs = [
         j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and available[j]
     ]
-    own = sum(np.linalg.norm(positions[j] - positions[PARENTS[j]], axis=-1).mean() for j in limbs)
-    return float(own / sum(np.linalg.norm(DEFAULT_SKELETON.offsets[j]) for j in limbs))
+    length = sum(np.linalg.norm(positions[j] - positions[PARENTS[j]], axis=-1).mean() for j in limbs)
+    return float(length / sum(np.linalg.norm(DEFAULT_SKELETON.offsets[j]) for j in limbs))
 
 
 def _next_available_joint(j: int, available: list[bool]) -> tuple[int, float]:

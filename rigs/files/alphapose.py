@@ -108,9 +108,9 @@ def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) ->
     candidates = [group[np.argsort(-scores[group], kind="stable")[:dancers]] for group in groups]
     start = next(at for at, group in enumerate(candidates) if len(group) == dancers)
     tracks = [[at] for at in candidates[start]]
-    for rest in (candidates[start + 1 :], candidates[:start][::-1]):
+    for groups_in_order in (candidates[start + 1 :], candidates[:start][::-1]):
         last = [track[0] for track in tracks]
-        for group in rest:
+        for group in groups_in_order:
             distances = _detection_distances(last, group, poses, pixels)
             max_distances = _MAX_STEP * np.abs(frames[group[0]] - frames[last])
             for track, at in _assign_detections(distances, max_distances):

@@ -101,8 +101,10 @@ def _trunk_rotation(up: Array, left: Array) -> Array:
 
 
 def _midpoint(points: dict[str, Array], landmark: str) -> Array:
+    """The midpoint (F, 3) of a landmark's left and right side."""
     return (points[f"left_{landmark}"] + points[f"right_{landmark}"]) / 2.0
 
 
 def _left_vector(points: dict[str, Array], landmark: str) -> Array:
+    """The vector (F, 3) from the right to the left landmark."""
     return points[f"left_{landmark}"] - points[f"right_{landmark}"]

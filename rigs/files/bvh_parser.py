@@ -141,15 +141,15 @@ class _Parser:
         statements = self.statements()
         nodes = self.hierarchy(statements)
         fps, values = self.motion(statements, sum(len(node.channels) for node in nodes))
-        kept = [node for node in nodes if not node.is_end] + [
+        used_nodes = [node for node in nodes if not node.is_end] + [
             node for node in nodes if node.is_end and any(node.offset)
         ]
-        index = {id(node): at for at, node in enumerate(kept)}
+        index = {id(node): at for at, node in enumerate(used_nodes)}
         return Bvh(
-            names=tuple(node.name for node in kept),
-            parents=tuple(-1 if node.parent < 0 else index[id(nodes[node.parent])] for node in kept),
-            offsets=np.array([node.offset for node in kept]),
-            channels=tuple(node.channels for node in kept),
+            names=tuple(node.name for node in used_nodes),
+            parents=tuple(-1 if node.parent < 0 else index[id(nodes[node.parent])] for node in used_nodes),
+            offsets=np.array([node.offset for node in used_nodes]),
+            channels=tuple(node.channels for node in used_nodes),
             fps=fps,
             values=values,
         )

@@ -56,7 +56,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
         arrays[name].astype(float) if is_pair else arrays[name][None].astype(float) for name in _SHAPES
     )
     dancers = zip(offsets, root, rotations.normalize(quaternions), strict=True)
-    motions = tuple(Motion(rate, Skeleton(bones), places, turns) for bones, places, turns in dancers)
+    motions = tuple(Motion(rate, Skeleton(bones), positions, turns) for bones, positions, turns in dancers)
     return Clip(motions, Source(path, 1.0, "Z", rate, frames))
 
 

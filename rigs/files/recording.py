@@ -16,7 +16,7 @@ from rigs.files import BadFile, Clip, Source
 from rigs.skeleton import JOINTS
 
 _UNITS = (
-    # the least and greatest height in metres, and the units that it makes believable: a rare unit has to fit well
+    # range of plausible heights in metres, and units in it: a rare unit has to fit more closely
     (1.2, 2.3, (1.0, 0.01, 0.001)),
     (1.4, 2.1, (0.1, 0.0254, 0.3048, 0.0254 / 0.45)),  # decimetre, inch, foot, and the unit of CMU's Acclaim files
 )

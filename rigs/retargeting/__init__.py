@@ -1,1 +1,1 @@
-"""Retargeting: a Motion onto the bones of any mapped rig, as keyframes."""
+"""Retargeting: transfer a Motion to the bones of any mapped rig, and reduce it to few keyframes."""

@@ -14,7 +14,7 @@ from rigs import Array
 from rigs.easing import smoothstep
 from rigs.retargeting import rotation_modes
 
-_MIN_TOLERANCE = 1e-9  # a tolerance of zero means this one
+_MIN_TOLERANCE = 1e-9  # used for a tolerance of zero
 
 
 @dataclass(frozen=True)

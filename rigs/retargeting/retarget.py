@@ -27,7 +27,6 @@ _TOES = [INDEX[f"{side}_foot"] for side in SIDES]
 _SPINE = [INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3")]
 _CHEST, _NECK, _JAW = (INDEX[name] for name in ("spine3", "neck", "jaw"))
 _POSTURE_JOINTS = (
-    # a joint, and the two between which it lies in turning, at which share of the way
     (_SPINE[1], _SPINE[0], _CHEST, 1 / 3),
     (_SPINE[2], _SPINE[0], _CHEST, 2 / 3),
     (_NECK, _CHEST, _JAW, 0.5),

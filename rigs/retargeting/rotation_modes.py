@@ -89,10 +89,10 @@ def _to_axis_angle(quaternions: Array) -> Array:
     return np.concatenate([angle, axis * sign], axis=-1)
 
 
-def _fill_undefined_axes(vectors: Array, known: Array) -> Array:
+def _fill_undefined_axes(vectors: Array, defined: Array) -> Array:
     """Directions (F, ..., 3) of vectors; undefined ones copy the last defined frame, else the first, else Y."""
-    frames = np.arange(len(vectors)).reshape(-1, *[1] * (known.ndim - 1))
-    last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)
-    source = np.where(last < 0, np.argmax(known, axis=0), last)[..., None]
+    frames = np.arange(len(vectors)).reshape(-1, *[1] * (defined.ndim - 1))
+    last = np.maximum.accumulate(np.where(defined, frames, -1), axis=0)
+    source = np.where(last < 0, np.argmax(defined, axis=0), last)[..., None]
     filled = rotations.normalize(np.take_along_axis(vectors, source, axis=0))
-    return np.where(known.any(axis=0)[..., None], filled, np.array([0.0, 1.0, 0.0]))
+    return np.where(defined.any(axis=0)[..., None], filled, np.array([0.0, 1.0, 0.0]))

@@ -1,4 +1,4 @@
-"""Acclaim recordings: CMU's own against matrices built from the format's description, small ones, and broken ones."""
+"""Acclaim recordings: CMU's own against matrices by the format's description, and small synthetic ones."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""BlazePose's 33 landmarks: seen from a known dancer, they give that dancer back."""
+"""BlazePose landmarks: a known dancer is recovered from its 33 landmarks."""
 
 from pathlib import Path
 

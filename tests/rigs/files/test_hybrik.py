@@ -1,4 +1,4 @@
-"""The HybrIK reader on the real extractions, on files made here with a known answer, and on files that are wrong."""
+"""HybrIK arrays: real pose estimates, and synthetic files with known joints."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The forms in which bones keep rotations, against scipy's rotations and against movements without jumps."""
+"""Rotation modes against scipy's rotations, and continuity of the values."""
 
 from itertools import permutations
 

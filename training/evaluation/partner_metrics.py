@@ -191,7 +191,8 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         Metric("diversity kinetic", "diversity kinetic", "", "real", _diversity("kinetic")),
         Metric("diversity geometric", "diversity geometric", "", "real", _diversity("geometric")),
     ),
-    "published metrics: Duolando's FID on 10 s clips, BED, BAS on the leader's pulse (no music here), EDGE's PFC": (
+    "published metrics: Duolando's FID on 10 s clips (they overlap: intervals are too narrow) and BED, "
+    "BAS on the leader's pulse (there is no music), EDGE's PFC": (
         Metric("FID_k", "FID_k", "", "lower", _fid("kinetic")),
         Metric("FID_g", "FID_g", "", "lower", _fid("geometric")),
         Metric("FID_cd", "FID_cd", "", "lower", _fid("cross")),

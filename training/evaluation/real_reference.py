@@ -15,7 +15,8 @@ from training.evaluation.frechet import FeatureDistribution
 CLASSIFIER_WINDOW, CLASSIFIER_HOP = 30, 10
 """Frames of a window that the classifier sees, and from one to the next, at 30 fps."""
 CLIP, CLIP_HOP = 300, 30
-"""Frames of a clip for the published FID, and from one to the next: Duolando's are whole recordings of about 70 s."""
+"""Frames of a clip for the published FID, and from one to the next. Duolando's are whole recordings of about 70 s, of
+which a held-out part has too few: compare values with the real partner's first, then with a paper's."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_a_run_leaves_weights_card_curves_and_checkpoints(whole_run: Path) -> No
         "best.ckpt", "last.ckpt", "curves", "duet-vae.safetensors", "duet-vae.md"
     }  # fmt: skip
     trained = load(whole_run / "duet-vae.safetensors")
-    assert trained.bone_offsets.shape == (2, 29, 3)
+    assert trained.bodies.shape == (2, 29, 3)
     card = (whole_run / "duet-vae.md").read_text()
     for part in (
         "| train | a |",

@@ -119,7 +119,7 @@ def open_study(sweep: Sweep, space: Space) -> optuna.Study:
     if sweep.resume and not file.exists():
         raise BadFile(f"{file}: no such sweep to resume")
     if not sweep.resume and file.exists():
-        raise BadFile(f"{file}: holds a sweep already; --resume goes on with it, another --storage begins one")
+        raise BadFile(f"{file}: holds a sweep already; continue it with --resume, or start another with another --storage")
     about = {"search": sweep.search, "space": {setting: list(values) for setting, values in space.items()}}
     if sweep.resume:
         try:
@@ -211,7 +211,7 @@ def run_workers(sweep: Sweep, study: optuna.Study) -> int:
             worker.terminate()
         for worker in workers:
             worker.join()
-        print(f"stopped, {progress(study)}; --resume goes on from there", file=sys.stderr)
+        print(f"stopped, {progress(study)}; continue with --resume", file=sys.stderr)
         return 130
 
 

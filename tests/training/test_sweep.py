@@ -160,7 +160,7 @@ def test_a_second_worker_does_not_add_trials_to_an_empty_queue(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("search", "resume", "sentence"),
     [
-        ("grid", False, "holds a sweep already; --resume goes on with it"),
+        ("grid", False, "holds a sweep already; continue it with --resume"),
         ("bayes", True, "the sweep of another --search or --space, this one expected"),
     ],
 )
@@ -224,9 +224,9 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def test_a_partner_model_is_swept_too(tmp_path: Path) -> None:
-    data = folder_of_duets(tmp_path / "duets")
+    data = folder_of_duets(tmp_path / "duets", frames=140)
     config, space = tmp_path / "config.toml", tmp_path / "space.toml"
-    config.write_text(re.sub(r"(?m)^stride = \d+", "stride = 20", (CONFIGS / "duet-vae.toml").read_text()))
+    config.write_text(re.sub(r"(?m)^stride = \d+", "stride = 40", (CONFIGS / "duet-vae.toml").read_text()))
     space.write_text("[optimise]\nrate = [1e-4, 1e-3]\nepochs = [2]\nbatch = [4]\n")
     words = command("duet-vae", data, tmp_path / "sweep", space, "--config", str(config))
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=250)

@@ -11,7 +11,6 @@ their last checkpoints, and to N in all. The same command with `--resume` in ano
 """
 
 import math
-import os
 import random
 import signal
 import sys
@@ -119,7 +118,7 @@ def open_study(sweep: Sweep, space: Space) -> optuna.Study:
     if sweep.resume and not file.exists():
         raise BadFile(f"{file}: no such sweep to resume")
     if not sweep.resume and file.exists():
-        raise BadFile(f"{file}: holds a sweep already; continue it with --resume, or start another with another --storage")
+        raise BadFile(f"{file}: holds a sweep already; continue it with --resume, or name another --storage")
     about = {"search": sweep.search, "space": {setting: list(values) for setting, values in space.items()}}
     if sweep.resume:
         try:
@@ -228,10 +227,11 @@ def progress(study: optuna.Study) -> str:
 
 def work(sweep: Sweep, number: int) -> None:
     """Run one worker process."""
-    import torch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // sweep.workers))
+    if sweep.workers > 1:
+        import torch
+
+        torch.set_num_threads(1)  # the workers share the cores already
     run_trials(sweep, number)
 
 

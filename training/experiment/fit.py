@@ -67,7 +67,7 @@ def fit(
     if resume and not last.exists():
         raise BadFile(f"{last}: no such checkpoint to resume from")
     if not resume and last.exists():
-        raise BadFile(f"{folder}: holds a run already; continue it with --resume, or start another with another --out")
+        raise BadFile(f"{folder}: holds a run already; continue it with --resume, or name another --out")
     folder.mkdir(parents=True, exist_ok=True)
     if resume:
         batches.start = torch.load(last, weights_only=True)["global_step"]

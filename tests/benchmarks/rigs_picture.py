@@ -55,7 +55,7 @@ def render_picture(out: Path, corpus: Path, frame: int) -> None:
         for body in bodies:
             with bpy.context.temp_override(object=body, active_object=body):
                 bpy.ops.mesh.customdata_custom_splitnormals_clear()
-            mannequin.paint(body.data, np.tile(mannequin.TEAL, (len(body.data.vertices), 1)))
+            mannequin.set_vertex_colours(body.data, np.tile(mannequin.TEAL, (len(body.data.vertices), 1)))
         retarget_accuracy.retarget(source=source.name, target=rig.name)
         things.append(rig)
     marks = [evaluated_bones.joint_points(thing, CHARACTERS.get(thing.name)) for thing in things]
@@ -109,9 +109,9 @@ def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[nam
 
     scene = bpy.context.scene
     middle = np.zeros(3)
-    for ground in (preview_scene._floor(middle), preview_scene._grid(middle)):
+    for ground in (preview_scene._floor_disc(middle), preview_scene._floor_grid(middle)):
         scene.collection.objects.link(ground)
-    preview_scene._set_up_picture(scene, 30.0, 1, SIZE)
+    preview_scene._set_render_settings(scene, 30.0, 1, SIZE)
     image = scene.render.image_settings
     if hasattr(image, "media_type"):
         image.media_type = "IMAGE"
@@ -127,7 +127,7 @@ def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[nam
     camera.rotation_euler = Matrix(np.stack([right, up, -forward], axis=-1).tolist()).to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera
-    scene.display.light_direction = preview_scene._light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
+    scene.display.light_direction = preview_scene._workbench_light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,12 @@ def foot_contacts(positions: Array, fps: float, *, height: float = 0.05, speed: 
     return (_planar_speed(feet, fps) < speed) & (feet[..., 2] - rest < height)
 
 
+def foot_speed(positions: Array, fps: float) -> Array:
+    """Mean speed (F,) in m/s of the `FEET` of positions (F, 29, 3) m, two frames or more."""
+    speed: Array = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1) * fps
+    return speed
+
+
 def floor_height(positions: Array) -> float:
     """Height in m of the floor under `positions` (F, 29, 3) m: a low percentile of the lower toes."""
     lowest = np.asarray(positions)[:, TOES, 2].min(axis=1)

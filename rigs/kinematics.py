@@ -29,7 +29,7 @@ def global_rotations(local: Array) -> Array:
 
 def local_rotations(world: Array) -> Array:
     """Joint rotations relative to the parent (..., 29, 4) from world rotations (..., 29, 4)."""
-    local = rotations.multiply(rotations.inverse(world[..., list(PARENTS), :]), world)
+    local = rotations.inverse_multiply(world[..., list(PARENTS), :], world)
     local[..., 0, :] = world[..., 0, :]
     return local
 

@@ -77,9 +77,8 @@ def interpolate(motion: Motion, fps: float, at: Array) -> Motion:
     after = np.minimum(before + 1, len(motion) - 1)
     t = np.clip(at - before, 0.0, 1.0)
     root = motion.root[before] * (1.0 - t)[:, None] + motion.root[after] * t[:, None]
-    return Motion(
-        fps, motion.skeleton, root, rotations.slerp(motion.rotations[before], motion.rotations[after], t[:, None])
-    )
+    local = rotations.slerp(motion.rotations[before], motion.rotations[after], t[:, None])
+    return Motion(fps, motion.skeleton, root, local)
 
 
 def mirror(motion: Motion) -> Motion:

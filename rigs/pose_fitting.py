@@ -10,25 +10,17 @@ import numpy as np
 from rigs import Array, kinematics, rotations
 from rigs.easing import smoothstep
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import ANKLES, CHILDREN, DEFAULT_SKELETON, HINGE_AXES, INDEX, JOINTS, LIMB_JOINTS, PARENTS, Skeleton
 from rigs.smoothing import exponential_average
 
 _PELVIS, _SPINE1, _SPINE2, _CHEST = (INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3"))
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 _WIDE, _NARROW = 0.06, 0.02
 """m of spread of neck and collars from which they determine the chest's twist, and up to which only shoulders can."""
-_LIMB_BONES = [
-    j for j, name in enumerate(JOINTS) if name.endswith(("hip", "knee", "ankle", "shoulder", "elbow", "wrist"))
-]
-
-_HINGES = {
-    INDEX["left_hip"]: ((1.0, 0.0, 0.0), np.radians(80.0)),
-    INDEX["right_hip"]: ((1.0, 0.0, 0.0), np.radians(80.0)),
-    INDEX["left_shoulder"]: ((0.0, 0.0, -1.0), np.radians(115.0)),
-    INDEX["right_shoulder"]: ((0.0, 0.0, 1.0), np.radians(115.0)),
-}
-"""Hinge axis in the T-pose about which the next joint, knee or elbow, flexes by positive angles, and the twist up to
-which a bend is not noise: 99.9 % of the thighs of real salsa stay within 60 degrees, of the arms within 119."""
+_LIMB_BONES = [*LIMB_JOINTS, *ANKLES]
+_THIGH_TWIST, _ARM_TWIST = np.radians([80.0, 115.0])
+"""Twist up to which a bend is not noise: 99.9 % of the thighs of real salsa stay within 60 degrees, of the arms within
+119."""
 _TWIST_MARGIN = np.radians(30.0)
 """Twist beyond that limit at which the bending plane of a frame has no weight any more."""
 _STRAIGHT, _BENT = 0.1, 0.4
@@ -128,10 +120,8 @@ def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skele
     world = np.empty((*positions.shape[:2], 4))
     pelvis, chest = (_fit_rigid_joint(positions, skeleton, joint) for joint in (_PELVIS, _CHEST))
     for j, parent in enumerate(PARENTS):
-        if j == _PELVIS:
-            world[:, j] = pelvis
-        elif j == _CHEST:
-            world[:, j] = chest
+        if j in (_PELVIS, _CHEST):
+            world[:, j] = pelvis if j == _PELVIS else chest
         elif not CHILDREN[j]:
             world[:, j] = world[:, parent]
         else:
@@ -139,10 +129,12 @@ def _world_rotations(positions: Array, bones: Array, fps: float, skeleton: Skele
             guess = world[:, parent]
             if j in (_SPINE1, _SPINE2):
                 guess = rotations.slerp(pelvis, chest, 1 / 3 if j == _SPINE1 else 2 / 3)
-            world[:, j] = _swing_onto_bone(guess, skeleton.offsets[child], bones[:, child])
-            if j in _HINGES:
+            world[:, j] = rotations.swing(guess, skeleton.offsets[child], bones[:, child])
+            if JOINTS[j] in HINGE_AXES:
                 (end,) = CHILDREN[child]
-                world[:, j] = _twist_to_bend_plane(world[:, j], *_HINGES[j], bones[:, child], bones[:, end], fps)
+                limit = _THIGH_TWIST if JOINTS[j].endswith("_hip") else _ARM_TWIST
+                hinge = np.array(HINGE_AXES[JOINTS[j]])
+                world[:, j] = _twist_to_bend_plane(world[:, j], hinge, limit, bones[:, child], bones[:, end], fps)
     return world
 
 
@@ -162,21 +154,14 @@ def _fit_rigid_joint(positions: Array, skeleton: Skeleton, joint: int) -> Array:
     return rotations.align_vectors(shape, points)
 
 
-def _swing_onto_bone(guess: Array, offset: Array, bone: Array) -> Array:
-    """Rotation nearest to `guess` (F, 4) that takes the rest direction `offset` (3,) to that of `bone` (F, 3)."""
-    return rotations.multiply(rotations.between(rotations.rotate(guess, offset), bone), guess)
-
-
-def _twist_to_bend_plane(
-    world: Array, hinge: tuple[float, ...], limit: float, upper: Array, lower: Array, fps: float
-) -> Array:
+def _twist_to_bend_plane(world: Array, hinge: Array, limit: float, upper: Array, lower: Array, fps: float) -> Array:
     """Twist the limb rotations `world` (F, 4) about the bone `upper` until `hinge` (3,) is normal to the bending plane.
 
     The plane contains the bones `upper` and `lower` (F, 3). Where the limb is nearly straight, or twisted past `limit`
     radians, neighbouring frames determine the plane, and without such frames the limb stays untwisted.
     """
     along = rotations.normalize(upper)
-    ahead = rotations.rotate(world, np.array(hinge))
+    ahead = rotations.rotate(world, hinge)
     side = np.cross(along, ahead)
     ahead = np.cross(side, along)
     normal = np.cross(along, rotations.normalize(lower))

@@ -84,7 +84,7 @@ def mean(q: Array) -> Array:
 
 def angle_between(a: Array, b: Array) -> Array:
     """Angle in radians between the rotations `a` and `b`: (...)."""
-    difference = multiply(inverse(a), b)
+    difference = inverse_multiply(a, b)
     return 2.0 * np.arctan2(np.linalg.norm(difference[..., 1:], axis=-1), np.abs(difference[..., 0]))
 
 
@@ -121,6 +121,11 @@ def between(u: Array, v: Array) -> Array:
     perpendicular = np.eye(3)[np.argmin(np.abs(u), axis=-1)]
     half_turn = np.concatenate([np.zeros_like(dot), normalize(_fast_cross(u, perpendicular))], axis=-1)
     return normalize(np.where(real < 1e-14, half_turn, q))
+
+
+def swing(q: Array, rest_direction: Array, direction: Array) -> Array:
+    """Swing rotations `q` (..., 4) by the shortest arc that takes a bone's `rest_direction` to `direction` (..., 3)."""
+    return multiply(between(rotate(q, rest_direction), direction), q)
 
 
 def from_matrix(matrix: Array) -> Array:
@@ -174,18 +179,6 @@ def align_vectors(u: Array, v: Array) -> Array:
     k[..., 0, 1:] = k[..., 1:, 0] = axis
     k[..., 1:, 1:] = b + np.swapaxes(b, -1, -2) - trace[..., None, None] * np.eye(3)
     return np.linalg.eigh(k)[1][..., -1]
-
-
-def from_6d(columns: Array) -> Array:
-    """Rotations (..., 4) of the 6D representation, two matrix columns made orthonormal (Zhou et al. 2019)."""
-    columns = np.asarray(columns)
-    return from_axes(columns[..., :3], columns[..., 3:])
-
-
-def to_6d(q: Array) -> Array:
-    """6D representation (..., 6): the first two columns of the rotation matrix (Zhou et al. 2019)."""
-    matrix = to_matrix(q)
-    return np.concatenate([matrix[..., 0], matrix[..., 1]], axis=-1)
 
 
 def from_euler(angles: Array, order: str) -> Array:

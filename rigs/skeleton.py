@@ -1,5 +1,6 @@
 """The 29 joints of a dancer in HybrIK's order, and `Skeleton`, the bone offsets of one dancer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,17 +49,43 @@ CHILDREN: tuple[tuple[int, ...], ...] = tuple(
 )
 
 
-def other_side(name: str) -> str:
-    """Name of the same joint on the other side of the body; a joint of the middle keeps its name."""
-    if name.startswith("left_"):
-        return "right_" + name.removeprefix("left_")
-    if name.startswith("right_"):
-        return "left_" + name.removeprefix("right_")
-    return name
+MIRROR_JOINTS = tuple(j + name.startswith("left_") - name.startswith("right_") for j, name in enumerate(JOINTS))
+"""For each joint the index of its counterpart on the other side; the table has every left joint just before it."""
+SIDES = ("left", "right")
 
 
-MIRROR_JOINTS: tuple[int, ...] = tuple(INDEX[other_side(name)] for name in JOINTS)
-"""For each joint the index of its counterpart on the other side, for mirroring."""
+def both_sides(*joints: str) -> list[int]:
+    """Indices of the left and the right joint of each name: left hip, right hip, left knee, right knee and so on."""
+    return [INDEX[f"{side}_{joint}"] for joint in joints for side in SIDES]
+
+
+HIPS, ANKLES, BALLS = (both_sides(joint) for joint in ("hip", "ankle", "foot"))
+"""The left and the right hip, ankle, and ball of the foot."""
+LIMB_JOINTS = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
+HINGE_AXES = {
+    "left_hip": (1.0, 0.0, 0.0),
+    "right_hip": (1.0, 0.0, 0.0),
+    "left_shoulder": (0.0, 0.0, -1.0),
+    "right_shoulder": (0.0, 0.0, 1.0),
+}
+"""Hinge axis in the T-pose of the joint at the end of a limb's upper bone: knee and elbow flex by positive angles."""
+
+
+def outward_path(j: int, mapped: Sequence[bool] | Array) -> list[int]:
+    """Joints from `j` outwards to the first one that is `mapped` (29,), or to a leaf where none is."""
+    path = [j]
+    while not mapped[path[-1]] and CHILDREN[path[-1]]:
+        path.append(next((child for child in CHILDREN[path[-1]] if mapped[child]), CHILDREN[path[-1]][0]))
+    return path
+
+
+def rest_positions(offsets: Array, parents: Sequence[int]) -> Array:
+    """Rest positions (N, 3) of the bones of any hierarchy, each at its offset (N, 3) from its parent, -1 for a root."""
+    positions = offsets.copy()
+    for j, parent in enumerate(parents):
+        if parent >= 0:
+            positions[j] += positions[parent]
+    return positions
 
 
 @dataclass(frozen=True)
@@ -73,11 +100,7 @@ class Skeleton:
 
     def rest_positions(self) -> Array:
         """Joint positions (29, 3) m of the T-pose."""
-        positions = self.offsets.copy()
-        for j, parent in enumerate(PARENTS):
-            if parent >= 0:
-                positions[j] += positions[parent]
-        return positions
+        return rest_positions(self.offsets, PARENTS)
 
     def scale(self, factor: float) -> "Skeleton":
         """Skeleton of the same proportions at `factor` times the size."""

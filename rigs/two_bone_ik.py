@@ -40,9 +40,8 @@ def bone_rotation(rest_bone: Array, rest_hinge: Array, bone: Array, hinge: Array
 
     rest_bone, rest_hinge: (3,).  bone: (..., 3), exact.  hinge: (..., 3), matched as nearly as the bone allows.
     """
-    return rotations.multiply(
-        rotations.from_axes(bone, hinge), rotations.inverse(rotations.from_axes(rest_bone, rest_hinge))
-    )
+    rest = rotations.from_axes(rest_bone, rest_hinge)
+    return rotations.multiply(rotations.from_axes(bone, hinge), rotations.inverse(rest))
 
 
 def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], target: Array, front: Array) -> None:
@@ -54,15 +53,12 @@ def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], targ
     """
     root, middle, end = chain
     start, bend, tip = (positions[:, j].copy() for j in chain)
-    lengths = (
-        float(np.median(np.linalg.norm(bend - start, axis=-1))),
-        float(np.median(np.linalg.norm(tip - bend, axis=-1))),
-    )
+    upper, lower = (float(np.median(np.linalg.norm(bone, axis=-1))) for bone in (bend - start, tip - bend))
     along = rotations.normalize(tip - start)
     out = bend - start - np.sum((bend - start) * along, axis=-1, keepdims=True) * along
     out = out + _FRONT_WEIGHT * rotations.rotate(world[:, root], front)
     pole = rotations.rotate(rotations.between(along, target - start), out)
-    new_bend, new_tip = two_bone_ik(start, target, lengths, pole)
+    new_bend, new_tip = two_bone_ik(start, target, (upper, lower), pole)
     for joint, before, after in ((root, bend - start, new_bend - start), (middle, tip - bend, new_tip - new_bend)):
         world[:, joint] = rotations.multiply(rotations.between(before, after), world[:, joint])
     positions[:, middle], positions[:, end] = new_bend, new_tip

@@ -78,11 +78,9 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     bones_by_key = index_names(names, paired_stems())
     convention, bones = _best_convention(names, parents, bones_by_key)
     missing = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
-    by_structure = (
-        structure_mapper.map_by_structure(parents, heads)
-        if heads is not None and 2 * len(missing) > len(REQUIRED)
-        else None
-    )
+    by_structure = None
+    if heads is not None and 2 * len(missing) > len(REQUIRED):
+        by_structure = structure_mapper.map_by_structure(parents, heads)
     if by_structure is not None:
         convention, bones = BY_STRUCTURE, by_structure
     elif missing:
@@ -234,11 +232,8 @@ def _infer_end_joints(
         if bones[j] >= 0 or CHILDREN[j] or convention.joints.get(joint) == ():
             continue
         beyond = _unbranched_path(_nearest_mapped_ancestor(j, bones), children)
-        if (
-            len(beyond) > 1
-            and names[beyond[-1]].endswith(END_SITE)
-            and not _TIP_WORDS.isdisjoint(split_name(names[beyond[-2]]))
-        ):
+        ends_in_tip = len(beyond) > 1 and not _TIP_WORDS.isdisjoint(split_name(names[beyond[-2]]))
+        if ends_in_tip and names[beyond[-1]].endswith(END_SITE):
             beyond.pop()
         max_bones = _FINGER_BONES if joint.endswith("_middle") and bones[PARENTS[j]] >= 0 else 1
         if 0 < len(beyond) <= max_bones and beyond[-1] not in bones:
@@ -268,19 +263,13 @@ def _unbranched_path(bone: int, children: dict[int, list[int]]) -> list[int]:
     return path
 
 
-def _convention_score(
-    convention: NamingConvention, bones: Sequence[int], rig_words: set[str]
-) -> tuple[int, bool, float]:
+def _convention_score(convention: NamingConvention, bones: Sequence[int], words: set[str]) -> tuple[int, bool, float]:
     """Score of a convention, to compare: required joints, control rigs first, then all joints and marker words."""
     required = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
     matched = sum(bone >= 0 for bone in bones) * (_BY_COMMON_WORDS if convention.generic else 1.0)
-    marker_score = (
-        0.0
-        if not convention.marker_words
-        else -_MARKER_SCORE
-        if rig_words.isdisjoint(convention.marker_words)
-        else _MARKER_SCORE
-    )
+    marker_score = _MARKER_SCORE if convention.marker_words else 0.0
+    if words.isdisjoint(convention.marker_words):
+        marker_score = -marker_score
     return required, convention.controls and required == len(REQUIRED), matched + marker_score
 
 

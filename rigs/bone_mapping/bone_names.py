@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 NameKey = tuple[str, str]
 """A normalised name: its side, "left", "right" or "", and the rest."""
@@ -71,7 +71,7 @@ def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[Name
     short_names = _strip_shared_words(full_names)
     bones_by_key: dict[NameKey, list[int]] = {}
     for bone, (full, short, end) in enumerate(zip(full_names, short_names, ends, strict=True)):
-        for name_words in (full, short) if short is not full else (full,):
+        for name_words in (full, short) if short != full else (full,):
             for key in _possible_keys(name_words, end, paired_stems):
                 bones = bones_by_key.setdefault(key, [])
                 if bone not in bones[-1:]:
@@ -92,29 +92,16 @@ def _possible_keys(name_words: list[str], end: list[str], paired_stems: frozense
 
 def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
     """Strip the words that most names begin or end with, such as "mixamorig", "bip 1" or "jnt"."""
-    names = list(names)
-    if len(names) < _MIN_NAMES:
-        return names
-    _strip_shared_word(names, end_word=lambda words: words[0], without_end=lambda words: words[1:], numbers=True)
-    _strip_shared_word(names, end_word=lambda words: words[-1], without_end=lambda words: words[:-1], numbers=False)
+    names = [list(words) for words in names]
+    for end in (0, -1) if len(names) >= _MIN_NAMES else ():
+        may_be_number = False  # a number is only shared behind another shared word
+        while True:
+            counts = Counter(words[end] for words in names if len(words) > 1)
+            word, count = counts.most_common(1)[0] if counts else ("", 0)
+            if count < _SHARED_FRACTION * len(names) or word in _SIDES or (word.isdigit() and not may_be_number):
+                break
+            for words in names:
+                if len(words) > 1 and words[end] == word:
+                    words.pop(end)
+            may_be_number = end == 0
     return names
-
-
-def _strip_shared_word(
-    names: list[list[str]],
-    end_word: Callable[[list[str]], str],
-    without_end: Callable[[list[str]], list[str]],
-    *,
-    numbers: bool,
-) -> None:
-    """Strip the common words at one end of the names, in place; a number only if `numbers` and behind such a word."""
-    stripped = False
-    while True:
-        counts = Counter(end_word(words) for words in names if len(words) > 1)
-        word, count = counts.most_common(1)[0] if counts else ("", 0)
-        if count < _SHARED_FRACTION * len(names) or word in _SIDES or (word.isdigit() and not (numbers and stripped)):
-            return
-        for n, words in enumerate(names):
-            if len(words) > 1 and end_word(words) == word:
-                names[n] = without_end(words)
-        stripped = True

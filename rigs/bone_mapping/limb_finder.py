@@ -67,6 +67,10 @@ class LimbPair:
         """The bones of both limbs."""
         return (*self.limbs[0].path, *self.limbs[1].path)
 
+    def middle(self, tree: BoneTree, n: int) -> Array:
+        """The middle (3,) between the roots, the middle joints or the ends of both limbs, for `n` of 0, 1 or 2."""
+        return np.mean([tree.positions[limb.joints[n]] for limb in self.limbs], axis=0)
+
 
 def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
     """Build the tree of bones with parents, -1 for a root, and positions (N, 3)."""
@@ -113,12 +117,10 @@ def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, floa
         return None
     first_joints, second_joints = (tree.positions[list(limb.joints)] for limb in limbs if limb)
     mirrored = second_joints - 2.0 * ((second_joints - middle) @ lateral)[:, None] * lateral
-    asymmetry = float(
-        np.linalg.norm(mirrored - first_joints, axis=-1).max() / np.linalg.norm(first_joints[2] - first_joints[0])
-    )
-    return LimbPair(
-        (limbs[0], limbs[1]), lateral, (limbs[0].cost + limbs[1].cost) / 2.0 + (asymmetry / _ASYMMETRY_SCALE) ** 2
-    )
+    span = np.linalg.norm(first_joints[2] - first_joints[0])
+    asymmetry = float(np.linalg.norm(mirrored - first_joints, axis=-1).max() / span)
+    cost = (limbs[0].cost + limbs[1].cost) / 2.0 + (asymmetry / _ASYMMETRY_SCALE) ** 2
+    return LimbPair((limbs[0], limbs[1]), lateral, cost)
 
 
 def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:

@@ -64,13 +64,8 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
     implausible: set[int] = set()
     positions = {j: np.asarray(heads[bone], dtype=float) for j, bone in enumerate(bones) if bone >= 0}
     lateral = positions[INDEX["left_hip"]] - positions[INDEX["right_hip"]]
-    for j in positions:
-        other = MIRROR_JOINTS[j]
-        if (
-            j != other
-            and other in positions
-            and (positions[j] - positions[other]) @ lateral * (1 if j < other else -1) < 0.0
-        ):
+    for j, other in enumerate(MIRROR_JOINTS):
+        if j < other and {j, other} <= positions.keys() and (positions[j] - positions[other]) @ lateral < 0.0:
             implausible |= {j, other}
     for root, middle, end in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")):
         limbs = [[INDEX[f"{side}_{joint}"] for joint in (root, middle, end)] for side in ("left", "right")]
@@ -82,40 +77,28 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
 
 def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
     """Legs and arms as one body, or None if their proportions and directions do not match."""
-    if {limb.path[0] for limb in legs.limbs} & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(
-        arms.bones()
-    ):
+    leg_roots = {limb.path[0] for limb in legs.limbs}
+    if leg_roots & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(arms.bones()):
         return None
-    hips, ankles, shoulders = (
-        np.mean([tree.positions[limb.joints[n]] for limb in pair.limbs], axis=0)
-        for pair, n in ((legs, 0), (legs, 2), (arms, 0))
-    )
+    hips, ankles, shoulders = legs.middle(tree, 0), legs.middle(tree, 2), arms.middle(tree, 0)
     trunk, down = shoulders - hips, ankles - hips
     trunk_length, leg_length = float(np.linalg.norm(trunk)), float(np.linalg.norm(down))
-    if (
-        min(trunk_length, leg_length) <= 0.0
-        or trunk @ down > -0.5 * trunk_length * leg_length
-        or abs(legs.lateral @ arms.lateral) < 0.8
-    ):
+    if min(trunk_length, leg_length) <= 0.0:
         return None
-    if max(abs(trunk @ legs.lateral) / trunk_length, abs(down @ legs.lateral) / leg_length) > 0.2:
+    tilt = max(abs(trunk @ legs.lateral) / trunk_length, abs(down @ legs.lateral) / leg_length)
+    if trunk @ down > -0.5 * trunk_length * leg_length or abs(legs.lateral @ arms.lateral) < 0.8 or tilt > 0.2:
         return None
     arm_length = np.mean([limb_length(tree, limb) for limb in arms.limbs])
-    cost = (
-        legs.cost
-        + arms.cost
-        + (np.log(trunk_length / leg_length / _TRUNK_LENGTH) / _PROPORTION_SCALE) ** 2
-        + (np.log(arm_length / leg_length / _ARM_LENGTH) / _PROPORTION_SCALE) ** 2
-    )
+    trunk_deviation = np.log(trunk_length / leg_length / _TRUNK_LENGTH) / _PROPORTION_SCALE
+    arm_deviation = np.log(arm_length / leg_length / _ARM_LENGTH) / _PROPORTION_SCALE
+    cost = legs.cost + arms.cost + trunk_deviation**2 + arm_deviation**2
     return _BodyCandidate(legs, arms, float(cost)) if cost < _MAX_COST else None
 
 
 def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
     """Assign the body's bones to the 29 joints."""
     bones = [-1] * len(JOINTS)
-    hips, shoulders = (
-        np.mean([tree.positions[limb.joints[0]] for limb in pair.limbs], axis=0) for pair in (body.legs, body.arms)
-    )
+    hips, shoulders = body.legs.middle(tree, 0), body.arms.middle(tree, 0)
     up = shoulders - hips
     left = np.cross(up, _facing_direction(tree, body, up))
     for pair, assign in ((body.legs, _assign_leg), (body.arms, _assign_arm)):
@@ -128,10 +111,8 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
     if pelvis_ancestors:
         pelvis = pelvis_ancestors[0]
     else:  # the legs have no common ancestor in the trunk
-        pelvis = min(
-            chest_ancestors or [body.legs.limbs[0].path[0]],
-            key=lambda b: float(np.linalg.norm(tree.positions[b] - hips)),
-        )
+        candidates = chest_ancestors or [body.legs.limbs[0].path[0]]
+        pelvis = min(candidates, key=lambda bone: float(np.linalg.norm(tree.positions[bone] - hips)))
         trunk = trunk[: trunk.index(pelvis)] if pelvis in trunk else trunk
     bones[INDEX["pelvis"]] = pelvis
     _assign_head(tree, chest_ancestors[0] if chest_ancestors else pelvis, up, shoulders, bones)
@@ -162,9 +143,8 @@ def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
 
 def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
     """Assign the joints of a leg and its toes."""
-    for joint, bone in zip(
-        ("hip", "knee", "ankle", "foot", "bigtoe"), (*limb.joints, *limb.bones_beyond()), strict=False
-    ):
+    joints = ("hip", "knee", "ankle", "foot", "bigtoe")
+    for joint, bone in zip(joints, (*limb.joints, *limb.bones_beyond()), strict=False):
         bones[INDEX[f"{side}_{joint}"]] = bone
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.skeleton import DEFAULT_SKELETON, INDEX
+from rigs.skeleton import ANKLES, DEFAULT_SKELETON, HIPS, INDEX, SIDES
 
 
 def body_height(bones: tuple[int, ...], positions: Array) -> float:
@@ -16,9 +16,7 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
     default = DEFAULT_SKELETON.rest_positions()[available, None]
     spine = ("pelvis", "spine1", "spine3", "neck", "jaw")
     trunk = [available.index(INDEX[name]) for name in spine if INDEX[name] in available]
-    legs = [
-        [available.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in ("left", "right")
-    ]
+    legs = [[available.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in SIDES]
 
     def length(body: Array) -> float:
         steps = [np.diff(body[chain], axis=0) for chain in (*legs, trunk, trunk)]
@@ -55,24 +53,16 @@ def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[in
 
 def stands_upright(rest_positions: Array) -> bool:
     """Whether a rest pose (29, 3) m stands upright with arms aside, so that the twists of its bones are reliable."""
-    trunk, left = (
-        rotations.normalize(_trunk_vector(rest_positions)),
-        rotations.normalize(_left_vector(rest_positions, "hip")),
-    )
-    forward = np.cross(left, trunk)
-    reach = rotations.normalize(_left_vector(rest_positions, "wrist"))
-
-    def down(side: str) -> Array:
-        return rotations.normalize(rest_positions[INDEX[f"{side}_ankle"]] - rest_positions[INDEX[f"{side}_hip"]])
-
+    trunk = rotations.normalize(_trunk_vector(rest_positions))
+    left, across, reach = (rotations.normalize(_left_vector(rest_positions, j)) for j in ("hip", "shoulder", "wrist"))
+    down = rotations.normalize(rest_positions[ANKLES] - rest_positions[HIPS])
     return bool(
         trunk[2] > 0.8
         and abs(left[2]) < 0.3
-        and down("left")[2] < -0.7
-        and down("right")[2] < -0.7
-        and rotations.normalize(_left_vector(rest_positions, "shoulder")) @ left > 0.8
+        and down[:, 2].max() < -0.7
+        and across @ left > 0.8
         and reach @ left > 0.5
-        and np.linalg.norm(forward) > 0.9
+        and np.linalg.norm(np.cross(left, trunk)) > 0.9
     )
 
 

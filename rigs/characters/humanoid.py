@@ -9,19 +9,14 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_mapper import BoneMap
 from rigs.characters.rig import Rig
-from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
+from rigs.skeleton import ANKLES, CHILDREN, DEFAULT_SKELETON, HIPS, INDEX, LIMB_JOINTS, PARENTS, SIDES, outward_path
 
-SIDES = ("left", "right")
-HIPS = [INDEX[f"{side}_hip"] for side in SIDES]
-ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
 BONE_DIRECTIONS: Array = rotations.normalize(
     np.array([DEFAULT_SKELETON.offsets[children[0]] if children else (0.0, 0.0, 1.0) for children in CHILDREN])
 )
 """Direction (29, 3) of each joint's bone in the T-pose."""
-_LIMB_JOINTS = tuple(
-    j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))
-)
-_UNROTATED_JOINTS = frozenset(j for j, name in enumerate(JOINTS) if not CHILDREN[j] or name.endswith("_thumb"))
+
+_UNROTATED_JOINTS = {*(j for j in range(29) if not CHILDREN[j]), INDEX["left_thumb"], INDEX["right_thumb"]}
 """Joints without a rotation of their own: leaves, and the knuckles, as a Motion has only the middle finger."""
 _TWIST_NAME = re.compile(r"twist|roll", re.IGNORECASE)
 _MIN_TWIST_COSINE = np.cos(np.radians(4.0))
@@ -95,9 +90,8 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
     bones = bone_map.bones
     joint_of_node = {bones[j]: j for j in range(29) if 0 <= bones[j] < rig.bone_count and j not in _UNROTATED_JOINTS}
     hip_ancestors = {above for hip in HIPS for above in rig.ancestors(bones[hip])} - {bones[0]}
-    joint_of_node = {
-        node: j for node, j in joint_of_node.items() if node not in hip_ancestors
-    }  # bones between pelvis and legs follow the pelvis
+    # bones between pelvis and legs follow the pelvis
+    joint_of_node = {node: j for node, j in joint_of_node.items() if node not in hip_ancestors}
     spine = tuple(node for node in _spine_to_chest(rig, bones, bone_map.spine) if node not in hip_ancestors)
     neck = _chain_to_last(rig, bone_map.neck)
     twist_nodes = _find_twist_bones(rig, bones)
@@ -145,15 +139,10 @@ def _chain_to_last(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
 def _spine_to_chest(rig: Rig, bones: tuple[int, ...], spine: tuple[int, ...]) -> tuple[int, ...]:
     """The spine's bones, extended up to the common ancestor of neck and arms where the bone map ends below it."""
     spine = _chain_to_last(rig, spine)
-    chest_children = [
-        bones[INDEX[name]] for name in ("neck", "left_shoulder", "right_shoulder") if bones[INDEX[name]] >= 0
-    ]
-    chest = next(
-        (node for node in rig.ancestors(chest_children[0]) if all(node in rig.ancestors(h) for h in chest_children)), -1
-    )
-    path = rig.ancestors(chest) if chest >= 0 else []
-    if spine and spine[-1] in path:
-        spine += (*reversed(path[: path.index(spine[-1])]), chest)
+    tops = [bone for name in ("neck", "left_shoulder", "right_shoulder") if (bone := bones[INDEX[name]]) >= 0]
+    from_chest = [node for node in rig.ancestors(tops[0]) if all(node in rig.ancestors(top) for top in tops)]
+    if spine and spine[-1] in from_chest:
+        spine += tuple(reversed(from_chest[: from_chest.index(spine[-1])]))
     return spine
 
 
@@ -170,17 +159,10 @@ def _inherits_rotation(rig: Rig, node: int, ancestor: int) -> bool:
 
 def _detached_roots(rig: Rig, driven: dict[int, int], pelvis: int) -> list[int]:
     """Roots of driven bones that are not connected to the pelvis: they must follow it."""
-    roots = set()
-    for node in driven:
-        ancestors = rig.ancestors(node)
-        if (
-            node != pelvis
-            and pelvis not in ancestors
-            and node not in rig.ancestors(pelvis)
-            and not set(ancestors) & set(driven)
-        ):
-            roots.add(ancestors[-1] if ancestors else node)
-    return sorted(roots - set(driven) - set(rig.ancestors(pelvis)))
+    pelvis_ancestors = set(rig.ancestors(pelvis))
+    paths = [[node, *rig.ancestors(node)] for node in driven.keys() - pelvis_ancestors]
+    roots = {path[-1] for path in paths if pelvis not in path and driven.keys().isdisjoint(path[1:])}
+    return sorted(roots - driven.keys() - pelvis_ancestors)
 
 
 def _sibling_toes(rig: Rig, bones: tuple[int, ...], side: str) -> list[int]:
@@ -230,12 +212,9 @@ def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Arra
     positions[mapped] = rig.heads[[bone for bone in bones if bone >= 0]]
     size = leg_length(positions) / leg_length(DEFAULT_SKELETON.rest_positions())
     facing = rotations.about_z(_heading(positions))
-    for j, parent in enumerate(PARENTS):
-        if mapped[j]:
-            continue
-        path = [j]
-        while not mapped[path[-1]] and CHILDREN[path[-1]]:
-            path.append(next((c for c in CHILDREN[path[-1]] if mapped[c]), CHILDREN[path[-1]][0]))
+    for j in np.flatnonzero(~mapped):
+        parent = PARENTS[j]
+        path = outward_path(j, mapped)
         lengths = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
         if mapped[path[-1]]:
             positions[j] = positions[parent] + (positions[path[-1]] - positions[parent]) * lengths[0] / lengths.sum()
@@ -273,12 +252,9 @@ def _joint_rest_rotations(positions: Array) -> Array:
         if j in ANKLES:
             foot = positions[CHILDREN[j][0]] - positions[j]
             rest_rotations[j] = rotations.about_z(np.arctan2(foot[0], -foot[1]))
-        elif j in _LIMB_JOINTS:
-            parent_rotation = rest_rotations[parent]
+        elif j in LIMB_JOINTS:
             bone = positions[CHILDREN[j][0]] - positions[j]
-            rest_rotations[j] = rotations.multiply(
-                rotations.between(rotations.rotate(parent_rotation, BONE_DIRECTIONS[j]), bone), parent_rotation
-            )
+            rest_rotations[j] = rotations.swing(rest_rotations[parent], BONE_DIRECTIONS[j], bone)
         else:
             rest_rotations[j] = rest_rotations[parent] if parent >= 0 else facing
     return rest_rotations

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import BONE_DIRECTIONS, HIPS, Humanoid
-from rigs.skeleton import CHILDREN, JOINTS, PARENTS
+from rigs.characters.humanoid import BONE_DIRECTIONS, Humanoid
+from rigs.skeleton import CHILDREN, HIPS, JOINTS, PARENTS
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,15 @@ def joint_positions(humanoid: Humanoid, world_rotations: Array, bend_rotations: 
     for k, up in enumerate(parents):
         heads[:, k] = roots[k] if up < 0 else heads[:, up] + heads[:, k]
     carriers = list(humanoid.carriers)
-    return heads[:, carriers] + rotations.rotate(
-        since_rest[:, carriers], humanoid.rest_positions - humanoid.rest_heads[carriers]
-    )
+    offsets = humanoid.rest_positions - humanoid.rest_heads[carriers]
+    return heads[:, carriers] + rotations.rotate(since_rest[:, carriers], offsets)
 
 
 def root_bone_positions(humanoid: Humanoid, world_rotations: Array, hips: Array) -> dict[int, Array]:
     """Head positions (F, 3) m of the driven bones without a driven parent; they move with the pelvis."""
     pelvis = rotations.multiply(world_rotations[:, 0], rotations.inverse(humanoid.rest_rotations[0]))
-    middle = humanoid.rest_positions[HIPS].mean(axis=0)
-    return {
-        k: hips + rotations.rotate(pelvis, humanoid.rest_heads[k] - middle)
-        for k, above in enumerate(humanoid.parents)
-        if above < 0
-    }
+    offsets = humanoid.rest_heads - humanoid.rest_positions[HIPS].mean(axis=0)
+    return {k: hips + rotations.rotate(pelvis, offsets[k]) for k, up in enumerate(humanoid.parents) if up < 0}
 
 
 def _twist_bone_rotation(humanoid: Humanoid, world_rotations: Array, joint: int, share: float) -> Array:

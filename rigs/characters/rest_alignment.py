@@ -4,7 +4,7 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.characters.body_measures import lateral_frame, stands_upright
-from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, HINGE_AXES, INDEX, JOINTS, PARENTS
 
 _FRAMED_JOINTS = (INDEX["pelvis"], INDEX["spine3"])
 _TWIST_PARENT = [
@@ -13,13 +13,7 @@ _TWIST_PARENT = [
 ]
 _TWIST_PARENT[INDEX["spine3"]] = INDEX["pelvis"]
 """The joint from which each one takes its twist: arms and neck from the chest, all others from their parent."""
-_HINGE_AXES = {
-    "left_hip": (1.0, 0.0, 0.0),
-    "right_hip": (1.0, 0.0, 0.0),
-    "left_shoulder": (0.0, 0.0, -1.0),
-    "right_shoulder": (0.0, 0.0, 1.0),
-}
-"""Hinge axis, in the T-pose, of the joint at the end of a limb's upper segment."""
+
 _TRUNK_JOINTS = frozenset(("spine1", "spine2", "neck", "jaw", "left_collar", "right_collar"))
 """Joints of trunk and head, which are upright in an upright rest pose, however their bones lean."""
 _NEAR_ZERO = 1e-6
@@ -40,9 +34,8 @@ def align_rest_pose(available: list[bool], world: Array, positions: Array, rest_
     tips = _bone_tips(available, world, positions)
     if not stands_upright(rest_positions):
         return _match_directions(available, tips, world, positions, twists_known=False)
-    alignment = _match_directions(
-        available, tips, rotations.identity(29, 1), rest_positions[:, None], twists_known=True
-    )
+    rest = rotations.identity(29, 1)
+    alignment = _match_directions(available, tips, rest, rest_positions[:, None], twists_known=True)
     return _align_elbow_hinges(alignment, available, tips, world, positions)
 
 
@@ -78,9 +71,8 @@ def _match_directions(
             continue
         if name == "pelvis" or (name == "spine3" and not twists_known):
             side = "hip" if name == "pelvis" else "shoulder"
-            estimate = rotations.multiply(
-                lateral_frame(positions, side), rotations.inverse(lateral_frame(default, side))
-            )
+            to_default = rotations.inverse(lateral_frame(default, side))
+            estimate = rotations.multiply(lateral_frame(positions, side), to_default)
         else:
             estimate = aligned[parent]
         world_to_bone = rotations.inverse(world[j])
@@ -88,7 +80,7 @@ def _match_directions(
             straight = default[_tip_joint(j, available)] - default[j]
             estimate = swing_towards(estimate, rotations.rotate(world[j], tips[j]), straight)
         alignment[j] = rotations.mean(rotations.multiply(world_to_bone, estimate))
-        if name in _HINGE_AXES and not twists_known:
+        if name in HINGE_AXES and not twists_known:
             axis, _ = _hinge_axis(j, world_to_bone, positions)
             if np.linalg.norm(axis) > _MIN_BEND_SINE:
                 alignment[j] = _apply_twist(alignment[j], tips[j], _twist_angle(axis, alignment[j], name, tips[j]))
@@ -132,7 +124,7 @@ def _twist_angle(axis: Array, alignment: Array, name: str, tip: Array) -> float:
     """The twist angle about the bone, which points to `tip` (3,), from the hinge of `alignment` (4,) to `axis`."""
     bone = rotations.normalize(tip)
     target = rotations.normalize(axis - (axis @ bone) * bone)
-    current = rotations.rotate(alignment, np.array(_HINGE_AXES[name]))
+    current = rotations.rotate(alignment, np.array(HINGE_AXES[name]))
     current = rotations.normalize(current - (current @ bone) * bone)
     return float(np.arctan2(np.cross(current, target) @ bone, current @ target))
 
@@ -155,6 +147,4 @@ def _tip_joint(j: int, available: list[bool]) -> int:
 def swing_towards(q: Array, direction: Array, rest_direction: Array) -> Array:
     """`q` (K, 4) swung by the shortest rotation of the T-pose's `rest_direction` (3,) onto `direction` (K, 3)."""
     has_direction = np.linalg.norm(direction, axis=-1, keepdims=True) > _NEAR_ZERO
-    return np.where(
-        has_direction, rotations.multiply(rotations.between(rotations.rotate(q, rest_direction), direction), q), q
-    )
+    return np.where(has_direction, rotations.swing(q, rest_direction, direction), q)

@@ -34,26 +34,19 @@ class Sole:
 
 def find_sole(humanoid: Humanoid, side: str) -> Sole:
     """The sole of the "left" or "right" foot, from all bones below it."""
-    ankle, ball = (INDEX[f"{side}_{joint}"] for joint in ("ankle", "foot"))
-    rig, joints = humanoid.rig, [ankle, ball, INDEX[f"{side}_bigtoe"]]
-    points = [(humanoid.rest_positions[ankle], None), (humanoid.rest_positions[ball], None)]
+    ankle, ball, tip = (INDEX[f"{side}_{joint}"] for joint in ("ankle", "foot", "bigtoe"))
+    rig, rest = humanoid.rig, humanoid.rest_positions
+    points = [(rest[joint], rest[joint], False) for joint in (ankle, ball)]
     foot = next((humanoid.driven[k] for k, role in enumerate(humanoid.joints) if role == ankle), -1)
     toes = [humanoid.driven[k] for k, role in enumerate(humanoid.joints) if role == ball]
     for node in range(len(rig.names)) if foot >= 0 else ():
         ancestors = (node, *rig.ancestors(node))
         if foot in ancestors:
-            points.append((rig.heads[node], next((rig.heads[toe] for toe in toes if toe in ancestors[1:]), None)))
+            toe = next((toe for toe in toes if toe in ancestors[1:]), None)
+            points.append((rig.heads[node], rig.heads[node if toe is None else toe], toe is not None))
     if not toes:
-        points.append((humanoid.rest_positions[joints[2]], humanoid.rest_positions[ball]))
-    to_rest = rotations.inverse(humanoid.rest_rotations[[ankle, ball]])
-    foot_points = np.array(
-        [(point if pivot is None else pivot) - humanoid.rest_positions[ankle] for point, pivot in points]
-    )
-    toe_points = np.array([place * 0.0 if pivot is None else place - pivot for place, pivot in points])
-    bone_heights = np.array([place @ _UP for place, _ in points]) - humanoid.floor
-    return Sole(
-        rotations.rotate(to_rest[0], foot_points),
-        rotations.rotate(to_rest[1], toe_points),
-        bone_heights,
-        np.array([pivot is not None for _, pivot in points]),
-    )
+        points.append((rest[tip], rest[ball], True))
+    ends, pivots, on_toes = (np.array(column) for column in zip(*points, strict=True))
+    to_foot, to_toes = rotations.inverse(humanoid.rest_rotations[[ankle, ball]])
+    foot_points = rotations.rotate(to_foot, pivots - rest[ankle])
+    return Sole(foot_points, rotations.rotate(to_toes, ends - pivots), ends[:, 2] - humanoid.floor, on_toes)

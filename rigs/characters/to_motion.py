@@ -8,11 +8,11 @@ direction from the neck, and its mean distance.
 
 import numpy as np
 
-from rigs import Array, rotations
+from rigs import Array, kinematics, rotations
 from rigs.characters.body_measures import stands_upright
 from rigs.characters.rest_alignment import align_rest_pose, swing_towards
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton, outward_path
 from rigs.two_bone_ik import MAX_STRETCH, two_bone_ik
 
 _LOWER_SPINE, _MID_SPINE, _CHEST = (INDEX[name] for name in ("spine1", "spine2", "spine3"))
@@ -48,9 +48,8 @@ def motion_from_bones(
     )
     if not (in_t_pose and stands_upright(joint_rest_positions)):
         samples = np.unique(np.linspace(0, joint_positions.shape[1] - 1, _SAMPLES).astype(int))
-        alignment = align_rest_pose(
-            available, joint_rotations[:, samples], joint_positions[:, samples], joint_rest_positions
-        )
+        sampled_rotations, sampled_positions = joint_rotations[:, samples], joint_positions[:, samples]
+        alignment = align_rest_pose(available, sampled_rotations, sampled_positions, joint_rest_positions)
         joint_rotations = rotations.multiply(joint_rotations, alignment[:, None])
     return _solve_motion(fps, available, joint_rotations, joint_positions)
 
@@ -97,11 +96,8 @@ def _solve_motion(fps: float, available: list[bool], world: Array, targets: Arra
                 world[j] = world[parent] if not CHILDREN[j] else world[j]
         positions[j] = positions[parent] + rotations.rotate(world[parent], offsets[j])
     offsets[0] = 0.0
-    rest_positions = Skeleton(offsets).rest_positions()
-    offsets[0, 2] = -rest_positions[:, 2].min()
-    local = rotations.multiply(rotations.inverse(world[list(PARENTS)]), world)
-    local[0] = world[0]
-    return Motion(fps, Skeleton(offsets), targets[0].copy(), np.ascontiguousarray(local.transpose(1, 0, 2)))
+    offsets[0, 2] = -Skeleton(offsets).rest_positions()[:, 2].min()
+    return Motion(fps, Skeleton(offsets), targets[0].copy(), kinematics.local_rotations(world.swapaxes(0, 1)))
 
 
 def _spine_length_varies(available: list[bool], positions: Array) -> bool:
@@ -136,27 +132,19 @@ def _may_swing_parent(j: int, available: list[bool], positions: Array) -> bool:
     """Whether the parent of `j` may be swung towards it: all its other children are at its own position."""
     parent = PARENTS[j]
     siblings = [child for child in CHILDREN[parent] if child != j]
-    return all(
-        available[child] and np.abs(positions[child] - positions[parent]).max() < _RIGID_TOLERANCE for child in siblings
-    )
+    return all(available[s] and np.abs(positions[s] - positions[parent]).max() < _RIGID_TOLERANCE for s in siblings)
 
 
 def _body_scale(available: list[bool], positions: Array) -> float:
     """The body's size relative to the default one, by the limbs, which every dancer has."""
-    limbs = [
-        j for j, name in enumerate(JOINTS) if name.endswith(("_knee", "_ankle", "_elbow", "_wrist")) and available[j]
-    ]
+    ends = ("_knee", "_ankle", "_elbow", "_wrist")
+    limbs = [j for j, name in enumerate(JOINTS) if name.endswith(ends) and available[j]]
     length = sum(np.linalg.norm(positions[j] - positions[PARENTS[j]], axis=-1).mean() for j in limbs)
     return float(length / sum(np.linalg.norm(DEFAULT_SKELETON.offsets[j]) for j in limbs))
 
 
 def _next_available_joint(j: int, available: list[bool]) -> tuple[int, float]:
     """The first joint from `j` outwards that the source has, and the fraction of the way at which `j` lies; or -1."""
-    path = [j]
-    while not available[path[-1]]:
-        children = [child for child in CHILDREN[path[-1]] if available[child]] or list(CHILDREN[path[-1]])
-        if not children:
-            return -1, 0.0
-        path.append(children[0])
+    path = outward_path(j, available)
     lengths = np.linalg.norm(DEFAULT_SKELETON.offsets[path], axis=-1)
-    return path[-1], float(lengths[0] / lengths.sum())
+    return (path[-1], float(lengths[0] / lengths.sum())) if available[path[-1]] else (-1, 0.0)

@@ -6,7 +6,7 @@ The warp is a slowly varying time shift of the whole dance, found by dynamic pro
 import numpy as np
 
 from rigs import Array
-from rigs.contacts import FEET
+from rigs.contacts import foot_speed
 from rigs.motion import Motion, interpolate
 from rigs.smoothing import gaussian_average
 
@@ -78,5 +78,5 @@ def _phasors(counts: Array) -> Array:
 
 def _relative_foot_speed(positions: Array, fps: float) -> Array:
     """Relative speed (F,) of the feet: their mean speed divided by its moving average, less 1."""
-    speed = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1) * fps
+    speed = foot_speed(positions, fps)
     return speed / np.maximum(gaussian_average(speed, _TREND_SIGMA * fps), 1e-2) - 1.0

@@ -55,7 +55,7 @@ class SteadyBeat:
 class DanceBeats:
     """Tracked beats of a dance.
 
-    times: (B,) s.  one: index among the first eight beats of the downbeat that begins a phrase.
+    times: (B,) s.  phrase_start: index among the first eight beats of the downbeat that begins a phrase.
     """
 
     times: Array
@@ -77,9 +77,7 @@ def track_beats(*dancers: Motion, period: float | None = None) -> DanceBeats:
     travels = np.sum([np.linalg.norm(np.diff(ball[frames], axis=0), axis=-1).mean(axis=1) for ball in feet], axis=0)
     if len(frames) < 2:
         raise ValueError("a dance of two beats or more expected, one found")
-    means = [
-        travels[count::BEATS_PER_PHRASE].mean() if len(travels) > count else 0.0 for count in range(BEATS_PER_PHRASE)
-    ]
+    means = [travels[n::BEATS_PER_PHRASE].mean() if n < len(travels) else 0.0 for n in range(BEATS_PER_PHRASE)]
     return DanceBeats(frames / _TRACKING_RATE, (int(np.argmax(means)) + 1) % BEATS_PER_PHRASE)
 
 

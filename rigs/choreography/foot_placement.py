@@ -3,10 +3,9 @@
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.characters.humanoid import SIDES
 from rigs.easing import bump, minimum_jerk
 from rigs.motion import Motion
-from rigs.skeleton import INDEX
+from rigs.skeleton import INDEX, SIDES
 from rigs.smoothing import upper_envelope
 from rigs.two_bone_ik import drop_to_reach, solve_limb
 

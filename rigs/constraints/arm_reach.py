@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from rigs import Array, kinematics
-from rigs.characters.humanoid import SIDES
 from rigs.motion import Motion
-from rigs.skeleton import INDEX, Skeleton
+from rigs.skeleton import INDEX, SIDES, Skeleton
 from rigs.two_bone_ik import solve_limb
 
 EASY_REACH = 0.93
@@ -43,8 +42,7 @@ def move_wrists(motion: Motion, offsets: Array) -> Motion:
     """
     if np.abs(offsets).max(initial=0.0) < _NEGLIGIBLE:
         return motion
-    world = kinematics.global_rotations(motion.rotations)
-    positions = kinematics.joint_positions(motion.root, world, motion.skeleton.offsets)
+    world, positions = kinematics.global_rotations(motion.rotations), motion.positions
     for side in range(2):
         moved = np.flatnonzero(np.abs(offsets[side]).max(axis=-1) > _NEGLIGIBLE)
         if not len(moved):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import SIDES, Humanoid
+from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.sole import find_sole
-from rigs.skeleton import INDEX
+from rigs.skeleton import INDEX, SIDES
 from rigs.smoothing import blend_offsets, debounced_runs, true_runs, upper_envelope
 from rigs.two_bone_ik import drop_to_reach, solve_limb
 
@@ -91,20 +91,16 @@ def _anchor_points(balls: Array, source: Array) -> Array:
 
 def _child_offset(body: Humanoid, world: Array, joint: int, child: int) -> Array:
     """Vector (F, 3) m from a joint to its child for world rotations (F, 4) of the joint."""
-    local_offset = rotations.rotate(
-        rotations.inverse(body.rest_rotations[joint]), body.rest_positions[child] - body.rest_positions[joint]
-    )
-    return rotations.rotate(world, local_offset)
+    offset = body.rest_positions[child] - body.rest_positions[joint]
+    return rotations.rotate(world, rotations.rotate(rotations.inverse(body.rest_rotations[joint]), offset))
 
 
 def _pelvis_drop(figure: PosedHumanoid, body: Humanoid, ankles: list[Array]) -> Array:
     """Smooth drop of the pelvis (F,) m with which both legs reach the ankle targets, two of (F, 3) m."""
-    drop = np.zeros(len(figure.positions))
+    drop, rest = np.zeros(len(figure.positions)), body.rest_positions
     for side, ankle in zip(SIDES, ankles, strict=True):
         hip, knee, heel = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
-        length = _REACH * float(
-            np.linalg.norm(body.rest_positions[knee] - body.rest_positions[hip])
-            + np.linalg.norm(body.rest_positions[heel] - body.rest_positions[knee])
-        )
+        thigh, shin = rest[knee] - rest[hip], rest[heel] - rest[knee]
+        length = _REACH * float(np.linalg.norm(thigh) + np.linalg.norm(shin))
         drop = np.maximum(drop, drop_to_reach(figure.positions[:, hip], ankle, length))
     return upper_envelope(drop, round(_BLEND * figure.fps))

@@ -68,16 +68,12 @@ def approach_for_holds(
         line = rotations.normalize(_pelvis_offset(first, second))
         missing = np.zeros(len(line))
         for hold in holds:
-            shoulders = [
-                figure.positions[:, arm_joint("shoulder", s)]
-                for figure, s in zip((first, second), hold.sides, strict=True)
-            ]
-            away = shoulders[1] + hold.wrist_offset - shoulders[0]
-            reach = sum(
-                _COMFORTABLE_REACH * sum(_arm_lengths(body, s)) for body, s in zip(bodies, hold.sides, strict=True)
-            )
-            level = np.sqrt(np.maximum(reach**2 - away[:, 2] ** 2, 0.0))
-            over = np.linalg.norm(_level(away), axis=-1) - level
+            arms = list(zip((first, second), bodies, hold.sides, strict=True))
+            one, other = (figure.positions[:, arm_joint("shoulder", side)] for figure, _, side in arms)
+            away = other + hold.wrist_offset - one
+            reach = sum(_COMFORTABLE_REACH * sum(_arm_lengths(body, side)) for _, body, side in arms)
+            level_reach = np.sqrt(np.maximum(reach**2 - away[:, 2] ** 2, 0.0))
+            over = np.linalg.norm(_level(away), axis=-1) - level_reach
             missing = np.maximum(missing, np.where(hold.held, over, 0.0))
         missing = np.minimum(missing, np.linalg.norm(_pelvis_offset(first, second), axis=-1) - _NEAREST)
         if missing.max() < 1e-3:

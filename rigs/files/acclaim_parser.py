@@ -117,10 +117,8 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
     values = []
     for bone, channels in enumerate(skeleton.channels):
         numbers = np.array([frame[bone] for frame in frames]) if bone in animated else np.zeros((len(frames), 0))
-        rotation_columns = [at for at, channel in enumerate(channels) if channel[0] == "r"]
-        numbers[:, rotation_columns] = (
-            np.radians(numbers[:, rotation_columns]) if degrees else numbers[:, rotation_columns]
-        )
+        angles = [at for at, channel in enumerate(channels) if channel[0] == "r" and degrees]
+        numbers[:, angles] = np.radians(numbers[:, angles])
         values.append(numbers)
     return tuple(values)
 
@@ -149,8 +147,7 @@ def _build_skeleton(
             if word not in bone:
                 raise bone["begin"].error(f"a bone with a {word} expected")
     names = [_ROOT, *(" ".join(bone["name"].rest) for bone in bones)]
-    parents = _parents(path, names, hierarchy)
-    order = topological_order(parents)
+    parents, order = _parents(path, names, hierarchy)
     degrees = "angle" not in units or units["angle"].rest[:1] != ["rad"]
     length = units["length"].numbers(1)[0] if "length" in units else 1.0
     if not length > 0.0:
@@ -158,7 +155,9 @@ def _build_skeleton(
     directions = rotations.normalize(np.array([[0.0, 0.0, 0.0], *(bone["direction"].numbers(3) for bone in bones)]))
     lengths = np.array([0.0, *(bone["length"].numbers(1)[0] for bone in bones)])
     axes = [_root_axis_rotation(root, degrees), *(_axis_rotation(bone.get("axis"), degrees) for bone in bones)]
-    channels = [_channels(path, root, "order"), *(_channels(path, bone, "dof") for bone in bones)]
+    if "order" not in root:
+        raise BadFile(f"{path.name}: an order such as TX TY TZ RX RY RZ expected for the root, none found")
+    channels = [_channels(root, "order"), *(_channels(bone, "dof") for bone in bones)]
     return Asf(
         names=tuple(names[bone] for bone in order),
         parents=tuple(order.index(parents[bone]) if parents[bone] >= 0 else -1 for bone in order),
@@ -170,8 +169,11 @@ def _build_skeleton(
     )
 
 
-def _parents(path: Path, names: list[str], hierarchy: list[_Line]) -> list[int]:
-    """Each bone's parent, from :hierarchy. Raises BadFile unless every bone descends from the root."""
+def _parents(path: Path, names: list[str], hierarchy: list[_Line]) -> tuple[list[int], list[int]]:
+    """Each bone's parent, from :hierarchy, and the topological order of the bones.
+
+    Raises BadFile unless every bone descends from the root.
+    """
     bone_index = {name.lower(): bone for bone, name in enumerate(names)}
     parents = [-1] * len(names)
     for line in hierarchy:
@@ -181,22 +183,18 @@ def _parents(path: Path, names: list[str], hierarchy: list[_Line]) -> list[int]:
         for name in line.rest:
             parents[bone_index[name.lower()]] = bone_index[line.word]
     unattached = [name for name, parent in zip(names[1:], parents[1:], strict=True) if parent < 0]
+    expected = f"{path.name}: every bone below the root expected in :hierarchy"
     if unattached or parents[0] >= 0:
-        raise BadFile(
-            f"{path.name}: every bone below the root expected in :hierarchy, {(unattached or [_ROOT])[0]} is not"
-        )
+        raise BadFile(f"{expected}, {(unattached or [_ROOT])[0]} is not")
     try:
-        topological_order(parents)
+        return parents, topological_order(parents)
     except ValueError:
-        raise BadFile(f"{path.name}: every bone below the root expected in :hierarchy, a cycle found") from None
-    return parents
+        raise BadFile(f"{expected}, a cycle found") from None
 
 
-def _channels(path: Path, words: _Statements, word: str) -> tuple[str, ...]:
-    """The degrees of freedom of a bone in lower case; only the root must have some."""
+def _channels(words: _Statements, word: str) -> tuple[str, ...]:
+    """The degrees of freedom of a bone in lower case."""
     if word not in words:
-        if word == "order":
-            raise BadFile(f"{path.name}: an order such as TX TY TZ RX RY RZ expected for the root, none found")
         return ()
     channels = tuple(channel.lower() for channel in words[word].rest)
     if not set(channels) <= set(_CHANNELS):

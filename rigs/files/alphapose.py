@@ -62,18 +62,14 @@ def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array]:
         raise BadFile(f"{path.name}: AlphaPose results expected, a list of detections")
     if not any("pred_xyz_jts" in one for one in detections):
         raise BadFile(f"{path.name}: joints in metres ('pred_xyz_jts', as HybrIK adds) expected, only pixels found")
-    frames, poses, pixels, scores = (
-        list(column)
-        for column in zip(*(_parse_detection(path, at, one) for at, one in enumerate(detections)), strict=True)
-    )
+    parsed = [_parse_detection(path, at, one) for at, one in enumerate(detections)]
+    frames, poses, pixels, scores = (list(column) for column in zip(*parsed, strict=True))
     if len({len(pose) for pose in poses}) > 1:
         raise BadFile(f"{path.name}: the same number of joints in all detections expected")
     order = np.argsort(frames, kind="stable")
-    numbers = np.array(frames)[order] - min(frames)
-    if numbers[-1] > 10 * len(detections) + 1000:
-        raise BadFile(
-            f"{path.name}: images numbered one by one expected, {numbers[-1] + 1} for {len(detections)} poses found"
-        )
+    numbers, count = np.array(frames)[order] - min(frames), len(detections)
+    if numbers[-1] > 10 * count + 1000:
+        raise BadFile(f"{path.name}: images numbered one by one expected, {numbers[-1] + 1} for {count} poses found")
     return numbers, np.array(poses)[order], np.array(pixels)[order], np.array(scores)[order]
 
 

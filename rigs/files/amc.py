@@ -12,7 +12,8 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip
 from rigs.files.acclaim_parser import Asf, parse_amc, parse_asf
-from rigs.files.recording import Recording, to_clip
+from rigs.files.recording import Recording, to_clip, world_transforms
+from rigs.skeleton import rest_positions
 
 _DEFAULT_FPS = 120.0
 """CMU's frame rate; an AMC file states none."""
@@ -22,13 +23,19 @@ _INCH = 0.0254
 def read(path: Path, fps: float | None = None) -> Clip:
     """Read the dancer of an `.amc`; without `fps` its frames are taken as CMU's 120 a second. Raises BadFile."""
     skeleton = parse_asf(_find_asf(path))
-    values = parse_amc(path, skeleton)
-    world_rotations, positions = _world_transforms(skeleton, values)
-    names, parents, rest = _skeleton_nodes(skeleton)
-    return to_clip(
-        path,
-        Recording(names, parents, fps or _DEFAULT_FPS, world_rotations, positions, rest, _INCH / skeleton.length_unit),
-    )
+    return to_clip(path, to_recording(skeleton, parse_amc(path, skeleton), fps or _DEFAULT_FPS))
+
+
+def to_recording(skeleton: Asf, values: tuple[Array, ...], fps: float) -> Recording:
+    """Convert a skeleton and its channel values to the nodes of a recording: the bones, then their end sites."""
+    ends = [bone for bone in range(len(skeleton.names)) if bone not in skeleton.parents]
+    names = (*skeleton.names, *(f"{skeleton.names[bone]} end site" for bone in ends))
+    parents = (*skeleton.parents, *ends)
+    offsets = skeleton.tips[list(parents)]
+    offsets[0] = 0.0
+    world, positions = world_transforms(parents, *_local_transforms(skeleton, values, offsets))
+    rest = rest_positions(offsets, parents)
+    return Recording(names, parents, fps, world, positions, rest, _INCH / skeleton.length_unit)
 
 
 def _find_asf(path: Path) -> Path:
@@ -45,41 +52,22 @@ def _find_asf(path: Path) -> Path:
     raise BadFile(f"{path.name}: its skeleton {subject}.asf expected beside it, {number} found")
 
 
-def _skeleton_nodes(skeleton: Asf) -> tuple[tuple[str, ...], tuple[int, ...], Array]:
-    """Names, parents and rest positions (N, 3) of the root, the bones, and the end sites of leaf bones."""
-    ends = [bone for bone in range(len(skeleton.names)) if bone not in skeleton.parents]
-    names = (*skeleton.names, *(f"{skeleton.names[bone]} end site" for bone in ends))
-    rest = np.zeros((len(names), 3))
-    for bone, parent in enumerate(skeleton.parents):
-        if parent >= 0:
-            rest[bone] = rest[parent] + skeleton.tips[parent]
-    rest[len(skeleton.names) :] = rest[ends] + skeleton.tips[ends]
-    return names, (*skeleton.parents, *ends), rest
-
-
-def _world_transforms(skeleton: Asf, values: tuple[Array, ...]) -> tuple[Array, Array]:
-    """Forward kinematics: world rotations (N, F, 4) and positions (N, F, 3) of the nodes, in the file's units and axes.
+def _local_transforms(skeleton: Asf, values: tuple[Array, ...], offsets: Array) -> tuple[Array, Array]:
+    """Rotations (N, F, 4) and translations (N, F, 3) of the nodes relative to their parents.
 
     values: for each bone (F, C), radians and lengths, in the order of its channels.
+    offsets: (N, 3) of the bones, and of the end sites of leaf bones after them.
     """
-    bones, frames = len(skeleton.names), len(values[0])
-    world_rotations, positions = rotations.identity(bones, frames), np.zeros((bones, frames, 3))
-    for bone, (parent, channels, numbers) in enumerate(zip(skeleton.parents, skeleton.channels, values, strict=True)):
-        axes = skeleton.axes[bone]
+    frames = len(values[0])
+    local_rotations, translations = rotations.identity(len(offsets), frames), np.repeat(offsets[:, None], frames, 1)
+    for bone, (axes, channels, numbers) in enumerate(zip(skeleton.axes, skeleton.channels, values, strict=True)):
         angles = [at for at, channel in enumerate(channels) if channel[0] == "r"]
         order = "".join(channels[at][1] for at in reversed(angles)).upper()
-        rotation = rotations.from_euler(numbers[:, angles[::-1]], order) if angles else rotations.identity(frames)
-        local = rotations.multiply(rotations.multiply(axes, rotation), rotations.inverse(axes))
+        rotation = rotations.from_euler(numbers[:, angles[::-1]], order)
+        local_rotations[bone] = rotations.multiply(rotations.multiply(axes, rotation), rotations.inverse(axes))
         translation = np.zeros((frames, 3))
         for at, channel in enumerate(channels):
             if channel[0] == "t":
                 translation[:, "xyz".index(channel[1])] = numbers[:, at]
-        if parent < 0:
-            world_rotations[bone], positions[bone] = local, translation
-        else:
-            step = skeleton.tips[parent] + rotations.rotate(axes, translation)
-            world_rotations[bone] = rotations.multiply(world_rotations[parent], local)
-            positions[bone] = positions[parent] + rotations.rotate(world_rotations[parent], step)
-    ends = [bone for bone in range(bones) if bone not in skeleton.parents]
-    tips = positions[ends] + rotations.rotate(world_rotations[ends], skeleton.tips[ends][:, None])
-    return np.concatenate([world_rotations, world_rotations[ends]]), np.concatenate([positions, tips])
+        translations[bone] += rotations.rotate(axes, translation) if bone else translation
+    return local_rotations, translations

@@ -13,7 +13,7 @@ from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, Source
 from rigs.files.hybrik import DEFAULT_FPS, camera_to_z_up, expect_positions
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, JOINTS, SIDES
 
 LANDMARKS: tuple[str, ...] = (
     *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
@@ -54,7 +54,7 @@ def joints_from_landmarks(landmarks: Array) -> Array:
     """The 29 joints (F, 29, 3) of landmarks (F, 33, 3), both m in Blender's axes."""
     points = {name: landmarks[:, at] for at, name in enumerate(LANDMARKS)}
     joints = {name: points[name] for name in JOINTS if name.endswith(_SHARED_JOINTS)}
-    for side in ("left", "right"):
+    for side in SIDES:
         heel, toes = points[f"{side}_heel"], points[f"{side}_foot_index"]
         knuckles = (points[f"{side}_index"] + points[f"{side}_pinky"]) / 2.0
         joints[f"{side}_bigtoe"] = toes
@@ -68,19 +68,16 @@ def joints_from_landmarks(landmarks: Array) -> Array:
 def _trunk_joints(points: dict[str, Array]) -> dict[str, Array]:
     """Pelvis, spine, neck and collars, interpolated between the hips and the shoulders."""
     hips, shoulders = _midpoint(points, "hip"), _midpoint(points, "shoulder")
-    rest = DEFAULT_SKELETON.rest_positions()
-    rest_hips, rest_shoulders = (
-        (rest[INDEX[f"left_{joint}"]] + rest[INDEX[f"right_{joint}"]]) / 2.0 for joint in ("hip", "shoulder")
-    )
-    size = np.linalg.norm(shoulders - hips, axis=-1, keepdims=True) / np.linalg.norm(rest_shoulders - rest_hips)
-    hip_rotation, shoulder_rotation = (
-        _trunk_rotation(shoulders - hips, _left_vector(points, joint)) for joint in ("hip", "shoulder")
-    )
+    trunk = shoulders - hips
+    rest = dict(zip(JOINTS, DEFAULT_SKELETON.rest_positions(), strict=True))
+    rest_hips, rest_shoulders = _midpoint(rest, "hip"), _midpoint(rest, "shoulder")
+    size = np.linalg.norm(trunk, axis=-1, keepdims=True) / np.linalg.norm(rest_shoulders - rest_hips)
+    hip_rotation, shoulder_rotation = (_trunk_rotation(trunk, _left_vector(points, j)) for j in ("hip", "shoulder"))
 
     def interpolate(name: str) -> Array:
-        of_hips = hips + rotations.rotate(hip_rotation, rest[INDEX[name]] - rest_hips) * size
-        of_shoulders = shoulders + rotations.rotate(shoulder_rotation, rest[INDEX[name]] - rest_shoulders) * size
-        share = float(np.clip((rest[INDEX[name]] - rest_hips)[2] / (rest_shoulders - rest_hips)[2], 0.0, 1.0))
+        of_hips = hips + rotations.rotate(hip_rotation, rest[name] - rest_hips) * size
+        of_shoulders = shoulders + rotations.rotate(shoulder_rotation, rest[name] - rest_shoulders) * size
+        share = float(np.clip((rest[name] - rest_hips)[2] / (rest_shoulders - rest_hips)[2], 0.0, 1.0))
         return (1.0 - share) * of_hips + share * of_shoulders
 
     names = ("pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")

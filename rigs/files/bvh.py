@@ -12,9 +12,9 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, Source
 from rigs.files.bvh_parser import Bvh, format_bvh, parse_bvh
-from rigs.files.recording import Recording, to_clip, to_y_up
+from rigs.files.recording import Recording, to_clip, to_y_up, world_transforms
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, JOINTS, PARENTS, rest_positions
 
 _EULER_ORDER = "ZXY"
 _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
@@ -24,9 +24,8 @@ _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 def read(path: Path, fps: float | None = None) -> Clip:
     """Read the dancer of a BVH file; `fps` overrides its frame rate. Raises BadFile."""
     bvh = parse_bvh(path)
-    world_rotations, positions = world_transforms(bvh)
-    recording = Recording(bvh.names, bvh.parents, fps or bvh.fps, world_rotations, positions, rest_positions(bvh))
-    clip = to_clip(path, recording)
+    rest = rest_positions(bvh.offsets, bvh.parents)
+    clip = to_clip(path, Recording(bvh.names, bvh.parents, fps or bvh.fps, *bvh_transforms(bvh), rest))
     if _starts_in_rest_pose(bvh):
         return replace(clip, warnings=(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose",))
     return clip
@@ -66,27 +65,9 @@ def from_motion(motion: Motion, units: float, up: str) -> Bvh:
     )
 
 
-def world_transforms(bvh: Bvh) -> tuple[Array, Array]:
+def bvh_transforms(bvh: Bvh) -> tuple[Array, Array]:
     """Forward kinematics: world rotations (N, F, 4) and positions (N, F, 3) of all nodes, in the file's units."""
-    world_rotations, positions = _local_transforms(bvh)
-    for node, parent in enumerate(bvh.parents):
-        if parent >= 0:
-            positions[node] = positions[parent] + rotations.rotate(world_rotations[parent], positions[node])
-            world_rotations[node] = (
-                rotations.multiply(world_rotations[parent], world_rotations[node])
-                if bvh.channels[node]
-                else world_rotations[parent]
-            )
-    return world_rotations, positions
-
-
-def rest_positions(bvh: Bvh) -> Array:
-    """Rest-pose positions (N, 3) of all nodes, the root at its offset, in the file's units and axes."""
-    positions = bvh.offsets.copy()
-    for node, parent in enumerate(bvh.parents):
-        if parent >= 0:
-            positions[node] += positions[parent]
-    return positions
+    return world_transforms(bvh.parents, *_local_transforms(bvh))
 
 
 def _starts_in_rest_pose(bvh: Bvh) -> bool:
@@ -103,23 +84,17 @@ def _local_transforms(bvh: Bvh) -> tuple[Array, Array]:
     nodes, frames = len(bvh.names), len(bvh.values)
     quaternions = rotations.identity(nodes, frames)
     translations = np.repeat(bvh.offsets[:, None], frames, axis=1)
-    columns = np.ascontiguousarray(bvh.values.T)
-    nodes_by_order: dict[str, list[tuple[int, list[int]]]] = {}
-    first_column = 0
+    columns = iter(np.ascontiguousarray(bvh.values.T))
     for node, channels in enumerate(bvh.channels):
-        angle_columns = []
-        for column, channel in enumerate(channels, first_column):
+        order, angles = "", []
+        for channel, column in zip(channels, columns, strict=False):
             if channel.endswith("position"):
-                translations[node, :, "XYZ".index(channel[0])] = columns[column]
+                translations[node, :, "XYZ".index(channel[0])] = column
             else:
-                angle_columns.append((channel[0], column))
-        order = "".join(letter for letter, _ in angle_columns)
-        nodes_by_order.setdefault(order, []).append((node, [column for _, column in angle_columns]))
-        first_column += len(channels)
-    for order, users in nodes_by_order.items():
-        if order:
-            angles = np.radians(columns[[of for _, of in users]])
-            quaternions[[node for node, _ in users]] = rotations.from_euler(np.moveaxis(angles, 1, -1), order)
+                order += channel[0]
+                angles.append(column)
+        if angles:
+            quaternions[node] = rotations.from_euler(np.radians(np.stack(angles, axis=-1)), order)
     return quaternions, translations
 
 

@@ -55,17 +55,12 @@ def format_bvh(bvh: Bvh) -> str:
 
 def frame_rate(frame_time: str) -> float:
     """Frames a second for a frame time as written, snapped to a common rate whose rounded frame time it is."""
-    seconds, last_digit = float(frame_time), float(Decimal(1).scaleb(_decimal_exponent(frame_time)))
+    last_digit = float(Decimal(1).scaleb(int(Decimal(frame_time).as_tuple().exponent)))
+    seconds = float(frame_time)
     fps = 1.0 / seconds
     common_rate = min(_COMMON_RATES, key=lambda common: abs(common - fps))
     is_rounding = abs(seconds - 1.0 / common_rate) < last_digit and abs(common_rate - fps) < 0.012 * common_rate
     return common_rate if is_rounding else fps
-
-
-def _decimal_exponent(number: str) -> int:
-    """The power of ten of a number's last digit: -4 for "0.0167"."""
-    exponent = Decimal(number).as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
 
 
 def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
@@ -141,9 +136,8 @@ class _Parser:
         statements = self.statements()
         nodes = self.hierarchy(statements)
         fps, values = self.motion(statements, sum(len(node.channels) for node in nodes))
-        used_nodes = [node for node in nodes if not node.is_end] + [
-            node for node in nodes if node.is_end and any(node.offset)
-        ]
+        used = (node for node in nodes if not node.is_end or any(node.offset))
+        used_nodes = sorted(used, key=lambda node: node.is_end)
         index = {id(node): at for at, node in enumerate(used_nodes)}
         return Bvh(
             names=tuple(node.name for node in used_nodes),
@@ -179,9 +173,8 @@ class _Parser:
             elif keyword == "MOTION" and nodes and not open_nodes:
                 return nodes
             else:
-                expected = (
-                    "a } for every {" if keyword == "MOTION" and open_nodes else "a joint, its OFFSET or its CHANNELS"
-                )
+                unclosed = keyword == "MOTION" and open_nodes
+                expected = "a } for every {" if unclosed else "a joint, its OFFSET or its CHANNELS"
                 raise self.error(f"{expected} expected, '{word}' found")
         raise self.error("MOTION expected, the end of the file found")
 
@@ -210,9 +203,8 @@ class _Parser:
         except ValueError:
             number = np.nan
         if not abs(number) < _MAX_MAGNITUDE:
-            raise self.error(
-                f"a number{' of ordinary size' if abs(number) >= _MAX_MAGNITUDE else ''} expected, '{word}' found"
-            )
+            kind = "number of ordinary size" if abs(number) >= _MAX_MAGNITUDE else "number"
+            raise self.error(f"a {kind} expected, '{word}' found")
         return number
 
     def channels(self, text: str) -> tuple[str, ...]:

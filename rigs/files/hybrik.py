@@ -52,9 +52,8 @@ def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
     invalid = ~(np.abs(rows) < _MAX_DISTANCE).all(axis=-1)
     if invalid.any():
         row, joint = np.argwhere(invalid)[0]
-        raise BadFile(
-            f"{path.name}, row {row}, {names[joint]}: a position in metres expected, {rows[row, joint]} found"
-        )
+        place = f"{path.name}, row {row}, {names[joint]}"
+        raise BadFile(f"{place}: a position in metres expected, {rows[row, joint]} found")
 
 
 def camera_to_z_up(positions: Array) -> Array:

@@ -52,9 +52,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
             raise BadFile(f"{path.name}, {name}: shape {one} or {both} expected, {arrays[name].shape} found")
     if np.linalg.norm(arrays["rotations"], axis=-1).min() < 0.5:
         raise BadFile(f"{path.name}, rotations: unit quaternions expected")
-    root, offsets, quaternions = (
-        arrays[name].astype(float) if is_pair else arrays[name][None].astype(float) for name in _SHAPES
-    )
+    root, offsets, quaternions = (np.array(arrays[name], float, ndmin=len(_SHAPES[name]) + 1) for name in _SHAPES)
     dancers = zip(offsets, root, rotations.normalize(quaternions), strict=True)
     motions = tuple(Motion(rate, Skeleton(bones), positions, turns) for bones, positions, turns in dancers)
     return Clip(motions, Source(path, 1.0, "Z", rate, frames))
@@ -74,14 +72,12 @@ def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes
         raise BadFile(f"{path.name}: one or two dancers expected, {len(motions)} given")
     if len({(len(motion), motion.fps) for motion in motions}) > 1:
         raise BadFile(f"{path.name}: two dancers of one length and frame rate expected")
-    arrays = {
-        "offsets": np.stack([motion.skeleton.offsets for motion in motions]),
-        "root": np.stack([motion.root for motion in motions]),
-        "rotations": np.stack([motion.rotations for motion in motions]),
-    }
-    single_precision = {
-        name: (both if len(motions) == 2 else both[0]).astype(np.float32) for name, both in arrays.items()
-    }
+    dancers = [
+        {"offsets": motion.skeleton.offsets, "root": motion.root, "rotations": motion.rotations} for motion in motions
+    ]
+    arrays = {name: np.stack([dancer[name] for dancer in dancers]).astype(np.float32) for name in dancers[0]}
+    if len(dancers) == 1:
+        arrays = {name: array[0] for name, array in arrays.items()}
     buffer = io.BytesIO()
-    np.savez(buffer, fps=np.float64(motions[0].fps), **single_precision)
+    np.savez(buffer, fps=np.float64(motions[0].fps), **arrays)
     return buffer.getvalue()

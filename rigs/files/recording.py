@@ -4,12 +4,13 @@ A file reader supplies names, a bone hierarchy and every bone's world rotations 
 its file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rigs import Array
+from rigs import Array, rotations
 from rigs.bone_mapping.bone_mapper import UnmappableRig, map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import BadFile, Clip, Source
@@ -45,35 +46,41 @@ class Recording:
 
 def to_clip(path: Path, recording: Recording) -> Clip:
     """Convert a recording to a clip of one dancer. Raises BadFile if the bones are no humanoid's."""
-    rest_positions, positions, world_rotations = (
-        recording.rest_positions,
-        recording.positions,
-        recording.world_rotations,
-    )
+    world, positions, rest = recording.world_rotations, recording.positions, recording.rest_positions
     samples = positions[:, :: max(1, positions.shape[1] // _SAMPLES)]
     try:
-        bone_map = map_bones(recording.names, recording.parents, rest_positions)
+        bone_map = map_bones(recording.names, recording.parents, rest)
     except UnmappableRig as error:
         raise BadFile(f"{path.name}: {error}") from None
     in_t_pose = bone_map.convention.t_pose
-    up = recording.up or body_measures.up_axis(
-        bone_map.bones, rest_positions[:, None] if in_t_pose else samples, rest_positions
-    )
+    up = recording.up or body_measures.up_axis(bone_map.bones, rest[:, None] if in_t_pose else samples, rest)
     height = body_measures.body_height(bone_map.bones, samples)
     if not height > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {height:g} units tall found")
     units = _metres_per_unit(recording.units, bone_map.convention.metres_per_unit, height)
     bones = bone_map.bones if in_t_pose else body_measures.drop_implausible_crown(bone_map.bones, samples)
-    positions, rest_positions = positions * units, rest_positions * units
+    positions, rest = positions * units, rest * units
     if up == "Y":
-        world_rotations = np.concatenate([world_rotations[..., :1], to_z_up(world_rotations[..., 1:])], axis=-1)
-        positions, rest_positions = to_z_up(positions), to_z_up(rest_positions)
-    motion = to_motion.motion_from_bones(
-        recording.fps, bones, world_rotations, positions, rest_positions, in_t_pose=in_t_pose
-    )
+        world = np.concatenate([world[..., :1], to_z_up(world[..., 1:])], axis=-1)
+        positions, rest = to_z_up(positions), to_z_up(rest)
+    motion = to_motion.motion_from_bones(recording.fps, bones, world, positions, rest, in_t_pose=in_t_pose)
     followed_bones = to_motion.drop_unfollowed_mid_spine(bones, positions)
     filled_joints = tuple(name for name, bone in zip(JOINTS, followed_bones, strict=True) if bone < 0)
     return Clip((motion,), Source(path, units, up, recording.fps, len(motion), filled_joints))
+
+
+def world_transforms(parents: Sequence[int], local_rotations: Array, offsets: Array) -> tuple[Array, Array]:
+    """Forward kinematics of any hierarchy: world rotations (N, F, 4) and positions (N, F, 3) of its nodes.
+
+    parents: each node's parent, which comes before it; the root's is -1.
+    local_rotations: (N, F, 4) and offsets: (N, F, 3), relative to the parent.
+    """
+    world, positions = local_rotations.copy(), offsets.copy()
+    for node, parent in enumerate(parents):
+        if parent >= 0:
+            world[node] = rotations.multiply(world[parent], local_rotations[node])
+            positions[node] = positions[parent] + rotations.rotate(world[parent], offsets[node])
+    return world, positions
 
 
 def to_z_up(v: Array) -> Array:

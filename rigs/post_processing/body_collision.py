@@ -3,8 +3,8 @@
 import numpy as np
 
 from rigs import Array
-from rigs.characters.humanoid import SIDES
 from rigs.post_processing.capsules import CAPSULES, penetration_depths
+from rigs.skeleton import SIDES
 from rigs.smoothing import hann_average, upper_envelope
 
 _BODY = [n for n, (start, _, _) in enumerate(CAPSULES) if start in ("pelvis", "neck", "left_hip", "right_hip")]

@@ -28,10 +28,9 @@ def deepest_penetration(first: Array, second: Array) -> Array:
 
     first, second: (F, 29, 3) m.  Hands and feet have no capsules: hands hold, and feet step between feet.
     """
-    all_capsules = list(range(len(CAPSULES)))
-    return np.asarray(
-        np.maximum(penetration_depths(first, second, all_capsules, all_capsules)[0].max(axis=(1, 2)), 0.0)
-    )
+    every = list(range(len(CAPSULES)))
+    depths, _ = penetration_depths(first, second, every, every)
+    return np.asarray(np.maximum(depths.max(axis=(1, 2)), 0.0))
 
 
 def penetration_depths(
@@ -48,11 +47,6 @@ def penetration_depths(
     distance = np.linalg.norm(separation, axis=-1)
     normal = separation / np.maximum(distance, 1e-9)[..., None]
     return _RADII[first_capsules][:, None] + _RADII[second_capsules] - distance, normal
-
-
-def segment_distance(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """Distance (...) between the segments from `a` to `b` and from `c` to `d`, (..., 3) each."""
-    return np.linalg.norm(segment_separation(a, b, c, d), axis=-1)
 
 
 def segment_separation(a: Array, b: Array, c: Array, d: Array) -> Array:

@@ -14,9 +14,7 @@ from rigs.constraints.foot_planting import plant_feet
 from rigs.contacts import GENERATED_SPEED, floor_height, foot_contacts
 from rigs.motion import Motion
 from rigs.post_processing.floor_alignment import rest_toe_height
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
-
-_BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
+from rigs.skeleton import BALLS, DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
 
 def remove_foot_skating(motion: Motion, *, speed: float = GENERATED_SPEED, floor: float | None = None) -> Motion:
@@ -24,16 +22,15 @@ def remove_foot_skating(motion: Motion, *, speed: float = GENERATED_SPEED, floor
 
     speed: m/s along the floor under which a low foot is in contact.  floor: m, the height at which toes rest, if known.
     """
-    world = kinematics.global_rotations(motion.rotations)
-    positions = kinematics.joint_positions(motion.root, world, motion.skeleton.offsets)
+    positions = motion.positions
     ground = floor_height(positions) if floor is None else floor
     posed = PosedHumanoid(
         fps=motion.fps,
         positions=positions,
-        world_rotations=world,
+        world_rotations=kinematics.global_rotations(motion.rotations),
         bend_rotations={},
         foot_contacts=foot_contacts(positions, motion.fps, speed=speed),
-        toe_paths=np.broadcast_to(positions[:, _BALLS, :2].mean(axis=0), (len(motion), 2, 2)),
+        toe_paths=np.broadcast_to(positions[:, BALLS, :2].mean(axis=0), (len(motion), 2, 2)),
         floor=ground - rest_toe_height(motion.skeleton),
     )
     planted = plant_feet(posed, _humanoid(motion.skeleton))

@@ -21,11 +21,10 @@ def smooth_seams(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
     seams: the first frames of blocks.  free: (F,) bool, frames that may change.
     World rotations are corrected instead of local ones, so that limbs need not make up for a change of the pelvis.
     """
-    world = kinematics.global_rotations(motion.rotations)
-    excess = _excess_jerk(kinematics.joint_positions(motion.root, world, motion.skeleton.offsets), seams)
+    excess = _excess_jerk(motion.positions, seams)
     if not excess.any() or not free.any():
         return motion
-    world = rotations.unroll(world)
+    world = rotations.unroll(kinematics.global_rotations(motion.rotations))
     curves = np.concatenate([motion.root, world.reshape(len(motion), -1)], axis=1)
     curves = curves + _corrections(curves, excess, free)
     local = kinematics.local_rotations(rotations.normalize(curves[:, 3:].reshape(world.shape)))

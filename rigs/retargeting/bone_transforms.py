@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.characters.humanoid import HIPS, Humanoid
+from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid, bone_rotations, root_bone_positions
 from rigs.characters.rig import Rig
+from rigs.skeleton import HIPS
 
 RootMode = Literal["hips", "bone", "object"]
 """Root motion: what carries a rig through the world, the hips alone, the root bone above them, or the object."""

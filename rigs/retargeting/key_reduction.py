@@ -116,14 +116,9 @@ def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> A
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
     row = np.arange(len(before))[:, None]
-    blend = smoothstep(u)
     start, end = group.values[row, before], group.values[row, after]
-    tangent_weight = (u * (1.0 - u)) * span
-    return (
-        start
-        + blend * (end - start)
-        + tangent_weight * ((1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after])
-    )
+    slopes = (1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after]
+    return start + smoothstep(u) * (end - start) + ((u * (1.0 - u)) * span) * slopes
 
 
 def _distance(curve: Array, group: _CurveGroup) -> Array:

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.characters.humanoid import ANKLES, BONE_DIRECTIONS, HIPS, SIDES, Humanoid, leg_length
+from rigs.characters.humanoid import BONE_DIRECTIONS, Humanoid, leg_length
 from rigs.characters.posed_humanoid import PosedHumanoid, joint_positions
 from rigs.constraints.foot_planting import plant_feet
 from rigs.constraints.hand_holds import approach_for_holds, detect_hand_holds, join_hands
 from rigs.contacts import PLANTED_SPEED, floor_height, foot_contacts
 from rigs.motion import Motion
-from rigs.skeleton import CHILDREN, INDEX, JOINTS
+from rigs.skeleton import ANKLES, BALLS, CHILDREN, HIPS, INDEX, LIMB_JOINTS, SIDES
 
 _UP = np.array([0.0, 0.0, 1.0])
-_LIMB_JOINTS = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
-_TOES = [INDEX[f"{side}_foot"] for side in SIDES]
+
 _SPINE = [INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3")]
 _CHEST, _NECK, _JAW = (INDEX[name] for name in ("spine3", "neck", "jaw"))
 _POSTURE_JOINTS = (
@@ -95,7 +94,7 @@ def transfer_motion(motion: Motion, humanoid: Humanoid, *, path_scale: float | N
     hips = source[:, HIPS].mean(axis=1)
     height = floor + humanoid.rest_height("ankle") + leg_scale * (hips[:, 2] - ankle_height)
     hips = np.concatenate([hips[:, :2] * (path_scale or leg_scale), height[:, None]], axis=1)
-    toe_paths = source[:, _TOES, :2] * (path_scale or leg_scale)
+    toe_paths = source[:, BALLS, :2] * (path_scale or leg_scale)
     positions = joint_positions(humanoid, world, bend_rotations, hips)
     return PosedHumanoid(motion.fps, positions, world, bend_rotations, contacts, toe_paths, floor)
 
@@ -109,18 +108,17 @@ def _align_world_rotations(motion: Motion, contacts: Array) -> Array:
     world = kinematics.global_rotations(motion.rotations)
     offsets = motion.skeleton.offsets
     aligned = world.copy()
-    corrections = rotations.between(BONE_DIRECTIONS[_LIMB_JOINTS], offsets[[CHILDREN[j][0] for j in _LIMB_JOINTS]])
-    aligned[:, _LIMB_JOINTS] = rotations.multiply(world[:, _LIMB_JOINTS], corrections)
+    corrections = rotations.between(BONE_DIRECTIONS[LIMB_JOINTS], offsets[[CHILDREN[j][0] for j in LIMB_JOINTS]])
+    aligned[:, LIMB_JOINTS] = rotations.multiply(world[:, LIMB_JOINTS], corrections)
     joints, starts, ends, fractions = (list(column) for column in zip(*_POSTURE_JOINTS, strict=True))
     base = rotations.slerp(world[:, starts], world[:, ends], np.array(fractions))
     relative = rotations.inverse_multiply(base, world[:, joints])
-    aligned[:, joints] = rotations.multiply(
-        base, rotations.multiply(relative, rotations.inverse(rotations.mean(relative)))
-    )
+    variation = rotations.multiply(relative, rotations.inverse(rotations.mean(relative)))
+    aligned[:, joints] = rotations.multiply(base, variation)
     for side, flat in enumerate((contacts[:, 0] & contacts[:, 1], contacts[:, 2] & contacts[:, 3])):
-        foot = offsets[_TOES[side]]
+        foot = offsets[BALLS[side]]
         outward = rotations.about_z(np.arctan2(foot[0], -foot[1]))
-        for j in (ANKLES[side], _TOES[side]):
+        for j in (ANKLES[side], BALLS[side]):
             level = rotations.identity()
             if flat.sum() >= _MIN_CONTACT_FRAMES:
                 normals = rotations.rotate(rotations.inverse(world[flat, j]), _UP)
@@ -136,9 +134,8 @@ def _distribute_bends(motion: Motion, world: Array, humanoid: Humanoid) -> dict[
     if humanoid.spine:
         offsets = motion.skeleton.offsets[[*_SPINE[1:], _NECK]]
         knots = _segment_midpoints(np.linalg.norm(offsets, axis=-1))
-        points = np.stack(
-            [humanoid.rest_positions[0], *humanoid.rest_heads[list(humanoid.spine)], humanoid.rest_positions[_NECK]]
-        )
+        ends = humanoid.rest_positions[[0, _NECK]]
+        points = np.stack([ends[0], *humanoid.rest_heads[list(humanoid.spine)], ends[1]])
         fractions = _segment_midpoints(np.linalg.norm(np.diff(points, axis=0), axis=-1))[1:]
         fractions[-1] = 1.0
         for k, u in zip(humanoid.spine, fractions, strict=True):
@@ -147,13 +144,11 @@ def _distribute_bends(motion: Motion, world: Array, humanoid: Humanoid) -> dict[
         pelvis = rotations.multiply(world[:, 0], to_rest)
         trunk = motion.positions[:, _NECK] - motion.positions[:, HIPS].mean(axis=1)
         rest = humanoid.rest_positions[_NECK] - humanoid.rest_positions[HIPS].mean(axis=0)
-        swing = rotations.between(rotations.rotate(pelvis, rest), trunk)
-        bend_rotations[humanoid.pelvis] = rotations.multiply(swing, pelvis)
+        bend_rotations[humanoid.pelvis] = rotations.swing(pelvis, rest, trunk)
     neck_bones = [k for k in humanoid.neck if humanoid.joints[k] != _JAW]
     for n, k in enumerate(neck_bones):
-        bend = _interpolate_rotations(
-            world[:, [_CHEST, _NECK, _JAW]], np.array([0.0, 0.5, 1.0]), (n + 0.5) / len(neck_bones)
-        )
+        knots = np.array([0.0, 0.5, 1.0])
+        bend = _interpolate_rotations(world[:, [_CHEST, _NECK, _JAW]], knots, (n + 0.5) / len(neck_bones))
         bend_rotations[k] = rotations.multiply(bend, to_rest)
     return bend_rotations
 

@@ -40,14 +40,11 @@ def from_quaternions(quaternions: Array, mode: str) -> Array:
 
 def continue_from(values: Array, before: Array, mode: str) -> Array:
     """Choose the equivalent values (F, n) that continue closest from the values `before` (n,) of the frame before."""
-    whole_turns = (
-        2.0 * np.pi * np.array({"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3))
-    )
+    periodic = {"QUATERNION": [0.0] * 4, "AXIS_ANGLE": [1.0, 0.0, 0.0, 0.0]}.get(mode, [1.0] * 3)
+    whole_turns = 2.0 * np.pi * np.array(periodic)
     values = np.asarray(values)
-    candidates = [
-        twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi))
-        for twin in (values, _equivalent_values(values, mode))
-    ]
+    twins = (values, _equivalent_values(values, mode))
+    candidates = [twin + whole_turns * np.round((before - twin[0]) / (2.0 * np.pi)) for twin in twins]
     return min(candidates, key=lambda twin: np.abs(twin[0] - before).sum())
 
 

@@ -110,9 +110,8 @@ def arm(world: Array, root: Array, name: str, hand: Array, t: Array, rng: np.ran
 
     hand: (T, 3) m, the wrist from between the shoulders, in the chest's frame.
     """
-    collar, shoulder, elbow, wrist, knuckles, tips = _joints(
-        name, "collar", "shoulder", "elbow", "wrist", "thumb", "middle"
-    )
+    collar, shoulder, elbow, wrist = _joints(name, "collar", "shoulder", "elbow", "wrist")
+    knuckles, tips = _joints(name, "thumb", "middle")
     offsets, chest = DEFAULT_SKELETON.offsets, INDEX["spine3"]
     side = np.sign(offsets[shoulder, 0])
     reach = hand + (offsets[collar] + offsets[shoulder]) * (0.0, 1.0, 1.0)

@@ -115,16 +115,8 @@ LEFT_TURN_AND_BACK = DanceFigure(
 CLOSE = DanceFigure(steps=((1, "L", 0.36, 0.04, 12),), hands=((0.8, "frame", "free"), (1.9, "near", "flare")))
 
 DANCE = (
-    READY,
-    BASIC,
-    SIDE_BASIC,
-    PARTNER_TURN,
-    CROSS_BODY,
-    BREAK_AND_RIGHT_TURN,
-    CROSS_BODY,
-    LEFT_TURN_AND_BACK,
-    CLOSE,
-)
+    READY, BASIC, SIDE_BASIC, PARTNER_TURN, CROSS_BODY, BREAK_AND_RIGHT_TURN, CROSS_BODY, LEFT_TURN_AND_BACK, CLOSE,
+)  # fmt: skip
 
 HANDS = {
     # outward, forward and up in m from between the shoulders

@@ -14,7 +14,7 @@ from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import BadFile, Clip, bvh, read, write
 from rigs.files.bvh_parser import parse_bvh
 from rigs.files.recording import to_z_up
-from rigs.skeleton import INDEX, JOINTS, PARENTS
+from rigs.skeleton import INDEX, JOINTS, PARENTS, rest_positions
 from tests.benchmarks import retarget_accuracy
 from tests.benchmarks.quiet_output import quiet
 
@@ -90,7 +90,7 @@ def importer_error(path: Path, clip: Clip, named: dict[str, str]) -> float:
 def _parsed_positions(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[str, str], str]:
     """Joint positions (F, 3) m by the file's own offsets and angles, Blender's bones of joints, and the convention."""
     parsed = parse_bvh(path)
-    mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
+    mapping = map_bones(parsed.names, parsed.parents, rest_positions(parsed.offsets, parsed.parents))
     whole = _in_metres(parsed, clip)
     nodes = {
         joint: node
@@ -102,7 +102,7 @@ def _parsed_positions(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[st
 
 
 def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:
-    places = bvh.world_transforms(parsed)[1] * clip.source.units
+    places = bvh.bvh_transforms(parsed)[1] * clip.source.units
     return to_z_up(places) if clip.source.up == "Y" else places
 
 

@@ -127,7 +127,9 @@ def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[nam
     camera.rotation_euler = Matrix(np.stack([right, up, -forward], axis=-1).tolist()).to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera
-    scene.display.light_direction = preview_scene._workbench_light(0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
+    scene.display.light_direction = preview_scene._workbench_light(
+        0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0])
+    )
 
 
 if __name__ == "__main__":

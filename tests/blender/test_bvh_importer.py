@@ -11,7 +11,7 @@ from rigs.files import bvh, read, write
 from rigs.files.bvh_parser import format_bvh, parse_bvh
 from rigs.files.recording import to_z_up
 from rigs.motion import Motion, resample
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, rest_positions
 
 bpy = pytest.importorskip("bpy", reason="no Blender: the bpy module is not installed here")
 
@@ -39,7 +39,7 @@ def test_every_joint_is_where_blender_puts_it(corpus: Path, name: str) -> None:
     parsed = parse_bvh(corpus / name)
     joints = [node for node, channels in enumerate(parsed.channels) if channels]
     frames = some_of(len(parsed.values))
-    ours = to_z_up(bvh.world_transforms(parsed)[1][joints][:, frames]) * FILES[name]
+    ours = to_z_up(bvh.bvh_transforms(parsed)[1][joints][:, frames]) * FILES[name]
     rig = imported(corpus / name, scale=FILES[name], up="Y")
     theirs = joint_heads(rig, [parsed.names[node] for node in joints], frames)
     np.testing.assert_allclose(ours, theirs, atol=MILLIMETRE)
@@ -49,7 +49,7 @@ def test_every_joint_is_where_blender_puts_it(corpus: Path, name: str) -> None:
 def test_a_read_dancer_moves_every_joint_where_blender_does(corpus: Path, name: str) -> None:
     clip = read(corpus / name)
     parsed = parse_bvh(corpus / name)
-    mapping = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
+    mapping = map_bones(parsed.names, parsed.parents, rest_positions(parsed.offsets, parsed.parents))
     bones = {
         joint: parsed.names[bone]
         for joint, bone in zip(JOINTS, mapping.bones, strict=True)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
-from rigs.files import bvh
 from rigs.files.bvh_parser import parse_bvh
-from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, rest_positions
 from tests.rigs.bone_mapping.known_rigs import (
     DEFINITION_JOINTS,
     RECORDING_JOINTS,
@@ -65,7 +64,10 @@ def test_a_rig_definition_is_mapped(corpus: Path, name: str) -> None:
 def test_a_recordings_skeleton_is_mapped(corpus: Path, name: str) -> None:
     parsed = parse_bvh(corpus / f"{name}.bvh")
     names = list(parsed.names)
-    for bone_map in (map_bones(names, parsed.parents), map_bones(names, parsed.parents, bvh.rest_positions(parsed))):
+    for bone_map in (
+        map_bones(names, parsed.parents),
+        map_bones(names, parsed.parents, rest_positions(parsed.offsets, parsed.parents)),
+    ):
         assert mapped_names(bone_map, names) == RECORDING_JOINTS[name]
         assert bone_map.confidence > 0.95
 

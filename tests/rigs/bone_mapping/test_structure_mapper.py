@@ -8,10 +8,9 @@ import pytest
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
 from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, REQUIRED, UnmappableRig, map_bones
-from rigs.files import bvh
 from rigs.files.bvh_parser import parse_bvh
 from rigs.rotations import from_axis_angle, rotate
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS, rest_positions
 from tests.rigs.bone_mapping.known_rigs import DEFINITION_JOINTS, RECORDING_JOINTS, Hierarchy, rig_definition
 
 UPRIGHT_RECORDINGS = [name for name in RECORDING_JOINTS if "rokoko" not in name and "dataset" not in name]
@@ -28,7 +27,7 @@ def rig_and_truth(corpus: Path, name: str) -> tuple[Hierarchy, dict[str, str]]:
     if name in DEFINITION_JOINTS:
         return rig_definition(corpus, name), DEFINITION_JOINTS[name] | ALTERNATIVES.get(name, {})
     parsed = parse_bvh(corpus / f"{name}.bvh")
-    rig = Hierarchy(list(parsed.names), list(parsed.parents), bvh.rest_positions(parsed))
+    rig = Hierarchy(list(parsed.names), list(parsed.parents), rest_positions(parsed.offsets, parsed.parents))
     return rig, RECORDING_JOINTS[name] | ALTERNATIVES.get(name, {})
 
 

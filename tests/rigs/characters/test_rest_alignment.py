@@ -34,7 +34,7 @@ def test_hands_keep_their_rest_rotation(corpus: Path) -> None:
     """A palm that faces down in the rest pose's level arm faces down in ours, whatever way the elbow bends."""
     path = corpus / "bvh_zoo/cmu_daz_60_01.bvh"
     motion, parsed = read(path, fps=60.0).motions[0], parse_bvh(path)
-    world = bvh.world_transforms(parsed)[0][parsed.names.index("lHand")]
+    world = bvh.bvh_transforms(parsed)[0][parsed.names.index("lHand")]
     bone = np.concatenate([world[..., :1], to_z_up(world[..., 1:])], axis=-1)
     ours = kinematics.global_rotations(motion.rotations)[:, INDEX["left_wrist"]]
     down = rotations.rotate(rotations.inverse(bone), rotations.rotate(ours, np.array([0.0, 0.0, -1.0])))

@@ -9,7 +9,7 @@ from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, read
 from rigs.files.bvh_parser import parse_bvh
 from rigs.files.recording import to_z_up
-from rigs.skeleton import INDEX, JOINTS
+from rigs.skeleton import INDEX, JOINTS, rest_positions
 from tests.rigs.files.bvh_files import ZOO
 
 MILLIMETRE = 1e-3
@@ -18,9 +18,9 @@ MILLIMETRE = 1e-3
 def joint_errors(corpus: Path, name: str) -> dict[str, float]:
     """How far in metres each joint of a read dancer is from its bone, at most; filled-in joints are not listed."""
     clip, parsed = read(corpus / name), parse_bvh(corpus / name)
-    positions = bvh.world_transforms(parsed)[1] * clip.source.units
+    positions = bvh.bvh_transforms(parsed)[1] * clip.source.units
     positions = to_z_up(positions) if clip.source.up == "Y" else positions
-    bone_map = map_bones(parsed.names, parsed.parents, bvh.rest_positions(parsed))
+    bone_map = map_bones(parsed.names, parsed.parents, rest_positions(parsed.offsets, parsed.parents))
     ours = clip.motions[0].positions
     return {
         joint: float(np.linalg.norm(ours[:, j] - positions[bone_map.bones[j]], axis=-1).max())
@@ -42,7 +42,7 @@ def test_the_mid_spine_of_four_spine_bones_follows_them(corpus: Path) -> None:
     clip, parsed = read(corpus / "bvh_zoo/AD_fair1_dab.bvh"), parse_bvh(corpus / "bvh_zoo/AD_fair1_dab.bvh")
     assert clip.source.filled_joints == ("spine2",)
     names = [parsed.names.index(name) for name in ("Spine1", "Spine2")]
-    bones = bvh.world_transforms(parsed)[1][names] * clip.source.units
+    bones = bvh.bvh_transforms(parsed)[1][names] * clip.source.units
     ours = clip.motions[0].positions[:, INDEX["spine2"]]
     assert np.linalg.norm(ours - bones, axis=-1).min(axis=0).max() < 0.08
     step = np.linalg.norm(np.diff(ours, axis=0), axis=-1)

@@ -89,7 +89,7 @@ def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> N
     path = write_recording(tmp_path)
     starts = by_matrices(SKELETON, RECORDING)
     skeleton = parse_asf(tmp_path / "test.asf")
-    _, places = amc._world_transforms(skeleton, parse_amc(path, skeleton))
+    places = amc.to_recording(skeleton, parse_amc(path, skeleton), 120.0).positions
     for at, name in enumerate(skeleton.names):
         np.testing.assert_allclose(places[at], starts[name], atol=1e-9)
     np.testing.assert_allclose(places[skeleton.names.index("hand"), 1], [1.0, 5.0, 3.0], atol=1e-9)

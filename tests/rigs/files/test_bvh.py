@@ -40,7 +40,7 @@ def hierarchies(draw: st.DrawFn) -> Bvh:
 @settings(max_examples=60, deadline=None)
 @given(hierarchies())
 def test_forward_kinematics_matches_matrix_products(file: Bvh) -> None:
-    turned, positions = bvh.world_transforms(file)
+    turned, positions = bvh.bvh_transforms(file)
     for f in range(3):
         matrices: list[Array] = []
         column = 0
@@ -68,7 +68,7 @@ def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> N
     file = corpus / "salsa" / f"salsa_{take}.bvh"
     clip, parsed = read(file), parse_bvh(file)
     bones = list(map_bones(parsed.names, parsed.parents).bones)
-    theirs = to_z_up(bvh.world_transforms(parsed)[1][bones]) * 0.01
+    theirs = to_z_up(bvh.bvh_transforms(parsed)[1][bones]) * 0.01
     assert clip.source.filled_joints == ()
     np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
 
@@ -138,7 +138,7 @@ def test_a_written_file_has_every_joint_at_its_position(corpus: Path, tmp_path: 
     write(tmp_path / "again.bvh", clip.motions, like=clip.source)
     written = parse_bvh(tmp_path / "again.bvh")
     nodes = map_bones(written.names, written.parents).bones
-    places = bvh.world_transforms(written)[1][list(nodes)] * clip.source.units
+    places = bvh.bvh_transforms(written)[1][list(nodes)] * clip.source.units
     places = to_z_up(places) if clip.source.up == "Y" else places
     np.testing.assert_allclose(places.transpose(1, 0, 2), clip.motions[0].positions, atol=TENTH_MILLIMETRE)
 

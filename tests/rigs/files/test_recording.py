@@ -94,4 +94,4 @@ def test_a_body_in_an_unknown_unit_is_scaled_to_human_size(tmp_path: Path) -> No
     parsed = parse_bvh(path)
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
-    assert body_measures.body_height(bones, bvh.world_transforms(parsed)[1]) * units == pytest.approx(1.7)
+    assert body_measures.body_height(bones, bvh.bvh_transforms(parsed)[1]) * units == pytest.approx(1.7)

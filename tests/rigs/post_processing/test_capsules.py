@@ -23,7 +23,7 @@ points = arrays(float, (4, 3), elements=st.floats(-2.0, 2.0, width=32))
 @given(points)
 def test_distance_of_segments_is_the_least_over_both(ends: Array) -> None:
     a, b, c, d = ends
-    distance = float(capsules.segment_distance(a, b, c, d))
+    distance = float(np.linalg.norm(capsules.segment_separation(a, b, c, d)))
     t = np.linspace(0.0, 1.0, 101)
     first, second = a + t[:, None] * (b - a), c + t[:, None] * (d - c)
     sampled = np.linalg.norm(first[:, None] - second, axis=-1).min()

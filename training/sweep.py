@@ -31,6 +31,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_s
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection, event
 
 from backend.model_registry import REGISTRY
 from rigs.files import BadFile
@@ -46,7 +47,7 @@ _POLL = 0.5
 """s between two looks at the workers."""
 _BEST = 10
 """Trials listed at the end."""
-_ENQUEUED = "enqueued"
+ENQUEUED = "enqueued"
 """Marks the trials of the queue: where two workers reach for the last one, Optuna gives the second a new trial."""
 _SEED = 1
 
@@ -148,13 +149,25 @@ def _storage(file: Path) -> RDBStorage:
     """SQLite storage whose running trials have heartbeats, so that a dead worker's trial is found and retried."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    return RDBStorage(
+    storage = RDBStorage(
         f"sqlite:///{file.resolve()}",
         engine_kwargs={"connect_args": {"timeout": 60.0}},
         heartbeat_interval=HEARTBEAT,
         grace_period=GRACE,
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
     )
+
+    # SQLite has no row locks, with which Optuna keeps two workers from taking the same trial: lock each transaction.
+    @event.listens_for(storage.engine, "connect")
+    def _leave_begin_to_us(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(storage.engine, "begin")
+    def _begin_with_lock(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    storage.engine.dispose()  # connections from before
+    return storage
 
 
 def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
@@ -169,14 +182,14 @@ def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
         points = [dict(zip(space, point, strict=True)) for point in product(*space.values())]
         random.Random(_SEED).shuffle(points)
     for point in points[enqueued : sweep.trials]:
-        study.enqueue_trial(point, user_attrs={_ENQUEUED: True})
+        study.enqueue_trial(point, user_attrs={ENQUEUED: True})
 
 
 def _enqueued(study: optuna.Study) -> list[FrozenTrial]:
     """The trials without their retries."""
     retried = RetryHeartbeatStaleTrialCallback.retried_trial_number
     trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if _ENQUEUED in trial.user_attrs and retried(trial) is None]
+    return [trial for trial in trials if ENQUEUED in trial.user_attrs and retried(trial) is None]
 
 
 def run_workers(sweep: Sweep, study: optuna.Study) -> int:
@@ -249,7 +262,7 @@ def run_trials(sweep: Sweep, number: int) -> None:
 
 def run_trial(trial: optuna.Trial, sweep: Sweep, space: Space) -> float:
     """Train with a trial's settings, from its last checkpoint where it is a retry; the best validation metric."""
-    if _ENQUEUED not in trial.user_attrs:
+    if ENQUEUED not in trial.user_attrs:
         raise optuna.TrialPruned("another worker took the last trial of the queue")
     settings = suggest(trial, sweep.search, space)
     frozen = trial.study.get_trials(deepcopy=False)[trial.number]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.training.data.duet_files import folder_of_duets
 from training import sweep as sweeping
 from training.experiment.config import CONFIGS, override, read_tables
 from training.experiment.trials import read_space, train_trial
-from training.sweep import Sweep, load_study, open_study, run_trials
+from training.sweep import ENQUEUED, Sweep, load_study, open_study, run_trials
 
 SPACE = {"network.bridge": [4, 8], "loss.distance": [1.0, 10.0], "optimise.rate": [3e-4, 1e-3]}
 
@@ -148,6 +149,27 @@ def test_a_metric_that_is_no_number_fails_its_trial_alone(tmp_path: Path, monkey
     assert (states(sweep).count(TrialState.FAIL), states(sweep).count(TrialState.COMPLETE)) == (4, 4)
 
 
+def take_all_trials(sweep: Sweep, taken: Any) -> None:
+    """Start every waiting trial of a sweep, and put their numbers in a queue."""
+    study = load_study(sweep)
+    while ENQUEUED in (trial := study.ask()).user_attrs:
+        taken.put(trial.number)
+    taken.put(None)
+
+
+def test_two_workers_never_take_the_same_trial(tmp_path: Path) -> None:
+    sweep = opened(tmp_path / "sweep", "bayes", trials=60)
+    context = get_context("spawn")
+    taken = context.Queue()
+    workers = [context.Process(target=take_all_trials, args=(sweep, taken)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    numbers = []
+    while len(workers) > numbers.count(None):
+        numbers.append(taken.get(timeout=120))
+    assert sorted(number for number in numbers if number is not None) == list(range(60))
+
+
 def test_a_second_worker_does_not_add_trials_to_an_empty_queue(tmp_path: Path) -> None:
     sweep = opened(tmp_path / "sweep", trials=2)
     run_trials(sweep, 0)
@@ -259,7 +281,7 @@ def test_two_workers_that_are_interrupted_finish_when_resumed(tmp_path: Path) ->
     words = command("choreo-bridge", data, file, space, "--workers", "2")
     process = subprocess.Popen(words, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while running(file) < 2:
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=120)

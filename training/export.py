@@ -22,9 +22,9 @@ from backend.models.partner_flow.network import NAME, PartnerFlow
 from rigs.files import BadFile
 from rigs.files.atomic_write import atomic_path
 
-INPUT_NAMES = ("noisy", "t", "past", "leader", "role", "heard", "goal", "energy")
+INPUT_NAMES = ("noisy", "t", "past", "leader", "role", "leader_mask", "target_pose", "energy")
 OUTPUT_NAME = "clean"
-"""Names in the ONNX file: "heard" is the leader mask, "goal" the target pose."""
+"""Names in the ONNX file."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,6 @@ class ExportArguments:
 
 def export_onnx(weights: Path, out: Path) -> None:
     """Export the network of a weights file to ONNX, whole or not at all. Raises BadFile."""
-    if not weights.is_file():
-        raise BadFile(f"{weights}: no such file")
     try:
         network = PartnerFlow.load(weights)
     except ValueError as error:

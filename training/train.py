@@ -99,21 +99,13 @@ def check_arguments(args: TrainArguments, spec: ModelSpec) -> None:
 
 def check_weights(path: Path, models: Sequence[str]) -> None:
     """Raise BadFile for a file that does not hold loadable weights of one of these models."""
-    from safetensors import SafetensorError, safe_open
+    from backend.models.common.weights_file import read_metadata  # torch takes seconds to import
 
-    names = " or ".join(models)
     try:
-        with safe_open(path, framework="pt") as file:
-            model = (file.metadata() or {}).get("model", "an unknown model")
-        if model not in models:
-            raise BadFile(f"{path}: weights of {names} expected, those of {model} found")
+        model = read_metadata(path, models)["model"]
         REGISTRY.get(model).load_pipeline("cpu", path)
-    except FileNotFoundError:
-        raise BadFile(f"{path}: no such file, weights of {names} expected") from None
-    except (OSError, SafetensorError):
-        raise BadFile(f"{path}: a .safetensors file with weights of {names} expected") from None
-    except (KeyError, TypeError, RuntimeError):
-        raise BadFile(f"{path}: weights of this version's {model} expected, those of another version found") from None
+    except ValueError as error:
+        raise BadFile(str(error)) from None
 
 
 def held_out_recordings(config: Path) -> tuple[list[str], list[str]]:

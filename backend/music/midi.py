@@ -79,7 +79,7 @@ def write(path: str | Path, score: Score) -> None:
     _check_suffix(path)
     midi = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     midi.tracks.append(_track([*_meter_events(score), *_tempo_events(score)]))
-    for name, part in (("drums", score.drums), ("bass", score.bass), ("melody", score.melody)):
+    for name, part in score.parts.items():
         if part.onset.any():
             midi.tracks.append(_track(_part_events(name, part, score)))
     with output_path(path) as temporary:

@@ -40,7 +40,7 @@ def music_features(score: Score, frames: int, fps: float) -> Array:
     kinds = range(len(DRUM_KINDS))
     drums = np.stack([score.drums.velocity[:, kind == KIND_OF_DRUM].max(axis=1) for kind in kinds], axis=1) / 127.0
     onsets = np.concatenate([drums, _onset_velocity(score.bass), _onset_velocity(score.melody)], axis=1)
-    has_part = np.array([part.onset.any() for part in (score.drums, score.bass, score.melody)], float)
+    has_part = np.array([part.onset.any() for part in score.parts.values()], float)
     return np.concatenate(
         [
             np.sin(phases),
@@ -55,6 +55,15 @@ def music_features(score: Score, frames: int, fps: float) -> Array:
         ],
         axis=1,
     ).astype(np.float32)
+
+
+def log_loudness(score: Score, positions: Array) -> Array:
+    """Log loudness (N,), of the summed onset velocities, in each interval between positions (N + 1,) in steps.
+
+    An onset at the beginning of an interval belongs to it, so intervals begin and end half a step earlier.
+    """
+    earlier = np.maximum(positions - 0.5, 0.0)
+    return np.log1p(np.diff(np.interp(earlier, np.arange(score.steps + 1.0), score.cumulative_velocity())))
 
 
 def phrase_counts(features: Array) -> Array:
@@ -88,9 +97,7 @@ def _highest_pitch(part: Part) -> Array:
 
 def _onset_density(score: Score, seconds: Array) -> Array:
     """(F, 3) log of the onset velocity per second over a beat, a bar, and a section relative to the whole piece."""
-    velocity = sum(part.velocity.sum(axis=1) / 127.0 for part in (score.drums, score.bass, score.melody))
-    cumulative = np.concatenate([[0.0], np.cumsum(velocity)])
-    end = score.seconds[-1]
+    cumulative, end = score.cumulative_velocity(), score.seconds[-1]
     columns = []
     for width in _DENSITY_WINDOWS:
         first, last = np.clip(seconds - width / 2, 0.0, end), np.clip(seconds + width / 2, 0.0, end)

@@ -75,11 +75,16 @@ class Score:
     swing: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, part in (("drums", self.drums), ("bass", self.bass), ("melody", self.melody)):
+        for name, part in self.parts.items():
             if len(part.onset) != self.steps:
                 raise ValueError(f"{name}: {self.steps} steps expected, {len(part.onset)} found")
         if not self.meters or self.meters[0].step != 0:
             raise ValueError("meters: one that begins at step 0 expected")
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The three parts by name."""
+        return {"drums": self.drums, "bass": self.bass, "melody": self.melody}
 
     @property
     def steps(self) -> int:
@@ -90,6 +95,11 @@ class Score:
     def duration(self) -> float:
         """Length in s, from the first step's onset to the end of the last."""
         return float(self.seconds[-1] - self.seconds[0])
+
+    def cumulative_velocity(self) -> Array:
+        """(S + 1,) sum of the velocities, 0 to 1 each, of all onsets before each step and before the end."""
+        velocity = sum(part.velocity.sum(axis=1) / 127.0 for part in self.parts.values())
+        return np.concatenate([[0.0], np.cumsum(velocity)])
 
     @cached_property
     def bars(self) -> Array:
@@ -122,7 +132,7 @@ def cut_bars(score: Score, first: int, last: int) -> Score:
     if not 0 <= first <= last < len(score.bars):
         raise ValueError(f"bars of 0 to {len(score.bars) - 1} expected, {first} to {last} found")
     begin, end = lines[first], lines[last + 1]
-    drums, bass, melody = (_cut_part(getattr(score, part), begin, end, part == "drums") for part in PARTS)
+    drums, bass, melody = (_cut_part(part, begin, end, name == "drums") for name, part in score.parts.items())
     before = [meter for meter in score.meters if meter.step <= begin]
     inside = [meter for meter in score.meters if begin < meter.step < end]
     meters = tuple(replace(meter, step=max(meter.step - begin, 0)) for meter in (before[-1], *inside))

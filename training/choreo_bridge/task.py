@@ -154,7 +154,6 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
         batches,
         out,
         monitor="validation/relative_error",
-        steps_per_epoch=batches.steps_per_epoch,
         validate_every=min(10, settings.epochs),
         clip=0.0,
         resume=resume,

@@ -20,18 +20,17 @@ from backend.music.score import Score
 from backend.wire.messages import DanceRequest
 from rigs import Array
 from rigs.choreography.beat_alignment import speed_rhythm
-from rigs.contacts import FEET, floor_height
+from rigs.contacts import floor_height, foot_speed
 from rigs.files.atomic_write import atomic_write_text
 from training.dance_flow.validation import (
     dance_window_features,
-    evenly_spaced,
     fit_references,
     frame_counts,
     mean_rhythm,
     rhythm_match,
 )
 from training.data.duets import FPS
-from training.data.music_pairs import Pair, find_pairs, split_pairs
+from training.data.music_pairs import Pair, evenly_spaced, find_pairs, split_pairs
 from training.evaluation import beat_metrics, plausibility
 from training.evaluation.frechet import FeatureDistribution
 from training.experiment.config import CONFIGS, read_tables
@@ -97,9 +96,9 @@ def evaluate(
 
 def fit_real_dances(pairs: Sequence[Pair]) -> RealDances:
     """Fit the reference to the real dances of the training pairs."""
-    known = evenly_spaced(pairs, _REFERENCE_COUNT)
-    poses = np.concatenate([_local_poses(pair.dancer.positions) for pair in known])
-    return RealDances(fit_references(known), mean_rhythm(known), float(poses.var(axis=0).mean()))
+    reference = evenly_spaced(pairs, _REFERENCE_COUNT)
+    poses = np.concatenate([_local_poses(pair.dancer.positions) for pair in reference])
+    return RealDances(fit_references(reference), mean_rhythm(reference), float(poses.var(axis=0).mean()))
 
 
 def evaluate_models(
@@ -115,12 +114,12 @@ def evaluate_models(
     engine = Engine()
     candidates = [(*pairs[n + 1 :], *pairs[:n], *train) for n in range(len(pairs))]
     other_songs = [next(p for p in candidates[n] if p.song != pair.song).score for n, pair in enumerate(pairs)]
-    strangers = [
+    other_dances = [
         [train[(37 * n + 101 * seed) % len(train)].dancer.positions for seed in range(SEEDS)] for n in range(len(pairs))
     ]
     rows = {
         "real, the pairs": dance_metrics([[pair.dancer.positions] for pair in pairs], pairs, real),
-        "real, of other songs": dance_metrics(strangers, pairs, real),
+        "real, of other songs": dance_metrics(other_dances, pairs, real),
     }
     for model in REGISTRY.names("dance"):
         for name, scores in ((model, [pair.score for pair in pairs]), (f"{model}, other song", other_songs)):
@@ -188,7 +187,7 @@ def _foot_speed_covariance(dances: Sequence[Array], truth: Array) -> tuple[float
 
 def _relative_foot_speed(positions: Array) -> Array:
     """Foot speed over its mean, less 1: (F,). It tells when a dancer moves, and not how much."""
-    speed = np.linalg.norm(np.gradient(positions[:, FEET], axis=0), axis=-1).mean(axis=1)
+    speed = foot_speed(positions, 1.0)
     return speed / speed.mean() - 1.0
 
 

@@ -44,8 +44,8 @@ def train(
     metric = fit_motion_flow(task, windows, out, resume=resume)
     if trial:
         return metric
-    averaged, criterion = task.ema.module, "generated dances most like real ones to unseen music"
-    save_best(averaged, split, out, tables, criterion, lambda: _metrics_table(averaged, split))
+    criterion = "generated dances most like real ones to unseen music"
+    save_best(task, split, out, tables, criterion, lambda network: _metrics_table(network, split))
     return metric
 
 

@@ -12,7 +12,7 @@ from backend.music.score import Score
 from rigs import Array
 from rigs.choreography.beat_alignment import speed_rhythm
 from training.dance_flow.dataset import role_of, score_leader
-from training.data.music_pairs import Pair
+from training.data.music_pairs import Pair, evenly_spaced
 from training.evaluation import features
 from training.evaluation.frechet import FeatureDistribution
 from training.motion_flow.dataset import dancer_tensors
@@ -27,9 +27,8 @@ class DanceFlowValidation:
     """Validation of dance-flow on pairs, with the real dances of the training data as reference."""
 
     def __init__(self, train: Sequence[Pair], pairs: Sequence[Pair]) -> None:
-        known = evenly_spaced(train, _REFERENCE_COUNT)
-        self.references = fit_references(known)
-        self.rhythm = mean_rhythm(known)
+        reference = evenly_spaced(train, _REFERENCE_COUNT)
+        self.references, self.rhythm = fit_references(reference), mean_rhythm(reference)
         self.pairs = evenly_spaced(pairs, _PAIR_COUNT)
 
     def metrics(self, network: DanceFlow) -> dict[str, float]:
@@ -54,11 +53,6 @@ class DanceFlowValidation:
         by_kind = dict(zip(self.references, np.exp(np.mean(log_distances, axis=0)).tolist(), strict=True))
         in_time = rhythm_match(np.mean(rhythms, axis=0), self.rhythm)
         return {"frechet": float(np.exp(np.mean(log_distances))), "in time": in_time, **by_kind}
-
-
-def evenly_spaced(pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """At most `count` of the pairs, evenly spaced over all of them."""
-    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
 
 
 def fit_references(pairs: Sequence[Pair]) -> dict[str, FeatureDistribution]:

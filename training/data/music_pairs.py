@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backend.music import midi
 from backend.music.score import Score
 from rigs.files import READ_SUFFIXES, BadFile, read
@@ -116,3 +118,8 @@ def split_pairs(pairs: Iterable[Pair], validation: Sequence[str], test: Sequence
         if not part_pairs:
             raise BadFile(f"{len(pairs)} pairs: none left for {part}, at least three recordings and songs expected")
     return PairSplit(**parts)
+
+
+def evenly_spaced(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """At most `count` of the pairs, evenly spaced over all of them."""
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backend.music import midi
+from backend.music.music_features import log_loudness
 from backend.music.pulse import Pulse, dance_pulse
 from backend.music.score import PITCHES, Meter, Part, Score
 from rigs import Array
@@ -134,7 +135,7 @@ def cut_song(song: Song, first: int, beats: int, time_stretch: float = 1.0) -> S
     """Cut `beats` beats of a song's pulse from beat `first` on, `time_stretch` times slower, without tied notes."""
     score = song.score
     start, stop = (round(float(song.pulse.positions[first + beat])) for beat in (0, beats))
-    drums, bass, melody = (_cut_part(part, start, stop) for part in (score.drums, score.bass, score.melody))
+    drums, bass, melody = (_cut_part(part, start, stop) for part in score.parts.values())
     seconds = (score.seconds[start : stop + 1] - score.seconds[start]) * time_stretch
     return Score(drums, bass, melody, seconds, swing=score.swing)
 
@@ -169,12 +170,8 @@ def _phrase_starts(score: Score, pulse: Pulse) -> Array:
 
 def _half_beat_loudness(score: Score, pulse: Pulse) -> Array:
     """Log (2 P,) of the summed onset velocities, 0 to 1 each, in each half beat of a pulse."""
-    velocity = sum(part.velocity.sum(axis=1) / 127.0 for part in (score.drums, score.bass, score.melody))
-    cumulative = np.concatenate([[0.0], np.cumsum(velocity)])
     positions, beats = pulse.positions, len(pulse.positions)
     halves = np.interp(np.arange(_HALVES * beats + 1) / _HALVES, np.arange(beats), positions)
     last = positions[-1] + (np.arange(3) / _HALVES) * (positions[-1] - positions[-2])
     halves[-3:] = np.minimum(last, score.steps)
-    # An onset at the beginning of a half beat belongs to it, so halves are read a little earlier.
-    at_halves = np.interp(np.maximum(halves - 0.5, 0.0), np.arange(score.steps + 1.0), cumulative)
-    return np.log1p(np.diff(at_halves))
+    return log_loudness(score, halves)

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from backend.models.duet_vae.network import DuetVAE, TrainedDuetVae
-from backend.models.duet_vae.pose_space import HIPS, PCA_GROUPS, PoseNormalizer, PosePCA, pair_frame
+from backend.models.duet_vae.pose_space import PCA_GROUPS, PoseNormalizer, PosePCA, pair_frame
 from rigs.contacts import floor_height
 from rigs.files import BadFile
+from rigs.skeleton import HIPS
 from training.data.duets import Duet, DuetWindows
 
 _START_DISTANCE = (0.6, 1.1)

@@ -179,7 +179,6 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
         windows,
         out,
         monitor="validation/rollout",
-        steps_per_epoch=windows.steps_per_epoch,
         validate_every=2,
         clip=settings.gradient_clip,
         resume=resume,

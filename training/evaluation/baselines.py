@@ -13,7 +13,7 @@ from backend.wire.direction import PARTS, UNDIRECTED, Direction
 from rigs import Array, rotations
 from rigs.easing import smoothstep
 from rigs.motion import Motion, concatenate, rotate_about_z, translate
-from rigs.skeleton import INDEX, Skeleton
+from rigs.skeleton import HIPS, Skeleton, both_sides
 from training.data.duets import Duet
 
 CROSSFADE = 0.5
@@ -54,7 +54,7 @@ ORIGIN = FloorPlacement(np.zeros(2), 0.0)
 
 def floor_placement(pose: Array) -> FloorPlacement:
     """Position and heading of a dancer in a pose (29, 3) m, by pelvis and hips."""
-    across = pose[INDEX["left_hip"]] - pose[INDEX["right_hip"]]
+    across = pose[HIPS[0]] - pose[HIPS[1]]
     return FloorPlacement(pose[0, :2], float(np.arctan2(across[1], across[0])))
 
 
@@ -175,5 +175,4 @@ def _transplant_follower(duet: Duet, leader: Motion, history: Motion) -> Motion:
 
 
 def _leg_length(skeleton: Skeleton) -> float:
-    bones = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("knee", "ankle")]
-    return float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())
+    return float(np.linalg.norm(skeleton.offsets[both_sides("knee", "ankle")], axis=-1).sum())

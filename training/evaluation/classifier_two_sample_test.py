@@ -9,30 +9,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from rigs import Array
-from rigs.skeleton import INDEX
-from training.evaluation.plausibility import BALLS, TOES
+from rigs.contacts import TOES
+from rigs.skeleton import BALLS, HIPS, INDEX, both_sides
 
 _JOINTS = [
-    INDEX[name]
-    for name in (
-        "pelvis",
-        "spine3",
-        "jaw",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-        "right_elbow",
-        "left_wrist",
-        "right_wrist",
-        "left_knee",
-        "right_knee",
-        "left_ankle",
-        "right_ankle",
-        "left_foot",
-        "right_foot",
-    )
+    *(INDEX[name] for name in ("pelvis", "spine3", "jaw")),
+    *both_sides("shoulder", "elbow", "wrist", "knee", "ankle", "foot"),
 ]
-_CONTACT_JOINTS = [INDEX[name] for name in ("pelvis", "left_wrist", "right_wrist", "left_foot", "right_foot")]
+_CONTACT_JOINTS = [INDEX["pelvis"], *both_sides("wrist", "foot")]
 """Joints whose distances between the dancers are features of the couple."""
 _L2_PENALTY = 10.0
 _OUTLIER = 8.0
@@ -79,7 +63,7 @@ def _flatten(parts: list[Array]) -> Array:
 
 def _in_dancer_frame(positions: Array, dancer: Array) -> Array:
     """Positions (N, T, J, 3) in each frame's floor coordinates of `dancer` (N, T, 29, 3): pelvis and heading."""
-    across = dancer[:, :, INDEX["left_hip"], :2] - dancer[:, :, INDEX["right_hip"], :2]
+    across = dancer[:, :, HIPS[0], :2] - dancer[:, :, HIPS[1], :2]
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
     local = positions.copy()
     floor = positions[..., :2] - dancer[:, :, :1, :2]

@@ -7,7 +7,7 @@ third is that of Siyao et al. 2024 (Duolando). SMPL's 24 joints are our first 24
 import numpy as np
 
 from rigs import Array
-from rigs.skeleton import INDEX
+from rigs.skeleton import INDEX, both_sides
 
 WINDOW, HOP = 60, 10
 """Frames of a window, and from one window's start to the next, at 30 fps."""
@@ -18,21 +18,7 @@ _SLIDING_WINDOW = 2
 _HUMERUS, _SHOULDERS, _HIPS = 0.25680, 0.39085, 0.12922
 """m: upper arm, shoulder width and hip width of SMPL's mean body; the published thresholds are multiples of these."""
 
-_CROSS_JOINTS = [
-    INDEX[name]
-    for name in (
-        "pelvis",
-        "left_ankle",
-        "right_ankle",
-        "left_foot",
-        "right_foot",
-        "jaw",
-        "left_shoulder",
-        "right_shoulder",
-        "left_wrist",
-        "right_wrist",
-    )
-]
+_CROSS_JOINTS = [INDEX["pelvis"], *both_sides("ankle", "foot"), INDEX["jaw"], *both_sides("shoulder", "wrist")]
 
 _GEOMETRIC: tuple[tuple[str, tuple[str, ...], float | tuple[float, float]], ...] = (
     # kind, joints, threshold in m or m/s, or an open range in degrees: Müller et al. 2005's relational features

@@ -4,16 +4,15 @@ import numpy as np
 
 from rigs import Array
 from rigs.constraints.hand_holds import detect_hand_holds
-from rigs.skeleton import INDEX
+from rigs.skeleton import HIPS
 
 OVERLAP = 0.25
 """m between two pelvises below which the two bodies intersect."""
-_PELVIS, _LEFT, _RIGHT = INDEX["pelvis"], INDEX["left_hip"], INDEX["right_hip"]
 
 
 def pelvis_distance(partner: Array, leader: Array) -> Array:
     """Distance (F,) m between the two pelvises.  partner, leader: (F, 29, 3) m."""
-    return np.linalg.norm(partner[:, _PELVIS] - leader[:, _PELVIS], axis=-1)
+    return np.linalg.norm(partner[:, 0] - leader[:, 0], axis=-1)
 
 
 def bodies_overlap(partner: Array, leader: Array) -> Array:
@@ -23,9 +22,9 @@ def bodies_overlap(partner: Array, leader: Array) -> Array:
 
 def facing_angle(partner: Array, leader: Array) -> Array:
     """Angle (F,) in degrees from the partner's front to the leader: 0 face to face, 180 with the back turned."""
-    across = partner[:, _LEFT, :2] - partner[:, _RIGHT, :2]
+    across = partner[:, HIPS[0], :2] - partner[:, HIPS[1], :2]
     front = np.stack([across[:, 1], -across[:, 0]], axis=-1)
-    to_leader = leader[:, _PELVIS, :2] - partner[:, _PELVIS, :2]
+    to_leader = leader[:, 0, :2] - partner[:, 0, :2]
     cross = front[:, 0] * to_leader[:, 1] - front[:, 1] * to_leader[:, 0]
     return np.asarray(np.degrees(np.abs(np.arctan2(cross, np.sum(front * to_leader, axis=-1)))))
 

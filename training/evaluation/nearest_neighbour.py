@@ -10,7 +10,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.motion import Motion
-from rigs.skeleton import INDEX
+from rigs.skeleton import INDEX, both_sides
 from training.data.duets import Duet
 from training.evaluation.baselines import PartnerGenerator, align_placement, crossfade, floor_placement
 
@@ -20,19 +20,7 @@ _FUTURE_WEIGHT, _FOLLOWER_WEIGHT = 0.5, 2.0
 """Weights of the leader's future and of the follower's pose and velocity, beside 1 for the leader now."""
 _FUTURE_FRAMES = (8, 16)
 """Frames ahead at which the leader's pose counts; where the leader ends, the last frame."""
-_JOINTS = [
-    INDEX[name]
-    for name in (
-        "pelvis",
-        "spine3",
-        "left_wrist",
-        "right_wrist",
-        "left_ankle",
-        "right_ankle",
-        "left_foot",
-        "right_foot",
-    )
-]
+_JOINTS = [INDEX["pelvis"], INDEX["spine3"], *both_sides("wrist", "ankle", "foot")]
 _CANDIDATES = 4
 """Takes after the first choose among so many of the nearest moments."""
 

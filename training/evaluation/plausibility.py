@@ -4,11 +4,9 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from rigs import Array
-from rigs.contacts import FEET, foot_contacts
-from rigs.skeleton import INDEX, PARENTS
+from rigs.contacts import FEET, TOES, foot_contacts
+from rigs.skeleton import BALLS, PARENTS
 
-TOES = [INDEX[name] for name in ("left_foot", "left_bigtoe", "right_foot", "right_bigtoe")]
-BALLS = [INDEX["left_foot"], INDEX["right_foot"]]
 FLOATING, SINKING = 0.08, 0.03
 """m above the floor from which the lower toe floats, and below it from which a toe sinks."""
 _SKATE_HEIGHT = 0.025

@@ -52,14 +52,13 @@ def fit(
     folder: Path,
     *,
     monitor: str,
-    steps_per_epoch: int,
     validate_every: int,
     clip: float,
     resume: bool,
 ) -> float:
     """Train to the last step; the lowest value of the validation metric `monitor`.
 
-    batches: an iterable data set with `start`, the step to begin with, and a length in steps.
+    batches: an iterable data set with `start`, the step to begin with, `steps_per_epoch`, and a length in steps.
     validate_every: epochs from one validation to the next.  clip: norm to which gradients are clipped, 0 for none.
     Raises BadFile where there is nothing to resume, or something that would be overwritten; Interrupted.
     """
@@ -77,13 +76,13 @@ def fit(
         accelerator="auto",
         devices=1,
         max_epochs=1,
-        val_check_interval=validate_every * steps_per_epoch,
+        val_check_interval=validate_every * batches.steps_per_epoch,
         check_val_every_n_epoch=None,
         gradient_clip_val=clip,
         logger=TensorBoardLogger(folder, name="", version="curves"),
         callbacks=[
             StopOnSignal(folder),
-            _checkpoints(last, every_n_train_steps=steps_per_epoch),
+            _checkpoints(last, every_n_train_steps=batches.steps_per_epoch),
             best,
             RichProgressBar(),
         ],

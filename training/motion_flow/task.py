@@ -6,11 +6,9 @@ rollouts do not drift.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import lightning
 import torch
 from torch import Tensor
 
@@ -27,15 +25,13 @@ from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, Motio
 from rigs.contacts import FEET
 from training.data.duets import DuetSplit
 from training.data.music_pairs import PairSplit
-from training.experiment.ema import Ema, ema_state
-from training.experiment.fit import fit
+from training.experiment.ema import EmaTask, checkpoint_config
+from training.experiment.fit import LAST, fit
 from training.experiment.model_card import write_model_card
 from training.motion_flow.dataset import MotionFlowBatch, MotionFlowTrainingConfig, MotionFlowWindows
 
 _RECOVERY_FRAMES = 20
 """Frames in which a dancer who drifted returns to the real motion."""
-_CONFIG_ENTRY = "network"
-"""Entry of a checkpoint with the network's config."""
 
 Network = TypeVar("Network", bound=MotionFlow)
 
@@ -47,13 +43,12 @@ class Validation(Protocol):
         """Metrics by name; checkpoints are selected by the least "frechet"."""
 
 
-class MotionFlowTask(lightning.LightningModule, Generic[Network]):
+class MotionFlowTask(EmaTask[Network]):
     """LightningModule of a motion flow: the network, and the exponential moving average (EMA) of its weights."""
 
     def __init__(self, network: Network, config: MotionFlowTrainingConfig, validation: Validation) -> None:
-        super().__init__()
-        self.network, self.config, self.validation = network, config, validation
-        self.ema = Ema(network, config.ema_decay)
+        super().__init__(network, config.ema_decay)
+        self.config, self.validation = config, validation
 
     def training_step(self, batch: MotionFlowBatch, index: int) -> Tensor:
         """Compute the weighted loss of a step."""
@@ -186,15 +181,6 @@ class MotionFlowTask(lightning.LightningModule, Generic[Network]):
         sample = network.sample(*inputs, t_start=t_start, steps=steps, guidance=guidance)
         return poses_from_features(network.denormalize(sample), frame)
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the network's config in the checkpoint."""
-        checkpoint[_CONFIG_ENTRY] = asdict(self.network.config)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step the optimizer and update the exponential moving average (EMA), before any callback saves them."""
-        super().optimizer_step(*args, **kwargs)
-        self.ema.update_parameters(self.network)
-
     def validation_step(self, _: Any, index: int) -> None:
         """Log the averaged network's validation metrics."""
         for name, value in self.validation.metrics(self.ema.module.eval()).items():
@@ -234,7 +220,6 @@ def fit_motion_flow(task: MotionFlowTask[Any], windows: MotionFlowWindows, out: 
         windows,
         out,
         monitor="validation/frechet",
-        steps_per_epoch=windows.steps_per_epoch,
         validate_every=min(5, task.config.steps // windows.steps_per_epoch),
         clip=task.config.gradient_clip,
         resume=resume,
@@ -243,28 +228,27 @@ def fit_motion_flow(task: MotionFlowTask[Any], windows: MotionFlowWindows, out: 
 
 def network_config(out: Path, tables: dict[str, Any]) -> MotionFlowConfig:
     """Network config of a training: that of the run to resume, or else the [network] table."""
-    last = out / "last.ckpt"
-    table = torch.load(last, weights_only=True)[_CONFIG_ENTRY] if last.exists() else tables.get("network", {})
+    last = out / LAST
+    table = checkpoint_config(last) if last.exists() else tables.get("network", {})
     return MotionFlowConfig.from_table(table)
 
 
 def save_best(
-    network: MotionFlow,
+    task: MotionFlowTask[Network],
     split: DuetSplit | PairSplit,
     out: Path,
     tables: dict[str, Any],
     criterion: str,
-    metrics: Callable[[], str],
+    metrics: Callable[[Network], str],
 ) -> None:
     """Write the averaged weights of the run's best checkpoint, and their model card.
 
     criterion: what that checkpoint was best at.  metrics: computes the network's metrics, as text and tables.
     """
-    best = torch.load(out / "best.ckpt", weights_only=True)
-    network.load_state_dict(ema_state(best))
+    step, network = task.load_best(out), task.ema.module
     network.save(out / f"{network.name}.safetensors")
-    step = f"{best['global_step']:,} of {tables['optimise']['steps']:,}, which {criterion}"
-    write_model_card(out / f"{network.name}.md", tables["card"], network, step, split, metrics())
+    step = f"{step} of {task.config.steps:,}, which {criterion}"
+    write_model_card(out / f"{network.name}.md", tables["card"], network, step, split, metrics(network))
 
 
 def _with_probability(probability: float) -> bool:

@@ -78,8 +78,8 @@ def train(
     metric = fit_motion_flow(task, windows, out, resume=resume)
     if trial:
         return metric
-    averaged, criterion = task.ema.module, "generated partners most like real ones beside unseen leaders"
-    save_best(averaged, split, out, tables, criterion, lambda: horizon_table(averaged, split.test))
+    criterion = "generated partners most like real ones beside unseen leaders"
+    save_best(task, split, out, tables, criterion, lambda network: horizon_table(network, split.test))
     return metric
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
+from backend.models.common.vae import GaussianPosterior
 from backend.models.score_flow.bar_features import (
     BAR_STEPS,
     DRUM_ROWS,
@@ -19,19 +20,12 @@ from backend.models.score_flow.bar_features import (
     key_transposition,
 )
 from backend.models.score_flow.bar_vae import BarTensors, transpose_rows
-from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES, pose_features, pose_window, window_times
-from backend.models.score_flow.network import (
-    PHRASE_BARS,
-    REPEAT_BARS,
-    ScoreCondition,
-    ScoreFlow,
-    latent_mask,
-    tempo_condition,
-)
+from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES, pose_features, pose_windows
+from backend.models.score_flow.network import PHRASE_BARS, REPEAT_BARS, ScoreCondition, ScoreFlow, tempo_condition
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile
-from rigs.motion import Motion, mirror
+from rigs.motion import mirror
 from training.data.music_pairs import Pair
 from training.data.songs import find_songs
 
@@ -192,7 +186,8 @@ def build_bar_table(pairs: Sequence[Pair], songs: Sequence[tuple[str, Score]] = 
         has_part = [bars.onset[..., :DRUM_ROWS].any(), bars.onset[..., DRUM_ROWS:].any()]
         windows = np.zeros((0, 2, WINDOW_POSES, POSE_DIM), np.float32)
         if index < len(pairs):
-            windows = _dance_windows(pairs[index].dancer, score, starts)
+            dancer = pairs[index].dancer
+            windows = pose_windows((pose_features(dancer), pose_features(mirror(dancer))), score.seconds, starts)
         rows = [
             bars.onset.astype(np.uint8),
             bars.sustain.astype(np.uint8),
@@ -223,24 +218,16 @@ def preceding_bars(starts: Array, back: int) -> Array:
     return np.where(starts[nearest] == wanted, nearest, -1)
 
 
-def _dance_windows(dancer: Motion, score: Score, starts: Array) -> Array:
-    """Dance windows (N, 2, WINDOW_POSES, POSE_DIM) of each bar and the one before, and mirrored."""
-    features = pose_features(dancer), pose_features(mirror(dancer))
-    times = [window_times(score.seconds, int(start)) for start in starts]
-    return np.stack([[pose_window(poses, seconds) for poses in features] for seconds in times])
-
-
 class BarLatents(NamedTuple):
-    """VAE posteriors of a table's bars: means, log variances and a mask of playing parts, each (N, latent_dim)."""
+    """VAE posterior of a table's bars, and a mask of the latents whose part plays: (N, latent_dim) each."""
 
-    means: Tensor
-    log_variances: Tensor
+    posterior: GaussianPosterior
     mask: Tensor
 
     def sample(self, indices: Tensor) -> Tensor:
         """Sample latents (B, latent_dim) of bars (B,) from their posteriors."""
-        means = self.means[indices]
-        return means + torch.randn_like(means) * (self.log_variances[indices] / 2).exp()
+        means = self.posterior.mean[indices]
+        return GaussianPosterior(means, self.posterior.log_variance[indices]).sample(torch.randn_like(means))
 
 
 @torch.no_grad()
@@ -248,9 +235,8 @@ def encode_table(network: ScoreFlow, table: BarTable) -> BarLatents:
     """Encode all bars of a table with the VAE."""
     batches = torch.split(torch.arange(len(table)), _ENCODING_BATCH)
     posteriors = [network.vae.encode(*table.bars(indices)) for indices in batches]
-    means, log_variances = (torch.cat(part) for part in zip(*posteriors, strict=True))
-    config = network.config.vae
-    return BarLatents(means, log_variances, latent_mask(table.parts, (config.drums, config.pitched)))
+    posterior = GaussianPosterior(*(torch.cat(part) for part in zip(*posteriors, strict=True)))
+    return BarLatents(posterior, network.config.vae.latent_mask(table.parts))
 
 
 def bar_condition(
@@ -270,7 +256,7 @@ def bar_condition(
     past = []
     for back in (table.previous[indices], table.repeated[indices]):
         exists = (back >= 0).float()
-        past.append((network.normalize(latents.means[back]) * exists[:, None] * latents.mask[indices], exists))
+        past.append((network.normalize(latents.posterior.mean[back]) * exists[:, None] * latents.mask[indices], exists))
     return ScoreCondition(
         encoded * has_dance[:, None],
         has_dance,
@@ -299,8 +285,8 @@ def dance_only(condition: ScoreCondition) -> ScoreCondition:
 def embed_table_music(network: ScoreFlow, table: BarTable, latents: BarLatents, indices: Tensor) -> Tensor:
     """Embed bars (B,), each with the bar before, in the space shared with dances: (B, shared_dim)."""
     back = table.previous[indices]
-    previous = network.normalize(latents.means[back]) * (back >= 0)[:, None]
-    return network.embed_music(previous, network.normalize(latents.means[indices]), table.parts[indices])
+    previous = network.normalize(latents.posterior.mean[back]) * (back >= 0)[:, None]
+    return network.embed_music(previous, network.normalize(latents.posterior.mean[indices]), table.parts[indices])
 
 
 def mean_onset_logits(table: BarTable) -> Tensor:

@@ -25,7 +25,7 @@ from backend.music.score import Score
 from backend.wire.messages import ComposeRequest
 from rigs.files.atomic_write import atomic_write_text
 from rigs.motion import Motion
-from training.data.music_pairs import MANIFEST, Pair, find_pairs, split_pairs
+from training.data.music_pairs import MANIFEST, Pair, evenly_spaced, find_pairs, split_pairs
 from training.experiment.config import CONFIGS, read_tables
 from training.score_flow.dataset import build_bar_table
 from training.score_flow.metrics import GridMetrics, foot_speed_at_drums, grid_metrics, share_within_range
@@ -88,11 +88,11 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS)
     network, results = load(weights_path(NAME)), {}
     with console.status("reading pairs") as status:
         split = split_pairs(find_pairs(data), recordings["validation"], recordings["test"])
-        begins = _begins(data)
+        clip_starts = _clip_starts(data)
         train_table = build_bar_table(split.train)
         for part in parts:
             pairs = getattr(split, part)
-            onsets, music = evaluate_part(_evenly(pairs, _MAX_PAIRS), split.train, begins, status.update)
+            onsets, music = evaluate_part(evenly_spaced(pairs, _MAX_PAIRS), split.train, clip_starts, status.update)
             status.update("metrics on the given beat grid")
             results[part] = (onsets, music, grid_metrics(network, train_table, build_bar_table(pairs)))
     for part, (onsets, music, strict) in results.items():
@@ -129,14 +129,14 @@ def gains_over_mean(onsets: Mapping[str, Metrics]) -> dict[str, dict[str, Metric
 
 
 def evaluate_part(
-    pairs: Sequence[Pair], train: Sequence[Pair], begins: Mapping[str, float], report: Report
+    pairs: Sequence[Pair], train: Sequence[Pair], clip_starts: Mapping[str, float], report: Report
 ) -> tuple[dict[str, Metrics], dict[str, Metrics]]:
     """Onset F1 by part, and all other metrics, of each source of music.
 
-    begins: s at which pairs begin in their recording, by name, where known.
+    clip_starts: s at which pairs begin in their recording, by name, where known.
     """
     pipeline, engine = ScoreFlowPipeline(weights_path(NAME), "auto"), Engine()
-    unrelated = unrelated_pairs(pairs, begins)
+    unrelated = unrelated_pairs(pairs, clip_starts)
     composed, takes_mean = compose_for_pairs(pipeline, pairs, SEEDS, report)
     real = [[pair.score] for pair in pairs]
     music = {
@@ -146,7 +146,10 @@ def evaluate_part(
         OTHER_SONG: [real[n] for n in unrelated],
         REAL: real,
     }
-    pieces = {name: [[score_onsets(score) for score in scores] for scores in of] for name, of in music.items()}
+    pieces = {
+        name: [[score_onsets(score) for score in scores] for scores in music_of_pairs]
+        for name, music_of_pairs in music.items()
+    }
     # The key of the mean bar is known and need not be estimated from few notes, so that of composed pieces is, too.
     pieces[MODEL] = [
         [score_onsets(score, seeded_key(SEEDS * n + k)) for k, score in enumerate(scores)]
@@ -154,7 +157,7 @@ def evaluate_part(
     ]
     pieces[MODEL_OTHER_DANCE] = [pieces[MODEL][n] for n in unrelated]
     truths = [onsets[0] for onsets in pieces[REAL]]
-    train_pairs = _evenly(train, _TRAIN_PAIRS)
+    train_pairs = evenly_spaced(train, _TRAIN_PAIRS)
     bar_seconds = float(pipeline.network.bar_seconds)
     bar = mean_bar([pair.score for pair in train])
     predictions = {
@@ -175,7 +178,7 @@ def evaluate_part(
         ]
     ends = [min(pair.seconds, pairs[other].seconds) for pair, other in zip(pairs, unrelated, strict=True)]
     onsets = {name: onset_f1(pieces[name], truths, ends) for name in ONSET_ROWS}
-    reference = [normalized_bars(pair.score) for pair in _evenly(train, _REFERENCE_PAIRS)]
+    reference = [normalized_bars(pair.score) for pair in evenly_spaced(train, _REFERENCE_PAIRS)]
     metrics = {}
     for name, scores_of_pairs in music.items():
         bars = [normalized_bars(score) for scores in scores_of_pairs for score in scores if len(bar_starts(score))]
@@ -185,7 +188,7 @@ def evaluate_part(
             | {f"{statistic}, within range": share for statistic, share in share_within_range(bars, reference).items()}
         )
     report("composing with other seeds")
-    metrics[MODEL] |= seed_similarity(engine, _evenly(pairs, _SEED_PAIRS))
+    metrics[MODEL] |= seed_similarity(engine, evenly_spaced(pairs, _SEED_PAIRS))
     return onsets, metrics
 
 
@@ -208,19 +211,19 @@ def compose_for_pairs(
     return pieces, means
 
 
-def unrelated_pairs(pairs: Sequence[Pair], begins: Mapping[str, float]) -> list[int]:
+def unrelated_pairs(pairs: Sequence[Pair], clip_starts: Mapping[str, float]) -> list[int]:
     """For each pair another at random, of another song, and of another recording or moment where there is one."""
     rng = np.random.default_rng(0)
     unrelated = []
     for n, pair in enumerate(pairs):
         songs = [m for m, other in enumerate(pairs) if other.song != pair.song]
-        moments = [m for m in songs if _moment(pairs[m], begins) != _moment(pair, begins)]
+        moments = [m for m in songs if _moment(pairs[m], clip_starts) != _moment(pair, clip_starts)]
         unrelated.append(int(rng.choice(moments or songs or [n])))
     return unrelated
 
 
-def _moment(pair: Pair, begins: Mapping[str, float]) -> tuple[str, float]:
-    return pair.recording, begins.get(pair.name, 0.0)
+def _moment(pair: Pair, clip_starts: Mapping[str, float]) -> tuple[str, float]:
+    return pair.recording, clip_starts.get(pair.name, 0.0)
 
 
 def dance_fit(music: Sequence[Sequence[Score]], dancers: Sequence[Motion]) -> Metrics:
@@ -264,16 +267,11 @@ def normalized_bars(score: Score) -> Bars:
     return extract_bars(score, bar_starts(score), key_transposition(score))
 
 
-def _begins(data: Path) -> dict[str, float]:
+def _clip_starts(data: Path) -> dict[str, float]:
     """Seconds at which pairs begin in their recordings, by name, as far as the folder's manifest has them."""
     path = data / MANIFEST
     pairs = jsonlib.loads(path.read_text())["pairs"] if path.exists() else []
     return {pair["name"]: float(pair.get("from", 0.0)) for pair in pairs}
-
-
-def _evenly(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    """At most `most` pairs, evenly over all."""
-    return [pairs[n] for n in np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)]
 
 
 def _table(title: str, columns: Mapping[str, Metrics]) -> Table:

@@ -18,7 +18,7 @@ from backend.models.score_flow.note_decoding import decode_onsets
 from backend.models.score_flow.pipeline import GUIDANCE
 from backend.music.score import Score, part_to_notes
 from rigs import Array
-from rigs.contacts import FEET
+from rigs.contacts import foot_speed
 from rigs.motion import Motion, resample
 from training.data.duets import FPS
 from training.score_flow.dataset import (
@@ -235,8 +235,7 @@ def foot_speed_at_drums(score: Score, dancer: Motion) -> float:
 
     A dancer's beat is where the feet rest, so music in time has less.
     """
-    feet = resample(dancer, FPS).positions[:, FEET]
-    speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=-1).mean(axis=1) * FPS
+    speeds = foot_speed(resample(dancer, FPS).positions, FPS)
     steps = sorted({note.start for note in part_to_notes(score.drums) if note.pitch in _KICK_AND_SNARE})
     times = score.seconds[steps]
     times = times[times <= dancer.seconds]

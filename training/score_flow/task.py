@@ -5,11 +5,9 @@ without a dance, of which it learns how songs go on.
 """
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +18,7 @@ from backend.models.score_flow.dance_features import SPEED_INDEX
 from backend.models.score_flow.network import NAME, ScoreCondition, ScoreFlow, ScoreFlowConfig, save
 from training.data.music_pairs import find_pairs, split_pairs
 from training.experiment.config import read_config
-from training.experiment.ema import Ema, ema_state
+from training.experiment.ema import EmaTask
 from training.experiment.fit import fit
 from training.experiment.losses import sliced_wasserstein_distance
 from training.experiment.model_card import write_model_card
@@ -42,8 +40,6 @@ from training.score_flow.dataset import (
 from training.score_flow.metrics import format_metrics, grid_metrics
 from training.score_flow.validation import denoising_errors, reconstruction_f1
 
-_CONFIG_ENTRY = "network"
-"""Entry of a checkpoint with the network's config."""
 _ONSET_WEIGHT, _TUNE_ONSET_WEIGHT, _SUSTAIN_WEIGHT = 2.0, 4.0, 0.5
 """Weights in the reconstruction loss of an onset, an onset of the tune, and a sustained step; a rest has 1."""
 _PROJECTIONS = 64
@@ -54,16 +50,15 @@ _DROP_PART = 0.3
 _MAX_LOGIT_SCALE = 3.5
 
 
-class ScoreFlowTask(lightning.LightningModule):
-    """Trains the network and the exponential moving average (EMA) of its weights, which ships."""
+class ScoreFlowTask(EmaTask[ScoreFlow]):
+    """LightningModule of score-flow: the network, and the exponential moving average (EMA) of its weights."""
 
     def __init__(
         self, network: ScoreFlow, config: ScoreFlowTrainingConfig, table: BarTable, validation_table: BarTable
     ) -> None:
-        super().__init__()
-        self.network, self.config = network, config
-        self.tables = (table, validation_table)
-        self.ema = Ema(network, config.ema_decay).eval()
+        super().__init__(network, config.ema_decay)
+        self.config, self.tables = config, (table, validation_table)
+        self.ema.eval()
         self._latents: list[BarLatents] = []
 
     def training_step(self, batch: BarBatch, index: int) -> Tensor:
@@ -88,12 +83,11 @@ class ScoreFlowTask(lightning.LightningModule):
         with torch.autocast(self.device.type, torch.bfloat16):
             for part, bars, tied in ((0, drums, drums_tied), (1, pitched, pitched_tied)):
                 if len(bars.onset):
-                    mean, log_variance = vae.encode_part(part, bars, tied)
-                    latents = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-                    logits = vae.decode_part(part, latents, tied)
+                    posterior = vae.encode_part(part, bars, tied)
+                    logits = vae.decode_part(part, posterior.sample(torch.randn_like(posterior.mean)), tied)
                     name = ("drums", "pitched")[part]
                     terms[name] = self.reconstruction_loss(part, logits, bars)
-                    kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).float().mean(dim=0)
+                    kl = posterior.kl_divergence().float().mean(dim=0)
                     terms[f"{name} KL"] = config.beta * kl.clamp_min(config.free_bits).sum()
         return terms
 
@@ -119,8 +113,8 @@ class ScoreFlowTask(lightning.LightningModule):
         network.vae.requires_grad_(False)
         self._latents = [encode_table(network, table) for table in self.tables]
         if is_first_flow_step:
-            self.ema.n_averaged.zero_()  # the flow's average begins anew
-            table, (means, log_variances, mask) = self.tables[0], self._latents[0]
+            self.ema.n_averaged.zero_()  # restarts the EMA for the flow
+            table, ((means, log_variances), mask) = self.tables[0], self._latents[0]
             count = mask.sum(dim=0).clamp_min(1.0)
             mean = (means * mask).sum(dim=0) / count
             variance = (((means - mean).square() + log_variances.exp()) * mask).sum(dim=0) / count
@@ -214,15 +208,6 @@ class ScoreFlowTask(lightning.LightningModule):
         target = torch.arange(len(indices))
         return (nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)) / 2.0
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the network's config in the checkpoint."""
-        checkpoint[_CONFIG_ENTRY] = asdict(self.network.config)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step the optimizer and update the exponential moving average (EMA), before any callback saves them."""
-        super().optimizer_step(*args, **kwargs)
-        self.ema.update_parameters(self.network)
-
     @torch.no_grad()
     def validation_step(self, _: Any, index: int) -> None:
         """Reconstruct held-out songs with the VAE, or denoise the bars of held-out pairs with the flow."""
@@ -299,19 +284,15 @@ def train(
         batches,
         out,
         monitor="validation/loss",
-        steps_per_epoch=batches.steps_per_epoch,
         validate_every=1,
         clip=settings.gradient_clip,
         resume=resume,
     )
     if trial:
         return metric
-    best = torch.load(out / "best.ckpt", weights_only=True)
-    network = task.ema.module
-    network.load_state_dict(ema_state(best))
+    step, network = task.load_best(out), task.ema.module
     calibrate_thresholds(network, train_table, validation_table)
     save(out / f"{NAME}.safetensors", network)
     metrics = format_metrics(grid_metrics(network, train_table, build_bar_table(split.test)))
-    checkpoint = f"{best['global_step']:,} of {settings.steps:,}"
-    write_model_card(out / f"{NAME}.md", tables["card"], network, checkpoint, split, metrics)
+    write_model_card(out / f"{NAME}.md", tables["card"], network, f"{step} of {settings.steps:,}", split, metrics)
     return metric

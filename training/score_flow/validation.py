@@ -16,7 +16,7 @@ _MAX_BARS = 4096
 def reconstruction_f1(network: ScoreFlow, table: BarTable) -> dict[str, Tensor]:
     """Onset F1 of the VAE's reconstructions: drums, bass, chords and tune."""
     bars, tied = table.bars(torch.arange(len(table))[:_MAX_BARS])
-    logits = network.vae.decode(network.vae.encode(bars, tied)[0], tied)
+    logits = network.vae.decode(network.vae.encode(bars, tied).mean, tied)
     return {
         name: torch.tensor(f1(logits.onset[..., rows] > 0, bars.onset[..., rows] > 0))
         for name, rows in VOICE_SLICES.items()
@@ -30,7 +30,7 @@ def denoising_errors(network: ScoreFlow, table: BarTable, latents: BarLatents) -
     indices = (table.window_index >= 0).nonzero()[:, 0][:_MAX_BARS]
     condition = bar_condition(network, table, latents, indices, table.windows[table.window_index[indices], 0])
     dance = dance_only(condition)
-    clean, mask = network.normalize(latents.means[indices]), latents.mask[indices]
+    clean, mask = network.normalize(latents.posterior.mean[indices]), latents.mask[indices]
     errors = {}
     for name, known in (("all known", condition), ("dance", dance), ("nothing", dance.drop_dance())):
         error = torch.zeros(())

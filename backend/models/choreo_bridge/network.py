@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.models.common.vae import GaussianPosterior
-from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.common.weights_file import open_weights, save_weights
 from backend.music.piano_roll import WINDOW_STEPS
 from backend.music.score import PITCHES
 
@@ -135,9 +135,9 @@ def save(path: Path, trained: TrainedChoreoBridge) -> None:
 
 
 def load(path: Path) -> TrainedChoreoBridge:
-    """Read the weights file. Raises ValueError for one of another model."""
-    config, tensors = read_weights(path, NAME)
-    network = ChoreoBridge(ChoreoBridgeConfig(**config))
-    body = tensors.pop("body")
-    network.load_state_dict({name.removeprefix("network."): tensor.float() for name, tensor in tensors.items()})
+    """Read the weights file. Raises ValueError for another file."""
+    with open_weights(path, NAME) as (config, tensors):
+        network = ChoreoBridge(ChoreoBridgeConfig(**config))
+        body = tensors.pop("body")
+        network.load_state_dict({name.removeprefix("network."): tensor.float() for name, tensor in tensors.items()})
     return TrainedChoreoBridge(network.eval(), body)

@@ -10,3 +10,12 @@ STILL_SPEED = 0.05
 def log_speed(speed: Tensor) -> Tensor:
     """Energy of a movement from the mean speed of its joints in m/s."""
     return torch.log(speed + STILL_SPEED)
+
+
+def normalized_energy(speed: Tensor, stats: Tensor) -> Tensor:
+    """Energy condition (B, 2), normalized log speed and 1, of mean joint speeds (B,) m/s.
+
+    stats: (2,) mean and standard deviation of the training data's log speed.
+    """
+    value = (log_speed(speed) - stats[0]) / stats[1]
+    return torch.stack([value, torch.ones_like(value)], dim=1)

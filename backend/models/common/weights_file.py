@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rigs.files.atomic_write import atomic_path
@@ -21,21 +22,40 @@ def save_weights(path: Path, model: str, config: dict[str, Any], tensors: dict[s
         temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
-def read_weights(
-    path: Path, model: str, *, legacy_keys: Mapping[str, str] = {}, legacy_config: Mapping[str, str] = {}
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the network's configuration and its state dict. Raises ValueError for a file of another model.
+def read_metadata(path: Path, models: Sequence[str]) -> Mapping[str, str]:
+    """Read the metadata of a weight file, "model" among them. Raises ValueError unless it is of one of these models."""
+    names = " or ".join(models)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: Mapping[str, str] = file.metadata() or {}
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file, weights of {names} expected") from None
+    except (OSError, SafetensorError):
+        raise ValueError(f"{path}: a .safetensors file with weights of {names} expected") from None
+    model = metadata.get("model", "an unknown model")
+    if model not in models:
+        raise ValueError(f"{path}: weights of {names} expected, those of {model} found")
+    return metadata
 
+
+@contextmanager
+def open_weights(
+    path: Path, model: str, *, legacy_keys: Mapping[str, str] = {}, legacy_config: Mapping[str, str] = {}
+) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
+    """Read the network's configuration and its state dict, for a block that builds the network from them.
+
+    Raises ValueError for what is no weight file of the model, and if the block finds that they do not fit the network.
     Files of earlier versions load under today's names:  legacy_keys: old module names in the state dict and what
     replaces them, see `rename_keys`.  legacy_config: the same for configuration fields, nested ones too.
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("model") != model:
-            other = metadata.get("model", "an unknown model")
-            raise ValueError(f"{path}: weights of {model} expected, those of {other} found")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return _rename_fields(json.loads(metadata["config"]), legacy_config), rename_keys(tensors, legacy_keys)
+    metadata = read_metadata(path, [model])
+    try:
+        config = _rename_fields(json.loads(metadata["config"]), legacy_config)
+        yield config, rename_keys(load_file(path), legacy_keys)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{path}: weights of this version's {model} expected, those of another version found"
+        ) from None
 
 
 def rename_keys(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:

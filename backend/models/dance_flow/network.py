@@ -1,7 +1,7 @@
 """dance-flow's network: the motion flow whose leader is music."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backend.models.motion_flow.features import FloorFrame, PoseSequence
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, MotionFlowConfig
@@ -25,13 +25,10 @@ class DanceFlow(MotionFlow):
     name = NAME
     leader_dim = MUSIC_DIM + _HOME_DIM
 
-    initial_counts: Tensor
-    rhythm: Tensor
-
     def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__(config)
-        self.register_buffer("initial_counts", torch.zeros(2, INITIAL_PASTS))
-        self.register_buffer("rhythm", torch.zeros(4, 2))
+        self.initial_counts = nn.Buffer(torch.zeros(2, INITIAL_PASTS))
+        self.rhythm = nn.Buffer(torch.zeros(4, 2))
 
     def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, frame: FloorFrame) -> tuple[Tensor, Tensor]:
         """Normalized input features, see `MotionFlow.features`; the music's are clamped.
@@ -44,7 +41,7 @@ class DanceFlow(MotionFlow):
     def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
         """Music features and home in the floor frame, see `MotionFlow.leader_features`."""
         music, home = leader[..., 1:, :MUSIC_DIM], leader[..., 1:, MUSIC_DIM:]
-        home = frame.to_local(torch.nn.functional.pad(home, (0, 1)))
+        home = frame.to_local(nn.functional.pad(home, (0, 1)))
         return torch.cat([music, home[..., :_HOME_DIM]], dim=-1)
 
 

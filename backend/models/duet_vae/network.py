@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from backend.models.common.vae import GaussianPosterior
-from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.common.weights_file import open_weights, save_weights
 from backend.models.duet_vae.pose_space import PoseNormalizer, PosePCA
 
 NAME = "duet-vae"
@@ -246,13 +246,13 @@ def save(path: Path, trained: TrainedDuetVae) -> None:
 
 
 def load(path: Path) -> TrainedDuetVae:
-    """Read the weights file. Raises ValueError for one of another model."""
-    config, tensors = read_weights(path, NAME)
-    network = DuetVAE(DuetVaeConfig(**config))
+    """Read the weights file. Raises ValueError for another file."""
     prefix = "network."
-    network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
-    normalizer = PoseNormalizer(tensors["normalisation.mean"], tensors["normalisation.deviation"])
-    leader, follower = (PosePCA(*(tensors[f"poses.{key}"][role] for key in _PCA_KEYS)) for role in (0, 1))
-    return TrainedDuetVae(
-        network.eval(), normalizer, tensors["bodies"], tensors["floors"], (leader, follower), tensors["starts"]
-    )
+    with open_weights(path, NAME) as (config, tensors):
+        network = DuetVAE(DuetVaeConfig(**config))
+        network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        normalizer = PoseNormalizer(tensors["normalisation.mean"], tensors["normalisation.deviation"])
+        leader, follower = (PosePCA(*(tensors[f"poses.{key}"][role] for key in _PCA_KEYS)) for role in (0, 1))
+        return TrainedDuetVae(
+            network.eval(), normalizer, tensors["bodies"], tensors["floors"], (leader, follower), tensors["starts"]
+        )

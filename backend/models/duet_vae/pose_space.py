@@ -5,9 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rigs.skeleton import INDEX
+from rigs.skeleton import HIPS
 
-HIPS = (INDEX["left_hip"], INDEX["right_hip"])
 PCA_GROUPS = (5, 5, 10, 20, 47)
 """The 87 principal components of a dancer's poses, by falling variance, in groups that are clamped together."""
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from backend.models.duet_vae.network import DuetVAE
 from backend.models.duet_vae.pose_space import PoseNormalizer, PosePCA, clamp_to_pose_space, pair_frame
-from rigs.skeleton import INDEX, PARENTS
+from rigs.contacts import TOES
+from rigs.skeleton import PARENTS
 
-FEET = [INDEX[name] for name in ("left_foot", "right_foot", "left_bigtoe", "right_bigtoe")]
 MAX_FOOT_HEIGHT = 0.03
 """m above its resting height that the lower foot of a salsa dancer hardly ever leaves."""
 MAX_COUPLE_DISTANCE = 1.2
@@ -89,6 +89,6 @@ def restore_bone_lengths(pose: Tensor, body: Tensor) -> Tensor:
 
 def keep_on_floor(pose: Tensor, floor: Tensor | float) -> Tensor:
     """Lift a pose (B, 29, 3) whose lower foot is under its resting height, and lower one far above it."""
-    height = pose[:, FEET, 2].amin(dim=1) - floor
+    height = pose[:, TOES, 2].amin(dim=1) - floor
     lift = (-height).clamp_min(0.0) - CORRECTION * (height - MAX_FOOT_HEIGHT).clamp_min(0.0)
     return pose + torch.nn.functional.pad(lift[:, None], (2, 0))[:, None]

@@ -17,8 +17,9 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from backend.models.common.energy import log_speed
-from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.common.adaptive_layers import TIME_DIM, AdaptiveTransformerLayer, time_embedding
+from backend.models.common.energy import normalized_energy
+from backend.models.common.weights_file import open_weights, save_weights
 from backend.models.motion_flow.features import PARTNER_DIM, PAST_DIM, FloorFrame, PoseSequence, partner_features
 from rigs.easing import smoothstep
 
@@ -26,8 +27,9 @@ INITIAL_PASTS = 48
 """Number of initial pasts per role that a network keeps."""
 TARGET_HORIZON = 40
 """Largest number of frames from a block's first frame to a target pose in training."""
-_TIME_DIM = 64
-TARGET_DIM = 2 * PARTNER_DIM + _TIME_DIM + 2
+_MAX_LOG_FREQUENCY = 6.0
+"""Of the time embedding, see `time_embedding`."""
+TARGET_DIM = 2 * PARTNER_DIM + TIME_DIM + 2
 """Size of the target pose condition: pose, its velocity, time embedding, flags for velocity and presence."""
 
 LEGACY_KEYS = {
@@ -110,29 +112,19 @@ class MotionFlow(nn.Module, ABC):
     leader_dim: ClassVar[int]
     """Features per frame of the leader."""
 
-    partner_mean: Tensor
-    partner_scale: Tensor
-    leader_mean: Tensor
-    leader_scale: Tensor
-    energy_stats: Tensor
-    bone_offsets: Tensor
-    floor_heights: Tensor
-    initial_pasts: Tensor
-    blend_weight: Tensor
-
     def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__()
         self.config = config
         block, width = config.block, config.width
-        self.register_buffer("partner_mean", torch.zeros(PAST_DIM))
-        self.register_buffer("partner_scale", torch.ones(PAST_DIM))
-        self.register_buffer("leader_mean", torch.zeros(self.leader_dim))
-        self.register_buffer("leader_scale", torch.ones(self.leader_dim))
-        self.register_buffer("energy_stats", torch.tensor([0.0, 1.0]))
-        self.register_buffer("bone_offsets", torch.zeros(2, 29, 3))
-        self.register_buffer("floor_heights", torch.zeros(2))
-        self.register_buffer("initial_pasts", torch.zeros(2, INITIAL_PASTS, config.history, PARTNER_DIM))
-        self.register_buffer("blend_weight", _blend_weight(config), persistent=False)
+        self.partner_mean = nn.Buffer(torch.zeros(PAST_DIM))
+        self.partner_scale = nn.Buffer(torch.ones(PAST_DIM))
+        self.leader_mean = nn.Buffer(torch.zeros(self.leader_dim))
+        self.leader_scale = nn.Buffer(torch.ones(self.leader_dim))
+        self.energy_stats = nn.Buffer(torch.tensor([0.0, 1.0]))
+        self.bone_offsets = nn.Buffer(torch.zeros(2, 29, 3))
+        self.floor_heights = nn.Buffer(torch.zeros(2))
+        self.initial_pasts = nn.Buffer(torch.zeros(2, INITIAL_PASTS, config.history, PARTNER_DIM))
+        self.blend_weight = nn.Buffer(_blend_weight(config), persistent=False)
         self.past_proj = nn.Linear(block * PAST_DIM, width)
         self.noisy_proj = nn.Linear(block * PARTNER_DIM, width)
         self.leader_proj = nn.Linear(block * self.leader_dim, width)
@@ -141,9 +133,9 @@ class MotionFlow(nn.Module, ABC):
         self.null_condition = nn.Parameter(torch.randn(config.leader_blocks, width) * 0.02)
         self.position_embedding = nn.Parameter(torch.randn(config.past + config.leader_blocks + 2, width) * 0.02)
         self.role_embedding = nn.Embedding(2, width)
-        self.time_mlp = nn.Sequential(nn.Linear(_TIME_DIM, width), nn.SiLU(), nn.Linear(width, width))
+        self.time_mlp = nn.Sequential(nn.Linear(TIME_DIM, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
-            _TransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers)
+            AdaptiveTransformerLayer(width, config.heads, config.dropout) for _ in range(config.layers)
         )
         self.out_norm = nn.LayerNorm(width)
         self.out_proj = nn.Linear(width, block * PARTNER_DIM)
@@ -190,7 +182,9 @@ class MotionFlow(nn.Module, ABC):
 
     def modulation(self, t: Tensor, role: Tensor, energy: Tensor) -> Tensor:
         """Adaptive layer-norm modulation of each layer, from flow time, role and energy: (layers, B, 1, 4 * width)."""
-        condition = self.time_mlp(_time_embedding(t)) + self.role_embedding(role) + self.energy_proj(energy)
+        condition = (
+            self.time_mlp(time_embedding(t, _MAX_LOG_FREQUENCY)) + self.role_embedding(role) + self.energy_proj(energy)
+        )
         condition = nn.functional.silu(condition)
         return torch.stack([layer.get_submodule("modulation")(condition)[:, None] for layer in self.layers])
 
@@ -284,64 +278,25 @@ class MotionFlow(nn.Module, ABC):
         """
         velocity = self.config.block * (poses[:, 1] - poses[:, 0]) * has_velocity[:, None]
         flags = torch.stack([has_velocity, present], dim=1).to(poses)
-        time = _time_embedding(frames / TARGET_HORIZON)
+        time = time_embedding(frames / TARGET_HORIZON, _MAX_LOG_FREQUENCY)
         return torch.cat([poses[:, 0], velocity, time, flags], dim=1) * present[:, None]
 
     def energy_condition(self, speed: Tensor) -> Tensor:
         """Energy condition (B, 2), normalized log speed and 1, of blocks whose joints move at mean speeds (B,) m/s."""
-        value = (log_speed(speed) - self.energy_stats[0]) / self.energy_stats[1]
-        return torch.stack([value, torch.ones_like(value)], dim=1)
+        return normalized_energy(speed, self.energy_stats)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a network from a weight file, in eval mode. Raises ValueError for the weights of another model."""
-        config, tensors = read_weights(path, cls.name, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG)
-        network = cls(MotionFlowConfig(**config))
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        """Read a network from a weight file, in eval mode. Raises ValueError for other files."""
+        with open_weights(path, cls.name, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG) as (config, tensors):
+            network = cls(MotionFlowConfig(**config))
+            network.load_state_dict(tensors)
         return network.eval()
 
     def save(self, path: Path) -> None:
         """Write the weight file in half precision, whole or not at all."""
-        save_weights(
-            path, self.name, asdict(self.config), {k: tensor.half() for k, tensor in self.state_dict().items()}
-        )
-
-
-class _TransformerLayer(nn.Module):
-    """Transformer layer with adaptive layer norm (adaLN), modulated by flow time, role and energy.
-
-    Peebles and Xie 2023, without their gates.
-    """
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dropout = nn.Dropout(dropout)
-        self.attention_norm, self.mlp_norm = (nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
-        self.modulation = nn.Linear(width, 4 * width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.attention_out = nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width))
-
-    def forward(self, tokens: Tensor, modulation: Tensor, outputs: int | None = None) -> Tensor:
-        """Transform tokens (B, N, width), and return the first `outputs` of them.  modulation: (B, 1, 4 * width)."""
-        attention_scale, attention_shift, mlp_scale, mlp_shift = modulation.chunk(4, dim=-1)
-        normed = torch.addcmul(attention_shift, self.attention_norm(tokens), 1 + attention_scale)
-        q, k, v = self.qkv(normed).chunk(3, dim=-1)
-        q, tokens = q[:, :outputs], tokens[:, :outputs]
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
-        attended = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        tokens = tokens + self.dropout(self.attention_out(attended))
-        normed = torch.addcmul(mlp_shift, self.mlp_norm(tokens), 1 + mlp_scale)
-        result: Tensor = tokens + self.dropout(self.mlp(normed))
-        return result
-
-
-def _time_embedding(t: Tensor) -> Tensor:
-    """Sinusoidal embedding (B, _TIME_DIM) of times (B,) from 0 to 1."""
-    frequencies = torch.exp(torch.linspace(0.0, 6.0, _TIME_DIM // 2)).to(t)
-    angles = t[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+        halves = {name: tensor.half() for name, tensor in self.state_dict().items()}
+        save_weights(path, self.name, asdict(self.config), halves)
 
 
 def _blend_weight(config: MotionFlowConfig) -> Tensor:

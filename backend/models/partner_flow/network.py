@@ -1,7 +1,7 @@
 """partner-flow's network: the motion flow whose leader is another dancer, given by joint positions."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backend.models.motion_flow.features import JOINTS_DIM, FloorFrame, PoseSequence, joint_features
 from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, MotionFlowConfig
@@ -24,11 +24,9 @@ class PartnerFlow(MotionFlow):
     name = NAME
     leader_dim = JOINTS_DIM
 
-    initial_leader_poses: Tensor
-
     def __init__(self, config: MotionFlowConfig) -> None:
         super().__init__(config)
-        self.register_buffer("initial_leader_poses", torch.zeros(2, INITIAL_PASTS, 29, 3))
+        self.initial_leader_poses = nn.Buffer(torch.zeros(2, INITIAL_PASTS, 29, 3))
 
     def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
         """Joint positions and velocities of the leader, see `MotionFlow.leader_features`."""
@@ -45,4 +43,4 @@ class PartnerFlow(MotionFlow):
         frames = torch.arange(1, apart.shape[1] + 1).to(apart)
         share = smoothstep(frames / (nearest[:, None] + 1).clamp_min(_MIN_SIDESTEP_FRAMES))
         aside = ((_MIN_PELVIS_DISTANCE - least).clamp_min(0.0)[:, None] * direction)[:, None] * share[..., None]
-        return PoseSequence(block.root + torch.nn.functional.pad(aside, (0, 1)), block.rotations, block.contacts)
+        return PoseSequence(block.root + nn.functional.pad(aside, (0, 1)), block.rotations, block.contacts)

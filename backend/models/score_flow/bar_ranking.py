@@ -14,11 +14,12 @@ from backend.models.common.energy import STILL_SPEED
 from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PART_SLICES, VOICE_SIZES, Bars
 from backend.models.score_flow.bar_vae import BarTensors
 from backend.models.score_flow.dance_features import BarGrid, window_times
+from backend.music.music_features import log_loudness
 from backend.music.piano_roll import DRUM_KINDS
 from backend.music.pulse import MIN_TEMPO, dance_pulse
 from backend.music.score import STEPS_PER_BEAT, Score
 from rigs import Array
-from rigs.contacts import FEET
+from rigs.contacts import foot_speed
 from rigs.motion import Motion
 
 DENSITY_WEIGHT = 0.1
@@ -64,7 +65,7 @@ class DanceProfile:
 def dance_profile(dancers: Sequence[Motion], grid: BarGrid) -> DanceProfile:
     """Profile of a dance over the bars of a grid; 0, the mean, where bars reach beyond the dance."""
     half_beat, end = half_beat_steps(grid.seconds), min(dancer.seconds for dancer in dancers)
-    times = np.stack([window_times(grid.seconds, int(start))[BAR_STEPS:] for start in grid.bar_starts])
+    times = window_times(grid.seconds, grid.bar_starts)[:, BAR_STEPS:]
     inside = (times >= 0.0) & (times <= end)
     inside_halves = inside[:, :-1:half_beat] & inside[:, half_beat::half_beat]
     energy = np.stack([motion_energy(dancers, seconds[::half_beat]) for seconds in times])
@@ -97,8 +98,7 @@ def _foot_speed(dancer: Motion, seconds: Array) -> Array:
     """Mean speed in m/s of a dancer's feet at moments (...) s."""
     if len(dancer) < 2:
         return np.zeros_like(seconds)
-    feet = dancer.positions[:, FEET]
-    speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=-1).mean(axis=1) * dancer.fps
+    speeds = foot_speed(dancer.positions, dancer.fps)
     return np.interp(seconds * dancer.fps, np.arange(len(speeds)), speeds)
 
 
@@ -205,9 +205,5 @@ def dance_correlation(score: Score, dancers: Sequence[Motion]) -> float:
     halves = np.interp(np.arange(_HALVES * (len(beats) - 1) + 1) / _HALVES, np.arange(len(beats)), beats)
     seconds = np.interp(halves, np.arange(score.steps + 1.0), score.seconds)
     seconds = seconds[: max(np.searchsorted(seconds, min(dancer.seconds for dancer in dancers)), 3)]
-    strength = sum(part.velocity.sum(axis=1) / 127.0 for part in (score.drums, score.bass, score.melody))
-    cumulative = np.concatenate([[0.0], np.cumsum(strength)])
-    # An onset at the beginning of a half beat belongs to it, so halves are read a little earlier.
-    at_halves = np.interp(np.maximum(halves[: len(seconds)] - 0.5, 0.0), np.arange(score.steps + 1.0), cumulative)
-    loud, energy = np.log1p(np.diff(at_halves)), motion_energy(dancers, seconds)
+    loud, energy = log_loudness(score, halves[: len(seconds)]), motion_energy(dancers, seconds)
     return float(pearson_correlation(torch.from_numpy(loud), torch.from_numpy(energy)))

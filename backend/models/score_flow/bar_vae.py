@@ -10,14 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow.bar_features import (
-    BAR_STEPS,
-    DRUM_ROWS,
-    PITCHED_ROWS,
-    ROWS,
-    VELOCITY_DIM,
-    VOICE_SIZES,
-)
+from backend.models.common.vae import GaussianPosterior
+from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PITCHED_ROWS, ROWS, VELOCITY_DIM, VOICE_SIZES
 
 _BEATS, _STEPS_PER_BEAT = 4, BAR_STEPS // 4
 
@@ -55,6 +49,10 @@ class BarVAEConfig:
         """Latent dimensions of a whole bar, the drums' first."""
         return self.drums + self.pitched
 
+    def latent_mask(self, parts: Tensor) -> Tensor:
+        """Expand values (B, 2) of the parts, such as 1 for those that play, to their latents: (B, latent_dim)."""
+        return parts.repeat_interleave(torch.tensor([self.drums, self.pitched], device=parts.device), dim=1)
+
 
 class PartVAE(nn.Module):
     """VAE of rows that sound together.
@@ -80,14 +78,14 @@ class PartVAE(nn.Module):
             nn.GELU(), nn.Linear(beat, beat), nn.GELU(), nn.Linear(beat, _STEPS_PER_BEAT * channels)
         )
 
-    def encode(self, bars: Tensor, tied: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (B, latents) of the posterior of bars (B, 16, channels) with tied notes (B, tied)."""
+    def encode(self, bars: Tensor, tied: Tensor) -> GaussianPosterior:
+        """Posterior, (B, latents), of bars (B, 16, channels) with tied notes (B, tied)."""
         beats = self.encoder_beats(bars.reshape(-1, _BEATS, _STEPS_PER_BEAT * self.channels)) + self.encoder_positions
         hidden = self.encoder_in(nn.functional.gelu(beats).flatten(1))
         if self.encoder_tied is not None:
             hidden = hidden + self.encoder_tied(tied)
         mean, log_variance = self.posterior(self.encoder_mlp(hidden)).chunk(2, dim=-1)
-        return mean, log_variance.clamp(-8.0, 4.0)
+        return GaussianPosterior(mean, log_variance.clamp(-8.0, 4.0))
 
     def decode(self, latents: Tensor, tied: Tensor) -> Tensor:
         """Logits (B, 16, channels) of the bars of latents (B, latents) with tied notes (B, tied)."""
@@ -121,11 +119,10 @@ class BarVAE(nn.Module):
         self.drums = PartVAE(2 * DRUM_ROWS, 0, config.drums, config)
         self.pitched = PartVAE(2 * PITCHED_ROWS + VELOCITY_DIM - DRUM_ROWS, PITCHED_ROWS, config.pitched, config)
 
-    def encode(self, bars: BarTensors, tied: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (B, latent_dim) of bars.  tied: (B, 72), pitched rows that sound before the bar."""
+    def encode(self, bars: BarTensors, tied: Tensor) -> GaussianPosterior:
+        """Posterior, (B, latent_dim), of bars.  tied: (B, 72), pitched rows that sound before the bar."""
         posteriors = [self.encode_part(part, bars, tied) for part in range(2)]
-        mean, log_variance = (torch.cat(parts, dim=-1) for parts in zip(*posteriors, strict=True))
-        return mean, log_variance
+        return GaussianPosterior(*(torch.cat(parts, dim=-1) for parts in zip(*posteriors, strict=True)))
 
     def decode(self, latents: Tensor, tied: Tensor) -> BarTensors:
         """Logits of the bars of latents (B, latent_dim) with tied notes (B, 72)."""
@@ -134,8 +131,8 @@ class BarVAE(nn.Module):
         onset = torch.cat([drums.onset, pitched.onset], -1)
         return BarTensors(onset, pitched.sustain, torch.cat([drums.velocity, pitched.velocity], -1))
 
-    def encode_part(self, part: int, bars: BarTensors, tied: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of part 0, the drums, or part 1, the pitched voices."""
+    def encode_part(self, part: int, bars: BarTensors, tied: Tensor) -> GaussianPosterior:
+        """Posterior of part 0, the drums, or part 1, the pitched voices."""
         if part == 0:
             drums = torch.cat([bars.onset[..., :DRUM_ROWS], bars.velocity[..., :DRUM_ROWS]], dim=-1)
             return self.drums.encode(drums, tied)

@@ -114,12 +114,21 @@ def pose_window(features: Array, seconds: Array) -> Array:
     return features[before] * (1.0 - weight) + features[after] * weight
 
 
-def window_times(seconds: Array, bar: int) -> Array:
-    """Step times (33,) s of a window: the bar that begins at step `bar` and the one before it.
+def pose_windows(features: Sequence[Array], seconds: Array, starts: Array) -> Array:
+    """Windows (B, D, WINDOW_POSES, POSE_DIM) of D dancers' pose features over each bar and the one before.
+
+    seconds: (S + 1,) s, times of all steps.  starts: (B,) steps at which the bars begin.
+    """
+    times = window_times(seconds, starts)
+    return np.stack([[pose_window(poses, bar_times) for poses in features] for bar_times in times])
+
+
+def window_times(seconds: Array, starts: Array) -> Array:
+    """Step times (B, 33) s of windows: the bars that begin at the steps `starts` (B,) and the ones before them.
 
     seconds: (S + 1,) s, times of all steps, extrapolated with the tempo of the first and of the last bar.
     """
-    steps = np.arange(bar - BAR_STEPS, bar + BAR_STEPS + 1)
+    steps = starts[:, None] + np.arange(-BAR_STEPS, BAR_STEPS + 1)
     last = len(seconds) - 1
     first_bar = seconds[min(BAR_STEPS, last)] - seconds[0]
     last_bar = seconds[-1] - seconds[max(last - BAR_STEPS, 0)]

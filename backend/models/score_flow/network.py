@@ -16,22 +16,21 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from backend.models.common.energy import log_speed
-from backend.models.common.weights_file import read_weights, save_weights
+from backend.models.common.adaptive_layers import TIME_DIM, AdaptiveMLP, time_embedding
+from backend.models.common.energy import normalized_energy
+from backend.models.common.weights_file import open_weights, save_weights
 from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, ROWS, VELOCITY_DIM, VOICE_SIZES
 from backend.models.score_flow.bar_vae import BarVAE, BarVAEConfig
-from backend.models.score_flow.dance_features import POSE_DIM, SPEED_INDEX, WINDOW_POSES
+from backend.models.score_flow.dance_features import POSE_DIM, SPEED_INDEX
+from backend.models.score_flow.encoders import DanceEncoder, MusicEncoder
 
 NAME = "score-flow"
 PHRASE_BARS = 8
 """Bars in a phrase."""
 REPEAT_BARS = 4
 """Bars from the bar that may be repeated to the one that is sampled."""
-_TIME_FREQUENCIES = 32
-_SPEEDS = 3
-"""Features of a pose, its last ones, that are speeds."""
-_POSE_DROPOUT = 0.6
-"""Probability in training that a window's poses are dropped and only its speeds are seen."""
+_MAX_LOG_FREQUENCY = 5.0
+"""Of the time embedding, see `time_embedding`."""
 
 LEGACY_KEYS = {
     "code_mean": "latent_mean",
@@ -139,38 +138,28 @@ class ScoreFlow(nn.Module):
     sustain thresholds (3,) of the latter three.
     """
 
-    latent_mean: Tensor
-    latent_scale: Tensor
-    pose_mean: Tensor
-    pose_scale: Tensor
-    energy_stats: Tensor
-    bar_seconds: Tensor
-    density_stats: Tensor
-    onset_thresholds: Tensor
-    sustain_thresholds: Tensor
-
     def __init__(self, config: ScoreFlowConfig) -> None:
         super().__init__()
         self.config = config
         latents, width, dance_width = config.vae.latent_dim, config.width, config.dance_width
-        self.register_buffer("latent_mean", torch.zeros(latents))
-        self.register_buffer("latent_scale", torch.ones(latents))
-        self.register_buffer("pose_mean", torch.zeros(POSE_DIM))
-        self.register_buffer("pose_scale", torch.ones(POSE_DIM))
-        self.register_buffer("energy_stats", torch.tensor([0.0, 1.0]))
-        self.register_buffer("bar_seconds", torch.tensor(2.0))
-        self.register_buffer("density_stats", torch.tensor([[0.0, 1.0]] * len(PART_SLICES)))
-        self.register_buffer("onset_thresholds", torch.full((VELOCITY_DIM,), 0.5))
-        self.register_buffer("sustain_thresholds", torch.full((len(VOICE_SIZES),), 0.5))
+        self.latent_mean = nn.Buffer(torch.zeros(latents))
+        self.latent_scale = nn.Buffer(torch.ones(latents))
+        self.pose_mean = nn.Buffer(torch.zeros(POSE_DIM))
+        self.pose_scale = nn.Buffer(torch.ones(POSE_DIM))
+        self.energy_stats = nn.Buffer(torch.tensor([0.0, 1.0]))
+        self.bar_seconds = nn.Buffer(torch.tensor(2.0))
+        self.density_stats = nn.Buffer(torch.tensor([[0.0, 1.0]] * len(PART_SLICES)))
+        self.onset_thresholds = nn.Buffer(torch.full((VELOCITY_DIM,), 0.5))
+        self.sustain_thresholds = nn.Buffer(torch.full((len(VOICE_SIZES),), 0.5))
         self.vae = BarVAE(config.vae)
-        self.dance_encoder = _DanceEncoder(dance_width, config.dropout)
+        self.dance_encoder = DanceEncoder(dance_width, config.dropout)
         self.dance_proj = nn.Linear(dance_width, config.shared_dim)
-        self.music_encoder = _MusicEncoder(config)
+        self.music_encoder = MusicEncoder(config.vae, width // 2, config.shared_dim, config.dropout)
         self.logit_scale = nn.Parameter(torch.tensor(2.0))
-        condition = dance_width + 1 + 2 + 2 + PHRASE_BARS + 2 * (latents + 1) + 2 + 2 * _TIME_FREQUENCIES
+        condition = dance_width + 1 + 2 + 2 + PHRASE_BARS + 2 * (latents + 1) + 2 + TIME_DIM
         self.condition_mlp = nn.Sequential(nn.Linear(condition, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.latent_in = nn.Linear(latents, width)
-        self.layers = nn.ModuleList(_ModulatedLayer(width, config.dropout) for _ in range(config.layers))
+        self.layers = nn.ModuleList(AdaptiveMLP(width, config.dropout) for _ in range(config.layers))
         self.latent_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, latents))
         self.onset_head = nn.Linear(dance_width + 1 + 2 + 2, BAR_STEPS * ROWS)
         for last in (self.latent_out[1], self.onset_head):
@@ -182,10 +171,11 @@ class ScoreFlow(nn.Module):
         """Predict the clean normalized latents (B, latent_dim) behind `noisy` at flow times `t` (B,) from 0 to 1."""
         flags = (condition.has_dance, condition.has_previous, condition.has_repeated)
         vectors = [part for part in condition if part.ndim == 2]
-        modulation = self.condition_mlp(torch.cat([*vectors, torch.stack(flags, dim=1), _time_embedding(t)], dim=1))
+        time = time_embedding(t, _MAX_LOG_FREQUENCY)
+        hidden_condition = self.condition_mlp(torch.cat([*vectors, torch.stack(flags, dim=1), time], dim=1))
         hidden = self.latent_in(noisy)
         for layer in self.layers:
-            hidden = layer(hidden, modulation)
+            hidden = layer(hidden, hidden_condition)
         clean: Tensor = self.latent_out(hidden)
         return clean
 
@@ -229,8 +219,7 @@ class ScoreFlow(nn.Module):
 
     def energy_condition(self, windows: Tensor) -> Tensor:
         """Energy condition (B, 2), normalized log speed and 1, of dances over two bars (B, WINDOW_POSES, POSE_DIM)."""
-        value = (log_speed(windows[..., SPEED_INDEX].mean(dim=1)) - self.energy_stats[0]) / self.energy_stats[1]
-        return torch.stack([value, torch.ones_like(value)], dim=1)
+        return normalized_energy(windows[..., SPEED_INDEX].mean(dim=1), self.energy_stats)
 
     def normalize(self, latents: Tensor) -> Tensor:
         """Normalize latents (..., latent_dim) to mean 0 and standard deviation 1."""
@@ -246,92 +235,6 @@ def tempo_condition(seconds: Tensor) -> Tensor:
     return torch.stack([torch.log2(seconds / 2.0), torch.ones_like(seconds)], dim=1)
 
 
-class _DanceEncoder(nn.Module):
-    """Encodes the dance of two bars: convolutions over its poses, and a projection of its speeds in each sixteenth.
-
-    There are few dances to learn from, so the poses are often dropped in training.
-    """
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.pose_conv = nn.Sequential(
-            nn.Conv1d(POSE_DIM, width, 4, stride=2, padding=1),
-            nn.GELU(),
-            nn.Conv1d(width, width, 4, stride=2, padding=1),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Conv1d(width, width, 4, stride=2, padding=1),
-            nn.GELU(),
-            nn.Conv1d(width, 16, 1),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(16 * WINDOW_POSES // 8, width),
-        )
-        self.pose_dropout = nn.Dropout(_POSE_DROPOUT)
-        self.speed_proj = nn.Linear(_SPEEDS * WINDOW_POSES // 2, width)
-        self.out_mlp = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width))
-
-    def forward(self, windows: Tensor) -> Tensor:
-        speeds = windows[..., -_SPEEDS:].reshape(-1, WINDOW_POSES // 2, 2, _SPEEDS).mean(dim=2)
-        poses = self.pose_conv(windows.transpose(1, 2)) * self.pose_dropout(torch.ones_like(windows[:, 0, :1]))
-        encoded: Tensor = self.out_mlp(poses + self.speed_proj(speeds.flatten(1)))
-        return encoded
-
-
-class _MusicEncoder(nn.Module):
-    """Encodes the latents of two bars for the space that music shares with dances."""
-
-    def __init__(self, config: ScoreFlowConfig) -> None:
-        super().__init__()
-        self.part_sizes = (config.vae.drums, config.vae.pitched)
-        self.mlp = nn.Sequential(
-            nn.Linear(2 * config.vae.latent_dim + 2, config.width // 2),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.width // 2, config.width // 2),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.width // 2, config.shared_dim),
-        )
-
-    def forward(self, previous: Tensor, latents: Tensor, parts: Tensor) -> Tensor:
-        mask = latent_mask(parts, self.part_sizes)
-        encoded: Tensor = self.mlp(torch.cat([previous * mask, latents * mask, parts], dim=1))
-        return encoded
-
-
-class _ModulatedLayer(nn.Module):
-    """Residual MLP with adaptive layer norm (adaLN), modulated by the condition and the flow time.
-
-    Peebles and Xie 2023, with their gates.
-    """
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulation = nn.Linear(width, 3 * width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
-
-    def forward(self, hidden: Tensor, modulation: Tensor) -> Tensor:
-        scale, shift, gate = self.modulation(modulation).chunk(3, dim=-1)
-        result: Tensor = hidden + gate * self.mlp(torch.addcmul(shift, self.norm(hidden), 1 + scale))
-        return result
-
-
-def latent_mask(parts: Tensor, sizes: tuple[int, int]) -> Tensor:
-    """Mask (B, latent_dim) of the latents whose part plays.  parts: (B, 2).  sizes: latents of each part."""
-    return parts.repeat_interleave(torch.tensor(sizes, device=parts.device), dim=1)
-
-
-def _time_embedding(t: Tensor) -> Tensor:
-    """Sinusoidal embedding (B, 2 * _TIME_FREQUENCIES) of times (B,) from 0 to 1."""
-    frequencies = torch.exp(torch.linspace(0.0, 5.0, _TIME_FREQUENCIES)).to(t)
-    angles = t[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
-
-
 def save(path: Path, network: ScoreFlow) -> None:
     """Write the weight file in half precision, whole or not at all."""
     halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
@@ -339,8 +242,8 @@ def save(path: Path, network: ScoreFlow) -> None:
 
 
 def load(path: Path) -> ScoreFlow:
-    """Read a network from a weight file, in eval mode. Raises ValueError for the weights of another model."""
-    config, tensors = read_weights(path, NAME, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG)
-    network = ScoreFlow(ScoreFlowConfig.from_table(config))
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    """Read a network from a weight file, in eval mode. Raises ValueError for other files."""
+    with open_weights(path, NAME, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG) as (config, tensors):
+        network = ScoreFlow(ScoreFlowConfig.from_table(config))
+        network.load_state_dict(tensors)
     return network.eval()

@@ -1,6 +1,6 @@
 """Compose music to a dance with score-flow: bars on the dancers' beats, sampled and re-ranked one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,20 +12,11 @@ from backend.models.common.inference import choose_accelerator
 from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, PITCHED_ROWS, Bars, score_from_bars
 from backend.models.score_flow.bar_ranking import BarRanker, apply_dynamics, dance_profile
 from backend.models.score_flow.bar_vae import BarTensors
-from backend.models.score_flow.dance_features import BarGrid, fit_bar_grid, pose_features, pose_window, window_times
-from backend.models.score_flow.network import (
-    PHRASE_BARS,
-    REPEAT_BARS,
-    ScoreCondition,
-    ScoreFlow,
-    latent_mask,
-    load,
-    tempo_condition,
-)
+from backend.models.score_flow.dance_features import BarGrid, fit_bar_grid, pose_features, pose_windows, window_times
+from backend.models.score_flow.network import PHRASE_BARS, REPEAT_BARS, ScoreCondition, ScoreFlow, load, tempo_condition
 from backend.models.score_flow.note_decoding import add_cadence, decode_notes
 from backend.music.score import Score
 from backend.wire.messages import Cancelled, ComposeRequest
-from rigs import Array
 
 GUIDANCE = 1.5
 """Scale of the classifier-free guidance by the dance."""
@@ -69,7 +60,8 @@ class ScoreFlowPipeline:
     ) -> ComposedTakes:
         """Sample all takes for a request."""
         grid = fit_bar_grid(request.dancers, request.tempo, float(self.network.bar_seconds))
-        windows = dance_windows([pose_features(dancer) for dancer in request.dancers], grid).to(self.accelerator)
+        features = [pose_features(dancer) for dancer in request.dancers]
+        windows = torch.from_numpy(pose_windows(features, grid.seconds, grid.bar_starts)).to(self.accelerator)
         drums, pitched = "drums" in request.parts, bool({"bass", "melody"} & set(request.parts))
         parts = torch.tensor([[float(drums), float(pitched)]]).to(self.accelerator)
 
@@ -99,12 +91,6 @@ def seeded_key(seed: int) -> int:
     return _LOWEST_KEY + int(np.random.default_rng(seed).integers(_KEYS))
 
 
-def dance_windows(features: Sequence[Array], grid: BarGrid) -> Tensor:
-    """Windows (B, D, WINDOW_POSES, POSE_DIM) of D dancers' pose features over each bar and the one before."""
-    times = [window_times(grid.seconds, int(start)) for start in grid.bar_starts]
-    return torch.from_numpy(np.stack([[pose_window(poses, seconds) for poses in features] for seconds in times]))
-
-
 @torch.no_grad()
 def sample_bars(
     network: ScoreFlow,
@@ -122,25 +108,24 @@ def sample_bars(
     """
     takes, candidates = (len(ranker.loudness), BAR_CANDIDATES) if ranker else (1, 1)
     generator = torch.Generator().manual_seed(seed)
-    latent_dim = network.config.vae.latent_dim
-    part_sizes = (network.config.vae.drums, network.config.vae.pitched)
+    vae_config = network.config.vae
     dancers = range(windows.shape[1])
     encoded = torch.stack([network.encode_dance(windows[:, n]) for n in dancers]).mean(dim=0)
     energy = torch.stack([network.energy_condition(windows[:, n]) for n in dancers]).mean(dim=0)
-    times = np.stack([window_times(grid.seconds, int(start)) for start in grid.bar_starts])
+    times = window_times(grid.seconds, grid.bar_starts)
     tempo = tempo_condition(torch.from_numpy(times[:, -1] - times[:, BAR_STEPS]).float()).to(windows.device)
     tied = torch.zeros(takes, PITCHED_ROWS, dtype=torch.bool, device=windows.device)
     bars: list[BarTensors] = []
     latents: list[Tensor] = []
     noises: list[Tensor] = []
-    mask = latent_mask(parts, part_sizes)
-    piece_noise = torch.randn(takes, 1, latent_dim, generator=generator)
-    piece_share = latent_mask(torch.tensor([_PIECE_NOISE]), part_sizes)
+    mask = vae_config.latent_mask(parts)
+    piece_noise = torch.randn(takes, 1, vae_config.latent_dim, generator=generator)
+    piece_share = vae_config.latent_mask(torch.tensor([_PIECE_NOISE]))
     ones = torch.ones(takes, device=windows.device)
-    no_latents = torch.zeros(takes, latent_dim, device=windows.device)
+    no_latents = torch.zeros(takes, vae_config.latent_dim, device=windows.device)
     for bar in range(len(windows)):
         on_bar(bar)
-        bar_noise = torch.randn(takes, candidates, latent_dim, generator=generator)
+        bar_noise = torch.randn(takes, candidates, vae_config.latent_dim, generator=generator)
         if bar >= PHRASE_BARS:
             bar_noise = mix_noise(_PHRASE_NOISE, noises[bar - PHRASE_BARS][:, None], bar_noise)
         noise = (TEMPERATURE * mix_noise(piece_share, piece_noise, bar_noise)).flatten(0, 1).to(windows.device)
@@ -165,7 +150,7 @@ def sample_bars(
         selected = ranker.select(BarTensors(*(part.cpu() for part in notes))) if ranker else torch.arange(1)
         noises.append(bar_noise.flatten(0, 1)[selected])
         notes = BarTensors(*(part[selected] for part in notes))
-        latents.append(network.normalize(network.vae.encode(notes, tied.float())[0]) * mask)
+        latents.append(network.normalize(network.vae.encode(notes, tied.float()).mean) * mask)
         tied = tied_after[selected]
         bars.append(notes)
     onset, sustain, velocity = (torch.stack(rows, dim=1).cpu().numpy() for rows in zip(*bars, strict=True))

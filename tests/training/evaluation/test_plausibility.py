@@ -57,7 +57,7 @@ def test_speed_acceleration_and_jerk_are_the_derivatives() -> None:
 
 
 def test_toes_over_8_cm_float_and_under_3_cm_sink() -> None:
-    floor = float(STANDING[0, plausibility.TOES, 2].min())
+    floor = float(STANDING[0, TOES, 2].min())
     for lift, floats, sinks in ((0.0, 0, 0), (0.07, 0, 0), (0.09, 1, 0), (-0.02, 0, 0), (-0.04, 0, 1)):
         moved = STANDING + np.array([0.0, 0.0, lift])
         assert plausibility.toes_floating(moved, floor).mean() == floats

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.models.common.weights_file import read_weights, rename_keys, save_weights
+from backend.models.common.weights_file import open_weights, rename_keys, save_weights
 
 CONFIG = {"width": 8, "coder": {"over": 2}}
 TENSORS = {"layers.0.look.bias": torch.arange(3.0), "looker.weight": torch.ones(2, 2)}
@@ -19,7 +19,8 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_a_file_gives_back_configuration_and_tensors_and_others_may_read_it(weights: Path) -> None:
-    config, tensors = read_weights(weights, "some-flow")
+    with open_weights(weights, "some-flow") as (config, tensors):
+        pass
     assert config == CONFIG
     assert {name: tensor.tolist() for name, tensor in tensors.items()} == {n: t.tolist() for n, t in TENSORS.items()}
     assert weights.stat().st_mode & 0o777 == 0o644
@@ -27,12 +28,31 @@ def test_a_file_gives_back_configuration_and_tensors_and_others_may_read_it(weig
 
 
 def test_the_weights_of_another_model_are_refused_by_name(weights: Path) -> None:
-    with pytest.raises(ValueError, match="weights of other-flow expected, those of some-flow found"):
-        read_weights(weights, "other-flow")
+    sentence = "weights of other-flow expected, those of some-flow found"
+    with pytest.raises(ValueError, match=sentence), open_weights(weights, "other-flow"):
+        pass
+
+
+@pytest.mark.parametrize("content", [None, b"", b"weights", bytes(range(256)) * 8])
+def test_what_is_no_weight_file_is_refused(weights: Path, content: bytes | None) -> None:
+    path = weights.parent if content is None else weights
+    if content is not None:
+        weights.write_bytes(content)
+    sentence = "a .safetensors file with weights of some-flow expected"
+    with pytest.raises(ValueError, match=sentence), open_weights(path, "some-flow"):
+        pass
+
+
+def test_weights_that_do_not_fit_the_network_are_of_another_version(weights: Path) -> None:
+    sentence = "weights of this version's some-flow expected, those of another version found"
+    with pytest.raises(ValueError, match=sentence), open_weights(weights, "some-flow") as (_, tensors):
+        torch.nn.Linear(3, 3).load_state_dict(tensors)
 
 
 def test_names_of_earlier_versions_become_todays(weights: Path) -> None:
-    config, tensors = read_weights(weights, "some-flow", legacy_keys={"look": "qkv"}, legacy_config={"over": "blend"})
+    keys, fields = {"look": "qkv"}, {"over": "blend"}
+    with open_weights(weights, "some-flow", legacy_keys=keys, legacy_config=fields) as (config, tensors):
+        pass
     assert config == {"width": 8, "coder": {"blend": 2}}
     assert sorted(tensors) == ["layers.0.qkv.bias", "looker.weight"]
 

@@ -31,12 +31,12 @@ def test_a_window_samples_the_poses_at_its_times(dancer: Motion) -> None:
 
 def test_poses_are_held_before_and_after_the_dance(dancer: Motion) -> None:
     features = pose_features(dancer)
-    early = window_times(np.arange(65) / 8.0, 0)
+    early = window_times(np.arange(65) / 8.0, np.array([0]))[0]
     assert early[0] == pytest.approx(-2.0)
     assert early[-1] == pytest.approx(2.0)
     window = pose_window(features, early)
     assert (window[: WINDOW_POSES // 2] == features[0]).all()
-    late = pose_window(features, window_times(np.arange(65) / 8.0 + dancer.seconds - 7.0, 64))
+    late = pose_window(features, window_times(np.arange(65) / 8.0 + dancer.seconds - 7.0, np.array([64]))[0])
     assert np.allclose(late[WINDOW_POSES // 2 :], features[-1])
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.score_flow.dance_features import BarGrid, pose_features
-from backend.models.score_flow.pipeline import ScoreFlowPipeline, dance_windows, sample_bars, score_from_takes
+from backend.models.score_flow.dance_features import BarGrid, pose_features, pose_windows
+from backend.models.score_flow.pipeline import ScoreFlowPipeline, sample_bars, score_from_takes
 from backend.music.score import Score, part_to_notes
 from backend.wire.messages import Cancelled, ComposeRequest
 from rigs.motion import Motion
@@ -68,8 +68,9 @@ def test_another_dance_gives_other_music_and_so_does_a_second_dancer(
     slow = Motion(dancer.fps, dancer.skeleton, dancer.root[::-1], dancer.rotations[::-1])
     features = pose_features(dancer), pose_features(slow)
     bars = [
-        sample_bars(pipeline.network, dance_windows(dancers, grid), grid, torch.ones(1, 2), 0, lambda bar: None)[0]
+        sample_bars(pipeline.network, torch.from_numpy(windows), grid, torch.ones(1, 2), 0, lambda bar: None)[0]
         for dancers in ([features[0]], [features[1]], [features[0], features[1]])
+        for windows in [pose_windows(dancers, grid.seconds, grid.bar_starts)]
     ]
     assert not (bars[0].velocity == bars[1].velocity).all()
     assert not (bars[2].velocity == bars[0].velocity).all()

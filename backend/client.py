@@ -16,8 +16,9 @@ import zmq
 
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, Score
-from backend.protocol import (
-    DEFAULT_URL,
+from backend.protocol import DEFAULT_URL, decode_server_message, encode
+from backend.wire.direction import UNDIRECTED, Direction
+from backend.wire.messages import (
     Cancel,
     Cancelled,
     ClientMessage,
@@ -29,17 +30,18 @@ from backend.protocol import (
     HelloReply,
     MotionResult,
     PartnerRequest,
+    PreviewCallback,
     PreviewFrames,
+    ProgressCallback,
     ProgressUpdate,
-    ProtocolError,
     Request,
     Result,
     ServerMessage,
-    decode_server_message,
-    encode,
+    never_cancelled,
+    no_preview,
+    no_progress,
 )
-from backend.wire.direction import UNDIRECTED, Direction
-from backend.wire.messages import PreviewCallback, ProgressCallback, never_cancelled, no_preview, no_progress
+from backend.wire.validation import ProtocolError
 from rigs.motion import Motion
 
 __all__ = ["BackendError", "BackendUnavailable", "Cancelled", "Client", "Direction", "RequestRefused"]

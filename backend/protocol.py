@@ -104,65 +104,19 @@ client and 32 in all may wait, and one more is refused. A part over 64 MiB ends 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from backend.wire import buffers, validation
-from backend.wire.messages import (
-    Cancel,
-    Cancelled,
-    ClientMessage,
-    ComposeRequest,
-    ComposeResult,
-    DanceRequest,
-    ErrorReply,
-    Hello,
-    HelloReply,
-    Message,
-    MotionResult,
-    PartnerRequest,
-    PreviewFrames,
-    ProgressUpdate,
-    Request,
-    Result,
-    ServerMessage,
-)
+from backend.wire.messages import ClientMessage, ErrorReply, Message, ServerMessage
 from backend.wire.validation import MAX_HEADER, ProtocolError, expect_members, quote
-
-__all__ = [
-    "DEFAULT_URL",
-    "PROTOCOL",
-    "Cancel",
-    "Cancelled",
-    "ClientMessage",
-    "ComposeRequest",
-    "ComposeResult",
-    "DanceRequest",
-    "ErrorReply",
-    "Hello",
-    "HelloReply",
-    "MotionResult",
-    "PartnerRequest",
-    "PreviewFrames",
-    "ProgressUpdate",
-    "ProtocolError",
-    "Request",
-    "Result",
-    "ServerMessage",
-    "decode_client_message",
-    "decode_server_message",
-    "encode",
-    "round_as_sent",
-]
 
 PROTOCOL = 3
 DEFAULT_URL = "tcp://127.0.0.1:7429"
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CLIENT_KINDS = {message.kind: message for message in (Hello, PartnerRequest, DanceRequest, ComposeRequest, Cancel)}
-_SERVER_KINDS = {
-    message.kind: message
-    for message in (HelloReply, ProgressUpdate, PreviewFrames, MotionResult, ComposeResult, ErrorReply)
-}
+_CLIENT_KINDS, _SERVER_KINDS = (
+    {message.kind: message for message in get_args(messages)} for messages in (ClientMessage, ServerMessage)
+)
 
 
 def encode(id: str, message: ClientMessage | ServerMessage) -> list[bytes]:

@@ -16,19 +16,9 @@ import zmq
 
 from backend.engine import Engine
 from backend.model_registry import REGISTRY, ModelRegistry
-from backend.protocol import (
-    DEFAULT_URL,
-    Cancel,
-    ClientMessage,
-    ErrorReply,
-    Hello,
-    HelloReply,
-    ProgressUpdate,
-    ProtocolError,
-    ServerMessage,
-    decode_client_message,
-    encode,
-)
+from backend.protocol import DEFAULT_URL, decode_client_message, encode
+from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage
+from backend.wire.validation import ProtocolError
 from backend.worker import Job, PreviewParts, QueueFull, Report, RequestQueue, Worker
 
 HEARTBEAT_INTERVAL = 0.5

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from backend.engine import Engine
-from backend.protocol import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, Request, encode
+from backend.protocol import encode
+from backend.wire.messages import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, Request
 from rigs.motion import Motion, concatenate
 
 MAX_WAITING = 32

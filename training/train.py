@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -123,11 +123,8 @@ def train(args: TrainArguments, spec: ModelSpec, config: Path) -> int:
         Interrupted,  # lightning takes seconds to import, which --check need not wait for
     )
 
-    options: dict[str, Any] = {}
-    if args.start_from is not None:
-        options["weights"] = args.start_from
-    if args.music is not None:
-        options["music"] = args.music
+    paths = {"weights": args.start_from, "music": args.music}
+    options = {name: path for name, path in paths.items() if path is not None}  # which not every model has
     try:
         spec.import_training().train(args.data, args.out, config, resume=args.resume, **options)
     except Interrupted as interrupted:

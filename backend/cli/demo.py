@@ -15,7 +15,7 @@ from typing import Any
 from backend.cli import blender_process
 from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
 from backend.cli.terminal import BadInput, Fault, print_note, staging_folder
-from backend.protocol import PartnerRequest
+from backend.wire.messages import PartnerRequest
 from rigs import files
 from rigs.sample_dance.salsa import sample_dance
 

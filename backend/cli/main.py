@@ -29,8 +29,9 @@ from backend.cli.terminal import (
     staging_folder,
 )
 from backend.model_registry import REGISTRY
-from backend.protocol import DEFAULT_URL, MotionResult, PartnerRequest
+from backend.protocol import DEFAULT_URL
 from backend.wire.direction import expect_direction_support
+from backend.wire.messages import MotionResult, PartnerRequest
 from rigs import files
 from rigs.choreography.devices import Choreography, choreograph, collision_warnings
 from rigs.motion import Motion, resample

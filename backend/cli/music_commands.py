@@ -11,8 +11,8 @@ from backend.cli.options import Address, Bars, Number, Out, Rate
 from backend.cli.terminal import BadInput, ProgressBar, expect_not_overwritten, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
-from backend.protocol import ComposeRequest, ComposeResult, DanceRequest, MotionResult
 from backend.wire import validation
+from backend.wire.messages import ComposeRequest, ComposeResult, DanceRequest, MotionResult
 from rigs import files
 
 AUTO_TEMPO = "auto"

@@ -1,7 +1,7 @@
 """Requests from operators to the backend."""
 
 from backend.client import BackendUnavailable, Client
-from backend.protocol import Request, Result
+from backend.wire.messages import Request, Result
 
 from ..background_job import OperatorError, Reporter
 from ..properties.preferences import is_local

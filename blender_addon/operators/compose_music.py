@@ -7,7 +7,7 @@ import bpy
 
 from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
-from backend.protocol import ComposeRequest, ComposeResult
+from backend.wire.messages import ComposeRequest, ComposeResult
 
 from ..animation import dancers, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter

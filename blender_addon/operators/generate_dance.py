@@ -9,14 +9,13 @@ import bpy
 
 from backend.music.audio.wav import write_wav
 from backend.music.score import Score, cut_bars
-from backend.protocol import DanceRequest, MotionResult
 from backend.wire import validation
+from backend.wire.messages import DanceRequest, MotionResult
 from rigs.motion import Motion
 
-from .. import context_access
 from ..animation import dancers
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
-from ..context_access import active_scene
+from ..context_access import active_scene, frame_rate
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
 from ..properties.preferences import backend_address
@@ -58,7 +57,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             raise OperatorError("Choose a MIDI file to dance to first")
         path = Path(bpy.path.abspath(self.filepath or music.midi)).absolute()
         self._song, self._first = path.stem, active_scene(context).frame_start
-        bars, fps, sound_folder = music.bars, context_access.frame_rate(active_scene(context)), _sound_folder()
+        bars, fps, sound_folder = music.bars, frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
         address = backend_address(context)
 
@@ -80,7 +79,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
 
     def apply(self, context: bpy.types.Context, result: _GeneratedDance) -> None:
         with result.folder as folder:
-            if result.motions[0].fps != context_access.frame_rate(active_scene(context)):
+            if result.motions[0].fps != frame_rate(active_scene(context)):
                 raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")
             sound = move_to_free_name(Path(folder, f"{self._song}.wav"), Path(folder).parent)
         names = (self._song, f"{self._song} partner")

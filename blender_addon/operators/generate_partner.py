@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from backend.protocol import MotionResult, PartnerRequest
+from backend.wire.messages import MotionResult, PartnerRequest
 from rigs import Array
 from rigs.characters.rig import Rig
 from rigs.choreography.devices import Choreography, choreograph, collision_warnings

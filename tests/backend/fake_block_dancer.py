@@ -10,8 +10,7 @@ import numpy as np
 from backend import server
 from backend.cli import main
 from backend.model_registry import REGISTRY, ModelRegistry
-from backend.protocol import Cancelled, PartnerRequest
-from backend.wire.messages import PreviewCallback
+from backend.wire.messages import Cancelled, PartnerRequest, PreviewCallback
 from rigs.motion import Motion, mirror, resample, translate
 
 BLOCK = 8

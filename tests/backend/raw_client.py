@@ -5,11 +5,8 @@ from contextlib import contextmanager
 
 import zmq
 
-from backend.protocol import (
-    ProgressUpdate,
-    ServerMessage,
-    decode_server_message,
-)
+from backend.protocol import decode_server_message
+from backend.wire.messages import ProgressUpdate, ServerMessage
 
 PATIENCE = 20.0
 

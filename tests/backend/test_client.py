@@ -9,12 +9,8 @@ import pytest
 import zmq
 
 from backend.client import BackendError, BackendUnavailable, Client
-from backend.protocol import (
-    MotionResult,
-    decode_client_message,
-    encode,
-)
-from backend.wire.messages import DanceRequest
+from backend.protocol import decode_client_message, encode
+from backend.wire.messages import DanceRequest, MotionResult
 from rigs.motion import Motion
 from tests.backend.conftest import Start
 from tests.backend.fake_music_models import COUPLE, expected_dance, song

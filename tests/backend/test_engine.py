@@ -10,9 +10,9 @@ from backend.client import Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.model_registry import ModelRegistry
 from backend.music.score import part_to_note_array
-from backend.protocol import MotionResult, ProgressUpdate, encode
+from backend.protocol import encode
 from backend.wire.direction import Direction
-from backend.wire.messages import ComposeRequest, DanceRequest, PartnerRequest
+from backend.wire.messages import ComposeRequest, DanceRequest, MotionResult, PartnerRequest, ProgressUpdate
 from backend.wire.validation import ProtocolError
 from rigs.motion import resample
 from tests.backend import fake_block_dancer, fake_music_models

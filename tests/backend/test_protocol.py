@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.protocol import (
-    DEFAULT_URL,
+from backend.protocol import DEFAULT_URL, decode_client_message, decode_server_message, encode
+from backend.wire import validation
+from backend.wire.direction import UNDIRECTED, Direction
+from backend.wire.messages import (
     Cancel,
     ClientMessage,
     ErrorReply,
@@ -22,14 +24,9 @@ from backend.protocol import (
     PartnerRequest,
     PreviewFrames,
     ProgressUpdate,
-    ProtocolError,
     ServerMessage,
-    decode_client_message,
-    decode_server_message,
-    encode,
 )
-from backend.wire import validation
-from backend.wire.direction import UNDIRECTED, Direction
+from backend.wire.validation import ProtocolError
 from rigs import rotations
 from rigs.motion import Motion
 from rigs.post_processing.post_process import PARTS

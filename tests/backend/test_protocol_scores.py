@@ -10,16 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.music.score import PARTS, Meter, Part, Score, part_from_note_array, part_to_note_array
-from backend.protocol import (
-    ComposeRequest,
-    ComposeResult,
-    DanceRequest,
-    ProtocolError,
-    decode_client_message,
-    decode_server_message,
-    encode,
-)
+from backend.protocol import decode_client_message, decode_server_message, encode
 from backend.wire import validation
+from backend.wire.messages import ComposeRequest, ComposeResult, DanceRequest
+from backend.wire.validation import ProtocolError
 from tests.backend.test_protocol import GOOD as PARTNER
 from tests.backend.test_protocol import JSON, assert_received, decode_or_error, motion, with_header
 

@@ -15,18 +15,10 @@ import zmq
 
 from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
-from backend.protocol import (
-    Cancel,
-    ErrorReply,
-    HelloReply,
-    MotionResult,
-    PartnerRequest,
-    ProgressUpdate,
-    decode_client_message,
-    encode,
-)
+from backend.protocol import decode_client_message, encode
 from backend.server import serve
 from backend.wire.direction import Direction
+from backend.wire.messages import Cancel, ErrorReply, HelloReply, MotionResult, PartnerRequest, ProgressUpdate
 from backend.worker import MAX_WAITING_PER_CLIENT
 from rigs.motion import Motion, rotate_about_z
 from rigs.sample_dance.salsa import sample_dance

@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 
 from backend.client import Cancelled, Client
-from backend.protocol import (
-    MotionResult,
-    PartnerRequest,
-    PreviewFrames,
-    ProgressUpdate,
-    ProtocolError,
-    decode_server_message,
-    encode,
-)
+from backend.protocol import decode_server_message, encode
+from backend.wire.messages import MotionResult, PartnerRequest, PreviewFrames, ProgressUpdate
+from backend.wire.validation import ProtocolError
 from backend.worker import PREVIEW_INTERVAL, PreviewBuffer
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance

@@ -18,7 +18,8 @@ from backend.client import Client
 from backend.engine import Engine
 from backend.model_registry import REGISTRY, ModelRegistry
 from backend.models.partner_flow.pipeline import PartnerFlowPipeline
-from backend.protocol import MotionResult, PartnerRequest, decode_client_message, decode_server_message, encode
+from backend.protocol import decode_client_message, decode_server_message, encode
+from backend.wire.messages import MotionResult, PartnerRequest
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import running

@@ -24,7 +24,7 @@ from backend.engine import Engine
 from backend.model_registry import weights_path
 from backend.models.partner_flow import pipeline
 from backend.models.partner_flow.network import NAME
-from backend.protocol import PartnerRequest
+from backend.wire.messages import PartnerRequest
 from backend.worker import PREVIEW_INTERVAL
 from rigs.motion import Motion
 from tests.backend.conftest import running

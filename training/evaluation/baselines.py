@@ -8,8 +8,8 @@ import numpy as np
 
 from backend.engine import Engine
 from backend.model_registry import REGISTRY
-from backend.protocol import PartnerRequest
 from backend.wire.direction import PARTS, UNDIRECTED, Direction
+from backend.wire.messages import PartnerRequest
 from rigs import Array, rotations
 from rigs.easing import smoothstep
 from rigs.motion import Motion, concatenate, rotate_about_z, translate
@@ -29,6 +29,7 @@ class PartnerGenerator:
 
     name: as tables show it.  generate: see `GenerateTakes`.  stochastic: whether takes of one request differ.
     uses_leader: whether it depends on the leader after the history.  block: frames that it generates at once.
+    ablation_of: the model that it is a part of, if it is one without some of its post-processing.
     """
 
     name: str
@@ -36,6 +37,7 @@ class PartnerGenerator:
     stochastic: bool = False
     uses_leader: bool = True
     block: int = 8
+    ablation_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,15 @@ def model_generator(name: str, direction: Direction = UNDIRECTED) -> PartnerGene
     return PartnerGenerator(name, generate, stochastic=True)
 
 
-def post_processing_ablations(name: str) -> dict[str, PartnerGenerator]:
+def post_processing_ablations(name: str) -> list[PartnerGenerator]:
     """A model without any post-processing, and without each single part of it; none if it takes no direction."""
     if not REGISTRY.get(name).direction:
-        return {}
+        return []
     without = {"without any": PARTS, **{f"without {part}": (part,) for part in PARTS}}
-    return {label: model_generator(name, Direction(without=parts)) for label, parts in without.items()}
+    return [
+        replace(model_generator(name, Direction(without=parts)), name=label, ablation_of=name)
+        for label, parts in without.items()
+    ]
 
 
 @cache

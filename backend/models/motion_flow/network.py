@@ -12,7 +12,7 @@ The leader is another dancer (`partner_flow`) or music (`dance_flow`).
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +93,27 @@ class MotionFlowConfig:
         """Blocks of the leader that the network attends to."""
         return self.before + 1 + self.after
 
+    def leader_window(self, first: int) -> slice:
+        """Frames of the leader that `MotionFlow.features` takes for a block that begins at the frame `first`."""
+        return slice(first - 1 - self.before * self.block, first + (1 + self.after) * self.block)
+
+
+class MotionCondition(NamedTuple):
+    """Condition of B blocks to be sampled: inputs of `MotionFlow.forward`.
+
+    past: (B, history, PAST_DIM).  leader: (B, leader_blocks * block, leader_dim).  role: (B,) 0 where the dancer leads,
+    1 where they follow.  leader_mask: (B, leader_blocks) bool, False where a block of the leader is replaced by the
+    null condition.  target: (B, TARGET_DIM) the target pose, 0 where there is none.  energy: (B, 2) see
+    `MotionFlow.energy_condition`, 0 where it is not given.
+    """
+
+    past: Tensor
+    leader: Tensor
+    role: Tensor
+    leader_mask: Tensor
+    target: Tensor
+    energy: Tensor
+
 
 class MotionFlow(nn.Module, ABC):
     """Rectified flow network: predicts the clean block behind a noisy one, from which the flow's velocity follows.
@@ -157,10 +178,7 @@ class MotionFlow(nn.Module, ABC):
     ) -> Tensor:
         """Predict the clean block (B, block, PARTNER_DIM) behind `noisy` of that shape at flow times `t` (B,), 0 to 1.
 
-        past: (B, history, PAST_DIM).  leader: (B, leader_blocks * block, leader_dim).  role: (B,) 0 where the dancer
-        leads, 1 where they follow.  leader_mask: (B, leader_blocks) bool, False where a block of the leader is replaced
-        by the null condition.  target: (B, TARGET_DIM) the target pose, 0 where there is none.  energy: (B, 2) see
-        `energy_condition`, 0 where it is not given.
+        past to energy: see `MotionCondition`.
         To compute nothing twice in the Euler steps of one block:  modulation: of these `t`, see `modulation`.
         context_cache: an empty list, which the first step fills with the tokens that all steps share.
         """
@@ -200,12 +218,7 @@ class MotionFlow(nn.Module, ABC):
     def sample(
         self,
         noisy: Tensor,
-        past: Tensor,
-        leader: Tensor,
-        role: Tensor,
-        leader_mask: Tensor,
-        target: Tensor,
-        energy: Tensor,
+        condition: MotionCondition,
         *,
         t_start: float = 0.0,
         steps: int = 4,
@@ -214,12 +227,12 @@ class MotionFlow(nn.Module, ABC):
     ) -> Tensor:
         """Sample a normalized block (B, block, PARTNER_DIM) by Euler steps with classifier-free guidance.
 
-        noisy: the block at the flow time `t_start`; noise where that is 0.  Other inputs: see `forward`.
+        noisy: the block at the flow time `t_start`; noise where that is 0.
         guidance: scale of the leader's influence, 1 as trained, 0 ignores the leader.  target_guidance: scale of the
         target pose's, 1 as trained.
         """
-        unmasked, size = leader_mask, len(noisy)
-        masked = torch.zeros_like(leader_mask)
+        unmasked, target = condition.leader_mask, condition.target
+        masked = torch.zeros_like(unmasked)
         branches = [(1.0, unmasked if guidance else masked, target)]  # weight, leader mask, target pose
         if guidance not in (0.0, 1.0):
             branches = [(guidance, unmasked, target), (1.0 - guidance, masked, target)]
@@ -229,11 +242,12 @@ class MotionFlow(nn.Module, ABC):
             branches = [(weight + target_guidance - 1.0, mask, target), *branches[1:], without_target]
         weights, masks, targets = zip(*branches, strict=True)
         count = len(branches)
-        past, leader, role, energy = (torch.cat([part] * count) for part in (past, leader, role, energy))
-        leader_mask, target = torch.cat(masks), torch.cat(targets)
-        times = (t_start + (1.0 - t_start) * torch.arange(steps) / steps).repeat_interleave(count * size).to(noisy)
-        modulations = self.modulation(times, role.repeat(steps), energy.repeat(steps, 1)).chunk(steps, dim=1)
-        condition = (past, leader, role, leader_mask, target, energy)
+        condition = MotionCondition(*(torch.cat([part] * count) for part in condition))
+        condition = condition._replace(leader_mask=torch.cat(masks), target=torch.cat(targets))
+        times = t_start + (1.0 - t_start) * torch.arange(steps) / steps
+        times = times.repeat_interleave(count * len(noisy)).to(noisy)
+        roles, energies = condition.role.repeat(steps), condition.energy.repeat(steps, 1)
+        modulations = self.modulation(times, roles, energies).chunk(steps, dim=1)
         sample, context_cache = noisy, list[Tensor]()
         for step, t in enumerate(times.chunk(steps)):
             predicted = self(torch.cat([sample] * count), t, *condition, modulations[step], context_cache)

@@ -14,16 +14,8 @@ from backend.engine import Engine
 from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.score import Score, cut_bars, part_to_notes
-from backend.protocol import (
-    ComposeRequest,
-    ComposeResult,
-    DanceRequest,
-    MotionResult,
-    Request,
-    decode_client_message,
-    decode_server_message,
-    encode,
-)
+from backend.protocol import decode_client_message, decode_server_message, encode
+from backend.wire.messages import ComposeRequest, ComposeResult, DanceRequest, MotionResult, Request
 from rigs import files
 from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance

@@ -8,8 +8,9 @@ import pytest
 
 from backend.engine import Engine, model_for
 from backend.model_registry import REGISTRY
-from backend.protocol import PartnerRequest, ProtocolError
 from backend.wire.direction import UNDIRECTED, Direction, expect_direction_support
+from backend.wire.messages import PartnerRequest
+from backend.wire.validation import ProtocolError
 from rigs.motion import Motion, mirror
 from rigs.post_processing.post_process import PARTS
 from rigs.sample_dance.salsa import sample_dance
@@ -110,7 +111,7 @@ def test_a_direction_is_refused_before_torch_is_loaded() -> None:
         "import sys\n"
         "from backend.wire.direction import Direction\n"
         "from backend.engine import Engine\n"
-        "from backend.protocol import PartnerRequest\n"
+        "from backend.wire.messages import PartnerRequest\n"
         "from rigs.sample_dance.salsa import sample_dance\n"
         "try: Engine().partner(PartnerRequest(sample_dance(), direction=Direction(energy=2.0), model='duet-vae'))\n"
         "except ValueError: sys.exit('torch' in sys.modules)\n"

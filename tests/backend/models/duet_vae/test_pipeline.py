@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend.engine import Engine
-from backend.protocol import Cancelled, PartnerRequest
+from backend.wire.messages import Cancelled, PartnerRequest
 from rigs import Array, rotations
 from rigs.files import read
 from rigs.motion import Motion, resample, rotate_about_z, translate

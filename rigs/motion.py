@@ -107,8 +107,5 @@ def concatenate(first: Motion, second: Motion) -> Motion:
     """Concatenate two motions of one frame rate, on the skeleton of the first."""
     if first.fps != second.fps:
         raise ValueError(f"fps: {first.fps} expected, {second.fps} found")
-    return replace(
-        first,
-        root=np.concatenate([first.root, second.root]),
-        rotations=np.concatenate([first.rotations, second.rotations]),
-    )
+    root, local = np.concatenate([first.root, second.root]), np.concatenate([first.rotations, second.rotations])
+    return replace(first, root=root, rotations=local)

@@ -134,15 +134,13 @@ def from_matrix(matrix: Array) -> Array:
     m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
     x, y, z = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
     x_, y_, z_ = m[..., 1, 2], m[..., 2, 0], m[..., 0, 1]
-    candidates = np.stack(
-        [
-            np.stack([1 + m00 + m11 + m22, x - x_, y - y_, z - z_], -1),
-            np.stack([x - x_, 1 + m00 - m11 - m22, z + z_, y + y_], -1),
-            np.stack([y - y_, z + z_, 1 - m00 + m11 - m22, x + x_], -1),
-            np.stack([z - z_, y + y_, x + x_, 1 - m00 - m11 + m22], -1),
-        ],
-        axis=-2,
-    )
+    rows = [
+        [1 + m00 + m11 + m22, x - x_, y - y_, z - z_],
+        [x - x_, 1 + m00 - m11 - m22, z + z_, y + y_],
+        [y - y_, z + z_, 1 - m00 + m11 - m22, x + x_],
+        [z - z_, y + y_, x + x_, 1 - m00 - m11 + m22],
+    ]
+    candidates = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
     diagonal = candidates[..., [0, 1, 2, 3], [0, 1, 2, 3]]
     best = np.argmax(diagonal, axis=-1)[..., None, None]
     return normalize(np.take_along_axis(candidates, best, axis=-2)[..., 0, :])

@@ -84,7 +84,7 @@ def debounced_runs(mask: Array, shortest: int) -> list[tuple[int, int]]:
 def blend_offsets(offsets: Array, runs: list[tuple[int, int]], blend: int) -> Array:
     """Offsets (F, n) kept in the runs and faded to zero by smoothstep over `blend` frames to either side of them.
 
-    Between two runs that lie nearer than two blends the one's last offset goes over into the other's first.
+    Between two runs closer than two blends, the last offset of one blends into the first offset of the next.
     """
     blended = np.zeros_like(offsets)
     for n, (first, last) in enumerate(runs):

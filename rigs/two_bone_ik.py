@@ -65,7 +65,7 @@ def solve_limb(positions: Array, world: Array, chain: tuple[int, int, int], targ
 
 
 def drop_to_reach(root: Array, target: Array, length: float) -> Array:
-    """How far (F,) m the root (F, 3) m of a limb of `length` m must go down to reach `target` (F, 3) m."""
+    """Drop (F,) m of a limb's root (F, 3) m with which its `length` m reaches `target` (F, 3) m; may be negative."""
     away = root - target
     level = np.linalg.norm(away[:, :2], axis=-1)
     return away[:, 2] - np.sqrt(np.maximum(length**2 - level**2, 0.0))

@@ -41,6 +41,26 @@ class BoneTree:
     longest_child: dict[int, int]
     length: dict[int, float]
 
+    @classmethod
+    def from_parents(cls, parents: Sequence[int], positions: Array) -> "BoneTree":
+        """Build the tree of bones with parents, -1 for a root, and positions (N, 3)."""
+        order = topological_order(parents)
+        longest_child: dict[int, int] = {}
+        length = dict.fromkeys(order, 0.0)
+        for bone in reversed(order):
+            parent = parents[bone]
+            path_length = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
+            if parent >= 0 and (parent not in longest_child or path_length > length[parent]):
+                longest_child[parent], length[parent] = bone, path_length
+        return cls(positions, tuple(parents), children_of(parents), longest_child, length)
+
+    def subtree(self, bone: int) -> list[int]:
+        """`bone` and all its descendants."""
+        bones = [bone]
+        for each in bones:
+            bones += self.children.get(each, [])
+        return bones
+
 
 @dataclass(frozen=True)
 class Limb:
@@ -49,6 +69,11 @@ class Limb:
     path: tuple[int, ...]
     joints: tuple[int, int, int]
     cost: float
+
+    def length(self, tree: BoneTree) -> float:
+        """The limb's length from root to end when straight."""
+        root, middle, end = tree.positions[list(self.joints)]
+        return float(np.linalg.norm(middle - root) + np.linalg.norm(end - middle))
 
     def bones_beyond(self) -> tuple[int, ...]:
         """The bones of the hand or foot, beyond the end joint."""
@@ -67,22 +92,14 @@ class LimbPair:
         """The bones of both limbs."""
         return (*self.limbs[0].path, *self.limbs[1].path)
 
+    def common_ancestors(self, tree: BoneTree) -> list[int]:
+        """The bones above both limbs, the nearest first."""
+        first, second = (ancestors(limb.path[0], tree.parents) for limb in self.limbs)
+        return [bone for bone in first if bone in second]
+
     def middle(self, tree: BoneTree, n: int) -> Array:
         """The middle (3,) between the roots, the middle joints or the ends of both limbs, for `n` of 0, 1 or 2."""
         return np.mean([tree.positions[limb.joints[n]] for limb in self.limbs], axis=0)
-
-
-def build_tree(parents: Sequence[int], positions: Array) -> BoneTree:
-    """Build the tree of bones with parents, -1 for a root, and positions (N, 3)."""
-    order = topological_order(parents)
-    longest_child: dict[int, int] = {}
-    length = dict.fromkeys(order, 0.0)
-    for bone in reversed(order):
-        parent = parents[bone]
-        path_length = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
-        if parent >= 0 and (parent not in longest_child or path_length > length[parent]):
-            longest_child[parent], length[parent] = bone, path_length
-    return BoneTree(positions, tuple(parents), children_of(parents), longest_child, length)
 
 
 def find_limb_pairs(tree: BoneTree, shape: tuple[float, float, float]) -> list[LimbPair]:
@@ -167,23 +184,3 @@ def _fit_limb(
 def _bend_angle(upper: Array, lower: Array) -> float:
     """The angle in radians between two segments of a limb, (3,) each."""
     return float(np.arctan2(np.linalg.norm(np.cross(upper, lower)), upper @ lower))
-
-
-def limb_length(tree: BoneTree, limb: Limb) -> float:
-    """The limb's length from root to end when straight."""
-    root, middle, end = tree.positions[list(limb.joints)]
-    return float(np.linalg.norm(middle - root) + np.linalg.norm(end - middle))
-
-
-def common_ancestors(tree: BoneTree, pair: LimbPair) -> list[int]:
-    """The bones above both limbs, the nearest first."""
-    first, second = (ancestors(limb.path[0], tree.parents) for limb in pair.limbs)
-    return [bone for bone in first if bone in second]
-
-
-def subtree(tree: BoneTree, bone: int) -> list[int]:
-    """`bone` and all its descendants."""
-    bones = [bone]
-    for each in bones:
-        bones += tree.children.get(each, [])
-    return bones

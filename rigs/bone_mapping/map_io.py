@@ -18,18 +18,16 @@ class BadMap(ValueError):
 
 def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
     """Hash of a bone hierarchy: 16 hexadecimal digits, independent of the order of the bones."""
-    rows = sorted(
-        f"{name}\t{names[parent] if parent >= 0 else ''}" for name, parent in zip(names, parents, strict=True)
-    )
+    parent_names = [names[parent] if parent >= 0 else "" for parent in parents]
+    rows = sorted(f"{name}\t{parent}" for name, parent in zip(names, parent_names, strict=True))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
 def to_json(mapping: BoneMap, names: Sequence[str]) -> str:
     """Serialise a bone map: for each mapped joint its bone's name and confidence."""
     rows = zip(JOINTS, mapping.bones, mapping.joint_confidence, strict=True)
-    return bone_map_json(
-        mapping.convention.name, {joint: (names[bone], confidence) for joint, bone, confidence in rows if bone >= 0}
-    )
+    joints = {joint: (names[bone], confidence) for joint, bone, confidence in rows if bone >= 0}
+    return bone_map_json(mapping.convention.name, joints)
 
 
 def bone_map_json(convention: str, joints: dict[str, tuple[str, float]]) -> str:
@@ -58,9 +56,9 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMa
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.0 <= confidence <= 1.0:
             raise BadMap(f"{joint}: a sureness from 0 to 1 expected, {json.dumps(confidence)} found")
         bones[INDEX[joint]], confidences[INDEX[joint]] = names.index(row["bone"]), float(confidence)
-    taken = [bone for bone in bones if bone >= 0]
+    mapped = [bone for bone in bones if bone >= 0]
     for j, bone in enumerate(bones):
-        if bone >= 0 and taken.count(bone) > 1:
+        if bone >= 0 and mapped.count(bone) > 1:
             raise BadMap(f"{JOINTS[j]}: a bone of its own expected, {names[bone]} is another joint's too")
     return build_bone_map(convention_named(str(data.get("dialect"))), bones, confidences, parents)
 

@@ -11,19 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.limb_finder import (
-    ARM,
-    LEG,
-    MAX_SEGMENT_RATIO,
-    BoneTree,
-    Limb,
-    LimbPair,
-    build_tree,
-    common_ancestors,
-    find_limb_pairs,
-    limb_length,
-    subtree,
-)
+from rigs.bone_mapping.limb_finder import ARM, LEG, MAX_SEGMENT_RATIO, BoneTree, Limb, LimbPair, find_limb_pairs
 from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS
 
 _TRUNK_LENGTH, _ARM_LENGTH = 0.69, 0.65
@@ -50,7 +38,7 @@ def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
 
     heads: (N, 3) rest positions of the bones, with or without the tails of the leaves.
     """
-    tree = build_tree(parents, np.asarray(heads, dtype=float))
+    tree = BoneTree.from_parents(parents, np.asarray(heads, dtype=float))
     both = [(legs, arms) for legs in find_limb_pairs(tree, LEG) for arms in find_limb_pairs(tree, ARM)]
     bodies = [body for legs, arms in both if (body := _body_candidate(tree, legs, arms)) is not None]
     return _assign_joints(tree, min(bodies, key=lambda body: body.cost)) if bodies else None
@@ -78,7 +66,7 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
 def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
     """Legs and arms as one body, or None if their proportions and directions do not match."""
     leg_roots = {limb.path[0] for limb in legs.limbs}
-    if leg_roots & set(common_ancestors(tree, arms)) or set(legs.bones()) & set(arms.bones()):
+    if leg_roots & set(arms.common_ancestors(tree)) or set(legs.bones()) & set(arms.bones()):
         return None
     hips, ankles, shoulders = legs.middle(tree, 0), legs.middle(tree, 2), arms.middle(tree, 0)
     trunk, down = shoulders - hips, ankles - hips
@@ -88,7 +76,7 @@ def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCand
     tilt = max(abs(trunk @ legs.lateral) / trunk_length, abs(down @ legs.lateral) / leg_length)
     if trunk @ down > -0.5 * trunk_length * leg_length or abs(legs.lateral @ arms.lateral) < 0.8 or tilt > 0.2:
         return None
-    arm_length = np.mean([limb_length(tree, limb) for limb in arms.limbs])
+    arm_length = np.mean([limb.length(tree) for limb in arms.limbs])
     trunk_deviation = np.log(trunk_length / leg_length / _TRUNK_LENGTH) / _PROPORTION_SCALE
     arm_deviation = np.log(arm_length / leg_length / _ARM_LENGTH) / _PROPORTION_SCALE
     cost = legs.cost + arms.cost + trunk_deviation**2 + arm_deviation**2
@@ -105,8 +93,8 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
         swapped = pair.lateral @ left < 0.0
         for limb, side in zip(pair.limbs, ("right", "left") if swapped else ("left", "right"), strict=True):
             assign(tree, limb, side, bones)
-    chest_ancestors = common_ancestors(tree, body.arms)
-    trunk = [bone for bone in chest_ancestors if bone not in common_ancestors(tree, body.legs)]
+    chest_ancestors = body.arms.common_ancestors(tree)
+    trunk = [bone for bone in chest_ancestors if bone not in body.legs.common_ancestors(tree)]
     pelvis_ancestors = [bone for bone in chest_ancestors if bone not in trunk]
     if pelvis_ancestors:
         pelvis = pelvis_ancestors[0]
@@ -130,7 +118,7 @@ def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
     for limb in body.legs.limbs:
         if limb.bones_beyond():
             feet += level(tree.positions[limb.bones_beyond()[-1]] - tree.positions[limb.joints[2]])
-    leg = limb_length(tree, body.legs.limbs[0])
+    leg = body.legs.limbs[0].length(tree)
     if np.linalg.norm(feet) > 0.1 * leg:
         return feet
     bends = np.zeros(3)
@@ -167,8 +155,10 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
 
 def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
     """Assign the neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
-    taken = {bone for bone in bones if bone >= 0}
-    free = [bone for bone in tree.children.get(chest, []) if bone not in taken and not taken & set(subtree(tree, bone))]
+    mapped = {bone for bone in bones if bone >= 0}
+    free = [
+        bone for bone in tree.children.get(chest, []) if bone not in mapped and not mapped & set(tree.subtree(bone))
+    ]
     if not free:
         return
     path = [max(free, key=lambda bone: _branch_height(tree, bone, up))]
@@ -188,7 +178,7 @@ def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones:
 
 def _branch_height(tree: BoneTree, bone: int, up: Array) -> float:
     """The greatest height of a branch."""
-    return float((tree.positions[subtree(tree, bone)] @ up).max())
+    return float((tree.positions[tree.subtree(bone)] @ up).max())
 
 
 def _assign_spine(tree: BoneTree, trunk: Sequence[int], hips: Array, up: Array, bones: list[int]) -> None:

@@ -105,14 +105,13 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
     index_of_node = {node: k for k, node in enumerate(driven)}
     rest_positions, mapped = _joint_rest_positions(rig, bones)
     parents = [_nearest_driven_ancestor(rig, node, index_of_node) for node in driven]
+    inherits = [_inherits_rotation(rig, node, driven[k]) for node, k in zip(driven, parents, strict=True)]
     return Humanoid(
         rig=rig,
         driven=driven,
         joints=tuple(joint_of_node[node] for node in driven),
         parents=tuple(parents),
-        rotation_parents=tuple(
-            k if _inherits_rotation(rig, node, driven[k]) else -1 for node, k in zip(driven, parents, strict=True)
-        ),
+        rotation_parents=tuple(k if inherited else -1 for k, inherited in zip(parents, inherits, strict=True)),
         pelvis=index_of_node[bones[0]],
         spine=tuple(index_of_node[node] for node in spine),
         neck=tuple(index_of_node[node] for node in neck),
@@ -189,12 +188,9 @@ def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, 
                 continue
             segment = rig.heads[end] - rig.heads[start]
             between = [node for node in rig.ancestors(end) if start in rig.ancestors(node)]
-            siblings = [
-                node
-                for node in range(rig.bone_count)
-                if rig.parents[node] in (start, *between) and node not in bones and _TWIST_NAME.search(rig.names[node])
-            ]
-            for node in [*reversed(between), *(node for node in siblings if node not in between)]:
+            unmapped = [node for node in range(rig.bone_count) if node not in (*bones, *between)]
+            siblings = [node for node in unmapped if rig.parents[node] in (start, *between)]
+            for node in [*reversed(between), *(n for n in siblings if _TWIST_NAME.search(rig.names[n]))]:
                 offset = rig.heads[node] - rig.heads[start]
                 share = float(offset @ segment / (segment @ segment))
                 straight = offset @ segment > _MIN_TWIST_COSINE * np.linalg.norm(offset) * np.linalg.norm(segment)

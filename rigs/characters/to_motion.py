@@ -27,31 +27,22 @@ _DEFAULT_SPINE_BEND = np.array([0.0, 0.005, 0.0])
 
 
 def motion_from_bones(
-    fps: float,
-    bones: tuple[int, ...],
-    world: Array,
-    positions: Array,
-    rest_positions: Array,
-    *,
-    in_t_pose: bool = False,
+    fps: float, bones: tuple[int, ...], world: Array, positions: Array, rest: Array, *, in_t_pose: bool = False
 ) -> Motion:
     """Convert a rig's bones to a Motion.
 
     bones: (29,) each joint's index among the N bones, or -1.
     world: (N, F, 4) the bones' world rotations, identity in the rest pose.  positions: (N, F, 3) m.
-    rest_positions: (N, 3) m.  All in Blender's axes.
+    rest: (N, 3) m, the rest pose's positions.  All in Blender's axes.
     in_t_pose: the rest pose is known to be our T-pose, so rotations stay as they are.
     """
     available = [bone >= 0 for bone in bones]
-    joint_rotations, joint_positions, joint_rest_positions = (
-        nodes[list(bones)] for nodes in (world, positions, rest_positions)
-    )
-    if not (in_t_pose and stands_upright(joint_rest_positions)):
-        samples = np.unique(np.linspace(0, joint_positions.shape[1] - 1, _SAMPLES).astype(int))
-        sampled_rotations, sampled_positions = joint_rotations[:, samples], joint_positions[:, samples]
-        alignment = align_rest_pose(available, sampled_rotations, sampled_positions, joint_rest_positions)
-        joint_rotations = rotations.multiply(joint_rotations, alignment[:, None])
-    return _solve_motion(fps, available, joint_rotations, joint_positions)
+    world, positions, rest = (array[list(bones)] for array in (world, positions, rest))
+    if not (in_t_pose and stands_upright(rest)):
+        samples = np.unique(np.linspace(0, positions.shape[1] - 1, _SAMPLES).astype(int))
+        alignment = align_rest_pose(available, world[:, samples], positions[:, samples], rest)
+        world = rotations.multiply(world, alignment[:, None])
+    return _solve_motion(fps, available, world, positions)
 
 
 def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:

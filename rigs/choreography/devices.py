@@ -13,16 +13,9 @@ from typing import Literal
 import numpy as np
 
 from rigs import Array, kinematics, rotations
+from rigs.choreography import formations
 from rigs.choreography.beat_tracking import estimate_beat
 from rigs.choreography.foot_placement import LEGS, place_feet, step_over
-from rigs.choreography.formations import (
-    COLLISION_DISTANCE,
-    FORMATIONS,
-    Formation,
-    clear_distance,
-    nearest_approach,
-    place_in_formation,
-)
 from rigs.motion import Motion, concatenate, interpolate, mirror, rotate_about_z, translate
 
 Unit = Literal["beats", "frames"]
@@ -46,14 +39,14 @@ class Choreography:
     device: str
     delay: float = 4.0
     unit: Unit = "beats"
-    formation: Formation = "facing"
+    formation: formations.Formation = "facing"
     distance: float = 1.5
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("device", self.device, DEVICES),
             ("unit", self.unit, ("beats", "frames")),
-            ("formation", self.formation, FORMATIONS),
+            ("formation", self.formation, formations.FORMATIONS),
         ):
             if value not in choices:
                 raise ValueError(f"{name}: one of {', '.join(choices)} expected, {value} found")
@@ -70,18 +63,19 @@ def choreograph(leader: Motion, choreography: Choreography) -> Motion:
     """
     device = DEVICES[choreography.device]
     timing = _delay_in_frames(leader, choreography) if device.delayed else ()
-    return place_in_formation(device.function(leader, *timing), leader, choreography.formation, choreography.distance)
+    partner = device.function(leader, *timing)
+    return formations.place_in_formation(partner, leader, choreography.formation, choreography.distance)
 
 
 def collision_warnings(leader: Motion, partner: Motion, choreography: Choreography) -> tuple[str, ...]:
     """Warnings, in sentences, where the dancers pass through each other, with the distance that avoids it."""
-    gap, frame = nearest_approach(leader, partner)
-    if gap >= COLLISION_DISTANCE:
+    gap, frame = formations.nearest_approach(leader, partner)
+    if gap >= formations.COLLISION_DISTANCE:
         return ()
     warning = f"the dancers come as near as {100.0 * gap:.0f} cm to each other in frame {frame + 1}"
     if choreography.formation == "orbiting":
         return (warning,)
-    clear = np.ceil(10.0 * clear_distance(leader, partner, choreography.distance)) / 10.0
+    clear = np.ceil(10.0 * formations.clear_distance(leader, partner, choreography.distance)) / 10.0
     return (f"{warning}: a distance of {clear:.1f} m keeps them apart",)
 
 
@@ -223,8 +217,8 @@ def _eased_time(frames: Array, first: int, last: int, ease: int) -> Array:
 def _continue_from(motion: Motion, pose: Motion) -> Motion:
     """Motion translated and turned so that it begins at the position and heading of `pose`, a single frame."""
     target, heading = (float(rotations.heading(m.rotations[0, 0])) for m in (pose, motion))
-    turned = rotate_about_z(motion, target - heading)
-    return translate(turned, (pose.root[0] - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
+    rotated = rotate_about_z(motion, target - heading)
+    return translate(rotated, (pose.root[0] - rotated.root[0]) * np.array([1.0, 1.0, 0.0]))
 
 
 def _hold_pose(pose: Motion, frames: int) -> Motion:

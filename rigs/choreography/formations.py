@@ -41,11 +41,11 @@ def place_in_formation(partner: Motion, leader: Motion, formation: Formation, di
     Positions and headings are the pelvises'. An orbiting partner moves on around the leader's first position.
     """
     (left, back), angle = _PLACEMENTS[formation]
-    heading, own = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
-    turned = rotate_about_z(partner, heading + angle - own)
+    heading, partner_heading = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
+    rotated = rotate_about_z(partner, heading + angle - partner_heading)
     target = leader.root[0] + distance * rotations.rotate(rotations.about_z(heading), np.array([left, back, 0.0]))
-    placed = translate(turned, (target - turned.root[0]) * np.array([1.0, 1.0, 0.0]))
-    return orbit(placed, leader.root[0]) if formation == "orbiting" else placed
+    translated = translate(rotated, (target - rotated.root[0]) * np.array([1.0, 1.0, 0.0]))
+    return orbit(translated, leader.root[0]) if formation == "orbiting" else translated
 
 
 def orbit(motion: Motion, centre: Array) -> Motion:
@@ -92,16 +92,16 @@ def _foot_angles(contacts: Array, target: Array, fps: float, step: Array) -> Arr
     """
     shortest = max(1, round(_SHORTEST * fps))
     runs = [(first, last, side) for side in range(2) for first, last in debounced_runs(contacts[:, side], shortest)]
-    stands: list[list[tuple[int, int, float]]] = [[], []]
+    stances: list[list[tuple[int, int, float]]] = [[], []]
     ahead = [0.0, 0.0]
     for first, last, side in sorted(runs):
         middle = (first + last) // 2
         reached = min(float(target[middle]), ahead[1 - side] + float(step[middle]))
-        ahead[side] = max(ahead[side], reached) if stands[side] else 0.0
-        stands[side].append((first, last, ahead[side]))
+        ahead[side] = max(ahead[side], reached) if stances[side] else 0.0
+        stances[side].append((first, last, ahead[side]))
     angles = np.zeros((len(target), 2))
     frames = np.arange(len(target))
     for side in range(2):
-        for (_, lift, start), (land, _, end) in pairwise(stands[side]):
+        for (_, lift, start), (land, _, end) in pairwise(stances[side]):
             angles[:, side] += (end - start) * minimum_jerk(frames, lift - 1, land)
     return angles

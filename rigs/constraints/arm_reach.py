@@ -44,14 +44,14 @@ def move_wrists(motion: Motion, offsets: Array) -> Motion:
         return motion
     world, positions = kinematics.global_rotations(motion.rotations), motion.positions
     for side in range(2):
-        moved = np.flatnonzero(np.abs(offsets[side]).max(axis=-1) > _NEGLIGIBLE)
-        if not len(moved):
+        frames = np.flatnonzero(np.abs(offsets[side]).max(axis=-1) > _NEGLIGIBLE)
+        if not len(frames):
             continue
         chain = (arm_joint("shoulder", side), arm_joint("elbow", side), arm_joint("wrist", side))
-        arm_positions, arm_world = positions[moved], world[moved]
-        target = _soft_reach(arm_positions[:, list(chain)], offsets[side][moved], arm_lengths(motion.skeleton, side))
+        arm_positions, arm_world = positions[frames], world[frames]
+        target = _soft_reach(arm_positions[:, list(chain)], offsets[side][frames], arm_lengths(motion.skeleton, side))
         solve_limb(arm_positions, arm_world, chain, target, ELBOW_FRONT)
-        world[moved] = arm_world
+        world[frames] = arm_world
     return replace(motion, rotations=kinematics.local_rotations(world))
 
 

@@ -25,43 +25,43 @@ _REACH = 0.993
 """Part of its length to which a leg is stretched at most."""
 
 
-def plant_feet(figure: PosedHumanoid, body: Humanoid) -> PosedHumanoid:
+def plant_feet(posed: PosedHumanoid, humanoid: Humanoid) -> PosedHumanoid:
     """Plant the feet of a posed humanoid where its source's are in contact, which removes foot skating.
 
     The ball of a resting foot keeps one place on the floor, and a foot that rests as a whole lies flat on it. Legs
     follow by two-bone IK, and the pelvis is lowered as far as they need.
     """
-    feet = [_planted_foot(figure, body, side) for side in range(2)]
-    lowered = figure.translated(-_pelvis_drop(figure, body, [ankle for ankle, *_ in feet])[:, None] * _UP)
+    feet = [_foot_targets(posed, humanoid, side) for side in range(2)]
+    lowered = posed.translated(-_pelvis_drop(posed, humanoid, [ankle for ankle, *_ in feet])[:, None] * _UP)
     positions, world = lowered.positions.copy(), lowered.world_rotations.copy()
     for side, (ankle, foot, toes) in zip(SIDES, feet, strict=True):
         hip, knee, heel, ball, tip = (INDEX[f"{side}_{j}"] for j in ("hip", "knee", "ankle", "foot", "bigtoe"))
         world[:, heel], world[:, ball] = foot, toes
         solve_limb(positions, world, (hip, knee, heel), ankle, np.array([0.0, -1.0, 0.0]))
-        positions[:, ball] = positions[:, heel] + _child_offset(body, foot, heel, ball)
-        positions[:, tip] = positions[:, ball] + _child_offset(body, toes, ball, tip)
+        positions[:, ball] = positions[:, heel] + _child_offset(humanoid, foot, heel, ball)
+        positions[:, tip] = positions[:, ball] + _child_offset(humanoid, toes, ball, tip)
     return replace(lowered, positions=positions, world_rotations=world)
 
 
-def _planted_foot(figure: PosedHumanoid, body: Humanoid, side: int) -> tuple[Array, Array, Array]:
+def _foot_targets(posed: PosedHumanoid, humanoid: Humanoid, side: int) -> tuple[Array, Array, Array]:
     """Target (F, 3) m of one ankle, and the world rotations (F, 4) of its foot and toes."""
     ankle, ball = (INDEX[f"{SIDES[side]}_{joint}"] for joint in ("ankle", "foot"))
-    blend = max(1, round(_BLEND * figure.fps))
-    heel_contact, ball_contact = figure.foot_contacts[:, 2 * side], figure.foot_contacts[:, 2 * side + 1]
+    blend = max(1, round(_BLEND * posed.fps))
+    heel_contact, ball_contact = posed.foot_contacts[:, 2 * side], posed.foot_contacts[:, 2 * side + 1]
     flat = heel_contact & ball_contact
-    turn = _heading_lock(figure.world_rotations[:, ankle], flat, blend)
-    foot = _flatten_resting(rotations.multiply(turn, figure.world_rotations[:, ankle]), flat, blend)
-    toes = _flatten_resting(rotations.multiply(turn, figure.world_rotations[:, ball]), ball_contact, blend)
-    to_ball = _child_offset(body, foot, ankle, ball)
-    balls = figure.positions[:, ankle] + to_ball
-    shortest = max(2, round(_SHORTEST * figure.fps))
+    turn = _heading_lock(posed.world_rotations[:, ankle], flat, blend)
+    foot = _flatten_resting(rotations.multiply(turn, posed.world_rotations[:, ankle]), flat, blend)
+    toes = _flatten_resting(rotations.multiply(turn, posed.world_rotations[:, ball]), ball_contact, blend)
+    to_ball = _child_offset(humanoid, foot, ankle, ball)
+    balls = posed.positions[:, ankle] + to_ball
+    shortest = max(2, round(_SHORTEST * posed.fps))
     runs = debounced_runs(ball_contact, shortest)
     anchors = balls.copy()
     for first, last in runs:
-        anchors[first:last, :2] = _anchor_points(balls[first:last, :2], figure.toe_paths[first:last, side])
-        anchors[first:last, 2] = figure.floor + body.rest_height("foot")
+        anchors[first:last, :2] = _anchor_points(balls[first:last, :2], posed.toe_paths[first:last, side])
+        anchors[first:last, 2] = posed.floor + humanoid.rest_height("foot")
     ankles: Array = balls + blend_offsets(anchors - balls, runs, blend) - to_ball
-    lift = np.maximum(figure.floor - ankles[:, 2] - find_sole(body, SIDES[side]).lowest_height(foot, toes), 0.0)
+    lift = np.maximum(posed.floor - ankles[:, 2] - find_sole(humanoid, SIDES[side]).lowest_height(foot, toes), 0.0)
     return ankles + lift[:, None] * _UP, foot, toes
 
 
@@ -89,18 +89,18 @@ def _anchor_points(balls: Array, source: Array) -> Array:
     return np.asarray(balls.mean(axis=0) + drift)
 
 
-def _child_offset(body: Humanoid, world: Array, joint: int, child: int) -> Array:
+def _child_offset(humanoid: Humanoid, world: Array, joint: int, child: int) -> Array:
     """Vector (F, 3) m from a joint to its child for world rotations (F, 4) of the joint."""
-    offset = body.rest_positions[child] - body.rest_positions[joint]
-    return rotations.rotate(world, rotations.rotate(rotations.inverse(body.rest_rotations[joint]), offset))
+    offset = humanoid.rest_positions[child] - humanoid.rest_positions[joint]
+    return rotations.rotate(world, rotations.rotate(rotations.inverse(humanoid.rest_rotations[joint]), offset))
 
 
-def _pelvis_drop(figure: PosedHumanoid, body: Humanoid, ankles: list[Array]) -> Array:
+def _pelvis_drop(posed: PosedHumanoid, humanoid: Humanoid, ankles: list[Array]) -> Array:
     """Smooth drop of the pelvis (F,) m with which both legs reach the ankle targets, two of (F, 3) m."""
-    drop, rest = np.zeros(len(figure.positions)), body.rest_positions
+    drop, rest = np.zeros(len(posed.positions)), humanoid.rest_positions
     for side, ankle in zip(SIDES, ankles, strict=True):
         hip, knee, heel = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
         thigh, shin = rest[knee] - rest[hip], rest[heel] - rest[knee]
         length = _REACH * float(np.linalg.norm(thigh) + np.linalg.norm(shin))
-        drop = np.maximum(drop, drop_to_reach(figure.positions[:, hip], ankle, length))
-    return upper_envelope(drop, round(_BLEND * figure.fps))
+        drop = np.maximum(drop, drop_to_reach(posed.positions[:, hip], ankle, length))
+    return upper_envelope(drop, round(_BLEND * posed.fps))

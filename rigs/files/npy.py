@@ -14,8 +14,6 @@ def read(path: Path, fps: float | None = None) -> Clip:
     """Read the dancers of an array; such a file states no frame rate. Raises BadFile."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise BadFile(f"{path.name}: no such file") from None
     except (OSError, ValueError, EOFError, SyntaxError):
         raise BadFile(f"{path.name}: {_EXPECTED}") from None
     if not isinstance(array, np.ndarray):

@@ -47,8 +47,8 @@ def body_separation(partner: Array, leader: Array, fps: float) -> Array:
     needed = _to_distance(away, direction[:, :2], _NEAREST)
     near = np.flatnonzero(np.linalg.norm(away, axis=-1) < _COLLISION_RANGE)
     for _ in range(_ITERATIONS):
-        moved = partner[near] + (needed[near, None] * direction[near])[:, None]
-        depth, normal = penetration_depths(moved, leader[near], _BODY, _BODY)
+        positions = partner[near] + (needed[near, None] * direction[near])[:, None]
+        depth, normal = penetration_depths(positions, leader[near], _BODY, _BODY)
         slope = np.einsum("fabi,fi->fab", normal, direction[near])
         depth = depth - _ALLOWED
         # a thigh beyond the leader's is not pulled back through it
@@ -83,7 +83,7 @@ def arm_separation(partner: Array, leader: Array, fps: float) -> Array:
 
 
 def _to_distance(away: Array, direction: Array, distance: float) -> Array:
-    """Way (F,) m to go from `away` (F, 2) m in `direction` (F, 2) until `distance` m from the origin, at least 0."""
+    """Distance (F,) m from `away` (F, 2) m along `direction` (F, 2) to the circle of `distance` m, 0 if outside it."""
     along = np.sum(away * direction, axis=-1)
     missing = distance**2 - np.sum(away**2, axis=-1)
     return np.where(missing > 0.0, np.sqrt(np.maximum(along**2 + missing, 0.0)) - along, 0.0)

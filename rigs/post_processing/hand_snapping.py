@@ -14,10 +14,8 @@ from rigs.skeleton import Skeleton
 from rigs.smoothing import blend_offsets, hann_average, moving_maximum, true_runs
 
 _NEAR, _LOOSE, _LOST = 0.24, 0.3, 0.5
-"""m between two wrists: a hold lasts while they are nearer than the second and comes at least once under the first.
-
-Gaps up to the third are closed. With greater distances hands that only pass each other would hold too.
-"""
+"""m between two wrists: the closest distance that a hold must reach, the one beyond which it ends, and the greatest
+in a short gap that is closed. With greater distances hands that only pass each other would hold too."""
 _SHORTEST = 0.25
 """s that a hold lasts at least, as nine of ten real ones do."""
 _GAP = 0.3
@@ -42,10 +40,8 @@ def detect_near_holds(partner: Array, leader: Array, fps: float) -> list[HandHol
 
     partner, leader: (F, 29, 3) m.  In each frame a hand holds at most one hand, the nearer one.
     """
-    partner_wrists, leader_wrists = (
-        [dancer[:, arm_joint("wrist", side)] for side in (0, 1)] for dancer in (partner, leader)
-    )
-    offsets = np.array([[a - b for b in leader_wrists] for a in partner_wrists])
+    wrists = [arm_joint("wrist", side) for side in range(2)]
+    offsets = np.moveaxis(partner[:, wrists, None] - leader[:, None, wrists], 0, 2)
     distances = np.linalg.norm(offsets, axis=-1)
     shortest, blend = max(1, round(_SHORTEST * fps)), round(_BLEND * fps)
     runs = [
@@ -54,14 +50,14 @@ def detect_near_holds(partner: Array, leader: Array, fps: float) -> list[HandHol
         for first, last in true_runs(_near_without_gaps(distances[sides], round(_GAP * fps)), shortest)
         if distances[sides][first:last].min() < _NEAR
     ]
-    held, excluded = np.zeros(distances.shape, bool), np.zeros(distances.shape, bool)
+    masks, excluded = np.zeros(distances.shape, bool), np.zeros(distances.shape, bool)
     for _, (a, b), first, last in sorted(runs):
         for start, end in true_runs(~excluded[a, b, first:last], shortest):
-            held[a, b, first + start : first + end] = True
+            masks[a, b, first + start : first + end] = True
             excluded[1 - a, b, first + start : first + end] = True
             excluded[a, 1 - b, max(first + start - blend, 0) : first + end + blend] = True
     targets = offsets * (_held_distance(distances) / np.maximum(distances, 1e-6))[..., None]
-    return [HandHold(s, held[s], targets[s]) for s in product((0, 1), (0, 1)) if held[s].any()]
+    return [HandHold(s, masks[s], targets[s]) for s in product((0, 1), (0, 1)) if masks[s].any()]
 
 
 def lean_offsets(partner: Array, leader: Array, skeleton: Skeleton, holds: list[HandHold], fps: float) -> Array:
@@ -73,7 +69,7 @@ def lean_offsets(partner: Array, leader: Array, skeleton: Skeleton, holds: list[
     for hold in holds:
         away = _hold_target(leader, hold) - partner[:, arm_joint("shoulder", hold.sides[0])]
         missing = np.linalg.norm(away, axis=-1) - EASY_REACH * sum(arm_lengths(skeleton, hold.sides[0]))
-        missing = np.where(hold.held, np.maximum(missing, 0.0), 0.0)
+        missing = np.where(hold.mask, np.maximum(missing, 0.0), 0.0)
         lean += missing[:, None] * rotations.normalize(away * [1.0, 1.0, 0.0])
     frames = round(_LEAN_TIME * fps)
     nearest = -moving_maximum(-np.linalg.norm((partner - leader)[:, 0], axis=-1), frames)
@@ -89,13 +85,13 @@ def wrist_offsets(partner: Array, leader: Array, holds: list[HandHold], fps: flo
     """
     offsets = np.zeros((2, len(partner), 3))
     for side in range(2):
-        held = np.zeros(len(partner), bool)
+        mask = np.zeros(len(partner), bool)
         for hold in holds:
             if hold.sides[0] == side:
                 away = _hold_target(leader, hold) - partner[:, arm_joint("wrist", side)]
-                offsets[side] = np.where(hold.held[:, None], away, offsets[side])
-                held |= hold.held
-        offsets[side] = blend_offsets(offsets[side], true_runs(held), round(_BLEND * fps))
+                offsets[side] = np.where(hold.mask[:, None], away, offsets[side])
+                mask |= hold.mask
+        offsets[side] = blend_offsets(offsets[side], true_runs(mask), round(_BLEND * fps))
     return offsets
 
 

@@ -99,12 +99,12 @@ def _apply_constraints(partner: Motion, leader: Motion, parts: Collection[str], 
 
 def _correction_weights(fixed: Array) -> Array:
     """Part of a correction (F,) that each frame takes: 0 where it is fixed, rising to 1 over `_FADE` frames."""
-    at = np.flatnonzero(fixed)
-    if not len(at):
+    fixed_frames = np.flatnonzero(fixed)
+    if not len(fixed_frames):
         return np.ones(len(fixed))
     frames = np.arange(len(fixed))
-    after = np.minimum(np.searchsorted(at, frames), len(at) - 1)
-    distance = np.minimum(np.abs(at[after] - frames), np.abs(at[np.maximum(after - 1, 0)] - frames))
+    after = np.minimum(np.searchsorted(fixed_frames, frames), len(fixed_frames) - 1)
+    distance = np.minimum(np.abs(fixed_frames[after] - frames), np.abs(fixed_frames[np.maximum(after - 1, 0)] - frames))
     return smoothstep(distance / (_FADE + 1))
 
 

@@ -29,18 +29,15 @@ def smooth_seams(motion: Motion, seams: Sequence[int], free: Array) -> Motion:
     curves = curves + _corrections(curves, excess, free)
     local = kinematics.local_rotations(rotations.normalize(curves[:, 3:].reshape(world.shape)))
     local = np.where(np.sum(local * motion.rotations, axis=-1, keepdims=True) >= 0.0, local, -local)
-    return replace(
-        motion,
-        root=np.where(free[:, None], curves[:, :3], motion.root),
-        rotations=np.where(free[:, None, None], local, motion.rotations),
-    )
+    root = np.where(free[:, None], curves[:, :3], motion.root)
+    return replace(motion, root=root, rotations=np.where(free[:, None, None], local, motion.rotations))
 
 
 def _excess_jerk(positions: Array, seams: Sequence[int]) -> Array:
     """Part of the jerk (F - 3,) between each frame and the third after it that is excess, 0 to 1.
 
-    positions: (F, 29, 3) m.  All of it at a seam with at least the mean squared jerk (m²) between seams, none at one
-    with up to half of that.
+    positions: (F, 29, 3) m.  1 at a seam whose mean squared jerk (m²) is at least that between the seams, 0 where it is
+    at most half of that.
     """
     frames = len(positions)
     spans = [slice(max(seam - 3, 0), seam) for seam in seams if 0 < seam < frames]

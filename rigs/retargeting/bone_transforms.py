@@ -81,14 +81,10 @@ def bone_transforms(
     if in_place:
         path = (heads[humanoid.pelvis] - heads[humanoid.pelvis][0]) * np.array([1.0, 1.0, 0.0])
     since_rest = bone_rotations(humanoid, posed.world_rotations, posed.bend_rotations)
-    animated = {
-        node: _AnimatedBone(
-            since_rest[:, k],
-            heads[k] - path if k in heads else None,
-            humanoid.rotation_parents[k] == humanoid.parents[k],
-        )
-        for k, node in enumerate(humanoid.driven)
-    }
+    animated = {}
+    for k, node in enumerate(humanoid.driven):
+        inherits_rotation = humanoid.rotation_parents[k] == humanoid.parents[k]
+        animated[node] = _AnimatedBone(since_rest[:, k], heads[k] - path if k in heads else None, inherits_rotation)
     for control in controls:
         head = None if control.head is None else control.head - path
         animated[rig.index(control.bone)] = _AnimatedBone(control.rotation, head)

@@ -143,7 +143,7 @@ def _worst_frames(errors: Array, keyed: Array) -> Array:
 
 
 def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: int) -> Array:
-    """Remove every second key that is not needed; neighbouring keys are never removed together."""
+    """Remove redundant keys of one `parity`, 0 or 1: neighbouring keys are never removed together."""
     inner = keyed.copy()
     inner[:, [0, -1]] = False
     removable = inner & (np.cumsum(keyed, axis=1) % 2 == parity)

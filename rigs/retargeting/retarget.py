@@ -66,9 +66,8 @@ def retarget_pair(
     leg_scales = [humanoid.leg_length / leg_length(motion.skeleton.rest_positions()) for motion, humanoid in pairs]
     path_scale = sum(leg_scales) / 2.0
     first, second = (transfer_motion(motion, humanoid, path_scale=path_scale) for motion, humanoid in pairs)
-    holds = []
-    if options.keep_hand_holds:
-        holds = detect_hand_holds(motions[0].positions, motions[1].positions, motions[0].fps)
+    source, other = motions
+    holds = detect_hand_holds(source.positions, other.positions, source.fps) if options.keep_hand_holds else []
     if holds:
         first, second = approach_for_holds((first, second), humanoids, holds)
     if options.plant_feet:

@@ -55,8 +55,8 @@ class PlacedFigure:
 
     def point(self, left: float, forward: float) -> Array:
         """Point (2,) m on the floor in world space."""
-        turned = rotations.rotate(rotations.about_z(np.radians(self.turn)), np.array([left, -forward, 0.0]))
-        return self.place + turned[:2]
+        offset = rotations.rotate(rotations.about_z(np.radians(self.turn)), np.array([left, -forward, 0.0]))
+        return self.place + offset[:2]
 
 
 READY = DanceFigure(
@@ -159,13 +159,13 @@ def sample_dance() -> Motion:
 
 def placed_figures() -> list[PlacedFigure]:
     """Figures of the dance, each placed where the one before it ends."""
-    placed, start = [], PlacedFigure(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
+    figures, start = [], PlacedFigure(DANCE[0], FIRST_BAR - 9.0, np.zeros(2), 0.0)
     for figure in DANCE:
         start = PlacedFigure(figure, start.beat, start.place, start.turn)
-        placed.append(start)
+        figures.append(start)
         left, forward, turn = figure.end
         start = PlacedFigure(figure, start.beat + 8.0, start.point(left, forward), start.turn + turn)
-    return placed
+    return figures
 
 
 def perturbed_steps(dance: list[PlacedFigure], rng: np.random.Generator) -> list[Step]:

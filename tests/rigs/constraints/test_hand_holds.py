@@ -40,7 +40,7 @@ def _errors(figures: tuple[PosedHumanoid, PosedHumanoid], hold: HandHold) -> np.
     """How much nearer or further than in the source two held wrists are, (n,) m."""
     first, second = (f.positions[:, WRISTS[side]] for f, side in zip(figures, hold.sides, strict=True))
     apart = np.linalg.norm(first - second, axis=-1) - np.linalg.norm(hold.wrist_offset, axis=-1)
-    return np.abs(apart[hold.held])
+    return np.abs(apart[hold.mask])
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -48,7 +48,7 @@ def test_hands_of_the_real_couple_hold_on_bodies_of_any_size(salsa: Couple, size
     figures = retarget_pair(salsa, _bodies(sizes))
     free = retarget_pair(salsa, _bodies(sizes), RetargetOptions(keep_hand_holds=False))
     holds = _detect(salsa)
-    assert sum(hold.held.sum() for hold in holds) > 300
+    assert sum(hold.mask.sum() for hold in holds) > 300
     for hold in holds:
         assert _errors(figures, hold).max() < 0.02
         assert np.median(_errors(free, hold)) > 0.02
@@ -76,7 +76,7 @@ def test_a_touch_of_a_moment_is_no_hold() -> None:
     second[20:40, WRISTS[0]] = [0.0, 0.1, 1.0]
     (hold,) = detect_hand_holds(first, second, 30.0)
     assert hold.sides == (0, 0)
-    assert np.array_equal(np.flatnonzero(hold.held), np.arange(20, 40))
+    assert np.array_equal(np.flatnonzero(hold.mask), np.arange(20, 40))
 
 
 @pytest.mark.parametrize("sizes", SIZES)

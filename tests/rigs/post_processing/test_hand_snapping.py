@@ -42,7 +42,7 @@ def hovering(couple: tuple[Motion, Motion]) -> Motion:
 def _held(partner: Motion, leader: Motion) -> Array:
     held = np.zeros(len(partner), bool)
     for hold in detect_hand_holds(partner.positions, leader.positions, FPS):
-        held |= hold.held
+        held |= hold.mask
     return held
 
 
@@ -66,7 +66,7 @@ def test_held_hands_are_as_far_apart_as_real_ones(couple: tuple[Motion, Motion],
     distances = []
     for hold in detect_near_holds(hovering.positions, leader.positions, FPS):
         apart = snapped.positions[:, WRISTS[hold.sides[0]]] - leader.positions[:, WRISTS[hold.sides[1]]]
-        distances.append(np.linalg.norm(apart, axis=-1)[hold.held])
+        distances.append(np.linalg.norm(apart, axis=-1)[hold.mask])
     distance = np.concatenate(distances)
     assert (distance < 0.2).mean() > 0.85
     assert 0.14 < np.median(distance) < 0.2
@@ -123,7 +123,7 @@ def _wrists_at(distance: Array) -> tuple[Array, Array]:
 
 def _held_frames(distance: Array) -> list[int]:
     holds = detect_near_holds(*_wrists_at(distance), FPS)
-    return [int(f) for hold in holds for f in np.flatnonzero(hold.held)]
+    return [int(f) for hold in holds for f in np.flatnonzero(hold.mask)]
 
 
 def test_a_hand_that_passes_by_is_not_meant_to_hold() -> None:

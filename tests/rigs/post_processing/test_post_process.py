@@ -53,7 +53,7 @@ def degraded(couple: tuple[Motion, Motion]) -> Motion:
 def _hand_in_hand(partner: Motion, leader: Motion) -> float:
     held = np.zeros(len(partner), bool)
     for hold in detect_hand_holds(partner.positions, leader.positions, FPS):
-        held |= hold.held
+        held |= hold.mask
     return float(held.mean())
 
 

@@ -156,9 +156,7 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
 def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:
     """Assign the neck, the head and its crown, on the branch of the chest that rises highest and bears no arm."""
     mapped = {bone for bone in bones if bone >= 0}
-    free = [
-        bone for bone in tree.children.get(chest, []) if bone not in mapped and not mapped & set(tree.subtree(bone))
-    ]
+    free = [bone for bone in tree.children.get(chest, []) if mapped.isdisjoint(tree.subtree(bone))]
     if not free:
         return
     path = [max(free, key=lambda bone: _branch_height(tree, bone, up))]

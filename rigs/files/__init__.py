@@ -7,6 +7,7 @@ A file that cannot be used raises `BadFile`, whose text is one sentence for the 
 `leader.bvh, line 214: 93 numbers expected, 91 found`. A file format is one module and one entry in `FORMATS`.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
     path = Path(path)
     if fps is not None and not 0.0 < fps < _MAX_FPS:
         raise BadFile(f"{path.name}: a frame rate above 0 and below {_MAX_FPS:g} expected, {fps:g} given")
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises for a name that is too long
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
         raise BadFile(f"{path.name}: a file expected, a folder found")
@@ -134,7 +135,7 @@ def expect_writable(path: str | Path) -> None:
     """Raise BadFile early for a path that `write` would refuse after the work is done."""
     path = Path(path)
     _format_of(path, writable=True)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         raise BadFile(f"{path.name}: a file expected, a folder found")
 
 

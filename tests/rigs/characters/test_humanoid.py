@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from rigs import rotations
 from rigs.characters.humanoid import humanoid_from_rig
 from rigs.motion import Motion
 from rigs.retargeting.bone_transforms import bone_transforms
-from rigs.retargeting.retarget import RetargetOptions, retarget, transfer_motion
+from rigs.retargeting.retarget import RetargetOptions, retarget
 from rigs.sample_dance.salsa import sample_dance
-from rigs.skeleton import DEFAULT_SKELETON, INDEX
+from rigs.skeleton import INDEX
 from tests.rigs.characters.synthetic_characters import bone_map_of, make_rig, posed_heads, t_pose_bones
 
 PLAIN = RetargetOptions(plant_feet=False)
@@ -31,28 +30,6 @@ def test_limbs_on_detached_roots_follow_the_pelvis(dance: Motion) -> None:
     heads = posed_heads(character, bone_transforms(posed, humanoid))
     for name in ("left_ankle", "right_ankle", "left_wrist", "head"):
         assert np.abs(heads[name] - posed.positions[:, INDEX[name]]).max() < 1e-6, name
-
-
-def _forearm_turned() -> Motion:
-    """Two frames: a T-pose, and with the left hand turned by 80 degrees about the forearm."""
-    local_rotations = rotations.identity(2, 29)
-    local_rotations[1, INDEX["left_wrist"]] = rotations.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(80.0))
-    return Motion(30.0, DEFAULT_SKELETON, np.tile(DEFAULT_SKELETON.offsets[0], (2, 1)), local_rotations)
-
-
-@pytest.mark.parametrize("aside", [False, True])
-def test_a_twist_bone_takes_its_share_of_the_hands_twist(aside: bool) -> None:
-    bones = t_pose_bones()
-    elbow, wrist = bones["left_elbow"][1], bones["left_wrist"][1]
-    bones["left_elbow_twist"] = ("left_elbow", elbow + 0.5 * (wrist - elbow))
-    if not aside:
-        bones["left_wrist"] = ("left_elbow_twist", wrist)
-    character = make_rig(bones)
-    humanoid = humanoid_from_rig(character, bone_map_of(character))
-    pose_rotations = bone_transforms(transfer_motion(_forearm_turned(), humanoid), humanoid).rotations
-    assert np.degrees(rotations.angle_between(*pose_rotations["left_elbow_twist"])) == pytest.approx(40.0)
-    assert np.degrees(rotations.angle_between(*pose_rotations["left_elbow"])) == pytest.approx(0.0, abs=1e-6)
-    assert np.degrees(rotations.angle_between(*pose_rotations["left_wrist"])) == pytest.approx(80.0 if aside else 40.0)
 
 
 def test_all_toes_rotate_together(dance: Motion) -> None:

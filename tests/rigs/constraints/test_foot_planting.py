@@ -34,7 +34,7 @@ def _slide(positions: np.ndarray, resting: np.ndarray, fps: float) -> np.ndarray
     return np.sum(speed * both, axis=0) / both.sum(axis=0)
 
 
-def _soles(figure: PosedHumanoid, body: Humanoid) -> np.ndarray:
+def _soles(posed: PosedHumanoid, body: Humanoid) -> np.ndarray:
     """How high the points under heel, ball and tip of both feet are (F, 6) m; at rest they are on the floor."""
     lowest = []
     for side in ("left", "right"):
@@ -43,9 +43,9 @@ def _soles(figure: PosedHumanoid, body: Humanoid) -> np.ndarray:
             under = np.array([0.0, 0.0, body.floor - body.rest_positions[point, 2]])
             at_rest = rotations.rotate(rotations.inverse(body.rest_rotations[carrier]), under)
             lowest.append(
-                figure.positions[:, point, 2] + rotations.rotate(figure.world_rotations[:, carrier], at_rest)[:, 2]
+                posed.positions[:, point, 2] + rotations.rotate(posed.world_rotations[:, carrier], at_rest)[:, 2]
             )
-    return np.stack(lowest, axis=1) - figure.floor
+    return np.stack(lowest, axis=1) - posed.floor
 
 
 def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Humanoid) -> None:
@@ -60,25 +60,25 @@ def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Humanoid
 def test_nothing_sinks_below_the_floor(dance: Motion, body: Humanoid) -> None:
     low = _soles(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert low.min() < -0.03
-    figure = plant_feet(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
-    assert _soles(figure, body).min() > -0.01
+    posed = plant_feet(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    assert _soles(posed, body).min() > -0.01
 
 
 def test_legs_keep_their_lengths_and_their_bones_follow(dance: Motion, body: Humanoid) -> None:
-    figure = plant_feet(transfer_motion(dance, body), body)
+    posed = plant_feet(transfer_motion(dance, body), body)
     for upper, lower in (("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("right_hip", "right_knee")):
-        bone = figure.positions[:, INDEX[lower]] - figure.positions[:, INDEX[upper]]
+        bone = posed.positions[:, INDEX[lower]] - posed.positions[:, INDEX[upper]]
         at_rest = body.rest_positions[INDEX[lower]] - body.rest_positions[INDEX[upper]]
         assert np.allclose(np.linalg.norm(bone, axis=-1), np.linalg.norm(at_rest), atol=1e-6)
         turn = rotations.multiply(
-            figure.world_rotations[:, INDEX[upper]], rotations.inverse(body.rest_rotations[INDEX[upper]])
+            posed.world_rotations[:, INDEX[upper]], rotations.inverse(body.rest_rotations[INDEX[upper]])
         )
         assert np.allclose(rotations.rotate(turn, at_rest), bone, atol=1e-6)
 
 
 def test_knees_stay_in_their_planes(dance: Motion, body: Humanoid) -> None:
     free = transfer_motion(dance, body)
-    figure = plant_feet(free, body)
+    posed = plant_feet(free, body)
     for side in ("left", "right"):
         hip, knee, ankle = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
 
@@ -88,20 +88,20 @@ def test_knees_stay_in_their_planes(dance: Motion, body: Humanoid) -> None:
             return bend - np.sum(bend * along, axis=-1, keepdims=True) * along
 
         bent = np.linalg.norm(out(free), axis=-1) > 0.08
-        cosines = np.sum(rotations.normalize(out(free)) * rotations.normalize(out(figure)), axis=-1)
+        cosines = np.sum(rotations.normalize(out(free)) * rotations.normalize(out(posed)), axis=-1)
         assert bent.sum() > 100
         assert cosines[bent].min() > np.cos(np.radians(25.0))
 
 
 def test_planting_does_not_shake_the_body(dance: Motion, body: Humanoid) -> None:
     free = transfer_motion(dance, body)
-    figure = plant_feet(free, body)
+    posed = plant_feet(free, body)
 
     def jolt(f: PosedHumanoid, joint: str) -> float:
         return float(np.percentile(np.abs(np.diff(f.positions[:, INDEX[joint]], 2, axis=0)), 99.5))
 
     for joint in ("left_ankle", "right_ankle", "left_knee", "right_knee", "pelvis"):
-        assert jolt(figure, joint) < 1.5 * jolt(free, joint) + 2e-4, joint
+        assert jolt(posed, joint) < 1.5 * jolt(free, joint) + 2e-4, joint
 
 
 def test_a_dancer_without_contacts_is_left_as_it_is_above_the_floor(body: Humanoid) -> None:
@@ -116,5 +116,5 @@ def test_a_dancer_without_contacts_is_left_as_it_is_above_the_floor(body: Humano
         free.toe_paths,
         free.floor,
     )
-    figure = plant_feet(raised, body)
-    assert np.allclose(figure.positions, raised.positions, atol=2e-3)
+    posed = plant_feet(raised, body)
+    assert np.allclose(posed.positions, raised.positions, atol=2e-3)

@@ -83,13 +83,13 @@ def test_a_touch_of_a_moment_is_no_hold() -> None:
 def test_holding_bends_arms_without_stretching_or_shaking_them(salsa: Couple, sizes: tuple[float, float]) -> None:
     bodies = _bodies(sizes)
     held, free = (retarget_pair(salsa, bodies, RetargetOptions(keep_hand_holds=hands)) for hands in (True, False))
-    for figure, loose, body in zip(held, free, bodies, strict=True):
+    for posed, loose, body in zip(held, free, bodies, strict=True):
         for side in ("left", "right"):
             for upper, lower in (("shoulder", "elbow"), ("elbow", "wrist")):
                 pair = [INDEX[f"{side}_{upper}"], INDEX[f"{side}_{lower}"]]
-                bone = np.linalg.norm(np.diff(figure.positions[:, pair], axis=1)[:, 0], axis=-1)
+                bone = np.linalg.norm(np.diff(posed.positions[:, pair], axis=1)[:, 0], axis=-1)
                 assert np.allclose(bone, np.linalg.norm(np.diff(body.rest_positions[pair], axis=0)), atol=1e-6)
-        jolts = [np.percentile(np.abs(np.diff(f.positions[:, WRISTS], 2, axis=0)), 99.5) for f in (figure, loose)]
+        jolts = [np.percentile(np.abs(np.diff(f.positions[:, WRISTS], 2, axis=0)), 99.5) for f in (posed, loose)]
         assert jolts[0] < 2.5 * jolts[1]
 
 

@@ -128,14 +128,14 @@ def clean_duet(duet: Duet) -> list[Duet]:
     return pieces
 
 
-def couple_distance(positions: Array) -> Array:
-    """Distance (F,) m between the pelvises of a couple (2, F, 29, 3) m."""
-    return np.linalg.norm(positions[0, :, 0] - positions[1, :, 0], axis=-1)
+def pelvis_distance(first: Array, second: Array) -> Array:
+    """Distance (F,) m between the pelvises of two dancers (F, 29, 3) m."""
+    return np.linalg.norm(first[:, 0] - second[:, 0], axis=-1)
 
 
 def together_span(positions: Array) -> tuple[int, int]:
     """First frame of a couple (2, F, 29, 3) m in which the two are near, and the one past the last; or 0, 0."""
-    near = np.flatnonzero(couple_distance(positions) < MAX_COUPLE_DISTANCE)
+    near = np.flatnonzero(pelvis_distance(*positions) < MAX_COUPLE_DISTANCE)
     return (int(near[0]), int(near[-1]) + 1) if len(near) else (0, 0)
 
 

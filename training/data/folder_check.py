@@ -60,15 +60,11 @@ class FolderReport:
         return not any(finding.fatal for finding in self.findings)
 
 
-def _no_progress(text: str) -> None:
-    pass
-
-
 def check_folder(
     folder: Path,
     validation: Sequence[str] = (),
     test: Sequence[str] = (),
-    progress: Callable[[str], None] = _no_progress,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> FolderReport:
     """Read and check a folder's recordings.
 
@@ -109,7 +105,7 @@ def _check_recording(files: DuetFiles, known_hashes: dict[bytes, str]) -> Record
     if (original := known_hashes.setdefault(movement, files.name)) != files.name:
         text = f"a copy of {original}; it adds nothing to the training, and a test on it would be too easy"
         findings.append(Finding(leader.name, "", text))
-    distance = duets.couple_distance(duet.positions())
+    distance = duets.pelvis_distance(*duet.positions())
     usable = sum(piece.leader.seconds for piece in duets.clean_duet(duet))
     findings += check_couple(leader.name, follower.name, duet, usable)
     median = float(np.median(distance))

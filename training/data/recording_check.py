@@ -74,7 +74,7 @@ def check_couple(leader: str, follower: str, duet: Duet, usable: float) -> Itera
     leader, follower: the names of their files.  usable: s that are left after cleaning.
     """
     positions = duet.positions()
-    distance = duets.couple_distance(positions)
+    distance = duets.pelvis_distance(*positions)
     angle = rotations.angle_between(duet.leader.rotations[:, 1:], duet.follower.rotations[:, 1:])
     if angle.max() < SAME_MOVEMENT_ANGLE:
         yield Finding(follower, "", f"another movement than in {leader} expected, the same one found", fatal=True)

@@ -4,6 +4,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.smoothing import gaussian_average
+from training.evaluation.confidence_intervals import nan_mean
 
 SPEED_SIGMA = 5.0
 """Frames: standard deviation of the Gaussian that smooths a dancer's speed before its minima are taken, at 30 fps."""
@@ -44,7 +45,7 @@ def beat_align_score(music_beats: Array, positions: Array) -> float:
     Siyao et al. 2022 (Bailando, 4.1) and 2024 (Duolando, 5.1): the mean over the music's beats, where AI Choreographer
     takes it over the dance's. It is compared with the real dance's value: more is not better.
     """
-    return _mean_alignment(music_beats, kinetic_beats(positions), len(positions))
+    return nan_mean(beat_alignment(music_beats, kinetic_beats(positions), len(positions)))
 
 
 def beat_echo_degree(leader: Array, partner: Array) -> float:
@@ -52,13 +53,7 @@ def beat_echo_degree(leader: Array, partner: Array) -> float:
 
     leader, partner: (F, 29, 3) m.  Siyao et al. 2024 (Duolando, 5.1). It is compared with the real partner's value.
     """
-    return _mean_alignment(kinetic_beats(leader), kinetic_beats(partner), len(partner))
-
-
-def _mean_alignment(reference_beats: Array, dance_beats: Array, frames: int) -> float:
-    if len(reference_beats) == 0:
-        return float("nan")
-    return float(np.nanmean(beat_alignment(reference_beats, dance_beats, frames)))
+    return nan_mean(beat_alignment(kinetic_beats(leader), kinetic_beats(partner), len(partner)))
 
 
 def estimate_pulse(beats: Array, frames: int, fps: float) -> Array:

@@ -1,4 +1,4 @@
-"""Bootstrap confidence intervals of metrics."""
+"""Means of metrics, and their bootstrap confidence intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +21,12 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+def nan_mean(values: Array) -> float:
+    """Mean of the values that are not nan, nan where all are."""
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else float("nan")
 
 
 def bootstrap_estimates(

@@ -5,14 +5,10 @@ import numpy as np
 from rigs import Array
 from rigs.constraints.hand_holds import detect_hand_holds
 from rigs.skeleton import HIPS
+from training.data.duets import pelvis_distance
 
 OVERLAP = 0.25
 """m between two pelvises below which the two bodies intersect."""
-
-
-def pelvis_distance(partner: Array, leader: Array) -> Array:
-    """Distance (F,) m between the two pelvises.  partner, leader: (F, 29, 3) m."""
-    return np.linalg.norm(partner[:, 0] - leader[:, 0], axis=-1)
 
 
 def bodies_overlap(partner: Array, leader: Array) -> Array:
@@ -37,5 +33,5 @@ def hands_held(partner: Array, leader: Array, fps: float) -> Array:
     """
     held = np.zeros(len(partner), bool)
     for hold in detect_hand_holds(partner, leader, fps):
-        held |= hold.held
+        held |= hold.mask
     return held.astype(float)

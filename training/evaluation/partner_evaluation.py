@@ -100,10 +100,11 @@ def evaluate_partners(
 ) -> dict[str, PartnerEvaluation]:
     """Evaluate the models, the baselines and the real partner on held-out duets, by the partner's name.
 
-    classifiers: from `train_partner_classifiers`.  takes: long takes that are measured of a stochastic partner.
-    Raises BadFile where no duet is long enough.
+    models: also ablations of them, of which only long takes are measured.
+    classifiers: from `train_partner_classifiers`; an ablation is measured by those of its whole model.
+    takes: long takes that are measured of a stochastic partner.  Raises BadFile where no duet is long enough.
     """
-    usable = _long_enough(duets)
+    usable = [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
     if not usable:
         names = ", ".join(sorted({duet.name for duet in duets}))
         raise BadFile(f"{names}: {HISTORY + WINDOW} frames at 30 fps without a jump expected")
@@ -111,40 +112,16 @@ def evaluate_partners(
     evaluations = {}
     for partner in [real_partner(usable), *training_baselines(train), *models]:
         progress(f"evaluating {partner.name}")
-        own_classifiers = classifiers[partner.name]
+        own_classifiers = classifiers[partner.ablation_of or partner.name]
         metrics = _long_rollouts(partner, usable, real, own_classifiers, takes if partner.stochastic else 1)
-        metrics |= _short_rollouts(partner, usable)
         with_other_leaders = {}
-        if partner.uses_leader and partner.name != REAL:
+        if not partner.ablation_of:
+            metrics |= _short_rollouts(partner, usable)
+        if partner.uses_leader and not partner.ablation_of and partner.name != REAL:
             for change, leader_of in leader_changes(train).items():
                 with_other_leaders[change] = _long_rollouts(partner, usable, real, own_classifiers, 1, leader_of)
         evaluations[partner.name] = PartnerEvaluation(metrics, with_other_leaders)
     return evaluations
-
-
-def evaluate_ablations(
-    ablations: Mapping[str, PartnerGenerator],
-    train: Sequence[Duet],
-    duets: Sequence[Duet],
-    classifiers: Classifiers,
-    progress: Progress,
-    takes: int = 3,
-) -> dict[str, dict[str, Estimate]]:
-    """Metrics of one model's long takes without parts of its post-processing, by ablation.
-
-    classifiers: those trained on the model's whole output.
-    """
-    usable = _long_enough(duets)
-    real = real_reference(train, usable, HISTORY)
-    metrics = {}
-    for name, generator in ablations.items():
-        progress(f"evaluating {name}")
-        metrics[name] = _long_rollouts(generator, usable, real, classifiers, takes)
-    return metrics
-
-
-def _long_enough(duets: Sequence[Duet]) -> list[Duet]:
-    return [duet for duet in duets if len(duet) >= HISTORY + HORIZONS[-1]]
 
 
 LeaderChange = Callable[[Duet], Motion]

@@ -10,10 +10,10 @@ from scipy.stats import wasserstein_distance
 from rigs import Array
 from rigs.contacts import floor_height
 from rigs.post_processing import capsules
-from training.data.duets import Duet
+from training.data.duets import Duet, pelvis_distance
 from training.evaluation import beat_metrics, interaction, plausibility
 from training.evaluation.classifier_two_sample_test import Classifiers, roc_auc
-from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates
+from training.evaluation.confidence_intervals import Estimate, bootstrap_estimates, nan_mean
 from training.evaluation.features import HOP, window_features
 from training.evaluation.frechet import diversity
 from training.evaluation.real_reference import (
@@ -71,7 +71,7 @@ def frame_metrics(
         "stretch": plausibility.bone_stretch(partner),
         "floating": 100.0 * plausibility.toes_floating(partner, floor),
         "sinking": 100.0 * plausibility.toes_sinking(partner, floor),
-        "distance": interaction.pelvis_distance(partner, leader),
+        "distance": pelvis_distance(partner, leader),
         "facing": interaction.facing_angle(partner, leader),
         "holds": 100.0 * interaction.hands_held(partner, leader, fps),
         "overlap": 100.0 * interaction.bodies_overlap(partner, leader),
@@ -131,14 +131,8 @@ class Metric:
         return f"{self.label}\n{'↓' if self.aim == 'lower' else '→'} {self.unit}".strip()
 
 
-def _nan_mean(values: Array) -> float:
-    """Mean of the values that are not nan, nan where all are."""
-    valid = values[~np.isnan(values)]
-    return float(valid.mean()) if len(valid) else float("nan")
-
-
 def _mean(name: str) -> MetricFunction:
-    return lambda take, real, real_scores: _nan_mean(take.frames[name])
+    return lambda take, real, real_scores: nan_mean(take.frames[name])
 
 
 def _frechet_training(kind: str) -> MetricFunction:
@@ -165,7 +159,7 @@ def _classifier_auc(kind: str) -> MetricFunction:
 
 def _seam_roughness(take: Segment, real: RealReference, real_scores: Scores) -> float:
     """Ratio of the acceleration at seams between generated blocks to that elsewhere."""
-    at, between = _nan_mean(take.frames["at seams"]), _nan_mean(take.frames["between seams"])
+    at, between = nan_mean(take.frames["at seams"]), nan_mean(take.frames["between seams"])
     return at / between if between > _STILL else float("nan")
 
 
@@ -238,7 +232,7 @@ def estimate_metrics(
 
     def metrics(resample: Sequence[tuple[Segment, ...]]) -> dict[str, float]:
         rows = [_take_metrics(segments, real, real_scores) for segments in zip(*resample, strict=True)]
-        return {name: _nan_mean(np.array([row[name] for row in rows])) for name in rows[0]}
+        return {name: nan_mean(np.array([row[name] for row in rows])) for name in rows[0]}
 
     return bootstrap_estimates(list(zip(*takes, strict=True)), metrics, seed)
 

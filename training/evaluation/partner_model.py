@@ -8,7 +8,7 @@ from rich.console import Console
 from backend.model_registry import REGISTRY
 from training.data.duets import DuetSplit, find_duets, split_duets
 from training.evaluation import baselines
-from training.evaluation.partner_evaluation import evaluate_ablations, evaluate_partners, train_partner_classifiers
+from training.evaluation.partner_evaluation import evaluate_partners, train_partner_classifiers
 from training.evaluation.report import PartReport, plot_partners, print_report, write_json
 from training.experiment.config import CONFIGS, read_tables
 
@@ -39,11 +39,10 @@ def evaluate_partner_model(
         classifiers = train_partner_classifiers(models, split.train, status.update)
         for part in parts:
             duets = getattr(split, part)
-            reports[part] = PartReport(
-                sorted({duet.name for duet in duets}),
-                evaluate_partners(models, split.train, duets, classifiers, status.update, takes),
-                evaluate_ablations(ablations, split.train, duets, classifiers[model], status.update, takes),
-            )
+            partners = [*models, *ablations]
+            evaluations = evaluate_partners(partners, split.train, duets, classifiers, status.update, takes)
+            without_parts = {ablation.name: evaluations.pop(ablation.name).metrics for ablation in ablations}
+            reports[part] = PartReport(sorted({duet.name for duet in duets}), evaluations, without_parts)
     print_report(console, model, reports)
     if json is not None:
         write_json(json, model, reports)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array
-from training.data.duets import Duet
+from training.data.duets import Duet, pelvis_distance
 from training.evaluation import interaction, plausibility
 from training.evaluation.classifier_two_sample_test import classifier_features
 from training.evaluation.features import window_features, windows
@@ -79,7 +79,7 @@ def real_reference(train: Sequence[Duet], duets: Sequence[Duet], history: int) -
         training,
         {kind: training[kind].refit(rows) for kind, rows in features.items()},
         {kind: FeatureDistribution.fit_published(rows) for kind, rows in clips.items() if len(rows) > 1},
-        np.concatenate([interaction.pelvis_distance(follower, leader) for leader, follower in couples]),
+        np.concatenate([pelvis_distance(follower, leader) for leader, follower in couples]),
         np.concatenate([interaction.facing_angle(follower, leader) for leader, follower in couples]),
         concatenate_by_name([classifier_windows(follower, leader, fps) for leader, follower in couples]),
     )

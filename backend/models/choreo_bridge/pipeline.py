@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.interpolate import CubicHermiteSpline
 
 from backend.models.choreo_bridge.network import NOTE_ON, Modality, load
 from backend.models.choreo_bridge.pose_features import BLAZEPOSE, root_relative_poses
@@ -18,7 +19,6 @@ from backend.music.score import STEPS_PER_BEAT, Meter, Score, part_from_notes
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
 from rigs.choreography.beat_tracking import SteadyBeat, estimate_beat
-from rigs.easing import smoothstep
 from rigs.files import blazepose
 from rigs.motion import Motion
 from rigs.pose_fitting import fit_motion
@@ -102,15 +102,8 @@ def interpolate_catmull_rom(seconds: Array, values: Array, at: Array) -> Array:
     """
     if len(seconds) == 1:
         return np.repeat(values, len(at), axis=0)
-    at = np.clip(at, seconds[0], seconds[-1])
-    after = np.clip(np.searchsorted(seconds, at, side="right"), 1, len(seconds) - 1)
     slopes = np.gradient(values, seconds, axis=0)
-    shape = (-1, *(1,) * (values.ndim - 1))
-    length = (seconds[after] - seconds[after - 1]).reshape(shape)
-    t = (at - seconds[after - 1]).reshape(shape) / length
-    weight = smoothstep(t)
-    leave, arrive = t * (1.0 - t) ** 2 * slopes[after - 1], t * t * (1.0 - t) * slopes[after]
-    return np.asarray((1.0 - weight) * values[after - 1] + weight * values[after] + length * (leave - arrive))
+    return np.asarray(CubicHermiteSpline(seconds, values, slopes)(np.clip(at, seconds[0], seconds[-1])))
 
 
 def ground(dancer: Motion) -> Motion:

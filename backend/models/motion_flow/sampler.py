@@ -1,4 +1,4 @@
-"""Autoregressive rollout of a motion flow: block after block beside the leader, through keyframes and on the floor."""
+"""Autoregressive rollout of a motion flow: block after block beside the leader, through keyframes, on the floor."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionFlow
+from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow
+from rigs.contacts import TOES
 from rigs.easing import smoothstep
-from rigs.skeleton import INDEX
 
 GUIDANCE = 2.0
 """Classifier-free guidance scale of the leader."""
@@ -39,7 +39,6 @@ _ROWS_PER_CORE = 4
 """Rows of a batch that are worth a core of their own; guidance takes two a take."""
 _MIN_AXIS_LENGTH = 0.65
 """Length of the pelvis's predicted axes under which a block is sampled again; usually it is over 0.85."""
-_TOES = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("foot", "bigtoe")]
 _FLOOR_CORRECTION = 0.7
 """Share of a block's mean height above the floor that is corrected at once."""
 _MAX_FLOOR_CORRECTION = 0.05
@@ -60,7 +59,7 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """What steers a rollout.
+    """Options of an autoregressive rollout: guidance, energy, keyframes and selection of takes.
 
     guidance: scale of classifier-free guidance by the leader, see `MotionFlow.sample`.
     energy: multiple of the training data's speed, for all frames or for each of the leader's (F,).
@@ -112,7 +111,7 @@ def rollout(
     config, noise = network.config, block_noise(0)
     block_size, takes, device = config.block, len(noise), leader.device
     recent = _repeat_takes(past, takes)
-    foot_height = recent.joint_positions(offsets)[:, :, _TOES, 2].amin(dim=2).median(dim=1).values
+    foot_height = recent.joint_positions(offsets)[:, :, TOES, 2].amin(dim=2).median(dim=1).values
     roles = torch.full((takes,), role, device=device)
     leader_mask = torch.ones(takes, config.leader_blocks, dtype=torch.bool, device=device)
     leader_mask[:, config.before + 1 :] = options.future_known
@@ -120,8 +119,8 @@ def rollout(
     at, corrected_until = frames.start, frames.start  # the next frame, and the one after the last keyframe
     blocks, seams = list[PoseSequence](), list[int]()
     while at < frames.stop:
-        window = torch.arange(at - 1 - block_size * config.before, at + block_size * (1 + config.after))
-        leader_window = leader[window.clamp(0, len(leader) - 1).to(device)]
+        window = config.leader_window(at)
+        leader_window = leader[torch.arange(window.start, window.stop).clamp(0, len(leader) - 1).to(device)]
         frame = floor_frame(recent)
         features = network.features(recent, offsets, leader_window.expand(takes, *leader_window.shape), frame)
         keyframe = next((keyframe for keyframe in options.keyframes if keyframe.frame >= at), None)
@@ -129,7 +128,8 @@ def rollout(
         scales = GuidanceScales(options.guidance, _TARGET_GUIDANCE if target.any() else 1.0)
         speed = energy_curve[at : at + block_size].mean().expand(takes)
         energy = network.energy_condition(network.energy_stats[0].exp() * speed)
-        sample = _sample_valid_block(network, scales, (noise, *features, roles, leader_mask, target, energy))
+        condition = MotionCondition(*features, roles, leader_mask, target, energy)
+        sample = _sample_valid_block(network, scales, (noise, *condition))
         block = _align_to_floor(poses_from_features(network.denormalize(sample), frame), offsets, foot_height)
         block = network.keep_distance(block, leader_window[1 + block_size * config.before :][:block_size])
         if options.select_take is not None:
@@ -174,9 +174,9 @@ def _sample_valid_block(network: MotionFlow, scales: GuidanceScales, inputs: Seq
         invalid = length < _MIN_AXIS_LENGTH
         if not invalid.any():
             break
-        again = _sample_on_cores(network, scales, [part[invalid] for part in (other_noise, *inputs[1:])])
-        better = _pelvis_axis_length(network, again) > length[invalid]
-        sample[invalid] = torch.where(better[:, None, None], again, sample[invalid])
+        resampled = _sample_on_cores(network, scales, [part[invalid] for part in (other_noise, *inputs[1:])])
+        better = _pelvis_axis_length(network, resampled) > length[invalid]
+        sample[invalid] = torch.where(better[:, None, None], resampled, sample[invalid])
     return sample
 
 
@@ -193,7 +193,8 @@ def _sample_on_cores(network: MotionFlow, scales: GuidanceScales, inputs: Sequen
     """
 
     def sample(part: Sequence[Tensor]) -> Tensor:
-        return network.sample(*part, steps=STEPS, guidance=scales.leader, target_guidance=scales.target)
+        noise, condition = part[0], MotionCondition(*part[1:])
+        return network.sample(noise, condition, steps=STEPS, guidance=scales.leader, target_guidance=scales.target)
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = cores // torch.get_num_threads() if inputs[0].device.type == "cpu" else 1
@@ -232,8 +233,8 @@ def _reach_keyframe(block: PoseSequence, keyframe: Keyframe) -> PoseSequence:
     frame, f = floor_frame(poses[:1]), torch.arange(1, n + 1).to(block.root)
     turn = heading(poses)[:, :1] - heading(block)[:, -1:]
     turn = torch.atan2(turn.sin(), turn.cos()) * smoothstep(f / n)
-    turned = floor_frame_at(block.root, turn).rotation[:, :, None] @ block.rotations
-    features = partner_features(PoseSequence(block.root, turned, block.contacts), frame)
+    turned_rotations = floor_frame_at(block.root, turn).rotation[:, :, None] @ block.rotations
+    features = partner_features(PoseSequence(block.root, turned_rotations, block.contacts), frame)
     target = partner_features(poses, frame)
     offset = target[:, 0] - features[:, -1]
     if n == 1:
@@ -255,10 +256,10 @@ def _repeat_takes(poses: PoseSequence, takes: int) -> PoseSequence:
 
 def _align_to_floor(poses: PoseSequence, offsets: Tensor, foot_height: Tensor) -> PoseSequence:
     """Move the lower foot of a block (B, F) towards the height (B,) m at which it stands."""
-    lowest = poses.joint_positions(offsets)[:, :, _TOES, 2].amin(dim=-1)
+    lowest = poses.joint_positions(offsets)[:, :, TOES, 2].amin(dim=-1)
     error = (lowest - foot_height[:, None]).mean(dim=1).clamp(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
     t = torch.linspace(0.0, 1.0, poses.root.shape[1] + 1)[1:].to(error)
     error = _FLOOR_CORRECTION * error
     # smoothstep(t) with its factors in this order, which the rounding of published seeds depends on
-    down = torch.nn.functional.pad((error[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
-    return PoseSequence(poses.root - down, poses.rotations, poses.contacts)
+    correction = torch.nn.functional.pad((error[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
+    return PoseSequence(poses.root - correction, poses.rotations, poses.contacts)

@@ -5,6 +5,7 @@ import pytest
 
 from rigs import Array, rotations
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
+from training.data.duets import pelvis_distance
 from training.evaluation import interaction
 
 LEADER = np.repeat(DEFAULT_SKELETON.rest_positions()[None], 30, axis=0)
@@ -29,7 +30,7 @@ def test_pelvises_under_25_cm_overlap() -> None:
     near, far = beside(180.0, (0.0, -0.2)), beside(180.0, (0.0, -0.3))
     assert interaction.bodies_overlap(near, LEADER).all()
     assert not interaction.bodies_overlap(far, LEADER).any()
-    np.testing.assert_allclose(interaction.pelvis_distance(far, LEADER), 0.3)
+    np.testing.assert_allclose(pelvis_distance(far, LEADER), 0.3)
 
 
 def test_hands_that_meet_for_a_moment_do_not_hold() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, filtfilt
 
+from rigs.contacts import TOES
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
 from training.evaluation import plausibility

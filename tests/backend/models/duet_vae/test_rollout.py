@@ -7,7 +7,6 @@ from torch import Tensor
 from backend.models.duet_vae.network import DuetVAE, DuetVaeConfig
 from backend.models.duet_vae.pose_space import PoseNormalizer
 from backend.models.duet_vae.rollout import (
-    FEET,
     MAX_COUPLE_DISTANCE,
     MAX_FOOT_HEIGHT,
     keep_on_floor,
@@ -15,6 +14,7 @@ from backend.models.duet_vae.rollout import (
     restore_bone_lengths,
     rollout,
 )
+from rigs.contacts import TOES
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, PARENTS
 
@@ -107,12 +107,12 @@ def test_bones_keep_their_lengths_and_directions() -> None:
 def test_a_foot_off_the_floor_is_moved_to_it(height: float, sign: int) -> None:
     floor = 0.04
     pose = torch.from_numpy(DEFAULT_SKELETON.rest_positions()).float()[None]
-    pose = pose + torch.tensor([0.0, 0.0, height]) - pose[:, FEET, 2].amin() * torch.tensor([0.0, 0.0, 1.0])
+    pose = pose + torch.tensor([0.0, 0.0, height]) - pose[:, TOES, 2].amin() * torch.tensor([0.0, 0.0, 1.0])
     lift = keep_on_floor(pose, floor) - pose
     assert torch.sign(lift[0, 0, 2].round(decimals=6)) == sign
     for _ in range(40):
         pose = keep_on_floor(pose, floor)
-    assert floor - 1e-5 < pose[0, FEET, 2].min() < floor + MAX_FOOT_HEIGHT + 1e-3
+    assert floor - 1e-5 < pose[0, TOES, 2].min() < floor + MAX_FOOT_HEIGHT + 1e-3
 
 
 def test_a_couple_too_far_apart_moves_together() -> None:

@@ -1,4 +1,4 @@
-"""Bone-name normalisation: the side of the body and the rest of a name, whatever its case, separators and prefixes."""
+"""Bone-name normalisation: the side of the body and the rest of a name, without case, separators and prefixes."""
 
 import re
 from collections import Counter

@@ -82,7 +82,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class LimbPair:
-    """Two limbs that mirror each other, and the lateral direction from the second one's side to the first's."""
+    """Two limbs that mirror each other, and the lateral unit vector from the second limb to the first."""
 
     limbs: tuple[Limb, Limb]
     lateral: Array

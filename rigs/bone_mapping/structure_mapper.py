@@ -1,4 +1,4 @@
-"""Bone mapping by structure: find a humanoid from the rest positions of bones alone, whatever their names.
+"""Bone mapping by structure: find a humanoid by the hierarchy and rest positions of bones, without their names.
 
 Nothing is assumed about names, units, axes, position or facing direction. A body is measured in its own proportions:
 limbs bend in their middle, shoulders lie a third of an arm's length from the body's middle, toes point forward.

@@ -38,8 +38,9 @@ def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> 
 
 
 def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
-    """`bones` without a crown of the head that does not rise above the trunk; some exporters write arbitrary end sites.
+    """Drop the crown of the head if it does not rise along the trunk: some exporters write arbitrary end sites.
 
+    bones: (29,) each joint's index among the N bones, or -1; returned with -1 for the dropped crown.
     positions: (N, F, 3) of the N bones.
     """
     crown, jaw = bones[INDEX["head"]], bones[INDEX["jaw"]]

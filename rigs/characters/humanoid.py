@@ -130,7 +130,7 @@ def leg_length(positions: Array) -> float:
 
 
 def _chain_to_last(rig: Rig, nodes: tuple[int, ...]) -> tuple[int, ...]:
-    """Those of `nodes` that are ancestors of the last one, and that one."""
+    """The last of `nodes`, after its ancestors among them."""
     ancestors = rig.ancestors(nodes[-1]) if nodes else []
     return tuple(node for node in nodes if node in ancestors or node == nodes[-1])
 

@@ -46,7 +46,7 @@ def motion_from_bones(
 
 
 def drop_unfollowed_mid_spine(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
-    """`bones` without the mid spine if the rig has more spine bones than we have: then `motion_from_bones` places it.
+    """Drop the mid spine from `bones` (29,) if the rig has more spine bones than ours: `motion_from_bones` places it.
 
     positions: (N, F, 3) m of the N bones.
     """

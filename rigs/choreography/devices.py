@@ -16,7 +16,7 @@ from rigs import Array, kinematics, rotations
 from rigs.choreography import formations
 from rigs.choreography.beat_tracking import estimate_beat
 from rigs.choreography.foot_placement import LEGS, place_feet, step_over
-from rigs.motion import Motion, concatenate, interpolate, mirror, rotate_about_z, translate
+from rigs.motion import Motion, concatenate, interpolate, mirror
 
 Unit = Literal["beats", "frames"]
 
@@ -52,8 +52,8 @@ class Choreography:
                 raise ValueError(f"{name}: one of {', '.join(choices)} expected, {value} found")
         if not _MIN_DISTANCE <= self.distance <= _MAX_DISTANCE:
             raise ValueError(f"distance: {_MIN_DISTANCE} to {_MAX_DISTANCE:.0f} m expected, {self.distance:g} found")
-        if not self.delay > 0.0:
-            raise ValueError(f"delay: a number above 0 expected, {self.delay:g} found")
+        if not 0.0 < self.delay < np.inf:
+            raise ValueError(f"delay: a finite number above 0 expected, {self.delay:g} found")
 
 
 def choreograph(leader: Motion, choreography: Choreography) -> Motion:
@@ -85,7 +85,7 @@ def unison(leader: Motion) -> Motion:
 
 
 def canon(leader: Motion, delay: int, first_beat: int = 0) -> Motion:
-    """The leader's movement `delay` frames later, whatever the beat; until then the first pose is held."""
+    """The leader's movement `delay` frames later; until then the first pose is held."""
     return interpolate(leader, leader.fps, np.arange(len(leader)) - delay)
 
 
@@ -136,9 +136,10 @@ def question_and_answer(leader: Motion, phrase: int, first_beat: int = 0) -> Mot
         at = _eased_time(np.arange(start, end) - phrase, question, question + phrase, ease)
         answer = interpolate(leader, leader.fps, at)
         if parts:
-            answer = _continue_from(answer, parts[-1][-1:])
+            pose = parts[-1][-1:]
+            answer = formations.move_to(answer, pose.root[0], float(rotations.heading(pose.rotations[0, 0])))
             steps = min(start - length, round(_STEP_TIME * leader.fps))
-            parts.append(step_over(parts[-1][-1:], answer[:1], steps))
+            parts.append(step_over(pose, answer[:1], steps))
             length += steps
         parts += [_hold_pose(answer[:1], start - length), answer]
         length = end
@@ -190,7 +191,7 @@ def _delay_in_frames(leader: Motion, choreography: Choreography) -> tuple[int, i
         delay = round(choreography.delay * beat.period * leader.fps)
         first_beat = round(beat.first * leader.fps)
     if not 0 < delay < len(leader) - first_beat:
-        raise ValueError(f"delay: 1 to {len(leader) - first_beat - 1} frames expected, {delay} found")
+        raise ValueError(f"delay: 1 to {len(leader) - first_beat - 1} frames expected, {delay:g} found")
     return delay, first_beat
 
 
@@ -212,13 +213,6 @@ def _eased_time(frames: Array, first: int, last: int, ease: int) -> Array:
     """
     early, late = np.clip(first - frames, 0, 2 * ease), np.clip(frames - last, 0, 2 * ease)
     return np.clip(frames, first, last) - early + early**2 / (4 * ease) + late - late**2 / (4 * ease)
-
-
-def _continue_from(motion: Motion, pose: Motion) -> Motion:
-    """Motion translated and turned so that it begins at the position and heading of `pose`, a single frame."""
-    target, heading = (float(rotations.heading(m.rotations[0, 0])) for m in (pose, motion))
-    rotated = rotate_about_z(motion, target - heading)
-    return translate(rotated, (pose.root[0] - rotated.root[0]) * np.array([1.0, 1.0, 0.0]))
 
 
 def _hold_pose(pose: Motion, frames: int) -> Motion:

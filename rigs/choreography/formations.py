@@ -41,11 +41,16 @@ def place_in_formation(partner: Motion, leader: Motion, formation: Formation, di
     Positions and headings are the pelvises'. An orbiting partner moves on around the leader's first position.
     """
     (left, back), angle = _PLACEMENTS[formation]
-    heading, partner_heading = (float(rotations.heading(dancer.rotations[0, 0])) for dancer in (leader, partner))
-    rotated = rotate_about_z(partner, heading + angle - partner_heading)
+    heading = float(rotations.heading(leader.rotations[0, 0]))
     target = leader.root[0] + distance * rotations.rotate(rotations.about_z(heading), np.array([left, back, 0.0]))
-    translated = translate(rotated, (target - rotated.root[0]) * np.array([1.0, 1.0, 0.0]))
-    return orbit(translated, leader.root[0]) if formation == "orbiting" else translated
+    in_formation = move_to(partner, target, heading + angle)
+    return orbit(in_formation, leader.root[0]) if formation == "orbiting" else in_formation
+
+
+def move_to(motion: Motion, position: Array, heading: float) -> Motion:
+    """Translate a motion along the floor and rotate it so that it begins at `position` (3,) m and `heading` radians."""
+    rotated = rotate_about_z(motion, heading - float(rotations.heading(motion.rotations[0, 0])))
+    return translate(rotated, (position - rotated.root[0]) * np.array([1.0, 1.0, 0.0]))
 
 
 def orbit(motion: Motion, centre: Array) -> Motion:

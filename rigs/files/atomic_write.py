@@ -1,4 +1,4 @@
-"""Atomic file writes: a file appears whole or not at all, whatever interrupts the writer."""
+"""Atomic file writes: a file appears whole or not at all, even if the writer is interrupted."""
 
 import os
 import shutil

@@ -3,7 +3,7 @@
     python training/pairs.py --dances DIR [DIR ...] --midi DIR [DIR ...] --out PAIRS
 
 Dances and music recorded together need none of this: a folder of NAME.bvh and NAME.mid is a folder of pairs. Pairs made
-here are called synthetic everywhere, as no dancer heard this music.
+here are called synthetic everywhere, as the dancers did not dance to this music.
 
 A dance is cut into clips of eight bars that begin with a phrase (`rigs.choreography.beat_tracking`). A clip fits an
 excerpt of a song if dance and music can meet at half the tempo difference without any beat changing its length by more

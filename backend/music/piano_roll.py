@@ -38,12 +38,17 @@ DRUM_PITCHES: tuple[int, ...] = (36, 37, 38, 45, 48, 42, 46, 49, 51, 62, 56, 70)
 """General MIDI drum number on which each kind of drum is played."""
 _OCTAVE = 12
 _MAX_VELOCITY = 127
+_PITCHES = np.arange(PITCHES)
+_BASS_ROWS = np.where(_PITCHES < BASS_ROW, BASS_ROW + _PITCHES % _OCTAVE, _PITCHES)
+_BASS_ROWS = np.where(_PITCHES >= MELODY_ROW, MELODY_ROW - _OCTAVE + _PITCHES % _OCTAVE, _BASS_ROWS)
+_MELODY_ROWS = np.where(_PITCHES < MELODY_ROW, MELODY_ROW + _PITCHES % _OCTAVE, _PITCHES)
+"""(128,) row of each pitch of the bass and of the melody, octaves folded."""
 
 
 def piano_roll(score: Score) -> Array:
     """Piano roll (S, 128) float32 of velocities from 0 to 1; drums at their onsets, other notes while they sound."""
     rows = np.zeros((score.steps, PITCHES), np.float32)
-    for part, targets in ((score.bass, _bass_rows()), (score.melody, _melody_rows())):
+    for part, targets in ((score.bass, _BASS_ROWS), (score.melody, _MELODY_ROWS)):
         np.maximum.at(rows.T, targets, _sustained_velocity(part).T)
     np.maximum.at(rows.T, KIND_OF_DRUM, score.drums.velocity.T / np.float32(_MAX_VELOCITY))
     return rows
@@ -118,16 +123,3 @@ def _sustained_velocity(part: Part) -> Array:
     steps = np.arange(len(part.onset))[:, None]
     last_onset = np.maximum.accumulate(np.where(part.onset, steps, 0), axis=0)
     return np.take_along_axis(part.velocity, last_onset, axis=0) * part.sustain / np.float32(_MAX_VELOCITY)
-
-
-def _bass_rows() -> Array:
-    """(128,) row of each bass pitch, octaves folded."""
-    pitches = np.arange(PITCHES)
-    low, high = BASS_ROW + pitches % _OCTAVE, MELODY_ROW - _OCTAVE + pitches % _OCTAVE
-    return np.where(pitches < BASS_ROW, low, np.where(pitches >= MELODY_ROW, high, pitches))
-
-
-def _melody_rows() -> Array:
-    """(128,) row of each melody pitch, octaves folded."""
-    pitches = np.arange(PITCHES)
-    return np.where(pitches < MELODY_ROW, MELODY_ROW + pitches % _OCTAVE, pitches)

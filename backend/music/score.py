@@ -132,15 +132,18 @@ def cut_bars(score: Score, first: int, last: int) -> Score:
     if not 0 <= first <= last < len(score.bars):
         raise ValueError(f"bars of 0 to {len(score.bars) - 1} expected, {first} to {last} found")
     begin, end = lines[first], lines[last + 1]
-    drums, bass, melody = (_cut_part(part, begin, end, name == "drums") for name, part in score.parts.items())
+    drums, bass, melody = (cut_part(part, begin, end, drop_tied=name == "drums") for name, part in score.parts.items())
     before = [meter for meter in score.meters if meter.step <= begin]
     inside = [meter for meter in score.meters if begin < meter.step < end]
     meters = tuple(replace(meter, step=max(meter.step - begin, 0)) for meter in (before[-1], *inside))
     return Score(drums, bass, melody, score.seconds[begin : end + 1] - score.seconds[begin], meters, score.swing)
 
 
-def _cut_part(part: Part, begin: int, end: int, drop_tied: bool) -> Part:
-    """Excerpt of a part; drop_tied: leave out notes that begin before it instead of shortening them."""
+def cut_part(part: Part, begin: int, end: int, *, drop_tied: bool) -> Part:
+    """Excerpt of a part: steps `begin` to `end` (exclusive).
+
+    drop_tied: leave out notes that begin before it instead of shortening them.
+    """
     notes = part_to_note_array(part)
     notes = notes[(notes[:, 3] > begin) & (notes[:, 2] < end)]
     if drop_tied:

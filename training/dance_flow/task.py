@@ -1,7 +1,4 @@
-"""dance-flow's training: a motion flow led by music, often from the weights of one led by a dancer.
-
-`--from` takes a partner-flow's weights, which already know how bodies move.
-"""
+"""dance-flow's training: a motion flow whose leader is music, often fine-tuned from partner-flow weights (`--from`)."""
 
 from collections.abc import Sequence
 from pathlib import Path

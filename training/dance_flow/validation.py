@@ -1,4 +1,4 @@
-"""dance-flow's validation: rollouts to unseen music compared with real dances, by which checkpoints are chosen."""
+"""dance-flow's validation: Fréchet distances of rollouts to unseen music, by which checkpoints are selected."""
 
 from collections.abc import Sequence
 

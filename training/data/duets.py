@@ -20,7 +20,9 @@ MAX_COUPLE_DISTANCE = 1.3
 """m between the pelvises of two who dance together; farther apart they walk on or off."""
 MIN_SECONDS = 3.0
 """s of the shortest piece that is kept."""
-PARTS = ("train", "validation", "test")
+HELD_OUT = ("validation", "test")
+PARTS = ("train", *HELD_OUT)
+"""The parts of a split."""
 
 
 @dataclass(frozen=True)

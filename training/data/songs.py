@@ -11,7 +11,7 @@ import numpy as np
 from backend.music import midi
 from backend.music.music_features import log_loudness
 from backend.music.pulse import Pulse, dance_pulse
-from backend.music.score import PITCHES, Meter, Part, Score
+from backend.music.score import PITCHES, Meter, Part, Score, cut_part
 from rigs import Array
 from rigs.files import BadFile
 from training.data.duets import PARTS
@@ -135,20 +135,9 @@ def cut_song(song: Song, first: int, beats: int, time_stretch: float = 1.0) -> S
     """Cut `beats` beats of a song's pulse from beat `first` on, `time_stretch` times slower, without tied notes."""
     score = song.score
     start, stop = (round(float(song.pulse.positions[first + beat])) for beat in (0, beats))
-    drums, bass, melody = (_cut_part(part, start, stop) for part in score.parts.values())
+    drums, bass, melody = (cut_part(part, start, stop, drop_tied=True) for part in score.parts.values())
     seconds = (score.seconds[start : stop + 1] - score.seconds[start]) * time_stretch
     return Score(drums, bass, melody, seconds, swing=score.swing)
-
-
-def _cut_part(part: Part, start: int, stop: int) -> Part:
-    """Steps `start` to `stop` (exclusive) of a part; notes tied over the start are dropped."""
-    onset, sustain = part.onset[start:stop].copy(), part.sustain[start:stop].copy()
-    velocity = part.velocity[start:stop].copy()
-    is_tied = sustain[0] & ~onset[0]
-    is_end = onset | ~sustain
-    ends = np.where(is_end.any(axis=0), is_end.argmax(axis=0), len(sustain))
-    sustain[(np.arange(len(sustain))[:, None] < ends) & is_tied] = False
-    return Part(onset, sustain, velocity)
 
 
 def _analyze(kind: str, scores: Sequence[_NamedScore]) -> list[Song]:

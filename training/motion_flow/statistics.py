@@ -19,7 +19,7 @@ _BATCH_COUNT = 40
 def measure_statistics(network: MotionFlow, windows: MotionFlowWindows, *, leader_only: bool = False) -> None:
     """Set the network's normalization and energy statistics to those of the windows.
 
-    leader_only: only those of the leader's features, where the weights brought the dancer's.
+    leader_only: only those of the leader's features; the dancer's stay as the initial weights have them.
     """
     rng = np.random.default_rng(windows.config.seed)
     config, first = network.config, 1 + network.config.history
@@ -28,13 +28,13 @@ def measure_statistics(network: MotionFlow, windows: MotionFlowWindows, *, leade
         batch = windows.batch(rng)
         past = batch.poses[1:first]
         frame = floor_frame(past)
-        window = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        past_features, leader_features = network.features(past, batch.offsets, batch.leader[:, window], frame)
+        leader = batch.leader[:, config.leader_window(first)]
+        past_features, leader_features = network.features(past, batch.offsets, leader, frame)
         pasts.append(past_features.flatten(0, 1))
         leaders.append(leader_features.flatten(0, 1))
         block = batch.poses[first : first + config.block]
-        own = torch.cat([past_features[..., :PARTNER_DIM], partner_features(block, frame)], dim=1)
-        frames.append(own.flatten(0, 1))
+        dancer_features = torch.cat([past_features[..., :PARTNER_DIM], partner_features(block, frame)], dim=1)
+        frames.append(dancer_features.flatten(0, 1))
         speeds.append(block.joint_positions(batch.offsets).diff(dim=1).norm(dim=-1).mean(dim=(1, 2)) * FPS)
     for name, parts, least in (("leader", leaders, 0.05), ("partner", pasts, 0.03)):
         rows = torch.cat(parts)

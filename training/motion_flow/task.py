@@ -1,8 +1,8 @@
 """Training task of a motion flow: flow matching and joint losses, training rollouts, EMA, and the best weights.
 
-A step is a function of seed and step. In the later part of a training, the averaged network first generates some blocks
-near the real ones, and the network learns to continue from there and to return to the real motion, so that long
-rollouts do not drift.
+The random numbers of a step depend on the seed and the step alone. In the later part of a training, the EMA network
+first generates some blocks near the real ones, and the network learns to continue from there and to return to the real
+motion, so that long rollouts do not drift.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionFlow, MotionFlowConfig
+from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow, MotionFlowConfig
 from rigs.contacts import FEET
 from training.data.duets import DuetSplit
 from training.data.music_pairs import PairSplit
@@ -75,7 +75,8 @@ class MotionFlowTask(EmaTask[Network]):
         """
         network, config, size, block = self.network, self.config, len(batch.roles), self.network.config.block
         frame = floor_frame(past)
-        past_features, leader_features = self.features(network, past, batch, frame, first)
+        leader = batch.leader[:, network.config.leader_window(first)]
+        past_features, leader_features = network.features(past, batch.offsets, leader, frame)
         noise = config.past_noise * torch.rand(size, 1, 1) * (torch.rand(size, 1, 1) < 0.7)
         before_last = (torch.arange(past_features.shape[1]) < past_features.shape[1] - 2)[:, None]
         noise = noise * before_last  # blocks continue from the last two frames
@@ -152,14 +153,6 @@ class MotionFlowTask(EmaTask[Network]):
         leader_mask[:, network_config.before + 1 :] &= torch.rand(size, 1) > config.drop_future
         return leader_mask
 
-    def features(
-        self, network: MotionFlow, past: PoseSequence, batch: MotionFlowBatch, frame: FloorFrame, first: int
-    ) -> tuple[Tensor, Tensor]:
-        """Normalized features of the past, and of the leader around a block that begins at the frame `first`."""
-        config = network.config
-        window = slice(first - 1 - config.before * config.block, first + (1 + config.after) * config.block)
-        return network.features(past, batch.offsets, batch.leader[:, window], frame)
-
     @torch.no_grad()
     def rollout_block(self, past: PoseSequence, batch: MotionFlowBatch, first: int) -> PoseSequence:
         """Generate the block from the frame `first` on with the averaged network.
@@ -168,7 +161,7 @@ class MotionFlowTask(EmaTask[Network]):
         """
         network = self.ema.module.eval()
         size, frame = len(batch.roles), floor_frame(past)
-        features = self.features(network, past, batch, frame, first)
+        features = network.features(past, batch.offsets, batch.leader[:, network.config.leader_window(first)], frame)
         recovery = torch.full((size,), _RECOVERY_FRAMES).to(features[0])
         clean = network.normalize(self.recovery_target(past, batch, frame, first, recovery), frame)
         t_start = float(torch.rand(())) * 0.8 if _with_probability(0.7) else 0.0
@@ -177,8 +170,8 @@ class MotionFlowTask(EmaTask[Network]):
         no_target, no_energy = torch.zeros(size, TARGET_DIM).to(clean), torch.zeros(size, 2).to(clean)
         guidance = 1.0 if _with_probability(0.5) else 2.0
         steps = 3 if t_start < 0.4 else 2
-        inputs = (noisy, *features, batch.roles, leader_mask, no_target, no_energy)
-        sample = network.sample(*inputs, t_start=t_start, steps=steps, guidance=guidance)
+        condition = MotionCondition(*features, batch.roles, leader_mask, no_target, no_energy)
+        sample = network.sample(noisy, condition, t_start=t_start, steps=steps, guidance=guidance)
         return poses_from_features(network.denormalize(sample), frame)
 
     def validation_step(self, _: Any, index: int) -> None:

@@ -20,13 +20,8 @@ from training.motion_flow.task import MotionFlowTask, fit_motion_flow, network_c
 from training.partner_flow.dataset import duet_windows
 from training.partner_flow.validation import PartnerFlowValidation, horizon_table
 
-_PAIR_JOINTS = [
-    INDEX[name]
-    for name in (
-        *("pelvis", "jaw", "left_wrist", "right_wrist", "left_elbow", "right_elbow"),
-        *("left_knee", "right_knee", "left_foot", "right_foot"),
-    )
-]
+_PAIR_JOINTS = [INDEX[name] for name in ("pelvis", "jaw", "left_wrist", "right_wrist", "left_elbow", "right_elbow",
+                                         "left_knee", "right_knee", "left_foot", "right_foot")]  # fmt: skip
 """Joints whose distances to the leader's are trained."""
 _WRISTS = [INDEX["left_wrist"], INDEX["right_wrist"]]
 _HOLD_DISTANCE = 0.35

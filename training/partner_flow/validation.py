@@ -1,6 +1,6 @@
-"""partner-flow's validation: rollouts beside unseen leaders against real partners, by which checkpoints are chosen.
+"""partner-flow's validation: Fréchet distances of rollouts beside unseen leaders, by which checkpoints are selected.
 
-The loss is no guide: it rises long before the rollouts are at their best.
+The validation loss does not select them: it rises long before the rollouts are at their best.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from backend.models.motion_flow.sampler import noise_source, rollout
 from backend.models.partner_flow.network import PartnerFlow
 from training.data.duets import Duet
 from training.evaluation import features, interaction, real_reference
+from training.experiment.model_card import markdown_table
 from training.motion_flow.dataset import DancerTensors, dancer_tensors
 
 HORIZONS = (1, 10, 30, 60)
@@ -82,6 +83,4 @@ def horizon_table(network: PartnerFlow, duets: Sequence[Duet]) -> str:
     return f"""Mean joint position error in centimetres of followers generated beside the real leader, over the test
 recordings, by the number of frames (at 30 fps) after {network.config.history} given ones:
 
-| frames | {" | ".join(str(h) for h in HORIZONS)} |
-| {" | ".join(["---"] * (1 + len(HORIZONS)))} |
-| model | {" | ".join(f"{error:.1f}" for error in centimetres.tolist())} |"""
+{markdown_table([["frames", *map(str, HORIZONS)], ["model", *(f"{cm:.1f}" for cm in centimetres.tolist())]])}"""

@@ -25,29 +25,18 @@ from backend.music.score import Score
 from backend.wire.messages import ComposeRequest
 from rigs.files.atomic_write import atomic_write_text
 from rigs.motion import Motion
+from training.data.duets import HELD_OUT
 from training.data.music_pairs import MANIFEST, Pair, evenly_spaced, find_pairs, split_pairs
 from training.experiment.config import CONFIGS, read_tables
+from training.score_flow import onset_metrics
 from training.score_flow.dataset import build_bar_table
 from training.score_flow.metrics import GridMetrics, foot_speed_at_drums, grid_metrics, share_within_range
-from training.score_flow.onset_metrics import (
-    OnsetProbabilities,
-    Onsets,
-    best_thresholds,
-    mean_bar,
-    mean_bar_at_mean_tempo,
-    mean_bar_on_beats,
-    mean_of_takes,
-    mean_pairwise_f1,
-    onset_f1,
-    onsets_per_second,
-    score_onsets,
-)
+from training.score_flow.onset_metrics import OnsetProbabilities, Onsets, score_onsets
 
-PARTS = ("validation", "test")
 SEEDS = 3
 """Pieces for each dance."""
 _MAX_PAIRS, _SEED_PAIRS, _TRAIN_PAIRS = 36, 4, 40
-"""Pairs of a part to compose for; pairs whose seeds are compared; and training pairs on which thresholds are chosen."""
+"""Pairs of a part to compose for; pairs whose seeds are compared; and training pairs on which thresholds are tuned."""
 _REFERENCE_PAIRS = 400
 """Training pairs that give the range of real pieces."""
 _COMPARED_SEEDS = 10
@@ -81,7 +70,7 @@ Report = Callable[[str], None]
 Metrics = dict[str, float]
 
 
-def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = HELD_OUT) -> dict[str, Any]:
     """Print the metrics of the parts of a folder of pairs and return them; json: a file for them. Raises BadFile."""
     console = Console(width=None if Console().is_terminal else 200)
     recordings = read_tables(CONFIGS / f"{NAME}.toml")["data"]
@@ -159,16 +148,16 @@ def evaluate_part(
     truths = [onsets[0] for onsets in pieces[REAL]]
     train_pairs = evenly_spaced(train, _TRAIN_PAIRS)
     bar_seconds = float(pipeline.network.bar_seconds)
-    bar = mean_bar([pair.score for pair in train])
+    bar = onset_metrics.mean_bar([pair.score for pair in train])
     predictions = {
         TAKES_MEAN: (takes_mean, compose_for_pairs(pipeline, train_pairs, SEEDS, report)[1]),
-        MEAN: tuple(mean_bar_at_mean_tempo(bar, of, bar_seconds) for of in (pairs, train_pairs)),
-        MEAN_ON_BEATS: tuple(mean_bar_on_beats(bar, of, bar_seconds) for of in (pairs, train_pairs)),
+        MEAN: tuple(onset_metrics.mean_bar_at_mean_tempo(bar, of, bar_seconds) for of in (pairs, train_pairs)),
+        MEAN_ON_BEATS: tuple(onset_metrics.mean_bar_on_beats(bar, of, bar_seconds) for of in (pairs, train_pairs)),
     }
     report("matching onsets")
     train_truths = [score_onsets(pair.score) for pair in train_pairs]
     for name, (of_pairs, of_train) in predictions.items():
-        thresholds = best_thresholds(of_train, train_truths, [pair.seconds for pair in train_pairs])
+        thresholds = onset_metrics.best_thresholds(of_train, train_truths, [pair.seconds for pair in train_pairs])
         pieces[name] = [[prediction.threshold(thresholds)] for prediction in of_pairs]
     pieces[TAKES_MEAN_OTHER_DANCE] = [pieces[TAKES_MEAN][n] for n in unrelated]
     for name, mean in ((MEAN_SAMPLED, MEAN), (MEAN_SAMPLED_ON_BEATS, MEAN_ON_BEATS)):
@@ -177,7 +166,7 @@ def evaluate_part(
             for n, prediction in enumerate(predictions[mean][0])
         ]
     ends = [min(pair.seconds, pairs[other].seconds) for pair, other in zip(pairs, unrelated, strict=True)]
-    onsets = {name: onset_f1(pieces[name], truths, ends) for name in ONSET_ROWS}
+    onsets = {name: onset_metrics.onset_f1(pieces[name], truths, ends) for name in ONSET_ROWS}
     reference = [normalized_bars(pair.score) for pair in evenly_spaced(train, _REFERENCE_PAIRS)]
     metrics = {}
     for name, scores_of_pairs in music.items():
@@ -207,7 +196,7 @@ def compose_for_pairs(
         pieces.append(
             [score_from_takes(some, request, cadence=False) for some, request in zip(takes, requests, strict=True)]
         )
-        means.append(mean_of_takes([bars for some in takes for bars in some.bars], takes[0].grid))
+        means.append(onset_metrics.mean_of_takes([bars for some in takes for bars in some.bars], takes[0].grid))
     return pieces, means
 
 
@@ -244,8 +233,10 @@ def density_variance(pieces: Sequence[Sequence[Onsets]], truths: Sequence[Onsets
     for part in PART_SLICES:
         has_part = [n for n, truth in enumerate(truths) if truth.active[part].any()]
         if has_part:
-            real = [onsets_per_second(truths[n], part, pairs[n].seconds) for n in has_part]
-            composed = [onsets_per_second(one, part, pairs[n].seconds) for n in has_part for one in pieces[n]]
+            real = [onset_metrics.onsets_per_second(truths[n], part, pairs[n].seconds) for n in has_part]
+            composed = [
+                onset_metrics.onsets_per_second(one, part, pairs[n].seconds) for n in has_part for one in pieces[n]
+            ]
             ratio = np.concatenate(composed).var() / max(np.concatenate(real).var(), 1e-9)
             metrics[f"variance, {part}"] = float(ratio)
     return metrics
@@ -258,7 +249,7 @@ def seed_similarity(engine: Engine, pairs: Sequence[Pair]) -> Metrics:
         requests = [ComposeRequest((pair.dancer,), seed=seed) for seed in range(_COMPARED_SEEDS)]
         pieces = [score_onsets(engine.compose(request)) for request in requests]
         for part, values in scores.items():
-            values.append(mean_pairwise_f1(pieces, part))
+            values.append(onset_metrics.mean_pairwise_f1(pieces, part))
     return {f"seed similarity, {part}": float(np.mean(values)) for part, values in scores.items()}
 
 

@@ -1,7 +1,7 @@
 """Training of score-flow: first the bar VAE, then in its latent space the flow and the contrastive dance encoder.
 
-A step is a function of seed and step. The VAE learns from all music, in all keys; the flow from pairs, and from music
-without a dance, of which it learns how songs go on.
+The random numbers of a step depend on the seed and the step alone. The VAE is trained on all music, in all keys; the
+flow on pairs, and on music without a dance, from which it learns how a bar follows the ones before.
 """
 
 import math

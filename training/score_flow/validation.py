@@ -32,11 +32,11 @@ def denoising_errors(network: ScoreFlow, table: BarTable, latents: BarLatents) -
     dance = dance_only(condition)
     clean, mask = network.normalize(latents.posterior.mean[indices]), latents.mask[indices]
     errors = {}
-    for name, known in (("all known", condition), ("dance", dance), ("nothing", dance.drop_dance())):
+    for name, given in (("all known", condition), ("dance", dance), ("nothing", dance.drop_dance())):
         error = torch.zeros(())
         for t in _FLOW_TIMES:
             noisy = (t * clean + (1.0 - t) * torch.randn(clean.shape, generator=generator)) * mask
-            predicted = network(noisy, torch.full((len(indices),), t), known)
+            predicted = network(noisy, torch.full((len(indices),), t), given)
             error = error + ((predicted - clean).square() * mask).sum() / mask.sum() / len(_FLOW_TIMES)
         errors[name] = error
     return errors

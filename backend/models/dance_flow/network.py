@@ -35,8 +35,8 @@ class DanceFlow(MotionFlow):
 
         Whole songs have louder and quieter passages than the windows of the training data.
         """
-        own, music = super().features(past, offsets, leader, frame)
-        return own, music.clamp(-_FEATURE_LIMIT, _FEATURE_LIMIT)
+        past_features, music = super().features(past, offsets, leader, frame)
+        return past_features, music.clamp(-_FEATURE_LIMIT, _FEATURE_LIMIT)
 
     def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
         """Music features and home in the floor frame, see `MotionFlow.leader_features`."""

@@ -21,6 +21,7 @@ from backend.models.common.adaptive_layers import TIME_DIM, AdaptiveTransformerL
 from backend.models.common.energy import normalized_energy
 from backend.models.common.weights_file import open_weights, save_weights
 from backend.models.motion_flow.features import PARTNER_DIM, PAST_DIM, FloorFrame, PoseSequence, partner_features
+from backend.models.motion_flow.legacy_names import LEGACY_CONFIG, LEGACY_KEYS
 from rigs.easing import smoothstep
 
 INITIAL_PASTS = 48
@@ -31,32 +32,6 @@ _MAX_LOG_FREQUENCY = 6.0
 """Of the time embedding, see `time_embedding`."""
 TARGET_DIM = 2 * PARTNER_DIM + TIME_DIM + 2
 """Size of the target pose condition: pose, its velocity, time embedding, flags for velocity and presence."""
-
-LEGACY_KEYS = {
-    "read_past": "past_proj",
-    "read_noisy": "noisy_proj",
-    "read_leader": "leader_proj",
-    "read_goal": "target_proj",
-    "read_energy": "energy_proj",
-    "unheard": "null_condition",
-    "places": "position_embedding",
-    "roles": "role_embedding",
-    "clock": "time_mlp",
-    "mood": "modulation",
-    "look": "qkv",
-    "gather": "attention_out",
-    "think": "mlp",
-    "finish": "out_norm",
-    "write": "out_proj",
-    "energy": "energy_stats",
-    "bodies": "bone_offsets",
-    "floors": "floor_heights",
-    "starts": "initial_pasts",
-    "stances": "initial_leader_poses",
-    "counts": "initial_counts",
-}
-"""State-dict names of 0.1.0 and today's."""
-_LEGACY_CONFIG = {"over": "blend"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +56,7 @@ class MotionFlowConfig:
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
         """Build the config from a [network] table or a checkpoint; also under the field names of 0.1.0."""
-        return cls(**{_LEGACY_CONFIG.get(name, name): value for name, value in table.items()})
+        return cls(**{LEGACY_CONFIG.get(name, name): value for name, value in table.items()})
 
     @property
     def history(self) -> int:
@@ -263,9 +238,9 @@ class MotionFlow(nn.Module, ABC):
         frame before its first block.
         """
         joints = frame.to_local(past.joint_positions(offsets).flatten(-3, -2)).reshape(*past.root.shape[:-1], 3 * 29)
-        own = torch.cat([partner_features(past, frame), joints], dim=-1)
+        past_features = torch.cat([partner_features(past, frame), joints], dim=-1)
         leader = self.leader_features(frame, leader)
-        return (own - self.partner_mean) / self.partner_scale, (leader - self.leader_mean) / self.leader_scale
+        return (past_features - self.partner_mean) / self.partner_scale, (leader - self.leader_mean) / self.leader_scale
 
     @abstractmethod
     def leader_features(self, frame: FloorFrame, leader: Tensor) -> Tensor:
@@ -302,7 +277,7 @@ class MotionFlow(nn.Module, ABC):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a network from a weight file, in eval mode. Raises ValueError for other files."""
-        with open_weights(path, cls.name, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG) as (config, tensors):
+        with open_weights(path, cls.name, legacy_keys=LEGACY_KEYS, legacy_config=LEGACY_CONFIG) as (config, tensors):
             network = cls(MotionFlowConfig(**config))
             network.load_state_dict(tensors)
         return network.eval()

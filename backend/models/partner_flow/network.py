@@ -37,10 +37,10 @@ class PartnerFlow(MotionFlow):
 
         The block moves in one direction, so that a partner who crosses the leader's path passes on one side.
         """
-        apart = (block.root - leader[:, 0])[..., :2]
-        least, nearest = apart.norm(dim=-1).min(dim=-1)
-        direction = apart[torch.arange(len(apart), device=apart.device), nearest] / least.clamp_min(1e-3)[:, None]
-        frames = torch.arange(1, apart.shape[1] + 1).to(apart)
-        share = smoothstep(frames / (nearest[:, None] + 1).clamp_min(_MIN_SIDESTEP_FRAMES))
-        aside = ((_MIN_PELVIS_DISTANCE - least).clamp_min(0.0)[:, None] * direction)[:, None] * share[..., None]
-        return PoseSequence(block.root + nn.functional.pad(aside, (0, 1)), block.rotations, block.contacts)
+        offset = (block.root - leader[:, 0])[..., :2]
+        distance, closest = offset.norm(dim=-1).min(dim=-1)
+        direction = offset[torch.arange(len(offset), device=offset.device), closest] / distance.clamp_min(1e-3)[:, None]
+        frames = torch.arange(1, offset.shape[1] + 1).to(offset)
+        share = smoothstep(frames / (closest[:, None] + 1).clamp_min(_MIN_SIDESTEP_FRAMES))
+        sidestep = ((_MIN_PELVIS_DISTANCE - distance).clamp_min(0.0)[:, None] * direction)[:, None] * share[..., None]
+        return PoseSequence(block.root + nn.functional.pad(sidestep, (0, 1)), block.rotations, block.contacts)

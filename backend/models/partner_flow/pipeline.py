@@ -1,4 +1,4 @@
-"""partner-flow's pipeline: from a request to takes, by a rollout between what exists of the partner, post-processed."""
+"""partner-flow's pipeline: an autoregressive rollout of the frames that a request leaves open, and post-processing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -173,7 +173,9 @@ class PartnerFlowPipeline:
         frame to start from. With either the chosen past is moved there.
         """
         leader_frame = floor_frame_of_joints(leader)
-        distance = (self.network.initial_leader_poses[role] - leader_frame.to_local(leader)).norm(dim=-1).mean(dim=-1)
+        network = self.network
+        difference = network.initial_leader_poses[role] - leader_frame.to_local(leader)
+        pose_distance = difference.norm(dim=-1).mean(dim=-1)
         if place is not None:
             ahead, left, turned = place
             position = torch.tensor([left, -ahead, 0.0]).to(leader)
@@ -182,12 +184,12 @@ class PartnerFlowPipeline:
             origin = leader_frame.to_world(local.origin[None])[0]
             start_frame = FloorFrame(origin, leader_frame.rotation @ local.rotation)
         if start_frame is None:
-            return poses_from_features(self.network.initial_pasts[role, int(distance.argmin())], leader_frame)
-        pasts = poses_from_features(self.network.initial_pasts[role], leader_frame)
+            return poses_from_features(network.initial_pasts[role, int(pose_distance.argmin())], leader_frame)
+        pasts = poses_from_features(network.initial_pasts[role], leader_frame)
         frames = floor_frame(pasts)
         angle = (frames.rotation[:, :2, 0] * start_frame.rotation[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
-        away = (frames.origin - start_frame.origin).norm(dim=-1)
-        nearest = int((distance + away + _METRES_PER_RADIAN * angle).argmin())
+        distance = (frames.origin - start_frame.origin).norm(dim=-1)
+        nearest = int((pose_distance + distance + _METRES_PER_RADIAN * angle).argmin())
         past = pasts.select(nearest)
         own_frame = floor_frame(past)
         turn = start_frame.rotation @ own_frame.rotation.T

@@ -161,13 +161,11 @@ def score_from_bars(bars: Bars, seconds: Array, parts: Sequence[str], pickup: in
             notes[name].append(Note(lowest + row + shift, int(velocity[step, DRUM_ROWS + index]), step, end))
     drums, bass, melody = (part_from_notes(notes[name] if name in parts else [], steps) for name in PART_SLICES)
     downbeat = BAR_STEPS - pickup
-    meters = (Meter(0, *_pickup_meter(downbeat)), Meter(downbeat)) if pickup and downbeat < steps else (Meter(0),)
+    meters: tuple[Meter, ...] = (Meter(0),)
+    if pickup and downbeat < steps:
+        beats, rest = divmod(downbeat, STEPS_PER_BEAT)
+        meters = (Meter(0, downbeat, BAR_STEPS) if rest else Meter(0, beats), Meter(downbeat))
     return Score(drums, bass, melody, seconds, meters)
-
-
-def _pickup_meter(steps: int) -> tuple[int, int]:
-    """Numerator and denominator of a pickup bar."""
-    return (steps // STEPS_PER_BEAT, 4) if steps % STEPS_PER_BEAT == 0 else (steps, BAR_STEPS)
 
 
 def _fold_octave(row: int, rows: int) -> int:

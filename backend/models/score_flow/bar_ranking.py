@@ -117,7 +117,7 @@ def onset_strength(notes: BarTensors) -> Tensor:
     return strength
 
 
-def loudness(strength: Tensor, half_beat: int) -> Tensor:
+def half_beat_loudness(strength: Tensor, half_beat: int) -> Tensor:
     """Log loudness (B, 16 / half_beat) of bars with onset strength (B, 16), per half beat."""
     return torch.log1p(strength.reshape(*strength.shape[:-1], -1, half_beat).sum(dim=-1))
 
@@ -156,7 +156,7 @@ class BarRanker:
         takes, dance = len(self.loudness), self.dance
         onset = candidates.onset * self.row_mask
         strength = onset_strength(candidates._replace(onset=onset)) * self.gain[self.bars]
-        loud = loudness(strength, dance.half_beat).reshape(takes, len(strength) // takes, -1)
+        loud = half_beat_loudness(strength, dance.half_beat).reshape(takes, len(strength) // takes, -1)
         beats = onset[..., _KICK_AND_SNARE].sum(dim=-1)
         notes = [onset[..., rows].sum(dim=(1, 2)) for rows in PART_SLICES.values()]
         drums = onset[..., :DRUM_ROWS]

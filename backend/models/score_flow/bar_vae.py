@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from backend.models.common.vae import GaussianPosterior
-from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PITCHED_ROWS, ROWS, VELOCITY_DIM, VOICE_SIZES
+from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PITCHED_ROWS, VELOCITY_DIM, VOICE_SIZES
 
 _BEATS, _STEPS_PER_BEAT = 4, BAR_STEPS // 4
+_OCTAVE = 12
 
 
 class BarTensors(NamedTuple):
@@ -149,23 +150,15 @@ class BarVAE(nn.Module):
 
 
 def transpose_rows(rows: Tensor, shift: Tensor) -> Tensor:
-    """Transpose rows (B, 16, 84 or 72) of bars by semitones (B,), octaves folded into the range of each voice."""
-    pitched = _transpose_pitched(rows[..., -PITCHED_ROWS:], shift)
-    return torch.cat([rows[..., :-PITCHED_ROWS], pitched], dim=-1) if rows.shape[-1] == ROWS else pitched
+    """Transpose rows (B, 16, 84 or 72) of bars by less than an octave of semitones (B,).
 
-
-def _transpose_pitched(rows: Tensor, shift: Tensor) -> Tensor:
-    voices = []
-    for voice in torch.split(rows, list(VOICE_SIZES), dim=-1):
+    Rows that leave the range of their voice come in again an octave away.
+    """
+    voices = [rows[..., :-PITCHED_ROWS]]
+    for voice in torch.split(rows[..., -PITCHED_ROWS:], list(VOICE_SIZES), dim=-1):
         size = voice.shape[-1]
-        source = torch.arange(size, device=rows.device) - shift[:, None]  # (B, rows) where each row comes from
-        inside = (source >= 0) & (source < size)
-        index = source.clamp(0, size - 1)[:, None].expand(-1, voice.shape[1], -1)
-        transposed = voice.gather(-1, index) * inside[:, None]
-        # Rows that leave the range at its end come in again an octave away.
-        target = torch.arange(size, device=rows.device)[None] + 12 * torch.where(shift > 0, 1, -1)[:, None]
-        folded_source = target - shift[:, None]
-        is_folded = (folded_source >= 0) & (folded_source < size) & ((target < 0) | (target >= size))
-        folded_index = folded_source.clamp(0, size - 1)[:, None].expand(-1, voice.shape[1], -1)
-        voices.append(torch.maximum(transposed, voice.gather(-1, folded_index) * is_folded[:, None]))
+        target = torch.arange(size, device=rows.device) + shift[:, None]
+        target = target - _OCTAVE * (target >= size).int() + _OCTAVE * (target < 0).int()
+        index = target[:, None].expand_as(voice)
+        voices.append(torch.zeros_like(voice).scatter_reduce(-1, index, voice, "amax"))
     return torch.cat(voices, dim=-1)

@@ -23,6 +23,7 @@ from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, ROWS,
 from backend.models.score_flow.bar_vae import BarVAE, BarVAEConfig
 from backend.models.score_flow.dance_features import POSE_DIM, SPEED_INDEX
 from backend.models.score_flow.encoders import DanceEncoder, MusicEncoder
+from backend.models.score_flow.legacy_names import LEGACY_CONFIG, LEGACY_KEYS
 
 NAME = "score-flow"
 PHRASE_BARS = 8
@@ -31,46 +32,6 @@ REPEAT_BARS = 4
 """Bars from the bar that may be repeated to the one that is sampled."""
 _MAX_LOG_FREQUENCY = 5.0
 """Of the time embedding, see `time_embedding`."""
-
-LEGACY_KEYS = {
-    "code_mean": "latent_mean",
-    "code_scale": "latent_scale",
-    "track_mean": "pose_mean",
-    "track_scale": "pose_scale",
-    "energy": "energy_stats",
-    "usual": "bar_seconds",
-    "density": "density_stats",
-    "begins": "onset_thresholds",
-    "sounds": "sustain_thresholds",
-    "coders": "vae",
-    "read_beat": "encoder_beats",
-    "read_places": "encoder_positions",
-    "read_held": "encoder_tied",
-    "gather": "encoder_in",
-    "think": "encoder_mlp",
-    "take_held": "decoder_tied",
-    "unfold": "decoder_mlp",
-    "spread": "decoder_beats",
-    "write_beat": "decoder_out",
-    **{f"coders.{part}.tell": f"vae.{part}.posterior" for part in ("drums", "pitched")},
-    **{f"coders.{part}.take": f"vae.{part}.decoder_in" for part in ("drums", "pitched")},
-    "reader": "dance_encoder",
-    "steps": "pose_conv",
-    "pace": "speed_proj",
-    "reader.gather": "dance_encoder.out_mlp",
-    "share_dance": "dance_proj",
-    "share_music": "music_encoder",
-    "share_music.layers": "music_encoder.mlp",
-    "warmth": "logit_scale",
-    "know": "condition_mlp",
-    "take": "latent_in",
-    "mood": "modulation",
-    "inner": "mlp",
-    "write": "latent_out",
-    "tell": "onset_head",
-}
-"""State-dict names of 0.1.0 and today's."""
-_LEGACY_CONFIG = {"coder": "vae", "reader": "dance_width", "shared": "shared_dim"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +52,7 @@ class ScoreFlowConfig:
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
         """Build the config from a [network] table, a checkpoint or a weight file; also under the names of 0.1.0."""
-        table = {_LEGACY_CONFIG.get(name, name): value for name, value in table.items()}
+        table = {LEGACY_CONFIG.get(name, name): value for name, value in table.items()}
         return cls(**{**table, "vae": BarVAEConfig(**table.get("vae", {}))})
 
 
@@ -189,7 +150,7 @@ class ScoreFlow(nn.Module):
     def sample(self, noise: Tensor, condition: ScoreCondition, *, steps: int = 12, guidance: float = 1.5) -> Tensor:
         """Sample normalized latents (B, latent_dim) from noise by Euler steps, with classifier-free guidance.
 
-        guidance: 1 as learnt; more follows the dance more.
+        guidance: scale of the dance's influence, 1 as trained.
         """
         latents, guided = noise, guidance != 1.0
         if guided:
@@ -243,7 +204,7 @@ def save(path: Path, network: ScoreFlow) -> None:
 
 def load(path: Path) -> ScoreFlow:
     """Read a network from a weight file, in eval mode. Raises ValueError for other files."""
-    with open_weights(path, NAME, legacy_keys=LEGACY_KEYS, legacy_config=_LEGACY_CONFIG) as (config, tensors):
+    with open_weights(path, NAME, legacy_keys=LEGACY_KEYS, legacy_config=LEGACY_CONFIG) as (config, tensors):
         network = ScoreFlow(ScoreFlowConfig.from_table(config))
         network.load_state_dict(tensors)
     return network.eval()

@@ -45,12 +45,12 @@ def decode_notes(
     is_sustained = probabilities.sustain >= torch.repeat_interleave(sustain_thresholds, sizes)
     sustain = torch.zeros_like(is_sustained)
     for step in range(BAR_STEPS):
-        begins = onset[:, step, DRUM_ROWS:]
+        onsets = onset[:, step, DRUM_ROWS:]
         is_cut = [
             voice.any(dim=1, keepdim=True).expand_as(voice) if n != 1 else torch.zeros_like(voice)
-            for n, voice in enumerate(torch.split(begins, list(VOICE_SIZES), dim=1))
+            for n, voice in enumerate(torch.split(onsets, list(VOICE_SIZES), dim=1))
         ]
-        tied = begins | (tied & is_sustained[:, step] & ~torch.cat(is_cut, dim=1))
+        tied = onsets | (tied & is_sustained[:, step] & ~torch.cat(is_cut, dim=1))
         sustain[:, step] = tied
     return BarTensors(onset.float(), sustain.float(), probabilities.velocity), tied
 

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 
 from backend.model_registry import weights_path
 from backend.models.motion_flow.features import JOINTS_DIM, PARTNER_DIM, PAST_DIM
-from backend.models.motion_flow.network import LEGACY_KEYS, TARGET_DIM, MotionFlowConfig
+from backend.models.motion_flow.legacy_names import LEGACY_KEYS
+from backend.models.motion_flow.network import TARGET_DIM, MotionCondition, MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from tests.backend.models.small_networks import SMALL, small_partner_flow
 
@@ -21,16 +22,16 @@ def test_a_known_clean_block_is_sampled_in_any_number_of_steps() -> None:
 
     network, zero = Constant(SMALL), torch.zeros(1)
     mask = torch.ones(1, SMALL.leader_blocks, dtype=torch.bool)
-    inputs = (zero, zero, zero.long(), mask, torch.zeros(1, TARGET_DIM), torch.zeros(1, 2))
+    condition = MotionCondition(zero, zero, zero.long(), mask, torch.zeros(1, TARGET_DIM), torch.zeros(1, 2))
     for steps, guidance in ((1, 1.0), (4, 2.5), (4, 0.0)):
-        sample = network.sample(torch.randn(1, 8, PARTNER_DIM), *inputs, steps=steps, guidance=guidance)
+        sample = network.sample(torch.randn(1, 8, PARTNER_DIM), condition, steps=steps, guidance=guidance)
         assert torch.allclose(sample, torch.tensor(3.0), atol=1e-5)
 
 
 def test_a_block_continues_the_past_s_velocity() -> None:
     past = torch.arange(24.0)[:, None] * torch.randn(PAST_DIM) * 0.1
-    sample = small_partner_flow().sample(
-        torch.randn(1, 8, PARTNER_DIM),
+    noise = torch.randn(1, 8, PARTNER_DIM)
+    condition = MotionCondition(
         past[None],
         torch.randn(1, 8 * SMALL.leader_blocks, JOINTS_DIM),
         torch.ones(1).long(),
@@ -38,6 +39,7 @@ def test_a_block_continues_the_past_s_velocity() -> None:
         torch.zeros(1, TARGET_DIM),
         torch.zeros(1, 2),
     )
+    sample = small_partner_flow().sample(noise, condition)
     extrapolated = past[-1, : PARTNER_DIM - 4] + (past[-1] - past[-2])[: PARTNER_DIM - 4]
     assert (sample[0, 0, :-4] - extrapolated).abs().max() < 0.1 * (sample[0, -1, :-4] - extrapolated).abs().max()
 

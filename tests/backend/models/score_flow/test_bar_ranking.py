@@ -13,8 +13,8 @@ from backend.models.score_flow.bar_ranking import (
     apply_dynamics,
     dance_correlation,
     dance_profile,
+    half_beat_loudness,
     half_beat_steps,
-    loudness,
     motion_energy,
     onset_strength,
     pearson_correlation,
@@ -64,7 +64,9 @@ def test_onset_strength_sums_velocities() -> None:
     chord = bars([0], row=DRUM_ROWS + 3)
     chord.onset[0, 0, DRUM_ROWS + 7] = 1.0
     assert float(onset_strength(chord)[0, 0]) == pytest.approx(1.6)
-    assert loudness(onset_strength(one), 4)[0].tolist() == pytest.approx(np.log1p([0.8, 0.8, 0.0, 0.0]).tolist())
+    assert half_beat_loudness(onset_strength(one), 4)[0].tolist() == pytest.approx(
+        np.log1p([0.8, 0.8, 0.0, 0.0]).tolist()
+    )
 
 
 def test_correlation_is_that_of_numpy() -> None:

@@ -1,0 +1,42 @@
+"""Names of 0.1.0 in the weight files of this network, which still load."""
+
+LEGACY_KEYS = {
+    "code_mean": "latent_mean",
+    "code_scale": "latent_scale",
+    "track_mean": "pose_mean",
+    "track_scale": "pose_scale",
+    "energy": "energy_stats",
+    "usual": "bar_seconds",
+    "density": "density_stats",
+    "begins": "onset_thresholds",
+    "sounds": "sustain_thresholds",
+    "coders": "vae",
+    "read_beat": "encoder_beats",
+    "read_places": "encoder_positions",
+    "read_held": "encoder_tied",
+    "gather": "encoder_in",
+    "think": "encoder_mlp",
+    "take_held": "decoder_tied",
+    "unfold": "decoder_mlp",
+    "spread": "decoder_beats",
+    "write_beat": "decoder_out",
+    **{f"coders.{part}.tell": f"vae.{part}.posterior" for part in ("drums", "pitched")},
+    **{f"coders.{part}.take": f"vae.{part}.decoder_in" for part in ("drums", "pitched")},
+    "reader": "dance_encoder",
+    "steps": "pose_conv",
+    "pace": "speed_proj",
+    "reader.gather": "dance_encoder.out_mlp",
+    "share_dance": "dance_proj",
+    "share_music": "music_encoder",
+    "share_music.layers": "music_encoder.mlp",
+    "warmth": "logit_scale",
+    "know": "condition_mlp",
+    "take": "latent_in",
+    "mood": "modulation",
+    "inner": "mlp",
+    "write": "latent_out",
+    "tell": "onset_head",
+}
+"""State-dict names of 0.1.0 and today's."""
+LEGACY_CONFIG = {"coder": "vae", "reader": "dance_width", "shared": "shared_dim"}
+"""Config fields of 0.1.0 and today's."""

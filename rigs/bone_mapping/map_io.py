@@ -9,7 +9,7 @@ from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conven
 from rigs.skeleton import INDEX, JOINTS
 
 _KIND = "Pas de Deux bone map"
-_HAND_MADE = NamingConvention("edited by hand", {})
+_EDITED_BY_HAND = NamingConvention("edited by hand", {})
 
 
 class BadMap(ValueError):
@@ -65,4 +65,4 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMa
 
 def convention_named(name: str) -> NamingConvention:
     """The naming convention of that name, or the one of maps edited by hand."""
-    return next((known for known in (*naming_conventions(), BY_STRUCTURE) if known.name == name), _HAND_MADE)
+    return next((known for known in (*naming_conventions(), BY_STRUCTURE) if known.name == name), _EDITED_BY_HAND)

@@ -79,11 +79,11 @@ def test_a_quaternions_sign_does_not_change_what_lies_between() -> None:
 
 def test_a_mirror_shows_every_joint_on_the_other_side() -> None:
     motion = dance()
-    seen = mirror(motion).positions
+    mirrored = mirror(motion).positions
     for j, name in enumerate(JOINTS):
         other = name.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right")
         reflected = motion.positions[:, JOINTS.index(other)] * np.array([-1.0, 1.0, 1.0])
-        np.testing.assert_allclose(seen[:, j], reflected, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(mirrored[:, j], reflected, atol=1e-9, err_msg=name)
 
 
 def test_a_mirror_in_a_mirror_shows_the_dancer() -> None:

@@ -69,9 +69,9 @@ def test_the_rhythm_is_the_fourier_coefficient_of_a_known_speed() -> None:
     way = np.cumsum(1.0 + 0.6 * np.cos(angle - 1.0)) / FPS
     positions = np.zeros((1200, 29, 3))
     positions[..., 0] = way[:, None]
-    found = speed_rhythm(positions, (angle / (2 * np.pi) * 4.0) % 8.0, FPS)[CYCLES.index(4)]
-    assert abs(found) == pytest.approx(0.6, rel=0.05)
-    assert np.angle(found) == pytest.approx(1.0, abs=0.1)
+    coefficient = speed_rhythm(positions, (angle / (2 * np.pi) * 4.0) % 8.0, FPS)[CYCLES.index(4)]
+    assert abs(coefficient) == pytest.approx(0.6, rel=0.05)
+    assert np.angle(coefficient) == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_rhythm_swings_by_its_parts_at_its_angles() -> None:

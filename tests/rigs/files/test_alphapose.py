@@ -94,8 +94,8 @@ def test_missed_detections_are_interpolated_and_reported(corpus: Path) -> None:
 def test_positions_and_poses_are_recovered(tmp_path: Path) -> None:
     first, second = read(saved(tmp_path, couple())).motions
     np.testing.assert_allclose(second.root - first.root, np.tile([-0.9, 0.0, 0.0], (12, 1)), atol=1e-6)
-    seen = pose(0.25)[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
-    np.testing.assert_allclose(first.positions[5, :22] - first.root[5], seen[:22], atol=1e-6)
+    camera_pose = pose(0.25)[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
+    np.testing.assert_allclose(first.positions[5, :22] - first.root[5], camera_pose[:22], atol=1e-6)
 
 
 def test_duplicate_detections_and_passers_by_are_dropped(tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ def landmarks(motion: Motion) -> Array:
     for name, (joint, offset) in SHOWN.items():
         j = INDEX[joint]
         places[name] = motion.positions[:, j] + rotations.rotate(world[:, j], np.array(offset))
-    seen = np.stack([places.get(name, places["nose"]) for name in LANDMARKS], axis=1)
-    hips = seen[:, [LANDMARKS.index("left_hip"), LANDMARKS.index("right_hip")]].mean(axis=1, keepdims=True)
-    x, y, z = np.moveaxis(seen - hips, -1, 0)
+    points = np.stack([places.get(name, places["nose"]) for name in LANDMARKS], axis=1)
+    hips = points[:, [LANDMARKS.index("left_hip"), LANDMARKS.index("right_hip")]].mean(axis=1, keepdims=True)
+    x, y, z = np.moveaxis(points - hips, -1, 0)
     return np.stack([x, -z, y], axis=-1)
 
 
@@ -77,9 +77,9 @@ def test_the_limbs_are_where_the_landmarks_are(tmp_path: Path, facing: float) ->
     (result,) = read(save(tmp_path / "solo.npy", landmarks(truth))).motions
     limbs = [INDEX[name] for name in SAME]
     hips = [INDEX["left_hip"], INDEX["right_hip"]]
-    seen, shown = (motion.positions - motion.positions[:, hips].mean(axis=1)[:, None] for motion in (result, truth))
-    np.testing.assert_allclose(seen[:, limbs], shown[:, limbs], atol=0.03)
-    assert np.linalg.norm(seen - shown, axis=-1).mean() < 0.02
+    points, shown = (motion.positions - motion.positions[:, hips].mean(axis=1)[:, None] for motion in (result, truth))
+    np.testing.assert_allclose(points[:, limbs], shown[:, limbs], atol=0.03)
+    assert np.linalg.norm(points - shown, axis=-1).mean() < 0.02
     apart = rotations.heading(result.rotations[:, 0]) - rotations.heading(truth.rotations[:, 0])
     np.testing.assert_allclose(np.cos(apart), 1.0, atol=1e-3)
 
@@ -96,9 +96,9 @@ def test_the_dancer_stands_upright_on_the_floor_facing_the_camera(tmp_path: Path
 
 
 def test_visibility_columns_and_archives_change_nothing(tmp_path: Path) -> None:
-    seen = landmarks(dancer())
-    plain = read(save(tmp_path / "plain.npy", seen)).motions[0]
-    with_sureness = np.concatenate([seen, np.full((*seen.shape[:2], 1), 0.9)], axis=-1)
+    points = landmarks(dancer())
+    plain = read(save(tmp_path / "plain.npy", points)).motions[0]
+    with_sureness = np.concatenate([points, np.full((*points.shape[:2], 1), 0.9)], axis=-1)
     assert np.array_equal(read(save(tmp_path / "four.npy", with_sureness)).motions[0].root, plain.root)
     np.savez(tmp_path / "archive.npz", fps=25.0, landmarks=with_sureness)
     archived = read(tmp_path / "archive.npz")
@@ -108,10 +108,10 @@ def test_visibility_columns_and_archives_change_nothing(tmp_path: Path) -> None:
 
 
 def test_frames_without_a_detection_are_interpolated_and_reported(tmp_path: Path) -> None:
-    seen = landmarks(dancer())
-    whole = read(save(tmp_path / "whole.npy", seen)).motions[0]
-    seen[20:23] = np.nan
-    clip = read(save(tmp_path / "gaps.npy", seen))
+    points = landmarks(dancer())
+    whole = read(save(tmp_path / "whole.npy", points)).motions[0]
+    points[20:23] = np.nan
+    clip = read(save(tmp_path / "gaps.npy", points))
     assert clip.warnings == ("gaps.npy: nobody detected in 3 of 50 frames, interpolated",)
     np.testing.assert_allclose(clip.motions[0].positions, whole.positions, atol=0.05)
 

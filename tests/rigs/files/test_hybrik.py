@@ -68,8 +68,8 @@ def test_an_smpl_file_gets_the_five_joints_that_it_lacks(corpus: Path) -> None:
     dancers = read(corpus / "hybrik" / SMPL).motions
     assert [len(dancer) for dancer in dancers] == [297, 297]
     for k, dancer in enumerate(dancers):
-        seen = dancer.positions[:, :24] - dancer.root[0] + raw[k, 0]
-        assert np.linalg.norm(seen - raw[k::2], axis=-1).mean() < 0.01
+        relative = dancer.positions[:, :24] - dancer.root[0] + raw[k, 0]
+        assert np.linalg.norm(relative - raw[k::2], axis=-1).mean() < 0.01
         place = {name: dancer.positions[:, j] for name, j in INDEX.items()}
         assert np.mean(place["head"][:, 2] > place["jaw"][:, 2]) > 0.95
         forward = place["left_foot"] - place["left_ankle"]

@@ -70,5 +70,5 @@ def test_the_floor_is_the_leaders_unless_frames_of_the_partner_are_known() -> No
 
 def test_the_floor_under_a_smaller_partner_is_the_leaders_floor() -> None:
     small = replace(DANCE, root=0.7 * DANCE.root, skeleton=DANCE.skeleton.scale(0.7))
-    found = estimate_floor(small, DANCE, np.zeros(300, bool))
-    assert found == pytest.approx(floor_height(small.positions), abs=0.011)
+    floor = estimate_floor(small, DANCE, np.zeros(300, bool))
+    assert floor == pytest.approx(floor_height(small.positions), abs=0.011)

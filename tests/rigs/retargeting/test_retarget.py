@@ -153,9 +153,9 @@ def test_soles_in_contact_are_flat_whatever_the_ankle_height(dance: Motion) -> N
 
 def test_a_swung_rest_pose_gives_the_same_result(dance: Motion) -> None:
     straight, bent = t_pose_bones(), rotate_branch(t_pose_bones(), "left_hip", np.array([0.0, 1.0, 0.0]), -25.0)
-    found = []
+    heads = []
     for bones in (straight, bent):
         character = make_rig(bones)
         humanoid = humanoid_from_rig(character, bone_map_of(character))
-        found.append(posed_heads(character, bone_transforms(retarget(dance, humanoid, PLAIN), humanoid)))
-    assert np.abs(found[0]["left_ankle"] - found[1]["left_ankle"]).max() < 0.02
+        heads.append(posed_heads(character, bone_transforms(retarget(dance, humanoid, PLAIN), humanoid)))
+    assert np.abs(heads[0]["left_ankle"] - heads[1]["left_ankle"]).max() < 0.02

@@ -44,13 +44,13 @@ def on_floor(motion: Motion, side: str) -> Array:
 
 def stands(motion: Motion, side: str) -> list[tuple[int, int]]:
     """First frame and one past the last frame of every time the ball of a foot is on the floor."""
-    found, f = [], 0
+    intervals, f = [], 0
     for planted, run in groupby(on_floor(motion, side)):
         length = len(list(run))
         if planted:
-            found.append((f, f + length))
+            intervals.append((f, f + length))
         f += length
-    return found
+    return intervals
 
 
 def flexion(motion: Motion, upper: str, middle: str, lower: str) -> Array:
@@ -108,8 +108,8 @@ def test_steps_land_on_counts_one_two_three_and_five_six_seven(dance: Motion) ->
     counts = [2 + 8 * bar + count for bar in range(7) for count in (0, 1, 2, 4, 5, 6)]
     assert list(np.round(everything).astype(int)) == [1, *counts, 58]
     for side, own in (("left", {0, 2, 5}), ("right", {1, 4, 6})):
-        danced = np.round(landings[side] / BEAT).astype(int)
-        assert {int(beat - 2) % 8 for beat in danced if 2 <= beat < 58} == own
+        beats = np.round(landings[side] / BEAT).astype(int)
+        assert {int(beat - 2) % 8 for beat in beats if 2 <= beat < 58} == own
 
 
 def test_a_landed_foot_takes_the_weight(dance: Motion) -> None:

@@ -1,4 +1,4 @@
-"""Non-optional access to a context's scene, view layer and window manager, and a scene's frame rate and range."""
+"""Non-optional access to a context's scene, view layer and window manager and to armatures; a scene's frame rate."""
 
 import bpy
 
@@ -22,6 +22,13 @@ def window_manager(context: bpy.types.Context) -> bpy.types.WindowManager:
     """The context's window manager, which an operator always has."""
     assert context.window_manager is not None
     return context.window_manager
+
+
+def armature_data(obj: bpy.types.Object) -> bpy.types.Armature:
+    """The armature of an object. Raises ValueError for another object."""
+    if not isinstance(obj.data, bpy.types.Armature):
+        raise ValueError(f"{obj.name}: an armature expected, found a {obj.type.lower()}")
+    return obj.data
 
 
 def frame_rate(scene: bpy.types.Scene) -> float:

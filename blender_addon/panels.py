@@ -1,6 +1,6 @@
 """Panels of the Duet tab in the 3D Viewport's sidebar, from the leader to the preview and the backend."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import bpy
 
@@ -8,6 +8,7 @@ from rigs.bone_mapping.bone_mapper import REQUIRED
 
 from . import background_job
 from .animation import rigify
+from .context_access import armature_data
 from .operators import backend_process
 from .properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
 from .properties.preferences import addon_preferences, is_local
@@ -51,6 +52,13 @@ class _DuetPanel(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = "Duet"
 
+    def split_layout(self) -> bpy.types.UILayout:
+        """The panel's layout, with the properties' names to the left of their values."""
+        assert self.layout
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        return self.layout
+
 
 class PASDEDEUX_PT_leader(_DuetPanel):
     """Import or choose the dancer to generate a partner for"""
@@ -63,7 +71,7 @@ class PASDEDEUX_PT_leader(_DuetPanel):
         column = self.layout.column()
         column.operator("pasdedeux.choose_mocap", icon="IMPORT")
         column.operator("pasdedeux.add_dancer", icon="ARMATURE_DATA")
-        column.prop(scene_settings(context), "leader", text="")
+        column.prop(scene_settings(context), "leader", text="", placeholder="Active")
 
 
 class PASDEDEUX_PT_partner(_DuetPanel):
@@ -74,10 +82,7 @@ class PASDEDEUX_PT_partner(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context)
-        layout = self.layout
-        assert layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = self.split_layout()
         layout.prop(settings, "model")
         if is_choreographic_device(settings):
             _draw_device(layout, settings)
@@ -85,10 +90,8 @@ class PASDEDEUX_PT_partner(_DuetPanel):
             layout.row().prop(settings, "role", expand=True)
             layout.prop(settings, "seed")
             layout.prop(settings, "takes")
-        layout.prop(settings, "partner", text="Armature")
-        row = layout.row()
-        row.scale_y = 1.5
-        row.operator("pasdedeux.generate_partner", icon="COMMUNITY")
+        layout.prop(settings, "partner", text="Armature", placeholder="New Dancer")
+        _draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
         _draw_progress(layout)
 
 
@@ -110,28 +113,21 @@ class PASDEDEUX_PT_music(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         music = scene_settings(context).music
-        layout = self.layout
-        assert layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = self.split_layout()
         layout.prop(music, "midi", text="", placeholder="MIDI file to dance to")
         layout.prop(music, "bars", placeholder="All")
         layout.prop(music, "dancer")
         layout.prop(music, "duet")
         layout.prop(music, "energy", slider=True)
         layout.prop(music, "dance_seed")
-        row = layout.row()
-        row.scale_y = 1.5
-        row.operator("pasdedeux.generate_dance", icon="PLAY_SOUND")
+        _draw_main_button(layout, "pasdedeux.generate_dance", icon="PLAY_SOUND")
         layout.separator()
         layout.row().prop(music, "parts")
         layout.prop(music, "composer")
         layout.prop(music, "tempo")
         layout.prop(music, "music_seed")
-        layout.prop(music, "out", text="", placeholder="music.mid next to this file")
-        row = layout.row()
-        row.scale_y = 1.5
-        row.operator("pasdedeux.compose_music", icon="FILE_SOUND")
+        layout.prop(music, "out", text="", placeholder="music.mid beside the .blend")
+        _draw_main_button(layout, "pasdedeux.compose_music", icon="FILE_SOUND")
         _draw_progress(layout)
 
 
@@ -150,8 +146,7 @@ class PASDEDEUX_PT_bones(_DuetPanel):
         layout = self.layout
         assert layout
         assert context.active_object is not None
-        armature = context.active_object.data
-        assert isinstance(armature, bpy.types.Armature)
+        armature = armature_data(context.active_object)
         row = layout.row(align=True)
         row.operator("pasdedeux.map_bones", icon="VIEWZOOM")
         row.operator("pasdedeux.map_bones", text="", icon="LOOP_BACK").forget = True
@@ -179,10 +174,7 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context).retargeting
-        layout = self.layout
-        assert layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = self.split_layout()
         column = layout.column(align=True)
         column.prop(settings, "source", placeholder="Other Selected")
         column.prop(settings, "target", placeholder="Active")
@@ -192,9 +184,7 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
         target = settings.target or context.active_object
         pair = bool(settings.partner_source or settings.partner_target)
         draw_options(layout, settings, pair=pair, ik_fk=target is not None and rigify.is_rigify(target))
-        row = layout.row()
-        row.scale_y = 1.5
-        button = row.operator("pasdedeux.retarget", icon="POSE_HLT")
+        button = _draw_main_button(layout, "pasdedeux.retarget", icon="POSE_HLT")
         for name in ("source", "target", "partner_source", "partner_target"):
             armature = getattr(settings, name)
             setattr(button, name, armature.name if armature else "")
@@ -234,9 +224,9 @@ class PASDEDEUX_PT_preview(_DuetPanel):
     def draw(self, context: bpy.types.Context) -> None:
         assert self.layout
         column = self.layout.column()
-        column.prop(scene_settings(context), "preview", text="", placeholder="duet.mp4 next to this file")
+        column.prop(scene_settings(context), "preview", text="", placeholder="duet.mp4 beside the .blend")
         column.prop(scene_settings(context), "sound", text="", placeholder="Video Sequencer's sound")
-        column.operator("pasdedeux.render_preview", icon="RENDER_ANIMATION")
+        _draw_main_button(self.layout, "pasdedeux.render_preview", icon="RENDER_ANIMATION")
 
 
 class PASDEDEUX_PT_backend(_DuetPanel):
@@ -258,6 +248,13 @@ class PASDEDEUX_PT_backend(_DuetPanel):
             column.operator("pasdedeux.stop_backend", icon="PAUSE")
         else:
             column.operator("pasdedeux.start_backend", icon="PLAY")
+
+
+def _draw_main_button(layout: bpy.types.UILayout, operator: str, *, icon: Any) -> bpy.types.OperatorProperties:
+    """Draw the higher button of a panel's main operator."""
+    row = layout.row()
+    row.scale_y = 1.5
+    return row.operator(operator, icon=icon)
 
 
 def _draw_progress(layout: bpy.types.UILayout) -> None:

@@ -17,10 +17,10 @@ from rigs.characters.rig import Rig
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 
-from .. import context_access
 from ..background_job import OperatorError
-from ..context_access import active_scene, active_view_layer
+from ..context_access import active_scene, active_view_layer, armature_data, frame_rate
 from . import keyframes
+from .channels import Channel
 from .pose_sampling import sample_pose
 
 _MIN_LENGTH = 0.01  # m; Blender deletes bones of no length
@@ -43,13 +43,13 @@ def create_armature(context: bpy.types.Context, name: str, skeleton: Skeleton) -
     active_view_layer(context).objects.active = armature
     armature.select_set(True)
     bpy.ops.object.mode_set(mode="EDIT")
-    _add_edit_bones(_armature_data(armature), skeleton)
+    _add_edit_bones(armature_data(armature), skeleton)
     bpy.ops.object.mode_set(mode="OBJECT")
     collection = context.collection
     if collection is not None and collection != active_scene(context).collection:
         collection.objects.link(armature)
         active_scene(context).collection.objects.unlink(armature)
-    _armature_data(armature).display_type = "STICK"
+    armature_data(armature).display_type = "STICK"
     armature.show_in_front = True
     active_view_layer(context).update()
     return armature
@@ -63,10 +63,9 @@ def is_dancer(obj: bpy.types.Object | None) -> bool:
 
 
 def require_dancer(obj: bpy.types.Object) -> None:
-    """Raise NotADancer, with what is missing, unless `is_dancer`."""
-    if not isinstance(obj.data, bpy.types.Armature):
-        raise NotADancer(f"{obj.name}: a dancer's armature expected, found a {obj.type.lower()}")
-    missing = [joint for joint in JOINTS if joint not in obj.data.bones]
+    """Raise ValueError, with what is missing, unless `is_dancer`."""
+    bones = armature_data(obj).bones
+    missing = [joint for joint in JOINTS if joint not in bones]
     if missing:
         raise NotADancer(
             f"{obj.name}: bones named as the 29 joints expected, {len(missing)} not found, the first is {missing[0]}"
@@ -82,7 +81,7 @@ def require_local(data_block: bpy.types.ID) -> None:
 def create_motion_action(dancer: bpy.types.Object, motion: Motion, name: str, first: int) -> bpy.types.Action:
     """Create an action that plays the motion in world space from frame `first`; it is not assigned.
 
-    The dancer keeps its own bone lengths and object transform. Raises NotADancer.
+    The dancer keeps its own bone lengths and object transform. Raises ValueError.
     """
     require_dancer(dancer)
     location, rotation, scale = _object_transform(dancer)
@@ -93,23 +92,23 @@ def create_motion_action(dancer: bpy.types.Object, motion: Motion, name: str, fi
     pose = rotations.unroll(rotations.multiply(rotations.multiply(rotations.inverse(rest), local), rest))
     pelvis_location = rotations.rotate(rotations.inverse(rest[0]), root - _rest_heads(dancer)[0])
     path = 'pose.bones["{}"].{}'.format
-    channels = [keyframes.Channel(path(JOINTS[0], "location"), pelvis_location, JOINTS[0])]
+    channels = [Channel(path(JOINTS[0], "location"), pelvis_location, JOINTS[0])]
     for j, joint in enumerate(JOINTS):
-        channels.append(keyframes.Channel(path(joint, "rotation_quaternion"), pose[:, j], joint))
+        channels.append(Channel(path(joint, "rotation_quaternion"), pose[:, j], joint))
     return keyframes.create_action(dancer, name, channels, first)
 
 
 def sample_motion(context: bpy.types.Context, dancer: bpy.types.Object, frames: range) -> Motion:
     """Sample the dancer's evaluated pose, with constraints, edits and object transform, to a Motion.
 
-    It has the scene's frame rate and the dancer's bone offsets at the object's scale. Raises NotADancer.
+    It has the scene's frame rate and the dancer's bone offsets at the object's scale. Raises ValueError.
     """
     require_dancer(dancer)
     pose = sample_pose(context, dancer, frames).select(JOINTS)
     world = rotations.multiply(pose.world, rotations.inverse(_rest_rotations(dancer))[:, None])
     skeleton = Skeleton(_offsets(_rest_heads(dancer) * _object_transform(dancer)[2]))
     return Motion(
-        context_access.frame_rate(active_scene(context)),
+        frame_rate(active_scene(context)),
         skeleton,
         pose.positions[0],
         np.ascontiguousarray(kinematics.local_rotations(world.swapaxes(0, 1))),
@@ -120,12 +119,10 @@ def read_rig(obj: bpy.types.Object) -> Rig:
     """Read an armature's rest pose in world space, with its object's current transform.
 
     A bone that a constraint binds to another bone with full influence counts as that bone's child, as in Rigify's rigs.
-    Raises NotADancer for an object that is no armature, or is scaled non-uniformly.
+    Raises ValueError for an object that is no armature, or is scaled non-uniformly.
     """
-    if not isinstance(obj.data, bpy.types.Armature):
-        raise NotADancer(f"{obj.name}: an armature expected, found a {obj.type.lower()}")
+    bones = list(armature_data(obj).bones)
     location, rotation, scale = _object_transform(obj)
-    bones = list(obj.data.bones)
     index = {bone.name: b for b, bone in enumerate(bones)}
     parents = [_effective_parent(obj, bone, index) for bone in bones]
     try:
@@ -183,11 +180,6 @@ def keep_selection(context: bpy.types.Context) -> Iterator[None]:
             bpy.ops.object.mode_set(mode=mode)
 
 
-def _armature_data(dancer: bpy.types.Object) -> bpy.types.Armature:
-    assert isinstance(dancer.data, bpy.types.Armature)
-    return dancer.data
-
-
 def _add_edit_bones(armature: bpy.types.Armature, skeleton: Skeleton) -> None:
     heads = skeleton.rest_positions()
     tails = _tails(heads)
@@ -215,13 +207,13 @@ def _tails(heads: Array) -> Array:
 
 def _rest_heads(dancer: bpy.types.Object) -> Array:
     """The joints' rest positions (29, 3) in object space and the object's units."""
-    bones = _armature_data(dancer).bones
+    bones = armature_data(dancer).bones
     return np.array([bones[joint].head_local for joint in JOINTS])
 
 
 def _rest_rotations(dancer: bpy.types.Object) -> Array:
     """The bones' rest rotations (29, 4) in object space."""
-    bones = _armature_data(dancer).bones
+    bones = armature_data(dancer).bones
     return rotations.from_matrix(np.array([bones[joint].matrix_local.to_3x3() for joint in JOINTS]))
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from rigs import files, rotations
 from rigs.files.recording import Recording, to_clip
 
-from .. import context_access
-from ..context_access import window_manager
+from ..context_access import frame_rate, set_frame_rate, window_manager
 from . import armatures, fcurves
 from .pose_sampling import sample_pose
 
@@ -35,11 +34,11 @@ def read_armatures(context: bpy.types.Context, path: Path, fps: float | None = N
     _require_supported(path)
     with _temporary_scene(context) as scene:
         _import_file(path)
-        if path.suffix.lower() != ".fbx" and (rate := _keyframe_rate(scene)) != context_access.frame_rate(scene):
+        if path.suffix.lower() != ".fbx" and (rate := _keyframe_rate(scene)) != frame_rate(scene):
             _remove_objects(scene)
-            context_access.set_frame_rate(scene, rate)
+            set_frame_rate(scene, rate)
             _import_file(path)
-        recordings = _sample_armatures(path, scene, fps or round(context_access.frame_rate(scene), 3))
+        recordings = _sample_armatures(path, scene, fps or round(frame_rate(scene), 3))
     return lambda: _to_clip(path, recordings)
 
 
@@ -126,7 +125,7 @@ def _import_file(path: Path) -> None:
 
 def _keyframe_rate(scene: bpy.types.Scene) -> float:
     """The frame rate at which the armatures' keyframes, imported at the scene's rate, lie on whole frames."""
-    rate = context_access.frame_rate(scene)
+    rate = frame_rate(scene)
     curves = [curve for obj in scene.objects if obj.type == "ARMATURE" for curve in fcurves.action_fcurves(obj)]
     longest = max(curves, key=lambda curve: len(curve.keyframe_points), default=None)
     if longest is None or len(longest.keyframe_points) < 2:

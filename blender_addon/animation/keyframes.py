@@ -10,28 +10,8 @@ import numpy as np
 from rigs.retargeting import rotation_modes
 
 from . import fcurves
-from .channels import (
-    Channel,
-    Tolerance,
-    key_every_frame,
-    key_reduced,
-    other_rotation_paths,
-    rotation_mode,
-    transform_channels,
-)
+from .channels import Channel, Tolerance, key_every_frame, key_reduced, other_rotation_paths, rotation_mode
 from .fcurves import FCurveData
-
-__all__ = [
-    "Channel",
-    "KeyframeTarget",
-    "NotKeyable",
-    "Tolerance",
-    "assign_action",
-    "create_action",
-    "frame_range",
-    "transform_channels",
-    "write_keyframes",
-]
 
 KeyframeTarget = Literal["NEW", "CURRENT", "STRIP"]
 """Where keyframes are written: a new action, the assigned action, or an NLA strip."""

@@ -171,15 +171,12 @@ def _capsule_mesh(capsule: _Capsule, segments: int = 24, cap_rings: int = 7) -> 
     rings[..., 0] = radius[:, None] * np.cos(angle)
     rings[..., 1] = radius[:, None] * np.sin(angle) * capsule.depth
     rings[..., 2] = height[:, None]
-    points = capsule.start + rotations.rotate(_axis_rotation(axis), rings.reshape(-1, 3))
+    # The shortest rotation of z onto the axis; the capsule's depth lies along the rotated y.
+    onto_axis = rotations.between(np.array([0.0, 0.0, 1.0]), axis)
+    points = capsule.start + rotations.rotate(onto_axis, rings.reshape(-1, 3))
     index = np.arange(len(points)).reshape(-1, segments)
     quads = np.stack([index[:-1], np.roll(index[:-1], -1, 1), np.roll(index[1:], -1, 1), index[1:]], -1).reshape(-1, 4)
     return points, quads
-
-
-def _axis_rotation(axis: Array) -> Array:
-    """The shortest rotation (4,) of z onto the axis; the capsule's depth lies along the rotated y."""
-    return rotations.between(np.array([0.0, 0.0, 1.0]), axis)
 
 
 def _distance(capsule: _Capsule, points: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.retargeting import rotation_modes
 
-from ..context_access import active_scene
+from ..context_access import active_scene, armature_data
 from . import fcurves
 
 _SCALE_TOLERANCE = 5e-5  # bone scales nearer to one than this are no scale
@@ -78,13 +78,13 @@ def _transforms_from_fcurves(armature: bpy.types.Object, frames: range) -> _Loca
 
 def _is_moved_by_others(armature: bpy.types.Object) -> bool:
     """Whether a parent, constraint, driver, NLA strip or animated armature data moves the bones."""
-    assert isinstance(armature.data, bpy.types.Armature)
     assert armature.pose is not None
-    animation, data_animation = armature.animation_data, armature.data.animation_data
+    data = armature_data(armature)
+    animation, data_animation = armature.animation_data, data.animation_data
     return bool(
         armature.parent
         or armature.constraints
-        or armature.data.pose_position == "REST"
+        or data.pose_position == "REST"
         or (data_animation and (data_animation.action or data_animation.drivers or data_animation.nla_tracks))
         or (animation and (animation.drivers or animation.nla_tracks or animation.use_tweak_mode))
         or any(bone.constraints for bone in armature.pose.bones)
@@ -103,8 +103,7 @@ def _has_delta_transform(armature: bpy.types.Object) -> bool:
 
 def _rows_by_path(armature: bpy.types.Object) -> dict[str, int]:
     """The row of each bone and, last, of the object, by the data path of the property's owner."""
-    assert isinstance(armature.data, bpy.types.Armature)
-    names = [bpy.utils.escape_identifier(bone.name) for bone in armature.data.bones]
+    names = [bpy.utils.escape_identifier(bone.name) for bone in armature_data(armature).bones]
     return {f'pose.bones["{name}"]': row for row, name in enumerate(names)} | {"": len(names)}
 
 
@@ -126,10 +125,9 @@ def _current_values(armature: bpy.types.Object, frames: int) -> dict[str, Array]
 
 def _pose_bone_order(armature: bpy.types.Object) -> list[int]:
     """The index of each of the armature's bones among the pose bones, whose order can differ."""
-    assert isinstance(armature.data, bpy.types.Armature)
     assert armature.pose is not None
     index = {bone.name: n for n, bone in enumerate(armature.pose.bones)}
-    return [index[bone.name] for bone in armature.data.bones]
+    return [index[bone.name] for bone in armature_data(armature).bones]
 
 
 def _sample_into(values: dict[str, Array], rows: dict[str, int], curves: list[bpy.types.FCurve], frames: range) -> bool:
@@ -161,8 +159,7 @@ def _quaternions(armature: bpy.types.Object, values: dict[str, Array]) -> Array:
 
 def _forward_kinematics(armature: bpy.types.Object, transforms: _LocalTransforms) -> SampledPose:
     """The world-space pose by forward kinematics, one generation of bones at a time."""
-    assert isinstance(armature.data, bpy.types.Armature)
-    bones = list(armature.data.bones)
+    bones = list(armature_data(armature).bones)
     count, scale = len(bones), transforms.scale[:, None]
     rows = {bone.name: row for row, bone in enumerate(bones)}
     parents = np.array([rows[bone.parent.name] if bone.parent else count for bone in bones])
@@ -185,8 +182,7 @@ def _forward_kinematics(armature: bpy.types.Object, transforms: _LocalTransforms
 
 def _rest_rotations(armature: bpy.types.Object) -> Array:
     """The bones' rest rotations (B + 1, 4) in object space; the object's own, last, is the identity."""
-    assert isinstance(armature.data, bpy.types.Armature)
-    matrices = np.array([np.array(bone.matrix_local)[:3, :3] for bone in armature.data.bones])
+    matrices = np.array([np.array(bone.matrix_local)[:3, :3] for bone in armature_data(armature).bones])
     return np.concatenate([rotations.from_matrix(matrices), rotations.IDENTITY[None]])
 
 
@@ -194,8 +190,7 @@ def _parent_space(
     armature: bpy.types.Object, transforms: _LocalTransforms, rest: Array, parents: Array
 ) -> tuple[Array, Array]:
     """Each bone's posed rotation (B, F, 4) and head (B, F, 3) in the space of its parent bone."""
-    assert isinstance(armature.data, bpy.types.Armature)
-    bones = list(armature.data.bones)
+    bones = list(armature_data(armature).bones)
     heads = np.array([bone.head_local for bone in bones] + [[0.0, 0.0, 0.0]])
     to_parent = rotations.inverse(rest[parents])
     rest_local = rotations.multiply(to_parent, rest[:-1])
@@ -217,7 +212,6 @@ def _generations(parents: Array) -> Iterator[Array]:
 
 def _evaluated_pose(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> SampledPose:
     """The world-space pose by Blender's depsgraph, frame by frame; the scene's current frame is restored."""
-    assert isinstance(armature.data, bpy.types.Armature)
     pose_matrices, object_matrices = _evaluated_matrices(context, armature, frames)
     order = _pose_bone_order(armature)
     matrices = object_matrices @ pose_matrices[:, order].transpose(1, 0, 3, 2)  # Blender's are column-major
@@ -228,8 +222,7 @@ def _evaluated_pose(context: bpy.types.Context, armature: bpy.types.Object, fram
 
 def _with_tails(armature: bpy.types.Object, world: Array, heads: Array, scale: Array) -> SampledPose:
     """Add the leaf bones' tails to bones (B, F, 4), (B, F, 3) that are `scale` (B or 1, F, 1) times their length."""
-    assert isinstance(armature.data, bpy.types.Armature)
-    bones = list(armature.data.bones)
+    bones = list(armature_data(armature).bones)
     leaves = [row for row, bone in enumerate(bones) if not bone.children]
     vectors = np.array([[0.0, bone.length, 0.0] for bone in bones])[:, None] * scale
     tails = heads[leaves] + rotations.rotate(world[leaves], vectors[leaves])

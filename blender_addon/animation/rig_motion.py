@@ -18,10 +18,11 @@ from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transform
 from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, extend_frame_range, frame_rate
+from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate
 from ..properties.bone_map import edited_bone_map
 from . import armatures, keyframes, rigify
 from .armatures import NotADancer
+from .channels import Channel, Tolerance, transform_channels
 from .pose_sampling import sample_pose
 
 
@@ -33,7 +34,7 @@ class KeyingOptions:
     root: RootMode = "hips"
     in_place: bool = False
     limbs: rigify.Limbs = "FK"
-    tolerance: keyframes.Tolerance | None = None
+    tolerance: Tolerance | None = None
     onto: keyframes.KeyframeTarget = "NEW"
     offset: int = 0
 
@@ -45,9 +46,8 @@ def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     Raises NotADancer if a required joint has no bone.
     """
     rig = rig or armatures.read_rig(obj)
-    assert isinstance(obj.data, bpy.types.Armature)
     try:
-        mapping = edited_bone_map(obj.data, rig) or map_bones(rig.names, rig.parents, rig.heads)
+        mapping = edited_bone_map(armature_data(obj), rig) or map_bones(rig.names, rig.parents, rig.heads)
     except (UnmappableRig, BadMap) as error:
         raise NotADancer(f"{obj.name}: {error}") from None
     for joint in REQUIRED:
@@ -98,16 +98,16 @@ def write_rig_motion(
 ) -> bpy.types.Action:
     """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range."""
     assert target.pose is not None
-    channels: list[keyframes.Channel] = []
+    channels: list[Channel] = []
     for bone, quaternions in motion.rotations.items():
-        channels += keyframes.transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone))
+        channels += transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone))
     if motion.object_transform is not None:
-        channels += keyframes.transform_channels(target, *_object_motion(target, *motion.object_transform))
+        channels += transform_channels(target, *_object_motion(target, *motion.object_transform))
     frames = len(next(iter(motion.rotations.values())))
     if rigify.is_rigify(target):
         for bone, switch, value in rigify.ik_fk_switches(target, options.limbs):
             path = f'pose.bones["{bone}"]["{switch}"]'
-            channels.append(keyframes.Channel(path, np.full((frames, 1), value), bone))
+            channels.append(Channel(path, np.full((frames, 1), value), bone))
     extend_frame_range(active_scene(context), first + frames - 1)
     return keyframes.write_keyframes(
         target, channels, name=name, first=first, onto=options.onto, tolerance=options.tolerance

@@ -17,8 +17,9 @@ from rigs.files.atomic_write import atomic_path
 from rigs.motion import Motion, resample
 from rigs.skeleton import INDEX
 
-from .. import context_access
 from ..animation import armatures, keyframes, mannequin
+from ..animation.channels import Channel
+from ..context_access import set_frame_rate
 from . import camera_framing
 
 SIZE = (848, 480)
@@ -119,7 +120,7 @@ def _add_camera(scene: bpy.types.Scene, positions: Array, fps: float, size: tupl
     assert scene.display is not None
     scene.display.light_direction = _workbench_light(0.45 * view.forward + 0.4 * right - np.array([0.0, 0.0, 1.0]))
     camera.rotation_euler = Matrix(np.stack([right, view.up, -view.forward], axis=-1).tolist()).to_euler()
-    channel = keyframes.Channel("location", view.eye, "camera")
+    channel = Channel("location", view.eye, "camera")
     keyframes.assign_action(camera, keyframes.create_action(camera, "camera", [channel], 1))
 
 
@@ -132,7 +133,7 @@ def _workbench_light(direction: Array) -> tuple[float, float, float]:
 def _set_render_settings(scene: bpy.types.Scene, fps: float, frames: int, size: tuple[int, int]) -> None:
     """Set frame range, resolution, Workbench shading and H.264 output."""
     scene.frame_start, scene.frame_end = 1, frames
-    context_access.set_frame_rate(scene, fps)
+    set_frame_rate(scene, fps)
     scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.engine = "BLENDER_WORKBENCH"  # type: ignore[assignment]

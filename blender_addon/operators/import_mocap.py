@@ -2,34 +2,45 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from rigs import files
 from rigs.motion import resample
 
-from .. import context_access
 from ..animation import dancers, fbx_gltf
 from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter, invoke_operator
-from ..context_access import active_scene, window_manager
+from ..context_access import active_scene, frame_rate, set_frame_rate, window_manager
 from ..properties.settings import scene_settings
 
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES))
 """File browser filter of the formats that can be read."""
 
-_BODY: dict[str, Any] = {
-    "name": "Body",
-    "description": "Add a simple mannequin to each dancer",
-    "default": True,
-}
-_FPS: dict[str, Any] = {
-    "name": "Frame Rate",
-    "description": "Frames per second, for files that state a wrong rate or none; 0: the file's own",
-    "default": 0.0,
-    "min": 0.0,
-    "soft_max": 240.0,
-}
+
+class MocapBrowser(bpy.types.Operator):
+    """Base of operators that open the file browser on mocap files."""
+
+    filter_glob: bpy.props.StringProperty(default=MOCAP_GLOB, options={"HIDDEN"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return PASDEDEUX_OT_import_mocap.poll(context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        window_manager(context).fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class _ImportOptions:
+    """How dancers are imported; mixed into the operators."""
+
+    body: bpy.props.BoolProperty(name="Body", description="Add a simple mannequin to each dancer", default=True)  # type: ignore[valid-type]
+    fps: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Frame Rate",
+        description="Frames per second, for files that state a wrong rate or none; 0: the file's own",
+        min=0.0,
+        soft_max=240.0,
+    )
 
 
 def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
@@ -42,7 +53,7 @@ def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None
     return lambda: files.read(path, fps=fps)
 
 
-class PASDEDEUX_OT_import_mocap(JobOperator):
+class PASDEDEUX_OT_import_mocap(_ImportOptions, JobOperator):
     """Import the dancers of a mocap file, each as a new armature"""
 
     bl_idname = "pasdedeux.import_mocap"
@@ -51,8 +62,6 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
     label = "Importing mocap"
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
-    fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if not self.filepath:
@@ -77,9 +86,9 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
         scene, settings = active_scene(context), scene_settings(context)
         motions = list(result.motions)
         if dancers.has_animated_dancer(scene):
-            motions = [resample(motion, context_access.frame_rate(scene)) for motion in motions]
+            motions = [resample(motion, frame_rate(scene)) for motion in motions]
         else:
-            context_access.set_frame_rate(scene, motions[0].fps)
+            set_frame_rate(scene, motions[0].fps)
         stem = result.source.path.stem
         imported = []
         for number, motion in enumerate(motions, start=1):
@@ -93,24 +102,13 @@ class PASDEDEUX_OT_import_mocap(JobOperator):
             settings.leader = imported[0]
 
 
-class PASDEDEUX_OT_choose_mocap(bpy.types.Operator):
+class PASDEDEUX_OT_choose_mocap(_ImportOptions, MocapBrowser):
     """Select a mocap file and import its dancers"""
 
     bl_idname = "pasdedeux.choose_mocap"
     bl_label = "Import Mocap"
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default=MOCAP_GLOB, options={"HIDDEN"})  # type: ignore[valid-type]
-    body: bpy.props.BoolProperty(**_BODY)  # type: ignore[valid-type]
-    fps: bpy.props.FloatProperty(**_FPS)  # type: ignore[valid-type]
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return PASDEDEUX_OT_import_mocap.poll(context)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        window_manager(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         import_mocap = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]

@@ -7,12 +7,28 @@ from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
 from ..animation import armatures, dancers, keyframes, rig_motion, rigify
+from ..animation.channels import Tolerance
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
-from ..context_access import active_scene
+from ..context_access import active_scene, armature_data
 from ..properties.retarget_settings import RetargetProperties, draw_options
 
 
-class RetargetOperator(RetargetProperties, JobOperator):
+class RetargetTarget(RetargetProperties):
+    """The target and the options of a retargeting operator, and their layout; mixed into the operators."""
+
+    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def is_pair(self) -> bool:
+        """Whether two dancers are retargeted."""
+        return False
+
+    def draw(self, context: bpy.types.Context) -> None:
+        target = active_scene(context).objects.get(self.target) if self.target else context.active_object
+        ik_fk = target is not None and rigify.is_rigify(target)
+        draw_options(self.layout, self, pair=self.is_pair(), ik_fk=ik_fk)  # type: ignore[attr-defined]
+
+
+class RetargetOperator(RetargetTarget, JobOperator):
     """Base of the retargeting operators"""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -25,7 +41,7 @@ class RetargetOperator(RetargetProperties, JobOperator):
             root=self.root,
             in_place=self.in_place,
             limbs=self.limbs,
-            tolerance=keyframes.Tolerance(self.angle, self.distance) if self.reduce else None,
+            tolerance=Tolerance(self.angle, self.distance) if self.reduce else None,
             onto=self.onto,
             offset=self.offset,
         )
@@ -40,7 +56,6 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Source", description="Armature whose motion is copied", options={"SKIP_SAVE"}
     )
-    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     partner_source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Partner Source", description="Source armature of the other dancer of a pair", options={"SKIP_SAVE"}
     )
@@ -51,14 +66,12 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
     _targets: tuple[str, ...] = ()
     _first = 1
 
-    def draw(self, context: bpy.types.Context) -> None:
-        assert self.layout
-        pair = bool(self.partner_source or self.partner_target)
-        draw_options(self.layout, self, pair=pair, ik_fk=has_ik_fk(context, self.target))
+    def is_pair(self) -> bool:
+        return bool(self.partner_source or self.partner_target)
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         pairs = [_source_and_target(context, self.source, self.target)]
-        if self.partner_source or self.partner_target:
+        if self.is_pair():
             pairs.append((require_object(context, self.partner_source), require_object(context, self.partner_target)))
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         if len({obj.name for obj in (*sources, *targets)}) < 2 * len(pairs):
@@ -105,16 +118,9 @@ def require_object(context: bpy.types.Context, name: str) -> bpy.types.Object:
 
 
 def require_editable_armature(target: bpy.types.Object) -> None:
-    """Raise OperatorError unless the object is an armature that can be keyed."""
-    if not isinstance(target.data, bpy.types.Armature):
-        raise OperatorError(f"{target.name}: an armature expected, found a {target.type.lower()}")
+    """Raise OperatorError or ValueError unless the object is an armature that can be keyed."""
+    armature_data(target)
     armatures.require_local(target)
-
-
-def has_ik_fk(context: bpy.types.Context, target: str) -> bool:
-    """Whether the target armature, or the active one without a name, has Rigify's IK and FK controls."""
-    obj = active_scene(context).objects.get(target) if target else context.active_object
-    return obj is not None and rigify.is_rigify(obj)
 
 
 def _source_and_target(

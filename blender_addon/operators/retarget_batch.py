@@ -8,13 +8,12 @@ from rigs.motion import resample
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import retarget
 
-from .. import context_access
 from ..animation import rig_motion
 from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
-from ..context_access import active_scene, window_manager
-from ..properties.retarget_settings import RetargetProperties, draw_options, option_values
-from .import_mocap import MOCAP_GLOB, clip_reader
-from .retarget import RetargetOperator, has_ik_fk, require_editable_armature, require_object
+from ..context_access import active_scene, frame_rate
+from ..properties.retarget_settings import option_values
+from .import_mocap import MocapBrowser, clip_reader
+from .retarget import RetargetOperator, RetargetTarget, require_editable_armature, require_object
 
 BatchResult = tuple[list[tuple[str, RigMotion]], list[str]]
 """The name and motion of each action, and the files' warnings."""
@@ -29,7 +28,6 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     _target = ""
 
@@ -38,10 +36,6 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
             choose_takes = bpy.ops.pasdedeux.choose_takes  # type: ignore[attr-defined]
             return choose_takes("INVOKE_DEFAULT", target=self.target, **option_values(self))
         return super().invoke(context, event)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        assert self.layout
-        draw_options(self.layout, self, pair=False, ik_fk=has_ik_fk(context, self.target))
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         target = require_object(context, self.target) if self.target else context.active_object
@@ -52,7 +46,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
         if not paths:
             raise OperatorError(_NO_FILES)
         body, options = rig_motion.target_body(target), self.keying_options()
-        fps = context_access.frame_rate(active_scene(context))
+        fps = frame_rate(active_scene(context))
         transform = rig_motion.bone_transformer(target, body, options)
         self._target = target.name
         clip_readers = [clip_reader(context, path) for path in paths]
@@ -85,7 +79,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
             action.use_fake_user = True
 
 
-class PASDEDEUX_OT_choose_takes(RetargetProperties, bpy.types.Operator):
+class PASDEDEUX_OT_choose_takes(RetargetTarget, MocapBrowser):
     """Select mocap files and retarget each to the rig, as an action of its own"""
 
     bl_idname = "pasdedeux.choose_takes"
@@ -93,20 +87,6 @@ class PASDEDEUX_OT_choose_takes(RetargetProperties, bpy.types.Operator):
 
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: bpy.props.StringProperty(default=MOCAP_GLOB, options={"HIDDEN"})  # type: ignore[valid-type]
-    target: bpy.props.StringProperty(name="Target", description="Armature to animate", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return PASDEDEUX_OT_retarget_batch.poll(context)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        window_manager(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        assert self.layout
-        draw_options(self.layout, self, pair=False, ik_fk=has_ik_fk(context, self.target))
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         files = [{"name": file.name} for file in self.files if file.name]

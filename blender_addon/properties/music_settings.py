@@ -9,7 +9,6 @@ _PARTS = [
     ("bass", "Bass", "Monophonic bass"),
     ("melody", "Melody", "Melody and chords"),
 ]
-_HIGHEST_SEED = 2**31 - 1
 
 
 class PASDEDEUX_PG_beat(bpy.types.PropertyGroup):
@@ -44,7 +43,6 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         name="Seed",
         description="Random seed: the same seed gives the same dance",
         min=0,
-        max=_HIGHEST_SEED,
     )
     composer: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model", description="Model that composes the music", items=REGISTRY.choices("compose")
@@ -67,7 +65,6 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         name="Seed",
         description="Random seed: the same seed gives the same music",
         min=0,
-        max=_HIGHEST_SEED,
     )
     out: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",

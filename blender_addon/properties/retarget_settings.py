@@ -105,22 +105,23 @@ def draw_options(layout: bpy.types.UILayout, options: RetargetProperties, *, pai
         column.prop(options, "distance")
 
 
-def is_armature(_: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:
+def _is_armature(_: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:
     """Poll of object pointers that list armatures only."""
     return obj.type == "ARMATURE"
 
 
-def _armature_pointer(name: str, description: str) -> object:
-    return bpy.props.PointerProperty(name=name, description=description, type=bpy.types.Object, poll=is_armature)  # type: ignore[func-returns-value]
+def armature_pointer(name: str, description: str) -> object:
+    """A property that points to an armature object."""
+    return bpy.props.PointerProperty(name=name, description=description, type=bpy.types.Object, poll=_is_armature)  # type: ignore[func-returns-value]
 
 
 class PASDEDEUX_PG_retargeting(RetargetProperties, bpy.types.PropertyGroup):
     """The scene's retargeting: source and target armatures, and the options"""
 
-    source: _armature_pointer("Source", "Armature whose motion is copied; empty: the other selected one")  # type: ignore[valid-type]
-    target: _armature_pointer("Target", "Armature to animate; empty: the active one")  # type: ignore[valid-type]
-    partner_source: _armature_pointer("Partner Source", "Source armature of the other dancer of a pair")  # type: ignore[valid-type]
-    partner_target: _armature_pointer("Partner Target", "Target armature of the other dancer of a pair")  # type: ignore[valid-type]
+    source: armature_pointer("Source", "Armature whose motion is copied; empty: the other selected one")  # type: ignore[valid-type]
+    target: armature_pointer("Target", "Armature to animate; empty: the active one")  # type: ignore[valid-type]
+    partner_source: armature_pointer("Partner Source", "Source armature of the other dancer of a pair")  # type: ignore[valid-type]
+    partner_target: armature_pointer("Partner Target", "Target armature of the other dancer of a pair")  # type: ignore[valid-type]
 
 
 CLASSES = (PASDEDEUX_PG_retargeting,)

@@ -7,7 +7,7 @@ from rigs.choreography.devices import DELAYED, DEVICES, Choreography, device_cho
 
 from ..context_access import active_scene
 from .music_settings import PASDEDEUX_PG_music
-from .retarget_settings import PASDEDEUX_PG_retargeting, is_armature
+from .retarget_settings import PASDEDEUX_PG_retargeting, armature_pointer
 
 _MODELS = [
     *REGISTRY.choices("partner"),
@@ -19,18 +19,8 @@ _MODELS = [
 class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
     """The scene's leader and partner, and how the partner is generated"""
 
-    leader: bpy.props.PointerProperty(  # type: ignore[valid-type]
-        name="Leader",
-        description="Dancer to generate a partner for: any humanoid armature",
-        type=bpy.types.Object,
-        poll=is_armature,
-    )
-    partner: bpy.props.PointerProperty(  # type: ignore[valid-type]
-        name="Partner",
-        description="Humanoid armature to animate; empty: a new dancer is added",
-        type=bpy.types.Object,
-        poll=is_armature,
-    )
+    leader: armature_pointer("Leader", "Dancer to generate a partner for: any humanoid armature")  # type: ignore[valid-type]
+    partner: armature_pointer("Partner", "Humanoid armature to animate; empty: a new dancer is added")  # type: ignore[valid-type]
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model",
         description="Model or choreographic device that generates the partner",

@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes, pose_sampling
+from bl_ext.user_default.pas_de_deux.animation.channels import Channel
 from motions import TENTH_OF_A_MILLIMETRE, random_motion
 
 from rigs import Array, rotations
@@ -77,8 +78,8 @@ def chain(*modes: str, frames: int = 24, moving: bool = True) -> bpy.types.Objec
         name = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
         path = f'pose.bones["{bone.name}"].'
         width = len(getattr(bone, name))
-        channels.append(keyframes.Channel(path + name, random.normal(0.0, 1.0, (frames, width)), bone.name))
-        channels.append(keyframes.Channel(path + "location", random.normal(0.0, 0.3, (frames, 3)), bone.name))
+        channels.append(Channel(path + name, random.normal(0.0, 1.0, (frames, width)), bone.name))
+        channels.append(Channel(path + "location", random.normal(0.0, 0.3, (frames, 3)), bone.name))
     if moving:
         keyframes.assign_action(rig, keyframes.create_action(rig, "twist", channels, 1))
     bpy.context.view_layer.update()

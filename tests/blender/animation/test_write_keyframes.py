@@ -4,6 +4,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation.channels import Channel, Tolerance, transform_channels
 
 from rigs import Array, rotations
 
@@ -39,11 +40,11 @@ def smooth_locations(frames: int = 120) -> Array:
     return np.stack([np.sin(np.arange(frames) * speed) for speed in (0.05, 0.11, 0.02)], axis=-1)
 
 
-def channels(rig: bpy.types.Object, frames: int = 120, seed: int = 0) -> list[keyframes.Channel]:
+def channels(rig: bpy.types.Object, frames: int = 120, seed: int = 0) -> list[Channel]:
     channels = []
     for b, bone in enumerate(rig.pose.bones):
         locations = smooth_locations(frames) if b == 0 else None
-        channels += keyframes.transform_channels(bone, smooth_rotations(frames, seed + b), locations)
+        channels += transform_channels(bone, smooth_rotations(frames, seed + b), locations)
     return channels
 
 
@@ -94,7 +95,7 @@ def test_a_bone_moves_as_written_in_the_form_it_keeps(rig: bpy.types.Object, mod
 def test_reduced_keys_keep_within_their_tolerance(rig: bpy.types.Object, mode: str) -> None:
     for bone in rig.pose.bones:
         bone.rotation_mode = mode
-    keyframes.write_keyframes(rig, channels(rig), name="move", first=5, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=5, tolerance=Tolerance())
     angle, distance = max_errors(rig, 5)
     assert angle < 1.01 * HALF_A_DEGREE
     assert distance < 1.01e-3
@@ -104,9 +105,9 @@ def test_reduced_keys_keep_within_their_tolerance(rig: bpy.types.Object, mode: s
 
 
 def test_a_finer_tolerance_keeps_more_keys_and_keeps_within_it(rig: bpy.types.Object) -> None:
-    keyframes.write_keyframes(rig, channels(rig), name="coarse", first=1, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="coarse", first=1, tolerance=Tolerance())
     coarse = key_times(rig.animation_data.action, rig)
-    keyframes.write_keyframes(rig, channels(rig), name="fine", first=1, tolerance=keyframes.Tolerance(0.001, 1e-4))
+    keyframes.write_keyframes(rig, channels(rig), name="fine", first=1, tolerance=Tolerance(0.001, 1e-4))
     fine = key_times(rig.animation_data.action, rig)
     assert all(len(fine[bone][0]) > len(coarse[bone][0]) for bone in BONES)
     angle, distance = max_errors(rig, 1)
@@ -115,7 +116,7 @@ def test_a_finer_tolerance_keeps_more_keys_and_keeps_within_it(rig: bpy.types.Ob
 
 
 def test_a_bones_reduced_keys_stand_on_the_same_frames_and_are_smooth(rig: bpy.types.Object) -> None:
-    keyframes.write_keyframes(rig, channels(rig), name="move", first=1, tolerance=keyframes.Tolerance())
+    keyframes.write_keyframes(rig, channels(rig), name="move", first=1, tolerance=Tolerance())
     for times in key_times(rig.animation_data.action, rig).values():
         assert all(each == times[0] for each in times)
     for curve in fcurves.action_fcurves(rig):
@@ -128,16 +129,14 @@ def test_the_rigs_scale_counts_in_what_a_millimetre_is(rig: bpy.types.Object) ->
     for scale in (1.0, 0.01):
         rig.scale = (scale, scale, scale)
         bpy.context.view_layer.update()
-        transforms = keyframes.transform_channels(rig.pose.bones[0], None, smooth_locations())
-        keyframes.write_keyframes(rig, transforms, name="move", first=1, tolerance=keyframes.Tolerance())
+        transforms = transform_channels(rig.pose.bones[0], None, smooth_locations())
+        keyframes.write_keyframes(rig, transforms, name="move", first=1, tolerance=Tolerance())
         counts.append(len(key_times(rig.animation_data.action, rig)["hips"][0]))
     assert counts[1] < counts[0]
 
 
-@pytest.mark.parametrize("tolerance", [None, keyframes.Tolerance()])
-def test_a_movement_of_another_rate_is_keyed_between_frames(
-    rig: bpy.types.Object, tolerance: keyframes.Tolerance | None
-) -> None:
+@pytest.mark.parametrize("tolerance", [None, Tolerance()])
+def test_a_movement_of_another_rate_is_keyed_between_frames(rig: bpy.types.Object, tolerance: Tolerance | None) -> None:
     keyframes.write_keyframes(rig, channels(rig), name="move", first=10.5, step=0.25, tolerance=tolerance)
     angle, distance = max_errors(rig, 10.5, 0.25)
     assert angle < 1.01 * HALF_A_DEGREE if tolerance else 1e-5
@@ -146,7 +145,7 @@ def test_a_movement_of_another_rate_is_keyed_between_frames(
 
 
 def test_an_object_moves_as_written_too(rig: bpy.types.Object) -> None:
-    transforms = keyframes.transform_channels(rig, smooth_rotations(), smooth_locations())
+    transforms = transform_channels(rig, smooth_rotations(), smooth_locations())
     keyframes.write_keyframes(rig, transforms, name="move", first=1)
     bpy.context.scene.frame_set(31)
     assert np.allclose(rig.matrix_world.translation, smooth_locations()[30], atol=1e-6)
@@ -156,9 +155,7 @@ def test_an_object_moves_as_written_too(rig: bpy.types.Object) -> None:
 @pytest.mark.parametrize("frames", [1, 2])
 def test_the_shortest_movements_are_keyed(rig: bpy.types.Object, frames: int) -> None:
     for onto in ("NEW", "CURRENT", "STRIP"):
-        keyframes.write_keyframes(
-            rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=keyframes.Tolerance()
-        )
+        keyframes.write_keyframes(rig, channels(rig, frames), name="move", first=3, onto=onto, tolerance=Tolerance())
         assert max(max_errors(rig, 3, frames=frames)) < 1e-5
 
 
@@ -201,8 +198,8 @@ def test_keys_that_stay_keep_their_easing_and_handles(rig: bpy.types.Object) -> 
         curve.keyframe_points[2].handle_right = (210.0, 3.0)
         curve.update()
     before = [evaluated_pose(rig, frame)[1][0] for frame in (5, 15, 205, 230)]
-    transforms = keyframes.transform_channels(bone, None, smooth_locations())
-    keyframes.write_keyframes(rig, transforms, name="move", first=50, onto="CURRENT", tolerance=keyframes.Tolerance())
+    transforms = transform_channels(bone, None, smooth_locations())
+    keyframes.write_keyframes(rig, transforms, name="move", first=50, onto="CURRENT", tolerance=Tolerance())
     assert np.allclose([evaluated_pose(rig, frame)[1][0] for frame in (5, 15, 205, 230)], before, atol=1e-5)
 
 
@@ -211,12 +208,10 @@ def test_a_rotations_other_forms_make_way(rig: bpy.types.Object) -> None:
     for mode in ("XYZ", "AXIS_ANGLE"):
         bone.rotation_mode = mode
         keyframes.write_keyframes(
-            rig, keyframes.transform_channels(bone, smooth_rotations()), name="move", first=1, onto="CURRENT"
+            rig, transform_channels(bone, smooth_rotations()), name="move", first=1, onto="CURRENT"
         )
     bone.rotation_mode = "QUATERNION"
-    keyframes.write_keyframes(
-        rig, keyframes.transform_channels(bone, smooth_rotations()), name="move", first=1, onto="CURRENT"
-    )
+    keyframes.write_keyframes(rig, transform_channels(bone, smooth_rotations()), name="move", first=1, onto="CURRENT")
     assert {curve.data_path for curve in fcurves.action_fcurves(rig)} == {'pose.bones["hips"].rotation_quaternion'}
 
 
@@ -225,12 +220,8 @@ def test_a_movement_after_another_goes_on_from_it_the_short_way(rig: bpy.types.O
     bone = rig.pose.bones["hips"]
     bone.rotation_mode = mode
     spin = rotations.from_axis_angle(np.array([0.0, 1.0, 0.0]), np.linspace(0.0, 20.0, 200))
-    keyframes.write_keyframes(
-        rig, keyframes.transform_channels(bone, spin[:100]), name="first half", first=1, onto="CURRENT"
-    )
-    keyframes.write_keyframes(
-        rig, keyframes.transform_channels(bone, spin[100:]), name="second half", first=101, onto="CURRENT"
-    )
+    keyframes.write_keyframes(rig, transform_channels(bone, spin[:100]), name="first half", first=1, onto="CURRENT")
+    keyframes.write_keyframes(rig, transform_channels(bone, spin[100:]), name="second half", first=101, onto="CURRENT")
     between = evaluated_pose(rig, 100.5)[0][0]
     assert rotations.angle_between(between, rotations.slerp(spin[99], spin[100], 0.5)) < 0.01
 
@@ -268,21 +259,21 @@ def test_strips_one_after_another_each_play(rig: bpy.types.Object) -> None:
     assert max(max_errors(rig, 200, seed=7)) < 1e-5
 
 
-def invalid_channels(channels: list[keyframes.Channel]) -> dict[str, list[keyframes.Channel]]:
+def invalid_channels(channels: list[Channel]) -> dict[str, list[Channel]]:
     first, last = channels[0], channels[-1]
-    nothing = keyframes.Channel('pose.bones["tail"].location', last.values[:, :3], "tail")
+    nothing = Channel('pose.bones["tail"].location', last.values[:, :3], "tail")
     return {
         "there is no": [*channels[:-1], nothing],
-        "4 finite numbers": [*channels[:-1], keyframes.Channel(last.path, last.values[:, :3], last.group)],
-        "3 finite numbers": [keyframes.Channel(first.path, first.values * np.nan, first.group), *channels[1:]],
-        r"found \(119, 4\)": [*channels[:-1], keyframes.Channel(last.path, last.values[1:], last.group)],
+        "4 finite numbers": [*channels[:-1], Channel(last.path, last.values[:, :3], last.group)],
+        "3 finite numbers": [Channel(first.path, first.values * np.nan, first.group), *channels[1:]],
+        r"found \(119, 4\)": [*channels[:-1], Channel(last.path, last.values[1:], last.group)],
         "one twice": [*channels, last],
         "found no channels": [],
     }
 
 
 @pytest.mark.parametrize("onto", ["NEW", "CURRENT", "STRIP"])
-@pytest.mark.parametrize("reason", list(invalid_channels([keyframes.Channel("", np.zeros((2, 4)), "")] * 2)))
+@pytest.mark.parametrize("reason", list(invalid_channels([Channel("", np.zeros((2, 4)), "")] * 2)))
 def test_what_cannot_be_keyed_is_refused_and_changes_nothing(rig: bpy.types.Object, onto: str, reason: str) -> None:
     action = keyframes.write_keyframes(rig, channels(rig), name="before", first=1)
     with pytest.raises(keyframes.NotKeyable, match=f"^rig.*{reason}"):

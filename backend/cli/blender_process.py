@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from backend.cli.terminal import BadInput, Fault
+from backend.cli.terminal import BadInput, Fault, signals_deferred
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION_SOURCES = ("rigs", "backend", "blender_addon", "pyproject.toml")
@@ -76,18 +77,8 @@ def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str]
     file.write_text(json.dumps(task))
     log: deque[str] = deque(maxlen=MAX_LOG_LINES)
     reply: dict[str, Any] = {}
-    # In a session of its own, so that Ctrl-C reaches only this process, which then ends it.
-    process = subprocess.Popen(
-        [*blender_command(), str(file)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | {"TMPDIR": str(folder.absolute())},
-        start_new_session=True,
-    )
-    try:
+    command = [*blender_command(), str(file)]
+    with child_process(command, subprocess.PIPE, {"TMPDIR": str(folder.absolute())}) as process:
         assert process.stdout is not None
         for line in process.stdout:
             message = _read_message(line)
@@ -98,8 +89,6 @@ def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str]
             else:
                 reply = message
         status = process.wait()
-    finally:
-        terminate(process)
     if "result" in reply:
         return dict(reply["result"])
     if "error" in reply and status == 2:
@@ -108,16 +97,37 @@ def run_task(task: dict[str, Any], folder: Path, progress: Callable[[float, str]
     raise Fault(str(sentence), "".join(log))
 
 
-def terminate(process: "subprocess.Popen[Any]") -> None:
-    """End a child process: SIGTERM, and SIGKILL if it is still there after 5 s."""
-    if process.poll() is not None:
-        return
-    process.terminate()
+@contextmanager
+def child_process(
+    command: Sequence[str], output: int | IO[bytes], variables: dict[str, str]
+) -> Iterator["subprocess.Popen[str]"]:
+    """Run a child process that is ended afterwards: by SIGTERM, and by SIGKILL if it is still there after 5 s.
+
+    It has a session of its own, so that Ctrl-C reaches only this process.
+    output: where its standard output and error go.  variables: of its environment, beside this process's.
+    """
+    process = None
     try:
-        process.wait(5.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        with signals_deferred():  # an exception within Popen would leave a child that nobody knows
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=os.environ | variables,
+                start_new_session=True,
+            )
+        yield process
+    finally:
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def last_line(output: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.cli import blender_process
 from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
-from backend.cli.terminal import BadInput, Fault, print_note, staging_folder
+from backend.cli.terminal import BadInput, Fault, expect_parent_folder, print_note, staging_folder
 from backend.wire.messages import PartnerRequest
 from rigs import files
 from rigs.sample_dance.salsa import sample_dance
@@ -51,6 +51,7 @@ def run_demo(
     blender_process.blender_command()
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a folder expected, a file found")
+    expect_parent_folder(out)
     with staging_folder(out) as folder:
         for warning in clip.warnings if clip else ():
             print_note(warning)
@@ -113,22 +114,15 @@ def running_backend(folder: Path) -> Iterator[tuple[str, Path]]:
     Raises Fault with the log's last line if it does not start.
     """
     log = folder / "backend.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
-    try:
+    command = [sys.executable, "-P", "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"]
+    with (
+        log.open("wb") as output,
+        blender_process.child_process(command, output, {"PYTHONUNBUFFERED": "1"}) as process,
+    ):
         yield _wait_for_address(process, log), log
-    finally:
-        blender_process.terminate(process)
 
 
-def _wait_for_address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+def _wait_for_address(process: "subprocess.Popen[str]", log: Path) -> str:
     """The address that the backend prints once it listens."""
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:

@@ -22,7 +22,7 @@ from backend.cli.terminal import (
     ProgressBar,
     Terminated,
     exit_at_once,
-    expect_not_overwritten,
+    expect_result_files,
     move_results,
     print_note,
     raise_on_sigterm,
@@ -123,10 +123,9 @@ def partner(
                 direction=directed,
             )
             expect_answerable(request, server)
+    files.expect_writable(out)
     results = options.numbered_paths(out, takes)
-    for result in results:
-        files.expect_writable(result)
-    expect_not_overwritten(results, [leader, *inputs])
+    expect_result_files(results, [leader, *inputs])
     with staging_folder(out) as folder:
         for warning in clip.warnings:
             print_note(warning)
@@ -135,13 +134,15 @@ def partner(
         for path in (path for path, motions in inputs.items() if len(motions) > 1):
             print_note(f"{path.name}: two dancers, the second is taken as the partner")
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
-            if choreography is not None:
-                motions = _choreograph(first, choreography)
+            if request is None:
+                assert choreography is not None
+                motions = [_choreograph(first, choreography)]
             else:
-                assert request is not None
-                motions = _takes(request, server, progress)
-        for result, motion in zip(results, motions, strict=True):
-            files.write(folder / result.name, motion, like=clip.source)
+                result = answer(request, server, progress)
+                assert isinstance(result, MotionResult)
+                motions = list(result.takes)
+        for path, motion in zip(results, motions, strict=True):
+            files.write(folder / path.name, motion, like=clip.source)
         move_results(folder, results)
 
 
@@ -168,16 +169,17 @@ def render(
 
     if out.suffix.lower() != ".mp4":
         raise BadInput(f"{out.name}: .mp4 file extension expected")
-    if out.is_dir():
-        raise BadInput(f"{out.name}: a file expected, a folder found")
+    sounds = [music] if music is not None else []
+    expect_result_files([out], [*motions, *sounds])
     if len(motions) not in (1, 2):
         raise BadInput(f"One or two files of movement expected, {len(motions)} given")
     clips = [files.read(motion, fps=fps) for motion in motions]
     dancers = sum(len(clip.motions) for clip in clips)
     if dancers > 2:
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
-    if music is not None and not music.is_file():
-        raise BadInput(f"{music.name}: no such file")
+    for sound in sounds:
+        if not os.path.isfile(sound):
+            raise BadInput(f"{sound.name}: no such file")
     blender_process.blender_command()
     for warning in (warning for clip in clips for warning in clip.warnings):
         print_note(warning)
@@ -226,13 +228,13 @@ def evaluate(
         plot: file for a plot of them.
         part: which recordings; choose no setting by the test's.
     """
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise BadInput(f"{plot.name}: .png file extension expected")
+    expect_result_files(path for path in (json, plot) if path is not None)
+    parts = ("validation", "test") if part == "both" else (part,)
     with bad_input_from_value_errors():
         REGISTRY.get(model)
-    for result in (json, plot):
-        if result is not None and not result.parent.is_dir():
-            raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
-    parts = ("validation", "test") if part == "both" else (part,)
-    _load_command("evaluate")(data, model, json=json, plot=plot, parts=parts)
+        _load_command("evaluate")(data, model, json=json, plot=plot, parts=parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -252,6 +254,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Fault as fault:
         print_note(f"{fault.log.rstrip()}\n{fault}" if fault.log else str(fault))
         return 1
+    except OSError as error:
+        print_note(f"{error.filename or 'writing'}: {error.strerror or error}")
+        return 1
     except KeyboardInterrupt:
         print_note("Interrupted")
         return exit_at_once(130)
@@ -259,19 +264,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_at_once(end.status)
 
 
-def _takes(request: PartnerRequest, server: str | None, progress: ProgressBar) -> list[Motion]:
-    """The takes of a request."""
-    result = answer(request, server, progress)
-    assert isinstance(result, MotionResult)
-    return list(result.takes)
-
-
-def _choreograph(leader: Motion, choreography: Choreography) -> list[Motion]:
-    """The one take of a choreographic device; prints its warnings."""
+def _choreograph(leader: Motion, choreography: Choreography) -> Motion:
+    """The partner of a choreographic device; prints its warnings."""
     motion = choreograph(leader, choreography)
     for warning in collision_warnings(leader, motion, choreography):
         print_note(f"{choreography.device}: {warning}")
-    return [motion]
+    return motion
 
 
 def _to_sound_file(music: Path, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
 from backend.cli.options import Address, Bars, Number, Out, Rate
-from backend.cli.terminal import BadInput, ProgressBar, expect_not_overwritten, move_results, print_note, staging_folder
+from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
 from backend.wire import validation
@@ -46,11 +46,10 @@ def dance(
     from backend.music import midi
     from backend.music.audio.wav import write_wav
 
+    files.expect_writable(out)
     dancers = [out.with_name(f"{out.stem}-{role}{out.suffix}") for role in ("leader", "partner")] if duet else [out]
     sound = out.with_suffix(".wav")
-    for path in dancers:
-        files.expect_writable(path)
-    expect_not_overwritten([*dancers, sound], [music])
+    expect_result_files([*dancers, sound], [music])
     score = midi.read(music)
     with bad_input_from_value_errors():
         if bars is not None:
@@ -95,10 +94,10 @@ def compose(
     from backend.music import midi
     from backend.music.audio.wav import write_wav
 
-    sound = out.with_suffix(".wav")
     if out.suffix.lower() not in midi.SUFFIXES:
         raise BadInput(f"{out.name}: {' or '.join(midi.SUFFIXES)} file extension expected")
-    expect_not_overwritten([out, sound], [motion])
+    sound = out.with_suffix(".wav")
+    expect_result_files([out, sound], [motion])
     clip = files.read(motion, fps=fps)
     if clip.motions[0].seconds < validation.MIN_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")

@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -120,22 +120,27 @@ def print_note(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def expect_not_overwritten(results: Sequence[Path], sources: Sequence[Path]) -> None:
-    """Raise BadInput for a result that is a folder, or that would replace a file that is read."""
+def expect_parent_folder(result: Path) -> None:
+    """Raise BadInput for a result in a folder that does not exist."""
+    if not result.resolve().parent.is_dir():
+        raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
+
+
+def expect_result_files(results: Iterable[Path], sources: Iterable[Path] = ()) -> None:
+    """Raise BadInput for a result that is a folder, that is in none, or that would replace a file that is read."""
     originals = [source.resolve() for source in sources]
     for result in results:
-        if result.is_dir():
+        if os.path.isdir(result):  # Path.is_dir raises for a name that is too long
             raise BadInput(f"{result}: a file expected, a folder found")
         if result.resolve() in originals:
             raise BadInput(f"{result}: the result would overwrite it, another OUT expected")
+        expect_parent_folder(result)
 
 
 @contextmanager
 def staging_folder(result: Path) -> Iterator[Path]:
     """A folder beside `result` to write results in, deleted afterwards. Raises BadInput where none can be made."""
     path = result.resolve()
-    if not path.parent.is_dir():
-        raise BadInput(f"{result}: an existing folder expected for it, there is no {result.parent}")
     folder = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         folder.mkdir()

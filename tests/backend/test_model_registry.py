@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from backend.client import Client, RequestRefused
 from backend.model_registry import REGISTRY, WEIGHTS, WEIGHTS_VARIABLE, ModelRegistry, ModelSpec, weights_path
@@ -45,6 +47,15 @@ def test_every_import_path_leads_to_what_the_registry_says(spec: ModelSpec) -> N
     assert callable(spec.import_training().train)
     assert not spec.evaluation or callable(spec.import_evaluation().evaluate)
     assert all(name in REGISTRY for name in spec.starts_from)
+
+
+@pytest.mark.parametrize("spec", list(REGISTRY), ids=REGISTRY.names())
+def test_weights_that_lack_a_tensor_are_refused(spec: ModelSpec, tmp_path: Path) -> None:
+    with safe_open(spec.weights, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())[1:]}
+        save_file(tensors, tmp_path / "less.safetensors", metadata=file.metadata())
+    with pytest.raises(ValueError, match=rf"less\.safetensors: weights of this version's {spec.name} expected, "):
+        spec.load_pipeline("cpu", tmp_path / "less.safetensors")
 
 
 def test_ones_own_weights_are_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

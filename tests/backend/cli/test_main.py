@@ -182,6 +182,7 @@ def test_dancers_who_pass_through_each_other_are_spoken_of(shelf: Path, tmp_path
     assert re.search(r"mirror: the dancers come as near as .* a distance of .* m keeps them apart\n", result.stderr)
 
 
+LONG = "x" * 300
 FLOW = "partner leader.bvh -o out/p.bvh --model partner-flow"
 BAD = {
     # the arguments, and what the one line must contain
@@ -200,6 +201,8 @@ BAD = {
         "partner leader.bvh -o nowhere/p.bvh",
         r"nowhere/p\.bvh: an existing folder expected",
     ),
+    "a result with a long name": (f"partner leader.bvh -o {LONG}.bvh", r"\.bvh: a place to write to expected \(.*\)"),
+    "a leader with a long name": (f"partner {LONG}.bvh -o out/p.bvh", r"x\.bvh: no such file"),
     "the leader as result": ("partner leader.bvh -o leader.bvh", r"leader\.bvh: .* another OUT expected"),
     "an unknown model": ("partner leader.bvh -o out/p.bvh --model waltz", r"model waltz: no such model, .* expected"),
     "a dancer as partner": (
@@ -270,6 +273,10 @@ BAD = {
         "partner leader.bvh -o out/p.bvh --model canon --delay 90 --delay-in frames",
         r"delay: 1 to 89 frames expected, 90 found",
     ),
+    "an endless delay": (
+        "partner leader.bvh -o out/p.bvh --model canon --delay inf",
+        r"delay: a finite number above 0 expected, inf found",
+    ),
     "dancers in one place": (
         "partner leader.bvh -o out/p.bvh --model mirror --distance 0",
         r"distance: 0\.3 to 100 m expected, 0 found",
@@ -284,6 +291,16 @@ BAD = {
     "a video of nobody": ("render missing.bvh -o out/v.mp4", r"missing\.bvh: no such file"),
     "a video of a crowd": ("render pair.npz leader.bvh -o out/v.mp4", r"one or two dancers expected, 3 found"),
     "a video by another name": ("render leader.bvh -o out/v.avi", r"v\.avi: \.mp4 file extension expected"),
+    "a video in a folder": ("render leader.bvh -o folder.mp4", r"folder\.mp4: a file expected, a folder found"),
+    "a video over its sound": (
+        "render leader.bvh --music sound.mp4 -o sound.mp4",
+        r"sound\.mp4: .* another OUT expected",
+    ),
+    "metrics in a folder": ("evaluate --data out --model duet-vae --json out", r"out: a file expected, a folder found"),
+    "a plot that is no picture": (
+        "evaluate --data out --model duet-vae --plot out/p.txt",
+        r"p\.txt: \.png file extension expected",
+    ),
     "an evaluation of nothing": ("evaluate --data nowhere --model duet-vae", r"nowhere.*"),
     "an address that is none": ("serve --bind nonsense", r"nonsense.*"),
 }
@@ -295,12 +312,24 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments: str, message: str, 
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "out").mkdir()
     (tmp_path / "folder.bvh").mkdir()
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "sound.mp4").touch()
     before = sorted(tmp_path.rglob("*"))
     result = subprocess.run([*COMMAND, *arguments.split()], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert result.returncode == 2, result.stderr
     assert re.fullmatch(f".*{message}.*\n", result.stderr)
     assert result.stdout == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_corrupt_weights_are_bad_input(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "partner-flow.safetensors"
+    weights.write_bytes(b"weights")
+    monkeypatch.setenv("PASDEDEUX_WEIGHTS", str(tmp_path))
+    result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.bvh")
+    sentence = f"{weights}: a .safetensors file with weights of partner-flow expected\n"
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", sentence)
+    assert list(tmp_path.iterdir()) == [weights]
 
 
 def test_a_server_that_is_away_is_a_fault(shelf: Path, tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ BAD = {
     ),
     "a dance in a song": ("dance song.mid -o out/d.mp3", r"d\.mp3: \.bvh or \.npz file extension expected"),
     "a dance in a folder": ("dance song.mid -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
+    "a dance without a name": ("dance song.mid -o .", r": \.bvh or \.npz file extension expected"),
     "a dance beside a folder": ("dance song.mid -o sounds.bvh", r"sounds\.wav: a file expected, a folder found"),
     "a dance nowhere": (
         "dance song.mid -o nowhere/d.bvh --server tcp://127.0.0.1:9",
@@ -204,6 +205,7 @@ BAD = {
         r"moment\.bvh: a second of dance or more expected, 0\.47 found",
     ),
     "music in a dance": ("compose dance.bvh -o out/m.bvh", r"m\.bvh: \.mid or \.midi file extension expected"),
+    "music without a name": ("compose dance.bvh -o .", r": \.mid or \.midi file extension expected"),
     "music beside a folder": ("compose dance.bvh -o sounds.mid", r"sounds\.wav: a file expected, a folder found"),
     "no tempo": (f"{COMPOSE} --tempo fast", r"--tempo: auto, or 30 to 300 beats a minute, expected, fast found"),
     "no number for a tempo": (f"{COMPOSE} --tempo nan", r"--tempo: auto, or 30 to 300 .* expected, nan found"),

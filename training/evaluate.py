@@ -6,11 +6,12 @@ from typing import Any
 
 from backend.model_registry import REGISTRY
 from rigs.files import BadFile
-from training.evaluation.partner_model import PARTS, evaluate_partner_model
+from training.data.duets import HELD_OUT
+from training.evaluation.partner_model import evaluate_partner_model
 
 
 def evaluate(
-    data: Path, model: str, json: Path | None = None, plot: Path | None = None, parts: Sequence[str] = PARTS
+    data: Path, model: str, json: Path | None = None, plot: Path | None = None, parts: Sequence[str] = HELD_OUT
 ) -> Any:
     """Print the metrics of a model on the held-out recordings of a folder and return them, as its own evaluation does.
 

@@ -3,11 +3,11 @@
     python training/sweep.py MODEL --data DIR --storage FILE --search {grid,bayes} [--trials N] [--workers K]
     python training/sweep.py MODEL --data DIR --storage FILE --search {grid,bayes} ... --resume
 
-FILE is an Optuna study in SQLite, which tools such as optuna-dashboard open too. A trial is a training as `train.py`
-does it, in the folder FILE.trials/NUMBER with the config.toml that it is of, and is scored by its best validation
-metric. The settings searched are those of `configs/MODEL-sweep.toml`, or else of `configs/default-sweep.toml`.
-Interrupt the sweep (Ctrl-C) or let it be killed: `--resume` goes on with the trials that nobody works on any more from
-their last checkpoints, and to N in all. The same command with `--resume` in another terminal adds workers.
+FILE is an Optuna study in SQLite, which tools such as optuna-dashboard open too. A trial is a run of `train.py` in the
+folder FILE.trials/NUMBER, with its own config.toml, and is scored by its best validation metric. The search space is
+`configs/MODEL-sweep.toml`, or else `configs/default-sweep.toml`.
+After Ctrl-C or a crash, `--resume` continues the trials without a worker from their last checkpoints, up to N trials in
+all. The same command with `--resume` in another terminal adds workers.
 """
 
 import math
@@ -39,12 +39,12 @@ from training.experiment.config import CONFIGS, override, read_tables
 from training.experiment.trials import Space, read_space, suggest, train_trial
 
 HEARTBEAT, GRACE = 2, 12
-"""s between two signs of life of a running trial, and after the last of which its worker counts as dead."""
+"""s between two heartbeats of a running trial, and without one after which its worker counts as dead."""
 RETRIES = 2
-"""Times that a dead worker's trial is run again: perhaps it was the trial that killed its worker."""
+"""Times that a dead worker's trial is retried at most: the trial itself may have killed its worker."""
 _SQLITE = b"SQLite format 3\0"
 _POLL = 0.5
-"""s between two looks at the workers."""
+"""s between two polls of the workers."""
 _BEST = 10
 """Trials listed at the end."""
 ENQUEUED = "enqueued"
@@ -77,12 +77,12 @@ class Sweep:
 
     @property
     def config_file(self) -> Path:
-        """The training configuration whose settings are changed."""
+        """The training configuration whose settings a trial overrides."""
         return self.config or CONFIGS / f"{self.model}.toml"
 
     @property
     def space_file(self) -> Path:
-        """The search space: the model's own, or that which fits every model."""
+        """The search space: `--space`, or the model's own, or the default one."""
         own = CONFIGS / f"{self.model}-sweep.toml"
         return self.space or (own if own.exists() else CONFIGS / "default-sweep.toml")
 
@@ -171,10 +171,10 @@ def _storage(file: Path) -> RDBStorage:
 
 
 def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
-    """Enqueue trials up to the number wanted, so that no two workers run one twice.
+    """Enqueue trials up to `--trials`, so that no two workers run the same one.
 
-    Those of a grid have their settings, in an order that covers it evenly if it is left off; the sampler chooses those
-    of the others when they begin.
+    Trials of a grid have fixed settings, shuffled so that a part of them covers the grid evenly; the settings of the
+    others are sampled when they start.
     """
     enqueued = len(_enqueued(study))
     points: list[dict[str, Any]] = [{}] * sweep.trials
@@ -193,30 +193,30 @@ def _enqueued(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def run_workers(sweep: Sweep, study: optuna.Study) -> int:
-    """Run all trials in worker processes; the exit status. A killed worker is replaced, its trial run again."""
+    """Run all trials in worker processes; the exit status. A killed worker is replaced and its trial retried."""
     context = get_context("spawn")
     workers: list[BaseProcess] = []
-    begun, wanted, status, last_alive = 0, sweep.workers, 0, time.monotonic()
-    signal.signal(signal.SIGTERM, _interrupt)
+    next_number, limit, status, last_alive = 0, sweep.workers, 0, time.monotonic()
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        with Console(stderr=True).status("starting") as shown:
+        with Console(stderr=True).status("starting") as status_line:
             while True:
                 for worker in [worker for worker in workers if worker.exitcode is not None]:
                     workers.remove(worker)
                     if worker.exitcode:
-                        status, wanted = (worker.exitcode, wanted - 1) if worker.exitcode > 0 else (status, wanted)
+                        status, limit = (worker.exitcode, limit - 1) if worker.exitcode > 0 else (status, limit)
                 fail_stale_trials(study)
                 states = {trial.state for trial in study.get_trials(deepcopy=False)}
-                while TrialState.WAITING in states and len(workers) < wanted:
-                    workers.append(context.Process(target=work, args=(sweep, begun)))
+                while TrialState.WAITING in states and len(workers) < limit:
+                    workers.append(context.Process(target=run_worker, args=(sweep, next_number)))
                     workers[-1].start()
-                    begun += 1
+                    next_number += 1
                 now = time.monotonic()
                 last_alive = now if workers else last_alive
                 # Trials that run without a worker of ours are another sweep's, or become stale.
-                if not workers and (TrialState.RUNNING not in states or not wanted or now > last_alive + 2 * GRACE):
+                if not workers and (TrialState.RUNNING not in states or not limit or now > last_alive + 2 * GRACE):
                     return status
-                shown.update(progress(study))
+                status_line.update(progress(study))
                 time.sleep(_POLL)
     except KeyboardInterrupt:
         for worker in workers:
@@ -227,7 +227,7 @@ def run_workers(sweep: Sweep, study: optuna.Study) -> int:
         return 130
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -238,7 +238,7 @@ def progress(study: optuna.Study) -> str:
     return f"{len(done)} of {len(_enqueued(study))} trials done{best}"
 
 
-def work(sweep: Sweep, number: int) -> None:
+def run_worker(sweep: Sweep, number: int) -> None:
     """Run one worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep ends its workers
     if sweep.workers > 1:
@@ -249,10 +249,10 @@ def work(sweep: Sweep, number: int) -> None:
 
 
 def run_trials(sweep: Sweep, number: int) -> None:
-    """Run trial after trial until none waits.  number: of the worker, which its sampler's seed depends on."""
+    """Run waiting trials one after another.  number: of the worker, part of its sampler's seed."""
     study = load_study(sweep)
     space: Space = study.user_attrs["space"]
-    # Samplers that begin alike would choose the same settings, in two workers and in a resumed sweep.
+    # Samplers with equal seeds would choose the same settings, in two workers and in a resumed sweep.
     seed = _SEED + 1009 * number + sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
     study.sampler = TPESampler(seed=seed, constant_liar=True) if sweep.search == "bayes" else RandomSampler(seed)
     parent = parent_process()

@@ -3,7 +3,7 @@
     python training/train.py MODEL --data DIR --out RUN [--resume | --from WEIGHTS.safetensors]
     python training/train.py MODEL --data DIR --check
 
-RUN gets TensorBoard curves, `last.ckpt` and `best.ckpt`, and in the end the weights with their model card.
+RUN gets TensorBoard curves, `last.ckpt`, `best.ckpt`, and at the end the weights with their model card.
 Ctrl-C stops the training after the current step, and `--resume` continues it exactly where it stopped.
 The folder is checked before the first step; `--check` only prints what it finds.
 """
@@ -84,6 +84,10 @@ def check_arguments(args: TrainArguments, spec: ModelSpec) -> None:
     """Raise BadFile for options that contradict each other or that the model does not have, and for bad weights."""
     if args.out is None and not args.check:
         raise BadFile("--out: a folder for the run expected, or --check to check the data alone")
+    if args.out is not None:
+        existing = next(path for path in (args.out, *args.out.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise BadFile(f"{existing}: a folder for the run expected, a file found")
     if args.music is not None and not spec.learns_from_midi:
         models = " or ".join(s.name for s in REGISTRY if s.learns_from_midi)
         raise BadFile(f"--music: {models} expected, {spec.name} learns from {spec.learns_from} alone")

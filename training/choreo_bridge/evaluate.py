@@ -22,10 +22,10 @@ from backend.model_registry import weights_path
 from backend.models.choreo_bridge.network import NAME, NOTE_ON, ChoreoBridge, Modality, load
 from rigs.files.atomic_write import atomic_write_text
 from training.choreo_bridge.dataset import BridgeBatch, PairWindows, pair_windows
+from training.data.duets import HELD_OUT
 from training.data.music_pairs import find_pairs, split_pairs
 from training.experiment.config import CONFIGS, read_tables
 
-PARTS = ("validation", "test")
 COLUMNS = ("mean squared error", "model", "mean", "shuffled", "variance", "note-on F1", "mean's", "shuffled's")
 _SEED = 1
 
@@ -90,7 +90,7 @@ def error_table(network: ChoreoBridge, pairs: PairWindows, means: BridgeBatch) -
 
 
 def relative_error(table: Mapping[str, TableRow]) -> float:
-    """Mean over the rows of the model's error as a share of the mean window's: 1 for a model that is worth no more."""
+    """Mean over the rows of the model's error relative to the mean window's: 1 for a model that is no better."""
     return sum(row.model.error / row.mean.error for row in table.values()) / len(table)
 
 
@@ -136,7 +136,7 @@ def mean_window(windows: BridgeBatch) -> BridgeBatch:
     return BridgeBatch(*(part.mean(0, keepdim=True) for part in windows))
 
 
-def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = PARTS) -> dict[str, dict[str, TableRow]]:
+def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = HELD_OUT) -> dict[str, dict[str, TableRow]]:
     """Print the tables of the validation and the test pairs of a folder; by part and row.
 
     json: a file for the metrics.  parts: which of them.  Raises BadFile.
@@ -174,17 +174,12 @@ def console_table(rows: Mapping[str, TableRow]) -> Table:
     """The table for the console."""
     table = Table(*COLUMNS, padding=(0, 1))
     for name, row in rows.items():
-        table.add_row(name, *_cells(row))
+        table.add_row(name, *row_cells(row))
     return table
 
 
-def markdown_table(rows: Mapping[str, TableRow]) -> str:
-    """The table for a model card."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *([name, *_cells(row)] for name, row in rows.items())]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cells(row: TableRow) -> list[str]:
+def row_cells(row: TableRow) -> list[str]:
+    """Format the cells of a table row, after its name, in the order of `COLUMNS`."""
     columns = (row.model, row.mean, row.shuffled)
     errors = [f"{metrics.error:.4f}" for metrics in columns]
     notes = ["-" if math.isnan(metrics.notes) else f"{metrics.notes:.2f}" for metrics in columns]

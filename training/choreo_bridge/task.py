@@ -23,12 +23,12 @@ from backend.models.choreo_bridge.network import (
     save,
 )
 from training.choreo_bridge.dataset import BridgeBatch, BridgeBatches, PairWindows, pair_windows
-from training.choreo_bridge.evaluate import error_table, markdown_table, mean_window, relative_error
+from training.choreo_bridge.evaluate import COLUMNS, error_table, mean_window, relative_error, row_cells
 from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
 from training.experiment.config import read_config
 from training.experiment.fit import LAST, fit
 from training.experiment.losses import sliced_wasserstein_distance
-from training.experiment.model_card import write_model_card
+from training.experiment.model_card import markdown_table, write_model_card
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def write_results(module: ChoreoBridgeTraining, split: PairSplit, out: Path, tab
 in m² for dance. Beside the model stand the mean training window, and the model given a window of other music.
 Variance is the model output's, as a share of the truth's.
 
-{markdown_table(table)}"""
+{markdown_table([COLUMNS, *([name, *row_cells(row)] for name, row in table.items())])}"""
     step = f"{last['global_step']:,}, the last of the training"
     write_model_card(out / f"{NAME}.md", tables["card"], network, step, split, metrics)
 

@@ -160,15 +160,15 @@ def split_duets(duets: Sequence[Duet], validation: Sequence[str], test: Sequence
 
     validation, test: names of recordings.  Raises BadFile when a part would be empty.
     """
-    cleaned = [(duet.name, clean_duet(duet)) for duet in duets]
-    part_of = assign_parts({name for name, pieces in cleaned if pieces}, validation, test)
+    recordings = [(duet.name, clean_duet(duet)) for duet in duets]
+    part_of = assign_parts({name for name, pieces in recordings if pieces}, validation, test)
     parts: dict[str, list[Duet]] = {part: [] for part in PARTS}
-    for name, pieces in cleaned:
+    for name, pieces in recordings:
         if pieces:
             parts[part_of[name]] += pieces
     for part, pieces in parts.items():
         if not pieces:
-            names = ", ".join(sorted({name for name, _ in cleaned}))
+            names = ", ".join(sorted({name for name, _ in recordings}))
             raise BadFile(f"{names}: no usable duet is left for {part}, at least three recordings expected")
     return DuetSplit(**parts)
 

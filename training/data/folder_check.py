@@ -1,4 +1,4 @@
-"""Check of a folder of duets before training: everything that is wrong with its files, recordings and split."""
+"""Validation of a folder of duets before training: faults in its files, recordings and split."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _MAX_NAMED_FILES = 5
 
 @dataclass(frozen=True)
 class RecordingReport:
-    """What a recording holds and what is wrong with it; unknown numbers are nan.
+    """Length, distances and findings of one recording; unknown numbers are nan.
 
     part: one of PARTS, or nothing where it cannot be used.  seconds: its length.
     usable: s that are left after cleaning.  closest, median: m between the two pelvises.
@@ -44,7 +44,7 @@ class RecordingReport:
 
 @dataclass(frozen=True)
 class FolderReport:
-    """The recordings of a folder, and what is wrong with the folder as a whole."""
+    """Reports of a folder's recordings, and findings about the folder as a whole."""
 
     recordings: tuple[RecordingReport, ...]
     general: tuple[Finding, ...]

@@ -13,7 +13,7 @@ from backend.models.duet_vae.network import NAME, DuetVAE, DuetVaeConfig, Traine
 from rigs.skeleton import MIRROR_JOINTS
 from training.data.duets import Duet, DuetSplit, DuetWindows, find_duets, split_duets
 from training.duet_vae.statistics import normalize_pairs, with_statistics
-from training.duet_vae.validation import HORIZONS, RolloutWindows, horizon_table, roll_out, zero_velocity
+from training.duet_vae.validation import HORIZONS, RolloutWindows, horizon_table, rollout_windows, zero_velocity
 from training.experiment.config import read_config
 from training.experiment.fit import LAST, fit
 from training.experiment.model_card import write_model_card
@@ -103,12 +103,12 @@ class DuetVaeTraining(lightning.LightningModule):
         return self.config.error_weight * error + self.config.kl_weight * posterior.kl_divergence().sum(-1).mean()
 
     def validation_step(self, _: Any, index: int) -> None:
-        """Roll out over the validation recordings, beside the baseline of standing still."""
-        errors = self.rollouts.errors(roll_out(self.trained, self.rollouts))
-        still = self.rollouts.errors(zero_velocity(self.rollouts))
+        """Log rollout errors on the validation recordings, and those of the zero-velocity baseline."""
+        errors = self.rollouts.errors(rollout_windows(self.trained, self.rollouts))
+        baseline_errors = self.rollouts.errors(zero_velocity(self.rollouts))
         for horizon in HORIZONS:
             self.log(f"validation/rollout_{horizon}", errors[horizon - 1])
-            self.log(f"validation/zero_velocity_{horizon}", still[horizon - 1])
+            self.log(f"validation/zero_velocity_{horizon}", baseline_errors[horizon - 1])
         self.log("validation/rollout", errors.mean(), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
@@ -131,7 +131,7 @@ def mirror_windows(windows: Tensor, probability: float) -> Tensor:
 
 
 def sample_drift(poses: Tensor, probability: float) -> Tensor:
-    """Sample a drift as of a long rollout, from which the model learns to recover: (B, 2, T, 87), to add to `poses`.
+    """Sample a drift like that of a long rollout, to add to `poses` so that the model learns to recover: (B, 2, T, 87).
 
     It leads a share of the way to the pose of another window, small shares more often, and the share changes linearly
     over the window. At most one dancer of a pair drifts.

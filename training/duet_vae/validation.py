@@ -1,4 +1,4 @@
-"""duet-vae's validation: rollout errors at some horizons, beside the baselines of standing still and the mean pose."""
+"""duet-vae's validation: rollout errors at several horizons, beside the zero-velocity and mean-pose baselines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from backend.models.duet_vae.rollout import rollout
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training.data.duets import Duet, DuetSplit
+from training.experiment.model_card import markdown_table
 
 HORIZONS = (1, 10, 30, 60)
 """Frames after the history at which a rollout is compared with the truth, at 30 fps."""
@@ -49,11 +50,11 @@ class RolloutWindows:
             raise BadFile(f"{names}: {length} frames at 30 fps without a jump expected, fewer found")
         return cls(_tensor(pairs), history, _tensor(bodies), _tensor(floors))
 
-    def other(self, dancer: int) -> Tensor:
+    def other_dancer(self, dancer: int) -> Tensor:
         """The other dancer of `dancer` 1 or 2 over the whole window: (N, T, 29, 3) m."""
         return self.pairs[:, 2 - dancer]
 
-    def given(self, dancer: int) -> Tensor:
+    def history_of(self, dancer: int) -> Tensor:
         """The history of `dancer`: (N, history, 29, 3) m."""
         return self.pairs[:, dancer - 1, : self.history]
 
@@ -68,20 +69,20 @@ def _tensor(rows: list[Any]) -> Tensor:
 
 
 def zero_velocity(windows: RolloutWindows, dancer: int = 2) -> Tensor:
-    """Baseline: the dancer stands still after the history: (N, T, 29, 3) m."""
-    given = windows.given(dancer)
-    still = given[:, -1:].expand(-1, windows.pairs.shape[2] - windows.history, -1, -1)
-    return torch.cat([given, still], dim=1)
+    """Zero-velocity baseline: the dancer holds the history's last pose: (N, T, 29, 3) m."""
+    history = windows.history_of(dancer)
+    standing = history[:, -1:].expand(-1, windows.pairs.shape[2] - windows.history, -1, -1)
+    return torch.cat([history, standing], dim=1)
 
 
-def roll_out(trained: TrainedDuetVae, windows: RolloutWindows, dancer: int = 2) -> Tensor:
+def rollout_windows(trained: TrainedDuetVae, windows: RolloutWindows, dancer: int = 2) -> Tensor:
     """The model's rollout over each window from its history, without sampling: (N, T, 29, 3) m."""
     device = trained.normalizer.mean.device
     generated = rollout(
         trained.network,
         trained.normalizer,
-        windows.other(dancer).to(device),
-        windows.given(dancer).to(device),
+        windows.other_dancer(dancer).to(device),
+        windows.history_of(dancer).to(device),
         dancer,
         body=windows.bodies[:, dancer - 1].to(device),
         pca=PosePCA(*(part.to(device) for part in trained.pose_pcas[dancer - 1])),
@@ -91,7 +92,7 @@ def roll_out(trained: TrainedDuetVae, windows: RolloutWindows, dancer: int = 2) 
 
 
 def mean_pose(windows: RolloutWindows, train: Sequence[Duet], dancer: int = 2) -> Tensor:
-    """Baseline: the dancer's mean pose in the pair frame at the history's end: (N, T, 29, 3) m."""
+    """Mean-pose baseline: the dancer's mean pose in the pair frame at the history's end: (N, T, 29, 3) m."""
     poses = torch.cat([torch.from_numpy(duet.positions()).float().transpose(0, 1) for duet in train])
     mean = pair_frame(poses[:, :1]).to_local(poses[:, dancer - 1, None]).mean(0)
     frame = pair_frame(windows.pairs[:, 0, windows.history - 1 :])
@@ -102,13 +103,9 @@ def horizon_table(trained: TrainedDuetVae, split: DuetSplit) -> str:
     """Rollout errors on the test recordings in centimetres, of the model and the baselines, as a Markdown table."""
     windows = RolloutWindows.of(split.test, trained.network.config.window, HORIZONS[-1], every=5)
     errors = {
-        "model": windows.errors(roll_out(trained, windows)),
+        "model": windows.errors(rollout_windows(trained, windows)),
         "zero velocity": windows.errors(zero_velocity(windows)),
         "mean pose": windows.errors(mean_pose(windows, split.train)),
     }
-    head = ["| frames | " + " | ".join(str(h) for h in HORIZONS) + " |", "| --- |" + " --- |" * len(HORIZONS)]
-    rows = [
-        f"| {name} | " + " | ".join(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS) + " |"
-        for name, curve in errors.items()
-    ]
-    return "\n".join([*head, *rows])
+    rows = [[name, *(f"{100 * curve[h - 1]:.1f}" for h in HORIZONS)] for name, curve in errors.items()]
+    return markdown_table([["frames", *map(str, HORIZONS)], *rows])

@@ -20,7 +20,7 @@ CROSSFADE = 0.5
 """s over which one movement blends into the next."""
 
 GenerateTakes = Callable[[Motion, Motion, int], list[Motion]]
-"""From a leader, a partner's first frames and a number of takes to the takes, each with the leader's frames."""
+"""Generates takes: from a leader, the partner's history and a number of takes; each has the leader's frame count."""
 
 
 @dataclass(frozen=True)

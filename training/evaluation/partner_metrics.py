@@ -35,8 +35,8 @@ _STILL = 0.1
 class Segment:
     """Two seconds of a partner, the unit of the bootstrap.
 
-    frames: (F,) by metric, values per frame.  windows: (N, D) by kind, features of the windows that begin in it.
-    clips: (N, D) by kind, features of the clips that begin in it.  scores: (N,) by kind, the classifiers' log odds.
+    frames: (F,) by metric, values per frame.  windows: (N, D) by kind, features of the windows that start in it.
+    clips: (N, D) by kind, features of the clips that start in it.  scores: (N,) by kind, the classifiers' log odds.
     """
 
     frames: Mapping[str, Array]

@@ -6,13 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from backend.model_registry import REGISTRY
-from training.data.duets import DuetSplit, find_duets, split_duets
+from training.data.duets import HELD_OUT, DuetSplit, find_duets, split_duets
 from training.evaluation import baselines
 from training.evaluation.partner_evaluation import evaluate_partners, train_partner_classifiers
 from training.evaluation.report import PartReport, plot_partners, print_report, write_json
 from training.experiment.config import CONFIGS, read_tables
-
-PARTS = ("validation", "test")
 
 
 def evaluate_partner_model(
@@ -21,7 +19,7 @@ def evaluate_partner_model(
     *,
     json: Path | None = None,
     plot: Path | None = None,
-    parts: Sequence[str] = PARTS,
+    parts: Sequence[str] = HELD_OUT,
     takes: int = 3,
 ) -> dict[str, PartReport]:
     """Print the metrics of a model on the validation and the test recordings of a folder of duets; return them by part.

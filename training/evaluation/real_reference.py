@@ -1,4 +1,4 @@
-"""What real couples are like: the distributions and samples with which a generated partner is compared."""
+"""Reference of real couples: feature distributions and samples with which generated partners are compared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ which a held-out part has too few: compare values with the real partner's first,
 
 @dataclass(frozen=True)
 class RealReference:
-    """Real couples, by which generated partners are measured.
+    """Feature distributions and samples of real couples.
 
     training: by kind of feature, the windows of the training recordings.  evaluated: those of the evaluated recordings.
     published: by kind of feature, the clips of both, as the published FID is taken; empty without two clips.

@@ -123,17 +123,17 @@ def plot_partners(partners: Mapping[str, PartnerEvaluation], path: Path) -> None
     """Plot metrics by partner with their confidence intervals into a PNG, the real partner's as a band too."""
     names = list(partners)
     figure, panels = pyplot.subplots(3, 4, figsize=(13, 8), dpi=110, sharey=True)
-    for panel, shown in zip(panels.flat, _PLOTTED, strict=True):
+    for panel, metric in zip(panels.flat, _PLOTTED, strict=True):
         for row, name in enumerate(reversed(names)):
-            estimate = partners[name].metrics[shown]
+            estimate = partners[name].metrics[metric]
             colour = _COLOURS.get(name, _MODEL_COLOUR)
             ends = [estimate.low, estimate.high]
             panel.plot(ends, [row, row], color=colour, linewidth=3, alpha=0.4, solid_capstyle="round")
             panel.plot(estimate.value, row, "o", color=colour, markersize=6)
-        real = partners[REAL].metrics[shown]
+        real = partners[REAL].metrics[metric]
         panel.axvspan(real.low, real.high, color=_COLOURS[REAL], alpha=0.08)
-        panel.set_title(HEADERS[shown].replace("\n", " "), fontsize=10)
-        if shown in _LOGARITHMIC:
+        panel.set_title(HEADERS[metric].replace("\n", " "), fontsize=10)
+        if metric in _LOGARITHMIC:
             panel.set_xscale("symlog", linthresh=10.0)
         panel.set_xlim(0, None)
         panel.set_yticks(range(len(names)), list(reversed(names)), fontsize=9)

@@ -43,10 +43,10 @@ def override(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
 
     Raises BadFile for a setting that the configuration lacks.
     """
-    changed = {name: dict(table) for name, table in tables.items()}
+    result = {name: dict(table) for name, table in tables.items()}
     for place, value in settings.items():
         table, _, name = place.partition(".")
-        if name not in changed.get(table, {}):
+        if name not in result.get(table, {}):
             raise BadFile(f"{place}: a setting of the training configuration expected")
-        changed[table][name] = value
-    return changed
+        result[table][name] = value
+    return result

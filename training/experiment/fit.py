@@ -32,7 +32,7 @@ class StopOnSignal(Callback):
         self.signalled = False
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Take over both signals; Lightning gives them back at the end."""
+        """Take over both signals; Lightning restores the handlers at the end."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
 

@@ -50,16 +50,22 @@ Licence and credit:
 def _data_table(split: DuetSplit | PairSplit) -> str:
     """The recordings of each part and their length; of pairs also how many songs and pairs there are."""
     if isinstance(split, DuetSplit):
-        rows = [["part", "recordings", "minutes used"], ["---"] * 3]
+        rows = [["part", "recordings", "minutes used"]]
         for part in PARTS:
             duets: Sequence[Duet] = getattr(split, part)
             minutes = sum(duet.leader.seconds for duet in duets) / 60.0
             rows.append([part, ", ".join(sorted({duet.name for duet in duets})), f"{minutes:.1f}"])
     else:
-        rows = [["part", "recordings", "songs", "pairs", "minutes used"], ["---"] * 5]
+        rows = [["part", "recordings", "songs", "pairs", "minutes used"]]
         for part in PARTS:
             pairs: Sequence[Pair] = getattr(split, part)
             recordings, songs = ({getattr(pair, name) for pair in pairs} for name in ("recording", "song"))
             minutes = sum(pair.seconds for pair in pairs) / 60.0
             rows.append([part, ", ".join(sorted(recordings)), str(len(songs)), str(len(pairs)), f"{minutes:.1f}"])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(rows)
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Format rows of cells as a Markdown table, whose header is the first row."""
+    header, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *body))

@@ -48,7 +48,7 @@ def suggest(trial: optuna.Trial, search: str, space: Space) -> dict[str, Any]:
 def train_trial(model: str, data: Path, config: Path, settings: Mapping[str, Any], folder: Path) -> float:
     """Train a model with other settings in a trial's folder, from its last checkpoint; the best validation metric.
 
-    Leaves the process on SIGTERM, and on bad data with its message.
+    Exits the process on SIGTERM, and on bad data with its message.
     """
     from training.experiment.fit import BEST, LAST, Interrupted  # lightning takes seconds to load
 

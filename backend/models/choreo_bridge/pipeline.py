@@ -1,6 +1,6 @@
 """choreo-bridge's pipeline: translates a request's windows of two bars and joins them to one dance or score.
 
-It is the published baseline, so it is plain: the dancer stays on the spot; energy and seed change nothing.
+It is a baseline as published: the dancer stays on the spot, and energy and seed have no effect.
 """
 
 from collections.abc import Callable

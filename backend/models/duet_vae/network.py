@@ -203,7 +203,7 @@ class DuetVAE(nn.Module):
         )
 
     def predict_next_frame(self, one: Tensor, two: Tensor, dancer: int, noise: Tensor | None = None) -> Tensor:
-        """Predict the frame (B, 87) after the window for `dancer` 1 or 2: as `forward`, without what it needs not."""
+        """Predict the frame (B, 87) after the window for `dancer` 1 or 2: as `forward`, without the other dancer's."""
         noise_one, noise_two, noise_duet = (None, None, None) if noise is None else noise
         difference, _ = self.vae_duet((one - two).abs(), noise_duet)
         if dancer == 1:

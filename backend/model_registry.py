@@ -32,6 +32,7 @@ class ModelSpec:
     previews: whether it shows frames before the result.
     published: whether it reproduces a published method, as a baseline for the others.
     training: module with `train(data, out, config, *, resume, **options)`; "" for a model that cannot be trained here.
+    export: module with `export_onnx(weights, out)`; "" for a model that cannot be exported.
     learns_from: the recordings that it is trained and evaluated on: pairs of dancers, or dances with their music.
     starts_from: the models whose weights a training may start from.
     learns_from_midi: whether training takes a folder of MIDI files on top.
@@ -47,6 +48,7 @@ class ModelSpec:
     previews: bool = False
     published: bool = False
     training: str = ""
+    export: str = ""
     learns_from: Literal["duets", "music pairs"] = "duets"
     starts_from: tuple[str, ...] = ()
     learns_from_midi: bool = False
@@ -65,6 +67,10 @@ class ModelSpec:
     def import_training(self) -> ModuleType:
         """The module with `train`."""
         return import_module(self.training)
+
+    def import_export(self) -> ModuleType:
+        """The module with `export_onnx`."""
+        return import_module(self.export)
 
     def import_evaluation(self) -> ModuleType:
         """The module with `evaluate`."""
@@ -138,6 +144,7 @@ REGISTRY = ModelRegistry(
             direction=True,
             previews=True,
             training="training.partner_flow.task",
+            export="training.partner_flow.export",
             starts_from=("partner-flow",),
         ),
         ModelSpec(

@@ -45,6 +45,7 @@ def test_every_import_path_leads_to_what_the_registry_says(spec: ModelSpec) -> N
     pipeline = getattr(import_module(module), name)
     assert all(callable(getattr(pipeline, task)) for task in spec.tasks)
     assert callable(spec.import_training().train)
+    assert not spec.export or callable(spec.import_export().export_onnx)
     assert not spec.evaluation or callable(spec.import_evaluation().evaluate)
     assert all(name in REGISTRY for name in spec.starts_from)
 

@@ -1,50 +1,38 @@
-"""The partner flow exported to ONNX against the network itself."""
+"""The `export.py` command: which weights it exports, and what it refuses."""
 
+import sys
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pytest
-import torch
 
-from backend.model_registry import weights_path
-from backend.models.motion_flow.network import MotionFlowConfig
-from backend.models.partner_flow.network import PartnerFlow
-from rigs.files import BadFile
-from training.export import INPUT_NAMES, OUTPUT_NAME, example_inputs, export_onnx
+from backend.model_registry import REGISTRY, weights_path
+from training import export
 
 
-@pytest.fixture(params=["small", "shipped"])
-def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    if request.param == "shipped":
-        return weights_path("partner-flow")
-    torch.manual_seed(0)
-    network = PartnerFlow(MotionFlowConfig(width=32, layers=2, heads=2))
-    torch.nn.init.normal_(network.out_proj.weight, std=0.1)
-    network.save(tmp_path / "small.safetensors")
-    return tmp_path / "small.safetensors"
+def run(weights: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["export.py", str(weights), "--out", str(out)])
+    return export.main()
 
 
-def test_onnx_gives_what_the_network_gives(weights: Path, tmp_path: Path) -> None:
-    export_onnx(weights, tmp_path / "flow.onnx")
-    network = PartnerFlow.load(weights)
-    session = onnxruntime.InferenceSession(tmp_path / "flow.onnx", providers=["CPUExecutionProvider"])
-    for size in (1, 2, 5):
-        torch.manual_seed(size)
-        inputs = example_inputs(network, size)
-        with torch.no_grad():
-            expected = network(*inputs).numpy()
-        [output] = session.run(
-            [OUTPUT_NAME], {name: part.numpy() for name, part in zip(INPUT_NAMES, inputs, strict=True)}
-        )
-        assert output.shape == expected.shape
-        assert np.abs(expected).max() > 0.1
-        assert np.abs(output - expected).max() < 1e-3
+def test_weights_are_exported_by_the_module_that_their_model_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = REGISTRY.get("partner-flow").import_export()
+    monkeypatch.setattr(module, "export_onnx", lambda weights, out: out.touch())
+    assert run(weights_path("partner-flow"), tmp_path / "flow.onnx", monkeypatch) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.onnx"]
 
 
-def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="weights of partner-flow expected"):
-        export_onnx(weights_path("duet-vae"), tmp_path / "flow.onnx")
-    with pytest.raises(BadFile, match="no such file"):
-        export_onnx(tmp_path / "missing.safetensors", tmp_path / "flow.onnx")
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        (weights_path("duet-vae"), "weights of partner-flow expected, those of duet-vae found"),
+        (Path("missing.safetensors"), "no such file, weights of partner-flow expected"),
+    ],
+)
+def test_other_weights_are_refused(
+    weights: Path, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(weights, tmp_path / "flow.onnx", monkeypatch) == 2
+    assert capsys.readouterr().err == f"{weights}: {sentence}\n"
     assert not list(tmp_path.iterdir())

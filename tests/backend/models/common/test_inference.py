@@ -10,7 +10,7 @@ from backend.models.common import inference
 from backend.models.common.inference import PackedLinear, pack_linear_layers
 from backend.models.motion_flow.network import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
-from training.export import example_inputs
+from training.partner_flow.export import example_inputs
 
 SMALL = MotionFlowConfig(width=48, layers=3, heads=2)
 

@@ -116,8 +116,8 @@ def held_out_recordings(config: Path) -> tuple[list[str], list[str]]:
     """The recordings that a training configuration holds out for validation and for the test. Raises BadFile."""
     try:
         data = read_tables(config)["data"]
-        return data["validation"], data["test"]
-    except KeyError:
+        return list(data["validation"]), list(data["test"])
+    except (KeyError, TypeError):
         raise BadFile(f"{config}: [data] expected, with the recordings for validation and test") from None
 
 

@@ -115,10 +115,16 @@ def test_an_interrupted_run_resumes_to_the_same_bits(data: Path, config: Path, w
     [
         (["--resume"], "last.ckpt: no such checkpoint to resume from"),
         (["--config", "missing.toml"], "missing.toml: a TOML file expected"),
+        (["--config", "binary.toml"], "binary.toml: a TOML file expected"),
+        (["--config", "numbers.toml"], "numbers.toml: [data] expected, with the recordings for validation and test"),
+        (["--out", "numbers.toml/run"], "numbers.toml: a folder for the run expected, a file found"),
     ],
 )
 def test_bad_input_gets_one_line_and_status_2(data: Path, tmp_path: Path, more: list[str], sentence: str) -> None:
-    result = subprocess.run(command(data, tmp_path / "run", *more), capture_output=True, text=True, timeout=120)
+    (tmp_path / "binary.toml").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "numbers.toml").write_text("[data]\nvalidation = 3\ntest = 4\n")
+    words = command(data, tmp_path / "run", *more)
+    result = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert result.returncode == 2
     assert sentence in result.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "run").exists()

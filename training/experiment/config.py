@@ -17,7 +17,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raises BadFile."""
     try:
         return tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFile(f"{path}: a TOML file expected, {error}") from None
 
 

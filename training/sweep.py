@@ -176,7 +176,7 @@ def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
     Trials of a grid have fixed settings, shuffled so that a part of them covers the grid evenly; the settings of the
     others are sampled when they start.
     """
-    enqueued = len(_enqueued(study))
+    enqueued = len(_first_attempts(study))
     points: list[dict[str, Any]] = [{}] * sweep.trials
     if sweep.search == "grid":
         points = [dict(zip(space, point, strict=True)) for point in product(*space.values())]
@@ -185,7 +185,7 @@ def enqueue_trials(study: optuna.Study, sweep: Sweep, space: Space) -> None:
         study.enqueue_trial(point, user_attrs={ENQUEUED: True})
 
 
-def _enqueued(study: optuna.Study) -> list[FrozenTrial]:
+def _first_attempts(study: optuna.Study) -> list[FrozenTrial]:
     """The trials without their retries."""
     retried = RetryHeartbeatStaleTrialCallback.retried_trial_number
     trials = study.get_trials(deepcopy=False)
@@ -235,7 +235,7 @@ def progress(study: optuna.Study) -> str:
     """How many trials are done, and the best metric so far."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     best = f", the best {study.best_value:.4f}" if done else ""
-    return f"{len(done)} of {len(_enqueued(study))} trials done{best}"
+    return f"{len(done)} of {len(_first_attempts(study))} trials done{best}"
 
 
 def run_worker(sweep: Sweep, number: int) -> None:

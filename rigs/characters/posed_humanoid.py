@@ -29,7 +29,7 @@ class PosedHumanoid:
     toe_paths: Array
     floor: float
 
-    def translated(self, offset: Array) -> "PosedHumanoid":
+    def translate(self, offset: Array) -> "PosedHumanoid":
         """The posed humanoid moved by `offset` (F, 3) m."""
         return replace(self, positions=self.positions + offset[:, None])
 

@@ -32,7 +32,7 @@ def plant_feet(posed: PosedHumanoid, humanoid: Humanoid) -> PosedHumanoid:
     follow by two-bone IK, and the pelvis is lowered as far as they need.
     """
     feet = [_foot_targets(posed, humanoid, side) for side in range(2)]
-    lowered = posed.translated(-_pelvis_drop(posed, humanoid, [ankle for ankle, *_ in feet])[:, None] * _UP)
+    lowered = posed.translate(-_pelvis_drop(posed, humanoid, [ankle for ankle, *_ in feet])[:, None] * _UP)
     positions, world = lowered.positions.copy(), lowered.world_rotations.copy()
     for side, (ankle, foot, toes) in zip(SIDES, feet, strict=True):
         hip, knee, heel, ball, tip = (INDEX[f"{side}_{j}"] for j in ("hip", "knee", "ankle", "foot", "bigtoe"))

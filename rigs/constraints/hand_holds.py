@@ -79,7 +79,7 @@ def approach_for_holds(
         if missing.max() < 1e-3:
             break
         step = (upper_envelope(np.maximum(missing, 0.0), blend) / 2.0)[:, None] * line
-        first, second = first.translated(step), second.translated(-step)
+        first, second = first.translate(step), second.translate(-step)
     return first, second
 
 

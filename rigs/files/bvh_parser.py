@@ -49,7 +49,7 @@ def format_bvh(bvh: Bvh) -> str:
     lines = ["HIERARCHY", *_format_branch(bvh, 0, ""), "MOTION", f"Frames: {len(bvh.values)}"]
     lines.append(f"Frame Time: {1.0 / bvh.fps:.10f}")
     row = " ".join(["%.6f"] * bvh.values.shape[1])
-    lines += [row % tuple(frame) for frame in _rounded(bvh.values).tolist()]
+    lines += [row % tuple(frame) for frame in _round_six_decimals(bvh.values).tolist()]
     return "\n".join(lines) + "\n"
 
 
@@ -66,7 +66,7 @@ def frame_rate(frame_time: str) -> float:
 def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
     """The lines of one joint and its descendants."""
     channels, parent = bvh.channels[node], bvh.parents[node]
-    x, y, z = _rounded(bvh.offsets[node])
+    x, y, z = _round_six_decimals(bvh.offsets[node])
     heading = f"{'ROOT' if parent < 0 else 'JOINT'} {bvh.names[node]}" if channels else "End Site"
     lines = [indent + heading, indent + "{", f"{indent}\tOFFSET {x:.6f} {y:.6f} {z:.6f}"]
     if channels:
@@ -77,7 +77,7 @@ def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
     return [*lines, indent + "}"]
 
 
-def _rounded(numbers: Array) -> Array:
+def _round_six_decimals(numbers: Array) -> Array:
     """Round to six decimals, without negative zeros."""
     return np.asarray(np.round(numbers, 6) + 0.0)
 

@@ -122,12 +122,12 @@ def combine_band(tune: Score, drums: Score) -> Score:
     loop = drums_start + np.arange(tune.steps - start) % (bars * _BAR_STEPS)
     loop = np.minimum(loop, drums.steps - 1)
 
-    def looped(rows: Array) -> Array:
+    def loop_rows(rows: Array) -> Array:
         result = np.zeros((tune.steps, PITCHES), rows.dtype)
         result[start:] = rows[loop]
         return result
 
-    onset, velocity = looped(drums.drums.onset), looped(drums.drums.velocity)
+    onset, velocity = loop_rows(drums.drums.onset), loop_rows(drums.drums.velocity)
     return replace(tune, drums=Part(onset, onset, velocity), swing=drums.swing)
 
 

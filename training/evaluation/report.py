@@ -162,17 +162,17 @@ def write_json(path: Path, model: str, parts: Mapping[str, PartReport]) -> None:
 def _to_json(report: PartReport) -> dict[str, Any]:
     return {
         "recordings": report.recordings,
-        "partners": {name: _rounded(evaluation.metrics) for name, evaluation in report.partners.items()},
+        "partners": {name: _estimates_to_json(evaluation.metrics) for name, evaluation in report.partners.items()},
         "other leaders": {
-            name: {change: _rounded(metrics) for change, metrics in evaluation.with_other_leaders.items()}
+            name: {change: _estimates_to_json(metrics) for change, metrics in evaluation.with_other_leaders.items()}
             for name, evaluation in report.partners.items()
             if evaluation.with_other_leaders
         },
-        "unfinished": {name: _rounded(metrics) for name, metrics in report.ablations.items()},
+        "unfinished": {name: _estimates_to_json(metrics) for name, metrics in report.ablations.items()},
     }
 
 
-def _rounded(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
+def _estimates_to_json(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
     return {
         name: {key: None if math.isnan(value) else round(value, 5) for key, value in asdict(estimate).items()}
         for name, estimate in metrics.items()

@@ -70,9 +70,9 @@ def dance_profile(dancers: Sequence[Motion], grid: BarGrid) -> DanceProfile:
     inside_halves = inside[:, :-1:half_beat] & inside[:, half_beat::half_beat]
     energy = np.stack([motion_energy(dancers, seconds[::half_beat]) for seconds in times])
     feet = np.mean([_foot_speed(dancer, times[:, :-1]) for dancer in dancers], axis=0)
-    relative_feet = _centered(feet, inside[:, :-1]) / max(float(feet.mean()), STILL_SPEED)
+    relative_feet = _subtract_mean(feet, inside[:, :-1]) / max(float(feet.mean()), STILL_SPEED)
     return DanceProfile(
-        torch.from_numpy(_centered(energy, inside_halves)).float(), half_beat, torch.from_numpy(relative_feet).float()
+        torch.from_numpy(_subtract_mean(energy, inside_halves)).float(), half_beat, torch.from_numpy(relative_feet).float()
     )
 
 
@@ -89,7 +89,7 @@ def apply_dynamics(bars: Bars, dance: DanceProfile) -> Bars:
     return replace(bars, velocity=np.clip(bars.velocity * velocity_gain(dance).numpy()[..., None], 0.0, 1.0))
 
 
-def _centered(values: Array, is_known: Array) -> Array:
+def _subtract_mean(values: Array, is_known: Array) -> Array:
     """Values less the mean of the known ones, and 0 where they are unknown."""
     return np.where(is_known, values - values[is_known].mean() if is_known.any() else 0.0, 0.0)
 

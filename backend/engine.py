@@ -36,6 +36,10 @@ class InvalidResult(RuntimeError):
     """A model has generated what is no movement or no music; one sentence."""
 
 
+class InvalidWeights(ValueError):
+    """A model's weights file is missing, or is none of the model; one sentence."""
+
+
 def model_for(request: Request, registry: ModelRegistry = REGISTRY) -> ModelSpec:
     """The model that a request names. Raises ValueError if there is none, or if it cannot do what is requested."""
     spec = registry.get(request.model, request.task)
@@ -58,9 +62,13 @@ class Engine:
         self._pipelines: dict[str, Any] = {}
 
     def load(self, model: str) -> Any:
-        """The pipeline of a model. Raises ValueError for an unknown one, and what its constructor raises."""
+        """The pipeline of a model. Raises ValueError for an unknown one, InvalidWeights, and what torch raises."""
         if model not in self._pipelines:
-            self._pipelines[model] = self.registry.get(model).load_pipeline(self.accelerator)
+            spec = self.registry.get(model)
+            try:
+                self._pipelines[model] = spec.load_pipeline(self.accelerator)
+            except ValueError as error:
+                raise InvalidWeights(str(error)) from None
         return self._pipelines[model]
 
     def load_for(self, request: Request) -> None:

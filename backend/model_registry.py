@@ -101,8 +101,8 @@ class ModelRegistry:
         """The model of this name. Raises ValueError if there is none, or if it does not do the task."""
         names = self.names(task)
         if name not in names:
-            found = "it does something else" if name in self else "no such model"
-            raise ValueError(f"model {name}: {found}, one of {', '.join(names)} expected")
+            reason = f"not a model for {task}" if name in self else "no such model"
+            raise ValueError(f"model {name}: {reason}, one of {', '.join(names)} expected")
         return self._specs[name]
 
     def default(self, task: Task) -> str:

@@ -196,8 +196,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _invalid_id(found: object) -> ProtocolError:
-    return ProtocolError(f"id: 1 to 64 letters, digits, - or _ expected, {quote(found)} found")
+def _invalid_id(value: object) -> ProtocolError:
+    return ProtocolError(f"id: 1 to 64 letters, digits, - or _ expected, {quote(value)} found")
 
 
 def _read_message(kind: type[Message], parameters: Any, declared: Any, parts: Sequence[bytes]) -> Message:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from backend.engine import Engine
+from backend.engine import Engine, InvalidWeights
 from backend.protocol import encode
 from backend.wire.messages import Cancelled, ErrorReply, PreviewFrames, ProgressUpdate, Request
 from rigs.motion import Motion, concatenate
@@ -166,6 +166,8 @@ class Worker(threading.Thread):
             )
         except Cancelled:
             return encode(job.id, ErrorReply("cancelled", "the request was cancelled"))
+        except InvalidWeights as error:
+            return encode(job.id, ErrorReply("fault", f"the backend failed: {one_line(error)}"))
         except ValueError as error:
             return encode(job.id, ErrorReply("refused", one_line(error)))
         except Exception as error:

@@ -41,7 +41,7 @@ def run_demo(
     file states another.
     Raises BadFile, BadInput and Fault.
     """
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     clip = files.read(leader, fps=fps) if leader is not None else None
     motions = clip.motions if clip else (sample_dance(),)
     if not 0 <= seed < SEED_LIMIT:
@@ -76,10 +76,10 @@ def run_demo(
             "seed": seed,
             "fps": fps or 0.0,
         }
-        packed = time.perf_counter()
+        packing_end = time.perf_counter()
         progress(0.0, "starting the backend")
         with running_backend(folder) as (url, log):
-            started = time.perf_counter()
+            backend_start = time.perf_counter()
             try:
                 result = blender_process.run_task(task | {"server": url}, folder, progress)
             except Fault as fault:
@@ -90,10 +90,10 @@ def run_demo(
             "leader": str(leader or source.name),
             "frames": result["frames"],
             "seconds": {
-                "pack": round(packed - began, 2),
-                "start backend": round(started - packed, 2),
+                "pack": round(packing_end - start_time, 2),
+                "start backend": round(backend_start - packing_end, 2),
                 **result["seconds"],
-                "whole": round(time.perf_counter() - began, 2),
+                "whole": round(time.perf_counter() - start_time, 2),
             },
             "versions": {
                 "pas-de-deux": _version("pas-de-deux"),
@@ -126,12 +126,12 @@ def _wait_for_address(process: "subprocess.Popen[str]", log: Path) -> str:
     """The address that the backend prints once it listens."""
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
-        ended = process.poll() is not None
+        process_ended = process.poll() is not None
         output = log.read_text(errors="replace")
         for line in output.splitlines(keepends=True):
             if LISTENING in line and line.endswith("\n"):
                 return line.split(LISTENING, 1)[1].split()[0]
-        if ended:
+        if process_ended:
             raise Fault(f"The backend did not start: {blender_process.last_line(output)}", output)
         time.sleep(0.05)
     raise Fault(f"The backend did not listen within {START_TIMEOUT:.0f} seconds", log.read_text(errors="replace"))

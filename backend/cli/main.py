@@ -104,13 +104,13 @@ def partner(
         draft = inputs[direction.draft][-1] if direction.draft else None
         if draft is not None and direction.draft is not None:
             draft = options.fit_draft(draft, first, direction.draft.name)
-        directed = options.read_direction(direction, len(first))
+        partner_direction = options.read_direction(direction, len(first))
         choreography = options.read_choreography(model, device, takes=takes, history=history)
         if server is None:
             options.expect_partner_model(model)
         if choreography is not None:
             expect_address(server)
-            expect_direction_support(model, directed, draft, REGISTRY)
+            expect_direction_support(model, partner_direction, draft, REGISTRY)
         else:
             request = PartnerRequest(
                 leader=first,
@@ -120,7 +120,7 @@ def partner(
                 seed=seed,
                 takes=takes,
                 draft=draft,
-                direction=directed,
+                direction=partner_direction,
             )
             expect_answerable(request, server)
     files.expect_writable(out)

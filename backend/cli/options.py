@@ -125,8 +125,8 @@ def read_bars(text: str, count: int) -> tuple[int, int]:
 
 def read_choreography(model: str, options: DeviceOptions, *, takes: int, history: Path | None) -> Choreography | None:
     """The choreographic device that `model` names, or None. Raises ValueError for options that it does not have."""
-    changed = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
-    for name in changed:
+    changed_options = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
+    for name in changed_options:
         devices = DELAYED if name.startswith("delay") else DEVICES
         if model not in devices:
             option = name.replace("_", "-")

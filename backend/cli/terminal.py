@@ -64,8 +64,8 @@ def signals_deferred() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for late in pending[:1]:
-            signal.raise_signal(late)
+        if pending:
+            signal.raise_signal(pending[0])
 
 
 def exit_at_once(status: int) -> NoReturn:

@@ -32,9 +32,9 @@ def read_buffers(entries: Any, parts: Sequence[bytes]) -> dict[str, Array]:
         if not isinstance(name, str) or name in arrays:
             raise ProtocolError(f"buffers: a name for each alone expected, {quote(name)} found")
         validation.shape(quote(name), shape)
-        if len(part) != 4 * math.prod(shape):
-            wanted = 4 * math.prod(shape)
-            raise ProtocolError(f"{quote(name)}: {wanted} bytes expected for its shape, {len(part)} found")
+        expected_bytes = 4 * math.prod(shape)
+        if len(part) != expected_bytes:
+            raise ProtocolError(f"{quote(name)}: {expected_bytes} bytes expected for its shape, {len(part)} found")
         arrays[name] = np.frombuffer(part, "<f4").reshape(shape)
     return arrays
 

@@ -54,28 +54,27 @@ def check_direction(direction: Direction, leader: Motion, history: Motion | None
     if history is not None and draft is not None:
         raise ProtocolError("history and draft: one of them expected, both found")
     if direction.place is not None and (history is not None or draft is not None):
-        stands = "draft" if history is None else "history"
-        raise ProtocolError(f"place: no {stands} expected beside it, which says already where the partner stands")
+        dancer = "draft" if history is None else "history"
+        raise ProtocolError(f"place: no {dancer} expected beside it, which says already where the partner stands")
     frames = {"keep": direction.keep, "redo": direction.redo or ()}
     if draft is None:
-        for name, chosen in frames.items():
-            if chosen:
+        for name, numbers in frames.items():
+            if numbers:
                 raise ProtocolError(f"{name}: a draft expected with it, none found")
         return
     if not any(frames.values()):
         raise ProtocolError("draft: keep or redo expected with it, neither found")
     if len(draft) != len(leader):
         raise ProtocolError(f"draft: {len(leader)} frames as in leader expected, {len(draft)} found")
-    for name, chosen in frames.items():
-        if chosen and max(chosen) >= len(leader):
-            raise ProtocolError(f"{name}: frames of 0 to {len(leader) - 1} expected, {max(chosen)} found")
+    for name, numbers in frames.items():
+        if numbers and max(numbers) >= len(leader):
+            raise ProtocolError(f"{name}: frames of 0 to {len(leader) - 1} expected, {max(numbers)} found")
 
 
 def expect_direction_support(model: str, direction: Direction, draft: Motion | None, registry: ModelRegistry) -> None:
     """Raise ValueError if something is directed and the model, or choreographic device, takes no direction."""
-    directed = (*direction.directed_fields, *(["draft"] if draft is not None else []))
-    able = [spec.name for spec in registry if spec.direction]
-    if directed and model not in able:
-        raise ValueError(
-            f"{model} takes no direction ({', '.join(directed)}): {validation.join_choices(able)} expected"
-        )
+    directed_names = (*direction.directed_fields, *(["draft"] if draft is not None else []))
+    supporting_models = [spec.name for spec in registry if spec.direction]
+    if directed_names and model not in supporting_models:
+        expected = validation.join_choices(supporting_models)
+        raise ValueError(f"{model} takes no direction ({', '.join(directed_names)}): {expected} expected")

@@ -178,11 +178,11 @@ swing = number(0.5, 0.75)
 parts = subset_of(PARTS, min_count=1)
 
 
-def expect_members(where: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
+def expect_members(where: str, members: Mapping[str, Any], names: Sequence[str]) -> None:
     """Raise ProtocolError for an object with other members than these."""
-    if set(found) != set(names):
-        wanted = ", ".join(names) or "none"
-        raise ProtocolError(f"{where}: {wanted} expected, {quote(', '.join(found))} found")
+    if set(members) != set(names):
+        expected = ", ".join(names) or "none"
+        raise ProtocolError(f"{where}: {expected} expected, {quote(', '.join(members))} found")
 
 
 def check_dancers(dancers: Mapping[str, Motion]) -> None:

@@ -192,7 +192,7 @@ BAD = {
     "a dancer with too much energy": (f"{DANCE} --energy 3", r"energy: a number of 0\.5 to 2 expected, 3\.0 found"),
     "a dancer of another model": (
         f"{DANCE} --model duet-vae",
-        r"model duet-vae: it does something else, one of dance-flow, choreo-bridge expected",
+        r"model duet-vae: not a model for dance, one of dance-flow, choreo-bridge expected",
     ),
     "an unknown dancer": (f"{DANCE} --model waltz", r"model waltz: no such model, one of dance-flow, choreo-bridge .*"),
     "a dance at no rate": (f"{DANCE} --fps 0", r"fps: a number of 1 to 1000 expected, 0\.0 found"),
@@ -215,7 +215,7 @@ BAD = {
     "no parts": (f"{COMPOSE} --parts ,", r"parts: some of drums, bass, melody, each once, expected, nothing found"),
     "a composer of another model": (
         f"{COMPOSE} --model dance-flow",
-        r"model dance-flow: it does something else, one of score-flow, choreo-bridge expected",
+        r"model dance-flow: not a model for compose, one of score-flow, choreo-bridge expected",
     ),
     "no address of a composer": (f"{COMPOSE} --server x", r"--server x: an address such as .*"),
 }

@@ -52,13 +52,6 @@ class _DuetPanel(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = "Duet"
 
-    def split_layout(self) -> bpy.types.UILayout:
-        """The panel's layout, with the properties' names to the left of their values."""
-        assert self.layout
-        self.layout.use_property_split = True
-        self.layout.use_property_decorate = False
-        return self.layout
-
 
 class PASDEDEUX_PT_leader(_DuetPanel):
     """Import or choose the dancer to generate a partner for"""
@@ -82,7 +75,7 @@ class PASDEDEUX_PT_partner(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context)
-        layout = self.split_layout()
+        layout = _split_layout(self)
         layout.prop(settings, "model")
         if is_choreographic_device(settings):
             _draw_device(layout, settings)
@@ -113,7 +106,7 @@ class PASDEDEUX_PT_music(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         music = scene_settings(context).music
-        layout = self.split_layout()
+        layout = _split_layout(self)
         layout.prop(music, "midi", text="", placeholder="MIDI file to dance to")
         layout.prop(music, "bars", placeholder="All")
         layout.prop(music, "dancer")
@@ -174,7 +167,7 @@ class PASDEDEUX_PT_retarget(_DuetPanel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = scene_settings(context).retargeting
-        layout = self.split_layout()
+        layout = _split_layout(self)
         column = layout.column(align=True)
         column.prop(settings, "source", placeholder="Other Selected")
         column.prop(settings, "target", placeholder="Active")
@@ -248,6 +241,14 @@ class PASDEDEUX_PT_backend(_DuetPanel):
             column.operator("pasdedeux.stop_backend", icon="PAUSE")
         else:
             column.operator("pasdedeux.start_backend", icon="PLAY")
+
+
+def _split_layout(panel: bpy.types.Panel) -> bpy.types.UILayout:
+    """The panel's layout, with the properties' names to the left of their values."""
+    assert panel.layout
+    panel.layout.use_property_split = True
+    panel.layout.use_property_decorate = False
+    return panel.layout
 
 
 def _draw_main_button(layout: bpy.types.UILayout, operator: str, *, icon: Any) -> bpy.types.OperatorProperties:

@@ -35,7 +35,7 @@ def read_armatures(context: bpy.types.Context, path: Path, fps: float | None = N
     with _temporary_scene(context) as scene:
         _import_file(path)
         if path.suffix.lower() != ".fbx" and (rate := _keyframe_rate(scene)) != frame_rate(scene):
-            _remove_objects(scene)
+            bpy.data.batch_remove(list(scene.objects))
             set_frame_rate(scene, rate)
             _import_file(path)
         recordings = _sample_armatures(path, scene, fps or round(frame_rate(scene), 3))
@@ -83,7 +83,7 @@ def _require_supported(path: Path) -> None:
 @contextmanager
 def _temporary_scene(context: bpy.types.Context) -> Iterator[bpy.types.Scene]:
     """An empty scene, shown by a window as importers need; afterwards all new data-blocks are removed."""
-    before = {name: set(_data_blocks(name)) for name in _collections()}
+    before = _data_blocks()
     window = context.window or window_manager(context).windows[0]
     user_scene, view_layer = window.scene, window.view_layer
     scene = bpy.data.scenes.new("import")
@@ -93,22 +93,13 @@ def _temporary_scene(context: bpy.types.Context) -> Iterator[bpy.types.Scene]:
             yield scene
     finally:
         window.scene, window.view_layer = user_scene, view_layer
-        new = [block for name in _collections() for block in _data_blocks(name) if block not in before.get(name, ())]
-        bpy.data.batch_remove(new)
+        bpy.data.batch_remove(_data_blocks() - before)
 
 
-def _collections() -> list[str]:
-    """The names of bpy.data's collections of data-blocks."""
-    return [prop.identifier for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION"]
-
-
-def _data_blocks(name: str) -> list[bpy.types.ID]:
-    return list(getattr(bpy.data, name))
-
-
-def _remove_objects(scene: bpy.types.Scene) -> None:
-    for obj in list(scene.objects):
-        bpy.data.objects.remove(obj)
+def _data_blocks() -> set[bpy.types.ID]:
+    """All data-blocks of the file."""
+    collections = [prop.identifier for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION"]
+    return {block for name in collections for block in getattr(bpy.data, name)}
 
 
 def _import_file(path: Path) -> None:

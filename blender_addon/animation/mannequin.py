@@ -47,7 +47,8 @@ def add_mannequin(
     body = _remeshed(context, f"{armature.name} body", capsules, _VOXEL * size)
     mesh = body.data
     assert isinstance(mesh, bpy.types.Mesh)
-    vertices = _vertex_positions(mesh)
+    vertices = np.empty((len(mesh.vertices), 3), np.float32)
+    mesh.vertices.foreach_get("co", vertices.ravel())
     edges = np.empty(len(mesh.edges) * 2, np.int32)
     mesh.edges.foreach_get("vertices", edges)
     nearest = np.argmin([_distance(capsule, vertices) for capsule in capsules], axis=0)
@@ -216,9 +217,3 @@ def _colour(mesh: bpy.types.Mesh, weights: Array, colour: tuple[float, float, fl
     for joint in _SHOES:
         palette[INDEX[joint]] = base * 0.30
     set_vertex_colours(mesh, weights @ palette)
-
-
-def _vertex_positions(mesh: bpy.types.Mesh) -> Array:
-    co = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", co)
-    return co.reshape(-1, 3)

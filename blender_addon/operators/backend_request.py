@@ -1,10 +1,20 @@
-"""Requests from operators to the backend."""
+"""Requests from operators to the backend, at the address in the preferences."""
+
+import bpy
 
 from backend.client import BackendUnavailable, Client
 from backend.wire.messages import Request, Result
 
 from ..background_job import OperatorError, Reporter
-from ..properties.preferences import is_local
+from ..properties.preferences import addon_preferences, is_local
+
+
+def backend_address(context: bpy.types.Context) -> str:
+    """The backend's address. Raises OperatorError for another machine without Blender's online access."""
+    address: str = addon_preferences(context).address
+    if not is_local(address) and not bpy.app.online_access:
+        raise OperatorError(f"Allow Online Access in Blender's System preferences to use the backend at {address}")
+    return address
 
 
 def request_backend(address: str, request: Request, reporter: Reporter) -> Result:

@@ -18,9 +18,8 @@ from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, frame_rate
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
-from ..properties.preferences import backend_address
 from ..properties.settings import scene_settings
-from .backend_request import request_backend
+from .backend_request import backend_address, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
 

@@ -19,9 +19,8 @@ from rigs.skeleton import JOINTS, PARENTS
 from ..animation import armatures, dancers, keyframes, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range
-from ..properties.preferences import backend_address
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings
-from .backend_request import request_backend
+from .backend_request import backend_address, request_backend
 
 _LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
 

@@ -11,6 +11,12 @@ _PARTS = [
 ]
 
 
+def seed_property(result: str) -> object:
+    """A property for the random seed of a generated `result`."""
+    description = f"Random seed: the same seed gives the same {result}"
+    return bpy.props.IntProperty(name="Seed", description=description, min=0)  # type: ignore[func-returns-value]
+
+
 class PASDEDEUX_PG_beat(bpy.types.PropertyGroup):
     """Name and frame of a timeline marker that was added for a beat"""
 
@@ -39,11 +45,7 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         max=2.0,
         precision=2,
     )
-    dance_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed",
-        description="Random seed: the same seed gives the same dance",
-        min=0,
-    )
+    dance_seed: seed_property("dance")  # type: ignore[valid-type]
     composer: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model", description="Model that composes the music", items=REGISTRY.choices("compose")
     )
@@ -61,11 +63,7 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
         max=300.0,
         precision=1,
     )
-    music_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed",
-        description="Random seed: the same seed gives the same music",
-        min=0,
-    )
+    music_seed: seed_property("music")  # type: ignore[valid-type]
     out: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
         description="MIDI file to write, with a WAV file next to it; empty: music.mid next to the .blend file",

@@ -6,7 +6,6 @@ import bpy
 
 from backend.protocol import DEFAULT_URL
 
-from ..background_job import OperatorError
 from ..context_access import EXTENSION_PACKAGE
 
 _LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
@@ -45,14 +44,6 @@ def addon_preferences(context: bpy.types.Context) -> PASDEDEUX_preferences:
 def is_local(address: str) -> bool:
     """Whether the address is on this machine."""
     return urlsplit(address).hostname in _LOOPBACK_HOSTS
-
-
-def backend_address(context: bpy.types.Context) -> str:
-    """The backend's address. Raises OperatorError for another machine without Blender's online access."""
-    address: str = addon_preferences(context).address
-    if not is_local(address) and not bpy.app.online_access:
-        raise OperatorError(f"Allow Online Access in Blender's System preferences to use the backend at {address}")
-    return address
 
 
 CLASSES = (PASDEDEUX_preferences,)

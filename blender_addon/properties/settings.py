@@ -6,14 +6,8 @@ from backend.model_registry import REGISTRY
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, device_choices
 
 from ..context_access import active_scene
-from .music_settings import PASDEDEUX_PG_music
+from .music_settings import PASDEDEUX_PG_music, seed_property
 from .retarget_settings import PASDEDEUX_PG_retargeting, armature_pointer
-
-_MODELS = [
-    *REGISTRY.choices("partner"),
-    *device_choices(),
-]
-"""The models, which need a backend, and the choreographic devices, which need none."""
 
 
 class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
@@ -24,7 +18,8 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model",
         description="Model or choreographic device that generates the partner",
-        items=_MODELS,
+        # Models need a backend, choreographic devices need none.
+        items=[*REGISTRY.choices("partner"), *device_choices()],
     )
     delay: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Delay",
@@ -69,11 +64,7 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
             ("lead", "Leads", "The partner leads the given dancer"),
         ],
     )
-    seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed",
-        description="Random seed: the same seed gives the same partner",
-        min=0,
-    )
+    seed: seed_property("partner")  # type: ignore[valid-type]
     takes: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Takes",
         description="Number of alternative partners to generate; each is kept as an action",

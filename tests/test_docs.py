@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,7 +34,7 @@ def links(page: Path) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """The fragments under which a page's headings can be linked, as GitHub makes them."""
     every = list(tokens(page))
-    headings = [text.content for opening, text in zip(every, every[1:], strict=False) if opening.type == "heading_open"]
+    headings = [text.content for opening, text in pairwise(every) if opening.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

@@ -72,7 +72,9 @@ def dance_profile(dancers: Sequence[Motion], grid: BarGrid) -> DanceProfile:
     feet = np.mean([_foot_speed(dancer, times[:, :-1]) for dancer in dancers], axis=0)
     relative_feet = _subtract_mean(feet, inside[:, :-1]) / max(float(feet.mean()), STILL_SPEED)
     return DanceProfile(
-        torch.from_numpy(_subtract_mean(energy, inside_halves)).float(), half_beat, torch.from_numpy(relative_feet).float()
+        torch.from_numpy(_subtract_mean(energy, inside_halves)).float(),
+        half_beat,
+        torch.from_numpy(relative_feet).float(),
     )
 
 

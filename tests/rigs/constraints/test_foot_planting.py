@@ -58,9 +58,9 @@ def test_planted_feet_slide_less_than_the_source_s(dance: Motion, body: Humanoid
 
 
 def test_nothing_sinks_below_the_floor(dance: Motion, body: Humanoid) -> None:
-    low = _soles(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    low = _soles(transfer_motion(dance, body).translate(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert low.min() < -0.03
-    posed = plant_feet(transfer_motion(dance, body).translated(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
+    posed = plant_feet(transfer_motion(dance, body).translate(np.tile([0.0, 0.0, -0.04], (len(dance), 1))), body)
     assert _soles(posed, body).min() > -0.01
 
 

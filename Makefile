@@ -75,9 +75,9 @@ $(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
 pictures: demo
 	mkdir -p runs/pictures
 	$(BIN)/python docs/pictures/film_strip.py demo/duet.mp4 docs/pictures/duet.png --frames 60 150 240 330
-	$(BIN)/pasdedeux dance $(DATA)/midi/pop909/046/046.mid --out runs/pictures/dance.bvh --duet --bars 9-16
+	$(BIN)/pasdedeux dance $(DATA)/midi/pop909/046/046.mid --out runs/pictures/dance.bvh --duet --bars 33-48
 	$(BIN)/pasdedeux render runs/pictures/dance-leader.bvh runs/pictures/dance-partner.bvh --out runs/pictures/dance.mp4
-	$(BIN)/python docs/pictures/film_strip.py runs/pictures/dance.mp4 docs/pictures/dance.png --frames 60 90 120 150 180
+	$(BIN)/python docs/pictures/film_strip.py runs/pictures/dance.mp4 docs/pictures/dance.png --frames 20 60 100 140 180 220
 	$(BIN)/pasdedeux compose $(DATA)/salsa/salsa_07_leader.bvh --out runs/pictures/composed.mid
 	$(BIN)/python -m training.experiment.plots runs/pictures/composed.mid docs/pictures/composed.png
 	$(BIN)/python -m tests.benchmarks.rigs_picture

@@ -52,7 +52,7 @@ CLIENT MESSAGES.
              parameters of the direction: place, null or an array of 3 numbers, where the partner stands in the first
              frame as seen by the leader: metres ahead of the leader and metres to the leader's left, together 0.3 to
              100 m away, and degrees of -360 to 360 by which the partner is turned away from facing the leader,
-             counter-clockwise from above; closeness, 0 to 2, how strongly the leader is followed, 1 as trained, 0 not
+             counter-clockwise from above; closeness, 0 to 2, how strongly the leader is followed, 1 by default, 0 not
              at all; energy, 0.5 to 2, the amount of movement relative to the model's own; keep, an array of at most
              1,000 rising integers, the draft's frames, from 0, whose poses the partner takes; redo, null or an array of
              2 integers, the first and the last frame, from 0, to generate again: the draft's others do not change;

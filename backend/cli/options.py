@@ -52,7 +52,7 @@ class DirectionOptions:
     )
     """where the partner starts: metres ahead of the leader, metres to its left, degrees turned left from facing it."""
     closeness: Annotated[float, arg(metavar="C")] = Direction.closeness
-    """how strongly the partner follows the leader, from 0 (not at all) over 1 (as trained) to 2."""
+    """how strongly the partner follows the leader, from 0 (not at all) over 1 (the default) to 2."""
     energy: Annotated[float, arg(metavar="E")] = Direction.energy
     """how much movement, from 0.5 for a calm partner to 2 for a lively one."""
     draft: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None

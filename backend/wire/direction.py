@@ -17,7 +17,7 @@ class Direction:
 
     place: where the partner stands in the first frame, as the leader of that frame sees it: m ahead, m to the left, and
     degrees by which it is turned away from facing the leader, counter-clockwise from above.
-    closeness: how strongly the leader is followed, 0 to 2: scales classifier-free guidance; 1 as trained, 0 not at all.
+    closeness: how strongly the leader is followed, 0 to 2: scales classifier-free guidance; 1 by default, 0 not at all.
     energy: how much movement, 0.5 to 2 times the model's own.
     keep: keyframes of the draft, from 0 and rising, whose poses the partner takes.
     redo: the first and the last frame, from 0, to generate again; the draft's others do not change.

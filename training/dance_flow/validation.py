@@ -6,7 +6,8 @@ import numpy as np
 
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import FPS
-from backend.models.motion_flow.sampler import noise_source, rollout
+from backend.models.motion_flow.rollout import rollout
+from backend.models.motion_flow.sampler import noise_source
 from backend.music.pulse import dance_pulse
 from backend.music.score import Score
 from rigs import Array

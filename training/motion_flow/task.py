@@ -22,6 +22,7 @@ from backend.models.motion_flow.features import (
     poses_from_features,
 )
 from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow, MotionFlowConfig
+from backend.models.motion_flow.sampler import sample_block
 from rigs.contacts import FEET
 from training.data.duets import DuetSplit
 from training.data.music_pairs import PairSplit
@@ -171,8 +172,8 @@ class MotionFlowTask(EmaTask[Network]):
         guidance = 1.0 if _with_probability(0.5) else 2.0
         steps = 3 if t_start < 0.4 else 2
         condition = MotionCondition(*features, batch.roles, leader_mask, no_target, no_energy)
-        sample = network.sample(noisy, condition, t_start=t_start, steps=steps, guidance=guidance)
-        return poses_from_features(network.denormalize(sample), frame)
+        block = sample_block(network, noisy, condition, t_start=t_start, steps=steps, guidance=guidance)
+        return poses_from_features(network.denormalize(block), frame)
 
     def validation_step(self, _: Any, index: int) -> None:
         """Log the averaged network's validation metrics."""

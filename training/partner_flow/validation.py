@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from backend.models.motion_flow.features import FPS
-from backend.models.motion_flow.sampler import noise_source, rollout
+from backend.models.motion_flow.rollout import rollout
+from backend.models.motion_flow.sampler import noise_source
 from backend.models.partner_flow.network import PartnerFlow
 from training.data.duets import Duet
 from training.evaluation import features, interaction, real_reference

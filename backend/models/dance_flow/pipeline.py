@@ -17,7 +17,8 @@ from backend.models.motion_flow.features import (
     poses_from_features,
     poses_to_motions,
 )
-from backend.models.motion_flow.sampler import ENERGY, RolloutOptions, noise_source, rollout
+from backend.models.motion_flow.rollout import ENERGY, RolloutOptions, rollout
+from backend.models.motion_flow.sampler import noise_source
 from backend.music.music_features import BAR_DENSITY, MUSIC_DIM, music_features, phrase_counts
 from backend.music.pulse import dance_pulse
 from backend.wire.messages import Cancelled, DanceRequest

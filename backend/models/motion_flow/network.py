@@ -189,48 +189,6 @@ class MotionFlow(nn.Module, ABC):
         past = self.past_proj(past.reshape(-1, config.past, config.block * PAST_DIM))
         return torch.cat([self.target_proj(target)[:, None], past, leader], dim=1) + self.position_embedding[1:]
 
-    @torch.no_grad()
-    def sample(
-        self,
-        noisy: Tensor,
-        condition: MotionCondition,
-        *,
-        t_start: float = 0.0,
-        steps: int = 4,
-        guidance: float = 2.0,
-        target_guidance: float = 1.0,
-    ) -> Tensor:
-        """Sample a normalized block (B, block, PARTNER_DIM) by Euler steps with classifier-free guidance.
-
-        noisy: the block at the flow time `t_start`; noise where that is 0.
-        guidance: scale of the leader's influence, 1 as trained, 0 ignores the leader.  target_guidance: scale of the
-        target pose's, 1 as trained.
-        """
-        unmasked, target = condition.leader_mask, condition.target
-        masked = torch.zeros_like(unmasked)
-        branches = [(1.0, unmasked if guidance else masked, target)]  # weight, leader mask, target pose
-        if guidance not in (0.0, 1.0):
-            branches = [(guidance, unmasked, target), (1.0 - guidance, masked, target)]
-        if target_guidance != 1.0:
-            weight, mask, _ = branches[0]
-            without_target = (1.0 - target_guidance, mask, target * 0.0)
-            branches = [(weight + target_guidance - 1.0, mask, target), *branches[1:], without_target]
-        weights, masks, targets = zip(*branches, strict=True)
-        count = len(branches)
-        condition = MotionCondition(*(torch.cat([part] * count) for part in condition))
-        condition = condition._replace(leader_mask=torch.cat(masks), target=torch.cat(targets))
-        times = t_start + (1.0 - t_start) * torch.arange(steps) / steps
-        times = times.repeat_interleave(count * len(noisy)).to(noisy)
-        roles, energies = condition.role.repeat(steps), condition.energy.repeat(steps, 1)
-        modulations = self.modulation(times, roles, energies).chunk(steps, dim=1)
-        sample, context_cache = noisy, list[Tensor]()
-        for step, t in enumerate(times.chunk(steps)):
-            predicted = self(torch.cat([sample] * count), t, *condition, modulations[step], context_cache)
-            parts = zip(weights, predicted.chunk(count), strict=True)
-            clean = sum((weight * part for weight, part in parts), sample * 0.0)
-            sample = sample + (clean - sample) / (steps - step)
-        return sample
-
     def features(self, past: PoseSequence, offsets: Tensor, leader: Tensor, frame: FloorFrame) -> tuple[Tensor, Tensor]:
         """Normalized input features in a floor frame: the past (B, history, PAST_DIM), and the leader.
 

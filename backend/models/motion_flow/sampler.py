@@ -1,172 +1,82 @@
-"""Autoregressive rollout of a motion flow: block after block beside the leader, through keyframes, on the floor."""
+"""Sampler of the motion flow: Euler steps along the rectified flow, with classifier-free guidance.
+
+Rectified flow: Liu et al. 2023. Classifier-free guidance: Ho and Salimans 2022.
+"""
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from backend.models.motion_flow.features import (
-    PARTNER_DIM,
-    FloorFrame,
-    PoseSequence,
-    concatenate,
-    floor_frame,
-    floor_frame_at,
-    heading,
-    partner_features,
-    poses_from_features,
-)
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow
-from rigs.contacts import TOES
-from rigs.easing import smoothstep
+from backend.models.motion_flow.features import PARTNER_DIM
+from backend.models.motion_flow.network import MotionCondition, MotionFlow
 
 GUIDANCE = 2.0
 """Classifier-free guidance scale of the leader."""
-ENERGY = 1.4
-"""Speed asked of the network, as a multiple of the training data's geometric mean: without an energy condition it moves
-at four fifths of real dancers' speed, with this one as fast as they do, and its metrics are closer to theirs."""
 STEPS = 4
 """Euler steps per block."""
-_TARGET_GUIDANCE = 4.0
+TARGET_GUIDANCE = 4.0
 """Guidance scale of a keyframe's target pose."""
-_CORRECTION_FRAMES = 32
-"""Frames, at most, over which the remaining offset to a keyframe is blended in."""
 _ROWS_PER_CORE = 4
 """Rows of a batch that are worth a core of their own; guidance takes two a take."""
 _MIN_AXIS_LENGTH = 0.65
 """Length of the pelvis's predicted axes under which a block is sampled again; usually it is over 0.85."""
-_FLOOR_CORRECTION = 0.7
-"""Share of a block's mean height above the floor that is corrected at once."""
-_MAX_FLOOR_CORRECTION = 0.05
-"""m by which a block is lowered or raised at most."""
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """A pose that the rollout passes through exactly.
-
-    frame: of the leader.  poses: two frames, the pose and the next.  has_velocity: whether the next one counts.
-    """
-
-    frame: int
-    poses: PoseSequence
-    has_velocity: bool
-
-
-@dataclass(frozen=True)
-class RolloutOptions:
-    """Options of an autoregressive rollout: guidance, energy, keyframes and selection of takes.
-
-    guidance: scale of classifier-free guidance by the leader, see `MotionFlow.sample`.
-    energy: multiple of the training data's speed, for all frames or for each of the leader's (F,).
-    keyframes: in the order of their frames.  future_known: whether the network sees the leader's next frames.
-    select_take: gets a block of every take and its first frame, and returns the take that all go on with; by default
-    each goes on with its own.
-    """
-
-    guidance: float = GUIDANCE
-    energy: float | Tensor = ENERGY
-    keyframes: Sequence[Keyframe] = ()
-    future_known: bool = True
-    select_take: Callable[[PoseSequence, int], int] | None = None
 
 
 class GuidanceScales(NamedTuple):
-    """Guidance scales of the leader and of the target pose, see `MotionFlow.sample`."""
+    """Guidance scales of the leader and of the target pose, see `sample_block`."""
 
     leader: float
     target: float
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """Generated poses of all takes, and the first frames of their blocks, counted from the rollout's first one."""
-
-    poses: PoseSequence
-    seams: list[int]
-
-
-@torch.inference_mode()
-def rollout(
+@torch.no_grad()
+def sample_block(
     network: MotionFlow,
-    leader: Tensor,
-    frames: range,
-    past: PoseSequence,
-    role: int,
-    offsets: Tensor,
-    block_noise: Callable[[int], Tensor],
-    options: RolloutOptions = RolloutOptions(),
-    on_block: Callable[[int, PoseSequence], None] = lambda first, block: None,
-) -> Rollout:
-    """Generate the frames `frames` of the leader (F, ...) autoregressively, each block from the ones before it.
+    noisy: Tensor,
+    condition: MotionCondition,
+    *,
+    t_start: float = 0.0,
+    steps: int = 4,
+    guidance: float = 2.0,
+    target_guidance: float = 1.0,
+) -> Tensor:
+    """Sample a normalized block (B, block, PARTNER_DIM) by Euler steps with classifier-free guidance.
 
-    leader: as the network's `leader_features` takes it.  past: the dancer's `history` frames before.  offsets: (29, 3)
-    m, the dancer's bones.  block_noise: the noise (takes, block, PARTNER_DIM) of the n-th block.
-    on_block: called with each block as it is generated, and the leader's frame that it begins with.
+    noisy: the block at the flow time `t_start`; noise where that is 0.
+    guidance: scale of the leader's influence, 1 as trained, 0 ignores the leader.  target_guidance: scale of the
+    target pose's, 1 as trained.
     """
-    config, noise = network.config, block_noise(0)
-    block_size, takes, device = config.block, len(noise), leader.device
-    recent = _repeat_takes(past, takes)
-    foot_height = recent.joint_positions(offsets)[:, :, TOES, 2].amin(dim=2).median(dim=1).values
-    roles = torch.full((takes,), role, device=device)
-    leader_mask = torch.ones(takes, config.leader_blocks, dtype=torch.bool, device=device)
-    leader_mask[:, config.before + 1 :] = options.future_known
-    energy_curve = torch.as_tensor(options.energy, device=device).expand(len(leader))
-    at, corrected_until = frames.start, frames.start  # the next frame, and the one after the last keyframe
-    blocks, seams = list[PoseSequence](), list[int]()
-    while at < frames.stop:
-        window = config.leader_window(at)
-        leader_window = leader[torch.arange(window.start, window.stop).clamp(0, len(leader) - 1).to(device)]
-        frame = floor_frame(recent)
-        features = network.features(recent, offsets, leader_window.expand(takes, *leader_window.shape), frame)
-        keyframe = next((keyframe for keyframe in options.keyframes if keyframe.frame >= at), None)
-        target = _target_features(network, keyframe, at, frame, takes)
-        scales = GuidanceScales(options.guidance, _TARGET_GUIDANCE if target.any() else 1.0)
-        speed = energy_curve[at : at + block_size].mean().expand(takes)
-        energy = network.energy_condition(network.energy_stats[0].exp() * speed)
-        condition = MotionCondition(*features, roles, leader_mask, target, energy)
-        sample = _sample_valid_block(network, scales, (noise, *condition))
-        block = _align_to_floor(poses_from_features(network.denormalize(sample), frame), offsets, foot_height)
-        block = network.keep_distance(block, leader_window[1 + block_size * config.before :][:block_size])
-        if options.select_take is not None:
-            block = _repeat_takes(block.select(options.select_take(block, at)), takes)
-        if keyframe is not None:
-            block = block[: _frames_before_keyframe(keyframe.frame - at, block_size)]
-        on_block(at, block)
-        seams.append(at - frames.start)
-        blocks.append(block)
-        at += block.root.shape[-2]
-        if keyframe is not None and keyframe.frame == at - 1:
-            generated, correction = concatenate(*blocks), min(_CORRECTION_FRAMES, at - corrected_until)
-            blocks = [generated[:-correction], _reach_keyframe(generated[-correction:], keyframe)]
-            corrected_until = at
-            recent = concatenate(_repeat_takes(past, takes), *blocks)[-config.history :]
-        else:
-            recent = concatenate(recent, block)[-config.history :]
-        noise = block_noise(len(seams))
-    generated = concatenate(recent[:0], *blocks)
-    return Rollout(generated[: len(frames)], seams)
+    unmasked, target = condition.leader_mask, condition.target
+    masked = torch.zeros_like(unmasked)
+    branches = [(1.0, unmasked if guidance else masked, target)]  # weight, leader mask, target pose
+    if guidance not in (0.0, 1.0):
+        branches = [(guidance, unmasked, target), (1.0 - guidance, masked, target)]
+    if target_guidance != 1.0:
+        weight, mask, _ = branches[0]
+        without_target = (1.0 - target_guidance, mask, target * 0.0)
+        branches = [(weight + target_guidance - 1.0, mask, target), *branches[1:], without_target]
+    weights, masks, targets = zip(*branches, strict=True)
+    count = len(branches)
+    condition = MotionCondition(*(torch.cat([part] * count) for part in condition))
+    condition = condition._replace(leader_mask=torch.cat(masks), target=torch.cat(targets))
+    times = t_start + (1.0 - t_start) * torch.arange(steps) / steps
+    times = times.repeat_interleave(count * len(noisy)).to(noisy)
+    roles, energies = condition.role.repeat(steps), condition.energy.repeat(steps, 1)
+    modulations = network.modulation(times, roles, energies).chunk(steps, dim=1)
+    sample, context_cache = noisy, list[Tensor]()
+    for step, t in enumerate(times.chunk(steps)):
+        predicted = network(torch.cat([sample] * count), t, *condition, modulations[step], context_cache)
+        parts = zip(weights, predicted.chunk(count), strict=True)
+        clean = sum((weight * part for weight, part in parts), sample * 0.0)
+        sample = sample + (clean - sample) / (steps - step)
+    return sample
 
 
-def noise_source(takes: int, seed: int, block: int, accelerator: torch.device | str = "cpu") -> Callable[[int], Tensor]:
-    """Noise for `rollout`, the same for equal seed and block: each take has its own, however many takes there are."""
-    generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
-    blocks: list[Tensor] = []
-
-    def block_noise(n: int) -> Tensor:
-        while len(blocks) <= n:
-            noise = torch.stack([torch.randn(block, PARTNER_DIM, generator=g) for g in generators])
-            blocks.append(noise.to(accelerator))
-        return blocks[n]
-
-    return block_noise
-
-
-def _sample_valid_block(network: MotionFlow, scales: GuidanceScales, inputs: Sequence[Tensor]) -> Tensor:
+def sample_valid_block(network: MotionFlow, scales: GuidanceScales, inputs: Sequence[Tensor]) -> Tensor:
     """Sample a block of every take, again from other noise where its pelvis averages two opposite rotations."""
     sample, noise = _sample_on_cores(network, scales, inputs), inputs[0]
     for other_noise in (-noise, noise.roll(1, dims=1), -noise.roll(1, dims=1)):
@@ -187,79 +97,37 @@ def _pelvis_axis_length(network: MotionFlow, sample: Tensor) -> Tensor:
 
 
 def _sample_on_cores(network: MotionFlow, scales: GuidanceScales, inputs: Sequence[Tensor]) -> Tensor:
-    """Sample a block of every take with `MotionFlow.sample`, on the CPU split between the cores.
+    """Sample a block of every take with `sample_block`, on the CPU split between the cores.
 
     That is faster than torch's own threads, which wait for each other in every matrix product.
     """
 
-    def sample(part: Sequence[Tensor]) -> Tensor:
+    def sample_rows(part: Sequence[Tensor]) -> Tensor:
         noise, condition = part[0], MotionCondition(*part[1:])
-        return network.sample(noise, condition, steps=STEPS, guidance=scales.leader, target_guidance=scales.target)
+        return sample_block(
+            network, noise, condition, steps=STEPS, guidance=scales.leader, target_guidance=scales.target
+        )
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = cores // torch.get_num_threads() if inputs[0].device.type == "cpu" else 1
     rows = len(inputs[0]) * (1 if scales.leader in (0.0, 1.0) else 2)
     count = min(threads, rows // _ROWS_PER_CORE)
     if count < 2:
-        return sample(inputs)
+        return sample_rows(inputs)
     parts = zip(*(part.tensor_split(count) for part in inputs), strict=True)
     with ThreadPoolExecutor(count) as pool:
-        return torch.cat(list(pool.map(sample, parts)))
+        return torch.cat(list(pool.map(sample_rows, parts)))
 
 
-def _target_features(network: MotionFlow, keyframe: Keyframe | None, at: int, frame: FloorFrame, takes: int) -> Tensor:
-    """Target pose condition (takes, TARGET_DIM) of the next keyframe for a block at the frame `at`."""
-    if keyframe is None or keyframe.frame - at > TARGET_HORIZON:
-        return torch.zeros(takes, TARGET_DIM, device=network.partner_mean.device)
-    poses = network.normalize(_repeat_takes(keyframe.poses, takes), frame)
-    present = torch.ones(takes, dtype=torch.bool, device=poses.device)
-    distance = torch.full((takes,), float(keyframe.frame - at), device=poses.device)
-    return network.target_features(poses, distance, present & keyframe.has_velocity, present)
+def noise_source(takes: int, seed: int, block: int, accelerator: torch.device | str = "cpu") -> Callable[[int], Tensor]:
+    """Noise for `rollout`, the same for equal seed and block: each take has its own, however many takes there are."""
+    generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
+    blocks: list[Tensor] = []
 
+    def block_noise(n: int) -> Tensor:
+        while len(blocks) <= n:
+            noise = torch.stack([torch.randn(block, PARTNER_DIM, generator=g) for g in generators])
+            blocks.append(noise.to(accelerator))
+        return blocks[n]
 
-def _frames_before_keyframe(distance: int, block: int) -> int:
-    """Frames to use of a block, so that a block ends at the keyframe `distance` frames after this one's first."""
-    return distance + 1 if distance < block else min(distance - block + 1, block)
-
-
-def _reach_keyframe(block: PoseSequence, keyframe: Keyframe) -> PoseSequence:
-    """Correct frames (B, F) by a smoothly growing offset, so that they end in the keyframe's pose and velocity.
-
-    The body first turns as a whole to the pose's heading and then corrects the rest, so that no limb moves through the
-    body.
-    """
-    takes, n = block.root.shape[0], block.root.shape[1]
-    poses = _repeat_takes(keyframe.poses, takes)
-    frame, f = floor_frame(poses[:1]), torch.arange(1, n + 1).to(block.root)
-    turn = heading(poses)[:, :1] - heading(block)[:, -1:]
-    turn = torch.atan2(turn.sin(), turn.cos()) * smoothstep(f / n)
-    turned_rotations = floor_frame_at(block.root, turn).rotation[:, :, None] @ block.rotations
-    features = partner_features(PoseSequence(block.root, turned_rotations, block.contacts), frame)
-    target = partner_features(poses, frame)
-    offset = target[:, 0] - features[:, -1]
-    if n == 1:
-        return poses_from_features(features + offset[:, None], frame)
-    velocity = torch.zeros_like(offset)
-    if keyframe.has_velocity:
-        velocity = (target[:, 1] - target[:, 0]) - (features[:, -1] - features[:, -2])
-    # c(f) = a f³ + b f² with c(n) = offset and c(n) - c(n - 1) = velocity
-    cube, square = 3 * n * n - 3 * n + 1, 2 * n - 1
-    a = (velocity * n**2 - offset * square) / (cube * n**2 - square * n**3)
-    b = (offset - a * n**3) / n**2
-    return poses_from_features(features + a[:, None] * f[:, None] ** 3 + b[:, None] * f[:, None] ** 2, frame)
-
-
-def _repeat_takes(poses: PoseSequence, takes: int) -> PoseSequence:
-    """Repeat the poses of one dancer for each take."""
-    return poses.map(lambda part: part.expand(takes, *part.shape))
-
-
-def _align_to_floor(poses: PoseSequence, offsets: Tensor, foot_height: Tensor) -> PoseSequence:
-    """Move the lower foot of a block (B, F) towards the height (B,) m at which it stands."""
-    lowest = poses.joint_positions(offsets)[:, :, TOES, 2].amin(dim=-1)
-    error = (lowest - foot_height[:, None]).mean(dim=1).clamp(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
-    t = torch.linspace(0.0, 1.0, poses.root.shape[1] + 1)[1:].to(error)
-    error = _FLOOR_CORRECTION * error
-    # smoothstep(t) with its factors in this order, which the rounding of published seeds depends on
-    correction = torch.nn.functional.pad((error[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
-    return PoseSequence(poses.root - correction, poses.rotations, poses.contacts)
+    return block_noise

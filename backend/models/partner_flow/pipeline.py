@@ -22,7 +22,8 @@ from backend.models.motion_flow.features import (
     poses_from_features,
     poses_to_motions,
 )
-from backend.models.motion_flow.sampler import ENERGY, GUIDANCE, Keyframe, RolloutOptions, noise_source, rollout
+from backend.models.motion_flow.rollout import ENERGY, Keyframe, RolloutOptions, rollout
+from backend.models.motion_flow.sampler import GUIDANCE, noise_source
 from backend.models.partner_flow.network import PartnerFlow
 from backend.wire.direction import PARTS
 from backend.wire.messages import Cancelled, PartnerRequest

@@ -1,4 +1,4 @@
-"""The network's sampling with known clean blocks, the continuity of its blocks, and its weight file."""
+"""The continuity of the network's blocks, and its weight file."""
 
 from pathlib import Path
 
@@ -11,21 +11,9 @@ from backend.model_registry import weights_path
 from backend.models.motion_flow.features import JOINTS_DIM, PARTNER_DIM, PAST_DIM
 from backend.models.motion_flow.legacy_names import LEGACY_KEYS
 from backend.models.motion_flow.network import TARGET_DIM, MotionCondition, MotionFlowConfig
+from backend.models.motion_flow.sampler import sample_block
 from backend.models.partner_flow.network import PartnerFlow
 from tests.backend.models.small_networks import SMALL, small_partner_flow
-
-
-def test_a_known_clean_block_is_sampled_in_any_number_of_steps() -> None:
-    class Constant(PartnerFlow):
-        def forward(self, noisy: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
-            return torch.full_like(noisy, 3.0)
-
-    network, zero = Constant(SMALL), torch.zeros(1)
-    mask = torch.ones(1, SMALL.leader_blocks, dtype=torch.bool)
-    condition = MotionCondition(zero, zero, zero.long(), mask, torch.zeros(1, TARGET_DIM), torch.zeros(1, 2))
-    for steps, guidance in ((1, 1.0), (4, 2.5), (4, 0.0)):
-        sample = network.sample(torch.randn(1, 8, PARTNER_DIM), condition, steps=steps, guidance=guidance)
-        assert torch.allclose(sample, torch.tensor(3.0), atol=1e-5)
 
 
 def test_a_block_continues_the_past_s_velocity() -> None:
@@ -39,7 +27,7 @@ def test_a_block_continues_the_past_s_velocity() -> None:
         torch.zeros(1, TARGET_DIM),
         torch.zeros(1, 2),
     )
-    sample = small_partner_flow().sample(noise, condition)
+    sample = sample_block(small_partner_flow(), noise, condition)
     extrapolated = past[-1, : PARTNER_DIM - 4] + (past[-1] - past[-2])[: PARTNER_DIM - 4]
     assert (sample[0, 0, :-4] - extrapolated).abs().max() < 0.1 * (sample[0, -1, :-4] - extrapolated).abs().max()
 

@@ -44,7 +44,7 @@ def add_mannequin(
     """Add a mannequin of the skeleton's size, skinned to the armature, in `colour` (linear RGB)."""
     capsules = list(_capsules(skeleton))
     size = _relative_size(skeleton)
-    body = _remeshed(context, f"{armature.name} body", capsules, _VOXEL * size)
+    body = _remesh_capsules(context, f"{armature.name} body", capsules, _VOXEL * size)
     mesh = body.data
     assert isinstance(mesh, bpy.types.Mesh)
     vertices = np.empty((len(mesh.vertices), 3), np.float32)
@@ -129,7 +129,7 @@ def _capsules(skeleton: Skeleton) -> Iterator[_Capsule]:
         yield limb(side + "foot", at(side + "foot", 0, 0.01, 0.014), at(side + "bigtoe", 0, 0.0, 0.016), 0.042, 0.03)
 
 
-def _remeshed(context: bpy.types.Context, name: str, capsules: list[_Capsule], voxel: float) -> bpy.types.Object:
+def _remesh_capsules(context: bpy.types.Context, name: str, capsules: list[_Capsule], voxel: float) -> bpy.types.Object:
     """One closed, smooth mesh around all capsules, by Remesh and Smooth modifiers."""
     vertices: list[Array] = []
     faces: list[Array] = []

@@ -61,7 +61,7 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
             generate_takes = _device_generator(settings, motion)
         else:
             generate_takes = _model_generator(backend_address(context), settings, motion)
-        adapt = _retargeter(partner) if partner else _unchanged
+        adapt = _retargeter(partner) if partner else _keep_motion
         self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
 
         def generate(reporter: Reporter) -> _PartnerTakes:
@@ -141,7 +141,8 @@ def _retargeter(partner: bpy.types.Object) -> Callable[[Motion], Motion | RigMot
     return retarget
 
 
-def _unchanged(motion: Motion) -> Motion | RigMotion:
+def _keep_motion(motion: Motion) -> Motion | RigMotion:
+    """Retargeting onto an armature of the 29 joints, which needs none."""
     return motion
 
 

@@ -1,0 +1,98 @@
+"""Panel of the bone map: the bone of each joint of the active armature."""
+
+from typing import Literal
+
+import bpy
+
+from rigs.bone_mapping.bone_mapper import REQUIRED
+
+from ..context_access import armature_data
+from ..properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
+from .layout import DuetPanel
+
+_ARM = {
+    "collar": "Collar",
+    "shoulder": "Shoulder",
+    "elbow": "Elbow",
+    "wrist": "Wrist",
+    "thumb": "Knuckles",
+    "middle": "Fingertips",
+}
+_LEG = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Ball", "bigtoe": "Toe Tip"}
+JOINT_LABELS: dict[str, dict[str, str]] = {
+    "Trunk": {
+        "pelvis": "Pelvis",
+        "spine1": "Spine 1",
+        "spine2": "Spine 2",
+        "spine3": "Spine 3",
+        "neck": "Neck",
+        "jaw": "Head",
+        "head": "Head Top",
+    },
+    **{
+        f"{side} {part}": {f"{side.lower()}_{joint}": label for joint, label in joints.items()}
+        for part, joints in (("Arm", _ARM), ("Leg", _LEG))
+        for side in ("Left", "Right")
+    },
+}
+"""For each body part its joints from the pelvis outwards, and the label of the bone that starts there."""
+_LABEL_WIDTH = 0.28
+"""Share of the panel's width for the joints' labels."""
+_CONFIDENT = 0.8
+"""Confidence from which a bone is shown with a check mark."""
+
+
+class PASDEDEUX_PT_bones(DuetPanel):
+    """Map the active armature's bones to the dancer's joints"""
+
+    bl_idname = "PASDEDEUX_PT_bones"
+    bl_label = "Bone Map"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.active_object is not None and isinstance(context.active_object.data, bpy.types.Armature)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        assert layout
+        assert context.active_object is not None
+        armature = armature_data(context.active_object)
+        row = layout.row(align=True)
+        row.operator("pasdedeux.map_bones", icon="VIEWZOOM")
+        row.operator("pasdedeux.map_bones", text="", icon="LOOP_BACK").forget = True
+        row.operator("pasdedeux.map_bones", text="", icon="GREASEPENCIL").by_hand = True
+        row.operator("pasdedeux.import_map", text="", icon="IMPORT")
+        row.operator("pasdedeux.export_map", text="", icon="EXPORT")
+        bone_map = armature_bone_map(armature)
+        if not bone_map.joints:
+            return
+        status = "Edited by hand" if bone_map.edited else f"{bone_map.dialect}: {bone_map.confidence:.0%} confidence"
+        layout.label(text=status)
+        for part, joints in JOINT_LABELS.items():
+            column = layout.column(align=True)
+            column.label(text=part)
+            for joint, label in joints.items():
+                _draw_joint(column, armature, bone_map.joints[joint], label)
+
+
+def _draw_joint(
+    column: bpy.types.UILayout, armature: bpy.types.Armature, joint: PASDEDEUX_PG_joint, label: str
+) -> None:
+    """Draw a row of the bone map: the joint's label and a search field for its bone."""
+    row = column.split(factor=_LABEL_WIDTH, align=True)
+    row.alert = not joint.bone and joint.name in REQUIRED
+    name = row.row()
+    name.alignment = "RIGHT"
+    name.label(text=label)
+    row.prop_search(joint, "bone", armature, "bones", text="", icon=_confidence_icon(joint))
+
+
+def _confidence_icon(joint: PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:
+    """The icon of a joint's bone: confident, uncertain, missing, or missing although required."""
+    if not joint.bone:
+        return "ERROR" if joint.name in REQUIRED else "BLANK1"
+    return "CHECKMARK" if joint.sureness > _CONFIDENT else "QUESTION"
+
+
+CLASSES = (PASDEDEUX_PT_bones,)

@@ -1,0 +1,39 @@
+"""Panel of the partner: the model or choreographic device, its options, and Generate Partner."""
+
+import bpy
+
+from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings, uses_delay
+from .layout import DuetPanel, draw_main_button, draw_progress, split_layout
+
+
+class PASDEDEUX_PT_partner(DuetPanel):
+    """Generate the second dancer of the duet"""
+
+    bl_idname = "PASDEDEUX_PT_partner"
+    bl_label = "Partner"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = scene_settings(context)
+        layout = split_layout(self)
+        layout.prop(settings, "model")
+        if is_choreographic_device(settings):
+            _draw_device(layout, settings)
+        else:
+            layout.row().prop(settings, "role", expand=True)
+            layout.prop(settings, "seed")
+            layout.prop(settings, "takes")
+        layout.prop(settings, "partner", text="Armature", placeholder="New Dancer")
+        draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
+        draw_progress(layout)
+
+
+def _draw_device(layout: bpy.types.UILayout, settings: PASDEDEUX_PG_settings) -> None:
+    """Draw the options of a choreographic device."""
+    layout.prop(settings, "formation")
+    layout.prop(settings, "distance")
+    if uses_delay(settings):
+        layout.prop(settings, "delay")
+        layout.row().prop(settings, "delay_in", expand=True)
+
+
+CLASSES = (PASDEDEUX_PT_partner,)

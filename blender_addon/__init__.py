@@ -46,12 +46,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
     bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
+    background_job.register_handlers()
     atexit.register(backend_process.stop_backend)
 
 
 def unregister() -> None:
     """Stop running jobs and the backend, and remove all that `register` added."""
     background_job.stop_running_job()
+    background_job.unregister_handlers()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -16,7 +17,7 @@ import bpy
 
 from backend.client import Cancelled as Cancelled
 
-from .context_access import active_view_layer, window_manager
+from .context_access import active_scene, active_view_layer, window_manager
 
 OperatorReturn = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 """What `execute`, `invoke` and `modal` return to Blender."""
@@ -127,6 +128,8 @@ class _BlockingReporter:
 
 running_job: Job | None = None
 """The job that a modal operator runs now; there is one at a time."""
+_running_timer: bpy.types.Timer | None = None
+"""The running job's modal timer, kept here as disabling the add-on ends operators without calling them."""
 
 
 class JobOperator(bpy.types.Operator):
@@ -135,8 +138,9 @@ class JobOperator(bpy.types.Operator):
     label: ClassVar[str] = "working"
     """Text of the status bar while the job runs."""
 
-    _timer: bpy.types.Timer | None = None
     _job: Job | None = None
+    # A name, as an undo step invalidates references.
+    _scene = ""
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         """Read the scene on the main thread and return the job function. Raises OperatorError."""
@@ -161,7 +165,7 @@ class JobOperator(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        global running_job
+        global running_job, _running_timer
         if bpy.app.background:
             return self.execute(context)
         try:
@@ -170,46 +174,46 @@ class JobOperator(bpy.types.Operator):
             return self._report_error(error)
         running_job = self._job = Job(function)
         manager = window_manager(context)
-        self._timer = manager.event_timer_add(_TIMER_INTERVAL, window=context.window)
+        _running_timer = manager.event_timer_add(_TIMER_INTERVAL, window=context.window)
         manager.modal_handler_add(self)
         running_job.start()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        if event.type != "TIMER" or self._job is None:
+        if self._job is None or self._job is not running_job:
+            return self._report_error(Cancelled())  # `end_running_job` was called
+        if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        for message in self._job.drain():
-            if isinstance(message, JobProgress):
-                continue
-            self._end_modal(context)
-            if isinstance(message, JobFailure):
-                return self._report_error(OperatorError(message.reason) if message.reason else Cancelled())
-            try:
-                self.apply(context, message.value)
-            except Exception as error:
-                return self._report_error(error)
-            return {"FINISHED"}
-        _show_status(context, f"{self.label}: {self._job.latest.text}")
-        return {"PASS_THROUGH"}
+        try:
+            return self._drain_job(context, self._job)
+        except Exception as error:
+            end_running_job()
+            return self._report_error(error)
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Stop the job when Blender itself ends the modal operator, as when another file is opened."""
-        if self._job is not None:
-            self._job.cancel()
-        self._end_modal(context)
+        """Stop the job when Blender itself ends the modal operator, as when its window is closed."""
+        if self._job is not None and self._job is running_job:
+            end_running_job()
+
+    def _drain_job(self, context: bpy.types.Context, job: Job) -> OperatorReturn:
+        """Handle the job's messages; the last one ends the operator."""
+        for message in job.drain():
+            if isinstance(message, JobProgress):
+                continue
+            end_running_job()
+            if isinstance(message, JobFailure):
+                return self._report_error(OperatorError(message.reason) if message.reason else Cancelled())
+            with _scene_shown(context, self._scene):
+                self.apply(context, message.value)
+            return {"FINISHED"}
+        _show_status(context, f"{self.label}: {job.latest.text}")
+        return {"PASS_THROUGH"}
 
     def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
         # Adjust Last Operation undoes the first run, and an undo step leaves the depsgraph to be evaluated.
         active_view_layer(context).update()
+        self._scene = active_scene(context).name
         return self.prepare(context)
-
-    def _end_modal(self, context: bpy.types.Context) -> None:
-        global running_job
-        running_job = self._job = None
-        if self._timer is not None:
-            window_manager(context).event_timer_remove(self._timer)
-            self._timer = None
-        _show_status(context, None)
 
     def _report_error(self, error: Exception) -> OperatorReturn:
         if isinstance(error, Cancelled):
@@ -258,17 +262,62 @@ def error_message(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def end_running_job() -> None:
+    """Cancel the running job if there is one, and free its timer, the status bar and the buttons at once."""
+    global running_job, _running_timer
+    job, timer = running_job, _running_timer
+    running_job = _running_timer = None
+    if job is not None:
+        job.cancel()
+    manager = window_manager(bpy.context)
+    if timer is not None:
+        manager.event_timer_remove(timer)
+    _show_status(bpy.context, None)
+
+
 def stop_running_job() -> None:
-    """Cancel the running job and wait at most two seconds for its thread."""
+    """End the running job and wait at most two seconds for its thread."""
+    job = running_job
+    if job is not None:
+        end_running_job()
+        job.join(2.0)
+
+
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+def _end_job_before_load(*_: object) -> None:
+    """End the running job before another file replaces the scene that it was started for."""
     if running_job is not None:
-        running_job.cancel()
-        running_job.join(2.0)
+        end_running_job()
+
+
+def register_handlers() -> None:
+    """End a running job before another file is opened or made."""
+    bpy.app.handlers.load_pre.append(_end_job_before_load)
+
+
+def unregister_handlers() -> None:
+    """Remove what `register_handlers` added."""
+    bpy.app.handlers.load_pre.remove(_end_job_before_load)
+
+
+@contextmanager
+def _scene_shown(context: bpy.types.Context, name: str) -> Iterator[None]:
+    """Make a scene the context's, though the window may show another one by now. Raises OperatorError without it."""
+    scene = bpy.data.scenes.get(name)
+    if scene is None:
+        raise OperatorError(f"The scene {name} was removed meanwhile")
+    if scene == active_scene(context):
+        yield
+        return
+    with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        yield
 
 
 def _show_status(context: bpy.types.Context, text: str | None) -> None:
     """Set the status bar's text (None clears it) and redraw the sidebars with their progress bars."""
-    if context.workspace is not None:
-        context.workspace.status_text_set(text)
+    shown = bpy.data.workspaces if text is None else [context.workspace] if context.workspace else []
+    for workspace in shown:
+        workspace.status_text_set(text)
     for window in window_manager(context).windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":

@@ -32,27 +32,52 @@ class NotADancer(ValueError):
     """An object that is no armature with a dancer's bones; the text is one sentence."""
 
 
-def create_armature(context: bpy.types.Context, name: str, skeleton: Skeleton) -> bpy.types.Object:
-    """Create an armature of the skeleton in its T-pose at the origin, facing -Y; it is active and alone selected."""
-    if context.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+def create_armature(
+    context: bpy.types.Context, name: str, skeleton: Skeleton, *, metres: float = 1.0
+) -> bpy.types.Object:
+    """Create an armature of the skeleton in its T-pose at the origin, facing -Y.
+
+    metres: the metres in one Blender unit. Selection, active object and mode stay as they are.
+    """
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
-    # Only a visible object can be edited, and the scene's own collection is never hidden.
-    active_scene(context).collection.objects.link(armature)
-    bpy.ops.object.select_all(action="DESELECT")
-    active_view_layer(context).objects.active = armature
-    armature.select_set(True)
-    bpy.ops.object.mode_set(mode="EDIT")
-    _add_edit_bones(armature_data(armature), skeleton)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    collection = context.collection
-    if collection is not None and collection != active_scene(context).collection:
-        collection.objects.link(armature)
-        active_scene(context).collection.objects.unlink(armature)
+    _build_bones(context, armature, skeleton.scale(1.0 / metres))
+    _visible_collection(context).objects.link(armature)
     armature_data(armature).display_type = "STICK"
     armature.show_in_front = True
     active_view_layer(context).update()
     return armature
+
+
+def _build_bones(context: bpy.types.Context, armature: bpy.types.Object, skeleton: Skeleton) -> None:
+    """Add the skeleton's bones in a scene of their own, so that the user's objects stay in their mode."""
+    scene = bpy.data.scenes.new("armature")
+    try:
+        scene.collection.objects.link(armature)
+        layer = scene.view_layers[0]
+        layer.objects.active = armature
+        objects = [armature]
+        with context.temp_override(
+            scene=scene,
+            view_layer=layer,
+            object=armature,
+            active_object=armature,
+            selected_objects=objects,
+            selected_editable_objects=objects,
+        ):
+            bpy.ops.object.mode_set(mode="EDIT")
+            _add_edit_bones(armature_data(armature), skeleton)
+            bpy.ops.object.mode_set(mode="OBJECT")
+        scene.collection.objects.unlink(armature)
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def _visible_collection(context: bpy.types.Context) -> bpy.types.Collection:
+    """The active collection, or the scene's own if that one is hidden or linked: objects in it would not show."""
+    layer = active_view_layer(context).active_layer_collection
+    if layer is not None and layer.is_visible and layer.collection.library is None:
+        return layer.collection
+    return active_scene(context).collection
 
 
 def is_dancer(obj: bpy.types.Object | None) -> bool:

@@ -6,7 +6,7 @@ from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, active_view_layer, extend_frame_range
+from ..context_access import active_scene, active_view_layer, extend_frame_range, window_manager
 from ..properties.settings import scene_settings
 from . import armatures, keyframes, mannequin
 
@@ -17,7 +17,7 @@ NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"
 def add_dancer(
     context: bpy.types.Context, name: str, skeleton: Skeleton, *, partner: bool, body: bool = True
 ) -> bpy.types.Object:
-    """Add a dancer in its T-pose, with a mannequin in the leader's or partner's colour; its armature becomes active."""
+    """Add a dancer in its T-pose, with a mannequin in the leader's or partner's colour; the selection stays."""
     dancer = armatures.create_armature(context, name, skeleton)
     if body:
         mannequin.add_mannequin(context, dancer, skeleton, mannequin.TEAL if partner else mannequin.CORAL)
@@ -31,11 +31,25 @@ def animate_dancer(context: bpy.types.Context, dancer: bpy.types.Object, motion:
 
 
 def select_only(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
-    """Make a dancer the active and only selected object."""
-    for obj in context.selected_objects:
+    """Make a dancer the active and only selected object, in Object Mode, and show it in local views."""
+    layer = active_view_layer(context)
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for obj in list(layer.objects.selected):
         obj.select_set(False)
     dancer.select_set(True)
-    active_view_layer(context).objects.active = dancer
+    layer.objects.active = dancer
+    show_in_local_views(context, dancer)
+
+
+def show_in_local_views(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
+    """Show a dancer and its body in the viewports that are in local view and would hide a new object."""
+    for window in window_manager(context).windows:
+        for area in window.screen.areas:
+            for space in area.spaces:
+                if isinstance(space, bpy.types.SpaceView3D) and space.local_view is not None:
+                    for obj in (dancer, *dancer.children):
+                        obj.local_view_set(space, True)
 
 
 def frames_of(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> range:

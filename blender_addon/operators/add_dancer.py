@@ -19,6 +19,7 @@ class PASDEDEUX_OT_add_dancer(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         settings = scene_settings(context)
         dancer = dancers.add_dancer(context, "Dancer", DEFAULT_SKELETON, partner=settings.leader is not None)
+        dancers.select_only(context, dancer)
         if settings.leader is None:
             settings.leader = dancer
         return {"FINISHED"}

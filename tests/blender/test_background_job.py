@@ -2,10 +2,15 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 
+import addon_utils
 import bpy
+import pytest
 from bl_ext.user_default.pas_de_deux import background_job
+
+from tests.installed import PACKAGE
 
 
 def ended(job: background_job.Job, seconds: float = 5.0) -> list[object]:
@@ -69,3 +74,53 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     obj.location = (1.0, 2.0, 3.0)
     operator = SimpleNamespace(prepare=lambda _: tuple(obj.matrix_world.translation))
     assert background_job.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)
+
+
+@pytest.fixture
+def running_job(monkeypatch: pytest.MonkeyPatch) -> Iterator[background_job.Job]:
+    """A job that runs until it is cancelled, as a modal operator would have started it."""
+
+    def work(reporter: background_job.Reporter) -> None:
+        while not reporter.cancelled():
+            time.sleep(0.01)
+
+    job = background_job.Job(work)
+    monkeypatch.setattr(background_job, "running_job", job)
+    job.start()
+    yield job
+    job.cancel()
+
+
+def test_another_file_ends_the_job_and_frees_the_buttons(running_job: background_job.Job) -> None:
+    assert not bpy.ops.pasdedeux.generate_partner.poll()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert ended(running_job) == [background_job.JobFailure("")]
+    assert bpy.ops.pasdedeux.generate_partner.poll()
+
+
+def test_disabling_the_extension_ends_the_job_and_enabling_it_again_works(running_job: background_job.Job) -> None:
+    addon_utils.disable(PACKAGE)
+    addon_utils.enable(PACKAGE)
+    assert ended(running_job) == [background_job.JobFailure("")]
+    assert bpy.ops.pasdedeux.generate_partner.poll()
+
+
+def test_a_result_goes_to_the_scene_that_it_was_started_in(dancing_leader: bpy.types.Object) -> None:
+    here = bpy.context.scene
+    here.pas_de_deux.model = "mirror"
+    operator = SimpleNamespace(prepare=lambda _: None)
+    background_job.JobOperator._prepare_job(operator, bpy.context)
+    elsewhere = bpy.data.scenes.new("elsewhere")
+    bpy.context.window.scene = elsewhere
+    with background_job._scene_shown(bpy.context, operator._scene):
+        assert bpy.context.scene == here
+        bpy.ops.pasdedeux.generate_partner()
+    assert bpy.context.scene == elsewhere
+    assert here.pas_de_deux.partner.name in here.objects
+    assert not elsewhere.objects
+
+
+def test_a_result_for_a_removed_scene_is_one_sentence() -> None:
+    gone = pytest.raises(background_job.OperatorError, match="The scene gone was removed meanwhile")
+    with gone, background_job._scene_shown(bpy.context, "gone"):
+        pass

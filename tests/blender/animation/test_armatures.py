@@ -19,11 +19,9 @@ def animated_dancer(motion: Motion, first: int = 1) -> bpy.types.Object:
     return dancer
 
 
-def test_a_new_dancer_stands_in_a_t_pose_and_is_active() -> None:
+def test_a_new_dancer_stands_in_a_t_pose() -> None:
     dancer = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON)
     assert np.abs(joint_positions(dancer, 1) - DEFAULT_SKELETON.rest_positions()).max() < 1e-6
-    assert bpy.context.view_layer.objects.active == dancer
-    assert bpy.context.selected_objects == [dancer]
 
 
 def test_bones_are_named_and_linked_as_the_joints() -> None:
@@ -126,3 +124,23 @@ def test_an_unevenly_scaled_dancer_is_refused() -> None:
     bpy.context.view_layer.update()
     with pytest.raises(armatures.NotADancer, match="apply the object's scale"):
         armatures.sample_motion(bpy.context, dancer, range(1, 3))
+
+
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT", "SCULPT"])
+def test_a_new_dancer_leaves_mode_and_selection_alone(mode: str) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.object.mode_set(mode=mode)
+    dancer = armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON)
+    assert (bpy.context.object, cube.mode, bpy.context.selected_objects) == (cube, mode, [cube])
+    assert len(bpy.data.scenes) == 1
+    assert dancer.visible_get()
+
+
+def test_a_new_dancer_is_visible_though_the_active_collection_is_hidden() -> None:
+    hidden = bpy.data.collections.new("hidden")
+    bpy.context.scene.collection.children.link(hidden)
+    layer = bpy.context.view_layer.layer_collection.children["hidden"]
+    bpy.context.view_layer.active_layer_collection = layer
+    layer.hide_viewport = True
+    assert armatures.create_armature(bpy.context, "dancer", DEFAULT_SKELETON).visible_get()

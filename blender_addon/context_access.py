@@ -42,6 +42,11 @@ def set_frame_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = scene.render.fps / fps
 
 
+def metres_per_unit(scene: bpy.types.Scene) -> float:
+    """The metres in one Blender unit: the scene's Unit Scale, which counts with Unit System None, too."""
+    return scene.unit_settings.scale_length if scene.unit_settings else 1.0
+
+
 def extend_frame_range(scene: bpy.types.Scene, last: int) -> None:
     """Move the scene's end frame to `last` unless it is later already."""
     scene.frame_end = max(scene.frame_end, last)

@@ -24,6 +24,7 @@ from .channels import Channel
 from .pose_sampling import sample_pose
 
 _MIN_LENGTH = 0.01  # m; Blender deletes bones of no length
+_UNEVEN_SCALE = 1e-3  # relative difference between the axes' scales above which a body is distorted
 _LEAF_LENGTH = 0.6  # of the parent bone's length
 _MAIN_CHILD = {"pelvis": "spine1", "spine3": "neck"}  # the child at which a bone with several children ends
 
@@ -103,13 +104,16 @@ def require_local(data_block: bpy.types.ID) -> None:
         raise OperatorError(f"{data_block.name} is linked from another file: make it local, or a library override")
 
 
-def create_motion_action(dancer: bpy.types.Object, motion: Motion, name: str, first: int) -> bpy.types.Action:
+def create_motion_action(
+    dancer: bpy.types.Object, motion: Motion, name: str, first: int, *, metres: float = 1.0
+) -> bpy.types.Action:
     """Create an action that plays the motion in world space from frame `first`; it is not assigned.
 
-    The dancer keeps its own bone lengths and object transform. Raises ValueError.
+    metres: the metres in one Blender unit. The dancer keeps its own bone lengths and object transform.
+    Raises ValueError.
     """
     require_dancer(dancer)
-    location, rotation, scale = _object_transform(dancer)
+    location, rotation, scale = _object_transform(dancer, metres)
     rest = _rest_rotations(dancer)
     root = rotations.rotate(rotations.inverse(rotation), motion.root - location) / scale
     local = motion.rotations.copy()
@@ -123,31 +127,35 @@ def create_motion_action(dancer: bpy.types.Object, motion: Motion, name: str, fi
     return keyframes.create_action(dancer, name, channels, first)
 
 
-def sample_motion(context: bpy.types.Context, dancer: bpy.types.Object, frames: range) -> Motion:
+def sample_motion(
+    context: bpy.types.Context, dancer: bpy.types.Object, frames: range, *, metres: float = 1.0
+) -> Motion:
     """Sample the dancer's evaluated pose, with constraints, edits and object transform, to a Motion.
 
-    It has the scene's frame rate and the dancer's bone offsets at the object's scale. Raises ValueError.
+    metres: the metres in one Blender unit. The motion has the scene's frame rate and the dancer's bone offsets at the
+    object's scale. Raises ValueError.
     """
     require_dancer(dancer)
     pose = sample_pose(context, dancer, frames).select(JOINTS)
     world = rotations.multiply(pose.world, rotations.inverse(_rest_rotations(dancer))[:, None])
-    skeleton = Skeleton(_offsets(_rest_heads(dancer) * _object_transform(dancer)[2]))
+    skeleton = Skeleton(_offsets(_rest_heads(dancer) * _object_transform(dancer, metres)[2]))
     return Motion(
         frame_rate(active_scene(context)),
         skeleton,
-        pose.positions[0],
+        pose.positions[0] * metres,
         np.ascontiguousarray(kinematics.local_rotations(world.swapaxes(0, 1))),
     )
 
 
-def read_rig(obj: bpy.types.Object) -> Rig:
+def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
     """Read an armature's rest pose in world space, with its object's current transform.
 
-    A bone that a constraint binds to another bone with full influence counts as that bone's child, as in Rigify's rigs.
-    Raises ValueError for an object that is no armature, or is scaled non-uniformly.
+    metres: the metres in one Blender unit. A bone that a constraint binds to another bone with full influence counts as
+    that bone's child, as in Rigify's rigs. Raises ValueError for an object that is no armature, or is scaled
+    non-uniformly.
     """
     bones = list(armature_data(obj).bones)
-    location, rotation, scale = _object_transform(obj)
+    location, rotation, scale = _object_transform(obj, metres)
     index = {bone.name: b for b, bone in enumerate(bones)}
     parents = [_effective_parent(obj, bone, index) for bone in bones]
     try:
@@ -249,11 +257,27 @@ def _offsets(heads: Array) -> Array:
     return offsets
 
 
-def _object_transform(obj: bpy.types.Object) -> tuple[Array, Array, float]:
-    """The object's world location (3,) m, rotation (4,) and uniform scale. Raises NotADancer for another scale."""
+def _object_transform(obj: bpy.types.Object, metres: float) -> tuple[Array, Array, float]:
+    """The object's world location (3,) m, rotation (4,) and uniform scale in m. Raises NotADancer for another scale.
+
+    metres: the metres in one Blender unit.
+    """
     matrix = np.array(obj.matrix_world)
     scales = np.linalg.norm(matrix[:3, :3], axis=0)
-    if np.linalg.det(matrix[:3, :3]) <= 0.0 or np.ptp(scales) > 1e-3 * scales.max():
-        raise NotADancer(f"{obj.name}: the same scale in x, y and z expected, apply the object's scale first")
+    if np.linalg.det(matrix[:3, :3]) <= 0.0 or np.ptp(scales) > _UNEVEN_SCALE * scales.max():
+        raise NotADancer(_uneven_scale(obj))
     scale = float(scales.mean())
-    return matrix[:3, 3], rotations.from_matrix(matrix[:3, :3] / scale), scale
+    return matrix[:3, 3] * metres, rotations.from_matrix(matrix[:3, :3] / scale), scale * metres
+
+
+def _uneven_scale(obj: bpy.types.Object) -> str:
+    """One sentence on the scale that is not the same along x, y and z: the object's own or one of its parents'."""
+    scaled: bpy.types.Object | None = obj
+    while scaled is not None:
+        scales = np.array(scaled.scale)
+        if scales.min() <= 0.0 or np.ptp(scales) > _UNEVEN_SCALE * scales.max():
+            owner = "it" if scaled == obj else f"its parent {scaled.name}"
+            values = ", ".join(f"{value:.3g}" for value in scales)
+            return f"{obj.name}: {owner} is scaled by {values}: give its Scale one positive value for X, Y and Z"
+        scaled = scaled.parent
+    return f"{obj.name}: the same scale in x, y and z expected, its parents or constraints skew it"

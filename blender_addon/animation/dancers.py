@@ -1,32 +1,49 @@
 """Dancers of a scene: adding and animating them, the duet's leader and partner, and the frames that they cover."""
 
+from collections.abc import Sequence
+
 import bpy
 
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, active_view_layer, extend_frame_range, window_manager
+from ..context_access import active_scene, active_view_layer, extend_frame_range, metres_per_unit, window_manager
 from ..properties.settings import scene_settings
-from . import armatures, keyframes, mannequin
+from . import armatures, keyframes, mannequin, rig_motion
 
 NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"
 """The error of operators that need a leader."""
 
 
 def add_dancer(
-    context: bpy.types.Context, name: str, skeleton: Skeleton, *, partner: bool, body: bool = True
+    context: bpy.types.Context,
+    name: str,
+    skeleton: Skeleton,
+    *,
+    partner: bool,
+    body: bool = True,
+    metres: float | None = None,
 ) -> bpy.types.Object:
-    """Add a dancer in its T-pose, with a mannequin in the leader's or partner's colour; the selection stays."""
-    dancer = armatures.create_armature(context, name, skeleton)
+    """Add a dancer in its T-pose, with a mannequin in the leader's or partner's colour; the selection stays.
+
+    metres: the metres in one Blender unit; the scene's if it is not given.
+    """
+    metres = metres or metres_per_unit(active_scene(context))
+    dancer = armatures.create_armature(context, name, skeleton, metres=metres)
     if body:
-        mannequin.add_mannequin(context, dancer, skeleton, mannequin.TEAL if partner else mannequin.CORAL)
+        colour = mannequin.TEAL if partner else mannequin.CORAL
+        mannequin.add_mannequin(context, dancer, skeleton, colour, metres=metres)
     return dancer
 
 
 def animate_dancer(context: bpy.types.Context, dancer: bpy.types.Object, motion: Motion, name: str, first: int) -> None:
-    """Assign an action that plays the motion from frame `first`, and extend the scene's frame range to its end."""
-    keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, name, first))
+    """Assign an action that plays the motion from frame `first`, and extend the scene's frame range to its end.
+
+    The dancer is one that `add_dancer` added at the scene's unit.
+    """
+    metres = metres_per_unit(active_scene(context))
+    keyframes.assign_action(dancer, armatures.create_motion_action(dancer, motion, name, first, metres=metres))
     extend_frame_range(active_scene(context), first + len(motion) - 1)
 
 
@@ -60,14 +77,48 @@ def frames_of(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> rang
     return range(min(frames.start for frames in ranges), max(frames.stop for frames in ranges))
 
 
-def scene_dancers(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The scene's leader, else the active object, then the partner if there is one. Raises OperatorError."""
-    settings, objects = scene_settings(context), active_scene(context).objects
-    leader, partner = (obj if obj and obj.name in objects else None for obj in (settings.leader, settings.partner))
-    dancers = list(dict.fromkeys(dancer for dancer in (leader or context.active_object, partner) if dancer))
-    if not dancers:
+def sample_dancers(
+    context: bpy.types.Context, dancers: Sequence[bpy.types.Object], frames: range
+) -> tuple[list[Motion], float]:
+    """The dancers' motions in one world, the first one a person's size, and the metres in one Blender unit there.
+
+    Raises ValueError.
+    """
+    metres = rig_motion.body_metres(context, dancers[0])
+    motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]
+    return motions, metres
+
+
+def scene_partner(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The dancer set as the partner, if it is in the scene."""
+    return _in_scene(context, scene_settings(context).partner)
+
+
+def require_leader(context: bpy.types.Context) -> bpy.types.Object:
+    """The dancer set as the leader, else the active armature, but never the partner. Raises OperatorError."""
+    leader = _in_scene(context, scene_settings(context).leader)
+    if leader is not None:
+        return leader
+    active, partner = context.active_object, scene_partner(context)
+    armature = active if active is None or active.type == "ARMATURE" else active.find_armature()
+    if active is None:
         raise OperatorError(NO_LEADER)
-    return dancers
+    if armature is not None and armature == partner:
+        raise OperatorError(f"{partner.name} is the partner: choose the other dancer as Leader in the Leader panel")
+    return armature or active
+
+
+def scene_dancers(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The scene's leader, by `require_leader`, then the partner if there is one. Raises OperatorError."""
+    leader, partner = require_leader(context), scene_partner(context)
+    return [leader] if partner is None or partner == leader else [leader, partner]
+
+
+def _in_scene(context: bpy.types.Context, dancer: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The dancer, or None for one that is not, or no longer, in the scene."""
+    if dancer is None or active_scene(context).objects.get(dancer.name) != dancer:
+        return None
+    return dancer
 
 
 def has_animated_dancer(scene: bpy.types.Scene) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bpy
+import mathutils
 import numpy as np
 
 from rigs import Array, rotations
@@ -39,9 +40,17 @@ class _Capsule:
 
 
 def add_mannequin(
-    context: bpy.types.Context, armature: bpy.types.Object, skeleton: Skeleton, colour: tuple[float, float, float]
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    skeleton: Skeleton,
+    colour: tuple[float, float, float],
+    *,
+    metres: float = 1.0,
 ) -> bpy.types.Object:
-    """Add a mannequin of the skeleton's size, skinned to the armature, in `colour` (linear RGB)."""
+    """Add a mannequin of the skeleton's size, skinned to the armature, in `colour` (linear RGB).
+
+    metres: the metres in one Blender unit.
+    """
     capsules = list(_capsules(skeleton))
     size = _relative_size(skeleton)
     body = _remesh_capsules(context, f"{armature.name} body", capsules, _VOXEL * size)
@@ -56,6 +65,7 @@ def add_mannequin(
     rigid = np.eye(len(JOINTS))[joints]
     _colour(mesh, _smooth_weights(rigid, edges, _COLOUR_ITERATIONS), colour)
     _add_vertex_groups(body, _smooth_weights(rigid, edges, _WEIGHT_ITERATIONS))
+    mesh.transform(mathutils.Matrix.Scale(1.0 / metres, 4))
     for collection in armature.users_collection:
         collection.objects.link(body)
     body.parent = armature

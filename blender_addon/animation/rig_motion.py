@@ -9,7 +9,7 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
 from rigs.bone_mapping.map_io import BadMap
-from rigs.characters import to_motion
+from rigs.characters import body_measures, to_motion
 from rigs.characters.humanoid import Humanoid, humanoid_from_rig
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.rig import Rig
@@ -18,12 +18,14 @@ from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transform
 from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate
+from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate, metres_per_unit
 from ..properties.bone_map import edited_bone_map
 from . import armatures, keyframes, rigify
 from .armatures import NotADancer
 from .channels import Channel, Tolerance, transform_channels
 from .pose_sampling import sample_pose
+
+_PERSON = 0.8, 2.6  # m, heights of people
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,46 @@ def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     return mapping
 
 
-def target_body(target: bpy.types.Object) -> Humanoid:
-    """The rig as a humanoid body for retargeting, by its bone map. Raises NotADancer."""
-    rig = armatures.read_rig(target)
+def body_metres(context: bpy.types.Context, obj: bpy.types.Object) -> float:
+    """The metres in one Blender unit by which the rig is a person's size. Raises ValueError.
+
+    It is the scene's unit if the rig is that large in it; else the one by which the rig is, without its object's scale,
+    in a decimal unit, or at 1.7 m. Dancers who share a world must share one value: the leader's.
+    """
+    rig = armatures.read_rig(obj)
+    height = body_measures.body_height(rig_bone_map(obj, rig).bones, rig.heads[:, None])
+    unit = metres_per_unit(active_scene(context))
+    decimal = 10.0 ** np.round(np.log10(1.7 / height)) if height > 0.0 else unit
+    for metres in (unit, unit / rig.unit_scale, float(decimal)):
+        if _PERSON[0] < height * metres < _PERSON[1]:
+            return metres
+    return 1.7 / height if height > 0.0 else unit
+
+
+def target_body(target: bpy.types.Object, *, metres: float = 1.0) -> Humanoid:
+    """The rig as a humanoid body for retargeting, by its bone map. Raises NotADancer.
+
+    metres: the metres in one Blender unit.
+    """
+    rig = armatures.read_rig(target, metres=metres)
     return humanoid_from_rig(rig, rig_bone_map(target, rig))
 
 
-def sample_rig_motion(context: bpy.types.Context, source: bpy.types.Object, frames: range) -> Motion:
-    """Sample the evaluated pose of any rig with a dancer's bones to a Motion at the scene's rate. Raises ValueError."""
+def sample_rig_motion(
+    context: bpy.types.Context, source: bpy.types.Object, frames: range, *, metres: float = 1.0
+) -> Motion:
+    """Sample the evaluated pose of any rig with a dancer's bones to a Motion at the scene's rate. Raises ValueError.
+
+    metres: the metres in one Blender unit, by `body_metres`.
+    """
     if armatures.is_dancer(source):
-        return armatures.sample_motion(context, source, frames)
-    rig = armatures.read_rig(source)
+        return armatures.sample_motion(context, source, frames, metres=metres)
+    rig = armatures.read_rig(source, metres=metres)
     mapping = rig_bone_map(source, rig)
     sampled = sample_pose(context, source, frames).select(rig.names)
     world = rotations.multiply(sampled.world, rotations.inverse(rig.rest_rotations)[:, None])
     rate = frame_rate(active_scene(context))
-    return to_motion.motion_from_bones(rate, mapping.bones, world, sampled.positions, rig.heads)
+    return to_motion.motion_from_bones(rate, mapping.bones, world, sampled.positions * metres, rig.heads)
 
 
 def bone_transformer(
@@ -95,14 +121,19 @@ def write_rig_motion(
     name: str,
     first: int,
     options: KeyingOptions,
+    *,
+    metres: float = 1.0,
 ) -> bpy.types.Action:
-    """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range."""
+    """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range.
+
+    metres: the metres in one Blender unit, as for `target_body`.
+    """
     assert target.pose is not None
     channels: list[Channel] = []
     for bone, quaternions in motion.rotations.items():
         channels += transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone))
     if motion.object_transform is not None:
-        channels += transform_channels(target, *_object_motion(target, *motion.object_transform))
+        channels += transform_channels(target, *_object_motion(target, *motion.object_transform, metres))
     frames = len(next(iter(motion.rotations.values())))
     if rigify.is_rigify(target):
         for bone, switch, value in rigify.ik_fk_switches(target, options.limbs):
@@ -114,12 +145,15 @@ def write_rig_motion(
     )
 
 
-def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array) -> tuple[Array, Array]:
-    """The object's rotation (F, 4) and location (F, 3), moved from its current world transform."""
+def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array, metres: float) -> tuple[Array, Array]:
+    """The object's rotation (F, 4) and location (F, 3), moved from its current world transform.
+
+    rotation: (F, 4) and translation: (F, 3) m in the world.
+    """
     if target.parent is not None:
         raise OperatorError(
             f"{target.name} is parented to {target.parent.name}: clear its parent, or set Root Motion to Hips"
         )
     matrix = np.array(target.matrix_world)
     current = rotations.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
-    return rotations.multiply(rotation, current), rotations.rotate(rotation, matrix[:3, 3]) + translation
+    return rotations.multiply(rotation, current), rotations.rotate(rotation, matrix[:3, 3]) + translation / metres

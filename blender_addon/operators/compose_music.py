@@ -9,7 +9,7 @@ from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
 from backend.wire.messages import ComposeRequest, ComposeResult
 
-from ..animation import dancers, rig_motion
+from ..animation import dancers
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
@@ -56,8 +56,8 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         address = backend_address(context)
         pair = dancers.scene_dancers(context)
         frames = dancers.frames_of(active_scene(context), *pair)
-        motions = tuple(rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair)
-        request = ComposeRequest(motions, music.composer, music.tempo or None, parts, music.music_seed)
+        motions, _ = dancers.sample_dancers(context, pair, frames)
+        request = ComposeRequest(tuple(motions), music.composer, music.tempo or None, parts, music.music_seed)
         self._path, self._first = str(path), frames.start
 
         def compose(reporter: Reporter) -> _ComposedMusic:

@@ -47,21 +47,20 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
     # Names, as an undo step while the backend works invalidates references to objects.
     _leader, _partner = "", ""
     _first = 1
+    _metres = 1.0
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         settings = scene_settings(context)
-        leader = settings.leader or context.active_object
-        if leader is None:
-            raise OperatorError(dancers.NO_LEADER)
+        leader = dancers.require_leader(context)
         _require_mapped_rig(leader)
         partner = _partner_armature(context, leader)
         frames = dancers.frames_of(active_scene(context), leader)
-        motion = rig_motion.sample_rig_motion(context, leader, frames)
+        (motion,), self._metres = dancers.sample_dancers(context, [leader], frames)
         if is_choreographic_device(settings):
             generate_takes = _device_generator(settings, motion)
         else:
             generate_takes = _model_generator(backend_address(context), settings, motion)
-        adapt = _retargeter(partner) if partner else _keep_motion
+        adapt = _retargeter(partner, self._metres) if partner else _keep_motion
         self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
 
         def generate(reporter: Reporter) -> _PartnerTakes:
@@ -82,12 +81,12 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
         if partner is None:
             first_take = result.takes[0]
             assert isinstance(first_take, Motion)
-            partner = dancers.add_dancer(context, name, first_take.skeleton, partner=True)
+            partner = dancers.add_dancer(context, name, first_take.skeleton, partner=True, metres=self._metres)
             scene_settings(context).partner = partner
         count = len(result.takes)
         names = [name] if count == 1 else [f"{name} take {number}" for number in range(1, count + 1)]
         actions = [
-            _write_take(context, partner, take, take_name, self._first)
+            _write_take(context, partner, take, take_name, self._first, self._metres)
             for take, take_name in zip(result.takes, names, strict=True)
         ]
         for action in actions[1:]:
@@ -123,14 +122,15 @@ def _device_generator(settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGe
     return generate_takes
 
 
-def _retargeter(partner: bpy.types.Object) -> Callable[[Motion], Motion | RigMotion]:
+def _retargeter(partner: bpy.types.Object, metres: float) -> Callable[[Motion], Motion | RigMotion]:
     """A function that retargets a motion to the partner's armature, or keeps it for one with the same bone lengths.
 
-    Both dancers share one floor, so the path along it is not scaled with the body.
+    metres: the metres in one Blender unit. Both dancers share one floor, so the path along it is not scaled with the
+    body.
     """
-    rig = armatures.read_rig(partner)
+    rig = armatures.read_rig(partner, metres=metres)
     lengths = _bone_lengths(rig) if armatures.is_dancer(partner) else None
-    body = rig_motion.target_body(partner)
+    body = rig_motion.target_body(partner, metres=metres)
 
     def retarget(motion: Motion) -> Motion | RigMotion:
         motion_lengths = np.linalg.norm(motion.skeleton.offsets[1:], axis=-1)
@@ -153,12 +153,18 @@ def _bone_lengths(rig: Rig) -> Array:
 
 
 def _write_take(
-    context: bpy.types.Context, partner: bpy.types.Object, take: Motion | RigMotion, name: str, first: int
+    context: bpy.types.Context,
+    partner: bpy.types.Object,
+    take: Motion | RigMotion,
+    name: str,
+    first: int,
+    metres: float,
 ) -> bpy.types.Action:
     """Create an action that plays a take on the partner."""
     if isinstance(take, RigMotion):
-        return rig_motion.write_rig_motion(context, partner, take, name, first, rig_motion.KeyingOptions())
-    return armatures.create_motion_action(partner, take, name, first)
+        options = rig_motion.KeyingOptions()
+        return rig_motion.write_rig_motion(context, partner, take, name, first, options, metres=metres)
+    return armatures.create_motion_action(partner, take, name, first, metres=metres)
 
 
 def _require_mapped_rig(obj: bpy.types.Object) -> None:

@@ -13,7 +13,7 @@ import bpy
 from rigs import files
 from rigs.motion import Motion
 
-from ..animation import dancers, rig_motion
+from ..animation import dancers
 from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import EXTENSION_PACKAGE, active_scene
 from ..media import preview_scene, sequencer
@@ -50,7 +50,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         path, size = self._video_path(context), (self.size[0], self.size[1])
         pair = dancers.scene_dancers(context)
         frames = dancers.frames_of(active_scene(context), *pair)
-        motions = [rig_motion.sample_rig_motion(context, dancer, frames) for dancer in pair]
+        motions, _ = dancers.sample_dancers(context, pair, frames)
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             sound = sequencer.video_sound(context, self.music or scene_settings(context).sound, frames, folder)

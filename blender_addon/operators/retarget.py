@@ -65,6 +65,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
     # Names, as undo invalidates references to objects.
     _targets: tuple[str, ...] = ()
     _first = 1
+    _metres = 1.0
 
     def is_pair(self) -> bool:
         return bool(self.partner_source or self.partner_target)
@@ -84,8 +85,10 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
             if keyframes.frame_range(source) is None:
                 raise OperatorError(f"{source.name} has no action: an animated source expected")
         frames = dancers.frames_of(active_scene(context), *sources)
-        motions = [rig_motion.sample_rig_motion(context, source, frames) for source in sources]
-        bodies = [rig_motion.target_body(target) for target in targets]
+        motions, _ = dancers.sample_dancers(context, sources, frames)
+        # A pair shares one world, and so one scale: the first dancer's.
+        self._metres = rig_motion.body_metres(context, targets[0])
+        bodies = [rig_motion.target_body(target, metres=self._metres) for target in targets]
         options = self.keying_options()
         transformers = [
             rig_motion.bone_transformer(target, body, options) for target, body in zip(targets, bodies, strict=True)
@@ -106,7 +109,8 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
         targets = [require_object(context, name) for name in self._targets]
         options = self.keying_options()
         for target, motion in zip(targets, result, strict=True):
-            rig_motion.write_rig_motion(context, target, motion, f"{target.name} dance", self._first, options)
+            name = f"{target.name} dance"
+            rig_motion.write_rig_motion(context, target, motion, name, self._first, options, metres=self._metres)
 
 
 def require_object(context: bpy.types.Context, name: str) -> bpy.types.Object:

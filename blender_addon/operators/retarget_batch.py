@@ -30,6 +30,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     _target = ""
+    _metres = 1.0
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if not self.files:
@@ -45,7 +46,8 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
             raise OperatorError(_NO_FILES)
-        body, options = rig_motion.target_body(target), self.keying_options()
+        self._metres = rig_motion.body_metres(context, target)
+        body, options = rig_motion.target_body(target, metres=self._metres), self.keying_options()
         fps = frame_rate(active_scene(context))
         transform = rig_motion.bone_transformer(target, body, options)
         self._target = target.name
@@ -74,7 +76,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
         target, options = require_object(context, self._target), self.keying_options()
         first = active_scene(context).frame_start + options.offset
         for name, motion in motions:
-            action = rig_motion.write_rig_motion(context, target, motion, name, first, options)
+            action = rig_motion.write_rig_motion(context, target, motion, name, first, options, metres=self._metres)
             # Only the last action stays assigned, and Blender does not save unused data-blocks.
             action.use_fake_user = True
 

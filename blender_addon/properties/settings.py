@@ -49,12 +49,11 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
     )
     distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Distance",
-        description="Distance between the two dancers in the first frame",
+        description="Metres between the two dancers in the first frame; in a scaled leader's own metres",
         default=Choreography.distance,
         min=0.3,
         max=100.0,
         soft_max=5.0,
-        subtype="DISTANCE",
     )
     role: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Role",

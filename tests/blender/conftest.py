@@ -178,6 +178,7 @@ def dancing_leader() -> Any:
     bpy.context.scene.render.fps = 30
     leader = dancers.add_dancer(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
     dancers.animate_dancer(bpy.context, leader, sample_dance()[:151], "dance", 20)
+    dancers.select_only(bpy.context, leader)
     bpy.context.scene.pas_de_deux.leader = leader
     return leader
 

@@ -8,6 +8,7 @@ from . import background_job, panels
 from .operators import (
     add_dancer,
     backend_process,
+    cancel,
     compose_music,
     generate_dance,
     generate_partner,
@@ -25,7 +26,7 @@ _CLASSES: tuple[type, ...] = (
     *music_settings.CLASSES,
     *settings.CLASSES,
     *bone_map.CLASSES,
-    *background_job.CLASSES,
+    *cancel.CLASSES,
     *map_bones.CLASSES,
     *add_dancer.CLASSES,
     *import_mocap.CLASSES,
@@ -52,7 +53,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Stop running jobs and the backend, and remove all that `register` added."""
-    background_job.stop_running_job()
+    background_job.stop_running_jobs()
     background_job.unregister_handlers()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)

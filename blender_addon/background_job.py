@@ -126,10 +126,33 @@ class _BlockingReporter:
         return False
 
 
-running_job: Job | None = None
-"""The job that a modal operator runs now; there is one at a time."""
-_running_timer: bpy.types.Timer | None = None
-"""The running job's modal timer, kept here as disabling the add-on ends operators without calling them."""
+class JobSlot:
+    """Room for one running job of modal operators and its timer; jobs in different slots run at the same time."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        # Kept here, as disabling the add-on ends operators without calling them.
+        self._timer: bpy.types.Timer | None = None
+
+    def start(self, context: bpy.types.Context, job: Job) -> None:
+        """Start a job, with the timer whose events drain its messages."""
+        self.job = job
+        self._timer = window_manager(context).event_timer_add(_TIMER_INTERVAL, window=context.window)
+        job.start()
+
+    def end(self) -> None:
+        """Cancel the running job if there is one, and free its timer, the status bar and the buttons at once."""
+        job, timer = self.job, self._timer
+        self.job = self._timer = None
+        if job is not None:
+            job.cancel()
+        if timer is not None:
+            window_manager(bpy.context).event_timer_remove(timer)
+        _show_status(bpy.context, None)
+
+
+main_slot, preview_slot = JobSlot(), JobSlot()
+"""The slot of all jobs that change the scene, and that of preview videos, which hold up no other job."""
 
 
 class JobOperator(bpy.types.Operator):
@@ -137,10 +160,16 @@ class JobOperator(bpy.types.Operator):
 
     label: ClassVar[str] = "working"
     """Text of the status bar while the job runs."""
+    slot: ClassVar[JobSlot] = main_slot
 
     _job: Job | None = None
     # A name, as an undo step invalidates references.
     _scene = ""
+    _confirmed = False
+
+    def question(self, context: bpy.types.Context) -> str:
+        """What to ask before the job starts from the interface; empty: nothing. Raises OperatorError."""
+        return ""
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         """Read the scene on the main thread and return the job function. Raises OperatorError."""
@@ -152,12 +181,15 @@ class JobOperator(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if running_job is not None:
-            cls.poll_message_set(f"Another operation is running ({running_job.latest.text}); wait or cancel it")
+        job = cls.slot.job
+        if job is not None:
+            cls.poll_message_set(f"Another operation is running ({job.latest.text}); wait or cancel it")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        if self._confirmed:
+            return self._start(context)
         try:
             self.apply(context, self._prepare_job(context)(_BlockingReporter()))
         except Exception as error:
@@ -165,48 +197,58 @@ class JobOperator(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        global running_job, _running_timer
         if bpy.app.background:
             return self.execute(context)
         try:
-            function = self._prepare_job(context)
+            question = self.question(context)
         except Exception as error:
             return self._report_error(error)
-        running_job = self._job = Job(function)
+        if not question:
+            return self._start(context)
+        self._confirmed = True  # Blender calls `execute` on OK
         manager = window_manager(context)
-        _running_timer = manager.event_timer_add(_TIMER_INTERVAL, window=context.window)
-        manager.modal_handler_add(self)
-        running_job.start()
-        return {"RUNNING_MODAL"}
+        return manager.invoke_confirm(self, event, title=self.bl_label, message=question, icon="WARNING")
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
-        if self._job is None or self._job is not running_job:
-            return self._report_error(Cancelled())  # `end_running_job` was called
+        if self._job is None or self._job is not self.slot.job:
+            return self._report_error(Cancelled())  # the slot's job was ended
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
             return self._drain_job(context, self._job)
         except Exception as error:
-            end_running_job()
+            self.slot.end()
             return self._report_error(error)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Stop the job when Blender itself ends the modal operator, as when its window is closed."""
-        if self._job is not None and self._job is running_job:
-            end_running_job()
+        if self._job is not None and self._job is self.slot.job:
+            self.slot.end()
+
+    def _start(self, context: bpy.types.Context) -> OperatorReturn:
+        """Start the job and become modal."""
+        try:
+            function = self._prepare_job(context)
+        except Exception as error:
+            return self._report_error(error)
+        self._job = Job(function)
+        window_manager(context).modal_handler_add(self)
+        self.slot.start(context, self._job)
+        return {"RUNNING_MODAL"}
 
     def _drain_job(self, context: bpy.types.Context, job: Job) -> OperatorReturn:
         """Handle the job's messages; the last one ends the operator."""
         for message in job.drain():
             if isinstance(message, JobProgress):
                 continue
-            end_running_job()
+            self.slot.end()
             if isinstance(message, JobFailure):
                 return self._report_error(OperatorError(message.reason) if message.reason else Cancelled())
             with _scene_shown(context, self._scene):
                 self.apply(context, message.value)
             return {"FINISHED"}
-        _show_status(context, f"{self.label}: {job.latest.text}")
+        if self.slot is main_slot or main_slot.job is None:  # there is one status bar
+            _show_status(context, f"{self.label}: {job.latest.text}")
         return {"PASS_THROUGH"}
 
     def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
@@ -235,25 +277,6 @@ def invoke_operator(
     return {"FINISHED"}
 
 
-class PASDEDEUX_OT_cancel(bpy.types.Operator):
-    """Cancel the running operation and leave the scene unchanged"""
-
-    bl_idname = "pasdedeux.cancel"
-    bl_label = "Cancel"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if running_job is None:
-            cls.poll_message_set("No operation is running")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> OperatorReturn:
-        if running_job is not None:
-            running_job.cancel()
-        return {"FINISHED"}
-
-
 def error_message(error: Exception) -> str:
     """The text of an error report: the error's own if it was written for people, else with its type in front."""
     text = str(error).strip() or type(error).__name__
@@ -262,42 +285,31 @@ def error_message(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def end_running_job() -> None:
-    """Cancel the running job if there is one, and free its timer, the status bar and the buttons at once."""
-    global running_job, _running_timer
-    job, timer = running_job, _running_timer
-    running_job = _running_timer = None
-    if job is not None:
-        job.cancel()
-    manager = window_manager(bpy.context)
-    if timer is not None:
-        manager.event_timer_remove(timer)
-    _show_status(bpy.context, None)
-
-
-def stop_running_job() -> None:
-    """End the running job and wait at most two seconds for its thread."""
-    job = running_job
-    if job is not None:
-        end_running_job()
-        job.join(2.0)
+def stop_running_jobs() -> None:
+    """End the running jobs and wait at most two seconds for the thread of each."""
+    for slot in (main_slot, preview_slot):
+        job = slot.job
+        if job is not None:
+            slot.end()
+            job.join(2.0)
 
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
-def _end_job_before_load(*_: object) -> None:
-    """End the running job before another file replaces the scene that it was started for."""
-    if running_job is not None:
-        end_running_job()
+def _end_jobs_before_load(*_: object) -> None:
+    """End the running jobs before another file replaces the scene that they were started for."""
+    for slot in (main_slot, preview_slot):
+        if slot.job is not None:
+            slot.end()
 
 
 def register_handlers() -> None:
-    """End a running job before another file is opened or made."""
-    bpy.app.handlers.load_pre.append(_end_job_before_load)
+    """End running jobs before another file is opened or made."""
+    bpy.app.handlers.load_pre.append(_end_jobs_before_load)
 
 
 def unregister_handlers() -> None:
     """Remove what `register_handlers` added."""
-    bpy.app.handlers.load_pre.remove(_end_job_before_load)
+    bpy.app.handlers.load_pre.remove(_end_jobs_before_load)
 
 
 @contextmanager
@@ -322,6 +334,3 @@ def _show_status(context: bpy.types.Context, text: str | None) -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
-
-
-CLASSES = (PASDEDEUX_OT_cancel,)

@@ -14,7 +14,7 @@ from rigs import files
 from rigs.motion import Motion
 
 from ..animation import dancers
-from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter
+from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter, preview_slot
 from ..context_access import EXTENSION_PACKAGE, active_scene
 from ..media import preview_scene, sequencer
 from ..properties.settings import scene_settings
@@ -29,6 +29,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
     bl_idname = "pasdedeux.render_preview"
     bl_label = "Render Preview"
     label = "Rendering the preview"
+    slot = preview_slot
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Video",

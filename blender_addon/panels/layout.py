@@ -30,11 +30,15 @@ def draw_main_button(layout: bpy.types.UILayout, operator: str, *, icon: Any) ->
     return row.operator(operator, icon=icon)
 
 
-def draw_progress(layout: bpy.types.UILayout) -> None:
-    """Draw the running job's progress bar and cancel button."""
-    job = background_job.running_job
+def draw_progress(
+    layout: bpy.types.UILayout,
+    slot: background_job.JobSlot = background_job.main_slot,
+    cancel_operator: str = "pasdedeux.cancel",
+) -> None:
+    """Draw the progress bar of the job that runs in a slot, and its cancel button."""
+    job = slot.job
     if job is None:
         return
     row = layout.row(align=True)
     row.progress(factor=job.latest.fraction, text=job.latest.text)
-    row.operator("pasdedeux.cancel", text="", icon="X")
+    row.operator(cancel_operator, text="", icon="X")

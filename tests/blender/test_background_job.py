@@ -85,7 +85,7 @@ def running_job(monkeypatch: pytest.MonkeyPatch) -> Iterator[background_job.Job]
             time.sleep(0.01)
 
     job = background_job.Job(work)
-    monkeypatch.setattr(background_job, "running_job", job)
+    monkeypatch.setattr(background_job.main_slot, "job", job)
     job.start()
     yield job
     job.cancel()
@@ -124,3 +124,16 @@ def test_a_result_for_a_removed_scene_is_one_sentence() -> None:
     gone = pytest.raises(background_job.OperatorError, match="The scene gone was removed meanwhile")
     with gone, background_job._scene_shown(bpy.context, "gone"):
         pass
+
+
+def test_a_preview_and_another_job_run_beside_each_other(
+    running_job: background_job.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bpy.ops.pasdedeux.render_preview.poll()
+    assert not bpy.ops.pasdedeux.cancel_preview.poll()
+    preview = background_job.Job(lambda _: None)
+    monkeypatch.setattr(background_job.preview_slot, "job", preview)
+    assert not bpy.ops.pasdedeux.render_preview.poll()
+    bpy.ops.pasdedeux.cancel_preview()
+    assert preview.cancelled()
+    assert not running_job.cancelled()

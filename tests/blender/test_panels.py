@@ -47,7 +47,7 @@ def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bpy.context.scene.pas_de_deux.model = model
     bpy.ops.pasdedeux.add_dancer()
     bpy.ops.pasdedeux.map_bones()
-    monkeypatch.setattr(background_job, "running_job", background_job.Job(lambda _: None))
+    monkeypatch.setattr(background_job.main_slot, "job", background_job.Job(lambda _: None))
     texts: list[str] = []
     for panel in panels.CLASSES:
         panel.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)

@@ -1,8 +1,9 @@
 """Modal operators that run a job on a worker thread, with progress and cancel, while Blender stays responsive.
 
 The thread only puts messages on a queue and never touches bpy; a modal timer only drains the queue. An operator derives
-from `JobOperator`: `prepare` reads the scene and returns the job function, `apply` writes its result into the scene.
-Called from a script (`execute`) it blocks, as bpy.app.timers never fires in background mode.
+from `JobOperator`: `prepare` reads the scene and returns the job function, `apply` writes its result into the scene,
+`apply_previews` may show parts of it before. Called from a script (`execute`) it blocks, as bpy.app.timers never fires
+in background mode.
 """
 
 import queue
@@ -39,6 +40,13 @@ class JobProgress:
 
 
 @dataclass(frozen=True)
+class JobPreview:
+    """Something of a job's result that can be shown before it has finished."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class JobResult:
     """The last message of a job that has finished."""
 
@@ -53,14 +61,17 @@ class JobFailure:
 
 
 class Reporter(Protocol):
-    """The progress and cancel callbacks of a job function; both may be called from any thread."""
+    """The progress, preview and cancel callbacks of a job function; all may be called from any thread."""
 
     def progress(self, fraction: float, text: str) -> None: ...
+
+    def preview(self, value: Any) -> None: ...
 
     def cancelled(self) -> bool: ...
 
 
 JobFunction = Callable[[Reporter], Any]
+JobMessage = JobProgress | JobPreview | JobResult | JobFailure
 
 progress_listeners: list[Callable[[float, str], None]] = []
 """Callbacks that receive the progress of operators that block, so that a script can show it."""
@@ -71,7 +82,7 @@ class Job:
 
     def __init__(self, function: JobFunction) -> None:
         self.latest = JobProgress(0.0, "starting")
-        self._messages: queue.SimpleQueue[JobProgress | JobResult | JobFailure] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[JobMessage] = queue.SimpleQueue()
         self._cancel_event = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(function,), daemon=True)
 
@@ -89,10 +100,13 @@ class Job:
     def progress(self, fraction: float, text: str) -> None:
         self._messages.put(JobProgress(fraction, text))
 
+    def preview(self, value: Any) -> None:
+        self._messages.put(JobPreview(value))
+
     def cancelled(self) -> bool:
         return self._cancel_event.is_set()
 
-    def drain(self, seconds: float = _TIMER_INTERVAL * _DRAIN_SHARE) -> Iterator[JobProgress | JobResult | JobFailure]:
+    def drain(self, seconds: float = _TIMER_INTERVAL * _DRAIN_SHARE) -> Iterator[JobMessage]:
         """Yield the messages on the queue, for at most `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -116,11 +130,14 @@ class Job:
 
 
 class _BlockingReporter:
-    """The callbacks of a job that blocks: progress goes to `progress_listeners`, and nothing cancels it."""
+    """The callbacks of a job that blocks: progress goes to `progress_listeners`, and nothing shows or cancels it."""
 
     def progress(self, fraction: float, text: str) -> None:
         for listener in progress_listeners:
             listener(fraction, text)
+
+    def preview(self, value: Any) -> None:
+        pass
 
     def cancelled(self) -> bool:
         return False
@@ -131,6 +148,8 @@ class JobSlot:
 
     def __init__(self) -> None:
         self.job: Job | None = None
+        # Called when the job ends, however it ends, to clear away what was shown of its result.
+        self.end_listeners: list[Callable[[], None]] = []
         # Kept here, as disabling the add-on ends operators without calling them.
         self._timer: bpy.types.Timer | None = None
 
@@ -148,6 +167,8 @@ class JobSlot:
             job.cancel()
         if timer is not None:
             window_manager(bpy.context).event_timer_remove(timer)
+        for listener in self.end_listeners:
+            listener()
         _show_status(bpy.context, None)
 
 
@@ -178,6 +199,9 @@ class JobOperator(bpy.types.Operator):
     def apply(self, context: bpy.types.Context, result: Any) -> None:
         """Write the job's result into the scene on the main thread. Raises OperatorError before anything changes."""
         raise NotImplementedError
+
+    def apply_previews(self, context: bpy.types.Context, previews: list[Any]) -> None:
+        """Show previews, in the order in which the job sent them, until the slot's `end_listeners` clear them away."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -238,8 +262,12 @@ class JobOperator(bpy.types.Operator):
 
     def _drain_job(self, context: bpy.types.Context, job: Job) -> OperatorReturn:
         """Handle the job's messages; the last one ends the operator."""
+        previews = []
         for message in job.drain():
             if isinstance(message, JobProgress):
+                continue
+            if isinstance(message, JobPreview):
+                previews.append(message.value)
                 continue
             self.slot.end()
             if isinstance(message, JobFailure):
@@ -247,8 +275,11 @@ class JobOperator(bpy.types.Operator):
             with _scene_shown(context, self._scene):
                 self.apply(context, message.value)
             return {"FINISHED"}
+        if previews:
+            with _scene_shown(context, self._scene):
+                self.apply_previews(context, previews)
         if self.slot is main_slot or main_slot.job is None:  # there is one status bar
-            _show_status(context, f"{self.label}: {job.latest.text}")
+            _show_status(context, status_text(self.label, job.latest))
         return {"PASS_THROUGH"}
 
     def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
@@ -283,6 +314,12 @@ def error_message(error: Exception) -> str:
     if isinstance(error, (OperatorError, ValueError)) or type(error).__module__.startswith("backend"):
         return text
     return f"{type(error).__name__}: {text}"
+
+
+def status_text(label: str, progress: JobProgress) -> str:
+    """The status bar's text: the operator's label and the percentage, and what is being done if the label says less."""
+    text = f"{label}: {progress.fraction:.0%}"
+    return text if label.lower().startswith(progress.text.lower()) else f"{text}, {progress.text}"
 
 
 def stop_running_jobs() -> None:

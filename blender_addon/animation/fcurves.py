@@ -34,7 +34,11 @@ _DEFAULTS: dict[str, tuple[float | int, ...]] = {
     "amplitude": (0.8,),
     "back": (1.70158,),
     "period": (4.1,),
+    "select_control_point": (False,),
+    "select_left_handle": (False,),
+    "select_right_handle": (False,),
 }
+_SELECTION = tuple(name for name in _DEFAULTS if name.startswith("select"))
 
 
 @dataclass(frozen=True)
@@ -224,12 +228,22 @@ def write_fcurves(channelbag: Channelbag, fcurves: Iterable[FCurveData]) -> None
             groups[data.group] = channelbag.groups.get(data.group) or channelbag.groups.new(data.group)
         fcurve = channelbag.fcurves.new(data.path, index=data.index)
         fcurve.group = groups[data.group]
-        fcurve.keyframe_points.add(len(data.keyframes["co"]))
-        for attribute, values in data.keyframes.items():
-            array = np.ascontiguousarray(values, _dtype(attribute)).ravel()
-            fcurve.keyframe_points.foreach_set(attribute, array)
-        fcurve.update()
+        set_keyframes(fcurve, data.keyframes)
+
+
+def set_keyframes(fcurve: bpy.types.FCurve, keyframes: KeyframeArrays) -> None:
+    """Replace all keyframes of an F-curve; they are selected only if `keyframes` says so, unlike Blender's new ones."""
+    count = len(keyframes["co"])
+    fcurve.keyframe_points.clear()
+    fcurve.keyframe_points.add(count)
+    unselected = {attribute: np.zeros(count, bool) for attribute in _SELECTION}
+    for attribute, values in (unselected | keyframes).items():
+        fcurve.keyframe_points.foreach_set(attribute, np.ascontiguousarray(values, _dtype(attribute)).ravel())
+    fcurve.update()
 
 
 def _dtype(attribute: str) -> type[np.generic]:
-    return np.float32 if isinstance(_DEFAULTS[attribute][0], float) else np.int32
+    default = _DEFAULTS[attribute][0]
+    if isinstance(default, bool):
+        return np.bool_
+    return np.float32 if isinstance(default, float) else np.int32

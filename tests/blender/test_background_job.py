@@ -19,7 +19,7 @@ def ended(job: background_job.Job, seconds: float = 5.0) -> list[object]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         messages += job.drain()
-        if messages and not isinstance(messages[-1], background_job.JobProgress):
+        if messages and isinstance(messages[-1], background_job.JobResult | background_job.JobFailure):
             return messages
         time.sleep(0.01)
     raise AssertionError(f"the job did not end within {seconds} s: {messages}")
@@ -38,6 +38,30 @@ def test_work_runs_beside_the_main_thread_and_reports_in_order() -> None:
     assert isinstance(done, background_job.JobResult)
     assert done.value != threading.main_thread().name
     assert job.latest == background_job.JobProgress(0.9, "nearly")
+
+
+def test_previews_come_in_order_between_progress_and_result() -> None:
+    def work(reporter: background_job.Reporter) -> str:
+        reporter.preview("first")
+        reporter.progress(0.5, "half")
+        reporter.preview("second")
+        return "all"
+
+    job = background_job.Job(work)
+    job.start()
+    assert ended(job)[-4:] == [
+        background_job.JobPreview("first"),
+        background_job.JobProgress(0.5, "half"),
+        background_job.JobPreview("second"),
+        background_job.JobResult("all"),
+    ]
+
+
+def test_the_status_bar_says_once_what_is_being_done() -> None:
+    label = "Generating the partner"
+    assert background_job.status_text(label, background_job.JobProgress(0.421, "generating")) == f"{label}: 42%"
+    progress = background_job.JobProgress(0.96, "post-processing")
+    assert background_job.status_text(label, progress) == f"{label}: 96%, post-processing"
 
 
 def test_a_refusal_is_passed_on_as_its_sentence() -> None:

@@ -47,6 +47,15 @@ def test_curves_stand_in_their_groups(obj: bpy.types.Object) -> None:
     assert [curve.group.name for curve in curves_of(action)] == ["place"] * 3 + ["turn"] * 3
 
 
+def test_no_key_is_selected_until_the_animator_selects_it(obj: bpy.types.Object) -> None:
+    keys = [
+        key
+        for curve in curves_of(keyframes.create_action(obj, "move", CHANNELS, first=1))
+        for key in curve.keyframe_points
+    ]
+    assert not any(key.select_control_point or key.select_left_handle or key.select_right_handle for key in keys)
+
+
 def test_creating_an_action_leaves_the_owner_alone(obj: bpy.types.Object) -> None:
     keyframes.create_action(obj, "move", CHANNELS, first=1)
     assert obj.animation_data is None

@@ -5,8 +5,9 @@ its own; so a pose bone's rotation is R^-1 q R, and the pelvis's location is R^-
 rest pose of any other armature.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -15,6 +16,8 @@ from rigs import Array, kinematics, rotations
 from rigs.bone_mapping.bone_hierarchy import topological_order
 from rigs.characters.rig import Rig
 from rigs.motion import Motion
+from rigs.retargeting.key_reduction import KeyedCurve, PoseKeys
+from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
 
 from ..background_job import OperatorError
@@ -105,26 +108,47 @@ def require_local(data_block: bpy.types.ID) -> None:
 
 
 def create_motion_action(
-    dancer: bpy.types.Object, motion: Motion, name: str, first: int, *, metres: float = 1.0
+    dancer: bpy.types.Object, motion: Motion | KeyedMotion, name: str, first: int, *, metres: float = 1.0
 ) -> bpy.types.Action:
     """Create an action that plays the motion in world space from frame `first`; it is not assigned.
 
-    metres: the metres in one Blender unit. The dancer keeps its own bone lengths and object transform.
-    Raises ValueError.
+    Every frame is keyed, or a `KeyedMotion`'s reduced keys.  metres: the metres in one Blender unit.
+    The dancer keeps its own bone lengths and object transform. Raises ValueError.
     """
     require_dancer(dancer)
+    keys: PoseKeys = {}
+    if isinstance(motion, KeyedMotion):
+        motion, keys = motion.motion, motion.keys
     location, rotation, scale = _object_transform(dancer, metres)
     rest = _rest_rotations(dancer)
-    root = rotations.rotate(rotations.inverse(rotation), motion.root - location) / scale
-    local = motion.rotations.copy()
-    local[:, 0] = rotations.multiply(rotations.inverse(rotation), local[:, 0])
-    pose = rotations.unroll(rotations.multiply(rotations.multiply(rotations.inverse(rest), local), rest))
-    pelvis_location = rotations.rotate(rotations.inverse(rest[0]), root - _rest_heads(dancer)[0])
+    to_bone = rotations.inverse(rest)
+    to_bone[0] = rotations.multiply(to_bone[0], rotations.inverse(rotation))
+
+    def pelvis_location(root: Array) -> Array:
+        head = rotations.rotate(rotations.inverse(rest[0]), _rest_heads(dancer)[0])
+        return rotations.rotate(to_bone[0], root - location) / scale - head
+
+    def pose_rotation(j: int, local: Array) -> Array:
+        return rotations.multiply(rotations.multiply(to_bone[j], local), rest[j])
+
+    # Both are affine in what they are given, so they map the slopes of reduced keys, too.
     path = 'pose.bones["{}"].{}'.format
-    channels = [Channel(path(JOINTS[0], "location"), pelvis_location, JOINTS[0])]
+    start = motion.skeleton.rest_positions()[0]
+    reduced = _map_curve(keys.get(JOINTS[0], (None, None))[1], lambda shift: pelvis_location(start + shift))
+    channels = [Channel(path(JOINTS[0], "location"), pelvis_location(motion.root), JOINTS[0], reduced)]
     for j, joint in enumerate(JOINTS):
-        channels.append(Channel(path(joint, "rotation_quaternion"), pose[:, j], joint))
+        values = rotations.unroll(pose_rotation(j, motion.rotations[:, j]))
+        reduced = _map_curve(keys.get(joint, (None, None))[0], lambda local, j=j: pose_rotation(j, local))  # type: ignore[misc]
+        channels.append(Channel(path(joint, "rotation_quaternion"), values, joint, reduced))
     return keyframes.create_action(dancer, name, channels, first)
+
+
+def _map_curve(curve: KeyedCurve | None, function: Callable[[Array], Array]) -> KeyedCurve | None:
+    """The curve with an affine function applied to its values."""
+    if curve is None:
+        return None
+    values = function(curve.values)
+    return replace(curve, values=values, slopes=function(curve.values + curve.slopes) - values)
 
 
 def sample_motion(

@@ -8,6 +8,8 @@ import numpy as np
 
 from rigs import Array
 from rigs.retargeting import key_reduction, rotation_modes
+from rigs.retargeting.key_reduction import KeyedCurve
+from rigs.retargeting.key_reduction import Tolerance as Tolerance
 
 from . import fcurves
 from .fcurves import FCurveData
@@ -19,11 +21,13 @@ class Channel:
 
     path: its data path from the object.  values: (F, n), a column for each array element.
     group: the name of its channel group in the Dope Sheet.
+    reduced: its reduced keys, if they were chosen already; they take the place of `values`.
     """
 
     path: str
     values: Array
     group: str
+    reduced: KeyedCurve | None = None
 
     @property
     def columns(self) -> Array:
@@ -32,34 +36,28 @@ class Channel:
         return values.reshape(len(values), -1).T
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """Largest error of reduced keyframes: `angle` radians for rotations, `distance` m in world space for locations.
-
-    Other properties may be off by `distance` in their own unit.
-    """
-
-    angle: float = np.radians(0.5)
-    distance: float = 1e-3
-
-
 def transform_channels(
-    owner: "bpy.types.PoseBone | bpy.types.Object", quaternions: Array | None = None, locations: Array | None = None
+    owner: "bpy.types.PoseBone | bpy.types.Object",
+    quaternions: Array | None = None,
+    locations: Array | None = None,
+    reduced: tuple[KeyedCurve | None, KeyedCurve | None] = (None, None),
 ) -> list[Channel]:
     """Channels of a pose bone's or object's rotation and location, in the owner's rotation mode.
 
     quaternions: (F, 4).  locations: (F, 3). Both as the owner's properties: for a pose bone relative to its parent and
     rest pose, in its own axes and units.
+    reduced: the reduced keys of rotation and location; those of another rotation mode than the owner's are ignored.
     """
     is_bone = isinstance(owner, bpy.types.PoseBone)
     prefix, group = (owner.path_from_id() + ".", owner.name) if is_bone else ("", "Object Transforms")
     channels = []
     if locations is not None:
-        channels.append(Channel(prefix + "location", locations, group))
+        channels.append(Channel(prefix + "location", locations, group, reduced[1]))
     if quaternions is not None:
         name = rotation_modes.rotation_property(owner.rotation_mode)
         values = rotation_modes.from_quaternions(quaternions, owner.rotation_mode)
-        channels.append(Channel(prefix + name, values, group))
+        keys = reduced[0] if reduced[0] is not None and reduced[0].mode == owner.rotation_mode else None
+        channels.append(Channel(prefix + name, values, group, keys))
     return channels
 
 
@@ -80,6 +78,22 @@ def other_rotation_paths(path: str) -> list[str]:
     if name not in rotation_modes.PROPERTY_WIDTHS:
         return []
     return [f"{prefix}.{other}" if prefix else other for other in rotation_modes.PROPERTY_WIDTHS if other != name]
+
+
+def keyframe_curves(
+    obj: bpy.types.Object, channels: Sequence[Channel], first: float, step: float, tolerance: Tolerance | None
+) -> list[FCurveData]:
+    """F-curves with the channels' reduced keys; without those, reduced by the tolerance or keyed on every frame."""
+    curves = [
+        curve
+        for channel in channels
+        if channel.reduced is not None
+        for curve in bezier_curves(channel.path, channel.group, channel.reduced, first, step)
+    ]
+    others = [channel for channel in channels if channel.reduced is None]
+    if tolerance is None or not others:
+        return curves + key_every_frame(others, first, step)
+    return curves + key_reduced(obj, others, first, step, tolerance)
 
 
 def key_every_frame(channels: Sequence[Channel], first: float, step: float) -> list[FCurveData]:
@@ -105,13 +119,23 @@ def key_reduced(
     tracks = [[_track(obj, channel, tolerance) for channel in group] for group in channels_by_bone.values()]
     curves = []
     for group, key_frames in zip(channels_by_bone.values(), key_reduction.reduce_keys(tracks), strict=True):
-        times = first + step * key_frames
         for channel in group:
-            for index, column in enumerate(channel.columns):
-                slopes = key_reduction.tangents(column)[key_frames] / step
-                keyframes = fcurves.bezier_keyframes(times, column[key_frames], slopes)
-                curves.append(FCurveData(channel.path, index, channel.group, keyframes))
+            values = channel.columns.T
+            slopes = key_reduction.tangents(values)[key_frames]
+            curve = KeyedCurve(key_frames, values[key_frames], slopes)
+            curves += bezier_curves(channel.path, channel.group, curve, first, step)
     return curves
+
+
+def bezier_curves(path: str, group: str, curve: KeyedCurve, first: float, step: float) -> list[FCurveData]:
+    """Bezier F-curves of a property with reduced keys."""
+    times = first + step * curve.frames
+    columns = list(zip(curve.values.T, curve.slopes.T / step, strict=True))
+    if len(times) == 1:
+        keyframes = [fcurves.linear_keyframes(times, values) for values, _ in columns]
+    else:
+        keyframes = [fcurves.bezier_keyframes(times, values, slopes) for values, slopes in columns]
+    return [FCurveData(path, index, group, keys) for index, keys in enumerate(keyframes)]
 
 
 def _track(obj: bpy.types.Object, channel: Channel, tolerance: Tolerance) -> key_reduction.PropertyCurve:

@@ -10,7 +10,7 @@ import numpy as np
 from rigs.retargeting import rotation_modes
 
 from . import fcurves
-from .channels import Channel, Tolerance, key_every_frame, key_reduced, other_rotation_paths, rotation_mode
+from .channels import Channel, Tolerance, keyframe_curves, other_rotation_paths, rotation_mode
 from .fcurves import FCurveData
 
 KeyframeTarget = Literal["NEW", "CURRENT", "STRIP"]
@@ -22,8 +22,10 @@ class NotKeyable(ValueError):
 
 
 def create_action(obj: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
-    """Create an action for the object with linear keyframes on every frame from `first`; it is not assigned."""
-    return _new_action(obj, name, key_every_frame(list(channels), first, 1.0))
+    """Create an action for the object from `first`: reduced keys where channels have them, else linear ones on every
+    frame. It is not assigned.
+    """
+    return _new_action(obj, name, keyframe_curves(obj, list(channels), first, 1.0, None))
 
 
 def assign_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
@@ -50,17 +52,15 @@ def write_keyframes(
     onto: "NEW" assigns a new action with a copy of the assigned action's other F-curves, and keeps that action in the
     file; "CURRENT" writes to the assigned action and keeps its other F-curves, and keyframes before and after the
     motion; without an assigned action it is "NEW". "STRIP" adds an NLA strip on a new track above all others.
-    tolerance: reduce the keyframes, on the same frames for all channels of a bone; without it every frame is keyed.
+    tolerance: reduce the keyframes of channels without reduced keys, on the same frames for all channels of a bone;
+    without it they are keyed on every frame.
     Returns the action. Raises NotKeyable before anything changes.
     """
     _require_keyable(obj, channels, onto)
     onto_current = onto == "CURRENT" and obj.animation_data is not None and obj.animation_data.action is not None
     if onto_current:
         channels = _continue_rotations(obj, channels, first - step)
-    if tolerance is None:
-        curves = key_every_frame(channels, first, step)
-    else:
-        curves = key_reduced(obj, channels, first, step, tolerance)
+    curves = keyframe_curves(obj, channels, first, step, tolerance)
     if onto_current:
         return _replace_fcurves(obj, curves, first, first + step * (len(channels[0].values) - 1))
     if onto == "STRIP":
@@ -129,7 +129,13 @@ def _continue_rotations(obj: bpy.types.Object, channels: Sequence[Channel], fram
         started = [curve for curve in curves if curve is not None and curve.range()[0] <= frame]
         if mode is not None and len(started) == len(curves):
             before = np.array([curve.evaluate(frame) for curve in started])
-            channel = replace(channel, values=rotation_modes.continue_from(channel.values, before, mode))
+            values, reduced = rotation_modes.continue_from(channel.values, before, mode), channel.reduced
+            if reduced is not None:
+                # An equivalent rotation is an affine map of the values, so it takes slopes along.
+                ends = np.concatenate([reduced.values, reduced.values + reduced.slopes])
+                starts, ends = np.split(rotation_modes.continue_from(ends, before, mode), 2)
+                reduced = replace(reduced, values=starts, slopes=ends - starts)
+            channel = replace(channel, values=values, reduced=reduced)
         continued.append(channel)
     return continued
 

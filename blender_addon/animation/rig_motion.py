@@ -1,7 +1,7 @@
 """Motion of any humanoid rig: its bone map, sampling to a Motion, and keyframes for a retargeted motion."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
@@ -15,6 +15,7 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.rig import Rig
 from rigs.motion import Motion
 from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
+from rigs.retargeting.pose_reduction import reduce_pose
 from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
@@ -103,13 +104,21 @@ def sample_rig_motion(
 def bone_transformer(
     target: bpy.types.Object, body: Humanoid, options: KeyingOptions
 ) -> Callable[[PosedHumanoid], RigMotion]:
-    """A function from a retargeted pose sequence to the target's bone transforms; it does not use bpy."""
+    """A function from a retargeted pose sequence to the target's bone transforms; it does not use bpy.
+
+    With a tolerance it reduces the keys, too.
+    """
     use_ik = options.limbs == "IK" and rigify.is_rigify(target)
+    assert target.pose is not None
+    modes: dict[str, str] = {bone.name: bone.rotation_mode for bone in target.pose.bones}
 
     def transform(pose: PosedHumanoid) -> RigMotion:
         controls = rigify.ik_controls(pose, body) if use_ik else ()
         motion = bone_transforms(pose, body, root=options.root, in_place=options.in_place, controls=controls)
-        return rigify.without_fk_limbs(motion) if use_ik else motion
+        motion = rigify.without_fk_limbs(motion) if use_ik else motion
+        if options.tolerance is None:
+            return motion
+        return replace(motion, keys=reduce_pose(body.rig, motion, modes, options.tolerance))
 
     return transform
 
@@ -131,7 +140,8 @@ def write_rig_motion(
     assert target.pose is not None
     channels: list[Channel] = []
     for bone, quaternions in motion.rotations.items():
-        channels += transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone))
+        reduced = (motion.keys or {}).get(bone, (None, None))
+        channels += transform_channels(target.pose.bones[bone], quaternions, motion.locations.get(bone), reduced)
     if motion.object_transform is not None:
         channels += transform_channels(target, *_object_motion(target, *motion.object_transform, metres))
     frames = len(next(iter(motion.rotations.values())))

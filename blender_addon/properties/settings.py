@@ -71,6 +71,10 @@ class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
         min=1,
         max=16,
     )
+    fewer_keys: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Fewer Keys",
+        description="Key generated dancers only where the movement needs it, within half a degree and a millimetre",
+    )
     retargeting: bpy.props.PointerProperty(type=PASDEDEUX_PG_retargeting)  # type: ignore[valid-type]
     music: bpy.props.PointerProperty(type=PASDEDEUX_PG_music)  # type: ignore[valid-type]
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]

@@ -15,6 +15,7 @@ from rigs import Array, rotations
 from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid, bone_rotations, root_bone_positions
 from rigs.characters.rig import Rig
+from rigs.retargeting.key_reduction import PoseKeys
 from rigs.skeleton import HIPS
 
 RootMode = Literal["hips", "bone", "object"]
@@ -31,12 +32,14 @@ class RigMotion:
     rotations: each bone's pose rotations (F, 4), relative to rest and to its parent.
     locations: for the bones that also translate, (F, 3) in the bone's own axes and units.
     object_transform: the object's motion from where it is; None when it stays.
+    keys: the bones' reduced keys; None to key every frame.
     """
 
     fps: float
     rotations: dict[str, Array]
     locations: dict[str, Array]
     object_transform: Transform | None = None
+    keys: PoseKeys | None = None
 
 
 @dataclass(frozen=True)

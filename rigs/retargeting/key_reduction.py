@@ -2,10 +2,10 @@
 
 Between two keys a curve is a cubic Hermite spline with the motion's own slopes at the keys. So each span depends on its
 two keys alone, and curves can be split at the worst frame until all are within tolerance (Ramer 1972; Douglas and
-Peucker 1973), all bones at once.
+Peucker 1973), all bones at once. `pose_reduction` measures the tolerance on the posed body instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,17 @@ from rigs.easing import smoothstep
 from rigs.retargeting import rotation_modes
 
 _MIN_TOLERANCE = 1e-9  # used for a tolerance of zero
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest error of reduced keyframes: `angle` radians for rotations, `distance` m in world space for positions.
+
+    Other properties may be off by `distance` in their own unit.
+    """
+
+    angle: float = np.radians(0.5)
+    distance: float = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,23 @@ class PropertyCurve:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class KeyedCurve:
+    """The reduced keys of one property: on the frames (K,), its values (K, n) and its slopes (K, n) per frame.
+
+    mode: for a rotation its rotation mode, as in `rotation_modes`; else None.
+    """
+
+    frames: Array
+    values: Array
+    slopes: Array
+    mode: str | None = None
+
+
+PoseKeys = dict[str, tuple[KeyedCurve, KeyedCurve | None]]
+"""For each bone the reduced keys of its rotation, and of its location if it has one, on the same frames."""
+
+
 def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
     """For each bone the frames to key, the first and last among them, that keep all its curves within tolerance.
 
@@ -37,20 +65,46 @@ def reduce_keys(bones: Sequence[Sequence[PropertyCurve]]) -> list[Array]:
     """
     if not bones:
         return []
-    frames = len(bones[0][0].values)
     groups = _group_curves(bones)
-    keyed = np.zeros((len(bones), frames), bool)
-    keyed[:, [0, -1]] = True
-    while (worst := _worst_frames(_errors(groups, keyed), keyed)).any():
-        keyed |= worst
-    for parity in (1, 0):
-        keyed = _remove_redundant_keys(groups, keyed, parity)
+    keyed = select_keys(lambda keyed: _errors(groups, keyed), (len(bones), len(bones[0][0].values)))
     return [np.flatnonzero(row) for row in keyed]
 
 
+def select_keys(errors: Callable[[Array], Array], shape: tuple[int, int]) -> Array:
+    """The frames to key of B bones, the first and last among them, so that no error is above 1: `shape` (B, F) bool.
+
+    errors: the error (B, F), in tolerances, of curves with keys `keyed` (B, F). That of a keyed frame is not looked at,
+    and that of another depends on the keys around it alone.
+    """
+    keyed = np.zeros(shape, bool)
+    keyed[:, [0, -1]] = True
+    while (worst := _worst_frames(np.where(keyed, 0.0, errors(keyed)), keyed)).any():
+        keyed |= worst
+    for parity in (1, 0):
+        keyed = _remove_redundant_keys(errors, keyed, parity)
+    return keyed
+
+
 def tangents(values: Array) -> Array:
-    """Slopes of values (F, ...) per frame at each frame, (F, ...)."""
-    return np.gradient(values, axis=0) if len(values) > 1 else np.zeros_like(values)
+    """Slopes of values (F, ...) per frame at each frame, (F, ...): central differences, of fourth order inside.
+
+    Those over five frames follow the noise of a capture less than those over three.
+    """
+    if len(values) < 2:
+        return np.zeros_like(values)
+    slopes = np.gradient(values, axis=0)
+    if len(values) > 4:
+        slopes[2:-2] = (values[:-4] - values[4:] + 8.0 * (values[3:-1] - values[1:-3])) / 12.0
+    return slopes
+
+
+def hermite_curve(values: Array, slopes: Array, keyed: Array) -> Array:
+    """Evaluate on every frame the cubic Hermite spline through some frames' `values` with their `slopes`: (F, n).
+
+    values: (F, n).  slopes: (F, n) per frame.  keyed: (F,) bool, the frames that it goes through.
+    """
+    before, after = _neighbouring_keys(keyed[None])
+    return _hermite_interpolation(values[None], slopes[None], before, after)[0]
 
 
 @dataclass(frozen=True)
@@ -96,10 +150,9 @@ def _errors(groups: Sequence[_CurveGroup], keyed: Array) -> Array:
     errors = np.zeros(keyed.shape)
     before, after = _neighbouring_keys(keyed)
     for group in groups:
-        curve = _hermite_interpolation(group, before[group.bones], after[group.bones])
+        curve = _hermite_interpolation(group.values, group.tangents, before[group.bones], after[group.bones])
         distance = _distance(curve, group) / np.maximum(group.tolerance, _MIN_TOLERANCE)[:, None]
         errors[group.bones] = np.maximum(errors[group.bones], distance)
-    errors[keyed] = 0.0
     return errors
 
 
@@ -111,14 +164,14 @@ def _neighbouring_keys(keyed: Array) -> tuple[Array, Array]:
     return before, after
 
 
-def _hermite_interpolation(group: _CurveGroup, before: Array, after: Array) -> Array:
-    """Evaluate the Hermite curves on every frame: (k, F, n)."""
+def _hermite_interpolation(values: Array, slopes: Array, before: Array, after: Array) -> Array:
+    """Evaluate Hermite curves on every frame, between the keys `before` and `after` (k, F) each: (k, F, n)."""
     span = (after - before)[..., None]
     u = (np.arange(before.shape[1]) - before)[..., None] / np.maximum(span, 1)
     row = np.arange(len(before))[:, None]
-    start, end = group.values[row, before], group.values[row, after]
-    slopes = (1.0 - u) * group.tangents[row, before] - u * group.tangents[row, after]
-    return start + smoothstep(u) * (end - start) + ((u * (1.0 - u)) * span) * slopes
+    start, end = values[row, before], values[row, after]
+    bend = (1.0 - u) * slopes[row, before] - u * slopes[row, after]
+    return start + smoothstep(u) * (end - start) + ((u * (1.0 - u)) * span) * bend
 
 
 def _distance(curve: Array, group: _CurveGroup) -> Array:
@@ -142,13 +195,13 @@ def _worst_frames(errors: Array, keyed: Array) -> Array:
     return worst
 
 
-def _remove_redundant_keys(groups: Sequence[_CurveGroup], keyed: Array, parity: int) -> Array:
+def _remove_redundant_keys(errors: Callable[[Array], Array], keyed: Array, parity: int) -> Array:
     """Remove redundant keys of one `parity`, 0 or 1: neighbouring keys are never removed together."""
     inner = keyed.copy()
     inner[:, [0, -1]] = False
     removable = inner & (np.cumsum(keyed, axis=1) % 2 == parity)
     fewer = keyed & ~removable
-    return fewer | (removable & _spans_over_tolerance(_errors(groups, fewer), fewer))
+    return fewer | (removable & _spans_over_tolerance(np.where(fewer, 0.0, errors(fewer)), fewer))
 
 
 def _spans_over_tolerance(errors: Array, keyed: Array) -> Array:

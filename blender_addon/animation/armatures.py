@@ -116,9 +116,8 @@ def create_motion_action(
     The dancer keeps its own bone lengths and object transform. Raises ValueError.
     """
     require_dancer(dancer)
-    keys: PoseKeys = {}
-    if isinstance(motion, KeyedMotion):
-        motion, keys = motion.motion, motion.keys
+    keys: PoseKeys = motion.keys if isinstance(motion, KeyedMotion) else {}
+    motion = motion.motion if isinstance(motion, KeyedMotion) else motion
     location, rotation, scale = _object_transform(dancer, metres)
     rest = _rest_rotations(dancer)
     to_bone = rotations.inverse(rest)

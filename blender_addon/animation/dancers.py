@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import bpy
 
 from rigs.motion import Motion
+from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
 
 from ..background_job import OperatorError
@@ -37,7 +38,9 @@ def add_dancer(
     return dancer
 
 
-def animate_dancer(context: bpy.types.Context, dancer: bpy.types.Object, motion: Motion, name: str, first: int) -> None:
+def animate_dancer(
+    context: bpy.types.Context, dancer: bpy.types.Object, motion: Motion | KeyedMotion, name: str, first: int
+) -> None:
     """Assign an action that plays the motion from frame `first`, and extend the scene's frame range to its end.
 
     The dancer is one that `add_dancer` added at the scene's unit.

@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from rigs import Array
+from rigs.easing import smoothstep
 
 Channelbag: TypeAlias = "bpy.types.Action | bpy.types.ActionChannelbag"
 """The owner of F-curves and their groups: an action before Blender 4.4, the channelbag of a slot since."""
@@ -21,6 +22,7 @@ KeyframeArrays = dict[str, Array]
 LINEAR, BEZIER = 1, 2  # enum values of Keyframe.interpolation, which foreach_set needs
 ALIGNED, AUTO_CLAMPED = 3, 4  # enum values of Keyframe.handle_left_type and handle_right_type
 _FRAME_TOLERANCE = 1e-4  # frames; importers place keyframes on whole frames within rounding
+_HANDLE_TOLERANCE = 1e-3  # frames from a third of the span, within which a handle's time counts as there
 _DEFAULTS: dict[str, tuple[float | int, ...]] = {
     # attributes of a Keyframe, with Blender's defaults
     "co": (0.0, 0.0),
@@ -102,6 +104,8 @@ def _sample_fcurve(fcurve: bpy.types.FCurve, times: Array, known: dict[bytes, Ar
             return values[indices]
         if _is_linear(fcurve):
             return np.interp(times, key_times, values)
+        if (slopes := _hermite_slopes(fcurve, co)) is not None:
+            return _sample_hermite(key_times, values, slopes, times)
     return np.fromiter(map(fcurve.evaluate, times.tolist()), float, len(times))
 
 
@@ -116,6 +120,35 @@ def _is_linear(fcurve: bpy.types.FCurve) -> bool:
     interpolations = np.empty(len(fcurve.keyframe_points), np.int32)
     fcurve.keyframe_points.foreach_get("interpolation", interpolations)
     return bool((interpolations == LINEAR).all())
+
+
+def _hermite_slopes(fcurve: bpy.types.FCurve, co: Array) -> tuple[Array, Array] | None:
+    """The slopes at the start and the end of each span (K - 1,) of a curve like `bezier_keyframes`, else None."""
+    interpolations = np.empty(len(co), np.int32)
+    fcurve.keyframe_points.foreach_get("interpolation", interpolations)
+    if len(co) < 2 or not (interpolations == BEZIER).all():
+        return None
+    left, right = np.empty_like(co), np.empty_like(co)
+    fcurve.keyframe_points.foreach_get("handle_left", left.ravel())
+    fcurve.keyframe_points.foreach_get("handle_right", right.ravel())
+    span = np.diff(co[:, 0].astype(float))
+    before, after = right[:-1] - co[:-1], co[1:] - left[1:]
+    thirds = np.abs(np.concatenate([before[:, 0], after[:, 0]]) - np.tile(span / 3.0, 2))
+    if span.min() <= 0.0 or thirds.max() > _HANDLE_TOLERANCE:
+        return None
+    return 3.0 * before[:, 1] / span, 3.0 * after[:, 1] / span
+
+
+def _sample_hermite(key_times: Array, values: Array, slopes: tuple[Array, Array], times: Array) -> Array:
+    """Evaluate a cubic Hermite spline (F,) with the slopes at the start and the end of each span; constant outside."""
+    times = np.clip(times, key_times[0], key_times[-1])
+    n = np.clip(np.searchsorted(key_times, times, side="right") - 1, 0, len(key_times) - 2)
+    start, span = key_times[n].astype(float), np.diff(key_times.astype(float))[n]
+    u = (times - start) / span
+    bend = (1.0 - u) * slopes[0][n] - u * slopes[1][n]
+    rise = values[n + 1].astype(float) - values[n]
+    sampled: Array = values[n] + smoothstep(u) * rise + u * (1.0 - u) * span * bend
+    return sampled
 
 
 def create_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Channelbag:

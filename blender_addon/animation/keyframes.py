@@ -22,9 +22,7 @@ class NotKeyable(ValueError):
 
 
 def create_action(obj: bpy.types.Object, name: str, channels: Iterable[Channel], first: int) -> bpy.types.Action:
-    """Create an action for the object from `first`: reduced keys where channels have them, else linear ones on every
-    frame. It is not assigned.
-    """
+    """Create an action that is not assigned: with channels' reduced keys, else linear ones on every frame."""
     return _new_action(obj, name, keyframe_curves(obj, list(channels), first, 1.0, None))
 
 

@@ -15,7 +15,7 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.rig import Rig
 from rigs.motion import Motion
 from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
-from rigs.retargeting.pose_reduction import reduce_pose
+from rigs.retargeting.pose_reduction import KeyedMotion, reduce_motion, reduce_pose
 from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
@@ -109,18 +109,32 @@ def bone_transformer(
     With a tolerance it reduces the keys, too.
     """
     use_ik = options.limbs == "IK" and rigify.is_rigify(target)
-    assert target.pose is not None
-    modes: dict[str, str] = {bone.name: bone.rotation_mode for bone in target.pose.bones}
+    reduce = rig_key_reducer(target, body, options.tolerance)
 
     def transform(pose: PosedHumanoid) -> RigMotion:
         controls = rigify.ik_controls(pose, body) if use_ik else ()
         motion = bone_transforms(pose, body, root=options.root, in_place=options.in_place, controls=controls)
-        motion = rigify.without_fk_limbs(motion) if use_ik else motion
-        if options.tolerance is None:
-            return motion
-        return replace(motion, keys=reduce_pose(body.rig, motion, modes, options.tolerance))
+        return reduce(rigify.without_fk_limbs(motion) if use_ik else motion)
 
     return transform
+
+
+def rig_key_reducer(
+    target: bpy.types.Object, body: Humanoid, tolerance: Tolerance | None
+) -> Callable[[RigMotion], RigMotion]:
+    """A function that reduces the keys of the target's motions, where there is a tolerance; it does not use bpy."""
+    assert target.pose is not None
+    modes: dict[str, str] = {bone.name: bone.rotation_mode for bone in target.pose.bones}
+
+    def reduce(motion: RigMotion) -> RigMotion:
+        return motion if tolerance is None else replace(motion, keys=reduce_pose(body.rig, motion, modes, tolerance))
+
+    return reduce
+
+
+def reduce_dancer_keys(motion: Motion, tolerance: Tolerance | None) -> Motion | KeyedMotion:
+    """Reduce a motion's keys for an armature of the 29 joints, where there is a tolerance; it does not use bpy."""
+    return motion if tolerance is None else reduce_motion(motion, tolerance)
 
 
 def write_rig_motion(
@@ -150,9 +164,9 @@ def write_rig_motion(
             path = f'pose.bones["{bone}"]["{switch}"]'
             channels.append(Channel(path, np.full((frames, 1), value), bone))
     extend_frame_range(active_scene(context), first + frames - 1)
-    return keyframes.write_keyframes(
-        target, channels, name=name, first=first, onto=options.onto, tolerance=options.tolerance
-    )
+    # Bones with reduced keys stand where they should under the object as it moves exactly.
+    tolerance = options.tolerance if motion.keys is None else None
+    return keyframes.write_keyframes(target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance)
 
 
 def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array, metres: float) -> tuple[Array, Array]:

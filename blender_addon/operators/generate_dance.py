@@ -12,13 +12,14 @@ from backend.music.score import Score, cut_bars
 from backend.wire import validation
 from backend.wire.messages import DanceRequest, MotionResult
 from rigs.motion import Motion
+from rigs.retargeting.pose_reduction import KeyedMotion
 
-from ..animation import dancers
+from ..animation import dancers, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, frame_rate
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
-from ..properties.settings import scene_settings
+from ..properties.settings import key_tolerance, scene_settings
 from .backend_request import backend_address, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
@@ -27,7 +28,8 @@ from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 class _GeneratedDance:
     """The dancers' motions, the beats of the music, and the temporary folder with its sound."""
 
-    motions: Sequence[Motion]
+    motions: Sequence[Motion | KeyedMotion]
+    fps: float
     beats: list[Beat]
     folder: TemporaryFolder
 
@@ -58,7 +60,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         self._song, self._first = path.stem, active_scene(context).frame_start
         bars, fps, sound_folder = music.bars, frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
-        address = backend_address(context)
+        address, tolerance = backend_address(context), key_tolerance(scene_settings(context))
 
         def generate(reporter: Reporter) -> _GeneratedDance:
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
@@ -72,13 +74,14 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             folder = write_temporary(
                 sound_folder, reporter, lambda folder: write_wav(folder / f"{path.stem}.wav", score)
             )
-            return _GeneratedDance(result.takes, beats_of_score(score, first_bar), folder)
+            motions = [rig_motion.reduce_dancer_keys(take, tolerance) for take in result.takes]
+            return _GeneratedDance(motions, result.takes[0].fps, beats_of_score(score, first_bar), folder)
 
         return generate
 
     def apply(self, context: bpy.types.Context, result: _GeneratedDance) -> None:
         with result.folder as folder:
-            if result.motions[0].fps != frame_rate(active_scene(context)):
+            if result.fps != frame_rate(active_scene(context)):
                 raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")
             sound = move_to_free_name(Path(folder, f"{self._song}.wav"), Path(folder).parent)
         names = (self._song, f"{self._song} partner")

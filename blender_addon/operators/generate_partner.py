@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import bpy
 import numpy as np
@@ -13,13 +14,15 @@ from rigs.choreography.devices import Choreography, choreograph, collision_warni
 from rigs.constraints.foot_planting import plant_feet
 from rigs.motion import Motion
 from rigs.retargeting.bone_transforms import RigMotion, bone_transforms
+from rigs.retargeting.key_reduction import Tolerance
+from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
 from ..animation import armatures, dancers, keyframes, rig_motion
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range
-from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings
+from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, key_tolerance, scene_settings
 from .backend_request import backend_address, request_backend
 
 _LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
@@ -28,11 +31,15 @@ TakeGenerator = Callable[[Reporter], tuple[Sequence[Motion], tuple[str, ...]]]
 """A job function that generates takes of the partner's motion, and warnings."""
 
 
+TakeMotion = Motion | KeyedMotion | RigMotion
+"""A take on the partner's armature: its joints' motion, on every frame or with reduced keys, or its bones' motion."""
+
+
 @dataclass(frozen=True)
 class _PartnerTakes:
     """Takes for the partner's armature, and warnings."""
 
-    takes: list[Motion | RigMotion]
+    takes: list[TakeMotion]
     warnings: tuple[str, ...]
 
 
@@ -60,7 +67,10 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
             generate_takes = _device_generator(settings, motion)
         else:
             generate_takes = _model_generator(backend_address(context), settings, motion)
-        adapt = _retargeter(partner, self._metres) if partner else _keep_motion
+        tolerance = key_tolerance(settings)
+        adapt: Callable[[Motion], TakeMotion] = partial(rig_motion.reduce_dancer_keys, tolerance=tolerance)
+        if partner:
+            adapt = _retargeter(partner, self._metres, tolerance)
         self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
 
         def generate(reporter: Reporter) -> _PartnerTakes:
@@ -80,7 +90,7 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
         name = f"{leader.name} partner"
         if partner is None:
             first_take = result.takes[0]
-            assert isinstance(first_take, Motion)
+            assert not isinstance(first_take, RigMotion)
             partner = dancers.add_dancer(context, name, first_take.skeleton, partner=True, metres=self._metres)
             scene_settings(context).partner = partner
         count = len(result.takes)
@@ -122,28 +132,26 @@ def _device_generator(settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGe
     return generate_takes
 
 
-def _retargeter(partner: bpy.types.Object, metres: float) -> Callable[[Motion], Motion | RigMotion]:
+def _retargeter(
+    partner: bpy.types.Object, metres: float, tolerance: Tolerance | None
+) -> Callable[[Motion], TakeMotion]:
     """A function that retargets a motion to the partner's armature, or keeps it for one with the same bone lengths.
 
-    metres: the metres in one Blender unit. Both dancers share one floor, so the path along it is not scaled with the
-    body.
+    metres: the metres in one Blender unit.  tolerance: reduce the keys. Both dancers share one floor, so the path along
+    it is not scaled with the body.
     """
     rig = armatures.read_rig(partner, metres=metres)
     lengths = _bone_lengths(rig) if armatures.is_dancer(partner) else None
     body = rig_motion.target_body(partner, metres=metres)
+    reduce = rig_motion.rig_key_reducer(partner, body, tolerance)
 
-    def retarget(motion: Motion) -> Motion | RigMotion:
+    def retarget(motion: Motion) -> TakeMotion:
         motion_lengths = np.linalg.norm(motion.skeleton.offsets[1:], axis=-1)
         if lengths is not None and np.allclose(lengths, motion_lengths, atol=_LENGTH_TOLERANCE):
-            return motion
-        return bone_transforms(plant_feet(transfer_motion(motion, body, path_scale=1.0), body), body)
+            return rig_motion.reduce_dancer_keys(motion, tolerance)
+        return reduce(bone_transforms(plant_feet(transfer_motion(motion, body, path_scale=1.0), body), body))
 
     return retarget
-
-
-def _keep_motion(motion: Motion) -> Motion | RigMotion:
-    """Retargeting onto an armature of the 29 joints, which needs none."""
-    return motion
 
 
 def _bone_lengths(rig: Rig) -> Array:
@@ -155,7 +163,7 @@ def _bone_lengths(rig: Rig) -> Array:
 def _write_take(
     context: bpy.types.Context,
     partner: bpy.types.Object,
-    take: Motion | RigMotion,
+    take: TakeMotion,
     name: str,
     first: int,
     metres: float,

@@ -4,6 +4,7 @@ import bpy
 
 from backend.model_registry import REGISTRY
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, device_choices
+from rigs.retargeting.key_reduction import Tolerance
 
 from ..context_access import active_scene
 from .music_settings import PASDEDEUX_PG_music, seed_property
@@ -97,6 +98,11 @@ def is_choreographic_device(settings: PASDEDEUX_PG_settings) -> bool:
 def uses_delay(settings: PASDEDEUX_PG_settings) -> bool:
     """Whether the chosen device has a delay."""
     return settings.model in DELAYED
+
+
+def key_tolerance(settings: PASDEDEUX_PG_settings) -> Tolerance | None:
+    """The tolerance of generated dancers' keys; None to key every frame."""
+    return Tolerance() if settings.fewer_keys else None
 
 
 def scene_settings(context: bpy.types.Context) -> PASDEDEUX_PG_settings:

@@ -16,7 +16,7 @@ from rigs.motion import Motion
 from rigs.retargeting import rotation_modes
 from rigs.retargeting.bone_transforms import RigMotion, Transform
 from rigs.retargeting.key_reduction import KeyedCurve, PoseKeys, Tolerance, hermite_curve, select_keys, tangents
-from rigs.skeleton import JOINTS, PARENTS
+from rigs.skeleton import JOINTS, PARENTS, Skeleton
 
 _ROOT_SHARE = 0.7
 """Share of the distance that the root may be off; it grows to 1 at the ends of the chains, whose errors add to it."""
@@ -30,6 +30,14 @@ class KeyedMotion:
 
     motion: Motion
     keys: PoseKeys
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The motion's skeleton."""
+        return self.motion.skeleton
+
+    def __len__(self) -> int:
+        return len(self.motion)
 
 
 def reduce_motion(motion: Motion, tolerance: Tolerance) -> KeyedMotion:
@@ -106,14 +114,15 @@ class _Aim:
 def _reduce_bone(aim: _Aim) -> tuple[tuple[KeyedCurve, KeyedCurve | None], Transform]:
     """The reduced keys of a bone's rotation and location, and its world transform with them."""
     to_rest = rotations.inverse(aim.rest)
-    pose = rotations.multiply(to_rest, rotations.inverse_multiply(aim.parent, rotations.multiply(aim.rotation, aim.rest)))
+    since_rest = rotations.inverse_multiply(aim.parent, aim.rotation)
+    pose = rotations.multiply(to_rest, rotations.multiply(since_rest, aim.rest))
     curve = _Curve(rotation_modes.from_quaternions(pose, aim.mode))
     location, to_world = None, None
     if aim.location_axes is not None:
         displacement = rotations.rotate(rotations.inverse(aim.location_axes), aim.head - aim.carried)
         location = _Curve(displacement / aim.unit_scale)
     # Errors are measured in the axes of the bone's parent, in which all but the bone's own curves is constant.
-    outer = rotations.multiply(aim.parent, to_rest)
+    outer = rotations.multiply(aim.parent, aim.rest)
     inward = rotations.inverse(outer)
     points = [
         (rotations.rotate(to_rest, offset), rotations.rotate(inward, position - aim.carried))

@@ -5,6 +5,7 @@ import atexit
 import bpy
 
 from . import background_job, panels
+from .animation import deleted_dancers
 from .operators import (
     add_dancer,
     backend_process,
@@ -12,6 +13,7 @@ from .operators import (
     compose_music,
     generate_dance,
     generate_partner,
+    import_duet,
     import_mocap,
     map_bones,
     render_preview,
@@ -30,6 +32,7 @@ _CLASSES: tuple[type, ...] = (
     *map_bones.CLASSES,
     *add_dancer.CLASSES,
     *import_mocap.CLASSES,
+    *import_duet.CLASSES,
     *generate_partner.CLASSES,
     *generate_dance.CLASSES,
     *compose_music.CLASSES,
@@ -48,6 +51,7 @@ def register() -> None:
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
     bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
     background_job.register_handlers()
+    deleted_dancers.register_handlers()
     atexit.register(backend_process.stop_backend)
 
 
@@ -55,6 +59,7 @@ def unregister() -> None:
     """Stop running jobs and the backend, and remove all that `register` added."""
     background_job.stop_running_jobs()
     background_job.unregister_handlers()
+    deleted_dancers.unregister_handlers()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]

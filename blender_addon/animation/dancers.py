@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 
 import bpy
+import numpy as np
 
-from rigs.motion import Motion
+from rigs.motion import Motion, resample
 from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, active_view_layer, extend_frame_range, metres_per_unit, window_manager
+from ..context_access import (
+    active_scene,
+    active_view_layer,
+    extend_frame_range,
+    frame_rate,
+    metres_per_unit,
+    set_frame_rate,
+    window_manager,
+)
 from ..properties.settings import scene_settings
 from . import armatures, keyframes, mannequin, rig_motion
+from .scene_animation import holds_animation
 
 NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"
 """The error of operators that need a leader."""
@@ -53,7 +63,8 @@ def animate_dancer(
 def select_only(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
     """Make a dancer the active and only selected object, in Object Mode, and show it in local views."""
     layer = active_view_layer(context)
-    if context.mode != "OBJECT":
+    # A hidden object cannot leave its mode, and need not.
+    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
         bpy.ops.object.mode_set(mode="OBJECT")
     for obj in list(layer.objects.selected):
         obj.select_set(False)
@@ -124,6 +135,25 @@ def _in_scene(context: bpy.types.Context, dancer: bpy.types.Object | None) -> bp
     return dancer
 
 
-def has_animated_dancer(scene: bpy.types.Scene) -> bool:
-    """Whether any dancer of the scene has keyframes, so that the frame rate must stay."""
-    return any(armatures.is_dancer(obj) and keyframes.frame_range(obj) for obj in scene.objects)
+def new_leader(context: bpy.types.Context, leader: bpy.types.Object) -> None:
+    """Set the leader; a dancer that was another leader's partner stays that one's, so the partner field is cleared."""
+    settings = scene_settings(context)
+    if settings.leader is not None and armatures.is_dancer(settings.partner):
+        settings.partner = None
+    settings.leader = leader
+
+
+def match_frame_rate(scene: bpy.types.Scene, motions: Sequence[Motion]) -> tuple[list[Motion], str]:
+    """Set the scene's frame rate to the motions' if nothing in it is animated, else resample them to the scene's.
+
+    Also one sentence for the user on what was done, empty if the rates agree.
+    """
+    fps, rate = motions[0].fps, frame_rate(scene)
+    message = ""
+    if not np.isclose(fps, rate, rtol=1e-5):
+        if holds_animation(scene):
+            message = f"Resampled from {fps:g} to {rate:g} frames per second: the scene holds animation, its rate stays"
+        else:
+            set_frame_rate(scene, fps)
+            message = f"The scene's frame rate was {rate:g} and is now {fps:g}, as in the file"
+    return [resample(motion, frame_rate(scene)) for motion in motions], message

@@ -1,17 +1,16 @@
 """Operators that import a mocap file: each of its dancers becomes an animated armature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bpy
 
 from rigs import files
-from rigs.motion import resample
+from rigs.motion import Motion
 
 from ..animation import dancers, fbx_gltf
 from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter, invoke_operator
-from ..context_access import active_scene, frame_rate, set_frame_rate, window_manager
-from ..properties.settings import scene_settings
+from ..context_access import active_scene, window_manager
 
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES))
 """File browser filter of the formats that can be read."""
@@ -31,7 +30,7 @@ class MocapBrowser(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
-class _ImportOptions:
+class ImportOptions:
     """How dancers are imported; mixed into the operators."""
 
     body: bpy.props.BoolProperty(name="Body", description="Add a simple mannequin to each dancer", default=True)  # type: ignore[valid-type]
@@ -53,13 +52,18 @@ def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None
     return lambda: files.read(path, fps=fps)
 
 
-class PASDEDEUX_OT_import_mocap(_ImportOptions, JobOperator):
+class ImportOperator(ImportOptions, JobOperator):
+    """Base of the operators that import dancers"""
+
+    bl_options = {"UNDO"}
+    label = "Importing mocap"
+
+
+class PASDEDEUX_OT_import_mocap(ImportOperator):
     """Import the dancers of a mocap file, each as a new armature"""
 
     bl_idname = "pasdedeux.import_mocap"
     bl_label = "Import Mocap"
-    bl_options = {"UNDO"}
-    label = "Importing mocap"
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
@@ -83,26 +87,30 @@ class PASDEDEUX_OT_import_mocap(_ImportOptions, JobOperator):
     def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
-        scene, settings = active_scene(context), scene_settings(context)
-        motions = list(result.motions)
-        if dancers.has_animated_dancer(scene):
-            motions = [resample(motion, frame_rate(scene)) for motion in motions]
-        else:
-            set_frame_rate(scene, motions[0].fps)
-        stem = result.source.path.stem
-        imported = []
-        for number, motion in enumerate(motions, start=1):
-            name = stem if len(motions) == 1 else f"{stem} {number}"
-            partner = number > 1 or settings.leader is not None
-            dancer = dancers.add_dancer(context, name, motion.skeleton, partner=partner, body=self.body)
-            dancers.animate_dancer(context, dancer, motion, name, scene.frame_start)
-            imported.append(dancer)
-        dancers.select_only(context, imported[0])
-        if settings.leader is None:
-            settings.leader = imported[0]
+        stem, count = result.source.path.stem, len(result.motions)
+        names = [stem] if count == 1 else [f"{stem} {number}" for number in range(1, count + 1)]
+        add_imported_dancers(self, context, result.motions, names)
 
 
-class PASDEDEUX_OT_choose_mocap(_ImportOptions, MocapBrowser):
+def add_imported_dancers(
+    operator: ImportOperator, context: bpy.types.Context, motions: Sequence[Motion], names: Sequence[str]
+) -> list[bpy.types.Object]:
+    """Add an animated dancer for each motion; the first one becomes the leader and alone selected."""
+    scene = active_scene(context)
+    matched, message = dancers.match_frame_rate(scene, motions)
+    if message:
+        operator.report({"INFO"}, message)
+    imported: list[bpy.types.Object] = []
+    for name, motion in zip(names, matched, strict=True):
+        dancer = dancers.add_dancer(context, name, motion.skeleton, partner=bool(imported), body=operator.body)
+        dancers.animate_dancer(context, dancer, motion, name, scene.frame_start)
+        imported.append(dancer)
+    dancers.select_only(context, imported[0])
+    dancers.new_leader(context, imported[0])
+    return imported
+
+
+class PASDEDEUX_OT_choose_mocap(ImportOptions, MocapBrowser):
     """Select a mocap file and import its dancers"""
 
     bl_idname = "pasdedeux.choose_mocap"

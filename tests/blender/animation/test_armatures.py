@@ -122,9 +122,7 @@ def test_an_unevenly_scaled_dancer_is_refused() -> None:
     dancer = animated_dancer(swaying_motion())
     dancer.scale = (1.0, 1.0, 2.0)
     bpy.context.view_layer.update()
-    with pytest.raises(
-        armatures.NotADancer, match="dancer: it is scaled by 1, 1, 2: give its Scale one positive value"
-    ):
+    with pytest.raises(armatures.NotADancer, match="it is scaled by 1, 1, 2: give its Scale one"):
         armatures.sample_motion(bpy.context, dancer, range(1, 3))
 
 

@@ -105,6 +105,7 @@ def test_the_scenes_own_sound_plays_where_it_lies(tmp_path: Path, video: Path, m
 def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: Path, music: Path) -> None:
     leader = dancers.add_dancer(bpy.context, "leader", DEFAULT_SKELETON, partner=False, body=False)
     dancers.animate_dancer(bpy.context, leader, swaying_motion(), "dance", -29)
+    dancers.select_only(bpy.context, leader)
     bpy.context.scene.render.fps = 30
     strips().new_sound("music", str(music), channel=1, frame_start=1)
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)

@@ -45,14 +45,18 @@ def test_the_first_dancer_sets_the_frame_rate_and_lengthens_the_scene(tmp_path: 
     assert (scene.frame_start, scene.frame_end) == (1, 400)
 
 
-def test_a_later_dancer_is_brought_to_the_scenes_frame_rate(leader: Path, tmp_path: Path) -> None:
+def test_a_later_dancer_is_brought_to_the_scenes_frame_rate_and_leads(
+    leader: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
     files.write(tmp_path / "slow.bvh", random_motion(frames=50, fps=25.0, seed=1))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "slow.bvh"))
+    output = capfd.readouterr()
+    assert "Resampled from 25 to 60 frames per second: the scene holds animation" in output.out + output.err
     assert bpy.context.scene.render.fps == 60
     motion = resample(files.read(tmp_path / "slow.bvh").motions[0], 60.0)
     assert max_joint_error(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
-    assert bpy.context.scene.pas_de_deux.leader.name == "leader"
+    assert bpy.context.scene.pas_de_deux.leader.name == "slow"
 
 
 def test_a_file_of_two_dancers_gives_two_armatures_in_one_world(tmp_path: Path) -> None:
@@ -277,11 +281,108 @@ def test_one_undo_step_takes_the_import_back(leader: Path, scene_state: Callable
     assert scene_state() == before
 
 
-def test_importing_while_a_mesh_is_edited_leaves_edit_mode_and_works(leader: Path) -> None:
-    bpy.ops.mesh.primitive_cube_add()
-    bpy.ops.object.mode_set(mode="EDIT")
+@pytest.mark.parametrize("mode", ["EDIT", "SCULPT", "POSE"])
+@pytest.mark.parametrize("hide", [False, True])
+def test_importing_in_any_mode_makes_the_dancer_active_in_object_mode(leader: Path, mode: str, hide: bool) -> None:
+    (bpy.ops.object.armature_add if mode == "POSE" else bpy.ops.mesh.primitive_cube_add)()
+    bpy.ops.object.mode_set(mode=mode)
+    bpy.context.object.hide_viewport = hide
     bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
-    assert bpy.context.object.name == "leader"
+    assert (bpy.context.object.name, bpy.context.mode) == ("leader", "OBJECT")
+    assert bpy.context.selected_objects == [bpy.context.object]
+
+
+def animate_material() -> None:
+    material = bpy.data.materials.new("glow")
+    material.use_nodes = True
+    material.node_tree.nodes[0].inputs[0].keyframe_insert("default_value", frame=1)
+
+
+def animate_camera() -> None:
+    bpy.ops.object.camera_add()
+    bpy.context.object.data.keyframe_insert("lens", frame=1)
+
+
+def animate_in_strip() -> None:
+    bpy.ops.object.empty_add()
+    animation = bpy.context.object.animation_data_create()
+    animation.nla_tracks.new().strips.new("strip", 1, bpy.data.actions.new("move"))
+
+
+def add_marker() -> None:
+    bpy.context.scene.timeline_markers.new("cue", frame=10)
+
+
+@pytest.mark.parametrize("animate", [animate_material, animate_camera, animate_in_strip, add_marker])
+def test_a_scene_with_any_animation_keeps_its_frame_rate(leader: Path, animate: Callable[[], None]) -> None:
+    animate()
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    assert bpy.context.scene.render.fps == 24
+    motion = resample(files.read(leader).motions[0], 24.0)
+    assert max_joint_error(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_an_empty_scene_beside_an_animated_one_takes_the_files_rate_and_says_so(
+    leader: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bpy.ops.object.empty_add()
+    bpy.context.object.keyframe_insert("location", frame=1)
+    bpy.context.window.scene = bpy.data.scenes.new("second")
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    assert bpy.context.scene.render.fps == 60
+    output = capfd.readouterr()
+    assert "The scene's frame rate was 24 and is now 60, as in the file" in output.out + output.err
+
+
+def test_a_new_leader_does_not_take_the_partner_that_was_generated_for_another(leader: Path) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    settings.model = "mirror"
+    bpy.ops.pasdedeux.generate_partner()
+    first = settings.partner
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    assert settings.partner is None
+    bpy.ops.pasdedeux.generate_partner()
+    assert settings.partner not in (None, first)
+
+
+def test_a_characters_rig_stays_the_partner_of_whoever_leads(leader: Path) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    bpy.ops.object.armature_add()
+    settings.partner = bpy.context.object
+    for _ in range(2):
+        bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    assert settings.partner.name == "Armature"
+
+
+def test_deleted_dancers_leave_their_fields_and_come_back_by_undo(leader: Path) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    settings.partner = settings.leader
+    settings.retargeting.source = settings.leader
+    bpy.ops.ed.undo_push(message="imported")
+    bpy.ops.object.delete()
+    bpy.context.view_layer.update()
+    settings = bpy.context.scene.pas_de_deux
+    assert (settings.leader, settings.partner, settings.retargeting.source) == (None, None, None)
+    bpy.ops.ed.undo_push(message="deleted")
+    bpy.ops.ed.undo()
+    settings = bpy.context.scene.pas_de_deux
+    assert settings.leader.name == settings.partner.name == settings.retargeting.source.name == "leader"
+    bpy.ops.ed.redo()
+    settings = bpy.context.scene.pas_de_deux
+    assert (settings.leader, settings.partner, settings.retargeting.source) == (None, None, None)
+
+
+def test_a_dancer_in_another_scene_is_no_leader_here_and_keeps_its_field(leader: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    here, dancer = bpy.context.scene, bpy.context.object
+    here.collection.objects.unlink(dancer)
+    bpy.data.scenes.new("second").collection.objects.link(dancer)
+    bpy.context.view_layer.update()
+    assert here.pas_de_deux.leader == dancer
+    with pytest.raises(RuntimeError, match="Choose a leader first"):
+        bpy.ops.pasdedeux.generate_partner()
 
 
 def test_a_dancer_added_by_hand_becomes_the_leader() -> None:

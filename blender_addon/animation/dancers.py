@@ -64,7 +64,7 @@ def select_only(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
     """Make a dancer the active and only selected object, in Object Mode, and show it in local views."""
     layer = active_view_layer(context)
     # A hidden object cannot leave its mode, and need not.
-    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
+    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():  # type: ignore[call-arg]
         bpy.ops.object.mode_set(mode="OBJECT")
     for obj in list(layer.objects.selected):
         obj.select_set(False)

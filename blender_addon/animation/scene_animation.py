@@ -20,8 +20,11 @@ def _data_blocks(scene: bpy.types.Scene) -> Iterator[bpy.types.ID]:
     yield scene
     yield from scene.objects
     for prop in bpy.data.bl_rna.properties:
+        # Blender 5.2 has a collection of all data-blocks, too.
         if prop.type == "COLLECTION" and prop.identifier not in ("objects", "scenes"):
-            yield from getattr(bpy.data, prop.identifier)
+            for block in getattr(bpy.data, prop.identifier):
+                if not isinstance(block, (bpy.types.Object, bpy.types.Scene)):
+                    yield block
 
 
 def _is_animated(block: bpy.types.ID) -> bool:

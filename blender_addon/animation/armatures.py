@@ -112,8 +112,15 @@ def create_motion_action(
 ) -> bpy.types.Action:
     """Create an action that plays the motion in world space from frame `first`; it is not assigned.
 
-    Every frame is keyed, or a `KeyedMotion`'s reduced keys.  metres: the metres in one Blender unit.
-    The dancer keeps its own bone lengths and object transform. Raises ValueError.
+    The dancer keeps its own bone lengths and object transform; see `motion_channels`. Raises ValueError.
+    """
+    return keyframes.create_action(dancer, name, motion_channels(dancer, motion, metres=metres), first)
+
+
+def motion_channels(dancer: bpy.types.Object, motion: Motion | KeyedMotion, *, metres: float = 1.0) -> list[Channel]:
+    """The channels with which the dancer plays the motion in world space, with a `KeyedMotion`'s reduced keys.
+
+    metres: the metres in one Blender unit. Raises ValueError.
     """
     require_dancer(dancer)
     keys: PoseKeys = motion.keys if isinstance(motion, KeyedMotion) else {}
@@ -139,7 +146,7 @@ def create_motion_action(
         values = rotations.unroll(pose_rotation(j, motion.rotations[:, j]))
         reduced = _map_curve(keys.get(joint, (None, None))[0], lambda local, j=j: pose_rotation(j, local))  # type: ignore[misc]
         channels.append(Channel(path(joint, "rotation_quaternion"), values, joint, reduced))
-    return keyframes.create_action(dancer, name, channels, first)
+    return channels
 
 
 def _map_curve(curve: KeyedCurve | None, function: Callable[[Array], Array]) -> KeyedCurve | None:

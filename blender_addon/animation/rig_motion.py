@@ -151,6 +151,17 @@ def write_rig_motion(
 
     metres: the metres in one Blender unit, as for `target_body`.
     """
+    channels = rig_channels(target, motion, options.limbs, metres=metres)
+    extend_frame_range(active_scene(context), first + len(channels[0].values) - 1)
+    # Bones with reduced keys stand where they should under the object as it moves exactly.
+    tolerance = options.tolerance if motion.keys is None else None
+    return keyframes.write_keyframes(target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance)
+
+
+def rig_channels(
+    target: bpy.types.Object, motion: RigMotion, limbs: rigify.Limbs, *, metres: float = 1.0
+) -> list[Channel]:
+    """The channels of the target's bones, and of a Rigify rig's IK/FK switches, with which it plays the motion."""
     assert target.pose is not None
     channels: list[Channel] = []
     for bone, quaternions in motion.rotations.items():
@@ -160,13 +171,10 @@ def write_rig_motion(
         channels += transform_channels(target, *_object_motion(target, *motion.object_transform, metres))
     frames = len(next(iter(motion.rotations.values())))
     if rigify.is_rigify(target):
-        for bone, switch, value in rigify.ik_fk_switches(target, options.limbs):
+        for bone, switch, value in rigify.ik_fk_switches(target, limbs):
             path = f'pose.bones["{bone}"]["{switch}"]'
             channels.append(Channel(path, np.full((frames, 1), value), bone))
-    extend_frame_range(active_scene(context), first + frames - 1)
-    # Bones with reduced keys stand where they should under the object as it moves exactly.
-    tolerance = options.tolerance if motion.keys is None else None
-    return keyframes.write_keyframes(target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance)
+    return channels
 
 
 def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array, metres: float) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from backend.models.partner_flow.network import NAME
+from backend.models.partner_flow.conditions import NAME
 from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
 from tests import installed

@@ -21,7 +21,7 @@ import numpy as np
 
 from backend.engine import Engine
 from backend.model_registry import weights_path
-from backend.models.partner_flow.network import NAME
+from backend.models.partner_flow.conditions import NAME
 from backend.wire.messages import PartnerRequest
 from rigs import Array, files
 from rigs.contacts import floor_height

@@ -23,7 +23,7 @@ from backend.client import Cancelled, Client
 from backend.engine import Engine
 from backend.model_registry import weights_path
 from backend.models.partner_flow import pipeline
-from backend.models.partner_flow.network import NAME
+from backend.models.partner_flow.conditions import NAME
 from backend.wire.messages import PartnerRequest
 from backend.worker import PREVIEW_INTERVAL
 from rigs.motion import Motion

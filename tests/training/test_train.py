@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from backend.model_registry import REGISTRY, ModelRegistry, ModelSpec, weights_path
 from backend.models.duet_vae.network import load
-from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile
 from tests.conftest import ROOT

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.dance_flow.network import music_leader
+from backend.models.dance_flow.conditions import music_leader
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.motion_flow.features import FPS, PoseSequence, orthonormalize
-from backend.models.motion_flow.network import MotionFlowConfig
 from backend.music.music_features import music_features
 from backend.music.score import Score
+from rigs import Array
 from rigs.easing import smoothstep
 from training.data.music_pairs import Pair
 from training.motion_flow.dataset import MotionFlowTrainingConfig, MotionFlowWindows, TrainingClip, augmented_copies
@@ -69,9 +70,9 @@ def interpolate_poses(poses: PoseSequence, frames: Tensor) -> PoseSequence:
     return PoseSequence(lerp(poses.root), orthonormalize(lerp(poses.rotations)), lerp(poses.contacts))
 
 
-def score_leader(score: Score, frames: int, home: Tensor) -> Tensor:
+def score_leader(score: Score, frames: int, home: Array) -> Array:
     """Leader (F, MUSIC_DIM + 2) of a dance of so many frames to a score, around a home position (2,) m."""
-    return music_leader(torch.from_numpy(music_features(score, frames, FPS)), home)
+    return np.asarray(music_leader(music_features(score, frames, FPS), home))
 
 
 def role_of(pair: Pair) -> int:
@@ -85,5 +86,5 @@ def _music_clips(pairs: Sequence[Pair], config: MotionFlowTrainingConfig) -> Ite
             score = replace(pair.score, seconds=pair.score.seconds / speed)
             for (dancer,) in augmented_copies((pair.dancer,), speed):
                 root = dancer.poses.root
-                leader = score_leader(score, len(root), root[:, :2].mean(dim=0))
+                leader = torch.from_numpy(score_leader(score, len(root), root[:, :2].mean(dim=0).numpy()))
                 yield (TrainingClip(dancer.poses, leader, dancer.offsets, role_of(pair)),)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backend.models.common.runtime import TorchNetwork
 from backend.models.dance_flow.network import DanceFlow
+from backend.models.dance_flow.pipeline import TrainedDanceFlow
 from backend.models.motion_flow.features import FPS
 from backend.models.motion_flow.rollout import rollout
 from backend.models.motion_flow.sampler import noise_source
@@ -16,7 +18,7 @@ from training.dance_flow.dataset import role_of, score_leader
 from training.data.music_pairs import Pair, evenly_spaced
 from training.evaluation import features
 from training.evaluation.frechet import FeatureDistribution
-from training.motion_flow.dataset import dancer_tensors
+from training.motion_flow.dataset import dancer_arrays
 
 _REFERENCE_COUNT = 120
 """Training dances that the reference distributions are fitted to."""
@@ -39,13 +41,13 @@ class DanceFlowValidation:
         in time: see `rhythm_match`.
         """
         log_distances, rhythms = [], []
-        history = network.config.history
+        trained, history = TrainedDanceFlow(TorchNetwork(network)), network.config.history
         for pair in self.pairs:
-            dancer, frames = dancer_tensors(pair.dancer), len(pair.dancer)
-            leader = score_leader(pair.score, frames, dancer.poses.root[:, :2].mean(dim=0))
+            dancer, frames = dancer_arrays(pair.dancer), len(pair.dancer)
+            leader = score_leader(pair.score, frames, dancer.poses.root[:, :2].mean(axis=0))
             past, noise = dancer.poses[:history], noise_source(_TAKES, 0, network.config.block)
-            result = rollout(network, leader, range(history, frames), past, role_of(pair), dancer.offsets, noise)
-            for joints in result.poses.joint_positions(dancer.offsets).double().numpy():
+            result = rollout(trained, leader, range(history, frames), past, role_of(pair), dancer.offsets, noise)
+            for joints in result.poses.joint_positions(dancer.offsets).astype(np.float64):
                 rows = dance_window_features(joints)
                 log_distances.append(
                     [np.log(real.frechet_distance(rows[kind])) for kind, real in self.references.items()]

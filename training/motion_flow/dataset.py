@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from backend.models.motion_flow.conditions import TARGET_HORIZON, MotionFlowConfig
 from backend.models.motion_flow.features import FPS, PoseSequence, motion_to_poses
-from backend.models.motion_flow.network import TARGET_HORIZON, MotionFlowConfig
+from rigs import Array
 from rigs.files import BadFile
 from rigs.motion import Motion, mirror, resample
 
@@ -44,6 +45,14 @@ class MotionFlowTrainingConfig:
     gradient_clip: float = field(metadata={"key": "clip"})
     ema_decay: float = field(metadata={"key": "average"})
     seed: int
+
+
+class DancerArrays(NamedTuple):
+    """A dancer as numpy arrays: poses, joint positions (F, 29, 3) m, and bone offsets (29, 3) m."""
+
+    poses: PoseSequence
+    joints: Array
+    offsets: Array
 
 
 class DancerTensors(NamedTuple):
@@ -136,10 +145,16 @@ class MotionFlowWindows(IterableDataset[MotionFlowBatch]):
         return clip.poses[first : first + self.length]
 
 
+def dancer_arrays(motion: Motion) -> DancerArrays:
+    """Convert a Motion to arrays in float32."""
+    joints, offsets = (np.asarray(part, np.float32) for part in (motion.positions, motion.skeleton.offsets))
+    return DancerArrays(motion_to_poses(motion), joints, offsets)
+
+
 def dancer_tensors(motion: Motion) -> DancerTensors:
     """Convert a Motion to tensors."""
-    joints, offsets = (torch.from_numpy(part).float() for part in (motion.positions, motion.skeleton.offsets))
-    return DancerTensors(motion_to_poses(motion), joints, offsets)
+    poses, joints, offsets = dancer_arrays(motion)
+    return DancerTensors(poses.map(torch.from_numpy), torch.from_numpy(joints), torch.from_numpy(offsets))
 
 
 def augmented_copies(dancers: Sequence[Motion], speed: float) -> list[list[DancerTensors]]:

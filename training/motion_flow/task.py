@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from backend.models.motion_flow.conditions import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlowConfig
 from backend.models.motion_flow.features import (
     FPS,
     FloorFrame,
@@ -21,7 +22,7 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow, MotionFlowConfig
+from backend.models.motion_flow.network import MotionFlow
 from backend.models.motion_flow.sampler import sample_block
 from rigs.contacts import FEET
 from training.data.duets import DuetSplit

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from training.data.duets import Duet
 from training.motion_flow.dataset import MotionFlowTrainingConfig, MotionFlowWindows, TrainingClip, augmented_copies
 

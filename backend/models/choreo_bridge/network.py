@@ -131,12 +131,14 @@ class TrainedChoreoBridge:
 def save(path: Path, trained: TrainedChoreoBridge) -> None:
     """Write the weights file, the network in half precision, atomically."""
     tensors = {f"network.{name}": tensor.half() for name, tensor in trained.network.state_dict().items()}
-    save_weights(path, NAME, asdict(trained.network.config), {**tensors, "body": trained.body})
+    tensors["body"] = trained.body
+    save_weights(path, NAME, asdict(trained.network.config), {name: part.numpy() for name, part in tensors.items()})
 
 
 def load(path: Path) -> TrainedChoreoBridge:
     """Read the weights file. Raises ValueError for another file."""
-    with open_weights(path, NAME) as (config, tensors):
+    with open_weights(path, NAME) as (config, arrays):
+        tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
         network = ChoreoBridge(ChoreoBridgeConfig(**config))
         body = tensors.pop("body")
         network.load_state_dict({name.removeprefix("network."): tensor.float() for name, tensor in tensors.items()})

@@ -1,10 +1,7 @@
-"""Layers that flow matching networks share: adaptive layer norm (adaLN) transformer and MLP blocks, time embedding."""
+"""Layers that flow matching networks share: adaptive layer norm (adaLN) transformer and MLP blocks."""
 
 import torch
 from torch import Tensor, nn
-
-TIME_DIM = 64
-"""Size of a time embedding."""
 
 
 class AdaptiveTransformerLayer(nn.Module):
@@ -59,9 +56,3 @@ class AdaptiveMLP(nn.Module):
         scale, shift, gate = self.modulation(condition).chunk(3, dim=-1)
         result: Tensor = hidden + gate * self.mlp(torch.addcmul(shift, self.norm(hidden), 1 + scale))
         return result
-
-
-def time_embedding(t: Tensor, max_log_frequency: float) -> Tensor:
-    """Sinusoidal embedding (B, TIME_DIM) of times (B,) from 0 to 1; log frequencies are even, from 0 to the largest."""
-    angles = t[:, None] * torch.exp(torch.linspace(0.0, max_log_frequency, TIME_DIM // 2)).to(t)
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)

@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.numpy import load_file, save_file
 
+from rigs import Array
 from rigs.files.atomic_write import atomic_path
 
 
-def save_weights(path: Path, model: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def save_weights(path: Path, model: str, config: dict[str, Any], tensors: dict[str, Array]) -> None:
     """Write a weight file, whole or not at all."""
     metadata = {"model": model, "config": json.dumps(config)}
     with atomic_path(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
+        save_file(
+            {name: np.ascontiguousarray(values) for name, values in tensors.items()}, temporary, metadata=metadata
+        )
         temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
@@ -26,7 +29,7 @@ def read_metadata(path: Path, models: Sequence[str]) -> Mapping[str, str]:
     """Read the metadata of a weight file, "model" among them. Raises ValueError unless it is of one of these models."""
     names = " or ".join(models)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file, weights of {names} expected") from None
@@ -41,7 +44,7 @@ def read_metadata(path: Path, models: Sequence[str]) -> Mapping[str, str]:
 @contextmanager
 def open_weights(
     path: Path, model: str, *, legacy_keys: Mapping[str, str] = {}, legacy_config: Mapping[str, str] = {}
-) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
+) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     """Read the network's configuration and its state dict, for a block that builds the network from them.
 
     Raises ValueError for what is no weight file of the model, and if the block finds that they do not fit the network.
@@ -58,7 +61,7 @@ def open_weights(
         ) from None
 
 
-def rename_keys(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+def rename_keys(tensors: Mapping[str, Array], names: Mapping[str, str]) -> dict[str, Array]:
     """Rename the modules of a state dict from an earlier version.
 
     names: old to new, whole parts of a dotted key: {"look": "qkv"} turns `layers.0.look.bias` into `layers.0.qkv.bias`.

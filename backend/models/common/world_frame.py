@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from rigs import Array
 from rigs.contacts import floor_height
@@ -19,19 +17,19 @@ class WorldFrame:
     scale: float
     lift: float
 
-    def to_model(self, positions: Array) -> Tensor:
+    def to_model(self, positions: Array) -> Array:
         """Transform positions (..., 3) m of the request's world to the model's."""
-        return torch.from_numpy(positions * self.scale + [0.0, 0.0, self.lift]).float()
+        return np.asarray(positions * self.scale + [0.0, 0.0, self.lift], dtype=np.float32)
 
-    def to_world(self, positions: Tensor) -> Array:
+    def to_world(self, positions: Array) -> Array:
         """Transform positions (..., 3) m of the model's world to the request's."""
-        return (positions.double().cpu().numpy() - [0.0, 0.0, self.lift]) / self.scale
+        return (np.asarray(positions, dtype=np.float64) - [0.0, 0.0, self.lift]) / self.scale
 
 
-def fit_world_frame(dancer: Motion, offsets: Tensor, floor: Tensor) -> WorldFrame:
+def fit_world_frame(dancer: Motion, offsets: Array, floor: float) -> WorldFrame:
     """World frame that gives a dancer the leg length of bone offsets (29, 3) m and the floor height `floor` in m."""
-    scale = mean_leg_length(offsets.double().cpu().numpy()) / mean_leg_length(dancer.skeleton.offsets)
-    return WorldFrame(scale, float(floor) - floor_height(dancer.positions) * scale)
+    scale = mean_leg_length(np.asarray(offsets, dtype=np.float64)) / mean_leg_length(dancer.skeleton.offsets)
+    return WorldFrame(scale, floor - floor_height(dancer.positions) * scale)
 
 
 def mean_leg_length(offsets: Array) -> float:

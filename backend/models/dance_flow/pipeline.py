@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from backend.models.common.inference import choose_accelerator, prepare_for_inference
+from backend.models.common.noise import NoiseGenerator
+from backend.models.common.runtime import TrainedNetwork
 from backend.models.common.world_frame import WorldFrame
-from backend.models.dance_flow.network import DanceFlow, music_leader
+from backend.models.dance_flow.conditions import NAME, DanceFlowConditions, music_leader
 from backend.models.motion_flow.features import (
     FPS,
     PoseSequence,
@@ -19,9 +18,11 @@ from backend.models.motion_flow.features import (
 )
 from backend.models.motion_flow.rollout import ENERGY, RolloutOptions, rollout
 from backend.models.motion_flow.sampler import noise_source
+from backend.models.motion_flow.trained import TrainedMotionFlow
 from backend.music.music_features import BAR_DENSITY, MUSIC_DIM, music_features, phrase_counts
 from backend.music.pulse import dance_pulse
 from backend.wire.messages import Cancelled, DanceRequest
+from rigs import Array
 from rigs.choreography.beat_alignment import align_to_beats, rhythm_curve
 from rigs.contacts import FEET
 from rigs.motion import Motion, resample
@@ -49,12 +50,22 @@ _NEAREST_PASTS = 6
 """Initial pasts, those nearest in count, of which the seed takes one."""
 
 
+class TrainedDanceFlow(DanceFlowConditions, TrainedMotionFlow):
+    """dance-flow with its weights, for inference."""
+
+    name = NAME
+
+    def __init__(self, trained: TrainedNetwork) -> None:
+        super().__init__(trained)
+        self.initial_counts: Array = trained.tensors["initial_counts"]
+        self.rhythm: Array = trained.tensors["rhythm"]
+
+
 class DanceFlowPipeline:
     """Pipeline of dance-flow: generates dances to scores."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = choose_accelerator(accelerator)
-        self.network = prepare_for_inference(DanceFlow.load(weights), self.accelerator)
+        self.network = TrainedDanceFlow.load(weights, accelerator)
 
     def dance(
         self, request: DanceRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
@@ -62,8 +73,8 @@ class DanceFlowPipeline:
         """Generate the dance of a request, see `Engine.dance`: it begins at the origin. Raises Cancelled."""
         network = self.network
         frames = int(np.ceil((request.frames - 1) / request.fps * FPS - 1e-6)) + 1
-        music = torch.from_numpy(music_features(request.score, frames, FPS))
-        leader = music_leader(music, torch.zeros(2)).to(self.accelerator)
+        music = music_features(request.score, frames, FPS)
+        leader = music_leader(music, np.zeros(2, np.float32))
 
         def on_block(first: int, block: PoseSequence) -> None:
             if cancelled():
@@ -71,7 +82,7 @@ class DanceFlowPipeline:
             progress(_ROLLOUT_PROGRESS * first / frames, "generating")
 
         counts = dance_pulse(request.score).counts_at(np.arange(frames + network.config.block) / FPS)
-        rhythm = network.rhythm.double().cpu().numpy() @ [1.0, 1.0j]
+        rhythm = network.rhythm.astype(np.float64) @ [1.0, 1.0j]
         result = rollout(
             network,
             leader,
@@ -79,61 +90,62 @@ class DanceFlowPipeline:
             self.initial_past(music, request.seed),
             _ROLE,
             network.bone_offsets[_ROLE],
-            noise_source(_CANDIDATES, request.seed, network.config.block, self.accelerator),
+            noise_source(_CANDIDATES, request.seed, network.config.block),
             RolloutOptions(
                 guidance=GUIDANCE,
                 energy=ENERGY * request.energy * self.energy_curve(music),
-                select_take=self.beat_selector(torch.from_numpy(rhythm_curve(counts, rhythm)).to(self.accelerator)),
+                select_take=self.beat_selector(rhythm_curve(counts, rhythm)),
             ),
             on_block,
         )
-        skeleton = Skeleton(network.bone_offsets[_ROLE].double().cpu().numpy())
+        skeleton = Skeleton(network.bone_offsets[_ROLE].astype(np.float64))
         world = WorldFrame(1.0, float(network.floor_heights[_ROLE]))
         dance = next(poses_to_motions(result.poses, skeleton, world))
         progress(_ROLLOUT_PROGRESS, "post-processing")
         dance = align_to_beats(smooth_seams(dance, result.seams, np.ones(frames, bool)), counts[:frames], rhythm)
         return resample(post_process_solo(dance, floor=0.0), request.fps, request.frames)
 
-    def energy_curve(self, music: Tensor) -> Tensor:
+    def energy_curve(self, music: Array) -> Array:
         """Energy (F,), as a multiple of the usual speed, that follows the note density of music (F, MUSIC_DIM)."""
         network = self.network
-        mean, scale = (part[BAR_DENSITY].cpu() for part in (network.leader_mean, network.leader_scale))
-        density = ((music[:, BAR_DENSITY] - mean) / scale).clamp(-_DENSITY_LIMIT, _DENSITY_LIMIT)
-        energy: Tensor = (_ENERGY_PER_DENSITY * float(network.energy_stats[1]) * density).exp().to(self.accelerator)
-        return energy
+        mean, scale = (part[BAR_DENSITY] for part in (network.leader_mean, network.leader_scale))
+        density = ((music[:, BAR_DENSITY] - mean) / scale).clip(-_DENSITY_LIMIT, _DENSITY_LIMIT)
+        return np.exp(_ENERGY_PER_DENSITY * float(network.energy_stats[1]) * density)
 
-    def beat_selector(self, rhythm_curve: Tensor) -> Callable[[PoseSequence, int], int]:
+    def beat_selector(self, rhythm_curve: Array) -> Callable[[PoseSequence, int], int]:
         """Selector of the candidate block whose feet step best with the music without crouching.
 
         rhythm_curve: (F,) the relative foot speed asked for, see `rigs.choreography.beat_alignment.rhythm_curve`.
         """
-        offsets, mean_speed = self.network.bone_offsets[_ROLE], torch.zeros(())
-        upright = _CROUCH_HEIGHT * self.network.initial_pasts[_ROLE, ..., 2].median()
-        last_feet: Tensor | None = None
+        offsets, mean_speed = self.network.bone_offsets[_ROLE], 0.0
+        heights = np.sort(self.network.initial_pasts[_ROLE, ..., 2].ravel())
+        upright = _CROUCH_HEIGHT * heights[(len(heights) - 1) // 2]  # the lower median
+        last_feet: Array | None = None
 
         def select(block: PoseSequence, at: int) -> int:
             nonlocal last_feet, mean_speed
             feet = block.joint_positions(offsets)[:, :, FEET]
-            path = feet if last_feet is None else torch.cat([last_feet.expand(len(feet), -1, -1, -1), feet], dim=1)
-            speed = path.diff(dim=1).norm(dim=-1).mean(dim=-1)
+            path = feet
+            if last_feet is not None:
+                path = np.concatenate([np.broadcast_to(last_feet, (len(feet), *last_feet.shape[1:])), feet], axis=1)
+            speed = np.linalg.norm(np.diff(path, axis=1), axis=-1).mean(axis=-1)
             first = last_feet is None
             mean_speed = speed.mean() if first else mean_speed + _MEAN_SPEED_UPDATE * (speed.mean() - mean_speed)
-            relative = speed / mean_speed.clamp_min(1e-3) - 1.0
-            beat_score = (relative * rhythm_curve[at : at + feet.shape[1]][-speed.shape[1] :]).sum(dim=1)
-            crouch = (upright - block.root[..., 2]).clamp_min(0.0).mean(dim=1)
+            relative = speed / max(mean_speed, 1e-3) - 1.0
+            beat_score = (relative * rhythm_curve[at : at + feet.shape[1]][-speed.shape[1] :]).sum(axis=1)
+            crouch = np.maximum(upright - block.root[..., 2], 0.0).mean(axis=1)
             best = int((beat_score - _CROUCH_COST * crouch).argmax())
             last_feet = feet[best : best + 1, -1:]
             return best
 
         return select
 
-    def initial_past(self, music: Tensor, seed: int) -> PoseSequence:
+    def initial_past(self, music: Array, seed: int) -> PoseSequence:
         """Choose by the seed an initial past of about the music's first count; at the origin, facing -Y."""
         network = self.network
-        count = float(phrase_counts(music[:1, :MUSIC_DIM].numpy())[0])
-        distance = ((network.initial_counts[_ROLE] - count + 4.0) % 8.0 - 4.0).abs().cpu()
-        nearest = distance.argsort(stable=True)[:_NEAREST_PASTS]
-        index = int(nearest[torch.randint(_NEAREST_PASTS, (), generator=torch.Generator().manual_seed(seed))])
-        features = network.initial_pasts[_ROLE, index]
-        zero = torch.zeros(3).to(features)
+        count = float(phrase_counts(music[:1, :MUSIC_DIM])[0])
+        distance = np.abs((network.initial_counts[_ROLE] - count + 4.0) % 8.0 - 4.0)
+        nearest = np.argsort(distance, kind="stable")[:_NEAREST_PASTS]
+        features = network.initial_pasts[_ROLE, nearest[NoiseGenerator(seed).integer(_NEAREST_PASTS)]]
+        zero = np.zeros(3, np.float32)
         return poses_from_features(features, floor_frame_at(zero, zero[0]))

@@ -242,13 +242,14 @@ def save(path: Path, trained: TrainedDuetVae) -> None:
     tensors |= {"bodies": trained.bodies, "floors": trained.floors, "starts": trained.starts}
     for key, leader, follower in zip(_PCA_KEYS, *trained.pose_pcas, strict=True):
         tensors[f"poses.{key}"] = torch.stack([leader, follower])
-    save_weights(path, NAME, asdict(trained.network.config), tensors)
+    save_weights(path, NAME, asdict(trained.network.config), {name: part.numpy() for name, part in tensors.items()})
 
 
 def load(path: Path) -> TrainedDuetVae:
     """Read the weights file. Raises ValueError for another file."""
     prefix = "network."
-    with open_weights(path, NAME) as (config, tensors):
+    with open_weights(path, NAME) as (config, arrays):
+        tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
         network = DuetVAE(DuetVaeConfig(**config))
         network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
         normalizer = PoseNormalizer(tensors["normalisation.mean"], tensors["normalisation.deviation"])

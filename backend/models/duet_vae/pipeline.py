@@ -51,12 +51,13 @@ class DuetVaePipeline:
         trained = self.trained
         dancer = 2 if request.role == "follow" else 1
         leader = resample(request.leader, FPS)
-        world = fit_world_frame(leader, trained.bodies[2 - dancer], trained.floors[2 - dancer])
-        other = world.to_model(leader.positions)[None]
+        world = fit_world_frame(leader, trained.bodies[2 - dancer].numpy(), float(trained.floors[2 - dancer]))
+        other = torch.from_numpy(world.to_model(leader.positions))[None]
         history = None
         if request.history is not None:
             history = resample(request.history, FPS)[: min(trained.network.config.window, len(leader))]
-            first_frames, skeleton = world.to_model(history.positions)[None], history.skeleton
+            first_frames = torch.from_numpy(world.to_model(history.positions))[None]
+            skeleton = history.skeleton
         else:
             first_frames = self.choose_start(other[:, :1], dancer)
             skeleton = Skeleton(trained.bodies[dancer - 1].double().numpy()).scale(1.0 / world.scale)
@@ -80,7 +81,7 @@ class DuetVaePipeline:
             on_frame=on_frame,
         )
         progress(1.0, "fitting joint rotations")
-        motions = [fit_motion(world.to_world(take), FPS, skeleton=skeleton) for take in takes]
+        motions = [fit_motion(world.to_world(take.cpu().numpy()), FPS, skeleton=skeleton) for take in takes]
         return [match_leader(motion, history, request) for motion in motions]
 
     def choose_start(self, other: Tensor, dancer: int) -> Tensor:

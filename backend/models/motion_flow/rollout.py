@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from backend.models.motion_flow.conditions import TARGET_DIM, TARGET_HORIZON, MotionCondition
 from backend.models.motion_flow.features import (
     FloorFrame,
     PoseSequence,
@@ -16,8 +16,9 @@ from backend.models.motion_flow.features import (
     partner_features,
     poses_from_features,
 )
-from backend.models.motion_flow.network import TARGET_DIM, TARGET_HORIZON, MotionCondition, MotionFlow
 from backend.models.motion_flow.sampler import GUIDANCE, TARGET_GUIDANCE, GuidanceScales, sample_valid_block
+from backend.models.motion_flow.trained import TrainedMotionFlow
+from rigs import Array
 from rigs.contacts import TOES
 from rigs.easing import smoothstep
 
@@ -56,7 +57,7 @@ class RolloutOptions:
     """
 
     guidance: float = GUIDANCE
-    energy: float | Tensor = ENERGY
+    energy: float | Array = ENERGY
     keyframes: Sequence[Keyframe] = ()
     future_known: bool = True
     select_take: Callable[[PoseSequence, int], int] | None = None
@@ -70,15 +71,14 @@ class Rollout:
     seams: list[int]
 
 
-@torch.inference_mode()
 def rollout(
-    network: MotionFlow,
-    leader: Tensor,
+    network: TrainedMotionFlow,
+    leader: Array,
     frames: range,
     past: PoseSequence,
     role: int,
-    offsets: Tensor,
-    block_noise: Callable[[int], Tensor],
+    offsets: Array,
+    block_noise: Callable[[int], Array],
     options: RolloutOptions = RolloutOptions(),
     on_block: Callable[[int, PoseSequence], None] = lambda first, block: None,
 ) -> Rollout:
@@ -89,25 +89,27 @@ def rollout(
     on_block: called with each block as it is generated, and the leader's frame that it begins with.
     """
     config, noise = network.config, block_noise(0)
-    block_size, takes, device = config.block, len(noise), leader.device
+    block_size, takes = config.block, len(noise)
     recent = _repeat_takes(past, takes)
-    foot_height = recent.joint_positions(offsets)[:, :, TOES, 2].amin(dim=2).median(dim=1).values
-    roles = torch.full((takes,), role, device=device)
-    leader_mask = torch.ones(takes, config.leader_blocks, dtype=torch.bool, device=device)
+    foot_height = _lower_median(recent.joint_positions(offsets)[:, :, TOES, 2].min(axis=2))
+    roles = np.full(takes, role)
+    leader_mask = np.ones((takes, config.leader_blocks), bool)
     leader_mask[:, config.before + 1 :] = options.future_known
-    energy_curve = torch.as_tensor(options.energy, device=device).expand(len(leader))
+    energy_curve = np.broadcast_to(np.asarray(options.energy, np.float32), len(leader))
     at, corrected_until = frames.start, frames.start  # the next frame, and the one after the last keyframe
     blocks, seams = list[PoseSequence](), list[int]()
     while at < frames.stop:
         window = config.leader_window(at)
-        leader_window = leader[torch.arange(window.start, window.stop).clamp(0, len(leader) - 1).to(device)]
+        leader_window = leader[np.clip(np.arange(window.start, window.stop), 0, len(leader) - 1)]
         frame = floor_frame(recent)
-        features = network.features(recent, offsets, leader_window.expand(takes, *leader_window.shape), frame)
+        features = network.features(
+            recent, offsets, np.broadcast_to(leader_window, (takes, *leader_window.shape)), frame
+        )
         keyframe = next((keyframe for keyframe in options.keyframes if keyframe.frame >= at), None)
         target = _target_features(network, keyframe, at, frame, takes)
         scales = GuidanceScales(options.guidance, TARGET_GUIDANCE if target.any() else 1.0)
-        speed = energy_curve[at : at + block_size].mean().expand(takes)
-        energy = network.energy_condition(network.energy_stats[0].exp() * speed)
+        speed = np.full(takes, energy_curve[at : at + block_size].mean())
+        energy = network.energy_condition(np.exp(network.energy_stats[0]) * speed)
         condition = MotionCondition(*features, roles, leader_mask, target, energy)
         sample = sample_valid_block(network, scales, (noise, *condition))
         block = _align_to_floor(poses_from_features(network.denormalize(sample), frame), offsets, foot_height)
@@ -132,13 +134,15 @@ def rollout(
     return Rollout(generated[: len(frames)], seams)
 
 
-def _target_features(network: MotionFlow, keyframe: Keyframe | None, at: int, frame: FloorFrame, takes: int) -> Tensor:
+def _target_features(
+    network: TrainedMotionFlow, keyframe: Keyframe | None, at: int, frame: FloorFrame, takes: int
+) -> Array:
     """Target pose condition (takes, TARGET_DIM) of the next keyframe for a block at the frame `at`."""
     if keyframe is None or keyframe.frame - at > TARGET_HORIZON:
-        return torch.zeros(takes, TARGET_DIM, device=network.partner_mean.device)
+        return np.zeros((takes, TARGET_DIM), np.float32)
     poses = network.normalize(_repeat_takes(keyframe.poses, takes), frame)
-    present = torch.ones(takes, dtype=torch.bool, device=poses.device)
-    distance = torch.full((takes,), float(keyframe.frame - at), device=poses.device)
+    present = np.ones(takes, bool)
+    distance = np.full(takes, keyframe.frame - at, np.float32)
     return network.target_features(poses, distance, present & keyframe.has_velocity, present)
 
 
@@ -153,18 +157,18 @@ def _reach_keyframe(block: PoseSequence, keyframe: Keyframe) -> PoseSequence:
     The body first turns as a whole to the pose's heading and then corrects the rest, so that no limb moves through the
     body.
     """
-    takes, n = block.root.shape[0], block.root.shape[1]
-    poses = _repeat_takes(keyframe.poses, takes)
-    frame, f = floor_frame(poses[:1]), torch.arange(1, n + 1).to(block.root)
+    takes, frames = block.root.shape[0], block.root.shape[1]
+    poses, n = _repeat_takes(keyframe.poses, takes), float(frames)  # NumPy 1 turns float32 to float64 by large integers
+    frame, f = floor_frame(poses[:1]), np.arange(1, frames + 1, dtype=np.float32)
     turn = heading(poses)[:, :1] - heading(block)[:, -1:]
-    turn = torch.atan2(turn.sin(), turn.cos()) * smoothstep(f / n)
+    turn = np.arctan2(np.sin(turn), np.cos(turn)) * smoothstep(f / n)
     turned_rotations = floor_frame_at(block.root, turn).rotation[:, :, None] @ block.rotations
     features = partner_features(PoseSequence(block.root, turned_rotations, block.contacts), frame)
     target = partner_features(poses, frame)
     offset = target[:, 0] - features[:, -1]
-    if n == 1:
+    if frames == 1:
         return poses_from_features(features + offset[:, None], frame)
-    velocity = torch.zeros_like(offset)
+    velocity = np.zeros_like(offset)
     if keyframe.has_velocity:
         velocity = (target[:, 1] - target[:, 0]) - (features[:, -1] - features[:, -2])
     # c(f) = a f³ + b f² with c(n) = offset and c(n) - c(n - 1) = velocity
@@ -176,15 +180,19 @@ def _reach_keyframe(block: PoseSequence, keyframe: Keyframe) -> PoseSequence:
 
 def _repeat_takes(poses: PoseSequence, takes: int) -> PoseSequence:
     """Repeat the poses of one dancer for each take."""
-    return poses.map(lambda part: part.expand(takes, *part.shape))
+    return poses.map(lambda part: np.broadcast_to(part, (takes, *part.shape)))
 
 
-def _align_to_floor(poses: PoseSequence, offsets: Tensor, foot_height: Tensor) -> PoseSequence:
+def _align_to_floor(poses: PoseSequence, offsets: Array, foot_height: Array) -> PoseSequence:
     """Move the lower foot of a block (B, F) towards the height (B,) m at which it stands."""
-    lowest = poses.joint_positions(offsets)[:, :, TOES, 2].amin(dim=-1)
-    error = (lowest - foot_height[:, None]).mean(dim=1).clamp(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
-    t = torch.linspace(0.0, 1.0, poses.root.shape[1] + 1)[1:].to(error)
-    error = _FLOOR_CORRECTION * error
-    # smoothstep(t) with its factors in this order, which the rounding of published seeds depends on
-    correction = torch.nn.functional.pad((error[:, None] * t * t * (3.0 - 2.0 * t))[..., None], (2, 0))
-    return PoseSequence(poses.root - correction, poses.rotations, poses.contacts)
+    lowest = poses.joint_positions(offsets)[:, :, TOES, 2].min(axis=-1)
+    error = (lowest - foot_height[:, None]).mean(axis=1).clip(-_MAX_FLOOR_CORRECTION, _MAX_FLOOR_CORRECTION)
+    t = np.linspace(0.0, 1.0, poses.root.shape[1] + 1, dtype=np.float32)[1:]
+    correction = _FLOOR_CORRECTION * error[:, None] * smoothstep(t)
+    root = poses.root - correction[..., None] * np.array([0.0, 0.0, 1.0], np.float32)
+    return PoseSequence(root, poses.rotations, poses.contacts)
+
+
+def _lower_median(values: Array) -> Array:
+    """Median (B,) of rows (B, N), of the two in the middle the lower one."""
+    return np.asarray(np.sort(values, axis=1)[:, (values.shape[1] - 1) // 2])

@@ -6,10 +6,8 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from backend.models.common.inference import choose_accelerator, prepare_for_inference
+from backend.models.common.runtime import TrainedNetwork
 from backend.models.common.world_frame import WorldFrame, fit_world_frame
 from backend.models.motion_flow.features import (
     FPS,
@@ -24,7 +22,8 @@ from backend.models.motion_flow.features import (
 )
 from backend.models.motion_flow.rollout import ENERGY, Keyframe, RolloutOptions, rollout
 from backend.models.motion_flow.sampler import GUIDANCE, noise_source
-from backend.models.partner_flow.network import PartnerFlow
+from backend.models.motion_flow.trained import TrainedMotionFlow
+from backend.models.partner_flow.conditions import NAME, PartnerFlowConditions
 from backend.wire.direction import PARTS
 from backend.wire.messages import Cancelled, PartnerRequest
 from rigs import Array, rotations
@@ -67,12 +66,21 @@ class RolloutSegment:
         return reduce(concatenate, (part for part in parts if len(part)))
 
 
+class TrainedPartnerFlow(PartnerFlowConditions, TrainedMotionFlow):
+    """partner-flow with its weights, for inference."""
+
+    name = NAME
+
+    def __init__(self, trained: TrainedNetwork) -> None:
+        super().__init__(trained)
+        self.initial_leader_poses: Array = trained.tensors["initial_leader_poses"]
+
+
 class PartnerFlowPipeline:
     """Pipeline of partner-flow: generates partners for leaders."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = choose_accelerator(accelerator)
-        self.network = prepare_for_inference(PartnerFlow.load(weights), self.accelerator)
+        self.network = TrainedPartnerFlow.load(weights, accelerator)
 
     def partner(
         self,
@@ -84,8 +92,10 @@ class PartnerFlowPipeline:
         """Generate the takes of a request, see `Engine.partner`. Raises Cancelled."""
         role, direction = 1 if request.role == "follow" else 0, request.direction
         leader = resample(request.leader, FPS)
-        world = fit_world_frame(leader, self.network.bone_offsets[1 - role], self.network.floor_heights[1 - role])
-        leader_joints = world.to_model(leader.positions).to(self.accelerator)
+        world = fit_world_frame(
+            leader, self.network.bone_offsets[1 - role], float(self.network.floor_heights[1 - role])
+        )
+        leader_joints = world.to_model(leader.positions)
         segment = self.segment(request, leader, world, leader_joints, role)
         options = RolloutOptions(
             guidance=GUIDANCE * direction.closeness,
@@ -101,8 +111,8 @@ class PartnerFlowPipeline:
                 for take, motion in enumerate(poses_to_motions(block, segment.skeleton, world), start=1):
                     preview(take, first, motion)
 
-        offsets = torch.from_numpy(segment.skeleton.offsets * world.scale).float().to(self.accelerator)
-        noise = noise_source(request.takes, request.seed, self.network.config.block, self.accelerator)
+        offsets = np.asarray(segment.skeleton.offsets * world.scale, np.float32)
+        noise = noise_source(request.takes, request.seed, self.network.config.block)
         result = rollout(
             self.network, leader_joints, segment.frames, segment.past, role, offsets, noise, options, on_block
         )
@@ -117,7 +127,7 @@ class PartnerFlowPipeline:
         return takes
 
     def segment(
-        self, request: PartnerRequest, leader: Motion, world: WorldFrame, leader_joints: Tensor, role: int
+        self, request: PartnerRequest, leader: Motion, world: WorldFrame, leader_joints: Array, role: int
     ) -> RolloutSegment:
         """Determine which frames of a request to generate, from which past and through which keyframes."""
         count, fps, direction = len(leader), request.leader.fps, request.direction
@@ -128,7 +138,7 @@ class PartnerFlowPipeline:
             past = self.past_poses(history, world)
             return RolloutSegment(history, history.skeleton, range(len(history), count), past, [], fixed)
         if request.draft is None:
-            skeleton = Skeleton(self.network.bone_offsets[role].double().cpu().numpy()).scale(1.0 / world.scale)
+            skeleton = Skeleton(self.network.bone_offsets[role].astype(np.float64)).scale(1.0 / world.scale)
             past = self.initial_past(leader_joints[0], role, direction.place)
             return RolloutSegment(None, skeleton, range(count), past, [], fixed)
         draft = resample(request.draft, FPS, count)
@@ -152,18 +162,15 @@ class PartnerFlowPipeline:
     def past_poses(self, history: Motion, world: WorldFrame) -> PoseSequence:
         """Last frames of a motion as the network's past; where there are too few, the first one is repeated."""
         frames = np.maximum(np.arange(len(history) - self.network.config.history, len(history)), 0)
-        return self._poses(history, frames, world)
+        return motion_to_poses(history, frames, world)
 
     def keyframe_poses(self, motion: Motion, frame: int, world: WorldFrame) -> PoseSequence:
         """Poses of a keyframe: that of the frame and of the one after it."""
-        return self._poses(motion, np.minimum([frame, frame + 1], len(motion) - 1), world)
-
-    def _poses(self, motion: Motion, frames: Array, world: WorldFrame) -> PoseSequence:
-        return motion_to_poses(motion, frames, world).map(lambda part: part.to(self.accelerator))
+        return motion_to_poses(motion, np.minimum([frame, frame + 1], len(motion) - 1), world)
 
     def initial_past(
         self,
-        leader: Tensor,
+        leader: Array,
         role: int,
         place: tuple[float, float, float] | None,
         start_frame: FloorFrame | None = None,
@@ -176,11 +183,11 @@ class PartnerFlowPipeline:
         leader_frame = floor_frame_of_joints(leader)
         network = self.network
         difference = network.initial_leader_poses[role] - leader_frame.to_local(leader)
-        pose_distance = difference.norm(dim=-1).mean(dim=-1)
+        pose_distance = np.linalg.norm(difference, axis=-1).mean(axis=-1)
         if place is not None:
             ahead, left, turned = place
-            position = torch.tensor([left, -ahead, 0.0]).to(leader)
-            facing = torch.atan2(-position[0], position[1]) + np.radians(turned)
+            position = np.array([left, -ahead, 0.0], np.float32)
+            facing = np.arctan2(-position[0], position[1]) + np.float32(np.radians(turned))
             local = floor_frame_at(position, facing)
             origin = leader_frame.to_world(local.origin[None])[0]
             start_frame = FloorFrame(origin, leader_frame.rotation @ local.rotation)
@@ -188,8 +195,9 @@ class PartnerFlowPipeline:
             return poses_from_features(network.initial_pasts[role, int(pose_distance.argmin())], leader_frame)
         pasts = poses_from_features(network.initial_pasts[role], leader_frame)
         frames = floor_frame(pasts)
-        angle = (frames.rotation[:, :2, 0] * start_frame.rotation[:2, 0]).sum(dim=-1).clamp(-1.0, 1.0).acos()
-        distance = (frames.origin - start_frame.origin).norm(dim=-1)
+        cosine = (frames.rotation[:, :2, 0] * start_frame.rotation[:2, 0]).sum(axis=-1)
+        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+        distance = np.linalg.norm(frames.origin - start_frame.origin, axis=-1)
         nearest = int((pose_distance + distance + _METRES_PER_RADIAN * angle).argmin())
         past = pasts.select(nearest)
         own_frame = floor_frame(past)

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from backend.models.common.adaptive_layers import TIME_DIM, AdaptiveMLP, time_embedding
+from backend.models.common.adaptive_layers import AdaptiveMLP
 from backend.models.common.energy import normalized_energy
+from backend.models.common.time_embedding import TIME_DIM, time_embedding
 from backend.models.common.weights_file import open_weights, save_weights
 from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, ROWS, VELOCITY_DIM, VOICE_SIZES
 from backend.models.score_flow.bar_vae import BarVAE, BarVAEConfig
@@ -198,7 +199,7 @@ def tempo_condition(seconds: Tensor) -> Tensor:
 
 def save(path: Path, network: ScoreFlow) -> None:
     """Write the weight file in half precision, whole or not at all."""
-    halves = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    halves = {name: tensor.half().numpy() for name, tensor in network.state_dict().items()}
     save_weights(path, NAME, asdict(network.config), halves)
 
 
@@ -206,5 +207,5 @@ def load(path: Path) -> ScoreFlow:
     """Read a network from a weight file, in eval mode. Raises ValueError for other files."""
     with open_weights(path, NAME, legacy_keys=LEGACY_KEYS, legacy_config=LEGACY_CONFIG) as (config, tensors):
         network = ScoreFlow(ScoreFlowConfig.from_table(config))
-        network.load_state_dict(tensors)
+        network.load_state_dict({name: torch.from_numpy(values) for name, values in tensors.items()})
     return network.eval()

@@ -5,8 +5,9 @@ from typing import TypeVar
 import torch
 
 from backend.models.dance_flow.network import DanceFlow
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.motion_flow.features import ROTATED_JOINTS
-from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow, MotionFlowConfig
+from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlow
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.skeleton import DEFAULT_SKELETON
 

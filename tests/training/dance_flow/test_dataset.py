@@ -142,6 +142,6 @@ def test_too_short_dances_are_refused(config: DanceFlowTrainingConfig) -> None:
 
 
 def test_the_leader_is_music_and_home() -> None:
-    leader = score_leader(song(0), 50, torch.tensor([1.0, -2.0]))
+    leader = torch.from_numpy(score_leader(song(0), 50, np.array([1.0, -2.0], np.float32)))
     assert leader.shape == (50, DanceFlow.leader_dim)
     assert (leader[:, MUSIC_DIM:] == torch.tensor([1.0, -2.0])).all()

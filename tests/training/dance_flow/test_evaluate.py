@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.model_registry import REGISTRY, WEIGHTS_VARIABLE, ModelRegistry
-from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.music.score import cut_bars
 from rigs import Array
 from rigs.motion import interpolate

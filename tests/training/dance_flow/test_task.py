@@ -9,7 +9,8 @@ import torch
 
 from backend.models.dance_flow.network import DanceFlow
 from backend.models.dance_flow.pipeline import DanceFlowPipeline
-from backend.models.motion_flow.network import INITIAL_PASTS, MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
+from backend.models.motion_flow.network import INITIAL_PASTS
 from backend.models.partner_flow.network import PartnerFlow
 from backend.music.pulse import dance_pulse
 from backend.wire.messages import DanceRequest

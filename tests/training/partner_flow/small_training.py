@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs import files
 from rigs.motion import Motion, resample, rotate_about_z, translate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.motion_flow.network import MotionFlowConfig
+from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile
 from tests.training.partner_flow.small_training import (

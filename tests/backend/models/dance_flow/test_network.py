@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.dance_flow.network import DanceFlow, music_leader
+from backend.models.dance_flow.conditions import music_leader
+from backend.models.dance_flow.network import DanceFlow
 from backend.models.motion_flow.features import floor_frame_at
 from backend.music.music_features import MUSIC_DIM
 from tests.backend.models.small_networks import SMALL, small_partner_flow

@@ -11,7 +11,7 @@ import torch
 
 from backend.engine import Engine
 from backend.model_registry import WEIGHTS_VARIABLE, weights_path
-from backend.models.dance_flow.network import NAME
+from backend.models.dance_flow.conditions import NAME
 from backend.models.dance_flow.pipeline import DanceFlowPipeline
 from backend.models.motion_flow.network import INITIAL_PASTS
 from backend.music.music_features import MUSIC_DIM
@@ -143,7 +143,7 @@ def dances(shipped: DanceFlowPipeline) -> list[Motion]:
 
 
 def test_feet_are_in_time_with_the_music(shipped: DanceFlowPipeline, dances: list[Motion]) -> None:
-    real = shipped.network.rhythm.double().numpy() @ [1.0, 1.0j]
+    real = shipped.network.rhythm.astype(np.float64) @ [1.0, 1.0j]
 
     def rhythm_match(late: float) -> float:
         """Share of the real dancers' rhythm in the dances, if the music were so many counts later."""
@@ -227,7 +227,7 @@ def test_slow_and_fast_music_is_danced_at_a_human_step_rate(shipped: DanceFlowPi
     score = music(4 if tempo < 100.0 else 12, tempo)
     dance = generate(shipped, DanceRequest(score))
     counts = dance_pulse(score).counts_at(np.arange(len(dance)) / 30.0)
-    real = shipped.network.rhythm.double().numpy() @ [1.0, 1.0j]
+    real = shipped.network.rhythm.astype(np.float64) @ [1.0, 1.0j]
     rhythm = speed_rhythm(dance.positions, counts, 30.0)
     assert (rhythm * real.conj()).real.sum() > 0.3 * (np.abs(real) ** 2).sum()
 

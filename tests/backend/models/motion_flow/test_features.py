@@ -7,6 +7,7 @@ from backend.models.common.world_frame import WorldFrame
 from backend.models.motion_flow.features import (
     ROTATED_JOINTS,
     floor_frame,
+    joint_features,
     motion_to_poses,
     partner_features,
     poses_from_features,
@@ -15,7 +16,7 @@ from backend.models.motion_flow.features import (
 from rigs import kinematics, rotations
 from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
-from training.motion_flow.dataset import dancer_tensors
+from training.motion_flow.dataset import dancer_arrays, dancer_tensors
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,9 @@ def dance() -> Motion:
 
 
 def test_joints_are_where_the_rigs_have_them(dance: Motion) -> None:
-    poses, joints, offsets = dancer_tensors(dance)
-    assert np.abs(poses.joint_positions(offsets).numpy() - dance.positions).max() < 1e-5
-    assert np.abs(joints.numpy() - dance.positions).max() < 1e-5
+    poses, joints, offsets = dancer_arrays(dance)
+    assert np.abs(poses.joint_positions(offsets) - dance.positions).max() < 1e-5
+    assert np.abs(joints - dance.positions).max() < 1e-5
 
 
 def test_features_lead_back_to_the_poses(dance: Motion) -> None:
@@ -34,9 +35,22 @@ def test_features_lead_back_to_the_poses(dance: Motion) -> None:
     frame = floor_frame(poses)
     features = partner_features(poses, frame)
     again = poses_from_features(features, frame)
-    assert (again.root - poses.root).abs().max() < 1e-5
-    assert (again.rotations - poses.rotations).abs().max() < 1e-5
-    assert features[-1, :2].abs().max() < 1e-5
+    assert np.abs(again.root - poses.root).max() < 1e-5
+    assert np.abs(again.rotations - poses.rotations).max() < 1e-5
+    assert np.abs(features[-1, :2]).max() < 1e-5
+
+
+def test_torch_and_numpy_compute_the_same_features(dance: Motion) -> None:
+    in_numpy, in_torch = dancer_arrays(dance), dancer_tensors(dance)
+    for poses, offsets in ((in_numpy.poses, in_numpy.offsets), (in_torch.poses, in_torch.offsets)):
+        frame = floor_frame(poses)
+        features = (partner_features(poses, frame), joint_features(poses.joint_positions(offsets), frame))
+        if poses is in_numpy.poses:
+            expected = features
+    for ours, theirs in zip(expected, features, strict=True):
+        assert isinstance(ours, np.ndarray)
+        assert ours.dtype == np.float32
+        assert np.abs(theirs.numpy() - ours).max() < 1e-4
 
 
 @pytest.mark.parametrize("world", [WorldFrame(1.0, 0.0), WorldFrame(0.9, 0.1)])

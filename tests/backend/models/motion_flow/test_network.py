@@ -8,9 +8,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from backend.model_registry import weights_path
+from backend.models.motion_flow.conditions import TARGET_DIM, MotionCondition, MotionFlowConfig
 from backend.models.motion_flow.features import JOINTS_DIM, PARTNER_DIM, PAST_DIM
 from backend.models.motion_flow.legacy_names import LEGACY_KEYS
-from backend.models.motion_flow.network import TARGET_DIM, MotionCondition, MotionFlowConfig
 from backend.models.motion_flow.sampler import sample_block
 from backend.models.partner_flow.network import PartnerFlow
 from tests.backend.models.small_networks import SMALL, small_partner_flow

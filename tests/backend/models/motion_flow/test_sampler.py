@@ -2,8 +2,8 @@
 
 import torch
 
+from backend.models.motion_flow.conditions import TARGET_DIM, MotionCondition
 from backend.models.motion_flow.features import PARTNER_DIM
-from backend.models.motion_flow.network import TARGET_DIM, MotionCondition
 from backend.models.motion_flow.sampler import sample_block
 from backend.models.partner_flow.network import PartnerFlow
 from tests.backend.models.small_networks import SMALL

@@ -7,7 +7,7 @@ import pytest
 
 from backend.engine import Engine
 from backend.model_registry import WEIGHTS_VARIABLE
-from backend.models.partner_flow.network import NAME
+from backend.models.partner_flow.conditions import NAME
 from backend.wire.direction import PARTS, Direction
 from backend.wire.messages import PartnerRequest
 from rigs.motion import Motion, resample, rotate_about_z, translate

@@ -1,0 +1,182 @@
+"""The runtime of trained networks: ONNX Runtime on the CPU, torch on a GPU. Both take and return numpy arrays.
+
+A network's numbers are in its weight file; its exported functions are graphs without weights, which lie beside that
+file or, for a network of the shipped shape, with the shipped one. They are bound to each other when they are loaded,
+so the weights of a training run in the same way as the shipped ones. `training/export.py` writes the graphs.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from backend.model_registry import WEIGHTS
+from backend.models.common.weights_file import open_weights
+from rigs import Array
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+TORCH_CPU = "torch-cpu"
+"""The accelerator's name for torch on the CPU: the reference for ONNX Runtime."""
+_ERRORS_ONLY = 3
+"""ONNX Runtime's log level: it warns of what it does not optimize."""
+_MAX_THREADS = 4
+"""Threads of a matrix product: these are small, and Blender and other requests need processors too."""
+
+
+class TrainedNetwork(Protocol):
+    """A network with its weights."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The network's shape, as in the weight file."""
+
+    @property
+    def tensors(self) -> Mapping[str, Array]:
+        """The weight file's tensors, in float32."""
+
+    def run(self, function: str, *inputs: Array) -> tuple[Array, ...]:
+        """Call an exported function of the network with its inputs, and return its outputs."""
+
+
+def load_network(
+    model: str,
+    weights: Path,
+    accelerator: str,
+    *,
+    legacy_keys: Mapping[str, str] = {},
+    legacy_config: Mapping[str, str] = {},
+) -> TrainedNetwork:
+    """Load a model's network from a weight file, for an accelerator: "auto", "cpu", or the name of a torch device.
+
+    legacy_keys, legacy_config: see `open_weights`.
+    Raises ValueError for another file, for a damaged graph, for a network without graphs where there is no torch, and
+    for an accelerator that is not there.
+    """
+    device = choose_device(accelerator)
+    if device:
+        return _load_in_torch(model, weights, device)
+    with open_weights(weights, model, legacy_keys=legacy_keys, legacy_config=legacy_config) as (config, tensors):
+        tensors = {name: _in_float32(values) for name, values in tensors.items()}
+    for folder in (weights.parent, WEIGHTS):
+        if network := OnnxNetwork.open(model, folder, config, tensors):
+            return network
+    if find_spec("torch"):
+        return _load_in_torch(model, weights, "cpu")
+    raise ValueError(f"{weights}: graphs of its shape expected beside it, as training/export.py writes them")
+
+
+def choose_device(accelerator: str) -> str:
+    """The torch device of an accelerator's name; "" for ONNX Runtime. Raises ValueError if there is none."""
+    if accelerator == "cpu" or (accelerator == "auto" and not find_spec("torch")):
+        return ""
+    if not find_spec("torch"):
+        raise ValueError(f"accelerator: cpu or auto expected without torch, {accelerator} found")
+    import torch
+
+    if accelerator == "auto":
+        return "cuda" if torch.cuda.is_available() else ""
+    if accelerator == TORCH_CPU:
+        torch.set_num_threads(1)  # frames and blocks depend on each other and are too small for more threads
+        return "cpu"
+    return accelerator
+
+
+def graph_path(folder: Path, model: str, function: str) -> Path:
+    """The path of an exported function's graph."""
+    return folder / f"{model}.{function}.onnx"
+
+
+def manifest_path(folder: Path, model: str) -> Path:
+    """The path of the JSON file that lists a model's graphs.
+
+    "config": the shape of the network.  "weights": for each exported function the tensors that its graph is bound to.
+    """
+    return folder / f"{model}.graphs.json"
+
+
+def _load_in_torch(model: str, weights: Path, device: str) -> "TorchNetwork":
+    module = import_module(f"backend.models.{model.replace('-', '_')}.network")
+    return TorchNetwork(module.load(weights).to(device))
+
+
+class OnnxNetwork:
+    """A network on the CPU, without torch: a session of ONNX Runtime for each exported function."""
+
+    def __init__(
+        self, config: Mapping[str, Any], tensors: Mapping[str, Array], sessions: Mapping[str, "InferenceSession"]
+    ) -> None:
+        self.config, self.tensors, self._sessions = config, tensors, sessions
+
+    @classmethod
+    def open(cls, model: str, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self | None:
+        """Open a model's graphs in a folder with these weights; None without graphs of a network of this shape."""
+        manifest = manifest_path(folder, model)
+        if not manifest.exists():
+            return None
+        contents = json.loads(manifest.read_text())
+        if contents["config"] != config:
+            return None
+        return cls(
+            config,
+            tensors,
+            {
+                function: _open_session(graph_path(folder, model, function), {name: tensors[name] for name in weights})
+                for function, weights in contents["weights"].items()
+            },
+        )
+
+    def run(self, function: str, *inputs: Array) -> tuple[Array, ...]:
+        """Call an exported function, see `TrainedNetwork`."""
+        session = self._sessions[function]
+        names = [argument.name for argument in session.get_inputs()]
+        return tuple(session.run(None, dict(zip(names, inputs, strict=True))))
+
+
+class TorchNetwork:
+    """A torch module on its device: the functions that it exports, called with numpy arrays."""
+
+    def __init__(self, network: Any) -> None:
+        module = import_module(type(network).__module__)
+        self.config: Mapping[str, Any] = module.config_of(network)
+        self.tensors: Mapping[str, Array] = {
+            name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()
+        }
+        self._functions = module.exported_functions(network)
+        self._device = next(network.parameters()).device
+
+    def run(self, function: str, *inputs: Array) -> tuple[Array, ...]:
+        """Call an exported function, see `TrainedNetwork`."""
+        import torch
+
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(np.ascontiguousarray(values)).to(self._device) for values in inputs]
+            outputs = self._functions[function].function(*tensors)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(output.cpu().numpy() for output in outputs)
+
+
+def _open_session(path: Path, weights: Mapping[str, Array]) -> "InferenceSession":
+    """A session of ONNX Runtime of a graph that is bound to its weights."""
+    from onnxruntime import InferenceSession, OrtValue, SessionOptions
+
+    options = SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    values = [OrtValue.ortvalue_from_numpy(values) for values in weights.values()]
+    options.add_external_initializers(list(weights), values)
+    try:
+        return InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's have no common base
+        raise ValueError(f"{path}: a graph of these weights expected ({str(error).splitlines()[0]})") from None
+
+
+def _in_float32(values: Array) -> Array:
+    """Floating-point numbers in single precision; others as they are."""
+    return np.ascontiguousarray(values, np.float32) if values.dtype.kind == "f" else values

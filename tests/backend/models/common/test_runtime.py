@@ -1,0 +1,97 @@
+"""Networks run by ONNX Runtime and by torch, from the same weights and inputs."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.model_registry import REGISTRY, WEIGHTS
+from backend.models.common import runtime
+from backend.models.common.runtime import OnnxNetwork, TorchNetwork, graph_path, load_network, manifest_path
+from backend.models.motion_flow.conditions import MotionFlowConfig
+from rigs import Array
+from tests.backend.models.small_networks import SMALL, small_partner_flow
+from training.export import export_graphs
+
+NAME = "partner-flow"
+
+
+def example(network: TorchNetwork, function: str) -> list[Array]:
+    return [tensor.numpy() for tensor in network._functions[function].inputs.values()]
+
+
+@pytest.mark.parametrize("model", [name for name in REGISTRY.names() if manifest_path(WEIGHTS, name).exists()])
+def test_shipped_graphs_compute_what_torch_computes(model: str) -> None:
+    torch.manual_seed(0)
+    reference = runtime._load_in_torch(model, WEIGHTS / f"{model}.safetensors", "cpu")
+    network = load_network(model, WEIGHTS / f"{model}.safetensors", "cpu")
+    assert isinstance(network, OnnxNetwork)
+    assert network.config == json.loads(json.dumps(reference.config))
+    for function in reference._functions:
+        inputs = example(reference, function)
+        for ours, expected in zip(network.run(function, *inputs), reference.run(function, *inputs), strict=True):
+            assert np.abs(ours - expected).max() < 2e-5 * max(1.0, np.abs(expected).max()), function
+
+
+@pytest.mark.parametrize("rows", [1, 2, 17])
+def test_a_batch_has_any_size(rows: int) -> None:
+    network = load_network(NAME, WEIGHTS / f"{NAME}.safetensors", "cpu")
+    reference = runtime._load_in_torch(NAME, WEIGHTS / f"{NAME}.safetensors", "cpu")
+    inputs = [np.repeat(values[:1], rows, axis=0) for values in example(reference, "predict")]
+    (clean,) = network.run("predict", *inputs)
+    assert clean.shape[0] == rows
+    assert np.abs(clean - reference.run("predict", *inputs)[0]).max() < 2e-5
+
+
+def test_graphs_fit_other_weights_of_the_shape(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    trained = small_partner_flow(MotionFlowConfig())
+    trained.save(tmp_path / f"{NAME}.safetensors")
+    network = load_network(NAME, tmp_path / f"{NAME}.safetensors", "cpu")
+    assert isinstance(network, OnnxNetwork)
+    reference = runtime._load_in_torch(NAME, tmp_path / f"{NAME}.safetensors", "cpu")
+    inputs = example(reference, "predict")
+    assert np.abs(network.run("predict", *inputs)[0] - reference.run("predict", *inputs)[0]).max() < 2e-5
+
+
+def test_weights_of_another_shape_run_by_torch_until_they_are_exported(tmp_path: Path) -> None:
+    weights = tmp_path / f"{NAME}.safetensors"
+    small_partner_flow(SMALL).save(weights)
+    assert isinstance(load_network(NAME, weights, "cpu"), TorchNetwork)
+    export_graphs(weights, tmp_path)
+    assert isinstance(load_network(NAME, weights, "cpu"), OnnxNetwork)
+
+
+def test_without_torch_weights_of_another_shape_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_partner_flow(SMALL).save(tmp_path / f"{NAME}.safetensors")
+    monkeypatch.setattr(runtime, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"partner-flow\.safetensors: graphs of its shape expected beside it"):
+        load_network(NAME, tmp_path / f"{NAME}.safetensors", "auto")
+    with pytest.raises(ValueError, match="accelerator: cpu or auto expected without torch, cuda found"):
+        load_network(NAME, WEIGHTS / f"{NAME}.safetensors", "cuda")
+
+
+def test_a_damaged_graph_is_named(tmp_path: Path) -> None:
+    for path in (graph_path(WEIGHTS, NAME, "predict"), manifest_path(WEIGHTS, NAME), WEIGHTS / f"{NAME}.safetensors"):
+        shutil.copy(path, tmp_path)
+    graph = graph_path(tmp_path, NAME, "predict")
+    graph.write_bytes(graph.read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"partner-flow\.predict\.onnx"):
+        load_network(NAME, tmp_path / f"{NAME}.safetensors", "cpu")
+
+
+def test_torch_is_not_imported_where_graphs_are(tmp_path: Path) -> None:
+    import subprocess
+
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['scipy'] = None\n"
+        "from backend.engine import Engine; from backend.wire.messages import PartnerRequest\n"
+        "from rigs.sample_dance.salsa import sample_dance\n"
+        "print(len(Engine('auto').partner(PartnerRequest(sample_dance()[:40]))[0]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "40", result.stderr

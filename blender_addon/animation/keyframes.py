@@ -9,7 +9,7 @@ import numpy as np
 
 from rigs.retargeting import rotation_modes
 
-from . import fcurves
+from . import fcurves, nla
 from .channels import Channel, Tolerance, keyframe_curves, other_rotation_paths, rotation_mode
 from .fcurves import FCurveData
 
@@ -27,12 +27,17 @@ def create_action(obj: bpy.types.Object, name: str, channels: Iterable[Channel],
 
 
 def assign_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Assign an action and a slot: the one like the slot that is assigned now, else the action's first."""
+    """Assign an action, below the correction layer if there is one, and the slot like the assigned one, else its first.
+
+    Raises NotKeyable.
+    """
     animation = _ensure_animation_data(obj)
-    slot = fcurves.matching_slot(action, obj)
-    animation.action = action
-    if hasattr(animation, "action_slot"):
-        animation.action_slot = slot
+    _require_no_tweak_mode(obj)
+    with nla.beneath_corrections(obj):
+        slot = fcurves.matching_slot(action, obj)
+        animation.action = action
+        if hasattr(animation, "action_slot"):
+            animation.action_slot = slot
 
 
 def write_keyframes(
@@ -52,8 +57,21 @@ def write_keyframes(
     motion; without an assigned action it is "NEW". "STRIP" adds an NLA strip on a new track above all others.
     tolerance: reduce the keyframes of channels without reduced keys, on the same frames for all channels of a bone;
     without it they are keyed on every frame.
-    Returns the action. Raises NotKeyable before anything changes.
+    All three write below a correction layer. Returns the action. Raises NotKeyable before anything changes.
     """
+    with nla.beneath_corrections(obj):
+        return _write_keyframes(obj, channels, name, first, step, onto, tolerance)
+
+
+def _write_keyframes(
+    obj: bpy.types.Object,
+    channels: Sequence[Channel],
+    name: str,
+    first: float,
+    step: float,
+    onto: KeyframeTarget,
+    tolerance: Tolerance | None,
+) -> bpy.types.Action:
     _require_keyable(obj, channels, onto)
     onto_current = onto == "CURRENT" and obj.animation_data is not None and obj.animation_data.action is not None
     if onto_current:
@@ -71,11 +89,17 @@ def write_keyframes(
 
 
 def frame_range(obj: bpy.types.Object) -> range | None:
-    """The whole frames that the object's action and its unmuted NLA strips cover; None without either."""
+    """The whole frames that the object's action and its unmuted NLA strips cover; None without either.
+
+    A correction layer and an empty action cover none.
+    """
     animation = obj.animation_data
     if animation is None:
         return None
-    spans = [(animation.action.frame_range[0], animation.action.frame_range[1])] if animation.action else []
+    spans = []
+    if fcurves.action_fcurves(obj) and not nla.has_correction_layer(obj):
+        assert animation.action is not None
+        spans.append((animation.action.frame_range[0], animation.action.frame_range[1]))
     for track in animation.nla_tracks:
         spans += [(strip.frame_start, strip.frame_end) for strip in track.strips if not (track.mute or strip.mute)]
     if not spans:
@@ -109,12 +133,16 @@ def _require_keyable(obj: bpy.types.Object, channels: Sequence[Channel], onto: K
             )
     if len({channel.path for channel in channels}) < len(channels):
         raise NotKeyable(f"{obj.name}: each property once expected, found one twice")
+    _require_no_tweak_mode(obj)
     animation = obj.animation_data
-    if animation is not None and animation.use_tweak_mode:
-        raise NotKeyable(f"{obj.name}: exit the tweak mode of its NLA strip first")
     action = animation.action if animation is not None and onto == "CURRENT" else None
     if action is not None and not action.is_editable:
         raise NotKeyable(f"{obj.name}: its action {action.name} is linked from another file")
+
+
+def _require_no_tweak_mode(obj: bpy.types.Object) -> None:
+    if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
+        raise NotKeyable(f"{obj.name}: exit the tweak mode of its NLA strip first")
 
 
 def _continue_rotations(obj: bpy.types.Object, channels: Sequence[Channel], frame: float) -> list[Channel]:
@@ -202,24 +230,7 @@ def _swap_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
 def _add_nla_strips(obj: bpy.types.Object, action: bpy.types.Action) -> None:
     """Push the assigned action, which would override all strips, down to a track, and add the action on one above."""
     animation = _ensure_animation_data(obj)
-    if (assigned := animation.action) is not None:
-        pushed = _add_nla_strip(animation, assigned, getattr(animation, "action_slot", None))
-        pushed.blend_type, pushed.extrapolation = animation.action_blend_type, animation.action_extrapolation
-        animation.action = None
-    strip = _add_nla_strip(animation, action, action.slots[0] if hasattr(action, "slots") else None)
+    if animation.action is not None:
+        nla.push_down(animation)
+    strip = nla.add_strip(animation, action, action.slots[0] if hasattr(action, "slots") else None)
     strip.extrapolation = "HOLD_FORWARD"  # HOLD would also override the tracks below before the strip starts
-
-
-def _add_nla_strip(
-    animation: bpy.types.AnimData, action: bpy.types.Action, slot: "bpy.types.ActionSlot | None"
-) -> bpy.types.NlaStrip:
-    """Add a new NLA track with a strip that plays the action at the frames of its keyframes."""
-    start, end = action.curve_frame_range[0], action.curve_frame_range[1]
-    track = animation.nla_tracks.new()
-    track.name = action.name
-    strip = track.strips.new(action.name, int(np.floor(start)), action)
-    strip.action_frame_start, strip.action_frame_end = start, end
-    strip.frame_start, strip.frame_end = start, max(end, start + 1.0)
-    if slot is not None:
-        strip.action_slot = slot
-    return strip

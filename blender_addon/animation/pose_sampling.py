@@ -81,12 +81,13 @@ def _is_moved_by_others(armature: bpy.types.Object) -> bool:
     assert armature.pose is not None
     data = armature_data(armature)
     animation, data_animation = armature.animation_data, data.animation_data
+    has_strips = animation and any(track.strips and not track.mute for track in animation.nla_tracks)
     return bool(
         armature.parent
         or armature.constraints
         or data.pose_position == "REST"
         or (data_animation and (data_animation.action or data_animation.drivers or data_animation.nla_tracks))
-        or (animation and (animation.drivers or animation.nla_tracks or animation.use_tweak_mode))
+        or (animation and (animation.drivers or has_strips or animation.use_tweak_mode))
         or any(bone.constraints for bone in armature.pose.bones)
         or _has_delta_transform(armature)
     )

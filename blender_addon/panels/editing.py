@@ -1,0 +1,32 @@
+"""Panel for the animator's own work on a take: Fewer Keys and the correction layer."""
+
+import bpy
+
+from ..animation import nla
+from ..properties.settings import scene_settings
+from .layout import DuetPanel, split_layout
+
+
+class PASDEDEUX_PT_editing(DuetPanel):
+    """Edit the dancers' keys by hand"""
+
+    bl_idname = "PASDEDEUX_PT_editing"
+    bl_label = "Editing"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = split_layout(self)
+        layout.prop(scene_settings(context), "fewer_keys")
+        dancer = context.active_object
+        if dancer is None or not isinstance(dancer.data, bpy.types.Armature):
+            return
+        if nla.has_correction_layer(dancer):
+            assert dancer.animation_data
+            row = layout.row(align=True)
+            row.prop(dancer.animation_data, "action_influence", text="Corrections", slider=True)
+            row.operator("pasdedeux.remove_correction_layer", text="", icon="X")
+        else:
+            layout.operator("pasdedeux.add_correction_layer", icon="NLA_PUSHDOWN")
+
+
+CLASSES = (PASDEDEUX_PT_editing,)

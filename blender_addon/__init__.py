@@ -12,6 +12,7 @@ from .operators import (
     cancel,
     compose_music,
     correction_layer,
+    frame_pair,
     generate_dance,
     generate_partner,
     import_duet,
@@ -20,6 +21,7 @@ from .operators import (
     render_preview,
     retarget,
     retarget_batch,
+    retarget_pair,
 )
 from .properties import bone_map, music_settings, preferences, retarget_settings, settings
 
@@ -40,6 +42,8 @@ _CLASSES: tuple[type, ...] = (
     *retarget.CLASSES,
     *retarget_batch.CLASSES,
     *correction_layer.CLASSES,
+    *retarget_pair.CLASSES,
+    *frame_pair.CLASSES,
     *render_preview.CLASSES,
     *backend_process.CLASSES,
     *panels.CLASSES,

@@ -15,9 +15,14 @@ class PASDEDEUX_PT_leader(DuetPanel):
     def draw(self, context: bpy.types.Context) -> None:
         assert self.layout
         column = self.layout.column()
-        column.operator("pasdedeux.choose_mocap", icon="IMPORT")
+        row = column.row(align=True)
+        row.operator("pasdedeux.choose_mocap", icon="IMPORT")
+        row.operator("pasdedeux.choose_duet", icon="COMMUNITY")
         column.operator("pasdedeux.add_dancer", icon="ARMATURE_DATA")
         column.prop(scene_settings(context), "leader", text="", placeholder="Active")
+        row = column.row(align=True)
+        row.operator("pasdedeux.frame_pair", icon="ZOOM_ALL")
+        row.operator("pasdedeux.add_follow_camera", text="Follow Camera", icon="CAMERA_DATA")
 
 
 CLASSES = (PASDEDEUX_PT_leader,)

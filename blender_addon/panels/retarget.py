@@ -31,10 +31,12 @@ class PASDEDEUX_PT_retarget(DuetPanel):
         for name in ("source", "target", "partner_source", "partner_target"):
             armature = getattr(settings, name)
             setattr(button, name, armature.name if armature else "")
+        both = layout.operator("pasdedeux.retarget_pair", icon="COMMUNITY")
         batch = layout.operator("pasdedeux.choose_takes", icon="FILE_FOLDER")
         batch.target = settings.target.name if settings.target else ""
         for name, value in option_values(settings).items():
             setattr(button, name, value)
+            setattr(both, name, value)
             setattr(batch, name, value)
         draw_progress(layout)
 

@@ -1,7 +1,7 @@
 """Sound in the Video Sequencer: a music strip in the scene, and the sound track of a rendered preview."""
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,22 @@ def sequencer_strips(scene: bpy.types.Scene) -> Strips:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def add_music_strip(context: bpy.types.Context, path: Path, first: int) -> str:
+def add_music_strip(context: bpy.types.Context, path: Path, first: int, report: Callable[[Any, str], None]) -> None:
     """Add a sound strip from the frame `first` in place of the one added before; other strips stay.
 
-    Returns a warning for a Blender that was built without sound, else an empty text.
+    The first strip also makes playback follow the sound, and the Sequencer show the scene.
+    report: an operator's `report`.
     """
     if not bpy.app.build_options.audaspace:
-        return f"This Blender was built without sound: the music cannot be played here, but it is saved in {path}"
-    strips = sequencer_strips(active_scene(context))
-    _remove_music_strip(strips)
+        text = f"This Blender was built without sound: the music cannot be played here, but it is saved in {path}"
+        report({"WARNING"}, text)
+        return
+    scene = active_scene(context)
+    strips = sequencer_strips(scene)
+    if not _remove_music_strip(strips) and scene.sync_mode == "NONE":
+        scene.sync_mode = "AUDIO_SYNC"
+        report({"INFO"}, "Playback now follows the music: its Sync setting is Sync to Audio")
+    _show_in_sequencer(scene)
     used_channels = {strip.channel for strip in strips}
     channel = next((channel for channel in range(1, _MAX_CHANNEL) if channel not in used_channels), _MAX_CHANNEL)
     strip = strips.new_sound(path.stem, _stored_path(context, path), channel=channel, frame_start=first)
@@ -41,7 +48,6 @@ def add_music_strip(context: bpy.types.Context, path: Path, first: int) -> str:
     if path.is_relative_to(bpy.app.tempdir):
         # Blender deletes its temporary folder when it quits.
         strip.sound.pack()
-    return ""
 
 
 def video_sound(context: bpy.types.Context, music: str, frames: range, folder: Path) -> Path | None:
@@ -133,13 +139,22 @@ def _prepend_silence(path: Path, seconds: float) -> None:
         file.writeframes(silence + samples)
 
 
-def _remove_music_strip(strips: Strips) -> None:
-    """Remove the strip that `add_music_strip` added, and its sound if it is unused."""
-    for strip in [strip for strip in strips if strip.get(_MUSIC_STRIP)]:
+def _show_in_sequencer(scene: bpy.types.Scene) -> None:
+    """Let Sequencers that show no scene show this one, as they do by themselves before Blender 5.0."""
+    for workspace in bpy.data.workspaces:
+        if getattr(workspace, "sequencer_scene", scene) is None:
+            workspace.sequencer_scene = scene  # type: ignore[attr-defined]
+
+
+def _remove_music_strip(strips: Strips) -> bool:
+    """Remove the strip that `add_music_strip` added, and its sound if it is unused; whether there was one."""
+    music_strips = [strip for strip in strips if strip.get(_MUSIC_STRIP)]
+    for strip in music_strips:
         sound = strip.sound
         strips.remove(strip)
         if sound is not None and sound.users == 0:
             bpy.data.sounds.remove(sound)
+    return bool(music_strips)
 
 
 def _stored_path(context: bpy.types.Context, path: Path) -> str:

@@ -83,8 +83,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
             for file in (path, sound):
                 move_file(Path(folder, file.name), file)
         mark_beats(context, result.beats, self._first)
-        if warning := add_music_strip(context, sound, self._first):
-            self.report({"WARNING"}, warning)
+        add_music_strip(context, sound, self._first, self.report)
         self.report({"INFO"}, f"{path.name} and {sound.name} written to {path.parent}")
 
 

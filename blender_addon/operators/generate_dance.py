@@ -95,8 +95,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         settings = scene_settings(context)
         settings.leader, settings.partner = leader, partners[0] if partners else None
         mark_beats(context, result.beats, self._first)
-        if warning := add_music_strip(context, sound, self._first):
-            self.report({"WARNING"}, warning)
+        add_music_strip(context, sound, self._first, self.report)
 
 
 def _select_bars(score: Score, bars: str) -> tuple[Score, int]:

@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
+from bl_ext.user_default.pas_de_deux.media.sequencer import add_music_strip
 from bl_ext.user_default.pas_de_deux.operators import render_preview
 from conftest import ROOT
 from motions import swaying_motion
@@ -110,6 +111,44 @@ def test_a_dance_that_begins_before_frame_0_keeps_its_place_in_the_music(video: 
     strips().new_sound("music", str(music), channel=1, frame_start=1)
     bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE)
     np.testing.assert_allclose(onsets(video)[0], [1.25], atol=0.005)
+
+
+def add_music(music: Path) -> list[str]:
+    """Add the music strip; what was reported."""
+    reports: list[str] = []
+    add_music_strip(bpy.context, music, 1, lambda _, text: reports.append(text))
+    return reports
+
+
+@needs_sound
+def test_playback_follows_the_first_music_and_says_so_once(music: Path) -> None:
+    scene = bpy.context.scene
+    assert add_music(music) == ["Playback now follows the music: its Sync setting is Sync to Audio"]
+    assert scene.sync_mode == "AUDIO_SYNC"
+    scene.sync_mode = "NONE"
+    assert add_music(music) == []
+    assert scene.sync_mode == "NONE"
+    assert len(strips()) == 1
+
+
+@needs_sound
+def test_a_chosen_sync_mode_stays(music: Path) -> None:
+    bpy.context.scene.sync_mode = "FRAME_DROP"
+    assert add_music(music) == []
+    assert bpy.context.scene.sync_mode == "FRAME_DROP"
+
+
+@needs_sound
+@pytest.mark.skipif(bpy.app.version < (5, 0), reason="the Sequencer shows the window's scene before Blender 5.0")
+def test_the_sequencer_shows_the_music_unless_another_scene_was_chosen(music: Path) -> None:
+    other = bpy.data.scenes.new("edit")
+    first, *rest = bpy.data.workspaces
+    first.sequencer_scene = other
+    for workspace in rest:
+        workspace.sequencer_scene = None
+    add_music(music)
+    assert first.sequencer_scene == other
+    assert all(workspace.sequencer_scene == bpy.context.scene for workspace in rest)
 
 
 @needs_sound

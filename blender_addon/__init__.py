@@ -5,7 +5,7 @@ import atexit
 import bpy
 
 from . import background_job, panels
-from .animation import deleted_dancers
+from .animation import deleted_dancers, preview_dancer
 from .operators import (
     add_dancer,
     backend_process,
@@ -18,6 +18,7 @@ from .operators import (
     import_duet,
     import_mocap,
     map_bones,
+    redo_range,
     render_preview,
     retarget,
     retarget_batch,
@@ -37,6 +38,7 @@ _CLASSES: tuple[type, ...] = (
     *import_mocap.CLASSES,
     *import_duet.CLASSES,
     *generate_partner.CLASSES,
+    *redo_range.CLASSES,
     *generate_dance.CLASSES,
     *compose_music.CLASSES,
     *retarget.CLASSES,
@@ -57,6 +59,7 @@ def register() -> None:
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
     bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
     background_job.register_handlers()
+    preview_dancer.register_handlers()
     deleted_dancers.register_handlers()
     atexit.register(backend_process.stop_backend)
 
@@ -65,6 +68,7 @@ def unregister() -> None:
     """Stop running jobs and the backend, and remove all that `register` added."""
     background_job.stop_running_jobs()
     background_job.unregister_handlers()
+    preview_dancer.unregister_handlers()
     deleted_dancers.unregister_handlers()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)

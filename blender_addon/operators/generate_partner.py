@@ -2,37 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import bpy
-import numpy as np
 
-from backend.wire.messages import MotionResult, PartnerRequest
-from rigs import Array
-from rigs.characters.rig import Rig
+from backend.wire.messages import PartnerRequest
 from rigs.choreography.devices import Choreography, choreograph, collision_warnings
-from rigs.constraints.foot_planting import plant_feet
 from rigs.motion import Motion
-from rigs.retargeting.bone_transforms import RigMotion, bone_transforms
-from rigs.retargeting.key_reduction import Tolerance
-from rigs.retargeting.pose_reduction import KeyedMotion
-from rigs.retargeting.retarget import transfer_motion
-from rigs.skeleton import JOINTS, PARENTS
+from rigs.retargeting.bone_transforms import RigMotion
 
-from ..animation import armatures, dancers, keyframes, rig_motion
-from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
-from ..context_access import active_scene, extend_frame_range
+from ..animation import armatures, dancers, frame_splice, keyframes, nla, rig_motion
+from ..background_job import JobFunction, Reporter
+from ..properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, key_tolerance, scene_settings
-from .backend_request import backend_address, request_backend
-
-_LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
+from . import partner_job
+from .backend_request import backend_address
+from .partner_job import PartnerOperator, TakeMotion
 
 TakeGenerator = Callable[[Reporter], tuple[Sequence[Motion], tuple[str, ...]]]
 """A job function that generates takes of the partner's motion, and warnings."""
-
-
-TakeMotion = Motion | KeyedMotion | RigMotion
-"""A take on the partner's armature: its joints' motion, on every frame or with reduced keys, or its bones' motion."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +30,7 @@ class _PartnerTakes:
     warnings: tuple[str, ...]
 
 
-class PASDEDEUX_OT_generate_partner(JobOperator):
+class PASDEDEUX_OT_generate_partner(PartnerOperator):
     """Generate a partner who dances with the leader"""
 
     bl_idname = "pasdedeux.generate_partner"
@@ -51,27 +38,28 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
     bl_options = {"UNDO"}
     label = "Generating the partner"
 
-    # Names, as an undo step while the backend works invalidates references to objects.
-    _leader, _partner = "", ""
-    _first = 1
-    _metres = 1.0
-
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         settings = scene_settings(context)
-        leader = dancers.require_leader(context)
-        _require_mapped_rig(leader)
-        partner = _partner_armature(context, leader)
-        frames = dancers.frames_of(active_scene(context), leader)
-        (motion,), self._metres = dancers.sample_dancers(context, [leader], frames)
+        leader, partner, frames = self.begin(context)
+        keeps = settings.keep_keyed and not undirectable_reason(settings.model)
+        if keeps:
+            partner = partner_job.require_partner(partner)
+            with self.draft_assigned(partner):
+                self.choose_kept(frames, self.animators_frames(partner).meant, partner)
+                self.require_kept(partner)
+                motion, draft = self.sample(context, leader, partner, frames)
+        else:
+            (motion,) = self.sample(context, leader, None, frames)
+        generate_takes: TakeGenerator
         if is_choreographic_device(settings):
             generate_takes = _device_generator(settings, motion)
+        elif keeps:
+            direction = with_draft(direction_of(settings), tuple(frame - frames.start for frame in self.kept))
+            generate_takes = _model_generator(context, self.request(settings, motion, direction, draft))
         else:
-            generate_takes = _model_generator(backend_address(context), settings, motion)
-        tolerance = key_tolerance(settings)
-        adapt: Callable[[Motion], TakeMotion] = partial(rig_motion.reduce_dancer_keys, tolerance=tolerance)
-        if partner:
-            adapt = _retargeter(partner, self._metres, tolerance)
-        self._leader, self._partner, self._first = leader.name, partner.name if partner else "", frames.start
+            generate_takes = _model_generator(context, self.request(settings, motion, direction_of(settings)))
+        # Held poses have keyframes of their own.
+        adapt = partner_job.retargeter(partner, self.metres, None if keeps else key_tolerance(settings))
 
         def generate(reporter: Reporter) -> _PartnerTakes:
             takes, warnings = generate_takes(reporter)
@@ -80,42 +68,51 @@ class PASDEDEUX_OT_generate_partner(JobOperator):
         return generate
 
     def apply(self, context: bpy.types.Context, result: _PartnerTakes) -> None:
-        scene = active_scene(context)
-        leader = scene.objects.get(self._leader)
-        if leader is None:
-            raise OperatorError(f"The leader {self._leader} is no longer in the scene")
-        partner = _partner_armature(context, leader)
-        if (partner.name if partner else "") != self._partner:
-            raise OperatorError("The partner was changed meanwhile: generate it again")
+        leader, partner = self.find_dancers(context)
         name = f"{leader.name} partner"
         if partner is None:
             first_take = result.takes[0]
             assert not isinstance(first_take, RigMotion)
-            partner = dancers.add_dancer(context, name, first_take.skeleton, partner=True, metres=self._metres)
+            partner = dancers.add_dancer(context, name, first_take.skeleton, partner=True, metres=self.metres)
             scene_settings(context).partner = partner
         count = len(result.takes)
         names = [name] if count == 1 else [f"{name} take {number}" for number in range(1, count + 1)]
-        actions = [
-            _write_take(context, partner, take, take_name, self._first, self._metres)
-            for take, take_name in zip(result.takes, names, strict=True)
-        ]
-        for action in actions[1:]:
-            # The other takes are not assigned, and Blender does not save unused data-blocks.
-            action.use_fake_user = True
-        keyframes.assign_action(partner, actions[0])
-        extend_frame_range(scene, int(actions[0].frame_range[1]))
+        write = self._write_held_take if self.kept else self._write_take
+        self.keep_takes(
+            context,
+            partner,
+            [write(context, partner, take, name) for take, name in zip(result.takes, names, strict=True)],
+        )
         for warning in result.warnings:
             self.report({"WARNING"}, warning[0].upper() + warning[1:])
 
+    def _write_take(
+        self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion, name: str
+    ) -> bpy.types.Action:
+        """Create an action that plays a take on the partner."""
+        if isinstance(take, RigMotion):
+            options = rig_motion.KeyingOptions()
+            return rig_motion.write_rig_motion(context, partner, take, name, self.start, options, metres=self.metres)
+        return armatures.create_motion_action(partner, take, name, self.start, metres=self.metres)
 
-def _model_generator(address: str, settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGenerator:
-    """Generate takes by a model of the backend. Raises ValueError for an invalid request."""
-    request = PartnerRequest(leader, model=settings.model, role=settings.role, seed=settings.seed, takes=settings.takes)
+    def _write_held_take(
+        self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion, name: str
+    ) -> bpy.types.Action:
+        """Create an action that plays a take on the partner, with the kept poses exactly as the draft has them."""
+        with nla.beneath_corrections(partner):
+            keyframes.assign_action(partner, self.require_draft())
+            channels = partner_job.take_channels(partner, take, self.metres)
+            fixed = self.fixed_frames(range(self.start, self.start + len(channels[0].values)))
+            channels = frame_splice.hold_poses(partner, channels, self.start, fixed, self.blend_frames(context))
+            return keyframes.write_keyframes(partner, channels, name=name, first=self.start)
+
+
+def _model_generator(context: bpy.types.Context, request: PartnerRequest) -> TakeGenerator:
+    """Generate takes by a model of the backend."""
+    address = backend_address(context)
 
     def generate_takes(reporter: Reporter) -> tuple[Sequence[Motion], tuple[str, ...]]:
-        result = request_backend(address, request, reporter)
-        assert isinstance(result, MotionResult)
-        return result.takes, ()
+        return partner_job.request_takes(address, request, reporter), ()
 
     return generate_takes
 
@@ -130,67 +127,6 @@ def _device_generator(settings: PASDEDEUX_PG_settings, leader: Motion) -> TakeGe
         return (partner,), collision_warnings(leader, partner, device)
 
     return generate_takes
-
-
-def _retargeter(
-    partner: bpy.types.Object, metres: float, tolerance: Tolerance | None
-) -> Callable[[Motion], TakeMotion]:
-    """A function that retargets a motion to the partner's armature, or keeps it for one with the same bone lengths.
-
-    metres: the metres in one Blender unit.  tolerance: reduce the keys. Both dancers share one floor, so the path along
-    it is not scaled with the body.
-    """
-    rig = armatures.read_rig(partner, metres=metres)
-    lengths = _bone_lengths(rig) if armatures.is_dancer(partner) else None
-    body = rig_motion.target_body(partner, metres=metres)
-    reduce = rig_motion.rig_key_reducer(partner, body, tolerance)
-
-    def retarget(motion: Motion) -> TakeMotion:
-        motion_lengths = np.linalg.norm(motion.skeleton.offsets[1:], axis=-1)
-        if lengths is not None and np.allclose(lengths, motion_lengths, atol=_LENGTH_TOLERANCE):
-            return rig_motion.reduce_dancer_keys(motion, tolerance)
-        return reduce(bone_transforms(plant_feet(transfer_motion(motion, body, path_scale=1.0), body), body))
-
-    return retarget
-
-
-def _bone_lengths(rig: Rig) -> Array:
-    """The distance (28,) m of each joint but the pelvis from its parent at rest, in an armature of the 29 joints."""
-    heads = rig.heads[[rig.names.index(joint) for joint in JOINTS]]
-    return np.asarray(np.linalg.norm(heads[1:] - heads[list(PARENTS[1:])], axis=-1))
-
-
-def _write_take(
-    context: bpy.types.Context,
-    partner: bpy.types.Object,
-    take: TakeMotion,
-    name: str,
-    first: int,
-    metres: float,
-) -> bpy.types.Action:
-    """Create an action that plays a take on the partner."""
-    if isinstance(take, RigMotion):
-        options = rig_motion.KeyingOptions()
-        return rig_motion.write_rig_motion(context, partner, take, name, first, options, metres=metres)
-    return armatures.create_motion_action(partner, take, name, first, metres=metres)
-
-
-def _require_mapped_rig(obj: bpy.types.Object) -> None:
-    """Raise ValueError unless the object is an armature whose bones map to the joints."""
-    if not armatures.is_dancer(obj):
-        rig_motion.rig_bone_map(obj)
-
-
-def _partner_armature(context: bpy.types.Context, leader: bpy.types.Object) -> bpy.types.Object | None:
-    """The armature set as the partner, if any. Raises OperatorError or ValueError if it cannot be animated."""
-    partner = scene_settings(context).partner
-    if partner is None or partner.name not in active_scene(context).objects:
-        return None
-    if partner == leader:
-        raise OperatorError(f"{leader.name} is both leader and partner: clear the partner or choose another dancer")
-    _require_mapped_rig(partner)
-    armatures.require_local(partner)
-    return partner
 
 
 CLASSES = (PASDEDEUX_OT_generate_partner,)

@@ -20,10 +20,13 @@ class PASDEDEUX_PT_partner(DuetPanel):
             _draw_device(layout, settings)
         else:
             layout.row().prop(settings, "role", expand=True)
-            layout.prop(settings, "seed")
+            row = layout.row(align=True)
+            row.prop(settings, "seed")
+            row.prop(settings, "lock_seed", text="", icon="LOCKED" if settings.lock_seed else "UNLOCKED")
             layout.prop(settings, "takes")
         layout.prop(settings, "partner", text="Armature", placeholder="New Dancer")
-        draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
+        button = draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
+        button.new_seed = not settings.lock_seed
         draw_progress(layout)
 
 

@@ -7,11 +7,12 @@ from rigs.choreography.devices import DELAYED, DEVICES, Choreography, device_cho
 from rigs.retargeting.key_reduction import Tolerance
 
 from ..context_access import active_scene
+from .direction_settings import DirectionProperties
 from .music_settings import PASDEDEUX_PG_music, seed_property
 from .retarget_settings import PASDEDEUX_PG_retargeting, armature_pointer
 
 
-class PASDEDEUX_PG_settings(bpy.types.PropertyGroup):
+class PASDEDEUX_PG_settings(DirectionProperties, bpy.types.PropertyGroup):
     """The scene's leader and partner, and how the partner is generated"""
 
     leader: armature_pointer("Leader", "Dancer to generate a partner for: any humanoid armature")  # type: ignore[valid-type]

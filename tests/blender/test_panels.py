@@ -35,7 +35,7 @@ class Layout:
         names = {name for cls in operator.__mro__ for name in getattr(cls, "__annotations__", {})}
         return SimpleNamespace(**dict.fromkeys(names))
 
-    def label(self, *, text: str) -> None:
+    def label(self, *, text: str, **_: Any) -> None:
         self.texts.append(text)
 
     def progress(self, *, factor: float, text: str) -> None:

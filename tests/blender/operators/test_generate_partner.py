@@ -1,9 +1,7 @@
 """Generating a partner with a real backend: keyframes against the backend's own result, and errors."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -13,6 +11,7 @@ from bl_ext.user_default.pas_de_deux import background_job
 from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
 from bl_ext.user_default.pas_de_deux.operators import generate_partner
 from conftest import Server, free_address
+from modal_run import ModalRun
 from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swaying_motion
 
 from backend.client import Client
@@ -264,13 +263,9 @@ def test_cancelling_ends_the_work_beside_blender(
     files.write(tmp_path / "long.bvh", swaying_motion(frames=6000))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     before = scene_state()
-    # An operator of Blender's can only be created by Blender; `prepare` needs only a place for two names.
-    work = generate_partner.PASDEDEUX_OT_generate_partner.prepare(SimpleNamespace(), bpy.context)
-    job = background_job.Job(work)
-    job.start()
-    time.sleep(1.0)
-    job.cancel()
-    job.join(10.0)
-    *_, last = job.drain()
-    assert last == background_job.JobFailure("")
+    run = ModalRun(generate_partner.PASDEDEUX_OT_generate_partner)
+    run.run(until=lambda: len(run.ticks) > 9)
+    bpy.ops.pasdedeux.cancel()
+    assert run.run(seconds=10.0) == {"CANCELLED"}
+    assert run.reports == [({"INFO"}, "Cancelled")]
     assert scene_state() == before

@@ -1,6 +1,6 @@
 # Everything from a fresh checkout: `make demo` and `make test` do all the set-up themselves, in .venv/.
 #
-#   make setup       the environment alone            make extension   the extension's zip, in dist/
+#   make setup       the environment alone            make extension   the extension's zips, in dist/
 #   make demo        a duet, from dance to video      make train       the models again, from the corpus
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
 #   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test matrix check extension pictures benchmark benchmark-long train
+.PHONY: setup demo test matrix check extension extension-for-this-platform pictures benchmark benchmark-long train
 
 setup: $(VENV)/ready
 
@@ -41,11 +41,14 @@ $(VENV)/debian:
 extension: $(VENV)/ready
 	$(BIN)/python blender_addon/build.py
 
-demo: extension
+extension-for-this-platform: $(VENV)/ready
+	$(BIN)/python blender_addon/build.py this
+
+demo: extension-for-this-platform
 	$(BIN)/pasdedeux demo
 
 # Blender's tests run apart: they test what the zip installs, not the checkout that the others import.
-test: extension
+test: extension-for-this-platform
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest tests/blender
 
@@ -56,7 +59,7 @@ check: $(VENV)/ready
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/test_docs.py
 
-matrix: extension $(VENV)/blender-4.2/ready $(VENV)/blender-5.2/ready
+matrix: extension-for-this-platform $(VENV)/blender-4.2/ready $(VENV)/blender-5.2/ready
 	$(VENV)/blender-4.2/bin/python -m pytest tests/blender
 	$(VENV)/blender-5.2/bin/python -m pytest tests/blender
 
@@ -82,7 +85,7 @@ pictures: demo
 	$(BIN)/python -m training.experiment.plots runs/pictures/composed.mid docs/pictures/composed.png
 	$(BIN)/python -m tests.benchmarks.rigs_picture
 
-benchmark: extension
+benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.bvh_loading
 	$(BIN)/python -m tests.benchmarks.partner_request
 	$(BIN)/python -m tests.benchmarks.partner_speed

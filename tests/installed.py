@@ -19,10 +19,10 @@ class NotInstalled(Exception):
 
 
 def build() -> Path:
-    """The extension's zip, built from the checkout as it is. Raises NotInstalled."""
+    """The extension's zip for this platform, built from the checkout as it is. Raises NotInstalled."""
     if not PYTHON.exists():
         raise NotInstalled(f"the project's environment is expected at {PYTHON.parent.parent}: run make setup")
-    result = subprocess.run([PYTHON, ROOT / "blender_addon" / "build.py"], capture_output=True, text=True)
+    result = subprocess.run([PYTHON, ROOT / "blender_addon" / "build.py", "this"], capture_output=True, text=True)
     if result.returncode != 0:
         raise NotInstalled(f"the extension does not build: {result.stderr.strip()}")
     return Path(result.stdout.strip())

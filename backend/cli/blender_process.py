@@ -53,13 +53,14 @@ def checkout_root() -> Path:
 
 
 def build_extension() -> Path:
-    """The extension's zip, which is built if it is missing or older than its sources. Raises Fault."""
+    """The extension's zip for this platform, built if it is missing or older than its sources. Raises Fault."""
     root = checkout_root()
     sources_time = max(_modified_time(root / name) for name in EXTENSION_SOURCES)
-    newest = max((root / "dist").glob("pas_de_deux-*.zip"), key=_modified_time, default=None)
+    system = {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
+    newest = max((root / "dist").glob(f"pas_de_deux-*-{system}-*.zip"), key=_modified_time, default=None)
     if newest is not None and _modified_time(newest) >= sources_time:
         return newest
-    command = [sys.executable, str(root / "blender_addon" / "build.py")]
+    command = [sys.executable, str(root / "blender_addon" / "build.py"), "this"]
     build = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     output = (build.stdout if build.returncode == 0 else build.stdout + build.stderr).strip()
     if build.returncode != 0:

@@ -24,12 +24,13 @@ from .operators import (
     retarget_batch,
     retarget_pair,
 )
-from .properties import bone_map, music_settings, preferences, retarget_settings, settings
+from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *retarget_settings.CLASSES,
     *music_settings.CLASSES,
+    *preview_settings.CLASSES,
     *settings.CLASSES,
     *bone_map.CLASSES,
     *cancel.CLASSES,

@@ -21,6 +21,7 @@ TEAL = (0.04, 0.40, 0.45)
 SOLE = 0.012
 """Thickness (m) of the mesh below the big-toe joint."""
 
+_MATERIALS = ("Pas de Deux leader", "Pas de Deux partner")
 _VOXEL = 0.02  # m, for an adult of 1.7 m
 _SMOOTH_ITERATIONS = 5  # of the Smooth modifier
 _WEIGHT_ITERATIONS, _COLOUR_ITERATIONS = 12, 2  # of smoothing skin weights and vertex colours
@@ -77,6 +78,11 @@ def add_mannequin(
     return body
 
 
+def is_mannequin(obj: bpy.types.Object) -> bool:
+    """Whether the object is a mesh that `add_mannequin` added, or a copy of one."""
+    return obj.type == "MESH" and any(slot.material and slot.material.name in _MATERIALS for slot in obj.material_slots)
+
+
 def set_vertex_colours(mesh: bpy.types.Mesh, colours: Array) -> None:
     """Add a colour attribute with a linear RGB colour (P, 3) for each vertex."""
     rgba = np.ones((len(colours), 4), np.float32)
@@ -89,7 +95,7 @@ def set_vertex_colours(mesh: bpy.types.Mesh, colours: Array) -> None:
 
 def _material(colour: tuple[float, float, float]) -> bpy.types.Material:
     """The material with that viewport colour, for shading that ignores the colour attribute; shared by all dancers."""
-    name = "Pas de Deux leader" if colour == CORAL else "Pas de Deux partner"
+    name = _MATERIALS[0 if colour == CORAL else 1]
     material = bpy.data.materials.get(name) or bpy.data.materials.new(name)
     material.diffuse_color = (*colour, 1.0)
     return material

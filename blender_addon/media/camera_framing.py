@@ -7,7 +7,8 @@ import numpy as np
 from rigs import Array
 from rigs.smoothing import gaussian_average
 
-_BODY_RADIUS = 0.16  # m around a joint
+BODY_RADIUS = 0.16
+"""Radius (m) of a body around its joints."""
 _ELEVATION = np.radians(11.0)
 _AZIMUTHS = np.radians(np.arange(0.0, 360.0, 15.0))
 _SMOOTHING = 1.6  # s, standard deviation of the Gaussian that smooths the camera's path
@@ -24,15 +25,23 @@ class CameraPath:
     forward: Array
     up: Array
 
+    @property
+    def right(self) -> Array:
+        """The unit vector (3,) to the camera's right."""
+        return np.cross(self.forward, self.up)
 
-def frame_dancers(dancers: Array, fps: float, *, width: float, height: float) -> CameraPath:
+
+def frame_dancers(
+    dancers: Array, fps: float, *, width: float, height: float, body_radius: float = BODY_RADIUS
+) -> CameraPath:
     """Choose the azimuth from which the dancers occlude each other least and fill the frame best.
 
     dancers: (F, D, 29, 3) m, Z up.  width, height: half extents of the frame at a distance of 1.
+    body_radius: m by which a body extends beyond its joints.
     """
     target = _target_path(dancers, fps)
     relative = (dancers - target[:, None, None]).reshape(len(dancers), -1, 3)
-    candidates = [(_fitting_distance(relative, azimuth, width, height), azimuth) for azimuth in _AZIMUTHS]
+    candidates = [(_fitting_distance(relative, azimuth, width, height, body_radius), azimuth) for azimuth in _AZIMUTHS]
     nearest = min(distance for distance, _ in candidates)
     _, distance, azimuth = max(
         (_separation(dancers, azimuth) + _frontness(dancers, azimuth) - 0.6 * distance / nearest, distance, azimuth)
@@ -58,12 +67,12 @@ def _axes(azimuth: float) -> tuple[Array, Array, Array]:
     return forward, right, np.cross(right, forward)
 
 
-def _fitting_distance(relative: Array, azimuth: float, width: float, height: float) -> float:
+def _fitting_distance(relative: Array, azimuth: float, width: float, height: float, body_radius: float) -> float:
     """The distance (m) from its target at which all points (F, P, 3), relative to it, fit the frame."""
     forward, right, up = _axes(azimuth)
     depth = relative @ forward
-    horizontal = (np.abs(relative @ right) + _BODY_RADIUS) / width - depth
-    vertical = (np.abs(relative @ up) + _BODY_RADIUS) / height - depth
+    horizontal = (np.abs(relative @ right) + body_radius) / width - depth
+    vertical = (np.abs(relative @ up) + body_radius) / height - depth
     return float(max(horizontal.max(), vertical.max()))
 
 

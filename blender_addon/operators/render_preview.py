@@ -1,30 +1,23 @@
-"""Operator that renders a preview video of the duet; from the interface in a second, background Blender."""
+"""Operator that renders a preview video of the duet; from the interface in a second Blender, beside other jobs."""
 
-import json
-import subprocess
-import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import bpy
 
-from rigs import files
-from rigs.motion import Motion
-
 from ..animation import dancers
-from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, Reporter, preview_slot
-from ..context_access import EXTENSION_PACKAGE, active_scene
+from ..background_job import JobFunction, JobOperator, OperatorError, Reporter, preview_slot
+from ..context_access import active_scene, active_view_layer
 from ..media import preview_scene, sequencer
+from ..media.preview_video import PreviewOptions, TakeBeside
+from ..media.video_output import is_preview
+from ..properties.preview_settings import listed_take
 from ..properties.settings import scene_settings
 from .output_files import output_path
-
-_CHILD_CODE = "import addon_utils; addon_utils.enable({0!r}); from {1} import render_task; render_task({2!r})"
+from .preview_process import TemporaryFolder, copy_blend_file, render_in_child
 
 
 class PASDEDEUX_OT_render_preview(JobOperator):
-    """Render the leader and the partner over all their frames to an MP4 video"""
+    """Render the leader and the partner to an MP4 video, while you go on working"""
 
     bl_idname = "pasdedeux.render_preview"
     bl_label = "Render Preview"
@@ -38,7 +31,12 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         options={"SKIP_SAVE"},
     )
     size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
-        name="Size", description="Width and height in pixels", size=2, min=16, default=preview_scene.SIZE
+        name="Size",
+        description="Width and height in pixels; not given: the scene's setting",
+        size=2,
+        min=16,
+        default=preview_scene.SIZE,
+        options={"SKIP_SAVE"},
     )
     music: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
@@ -47,99 +45,146 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         options={"SKIP_SAVE"},
     )
 
+    _path = ""
+
+    def question(self, context: bpy.types.Context) -> str:
+        path = self._video_path(context)
+        if not path.exists() or is_preview(path):
+            return ""
+        return f"{path.name} is there already and is no preview of Pas de Deux. Overwrite it?"
+
     def prepare(self, context: bpy.types.Context) -> JobFunction:
-        path, size = self._video_path(context), (self.size[0], self.size[1])
-        pair = dancers.scene_dancers(context)
-        frames = dancers.frames_of(active_scene(context), *pair)
-        motions, _ = dancers.sample_dancers(context, pair, frames)
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            sound = sequencer.video_sound(context, self.music or scene_settings(context).sound, frames, folder)
-            temporary_folder = stack.pop_all()
-        in_this_process = bpy.app.background or not self.options.is_invoke
+        path = self._video_path(context)
+        if not self.options.is_invoke and not self.filepath and self.question(context):
+            raise OperatorError(f"{path.name} is there already and is no preview: choose another file for the preview")
+        options = self._options(context)
+        self._path = str(path)
+        if options.is_staged and options.beside is None and (bpy.app.background or not self.options.is_invoke):
+            return _render_here(context, options, path)
+        folder = copy_blend_file()
 
         def render(reporter: Reporter) -> int:
-            with temporary_folder:
-                if not in_this_process:
-                    return render_in_child(motions, path, size, reporter, sound=sound)
-                with sequencer.sound_track(sound):
-                    return preview_scene.render_video(context, motions, path, size=size, progress=reporter.progress)
+            with folder:
+                return render_in_child(Path(folder.name), options, path, reporter)
 
         return render
 
     def apply(self, context: bpy.types.Context, result: int) -> None:
-        self.report({"INFO"}, f"{result} frames written to {self._video_path(context)}")
+        self.report({"INFO"}, f"{result} frames written to {self._path}")
 
     def _video_path(self, context: bpy.types.Context) -> Path:
+        """The video file to write. Raises OperatorError."""
         filepath = self.filepath or scene_settings(context).preview or "//duet.mp4"
-        return output_path(filepath, "preview").with_suffix(".mp4")
+        path = output_path(filepath, "preview").with_suffix(".mp4")
+        if path.is_dir():
+            raise OperatorError(f"{path.name} is a folder: choose another file for the preview")
+        return path
 
-
-def render_in_child(
-    motions: list[Motion], path: Path, size: tuple[int, int], reporter: Reporter, *, sound: Path | None = None
-) -> int:
-    """Run `preview_scene.render_video` in a background Blender, with a sound. Raises OperatorError, Cancelled."""
-    with tempfile.TemporaryDirectory() as folder:
-        task_file, motions_file = Path(folder, "task.json"), Path(folder, "motions.npz")
-        files.write(motions_file, motions)
-        task = {"motions": str(motions_file), "out": str(path), "size": size, "sound": str(sound) if sound else None}
-        task_file.write_text(json.dumps(task))
-        process = subprocess.Popen(
-            _child_command(task_file), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    def _options(self, context: bpy.types.Context) -> PreviewOptions:
+        """The preview that the scene's settings describe. Raises OperatorError."""
+        scene, settings = active_scene(context), scene_settings(context).preview_settings
+        pair = dancers.scene_dancers(context)
+        frames = _frames(context, pair)
+        music = self.music or scene_settings(context).sound
+        if music:
+            music = str(Path(bpy.path.abspath(music)).absolute())
+            sequencer.require_playable(Path(music))
+        beside = _take_beside(context, pair)
+        size = (self.size[0], self.size[1])
+        options = PreviewOptions(
+            scene=scene.name,
+            view_layer=active_view_layer(context).name,
+            dancers=tuple(dancer.name for dancer in pair),
+            first=frames.start,
+            last=frames.stop - 1,
+            size=size if self.properties.is_property_set("size") else _size(context),
+            camera=_camera(context),
+            own_characters=settings.characters == "OWN",
+            solid=settings.shading == "SOLID",
+            beside=beside,
+            names=_take_names(context, beside) if beside else (),
+            music=music,
+            run_scripts=not bpy.app.autoexec_fail,
         )
-        try:
-            return _read_child_messages(process, reporter)
-        finally:
-            process.kill()
-            process.wait()
-            preview_scene.temporary_path(path).unlink(missing_ok=True)
+        if frames.start < 0 and not options.is_staged:
+            raise OperatorError("Blender renders no frames before 0: set Frames to Timeline or to later frames")
+        return options
 
 
-def render_task(task_file: str) -> None:
-    """Entry point of the child process: render a task, and write JSON messages with its progress to standard output."""
-    task = json.loads(Path(task_file).read_text())
-    motions = files.read(task["motions"]).motions
+def _render_here(context: bpy.types.Context, options: PreviewOptions, path: Path) -> JobFunction:
+    """A job function that renders mannequins in this process."""
+    actors = [active_scene(context).objects[name] for name in options.dancers]
+    motions, _ = dancers.sample_dancers(context, actors, options.frames)
+    folder = TemporaryFolder()
+    sound = sequencer.video_sound(context, options.music, options.frames, Path(folder.name))
 
-    def send(**message: Any) -> None:
-        print(json.dumps(message), flush=True)
+    def render(reporter: Reporter) -> int:
+        with folder, sequencer.sound_track(sound):
+            return preview_scene.render_video(context, motions, path, size=options.size, progress=reporter.progress)
 
-    try:
-        with sequencer.sound_track(Path(task["sound"]) if task["sound"] else None):
-            frames = preview_scene.render_video(
-                bpy.context,
-                motions,
-                Path(task["out"]),
-                size=tuple(task["size"]),
-                progress=lambda fraction, text: send(progress=fraction, text=text),
-            )
-    except Exception as error:
-        send(error=str(error))
-    else:
-        send(frames=frames)
+    return render
 
 
-def _child_command(task_file: Path) -> list[str]:
-    code = _CHILD_CODE.format(EXTENSION_PACKAGE, __name__, str(task_file))
-    if bpy.app.binary_path:
-        return [bpy.app.binary_path, "--background", "--python-expr", code]
-    return [sys.executable, "-c", f"import bpy; {code}"]
+def _frames(context: bpy.types.Context, pair: list[bpy.types.Object]) -> range:
+    """The scene frames to render. Raises OperatorError."""
+    scene, settings = active_scene(context), scene_settings(context).preview_settings
+    if settings.frames == "DANCE":
+        return dancers.frames_of(scene, *pair)
+    if settings.frames == "CUSTOM":
+        if settings.last < settings.first:
+            raise OperatorError("The preview's last frame is before its first: change From or To")
+        return range(settings.first, settings.last + 1)
+    if scene.use_preview_range:
+        return range(scene.frame_preview_start, scene.frame_preview_end + 1)
+    return range(scene.frame_start, scene.frame_end + 1)
 
 
-def _read_child_messages(process: "subprocess.Popen[str]", reporter: Reporter) -> int:
-    """Pass on the child's progress until it has finished; the number of frames. Raises OperatorError, Cancelled."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if reporter.cancelled():
-            raise Cancelled
-        if not line.startswith("{"):
-            continue
-        message = json.loads(line)
-        if "error" in message:
-            raise OperatorError(message["error"])
-        if "frames" in message:
-            return int(message["frames"])
-        reporter.progress(message["progress"], message["text"])
-    raise OperatorError("The background Blender that renders the preview ended before it was done")
+def _size(context: bpy.types.Context) -> tuple[int, int]:
+    """Width and height (px) by the settings."""
+    resolution, render = scene_settings(context).preview_settings.resolution, active_scene(context).render
+    if resolution == "SCENE":
+        share = render.resolution_percentage / 100.0
+        return max(16, int(render.resolution_x * share)), max(16, int(render.resolution_y * share))
+    width, height = resolution.split("x")
+    return int(width), int(height)
+
+
+def _camera(context: bpy.types.Context) -> str | None:
+    """The camera as in `PreviewOptions`. Raises OperatorError."""
+    scene, settings = active_scene(context), scene_settings(context).preview_settings
+    if settings.camera == "AUTO":
+        return None
+    if settings.camera == "SCENE":
+        if scene.camera is None:
+            raise OperatorError("The scene has no camera: add one, or set the preview's Camera to Automatic")
+        return ""
+    camera: bpy.types.Object | None = settings.camera_object
+    if camera is None or scene.objects.get(camera.name) != camera:
+        raise OperatorError("Choose a camera of this scene for the preview, or set its Camera to Automatic")
+    return camera.name
+
+
+def _take_beside(context: bpy.types.Context, pair: list[bpy.types.Object]) -> TakeBeside | None:
+    """The take to render beside, of the dancer whose take it is, else of the partner. Raises OperatorError."""
+    action: bpy.types.Action | None = scene_settings(context).preview_settings.beside
+    if action is None:
+        return None
+    take = listed_take(active_scene(context), action)
+    dancer = (take.dancer if take else None) or pair[-1]
+    if dancer not in pair:
+        raise OperatorError(f"{action.name} is a take of {dancer.name}, which is neither the leader nor the partner")
+    if dancer.animation_data and dancer.animation_data.action == action:
+        raise OperatorError(f"{action.name} is the take shown now: choose another one to render beside it")
+    return TakeBeside(dancer.name, action.name)
+
+
+def _take_names(context: bpy.types.Context, beside: TakeBeside) -> tuple[str, str]:
+    """The names of the take that is shown now and of the one beside it."""
+    animation = active_scene(context).objects[beside.dancer].animation_data
+    actions = [animation.action if animation else None, bpy.data.actions[beside.action]]
+    takes = [listed_take(active_scene(context), action) if action else None for action in actions]
+    names = [take.name if take else action.name if action else "" for take, action in zip(takes, actions, strict=True)]
+    return names[0], names[1]
 
 
 CLASSES = (PASDEDEUX_OT_render_preview,)

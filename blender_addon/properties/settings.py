@@ -9,6 +9,7 @@ from rigs.retargeting.key_reduction import Tolerance
 from ..context_access import active_scene
 from .direction_settings import DirectionProperties
 from .music_settings import PASDEDEUX_PG_music, seed_property
+from .preview_settings import PASDEDEUX_PG_preview
 from .retarget_settings import PASDEDEUX_PG_retargeting, armature_pointer
 
 
@@ -89,6 +90,7 @@ class PASDEDEUX_PG_settings(DirectionProperties, bpy.types.PropertyGroup):
         description="Sound file that starts with the preview; empty: the scene's Video Sequencer",
         subtype="FILE_PATH",
     )
+    preview_settings: bpy.props.PointerProperty(type=PASDEDEUX_PG_preview)  # type: ignore[valid-type]
 
 
 def is_choreographic_device(settings: PASDEDEUX_PG_settings) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
 from bl_ext.user_default.pas_de_deux.media.sequencer import add_music_strip
-from bl_ext.user_default.pas_de_deux.operators import render_preview
 from conftest import ROOT
 from motions import swaying_motion
 from music_pieces import needs_sound
@@ -195,16 +194,25 @@ def test_a_blender_without_sound_says_so(tmp_path: Path, video: Path, music: Pat
 
 
 @needs_sound
-def test_a_second_blender_adds_the_sound_too(video: Path, music: Path) -> None:
-    class Reporter:
-        def progress(self, fraction: float, what: str) -> None:
-            pass
-
-        def cancelled(self) -> bool:
-            return False
-
-    render_preview.render_in_child([swaying_motion()], video, SIZE, Reporter(), sound=music)
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("own_sound", [False, True])
+def test_own_characters_and_two_takes_have_the_sound_too(
+    tmp_path: Path, video: Path, music: Path, beside: bool, own_sound: bool
+) -> None:
+    import_dancer(tmp_path, seconds=2.0)
+    duet = bpy.context.scene.pas_de_deux
+    if own_sound:
+        strips().new_sound("music", str(music), channel=1, frame_start=1)
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "dance.blend"))
+        bpy.ops.file.make_paths_relative()
+    else:
+        duet.sound = str(music)
+    duet.preview_settings.characters = "MANNEQUINS" if beside else "OWN"
+    if beside:
+        duet.preview_settings.beside = duet.leader.animation_data.action.copy()
+    assert bpy.ops.pasdedeux.render_preview(filepath=str(video), size=SIZE) == {"FINISHED"}
     np.testing.assert_allclose(onsets(video)[0], BEEP_TIMES, atol=0.005)
+    assert [strip.name for strip in strips()] == ["music"] * own_sound
 
 
 @needs_sound

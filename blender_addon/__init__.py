@@ -7,6 +7,7 @@ import bpy
 from . import background_job, panels
 from .animation import deleted_dancers, preview_dancer
 from .operators import (
+    add_controls,
     add_dancer,
     backend_process,
     cancel,
@@ -44,6 +45,7 @@ _CLASSES: tuple[type, ...] = (
     *compose_music.CLASSES,
     *retarget.CLASSES,
     *retarget_batch.CLASSES,
+    *add_controls.CLASSES,
     *correction_layer.CLASSES,
     *retarget_pair.CLASSES,
     *frame_pair.CLASSES,

@@ -16,20 +16,19 @@ from rigs import Array, kinematics, rotations
 from rigs.bone_mapping.bone_hierarchy import topological_order
 from rigs.characters.rig import Rig
 from rigs.motion import Motion
-from rigs.retargeting.key_reduction import KeyedCurve, PoseKeys
+from rigs.retargeting.key_reduction import KeyedCurve, PoseKeys, Tolerance
 from rigs.retargeting.pose_reduction import KeyedMotion
-from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS, Skeleton
+from rigs.skeleton import JOINTS, PARENTS, Skeleton
 
 from ..background_job import OperatorError
 from ..context_access import active_scene, active_view_layer, armature_data, frame_rate
 from . import keyframes
 from .channels import Channel
+from .control_bones import CONTROL_BONES, control_channels, has_controls
+from .joint_bones import build_bones
 from .pose_sampling import sample_pose
 
-_MIN_LENGTH = 0.01  # m; Blender deletes bones of no length
 _UNEVEN_SCALE = 1e-3  # relative difference between the axes' scales above which a body is distorted
-_LEAF_LENGTH = 0.6  # of the parent bone's length
-_MAIN_CHILD = {"pelvis": "spine1", "spine3": "neck"}  # the child at which a bone with several children ends
 
 
 class NotADancer(ValueError):
@@ -44,36 +43,12 @@ def create_armature(
     metres: the metres in one Blender unit. Selection, active object and mode stay as they are.
     """
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
-    _build_bones(context, armature, skeleton.scale(1.0 / metres))
+    build_bones(context, armature, skeleton.scale(1.0 / metres))
     _visible_collection(context).objects.link(armature)
     armature_data(armature).display_type = "STICK"
     armature.show_in_front = True
     active_view_layer(context).update()
     return armature
-
-
-def _build_bones(context: bpy.types.Context, armature: bpy.types.Object, skeleton: Skeleton) -> None:
-    """Add the skeleton's bones in a scene of their own, so that the user's objects stay in their mode."""
-    scene = bpy.data.scenes.new("armature")
-    try:
-        scene.collection.objects.link(armature)
-        layer = scene.view_layers[0]
-        layer.objects.active = armature
-        objects = [armature]
-        with context.temp_override(
-            scene=scene,
-            view_layer=layer,
-            object=armature,
-            active_object=armature,
-            selected_objects=objects,
-            selected_editable_objects=objects,
-        ):
-            bpy.ops.object.mode_set(mode="EDIT")
-            _add_edit_bones(armature_data(armature), skeleton)
-            bpy.ops.object.mode_set(mode="OBJECT")
-        scene.collection.objects.unlink(armature)
-    finally:
-        bpy.data.scenes.remove(scene)
 
 
 def _visible_collection(context: bpy.types.Context) -> bpy.types.Collection:
@@ -117,14 +92,14 @@ def create_motion_action(
     return keyframes.create_action(dancer, name, motion_channels(dancer, motion, metres=metres), first)
 
 
-def motion_channels(dancer: bpy.types.Object, motion: Motion | KeyedMotion, *, metres: float = 1.0) -> list[Channel]:
-    """The channels with which the dancer plays the motion in world space, with a `KeyedMotion`'s reduced keys.
+def motion_channels(dancer: bpy.types.Object, keyed: Motion | KeyedMotion, *, metres: float = 1.0) -> list[Channel]:
+    """The channels with which the dancer plays a motion in world space, its controls too, with a `KeyedMotion`'s keys.
 
     metres: the metres in one Blender unit. Raises ValueError.
     """
     require_dancer(dancer)
-    keys: PoseKeys = motion.keys if isinstance(motion, KeyedMotion) else {}
-    motion = motion.motion if isinstance(motion, KeyedMotion) else motion
+    keys: PoseKeys = keyed.keys if isinstance(keyed, KeyedMotion) else {}
+    motion, played = (keyed.motion, keyed.played) if isinstance(keyed, KeyedMotion) else (keyed, keyed)
     location, rotation, scale = _object_transform(dancer, metres)
     rest = _rest_rotations(dancer)
     to_bone = rotations.inverse(rest)
@@ -137,6 +112,10 @@ def motion_channels(dancer: bpy.types.Object, motion: Motion | KeyedMotion, *, m
     def pose_rotation(j: int, local: Array) -> Array:
         return rotations.multiply(rotations.multiply(to_bone[j], local), rest[j])
 
+    control_tolerance = None
+    if isinstance(keyed, KeyedMotion):
+        # The joints' own errors come on top of the controls'.
+        control_tolerance = Tolerance(keyed.tolerance.angle / 2.0, keyed.tolerance.distance / 2.0 / scale)
     # Both are affine in what they are given, so they map the slopes of reduced keys, too.
     path = 'pose.bones["{}"].{}'.format
     start = motion.skeleton.rest_positions()[0]
@@ -146,7 +125,15 @@ def motion_channels(dancer: bpy.types.Object, motion: Motion | KeyedMotion, *, m
         values = rotations.unroll(pose_rotation(j, motion.rotations[:, j]))
         reduced = _map_curve(keys.get(joint, (None, None))[0], lambda local, j=j: pose_rotation(j, local))  # type: ignore[misc]
         channels.append(Channel(path(joint, "rotation_quaternion"), values, joint, reduced))
-    return channels
+    return channels + control_channels(dancer, *object_space(dancer, played, metres), control_tolerance)
+
+
+def object_space(dancer: bpy.types.Object, motion: Motion, metres: float = 1.0) -> tuple[Array, Array]:
+    """A motion's root (F, 3) and joint rotations (F, 29, 4) in the dancer's object space and units."""
+    location, rotation, scale = _object_transform(dancer, metres)
+    local = motion.rotations.copy()
+    local[:, 0] = rotations.multiply(rotations.inverse(rotation), local[:, 0])
+    return rotations.rotate(rotations.inverse(rotation), motion.root - location) / scale, local
 
 
 def _map_curve(curve: KeyedCurve | None, function: Callable[[Array], Array]) -> KeyedCurve | None:
@@ -181,10 +168,11 @@ def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
     """Read an armature's rest pose in world space, with its object's current transform.
 
     metres: the metres in one Blender unit. A bone that a constraint binds to another bone with full influence counts as
-    that bone's child, as in Rigify's rigs. Raises ValueError for an object that is no armature, or is scaled
-    non-uniformly.
+    that bone's child, as in Rigify's rigs; our own controls are left out. Raises ValueError for an object that is no
+    armature, or is scaled non-uniformly.
     """
-    bones = list(armature_data(obj).bones)
+    controls = CONTROL_BONES if has_controls(obj) else frozenset()
+    bones = [bone for bone in armature_data(obj).bones if bone.name not in controls]
     location, rotation, scale = _object_transform(obj, metres)
     index = {bone.name: b for b, bone in enumerate(bones)}
     parents = [_effective_parent(obj, bone, index) for bone in bones]
@@ -241,31 +229,6 @@ def keep_selection(context: bpy.types.Context) -> Iterator[None]:
         view_layer.objects.active = active
         if active is not None and active.mode != mode:
             bpy.ops.object.mode_set(mode=mode)
-
-
-def _add_edit_bones(armature: bpy.types.Armature, skeleton: Skeleton) -> None:
-    heads = skeleton.rest_positions()
-    tails = _tails(heads)
-    for j, joint in enumerate(JOINTS):
-        bone = armature.edit_bones.new(joint)
-        bone.head, bone.tail = heads[j].tolist(), tails[j].tolist()
-        direction = rotations.normalize(tails[j] - heads[j])
-        bone.align_roll((0.0, 0.0, 1.0) if abs(direction[1]) > 0.7 else (0.0, -1.0, 0.0))
-        if PARENTS[j] >= 0:
-            bone.parent = armature.edit_bones[JOINTS[PARENTS[j]]]
-
-
-def _tails(heads: Array) -> Array:
-    """The bones' tails (29, 3): at the main child; a leaf continues its parent's direction, the head points up."""
-    tails = np.empty_like(heads)
-    for j, joint in enumerate(JOINTS):
-        if CHILDREN[j]:
-            tails[j] = heads[INDEX[_MAIN_CHILD.get(joint, JOINTS[CHILDREN[j][0]])]]
-        else:
-            tails[j] = heads[j] + _LEAF_LENGTH * (heads[j] - heads[PARENTS[j]])
-        if np.linalg.norm(tails[j] - heads[j]) < _MIN_LENGTH:
-            tails[j] = heads[j] + np.array([0.0, 0.0, _MIN_LENGTH])
-    return tails
 
 
 def _rest_heads(dancer: bpy.types.Object) -> Array:

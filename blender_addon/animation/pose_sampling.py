@@ -16,6 +16,7 @@ from rigs.retargeting import rotation_modes
 
 from ..context_access import active_scene, armature_data
 from . import fcurves
+from .control_bones import idle_constraints
 
 _SCALE_TOLERANCE = 5e-5  # bone scales nearer to one than this are no scale
 _UNIFORM_TOLERANCE = 1e-4  # an object whose axes' scales differ by less is scaled uniformly
@@ -82,13 +83,16 @@ def _is_moved_by_others(armature: bpy.types.Object) -> bool:
     data = armature_data(armature)
     animation, data_animation = armature.animation_data, data.animation_data
     has_strips = animation and any(track.strips and not track.mute for track in animation.nla_tracks)
+    idle = idle_constraints(armature)
+    constraints = (constraint.path_from_id() for bone in armature.pose.bones for constraint in bone.constraints)
+    drivers = (driver.data_path.removesuffix(".influence") for driver in animation.drivers) if animation else ()
     return bool(
         armature.parent
         or armature.constraints
         or data.pose_position == "REST"
         or (data_animation and (data_animation.action or data_animation.drivers or data_animation.nla_tracks))
-        or (animation and (animation.drivers or has_strips or animation.use_tweak_mode))
-        or any(bone.constraints for bone in armature.pose.bones)
+        or (animation and (has_strips or animation.use_tweak_mode))
+        or any(path not in idle for path in (*constraints, *drivers))
         or _has_delta_transform(armature)
     )
 

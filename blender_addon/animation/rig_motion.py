@@ -24,6 +24,7 @@ from ..properties.bone_map import edited_bone_map
 from . import armatures, keyframes, rigify
 from .armatures import NotADancer
 from .channels import Channel, Tolerance, transform_channels
+from .control_bones import control_channels, joint_pose
 from .pose_sampling import sample_pose
 
 _PERSON = 0.8, 2.6  # m, heights of people
@@ -161,7 +162,7 @@ def write_rig_motion(
 def rig_channels(
     target: bpy.types.Object, motion: RigMotion, limbs: rigify.Limbs, *, metres: float = 1.0
 ) -> list[Channel]:
-    """The channels of the target's bones, and of a Rigify rig's IK/FK switches, with which it plays the motion."""
+    """The channels with which the target plays the motion: its bones, a Rigify rig's IK/FK switches, our controls."""
     assert target.pose is not None
     channels: list[Channel] = []
     for bone, quaternions in motion.rotations.items():
@@ -174,7 +175,15 @@ def rig_channels(
         for bone, switch, value in rigify.ik_fk_switches(target, limbs):
             path = f'pose.bones["{bone}"]["{switch}"]'
             channels.append(Channel(path, np.full((frames, 1), value), bone))
+    if armatures.is_dancer(target):
+        channels += control_channels(target, *joint_pose(target, motion), _control_tolerance(target, motion, metres))
     return channels
+
+
+def _control_tolerance(target: bpy.types.Object, motion: RigMotion, metres: float) -> Tolerance | None:
+    """The tolerance of a dancer's controls, which the errors of its bones come on top of; None to key every frame."""
+    scale = target.matrix_world.median_scale * metres
+    return None if motion.keys is None else Tolerance().scale(0.5, 0.5 / scale)
 
 
 def _object_motion(target: bpy.types.Object, rotation: Array, translation: Array, metres: float) -> tuple[Array, Array]:

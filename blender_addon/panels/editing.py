@@ -1,8 +1,9 @@
-"""Panel for the animator's own work on a take: Fewer Keys and the correction layer."""
+"""Panel for the animator's own work on a take: Fewer Keys, FK or IK, and the correction layer."""
 
 import bpy
 
-from ..animation import nla
+from ..animation import armatures, nla
+from ..animation.control_bones import IK, LIMBS, has_controls
 from ..properties.settings import scene_settings
 from .layout import DuetPanel, split_layout
 
@@ -20,6 +21,10 @@ class PASDEDEUX_PT_editing(DuetPanel):
         dancer = context.active_object
         if dancer is None or not isinstance(dancer.data, bpy.types.Armature):
             return
+        if has_controls(dancer):
+            _draw_limbs(layout, dancer)
+        elif armatures.is_dancer(dancer):
+            layout.operator("pasdedeux.add_controls", icon="CON_KINEMATIC")
         if nla.has_correction_layer(dancer):
             assert dancer.animation_data
             row = layout.row(align=True)
@@ -27,6 +32,14 @@ class PASDEDEUX_PT_editing(DuetPanel):
             row.operator("pasdedeux.remove_correction_layer", text="", icon="X")
         else:
             layout.operator("pasdedeux.add_correction_layer", icon="NLA_PUSHDOWN")
+
+
+def _draw_limbs(layout: bpy.types.UILayout, dancer: bpy.types.Object) -> None:
+    """Draw each limb's slider between FK and IK."""
+    assert dancer.pose is not None
+    column = layout.column(align=True)
+    for limb in LIMBS:
+        column.prop(dancer.pose.bones[limb.control], f'["{IK}"]', text=f"{limb.label} IK", slider=True)
 
 
 CLASSES = (PASDEDEUX_PT_editing,)

@@ -27,6 +27,10 @@ class Tolerance:
     angle: float = np.radians(0.5)
     distance: float = 1e-3
 
+    def scale(self, angle: float, distance: float) -> "Tolerance":
+        """The tolerance with its angle and distance multiplied by these factors."""
+        return Tolerance(self.angle * angle, self.distance * distance)
+
 
 @dataclass(frozen=True)
 class PropertyCurve:
@@ -52,6 +56,14 @@ class KeyedCurve:
     values: Array
     slopes: Array
     mode: str | None = None
+
+    def play(self, frames: int) -> Array:
+        """The values (F, n) that the curve has on so many frames; rotations as unit quaternions."""
+        keyed = np.isin(np.arange(frames), self.frames)
+        values, slopes = np.zeros((2, frames, self.values.shape[1]))
+        values[keyed], slopes[keyed] = self.values, self.slopes
+        curve = hermite_curve(values, slopes, keyed)
+        return curve if self.mode is None else rotation_modes.to_quaternions(curve, self.mode)
 
 
 PoseKeys = dict[str, tuple[KeyedCurve, KeyedCurve | None]]

@@ -6,7 +6,8 @@ measured as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -26,15 +27,25 @@ _MIN_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class KeyedMotion:
-    """A motion, and the reduced keys of its joints: quaternions, and the pelvis's location relative to rest."""
+    """A motion, and its joints' keys reduced within a tolerance: quaternions, and the pelvis's location since rest."""
 
     motion: Motion
     keys: PoseKeys
+    tolerance: Tolerance
 
     @property
     def skeleton(self) -> Skeleton:
         """The motion's skeleton."""
         return self.motion.skeleton
+
+    @cached_property
+    def played(self) -> Motion:
+        """The motion that plays from the keys."""
+        pelvis = self.keys[JOINTS[0]][1]
+        assert pelvis is not None
+        root = self.skeleton.rest_positions()[0] + pelvis.play(len(self))
+        local = np.stack([self.keys[joint][0].play(len(self)) for joint in JOINTS], axis=1)
+        return replace(self.motion, root=root, rotations=local)
 
     def __len__(self) -> int:
         return len(self.motion)
@@ -46,7 +57,7 @@ def reduce_motion(motion: Motion, tolerance: Tolerance) -> KeyedMotion:
     rig = Rig(JOINTS, PARENTS, rest, rotations.identity(len(JOINTS)), (True,) * len(JOINTS), len(JOINTS))
     local = {joint: motion.rotations[:, j] for j, joint in enumerate(JOINTS)}
     keys = reduce_pose(rig, RigMotion(motion.fps, local, {JOINTS[0]: motion.root - rest[0]}), {}, tolerance)
-    return KeyedMotion(motion, keys)
+    return KeyedMotion(motion, keys, tolerance)
 
 
 def reduce_pose(rig: Rig, motion: RigMotion, modes: Mapping[str, str], tolerance: Tolerance) -> PoseKeys:

@@ -24,7 +24,7 @@ class Layout:
         assert name in bpy.types.UILayout.bl_rna.properties
 
     def prop(self, data: Any, name: str, **_: Any) -> None:
-        assert name in data.bl_rna.properties
+        assert name in data.bl_rna.properties or data.get(name.removeprefix('["').removesuffix('"]')) is not None
 
     def prop_search(self, data: Any, name: str, search_data: Any, search_property: str, **_: Any) -> None:
         assert name in data.bl_rna.properties
@@ -47,6 +47,7 @@ def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bpy.context.scene.pas_de_deux.model = model
     bpy.ops.pasdedeux.add_dancer()
     bpy.ops.pasdedeux.map_bones()
+    bpy.ops.pasdedeux.add_controls()
     monkeypatch.setattr(background_job.main_slot, "job", background_job.Job(lambda _: None))
     texts: list[str] = []
     for panel in panels.CLASSES:

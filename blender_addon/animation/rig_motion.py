@@ -7,7 +7,8 @@ import bpy
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import REQUIRED, BoneMap, UnmappableRig, map_bones
+from rigs.bone_mapping.bone_map import REQUIRED, BoneMap, UnmappableRig
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_io import BadMap
 from rigs.characters import body_measures, to_motion
 from rigs.characters.humanoid import Humanoid, humanoid_from_rig

@@ -5,7 +5,8 @@ from pathlib import Path
 import bpy
 
 from rigs.bone_mapping import map_io
-from rigs.bone_mapping.bone_mapper import UnmappableRig, map_bones
+from rigs.bone_mapping.bone_map import UnmappableRig
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_io import BadMap
 
 from ..animation import armatures

@@ -4,38 +4,13 @@ from typing import Literal
 
 import bpy
 
-from rigs.bone_mapping.bone_mapper import REQUIRED
+from rigs.bone_mapping.bone_map import REQUIRED
+from rigs.bone_mapping.joint_labels import JOINT_LABELS
 
 from ..context_access import armature_data
 from ..properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
 from .layout import DuetPanel
 
-_ARM = {
-    "collar": "Collar",
-    "shoulder": "Shoulder",
-    "elbow": "Elbow",
-    "wrist": "Wrist",
-    "thumb": "Knuckles",
-    "middle": "Fingertips",
-}
-_LEG = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle", "foot": "Ball", "bigtoe": "Toe Tip"}
-JOINT_LABELS: dict[str, dict[str, str]] = {
-    "Trunk": {
-        "pelvis": "Pelvis",
-        "spine1": "Spine 1",
-        "spine2": "Spine 2",
-        "spine3": "Spine 3",
-        "neck": "Neck",
-        "jaw": "Head",
-        "head": "Head Top",
-    },
-    **{
-        f"{side} {part}": {f"{side.lower()}_{joint}": label for joint, label in joints.items()}
-        for part, joints in (("Arm", _ARM), ("Leg", _LEG))
-        for side in ("Left", "Right")
-    },
-}
-"""For each body part its joints from the pelvis outwards, and the label of the bone that starts there."""
 _LABEL_WIDTH = 0.28
 """Share of the panel's width for the joints' labels."""
 _CONFIDENT = 0.8

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from rigs.bone_mapping import map_io
-from rigs.bone_mapping.bone_mapper import BoneMap
+from rigs.bone_mapping.bone_map import BoneMap
 from rigs.bone_mapping.map_io import BadMap
 from rigs.characters.rig import Rig
 from rigs.files.atomic_write import atomic_write_text

@@ -1,19 +1,28 @@
-"""Bone-name normalisation: the side of the body and the rest of a name, without case, separators and prefixes."""
+"""Bone-name normalisation: the side of the body and the rest of a name, without case, accents, separators, prefixes."""
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 NameKey = tuple[str, str]
 """A normalised name: its side, "left", "right" or "", and the rest."""
 
 END_SITE = " end site"
 """Suffix of the name of a leaf bone's tail (BVH end site)."""
-_SIDES = {
+_END_SITE_STEM = "endsite"
+SIDE_WORDS = {
     **dict.fromkeys(("l", "left", "lft", "lt"), "left"),
     **dict.fromkeys(("r", "right", "rgt", "rt"), "right"),
 }
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORDS = re.compile(
+    r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[А-Я]+(?![а-я])|[А-Я]?[а-я]+"  # noqa: RUF001
+    r"|[\u3005\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff]+|[\uac00-\ud7a3]+|\d+"
+)
+"""Words in Latin, Cyrillic, Japanese or Chinese and Korean letters, and numbers; a capital starts a word."""
+_UNDECOMPOSED = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "ı": "i"})  # noqa: RUF001
+_VOICED_MARKS = "\u3099\u309a"
+"""The marks of Japanese kana, which unlike accents make another letter."""
 _SIDE_AFFIX = re.compile(r"(left|right)(.+)|(.+)(left|right)")
 _SHARED_FRACTION = 0.6
 """Fraction of a rig's names that must begin or end with a word for it to be stripped as a common prefix or suffix."""
@@ -21,31 +30,45 @@ _MIN_NAMES = 8
 """Number of names below which no common prefix or suffix is stripped."""
 
 
+def fold_accents(name: str) -> str:
+    """A name without accents and in ordinary-width letters: "Épaule" becomes "Epaule", "足ＩＫ" becomes "足IK"."""
+    if name.isascii():
+        return name
+    letters = unicodedata.normalize("NFKD", name.translate(_UNDECOMPOSED))
+    kept = (c for c in letters if c in _VOICED_MARKS or unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
 def split_name(name: str) -> list[str]:
     """Split a name into lower-case words and numbers, without namespace: "rig:Spine_01" becomes ["spine", "1"]."""
-    return split_full_name(re.split(r"[:|]", name)[-1])
+    return split_full_name(re.split(r"[:|\uff1a\uff5c]", name)[-1])
 
 
 def split_full_name(name: str) -> list[str]:
     """Split a name into lower-case words and numbers: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
     parts: list[str] = []
-    for word in _WORDS.findall(name):
+    for word in _WORDS.findall(fold_accents(name)):
         plain = str(int(word)) if word.isdigit() else word.lower()
-        affix = None if plain in _SIDES else _SIDE_AFFIX.fullmatch(plain)
+        affix = None if plain in SIDE_WORDS else _SIDE_AFFIX.fullmatch(plain)
         parts += [part for part in affix.groups() if part] if affix else [plain]
     return parts
 
 
 def name_key(words: Sequence[str]) -> NameKey:
     """The key of a name's words: the first word that names a side, and all others joined."""
-    side = next((word for word in words if word in _SIDES), "")
+    side = next((word for word in words if word in SIDE_WORDS), "")
     rest = list(words)
     if side:
         rest.remove(side)
+    return SIDE_WORDS.get(side, ""), join_words(rest)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words and numbers to one; two numbers stay apart: ["toe", "1", "2"] becomes "toe1.2"."""
     stem = ""
-    for before, word in zip(["", *rest], rest, strict=False):
+    for before, word in zip(["", *words], words, strict=False):
         stem += f".{word}" if before.isdigit() and word.isdigit() else word
-    return _SIDES.get(side, ""), stem
+    return stem
 
 
 def normalize_name(name: str) -> NameKey:
@@ -66,27 +89,31 @@ def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[Name
 
     paired_stems: names of paired bones in known rigs, which tell "lfemur" from "lowerback".
     """
+    return index_keys(names, lambda words: _possible_keys(words, paired_stems))
+
+
+def index_keys(names: Sequence[str], keys: Callable[[list[str]], Iterable[NameKey]]) -> dict[NameKey, list[int]]:
+    """Index bones by the keys that a function gives for the words of their names; an end site's key says so."""
     full_names = [split_name(name.removesuffix(END_SITE)) for name in names]
-    ends = [["end", "site"] if name.endswith(END_SITE) else [] for name in names]
     short_names = _strip_shared_words(full_names)
     bones_by_key: dict[NameKey, list[int]] = {}
-    for bone, (full, short, end) in enumerate(zip(full_names, short_names, ends, strict=True)):
+    for bone, (name, full, short) in enumerate(zip(names, full_names, short_names, strict=True)):
+        end = _END_SITE_STEM if name.endswith(END_SITE) else ""
         for name_words in (full, short) if short != full else (full,):
-            for key in _possible_keys(name_words, end, paired_stems):
-                bones = bones_by_key.setdefault(key, [])
+            for side, stem in keys(name_words):
+                bones = bones_by_key.setdefault((side, stem + end), [])
                 if bone not in bones[-1:]:
                     bones.append(bone)
     return bones_by_key
 
 
-def _possible_keys(name_words: list[str], end: list[str], paired_stems: frozenset[str]) -> list[NameKey]:
+def _possible_keys(name_words: list[str], paired_stems: frozenset[str]) -> list[NameKey]:
     """The keys of a name: as written, and with its first or last letter read as the side."""
-    side, stem = name_key([*name_words, *end])
+    side, stem = name_key(name_words)
     keys = [(side, stem)]
-    plain = stem.removesuffix("endsite") if end else stem
-    for letter, rest in ((plain[:1], plain[1:]), (plain[-1:], plain[:-1])):
+    for letter, rest in ((stem[:1], stem[1:]), (stem[-1:], stem[:-1])):
         if not side and letter in ("l", "r") and rest in paired_stems:
-            keys.append((_SIDES[letter], rest + "".join(end)))
+            keys.append((SIDE_WORDS[letter], rest))
     return keys
 
 
@@ -98,7 +125,7 @@ def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
         while True:
             counts = Counter(words[end] for words in names if len(words) > 1)
             word, count = counts.most_common(1)[0] if counts else ("", 0)
-            if count < _SHARED_FRACTION * len(names) or word in _SIDES or (word.isdigit() and not may_be_number):
+            if count < _SHARED_FRACTION * len(names) or word in SIDE_WORDS or (word.isdigit() and not may_be_number):
                 break
             for words in names:
                 if len(words) > 1 and words[end] == word:

@@ -4,7 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, BoneMap, build_bone_map
+from rigs import Array
+from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap, build_bone_map
+from rigs.bone_mapping.languages import languages
+from rigs.bone_mapping.map_faults import find_faults
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.skeleton import INDEX, JOINTS
 
@@ -36,8 +39,11 @@ def bone_map_json(convention: str, joints: dict[str, tuple[str, float]]) -> str:
     return json.dumps({"kind": _KIND, "dialect": convention, "joints": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
-def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMap:
-    """Parse a bone map for the rig with those bones. Raises BadMap."""
+def from_json(text: str, names: Sequence[str], parents: Sequence[int], heads: Array | None = None) -> BoneMap:
+    """Parse a bone map for the rig with those bones. Raises BadMap, also for a map that no body can have.
+
+    heads: (N, 3) rest positions of the bones, for the check.
+    """
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -56,13 +62,13 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int]) -> BoneMa
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0.0 <= confidence <= 1.0:
             raise BadMap(f"{joint}: a sureness from 0 to 1 expected, {json.dumps(confidence)} found")
         bones[INDEX[joint]], confidences[INDEX[joint]] = names.index(row["bone"]), float(confidence)
-    mapped = [bone for bone in bones if bone >= 0]
-    for j, bone in enumerate(bones):
-        if bone >= 0 and mapped.count(bone) > 1:
-            raise BadMap(f"{JOINTS[j]}: a bone of its own expected, {names[bone]} is another joint's too")
-    return build_bone_map(convention_named(str(data.get("dialect"))), bones, confidences, parents)
+    convention = convention_named(str(data.get("dialect")))
+    if faults := find_faults(bones, names, parents, heads, convention=convention):
+        raise BadMap(faults[0].sentence)
+    return build_bone_map(convention, bones, confidences, parents)
 
 
 def convention_named(name: str) -> NamingConvention:
     """The naming convention of that name, or the one of maps edited by hand."""
-    return next((known for known in (*naming_conventions(), BY_STRUCTURE) if known.name == name), _EDITED_BY_HAND)
+    conventions = (*naming_conventions(), *(language.convention for language in languages()), BY_STRUCTURE)
+    return next((known for known in conventions if known.name == name), _EDITED_BY_HAND)

@@ -58,6 +58,11 @@ def naming_conventions() -> tuple[NamingConvention, ...]:
     return tuple(sorted(conventions, key=lambda convention: convention.generic))
 
 
+def common_words() -> NamingConvention:
+    """The generic convention: the common English words for bones."""
+    return next(convention for convention in naming_conventions() if convention.generic)
+
+
 def _from_preset(preset: dict[str, Any], base: dict[str, Any]) -> NamingConvention:
     """Build a convention from a preset, with the joints of the one that it extends; the right side mirrors the left."""
     joints: dict[str, tuple[NameKey, ...]] = {}

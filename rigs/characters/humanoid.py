@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import BoneMap
+from rigs.bone_mapping.bone_map import BoneMap
 from rigs.characters.rig import Rig
 from rigs.skeleton import ANKLES, CHILDREN, DEFAULT_SKELETON, HIPS, INDEX, LIMB_JOINTS, PARENTS, SIDES, outward_path
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import UnmappableRig, map_bones
+from rigs.bone_mapping.bone_map import UnmappableRig
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import BadFile, Clip, Source
 from rigs.skeleton import JOINTS

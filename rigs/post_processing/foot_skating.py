@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 
 from rigs import kinematics, rotations
-from rigs.bone_mapping.bone_mapper import BoneMap, map_bones
+from rigs.bone_mapping.bone_map import BoneMap
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters.humanoid import Humanoid, humanoid_from_rig
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.rig import Rig

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
+from rigs.bone_mapping.bone_map import REQUIRED
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, read, write
 from rigs.files.bvh_parser import format_bvh, parse_bvh
 from rigs.files.recording import to_z_up

@@ -6,8 +6,8 @@ from typing import Any
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job, panels
-from bl_ext.user_default.pas_de_deux.panels import bone_map
 
+from rigs.bone_mapping.joint_labels import JOINT_LABELS
 from rigs.skeleton import JOINTS
 
 
@@ -56,4 +56,4 @@ def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_bone_map_shows_every_joint_once() -> None:
-    assert sorted(joint for joints in bone_map.JOINT_LABELS.values() for joint in joints) == sorted(JOINTS)
+    assert sorted(joint for joints in JOINT_LABELS.values() for joint in joints) == sorted(JOINTS)

@@ -8,7 +8,7 @@ import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, rig_motion
 
-from rigs.bone_mapping.bone_mapper import REQUIRED
+from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 

@@ -49,7 +49,7 @@ def test_a_hand_written_bone_map_needs_only_bones() -> None:
         ({"left_knee": {"bone": "jaw", "sureness": 2}}, "left_knee: a sureness from 0 to 1 expected, 2 found"),
         (
             {"left_knee": {"bone": "jaw"}, "right_knee": {"bone": "jaw"}},
-            "left_knee: a bone of its own expected, jaw is another joint's too",
+            "jaw is the Left Knee and the Right Knee at once: choose another bone for one of them",
         ),
         ([], 'an object with "kind": "Pas de Deux bone map" and "joints" expected'),
     ],

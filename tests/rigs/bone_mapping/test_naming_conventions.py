@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigs.bone_mapping.bone_mapper import REQUIRED
+from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
 from rigs.skeleton import JOINTS
 

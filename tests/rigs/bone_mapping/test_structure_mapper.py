@@ -7,7 +7,8 @@ import pytest
 
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
-from rigs.bone_mapping.bone_mapper import BY_STRUCTURE, REQUIRED, UnmappableRig, map_bones
+from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED, UnmappableRig
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files.bvh_parser import parse_bvh
 from rigs.rotations import from_axis_angle, rotate
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, MIRROR_JOINTS, PARENTS, rest_positions

@@ -4,7 +4,8 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_hierarchy import topological_order
-from rigs.bone_mapping.bone_mapper import BoneMap, map_bones
+from rigs.bone_mapping.bone_map import BoneMap
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters.rig import Rig
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS

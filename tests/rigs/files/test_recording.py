@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rigs import kinematics, rotations
-from rigs.bone_mapping.bone_mapper import REQUIRED, map_bones
+from rigs.bone_mapping.bone_map import REQUIRED
+from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures
 from rigs.files import BadFile, bvh, read
 from rigs.files.bvh_parser import parse_bvh

@@ -175,7 +175,7 @@ def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
     bones = [bone for bone in armature_data(obj).bones if bone.name not in controls]
     location, rotation, scale = _object_transform(obj, metres)
     index = {bone.name: b for b, bone in enumerate(bones)}
-    parents = [_effective_parent(obj, bone, index) for bone in bones]
+    parents = [effective_parent(obj, bone, index) for bone in bones]
     try:
         order = topological_order(parents)
     except ValueError:  # constraints that bind bones in a circle
@@ -198,7 +198,7 @@ def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
     )
 
 
-def _effective_parent(obj: bpy.types.Object, bone: bpy.types.Bone, index: dict[str, int]) -> int:
+def effective_parent(obj: bpy.types.Object, bone: bpy.types.Bone, index: dict[str, int]) -> int:
     """The index of the bone that moves `bone`: a binding constraint's target, else the parent; -1 without either."""
     pose_bone = obj.pose.bones[bone.name] if obj.pose else None
     for constraint in reversed(pose_bone.constraints) if pose_bone else ():

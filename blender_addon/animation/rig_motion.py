@@ -48,13 +48,15 @@ def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     """Map the 29 joints to bones, as indices of the nodes of `rig`, else of `armatures.read_rig(obj)`.
 
     A map edited by hand, for this armature or another with its skeleton, comes before detection. Changes nothing.
-    Raises NotADancer if a required joint has no bone.
+    Raises NotADancer if a required joint has no bone, or the bones form no body.
     """
     rig = rig or armatures.read_rig(obj)
     try:
         mapping = edited_bone_map(armature_data(obj), rig) or map_bones(rig.names, rig.parents, rig.heads)
-    except (UnmappableRig, BadMap) as error:
+    except UnmappableRig as error:
         raise NotADancer(f"{obj.name}: {error}") from None
+    except BadMap as error:
+        raise NotADancer(f"{obj.name}: {error} (Bone Map panel)") from None
     for joint in REQUIRED:
         if joint in mapping.missing:
             raise NotADancer(f"{obj.name}: no bone for {joint}; choose it in the Bone Map panel")

@@ -72,12 +72,14 @@ class PASDEDEUX_OT_map_bones(_ArmatureOperator):
             return
         has_bones = any(row.bone for row in bone_map.armature_bone_map(armature).joints)
         edited = None
-        if not self.forget:
-            edited = (bone_map.edited_bone_map if has_bones else bone_map.saved_bone_map)(armature, rig)
         try:
+            if not self.forget:
+                edited = (bone_map.edited_bone_map if has_bones else bone_map.saved_bone_map)(armature, rig)
             mapping = edited or map_bones(rig.names, rig.parents, rig.heads)
         except UnmappableRig as error:
             raise armatures.NotADancer(f"{obj.name}: {error}") from None
+        except BadMap as error:
+            raise OperatorError(f"{obj.name}: {error}, or press Detect Again") from None
         if self.forget:
             bone_map.delete_saved_bone_map(armature)
         bone_map.store_bone_map(armature, mapping, rig, edited=edited is not None)
@@ -125,7 +127,7 @@ class PASDEDEUX_OT_import_map(_MapFileOperator):
         require_local(armature)
         file, rig = self.file(), armatures.read_rig(obj)
         try:
-            mapping = map_io.from_json(file.read_text("utf-8"), rig.names, rig.parents)
+            mapping = map_io.from_json(file.read_text("utf-8"), rig.names, rig.parents, rig.heads)
         except FileNotFoundError:
             raise OperatorError(f"{file.name}: no such file") from None
         except (UnicodeDecodeError, BadMap) as error:

@@ -20,7 +20,7 @@ from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
-from ..animation import armatures, dancers, fcurves, keyed_frames, keyframes, nla, rig_motion, rigify
+from ..animation import armatures, dancers, fcurves, keyed_frames, keyframes, map_check, nla, rig_motion, rigify
 from ..animation.channels import Channel
 from ..animation.preview_dancer import PreviewDancer
 from ..background_job import JobOperator, OperatorError, Reporter
@@ -66,11 +66,20 @@ class PartnerOperator(JobOperator):
     _seed = 0
     _preview: PreviewDancer | None = None
 
+    def question(self, context: bpy.types.Context) -> str:
+        _require_mapped_rig(dancers.require_leader(context))
+        return map_check.doubt_question(dancers.scene_dancers(context))
+
     def begin(self, context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Object | None, range]:
         """Check the dancers and choose the seed: leader, partner if there is one, and the leader's frames."""
         leader = dancers.require_leader(context)
         _require_mapped_rig(leader)
         partner = _partner_armature(context, leader)
+        rigs = [leader] if partner is None else [leader, partner]
+        if self._confirmed:
+            map_check.confirm_bones(rigs)
+        for warning in map_check.doubt_warnings(rigs):
+            self.report({"WARNING"}, warning)
         frames = dancers.frames_of(active_scene(context), leader)
         self._leader, self._partner, self.start = leader.name, partner.name if partner else "", frames.start
         self._seed = self._choose_seed(scene_settings(context))

@@ -1,12 +1,14 @@
 """Operator that retargets motion between armatures, one dancer or a pair: sample, retarget in numpy, key in bulk."""
 
+from collections.abc import Sequence
+
 import bpy
 
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
-from ..animation import armatures, dancers, keyframes, rig_motion, rigify
+from ..animation import armatures, dancers, keyframes, map_check, rig_motion, rigify
 from ..animation.channels import Tolerance
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
@@ -33,6 +35,28 @@ class RetargetOperator(RetargetTarget, JobOperator):
 
     bl_options = {"REGISTER", "UNDO"}
     label = "Retargeting"
+
+    # Names, as undo invalidates references to objects.
+    _rig_names: tuple[str, ...] = ()
+
+    def rigs(self, context: bpy.types.Context) -> list[bpy.types.Object]:
+        """The rigs whose bone maps are used. Raises OperatorError."""
+        raise NotImplementedError
+
+    def question(self, context: bpy.types.Context) -> str:
+        return map_check.doubt_question(self.rigs(context))
+
+    def warn_of_doubts(self, rigs: Sequence[bpy.types.Object]) -> None:
+        """Warn of doubtful bones where nobody was asked, as from a script. Raises NotADancer."""
+        self._rig_names = tuple(obj.name for obj in rigs)
+        for warning in () if self._confirmed else map_check.doubt_warnings(rigs):
+            self.report({"WARNING"}, warning)
+
+    def remember_answer(self, context: bpy.types.Context) -> None:
+        """Do not ask again about the doubtful bones that were confirmed."""
+        if self._confirmed:
+            objects = active_scene(context).objects
+            map_check.confirm_bones([objects[name] for name in self._rig_names if name in objects])
 
     def keying_options(self) -> rig_motion.KeyingOptions:
         """The operator's options as a value."""
@@ -62,7 +86,6 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
     partner_target: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Partner Target", description="Target armature of the other dancer of a pair", options={"SKIP_SAVE"}
     )
-    # Names, as undo invalidates references to objects.
     _targets: tuple[str, ...] = ()
     _first = 1
     _metres = 1.0
@@ -70,10 +93,18 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
     def is_pair(self) -> bool:
         return bool(self.partner_source or self.partner_target)
 
-    def prepare(self, context: bpy.types.Context) -> JobFunction:
+    def rigs(self, context: bpy.types.Context) -> list[bpy.types.Object]:
+        return [obj for pair in self._pairs(context) for obj in pair]
+
+    def _pairs(self, context: bpy.types.Context) -> list[tuple[bpy.types.Object, bpy.types.Object]]:
+        """The source and the target of each dancer. Raises OperatorError."""
         pairs = [_source_and_target(context, self.source, self.target)]
         if self.is_pair():
             pairs.append((require_object(context, self.partner_source), require_object(context, self.partner_target)))
+        return pairs
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        pairs = self._pairs(context)
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         if len({obj.name for obj in (*sources, *targets)}) < 2 * len(pairs):
             raise OperatorError(
@@ -84,6 +115,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
         for source in sources:
             if keyframes.frame_range(source) is None:
                 raise OperatorError(f"{source.name} has no action: an animated source expected")
+        self.warn_of_doubts([*sources, *targets])
         frames = dancers.frames_of(active_scene(context), *sources)
         motions, _ = dancers.sample_dancers(context, sources, frames)
         # A pair shares one world, and so one scale: the first dancer's.
@@ -111,6 +143,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
         for target, motion in zip(targets, result, strict=True):
             name = f"{target.name} dance"
             rig_motion.write_rig_motion(context, target, motion, name, self._first, options, metres=self._metres)
+        self.remember_answer(context)
 
 
 def require_object(context: bpy.types.Context, name: str) -> bpy.types.Object:

@@ -38,11 +38,16 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
             return choose_takes("INVOKE_DEFAULT", target=self.target, **option_values(self))
         return super().invoke(context, event)
 
-    def prepare(self, context: bpy.types.Context) -> JobFunction:
+    def rigs(self, context: bpy.types.Context) -> list[bpy.types.Object]:
         target = require_object(context, self.target) if self.target else context.active_object
         if target is None:
             raise OperatorError("Select the armature to animate")
+        return [target]
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        (target,) = self.rigs(context)
         require_editable_armature(target)
+        self.warn_of_doubts([target])
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
             raise OperatorError(_NO_FILES)
@@ -79,6 +84,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
             action = rig_motion.write_rig_motion(context, target, motion, name, first, options, metres=self._metres)
             # Only the last action stays assigned, and Blender does not save unused data-blocks.
             action.use_fake_user = True
+        self.remember_answer(context)
 
 
 class PASDEDEUX_OT_choose_takes(RetargetTarget, MocapBrowser):

@@ -1,5 +1,6 @@
 """Panel of the bone map: the bone of each joint of the active armature."""
 
+import textwrap
 from typing import Literal
 
 import bpy
@@ -7,12 +8,15 @@ import bpy
 from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.joint_labels import JOINT_LABELS
 
+from ..animation import map_check
 from ..context_access import armature_data
 from ..properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
 from .layout import DuetPanel
 
 _LABEL_WIDTH = 0.28
 """Share of the panel's width for the joints' labels."""
+_FAULT_WIDTH = 40
+"""Number of letters in a line of the sidebar at its usual width."""
 _CONFIDENT = 0.8
 """Confidence from which a bone is shown with a check mark."""
 
@@ -32,7 +36,7 @@ class PASDEDEUX_PT_bones(DuetPanel):
         layout = self.layout
         assert layout
         assert context.active_object is not None
-        armature = armature_data(context.active_object)
+        armature, faults = armature_data(context.active_object), map_check.map_faults(context.active_object)
         row = layout.row(align=True)
         row.operator("pasdedeux.map_bones", icon="VIEWZOOM")
         row.operator("pasdedeux.map_bones", text="", icon="LOOP_BACK").forget = True
@@ -44,23 +48,31 @@ class PASDEDEUX_PT_bones(DuetPanel):
             return
         status = "Edited by hand" if bone_map.edited else f"{bone_map.dialect}: {bone_map.confidence:.0%} confidence"
         layout.label(text=status)
+        if faults:
+            alert = layout.column()
+            alert.alert = True
+            alert.label(text="Retarget and Generate need possible bones", icon="ERROR")
         for part, joints in JOINT_LABELS.items():
             column = layout.column(align=True)
             column.label(text=part)
             for joint, label in joints.items():
-                _draw_joint(column, armature, bone_map.joints[joint], label)
+                _draw_joint(column, armature, bone_map.joints[joint], label, faults.get(joint, ""))
 
 
 def _draw_joint(
-    column: bpy.types.UILayout, armature: bpy.types.Armature, joint: PASDEDEUX_PG_joint, label: str
+    column: bpy.types.UILayout, armature: bpy.types.Armature, joint: PASDEDEUX_PG_joint, label: str, fault: str
 ) -> None:
-    """Draw a row of the bone map: the joint's label and a search field for its bone."""
+    """Draw a row of the bone map: the joint's label, a search field for its bone, and in red what is impossible."""
     row = column.split(factor=_LABEL_WIDTH, align=True)
-    row.alert = not joint.bone and joint.name in REQUIRED
+    row.alert = bool(fault) or (not joint.bone and joint.name in REQUIRED)
     name = row.row()
     name.alignment = "RIGHT"
     name.label(text=label)
-    row.prop_search(joint, "bone", armature, "bones", text="", icon=_confidence_icon(joint))
+    row.prop_search(joint, "bone", armature, "bones", text="", icon="ERROR" if fault else _confidence_icon(joint))
+    for line in textwrap.wrap(fault, _FAULT_WIDTH):
+        reason = column.row()
+        reason.alert = True
+        reason.label(text=line)
 
 
 def _confidence_icon(joint: PASDEDEUX_PG_joint) -> Literal["ERROR", "BLANK1", "CHECKMARK", "QUESTION"]:

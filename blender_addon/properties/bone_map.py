@@ -23,7 +23,7 @@ _updating = False
 def _on_bone_edited(row: "PASDEDEUX_PG_joint", _: bpy.types.Context) -> None:
     """Update callback: remember a bone chosen by hand, for this armature and for all with the same skeleton.
 
-    A bone belongs to one joint, so it is removed from another joint that had it.
+    Another joint that has the bone keeps it, so that nothing is lost; the panel shows both as impossible.
     """
     if _updating:
         return
@@ -31,10 +31,8 @@ def _on_bone_edited(row: "PASDEDEUX_PG_joint", _: bpy.types.Context) -> None:
     assert isinstance(armature, bpy.types.Armature)
     with _without_update_callback():
         row.sureness = 1.0 if row.bone else 0.0
-        for other in armature_bone_map(armature).joints:
-            if other.bone == row.bone and other.name != row.name:
-                other.bone, other.sureness = "", 0.0
-        armature_bone_map(armature).edited = True
+        bone_map = armature_bone_map(armature)
+        bone_map.edited, bone_map.confirmed = True, ""
     with suppress(OSError):  # the armature itself has the map all the same
         save_bone_map(armature)
 
@@ -61,6 +59,9 @@ class PASDEDEUX_PG_bone_map(bpy.types.PropertyGroup):
         name="Confidence", description="Confidence in the whole map, from 0 to 1", min=0.0, max=1.0
     )
     skeleton: bpy.props.StringProperty(name="Skeleton", description="Hash of the skeleton that the map is for")  # type: ignore[valid-type]
+    confirmed: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Confirmed", description="Hash of the skeleton whose doubtful bones were confirmed"
+    )
     edited: bpy.props.BoolProperty(name="Edited", description="Whether bones were chosen by hand")  # type: ignore[valid-type]
 
 
@@ -73,15 +74,15 @@ def armature_bone_map(armature: bpy.types.Armature) -> PASDEDEUX_PG_bone_map:
 def edited_bone_map(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
     """The mapping edited by hand for this armature, else for another one with its skeleton. Raises BadMap."""
     bone_map = armature_bone_map(armature)
-    if bone_map.edited and bone_map.skeleton == _skeleton_hash(armature):
-        return map_io.from_json(_bone_map_json(armature), rig.names, rig.parents)
+    if bone_map.edited and bone_map.skeleton == skeleton_hash(armature):
+        return map_io.from_json(_bone_map_json(armature), rig.names, rig.parents, rig.heads)
     return saved_bone_map(armature, rig)
 
 
 def saved_bone_map(armature: bpy.types.Armature, rig: Rig) -> BoneMap | None:
     """The mapping edited by hand for any armature with this skeleton, from the extension's user folder."""
     try:
-        return map_io.from_json(_bone_map_file(armature).read_text("utf-8"), rig.names, rig.parents)
+        return map_io.from_json(_bone_map_file(armature).read_text("utf-8"), rig.names, rig.parents, rig.heads)
     except (OSError, UnicodeDecodeError, BadMap):
         return None
 
@@ -98,7 +99,7 @@ def store_bone_map(armature: bpy.types.Armature, mapping: BoneMap | None, rig: R
                 row.bone, row.sureness = rig.names[mapping.bones[j]], mapping.joint_confidence[j]
         bone_map.dialect = mapping.convention.name if mapping else ""
         bone_map.confidence = mapping.confidence if mapping else 0.0
-        bone_map.skeleton, bone_map.edited = _skeleton_hash(armature), edited
+        bone_map.skeleton, bone_map.edited, bone_map.confirmed = skeleton_hash(armature), edited, ""
 
 
 def save_bone_map(armature: bpy.types.Armature) -> None:
@@ -128,7 +129,8 @@ def _bone_map_json(armature: bpy.types.Armature) -> str:
     )
 
 
-def _skeleton_hash(armature: bpy.types.Armature) -> str:
+def skeleton_hash(armature: bpy.types.Armature) -> str:
+    """Hash of the armature's bone hierarchy, by which its bone map is remembered."""
     bones = list(armature.bones)
     index = {bone.name: b for b, bone in enumerate(bones)}
     return map_io.skeleton_hash(
@@ -139,7 +141,7 @@ def _skeleton_hash(armature: bpy.types.Armature) -> str:
 def _bone_map_file(armature: bpy.types.Armature, *, create: bool = False) -> Path:
     """The file in the extension's user folder with the bone map of this skeleton."""
     folder = bpy.utils.extension_path_user(EXTENSION_PACKAGE, path=_FOLDER, create=create)
-    return Path(folder) / f"{_skeleton_hash(armature)}.json"
+    return Path(folder) / f"{skeleton_hash(armature)}.json"
 
 
 CLASSES = (PASDEDEUX_PG_joint, PASDEDEUX_PG_bone_map)

@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job, panels
+from bl_ext.user_default.pas_de_deux.panels import bone_map
 
 from rigs.bone_mapping.joint_labels import JOINT_LABELS
 from rigs.skeleton import JOINTS
@@ -57,3 +58,16 @@ def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_bone_map_shows_every_joint_once() -> None:
     assert sorted(joint for joints in JOINT_LABELS.values() for joint in joints) == sorted(JOINTS)
+
+
+def test_the_bone_map_says_below_a_row_why_its_bone_is_impossible() -> None:
+    bpy.ops.pasdedeux.add_dancer()
+    bpy.ops.pasdedeux.map_bones()
+    joints = bpy.context.object.data.pas_de_deux.joints
+    for bone, told in (("pelvis", False), ("right_hip", True)):
+        joints["pelvis"].bone = bone
+        texts: list[str] = []
+        bone_map.PASDEDEUX_PT_bones.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)
+        sentence = "right_hip is the Pelvis and the Right Hip at once: choose another bone for one of them"
+        assert (" ".join(texts).count(sentence) == 2) == told
+        assert ("Retarget and Generate need possible bones" in texts) == told

@@ -1,14 +1,14 @@
 """Bone maps: detected on known rigs, edited by hand, remembered for a skeleton, exchanged as JSON."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, rig_motion
+from bl_ext.user_default.pas_de_deux.animation import armatures, map_check, rig_motion
 
-from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.skeleton import INDEX, JOINTS
 from tests.rig_builders import CHARACTERS, build, wrong_bones
 
@@ -18,6 +18,14 @@ BONES = {"Hips": None, "Spine": "Hips", "Head": "Spine"} | {
     for part, above in {
         "Arm": "Spine", "ForeArm": "*Arm", "Hand": "*ForeArm", "Prop": "*Hand", "UpLeg": "Hips", "Leg": "*UpLeg",
         "Foot": "*Leg",
+    }.items()
+}  # fmt: skip
+
+BONE_OF_REQUIRED = {"pelvis": "Hips"} | {
+    f"{side.lower()}_{joint}": f"{side}{bone}"
+    for side in ("Left", "Right")
+    for joint, bone in {
+        "hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand",
     }.items()
 }  # fmt: skip
 
@@ -149,8 +157,8 @@ def test_a_rig_in_which_no_dancer_is_found_can_be_mapped_by_hand() -> None:
     bpy.ops.pasdedeux.map_bones(by_hand=True)
     with pytest.raises(armatures.NotADancer, match="rig: no bone for pelvis; choose it in the Bone Map panel"):
         rig_motion.rig_bone_map(rig)
-    for joint, bone in zip(REQUIRED, sorted(rig.data.bones.keys()), strict=False):
-        rig.data.pas_de_deux.joints[joint].bone = bone
+    for joint, bone in BONE_OF_REQUIRED.items():
+        rig.data.pas_de_deux.joints[joint].bone = f"bone {list(BONES).index(bone)}"
     assert mapped_bones(rig)["pelvis"] == "bone 0"
 
 
@@ -163,13 +171,138 @@ def test_an_empty_map_by_hand_is_no_choice_to_keep() -> None:
     assert not rig.data.pas_de_deux.edited
 
 
-def test_a_bone_chosen_for_another_joint_leaves_the_one_that_had_it() -> None:
+@pytest.mark.parametrize(
+    ("changes", "at_fault", "sentence"),
+    [
+        ({"pelvis": "RightUpLeg"}, {"pelvis", "right_hip"}, "RightUpLeg is the Pelvis and the Right Hip at once"),
+        ({"left_wrist": "RightHand"}, {"left_wrist", "right_wrist"}, "RightHand is the Left Wrist and the Right Wrist"),
+        (
+            {"left_hip": "LeftLeg", "left_knee": "LeftUpLeg"},
+            {"left_hip", "left_knee"},
+            r"Left Knee \(LeftUpLeg\) is above the Left Hip \(LeftLeg\)",
+        ),
+        (
+            {"left_wrist": "LeftFoot", "left_ankle": ""},
+            {"left_wrist"},
+            r"Left Wrist \(LeftFoot\) hangs on the Left Knee \(LeftLeg\), as in no body",
+        ),
+    ],
+)
+def test_an_impossible_body_is_shown_and_refused_and_nothing_that_was_chosen_is_lost(
+    changes: dict[str, str], at_fault: set[str], sentence: str
+) -> None:
     rig = armature()
     bpy.ops.pasdedeux.map_bones()
-    rig.data.pas_de_deux.joints["left_wrist"].bone = "RightHand"
-    assert rows(rig)["right_wrist"] == ""
-    with pytest.raises(armatures.NotADancer, match="rig: no bone for right_wrist; choose it in the Bone Map panel"):
+    assert map_check.map_faults(rig) == {}
+    before = rows(rig)
+    for joint, bone in changes.items():
+        rig.data.pas_de_deux.joints[joint].bone = bone
+    assert rows(rig) == before | changes
+    faults = map_check.map_faults(rig)
+    assert set(faults) == at_fault
+    assert all(re.search(sentence, fault) for fault in faults.values())
+    with pytest.raises(armatures.NotADancer, match=f"rig: {sentence}"):
         rig_motion.rig_bone_map(rig)
+    with pytest.raises(RuntimeError, match=f"rig: {sentence}.*Detect Again"):
+        bpy.ops.pasdedeux.map_bones(target="rig")
+    with pytest.raises(RuntimeError, match=sentence):
+        bpy.ops.pasdedeux.retarget(source=keyed("other").name, target="rig")
+    assert rig.animation_data is None
+    bpy.ops.pasdedeux.map_bones(target="rig", forget=True)
+    assert map_check.map_faults(rig) == {}
+    assert rows(rig) == before
+
+
+def test_an_impossible_map_in_a_file_is_refused(tmp_path: Path) -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    before = rows(rig)
+    bpy.ops.pasdedeux.export_map(filepath=str(tmp_path / "map.json"))
+    text = (tmp_path / "map.json").read_text()
+    (tmp_path / "map.json").write_text(text.replace('"Hips"', '"LeftArm"'))
+    with pytest.raises(RuntimeError, match=r"map\.json: LeftArm is the Pelvis and the Left Shoulder at once"):
+        bpy.ops.pasdedeux.import_map(filepath=str(tmp_path / "map.json"))
+    assert rows(rig) == before
+
+
+def test_a_row_whose_bone_was_renamed_is_told() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    rig.data.bones["Head"].name = "Skull"
+    assert map_check.map_faults(rig)["jaw"] == "Head: rig has no bone Head, choose another one"
+
+
+def test_bones_that_constraints_bind_in_a_circle_are_checked_all_the_same() -> None:
+    rig = armature()
+    bpy.ops.pasdedeux.map_bones()
+    for bone, target in (("LeftLeg", "LeftFoot"), ("LeftFoot", "LeftLeg")):
+        constraint = rig.pose.bones[bone].constraints.new("COPY_TRANSFORMS")
+        constraint.target, constraint.subtarget = rig, target
+    assert set(map_check.map_faults(rig)) <= {"left_knee", "left_ankle", "left_hip"}
+
+
+def test_every_known_rigs_map_may_be_edited_without_a_fault(corpus: Path) -> None:
+    for name in CHARACTERS:
+        rig = build(name, corpus)
+        bpy.ops.pasdedeux.map_bones()
+        assert map_check.map_faults(rig) == {}, name
+        for row in rig.data.pas_de_deux.joints:
+            row.bone = row.bone
+        assert rig.data.pas_de_deux.edited
+        rig_motion.rig_bone_map(rig)
+        rig.data.pas_de_deux.dialect = ""  # as in a map made by hand
+        assert map_check.map_faults(rig) == {}, name
+
+
+def nameless_body(name: str) -> bpy.types.Object:
+    """A body of the dancer's proportions whose bones' names say nothing, with an action."""
+    bpy.ops.pasdedeux.add_dancer()
+    rig = bpy.context.active_object
+    rig.name = name
+    for n, bone in enumerate(rig.data.bones):
+        bone.name = f"bone {n:03}"
+    rig.pose.bones["bone 000"].keyframe_insert("location", frame=1)
+    rig.pose.bones["bone 000"].keyframe_insert("location", frame=4)
+    bpy.context.view_layer.update()
+    return rig
+
+
+def test_doubtful_bones_are_asked_about_by_name_until_they_are_confirmed() -> None:
+    rig = nameless_body("odd")
+    assert map_check.doubt_question([build_dancer()]) == ""
+    question = map_check.doubt_question([rig, build_dancer()])
+    assert question.startswith("Bones of odd that may be wrong:\n    Pelvis: bone 000\n")
+    assert "and 16 more" in question
+    map_check.confirm_bones([rig])
+    assert map_check.doubt_question([rig]) == ""
+    bpy.ops.pasdedeux.map_bones(target="odd")
+    assert map_check.doubt_question([rig]) == question
+    for row in rig.data.pas_de_deux.joints:
+        row.bone = row.bone
+    assert map_check.doubt_question([rig]) == ""
+
+
+def test_a_script_is_warned_of_doubtful_bones_and_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+    source, target = nameless_body("odd"), nameless_body("even")
+    assert bpy.ops.pasdedeux.retarget(source="odd", target="even") == {"FINISHED"}
+    out = capfd.readouterr().out
+    for name in ("odd", "even"):
+        assert f"Warning: {name}: 24 bones may be wrong, such as bone 000 for the Pelvis" in out
+    assert target.animation_data.action.name == "even dance"
+    assert source.data.pas_de_deux.confirmed == ""
+
+
+def build_dancer() -> bpy.types.Object:
+    """A dancer with the joints' own names."""
+    bpy.ops.pasdedeux.add_dancer()
+    return bpy.context.active_object
+
+
+def keyed(name: str) -> bpy.types.Object:
+    """Another armature, with an action."""
+    rig = armature(name, str.upper)
+    rig.pose.bones[0].keyframe_insert("location", frame=1)
+    return rig
 
 
 @pytest.mark.parametrize(

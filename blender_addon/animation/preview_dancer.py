@@ -21,7 +21,7 @@ from . import armatures, fcurves, keyframes, mannequin
 
 _MARK = "pas_de_deux_preview"
 """The custom property of the data-blocks that belong to a preview."""
-_MAX_KEYS = 3_000  # of a channel; a longer preview is keyed on every second frame, every third...
+_MAX_KEYS = 1_500  # of a channel; a longer preview is keyed on every second frame, every third...
 _RADIUS = 0.05  # m, of the bones' envelopes but these:
 _RADII = {
     **dict.fromkeys(("pelvis", "spine1", "spine2", "spine3"), 0.11),

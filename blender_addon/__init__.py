@@ -25,13 +25,14 @@ from .operators import (
     retarget_batch,
     retarget_pair,
 )
-from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings
+from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings, take_list
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *retarget_settings.CLASSES,
     *music_settings.CLASSES,
     *preview_settings.CLASSES,
+    *take_list.CLASSES,
     *settings.CLASSES,
     *bone_map.CLASSES,
     *cancel.CLASSES,

@@ -4,7 +4,7 @@ The one place that knows where the actions of Blender 4.2 (the action itself), 4
 slot) store their F-curves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -67,6 +67,18 @@ def action_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
         if animation.action_slot is not None and isinstance(strip, bpy.types.ActionKeyframeStrip)
     ]
     return [fcurve for channelbag in channelbags if channelbag is not None for fcurve in channelbag.fcurves]
+
+
+def all_fcurves(action: bpy.types.Action) -> Iterator[bpy.types.FCurve]:
+    """The F-curves of all slots of an action."""
+    if not hasattr(action, "layers"):
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            if isinstance(strip, bpy.types.ActionKeyframeStrip):
+                for channelbag in strip.channelbags:
+                    yield from channelbag.fcurves
 
 
 def fcurves_by_path(obj: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:

@@ -26,15 +26,16 @@ def create_action(obj: bpy.types.Object, name: str, channels: Iterable[Channel],
     return _new_action(obj, name, keyframe_curves(obj, list(channels), first, 1.0, None))
 
 
-def assign_action(obj: bpy.types.Object, action: bpy.types.Action) -> None:
+def assign_action(obj: bpy.types.Object, action: bpy.types.Action, handle: int = 0) -> None:
     """Assign an action, below the correction layer if there is one, and the slot like the assigned one, else its first.
 
-    Raises NotKeyable.
+    handle: of the slot to assign instead, where the action has it. Raises NotKeyable.
     """
     animation = _ensure_animation_data(obj)
     _require_no_tweak_mode(obj)
     with nla.beneath_corrections(obj):
-        slot = fcurves.matching_slot(action, obj)
+        chosen = [slot for slot in getattr(action, "slots", ()) if slot.handle == handle]
+        slot = chosen[0] if chosen else fcurves.matching_slot(action, obj)
         animation.action = action
         if hasattr(animation, "action_slot"):
             animation.action_slot = slot

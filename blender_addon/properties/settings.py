@@ -11,6 +11,7 @@ from .direction_settings import DirectionProperties
 from .music_settings import PASDEDEUX_PG_music, seed_property
 from .preview_settings import PASDEDEUX_PG_preview
 from .retarget_settings import PASDEDEUX_PG_retargeting, armature_pointer
+from .take_list import PASDEDEUX_PG_take
 
 
 class PASDEDEUX_PG_settings(DirectionProperties, bpy.types.PropertyGroup):
@@ -80,6 +81,10 @@ class PASDEDEUX_PG_settings(DirectionProperties, bpy.types.PropertyGroup):
     )
     retargeting: bpy.props.PointerProperty(type=PASDEDEUX_PG_retargeting)  # type: ignore[valid-type]
     music: bpy.props.PointerProperty(type=PASDEDEUX_PG_music)  # type: ignore[valid-type]
+    take_list: bpy.props.CollectionProperty(type=PASDEDEUX_PG_take)  # type: ignore[valid-type]
+    take_index: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Take", description="Take that is chosen in the list", min=0
+    )
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview",
         description="Video file to write; empty: duet.mp4 next to the .blend file",

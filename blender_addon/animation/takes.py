@@ -1,0 +1,279 @@
+"""Takes: keep every generated action in the scene's list, show one on its dancers, and tell which were edited by hand.
+
+A take's action has a fake user, so that Blender saves it, and carries its record in a custom property, so that it keeps
+the record in any file that it is appended to.
+"""
+
+import json
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..background_job import OperatorError
+from ..context_access import active_scene
+from ..properties.settings import scene_settings
+from ..properties.take_list import KINDS, PASDEDEUX_PG_take
+from . import fcurves, keyframes, nla
+
+RECORD = "pas_de_deux_take"
+"""The custom property of an action that holds the record of its take."""
+_OWN = "own"  # the kind of an action that was not generated
+_REST = {
+    "location": (0.0, 0.0, 0.0),
+    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
+    "rotation_euler": (0.0, 0.0, 0.0),
+    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+    "scale": (1.0, 1.0, 1.0),
+}
+_KEY_ATTRIBUTES = ("co", "interpolation", "handle_left", "handle_right")
+
+
+@dataclass(frozen=True)
+class TakeRecord:
+    """What generated a take: enough to generate it again.
+
+    kind: "partner", "dance" or "compose".  number: its place among the takes of one request, from 1.
+    settings: JSON-able, as `setting_values.take_settings` gives it, for *Make Again*.
+    """
+
+    kind: str
+    model: str
+    seed: int
+    number: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TakePart:
+    """A dancer of a take and the action that it dances; the dancer is None once it was deleted."""
+
+    dancer: bpy.types.Object | None
+    action: bpy.types.Action
+    slot: int = 0
+
+
+def keep_take(
+    context: bpy.types.Context,
+    dancer: bpy.types.Object,
+    action: bpy.types.Action,
+    record: TakeRecord,
+    name: str,
+) -> PASDEDEUX_PG_take:
+    """Keep a dancer's action as a take in the scene's list; it is not assigned, as `show_take` does that.
+
+    The action assigned before is kept, too (see `keep_assigned`). The action is named `name`, numbered if another one
+    has that name. The entry is valid until the next one is added.
+    """
+    keep_assigned(context, dancer, unless=action)
+    action.name = free_action_name(name, action)
+    entry = add_entry(context, record, uuid.uuid4().hex)
+    entry.action, entry.dancer, entry.name = action, dancer, action.name
+    _store_record(action, entry)
+    return entry
+
+
+def keep_partner(entry: PASDEDEUX_PG_take, partner: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Add the second dancer of a couple, whose action belongs to the take and is shown with it."""
+    action.name = free_action_name(f"{entry.label} partner", action)
+    entry.partner, entry.partner_action = partner, action
+    _store_record(action, entry)
+
+
+def keep_assigned(
+    context: bpy.types.Context, dancer: bpy.types.Object, *, unless: bpy.types.Action | None = None
+) -> None:
+    """Keep the action that the dancer dances now, below a correction layer the take's, so that a new one may follow.
+
+    An action that is no take yet becomes an entry: with its record if it has one, as a copy of a take has, else as the
+    animator's own.
+    """
+    action = nla.base_action(dancer)
+    if action is None or action == unless or find_take(context, action) is not None:
+        return
+    if not list(fcurves.all_fcurves(action)):
+        return
+    slot = getattr(dancer.animation_data, "action_slot", None) if not nla.has_correction_layer(dancer) else None
+    record, uid = _read_record(action), uuid.uuid4().hex
+    entry = add_entry(context, record or TakeRecord(_OWN, "", 0), uid)
+    entry.action, entry.dancer, entry.name = action, dancer, action.name
+    entry.slot = slot.handle if slot is not None else 0
+    if action.library is None:
+        action.use_fake_user = True
+        if record is not None:
+            action[RECORD] = {**action[RECORD].to_dict(), "uid": uid}
+
+
+def show_take(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
+    """Assign the take's actions to their dancers, in place of those assigned now, which are kept in the list.
+
+    Nothing else changes: correction layers, NLA tracks, frame, mode and selection stay. Raises OperatorError or
+    ValueError before anything changes.
+    """
+    uid = entry.uid
+    parts = take_parts(entry)
+    if not parts:
+        raise OperatorError(f"{entry.label}: its action was deleted, undo that or delete the take")
+    dancers = [_require_dancer(context, entry, part) for part in parts]
+    for dancer in dancers:
+        keep_assigned(context, dancer)
+    # Keeping may have added entries, which invalidates references to others.
+    settings = scene_settings(context)
+    settings.take_index = next(n for n, other in enumerate(settings.take_list) if other.uid == uid)
+    entry = settings.take_list[settings.take_index]
+    entry.name = entry.label
+    for name, dancer in zip(("dancer", "partner"), dancers, strict=False):
+        if getattr(entry, name) != dancer:
+            setattr(entry, name, dancer)
+    for part, dancer in zip(parts, dancers, strict=True):
+        assign_part(dancer, part)
+
+
+def takes_of(context: bpy.types.Context, dancer: bpy.types.Object) -> list[PASDEDEUX_PG_take]:
+    """The takes of a dancer, in the order in which they were generated."""
+    return [entry for entry in scene_settings(context).take_list if dancer in (entry.dancer, entry.partner)]
+
+
+def find_take(context: bpy.types.Context, action: bpy.types.Action) -> PASDEDEUX_PG_take | None:
+    """The take with this action; None if it is no take's."""
+    for entry in scene_settings(context).take_list:
+        if action in (entry.action, entry.partner_action):
+            return entry
+    return None
+
+
+def take_parts(entry: PASDEDEUX_PG_take) -> list[TakePart]:
+    """The dancers of a take with their actions, without actions that were deleted."""
+    parts = [(entry.dancer, entry.action, entry.slot), (entry.partner, entry.partner_action, 0)]
+    return [TakePart(dancer, action, slot) for dancer, action, slot in parts if action]
+
+
+def is_shown(entry: PASDEDEUX_PG_take) -> bool:
+    """Whether the take's dancer dances it now."""
+    return entry.action is not None and entry.dancer is not None and nla.base_action(entry.dancer) == entry.action
+
+
+def is_edited(entry: PASDEDEUX_PG_take) -> bool:
+    """Whether the take's keyframes were edited since it was kept; the animator's own animation always counts."""
+    if entry.kind == _OWN:
+        return True
+    for part in take_parts(entry):
+        record = part.action.get(RECORD)
+        if record is None or record["fingerprint"] != fingerprint(part.action):
+            return True
+    return False
+
+
+def assign_part(dancer: bpy.types.Object, part: TakePart) -> None:
+    """Assign a take's action and its slot to a dancer, and put bones that it leaves unkeyed back to rest."""
+    before = {fcurve.data_path for fcurve in _animated_curves(dancer)}
+    keyframes.assign_action(dancer, part.action, part.slot)
+    after = {fcurve.data_path for fcurve in _animated_curves(dancer)}
+    for path in before - after:
+        _reset(dancer, path)
+
+
+def add_entry(context: bpy.types.Context, record: TakeRecord, uid: str) -> PASDEDEUX_PG_take:
+    """Add an entry to the list and make it the active one."""
+    settings = scene_settings(context)
+    entry: PASDEDEUX_PG_take = settings.take_list.add()
+    entry.uid, entry.kind, entry.model = uid, record.kind, record.model
+    entry.seed, entry.number, entry.settings = record.seed, record.number, json.dumps(dict(record.settings))
+    settings.take_index = len(settings.take_list) - 1
+    return entry
+
+
+def free_action_name(name: str, action: bpy.types.Action) -> str:
+    """The name, numbered if another action than this one has it."""
+    free, number = name, 1
+    while (other := bpy.data.actions.get(free)) is not None and other != action:
+        number += 1
+        free = f"{name} {number}"
+    return free
+
+
+def fingerprint(action: bpy.types.Action) -> str:
+    """A checksum of an action's F-curves and their keyframes, that any edit of them changes."""
+    checksum = 0
+    for fcurve in fcurves.all_fcurves(action):
+        keys = fcurves.read_keyframes(fcurve)
+        checksum = zlib.crc32(f"{fcurve.data_path}[{fcurve.array_index}] {fcurve.mute}".encode(), checksum)
+        checksum = zlib.crc32(f"{len(fcurve.modifiers)}".encode(), checksum)
+        for attribute in _KEY_ATTRIBUTES:
+            checksum = zlib.crc32(np.ascontiguousarray(keys[attribute]).tobytes(), checksum)
+    return f"{checksum:08x}"
+
+
+def _store_record(action: bpy.types.Action, entry: PASDEDEUX_PG_take) -> None:
+    action.use_fake_user = True
+    action[RECORD] = {
+        "uid": entry.uid,
+        "kind": entry.kind,
+        "model": entry.model,
+        "seed": entry.seed,
+        "number": entry.number,
+        "settings": entry.settings,
+        "fingerprint": fingerprint(action),
+    }
+
+
+def _read_record(action: bpy.types.Action) -> TakeRecord | None:
+    """The record that an action carries; None without one."""
+    stored = action.get(RECORD)
+    if stored is None:
+        return None
+    try:
+        kind, model, seed, number = (stored[name] for name in ("kind", "model", "seed", "number"))
+        record = TakeRecord(kind, model, seed, number, json.loads(stored["settings"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return record if kind in {kind for kind, *_ in KINDS} else None
+
+
+def _require_dancer(context: bpy.types.Context, entry: PASDEDEUX_PG_take, part: TakePart) -> bpy.types.Object:
+    """The dancer of a part; for one that was deleted, the scene's partner if it has the bones. Raises OperatorError."""
+    objects = active_scene(context).objects
+    dancer = part.dancer
+    if dancer is None or objects.get(dancer.name) != dancer:
+        settings = scene_settings(context)
+        heirs = [settings.partner] if entry.kind == "partner" else [settings.leader, settings.partner]
+        heirs = [heir for heir in heirs if heir and objects.get(heir.name) == heir and has_bones(heir, part.action)]
+        if not heirs:
+            raise OperatorError(f"The dancer of {entry.label} is no longer in the scene, and no other has its bones")
+        dancer = heirs[0]
+    if not dancer.is_editable:
+        raise OperatorError(f"{dancer.name} is linked from another file: make it local, or a library override")
+    if dancer.animation_data is not None and dancer.animation_data.use_tweak_mode:
+        raise OperatorError(f"{dancer.name}: exit the tweak mode of its NLA strip first")
+    return dancer
+
+
+def has_bones(dancer: bpy.types.Object, action: bpy.types.Action) -> bool:
+    """Whether the dancer has what the action animates."""
+    for path in {fcurve.data_path for fcurve in fcurves.all_fcurves(action)}:
+        try:
+            dancer.path_resolve(path)
+        except ValueError:
+            return False
+    return True
+
+
+def _animated_curves(dancer: bpy.types.Object) -> Iterator[bpy.types.FCurve]:
+    if not nla.has_correction_layer(dancer):
+        yield from fcurves.action_fcurves(dancer)
+
+
+def _reset(dancer: bpy.types.Object, path: str) -> None:
+    """Put a bone's location, rotation or scale back to rest, which an action has animated."""
+    owner_path, _, name = path.rpartition(".")
+    if not owner_path.startswith("pose.bones[") or name not in _REST:
+        return
+    try:
+        owner = dancer.path_resolve(owner_path)
+    except ValueError:  # a bone that is gone
+        return
+    setattr(owner, name, _REST[name])

@@ -52,7 +52,8 @@ class NamingConvention:
 @cache
 def naming_conventions() -> tuple[NamingConvention, ...]:
     """Load every preset in `presets/`, in the order of file names, generic ones last."""
-    files = sorted(Path(__file__).with_name("presets").glob("*.json"))
+    # A missing folder, as while an extension is disabled, raises an error: no presets at all must not be cached.
+    files = sorted(file for file in Path(__file__).with_name("presets").iterdir() if file.suffix == ".json")
     presets = {file.stem: json.loads(file.read_text("utf-8")) for file in files}
     conventions = [_from_preset(preset, presets.get(preset.pop("extends", ""), {})) for preset in presets.values()]
     return tuple(sorted(conventions, key=lambda convention: convention.generic))

@@ -97,4 +97,25 @@ class PASDEDEUX_OT_choose_duet(DuetOptions, MocapBrowser):
         )
 
 
-CLASSES = (PASDEDEUX_OT_import_duet, PASDEDEUX_OT_choose_duet)
+class PASDEDEUX_OT_swap_dancers(bpy.types.Operator):
+    """Let the partner lead and the leader be the partner"""
+
+    bl_idname = "pasdedeux.swap_dancers"
+    bl_label = "Swap Leader and Partner"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        settings = scene_settings(context)
+        if settings.leader is None and settings.partner is None:
+            cls.poll_message_set("There is no leader and no partner")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        settings = scene_settings(context)
+        settings.leader, settings.partner = settings.partner, settings.leader
+        return {"FINISHED"}
+
+
+CLASSES = (PASDEDEUX_OT_import_duet, PASDEDEUX_OT_choose_duet, PASDEDEUX_OT_swap_dancers)

@@ -93,3 +93,11 @@ def test_a_file_without_a_second_dancer_is_one_sentence_and_an_untouched_scene(
 def test_three_chosen_files_are_no_duet(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="Select the file of a duet, or the two files of its dancers, 3 selected"):
         bpy.ops.pasdedeux.choose_duet(directory=str(tmp_path), files=[{"name": f"{n}.bvh"} for n in range(3)])
+
+
+def test_leader_and_partner_can_be_swapped_later(tmp_path: Path) -> None:
+    assert not bpy.ops.pasdedeux.swap_dancers.poll()
+    files.write(tmp_path / "duet.npz", (swaying_motion(), swaying_motion(x=0.8)))
+    bpy.ops.pasdedeux.import_duet(filepath=str(tmp_path / "duet.npz"), body=False)
+    bpy.ops.pasdedeux.swap_dancers()
+    assert [dancer.name for dancer in pair()] == ["duet 2", "duet 1"]

@@ -1,6 +1,6 @@
 """`Client`: how scripts and Blender send requests to a backend; it needs numpy and pyzmq alone.
 
-with Client() as client:
+with Client() as client:  # or Client("tcp://gpubox:5555", keys="keys")
     takes = client.partner(leader, seed=1)
     (dancer,) = client.dance(score, seed=1)
     score = client.compose([dancer])
@@ -10,13 +10,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
+from backend.keys import read_client_keys
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, Score
-from backend.protocol import DEFAULT_URL, decode_server_message, encode
+from backend.protocol import DEFAULT_URL, STOPPING, decode_server_message, encode
 from backend.wire.direction import UNDIRECTED, Direction
 from backend.wire.messages import (
     Cancel,
@@ -44,12 +47,28 @@ from backend.wire.messages import (
 from backend.wire.validation import ProtocolError
 from rigs.motion import Motion
 
-__all__ = ["BackendError", "BackendUnavailable", "Cancelled", "Client", "Direction", "RequestRefused"]
+__all__ = [
+    "BackendError",
+    "BackendLost",
+    "BackendStopping",
+    "BackendUnavailable",
+    "Cancelled",
+    "Client",
+    "Direction",
+    "KeysRefused",
+    "NoBackend",
+    "RequestRefused",
+]
 
 _POLL_INTERVAL = 0.1
 """s between two checks whether the caller has cancelled."""
 _CONNECT_TIMEOUT = 2.0
-"""s for the connection itself, which needs no answer from the backend's Python."""
+_HANDSHAKE_EVENTS = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
 _CANCEL_TIMEOUT = 1.0
 """s that a backend has to confirm a cancel; it notices by itself that the client has gone."""
 
@@ -62,6 +81,22 @@ class BackendUnavailable(BackendError):
     """No backend answers."""
 
 
+class NoBackend(BackendUnavailable):
+    """Something listens at the address, and does not answer as a backend does: it hangs or is another program."""
+
+
+class BackendLost(BackendUnavailable):
+    """The backend was connected, and has ended or does not answer."""
+
+
+class BackendStopping(BackendUnavailable):
+    """The backend is about to end."""
+
+
+class KeysRefused(BackendError):
+    """The backend does not admit a client with these keys, or without any."""
+
+
 class RequestRefused(BackendError):
     """The request is invalid, or the backend cannot do it."""
 
@@ -70,11 +105,22 @@ class Client:
     """A backend at `url`. Each call has its own connection, in the thread that calls, so nothing is left to close.
 
     timeout: s of silence after which the backend counts as unavailable; a busy one sends progress every second.
+    keys: the folder that `pasdedeux keys DIR --client NAME` has made, for a server with keys.
+    connect_timeout: s for the connection itself, which needs no answer from the backend's Python.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        timeout: float = 5.0,
+        *,
+        keys: Path | str | None = None,
+        connect_timeout: float = _CONNECT_TIMEOUT,
+    ) -> None:
         self.url = url
         self.timeout = timeout
+        self.connect_timeout = min(timeout, connect_timeout)
+        self._keys = Path(keys) if keys else None
 
     def __enter__(self) -> "Client":
         return self
@@ -204,23 +250,54 @@ class Client:
                             return reply
                 elif cancel_time is not None and time.monotonic() - cancel_time > _CANCEL_TIMEOUT:
                     raise Cancelled
-                elif time.monotonic() - last_message > self.timeout or not socket.poll(0, zmq.POLLOUT):
-                    raise self._unavailable()
-
-    def _unavailable(self) -> BackendUnavailable:
-        return BackendUnavailable(f"no backend answers at {self.url}; start one with `pasdedeux serve`")
+                elif time.monotonic() - last_message > self.timeout:
+                    raise BackendLost(f"the backend at {self.url} has not answered for {self.timeout:.0f} seconds")
+                elif not socket.poll(0, zmq.POLLOUT):
+                    raise BackendLost(f"the backend at {self.url} has ended")
 
     def _connect(self, socket: "zmq.Socket[bytes]") -> None:
+        """Connect, with keys if there are any. Raises BackendUnavailable, NoBackend, KeysRefused and BackendError."""
         expected = f"{self.url}: an address such as {DEFAULT_URL} expected"
         if not self.url.startswith("tcp://"):
             raise BackendError(expected)
         socket.set(zmq.IMMEDIATE, 1)  # writable only while connected
+        if self._keys is not None:
+            try:
+                read_client_keys(self._keys).apply(socket)
+            except ValueError as error:
+                raise KeysRefused(str(error)) from None
+        monitor = socket.get_monitor_socket(zmq.EVENT_CONNECTED | _HANDSHAKE_EVENTS)
         try:
-            socket.connect(self.url)
-        except zmq.ZMQError:
-            raise BackendError(expected) from None
-        if not socket.poll(int(min(self.timeout, _CONNECT_TIMEOUT) * 1000), zmq.POLLOUT):
-            raise self._unavailable()
+            try:
+                socket.connect(self.url)
+            except zmq.ZMQError:
+                raise BackendError(expected) from None
+            self._await_handshake(monitor)
+        finally:
+            socket.disable_monitor()
+            monitor.close(0)
+        socket.poll(int(_POLL_INTERVAL * 1000), zmq.POLLOUT)
+
+    def _await_handshake(self, monitor: "zmq.Socket[bytes]") -> None:
+        """Wait for the connection's handshake: a server refuses keys silently, and only its events tell why."""
+        end = time.monotonic() + self.connect_timeout
+        connected = False
+        while (seconds := end - time.monotonic()) > 0.0 and monitor.poll(int(1000 * seconds) + 1):
+            event = recv_monitor_message(monitor)
+            match event["event"], event["value"]:
+                case zmq.EVENT_CONNECTED, _:
+                    connected = True
+                case zmq.EVENT_HANDSHAKE_SUCCEEDED, _:
+                    return
+                case zmq.EVENT_HANDSHAKE_FAILED_AUTH, _:
+                    raise KeysRefused(f"the backend at {self.url} does not admit the keys of this client")
+                case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH if not self._keys:
+                    raise KeysRefused(f"the backend at {self.url} admits only clients with keys")
+                case _ if self._keys:
+                    raise KeysRefused(f"the backend at {self.url} uses no keys, or others than server.key says")
+        if connected:
+            raise NoBackend(f"what listens at {self.url} does not answer: it hangs, or is another program")
+        raise BackendUnavailable(f"no backend answers at {self.url}")
 
     def _decode(self, id: str, parts: list[bytes]) -> HelloReply | ProgressUpdate | PreviewFrames | Result:
         """The backend's reply to the message `id`; an error reply is raised."""
@@ -235,6 +312,8 @@ class Client:
             return reply
         if reply.code == "cancelled":
             raise Cancelled
+        if reply == ErrorReply("fault", STOPPING):
+            raise BackendStopping(reply.text)
         raise (RequestRefused if reply.code == "refused" else BackendError)(reply.text)
 
 

@@ -112,6 +112,8 @@ from backend.wire.validation import MAX_HEADER, ProtocolError, expect_members, q
 
 PROTOCOL = 3
 DEFAULT_URL = "tcp://127.0.0.1:7429"
+STOPPING = "the backend is stopping"
+"""Text of the fault with which a server that is told to stop answers all open requests and those that come."""
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CLIENT_KINDS, _SERVER_KINDS = (

@@ -1,22 +1,22 @@
 """The server: `serve` answers clients as protocol.py specifies, on a loop that never waits for the engine."""
 
-import ipaddress
 import os
 import queue
-import re
-import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
+from pathlib import Path
 
 import zmq
 
+from backend.addresses import bind_address
 from backend.engine import Engine
+from backend.keys import admit_listed_clients
 from backend.model_registry import REGISTRY, ModelRegistry
-from backend.protocol import DEFAULT_URL, decode_client_message, encode
+from backend.protocol import DEFAULT_URL, STOPPING, decode_client_message, encode
+from backend.stopping import Wakeup, catch_stop_signals
 from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage
 from backend.wire.validation import ProtocolError
 from backend.worker import Job, PreviewParts, QueueFull, Report, RequestQueue, Worker
@@ -29,24 +29,45 @@ STOP_TIMEOUT = 1.0
 """s that the engine has to end when the server is stopped."""
 
 
-def serve(bind: str = DEFAULT_URL, accelerator: str = "auto", registry: ModelRegistry = REGISTRY) -> int:
+class AddressInUse(ValueError):
+    """An address that cannot be bound, as a program listens there or this machine has none such."""
+
+
+def serve(
+    bind: str = DEFAULT_URL,
+    accelerator: str = "auto",
+    registry: ModelRegistry = REGISTRY,
+    *,
+    keys: Path | None = None,
+    on_listening: Callable[[str, Wakeup], None] = lambda address, wakeup: None,
+) -> int:
     """Answer clients until SIGINT or SIGTERM, on the main thread; print a line once it listens. Returns 0.
 
-    bind: a loopback address; with * for the port a free one is taken.
-    Raises ValueError for an address that cannot be bound.
+    bind: a loopback address, or with keys any of this machine; with * for the port a free one is taken.
+    keys: folder of the server's keys; only clients that it lists are admitted.
+    on_listening: called once with the address, and what stops the server.
+    Raises ValueError for an address that cannot be bound, AddressInUse for one that is taken, and for missing keys.
     """
-    address = loopback_address(bind)
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router, catch_stop_signals() as wakeup:
+    address = bind_address(bind, keys=keys is not None)
+    with ExitStack() as stack:
+        context = stack.enter_context(zmq.Context())
+        router = stack.enter_context(context.socket(zmq.ROUTER))
+        wakeup = stack.enter_context(catch_stop_signals())
         router.set(zmq.ROUTER_MANDATORY, 1)  # a send to a client that has gone raises an error
         router.set(zmq.MAXMSGSIZE, MAX_PART)
         router.set(zmq.IPV6, int("[" in address))
         router.linger = 500  # ms, for the last messages
+        if keys is not None:
+            stack.enter_context(admit_listed_clients(router, keys))
         try:
             router.bind(address)
         except zmq.ZMQError as error:
-            raise ValueError(f"{bind}: an address that is free expected ({zmq.strerror(error.errno or 0)})") from None
+            reason = zmq.strerror(error.errno or 0)
+            raise AddressInUse(f"{bind}: an address that is free expected ({reason})") from None
         server = Server(router, Engine(accelerator, registry), wakeup)
-        print(f"listening on {router.get_string(zmq.LAST_ENDPOINT)}", flush=True)
+        listening = router.get_string(zmq.LAST_ENDPOINT)
+        on_listening(listening, wakeup)
+        print(f"listening on {listening}", flush=True)
         server.run()
     if server.worker.is_alive():
         # Deep in a model or an import, where Python cannot end it and its C++ would abort if Python ended around it.
@@ -54,68 +75,6 @@ def serve(bind: str = DEFAULT_URL, accelerator: str = "auto", registry: ModelReg
         sys.stderr.flush()
         os._exit(0)
     return 0
-
-
-def loopback_address(url: str) -> str:
-    """The address as ZeroMQ binds it. Raises ValueError for no address, and for one that other machines can reach."""
-    parts = re.fullmatch(r"tcp://(\[[^]]+\]|[^:\[\]/]+):(\*|\d{1,5})", url)
-    if not parts or (parts[2] != "*" and int(parts[2]) > 65_535):
-        raise ValueError(f"{url}: an address such as {DEFAULT_URL} expected")
-    host = "127.0.0.1" if parts[1] == "localhost" else parts[1]
-    try:
-        is_loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise ValueError(f"{url}: an address of this machine alone expected, such as {DEFAULT_URL}; others need keys")
-    return f"tcp://{host}:{parts[2]}"
-
-
-class Wakeup:
-    """A socket pair by which threads and signal handlers wake the poller.
-
-    stopping: whether a signal to stop has come.
-    """
-
-    def __init__(self) -> None:
-        self.receiver, self._sender = socket.socketpair()
-        self.receiver.setblocking(False)
-        self._sender.setblocking(False)
-        self.stopping = False
-
-    def wake(self) -> None:
-        """Wake the poller."""
-        with suppress(OSError):  # it is awake already, or closed
-            self._sender.send(b"!")
-
-    def stop(self, number: int, frame: object) -> None:
-        """Handle a signal to stop."""
-        self.stopping = True
-        self.wake()
-
-    def drain(self) -> None:
-        """Read what has been sent so far."""
-        with suppress(BlockingIOError):
-            while self.receiver.recv(4096):
-                pass
-
-    def close(self) -> None:
-        """Close both ends."""
-        self.receiver.close()
-        self._sender.close()
-
-
-@contextmanager
-def catch_stop_signals() -> Iterator[Wakeup]:
-    """Let SIGINT and SIGTERM wake the poller instead of ending the process."""
-    wakeup = Wakeup()
-    before = {number: signal.signal(number, wakeup.stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield wakeup
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        wakeup.close()
 
 
 class Server:
@@ -141,13 +100,13 @@ class Server:
         self.wakeup.wake()
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until told to stop, or to finish while no request is open."""
         self.worker.start()
         poller = zmq.Poller()
         poller.register(self.router, zmq.POLLIN)
         poller.register(self.wakeup.receiver, zmq.POLLIN)
         heartbeat = time.monotonic() + HEARTBEAT_INTERVAL
-        while not self.wakeup.stopping:
+        while not self.wakeup.stopping and (self.open or not self.wakeup.finishing):
             poller.poll(max(0, int((heartbeat - time.monotonic()) * 1000)))
             self.wakeup.drain()
             self.forward_reports()
@@ -200,6 +159,8 @@ class Server:
                 if job:
                     self.cancel(job)
                     self.send(client, id, ErrorReply("cancelled", "the request was cancelled"))
+            case _ if self.wakeup.finishing:
+                self.send(client, id, ErrorReply("fault", STOPPING))
             case _:
                 if job:
                     raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
@@ -258,7 +219,7 @@ class Server:
         for job in self.open.values():
             job.cancelled.set()
         for job in list(self.open.values()):
-            self.send(job.client, job.id, ErrorReply("fault", "the backend is stopping"))
+            self.send(job.client, job.id, ErrorReply("fault", STOPPING))
         if self.running:
             self.running.cancelled.set()
         self.worker.finish()

@@ -1,7 +1,7 @@
 """Build the extension: `python blender_addon/build.py` writes dist/pas_de_deux-VERSION-PLATFORM.zip for each platform.
 
 A zip is complete for offline use. It holds these modules, the project's own wheel with the models' weights, the wheels
-of ONNX Runtime, pyzmq and safetensors for every supported Python, and the pure-Python wheels of the MIDI libraries.
+of ONNX Runtime, pyzmq and safetensors for every supported Python, and the pure-Python wheels of the array API and the MIDI libraries.
 Blender's extension tool, found in the installed bpy, packs and validates it. Arguments name the platforms to build for;
 `this` is the one of this machine. The build is reproducible: equal sources give equal bytes.
 """
@@ -36,8 +36,8 @@ DISTRIBUTION_PYTHONS = {"linux-x64": ("3.14",)}
 """Those of Blenders that are packaged by Linux distributions."""
 BINARY = ("onnxruntime", "pyzmq", "safetensors")
 """Packages with wheels for each platform."""
-PURE_PYTHON = ("importlib_resources", "mido", "packaging", "pretty_midi", "six")
-"""The MIDI libraries and their dependencies except numpy."""
+PURE_PYTHON = ("array_api_compat", "importlib_resources", "mido", "packaging", "pretty_midi", "six")
+"""The array API for the models, and the MIDI libraries and their dependencies except numpy."""
 _TIMESTAMP = (2020, 1, 1, 0, 0, 0)
 """The modification time of every file in the zip, for reproducible builds."""
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
-from backend.cli import music_commands, options
+from backend.cli import key_command, music_commands, options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_address, expect_answerable
-from backend.cli.options import Address, File, Number, Out, Rate
+from backend.cli.options import Address, File, Keys, Number, Out, Rate
 from backend.cli.terminal import (
     BadInput,
     Fault,
@@ -74,6 +74,7 @@ def partner(
     history: File = None,
     role: Literal["follow", "lead"] = "follow",
     server: Address = None,
+    keys: Keys = None,
     fps: Rate = None,
     device: Annotated[options.DeviceOptions, tyro.conf.OmitArgPrefixes] = options.DEFAULT_DEVICE_OPTIONS,
     direction: Annotated[options.DirectionOptions, tyro.conf.OmitArgPrefixes] = options.UNDIRECTED_OPTIONS,
@@ -92,6 +93,7 @@ def partner(
         history: the partner's own first frames, to continue from.
         role: the role of a model's partner.
         server: address of the backend to use; by default the model runs in this process.
+        keys: folder of this client's keys, for a server with keys.
         fps: the leader's frames a second, if the file states a wrong rate or none.
         device: options of the choreographic devices.
         direction: options that direct a model's partner.
@@ -109,7 +111,7 @@ def partner(
         if server is None:
             options.expect_partner_model(model)
         if choreography is not None:
-            expect_address(server)
+            expect_address(server, keys)
             expect_direction_support(model, partner_direction, draft, REGISTRY)
         else:
             request = PartnerRequest(
@@ -122,7 +124,7 @@ def partner(
                 draft=draft,
                 direction=partner_direction,
             )
-            expect_answerable(request, server)
+            expect_answerable(request, server, keys)
     files.expect_writable(out)
     results = options.numbered_paths(out, takes)
     expect_result_files(results, [leader, *inputs])
@@ -138,7 +140,7 @@ def partner(
                 assert choreography is not None
                 motions = [_choreograph(first, choreography)]
             else:
-                result = answer(request, server, progress)
+                result = answer(request, server, progress, keys)
                 assert isinstance(result, MotionResult)
                 motions = list(result.takes)
         for path, motion in zip(results, motions, strict=True):
@@ -199,16 +201,21 @@ def render(
 
 
 @app.command
-def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL) -> int:
+def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL, keys: Keys = None) -> int:
     """Serve Blender and scripts until interrupted.
 
     Args:
-        bind: address to listen on; * as the port takes a free one.
+        bind: address to listen on; * as the port takes a free one. One that other machines reach, such as
+            tcp://0.0.0.0:7429, needs keys.
+        keys: folder of the server's keys, made by `pasdedeux keys`: only clients that it lists are admitted.
     """
     from backend.server import serve as run_server
 
     with bad_input_from_value_errors():
-        return run_server(bind)
+        return run_server(bind, keys=keys)
+
+
+app.command(key_command.keys)
 
 
 @app.command

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
-from backend.cli.options import Address, Bars, Number, Out, Rate
+from backend.cli.options import Address, Bars, Keys, Number, Out, Rate
 from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
@@ -29,6 +29,7 @@ def dance(
     model: options.DanceModel = REGISTRY.default("dance"),
     fps: Annotated[float, arg(metavar="RATE")] = 30.0,
     server: Address = None,
+    keys: Keys = None,
 ) -> None:
     """Generate a dance to music; the music that is danced to is written as OUT.wav and begins with the dance.
 
@@ -42,6 +43,7 @@ def dance(
         model: name of the model.
         fps: the dance's frames a second.
         server: address of the backend to use; by default the model runs in this process.
+        keys: folder of this client's keys, for a server with keys.
     """
     from backend.music import midi
     from backend.music.audio.wav import write_wav
@@ -57,10 +59,10 @@ def dance(
         validation.fps("fps", fps)
         validation.check_danceable(music.name, score, fps)
         request = DanceRequest(score, model, duet, energy, seed, fps)
-        expect_answerable(request, server)
+        expect_answerable(request, server, keys)
     with staging_folder(out) as folder:
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
-            result = answer(request, server, progress)
+            result = answer(request, server, progress, keys)
             assert isinstance(result, MotionResult)
             progress(1.0, "synthesizing the music")
             write_wav(folder / sound.name, score)
@@ -78,6 +80,7 @@ def compose(
     model: options.ComposeModel = REGISTRY.default("compose"),
     fps: Rate = None,
     server: Address = None,
+    keys: Keys = None,
 ) -> None:
     """Compose music to a dance, which begins with its first frame; OUT.wav is its sound.
 
@@ -90,6 +93,7 @@ def compose(
         model: name of the model.
         fps: the file's frames a second, if it states a wrong rate or none.
         server: address of the backend to use; by default the model runs in this process.
+        keys: folder of this client's keys, for a server with keys.
     """
     from backend.music import midi
     from backend.music.audio.wav import write_wav
@@ -104,12 +108,12 @@ def compose(
     with bad_input_from_value_errors():
         part_names = tuple(part.strip() for part in parts.split(","))
         request = ComposeRequest(clip.motions, model, _read_tempo(tempo), part_names, seed)
-        expect_answerable(request, server)
+        expect_answerable(request, server, keys)
     with staging_folder(out) as folder:
         for warning in clip.warnings:
             print_note(warning)
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
-            result = answer(request, server, progress)
+            result = answer(request, server, progress, keys)
             assert isinstance(result, ComposeResult)
             progress(1.0, "synthesizing the music")
             write_wav(folder / sound.name, result.score)

@@ -1,5 +1,6 @@
 """The client by itself: no server, a wrong address, a server that dies or answers with something else."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zmq
 
-from backend.client import BackendError, BackendUnavailable, Client
+from backend.client import BackendError, BackendLost, BackendUnavailable, Client, NoBackend
 from backend.protocol import decode_client_message, encode
 from backend.wire.messages import DanceRequest, MotionResult
 from rigs.motion import Motion
@@ -21,14 +22,23 @@ def test_no_server_is_an_error_of_one_sentence() -> None:
         deaf.linger = 0
         port = deaf.bind_to_random_port("tcp://127.0.0.1")
         url = f"tcp://127.0.0.1:{port}"
-        silence = rf"^no backend answers at {url}; start one with `pasdedeux serve`$"
         begin = time.monotonic()
-        with pytest.raises(BackendUnavailable, match=silence):
-            Client(url, timeout=0.5).hello()
+        with pytest.raises(BackendLost, match=rf"^the backend at {url} has not answered for 1 seconds$"):
+            Client(url, timeout=1.0).hello()
         deaf.close()
-        with pytest.raises(BackendUnavailable, match=silence):
+        with pytest.raises(BackendUnavailable, match=rf"^no backend answers at {url}$"):
             Client(url, timeout=0.5).hello()
         assert time.monotonic() - begin < 3.0
+
+
+def test_another_program_at_the_address_is_told_from_no_backend() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        url = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        sentence = rf"^what listens at {url} does not answer: it hangs, or is another program$"
+        with pytest.raises(NoBackend, match=sentence):
+            Client(url, timeout=0.5).hello()
 
 
 @pytest.mark.parametrize("url", ["", "backend", "tcp://127.0.0.1", "tcp://127.0.0.1:http", "ipc:///tmp/backend"])

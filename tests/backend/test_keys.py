@@ -1,0 +1,143 @@
+"""Keys: who is admitted by a server that has them, what each of the others reads, and who can read the files."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.client import Client, KeysRefused
+from backend.keys import make_client_keys, make_server_keys
+from tests.backend.conftest import Backend, running
+
+PASDEDEUX = (sys.executable, "-m", "backend.cli.main")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's keys, and those of anna."""
+    folder = tmp_path_factory.mktemp("keys") / "server"
+    make_server_keys(folder)
+    make_client_keys(folder, "anna")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def locked(folder: Path) -> Iterator[Backend]:
+    """A server with keys."""
+    with running(*PASDEDEUX, "serve", "--bind", "tcp://127.0.0.1:*", "--keys", str(folder)) as one:
+        yield one
+
+
+def assert_refused(url: str, keys: Path | None, sentence: str) -> None:
+    with pytest.raises(KeysRefused) as refusal:
+        Client(url, keys=keys).hello()
+    assert str(refusal.value) == sentence
+
+
+def test_a_listed_client_is_admitted(locked: Backend, folder: Path) -> None:
+    assert Client(locked.url, keys=folder / "for-anna").hello().models
+
+
+def test_a_client_without_keys_is_refused(locked: Backend) -> None:
+    assert_refused(locked.url, None, f"the backend at {locked.url} admits only clients with keys")
+
+
+def test_a_client_that_is_not_listed_is_refused(locked: Backend, folder: Path, tmp_path: Path) -> None:
+    make_server_keys(tmp_path / "other")
+    stranger = make_client_keys(tmp_path / "other", "eve")
+    shutil.copy(folder / "server.key", stranger)
+    assert_refused(locked.url, stranger, f"the backend at {locked.url} does not admit the keys of this client")
+
+
+def test_a_client_of_another_server_is_refused(locked: Backend, tmp_path: Path) -> None:
+    make_server_keys(tmp_path / "other")
+    keys = make_client_keys(tmp_path / "other", "anna")
+    assert_refused(locked.url, keys, f"the backend at {locked.url} uses no keys, or others than server.key says")
+
+
+def test_a_client_with_keys_refuses_a_server_without_them(backend: Backend, folder: Path) -> None:
+    """Else whoever answers in the server's place would read what is sent."""
+    sentence = f"the backend at {backend.url} uses no keys, or others than server.key says"
+    assert_refused(backend.url, folder / "for-anna", sentence)
+
+
+def test_a_client_is_admitted_and_revoked_while_the_server_runs(locked: Backend, folder: Path) -> None:
+    ben = make_client_keys(folder, "ben")
+    assert Client(locked.url, keys=ben).hello().models
+    (folder / "clients" / "ben.key").unlink()
+    assert_refused(locked.url, ben, f"the backend at {locked.url} does not admit the keys of this client")
+    assert Client(locked.url, keys=folder / "for-anna").hello().models
+
+
+def test_a_folder_without_keys_is_named(locked: Backend, tmp_path: Path) -> None:
+    expected = "client.key_secret and server.key expected in the folder of keys"
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(KeysRefused, match=rf"^{folder}: {expected}, as `pasdedeux keys DIR --client NAME` makes"):
+            Client(locked.url, keys=folder).hello()
+    (tmp_path / "server.key").write_text("nonsense")
+    (tmp_path / "client.key_secret").write_text("nonsense")
+    with pytest.raises(KeysRefused, match=expected):
+        Client(locked.url, keys=tmp_path).hello()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_only_the_owner_reads_secrets(folder: Path) -> None:
+    for secret in (folder / "server.key_secret", folder / "for-anna" / "client.key_secret"):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "for-anna").stat().st_mode) == 0o700
+    secret_line = next(line for line in (folder / "server.key_secret").read_text().splitlines() if "secret-key" in line)
+    given = b"".join(path.read_bytes() for path in (folder / "for-anna").iterdir())
+    assert secret_line.split('"')[1].encode() not in given
+    assert "secret-key" not in (folder / "clients" / "anna.key").read_text()
+    assert sorted(path.name for path in (folder / "for-anna").iterdir()) == ["client.key_secret", "server.key"]
+
+
+@pytest.mark.parametrize("name", ["", "../anna", "a/b", ".hidden", "a" * 65, "anna"])
+def test_names_that_cannot_be_files_or_are_used_are_refused(folder: Path, name: str) -> None:
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(ValueError, match="--client"):
+        make_client_keys(folder, name)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_the_command_makes_keys_once_and_never_replaces_them(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+
+    def keys(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([*PASDEDEUX, "keys", str(folder), *arguments], capture_output=True, text=True)
+
+    assert keys("--client", "anna").stdout.split() == [str(folder / "server.key_secret"), str(folder / "for-anna")]
+    before = (folder / "server.key_secret").read_bytes()
+    assert keys("--client", "ben").stdout.split() == [str(folder / "for-ben")]
+    again = keys("--client", "anna")
+    assert again.returncode == 2
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert (folder / "server.key_secret").read_bytes() == before
+
+
+def test_a_public_address_needs_keys_and_is_served_with_them(folder: Path) -> None:
+    command = [*PASDEDEUX, "serve", "--bind", "tcp://0.0.0.0:*"]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "others need --keys" in refused.stderr
+    with subprocess.Popen([*command, "--keys", str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip().rsplit(":", 1)[1]
+        try:
+            assert Client(f"tcp://127.0.0.1:{port}", keys=folder / "for-anna").hello().models
+        finally:
+            process.kill()
+
+
+def test_a_server_without_its_keys_does_not_start(tmp_path: Path) -> None:
+    command = [*PASDEDEUX, "serve", "--bind", "tcp://127.0.0.1:*", "--keys", str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        f"{tmp_path}: server.key_secret expected in the folder of keys, as `pasdedeux keys DIR` makes them"
+    )

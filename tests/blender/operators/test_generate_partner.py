@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
-from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
+from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes
 from bl_ext.user_default.pas_de_deux.operators import generate_partner
 from conftest import Server, free_address
 from modal_run import ModalRun
@@ -16,6 +16,7 @@ from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swa
 
 from backend.client import Client
 from backend.model_registry import REGISTRY
+from backend.wire.direction import Direction
 from rigs import Array, files
 from rigs.choreography.devices import DEVICES, Choreography, choreograph
 from rigs.choreography.formations import FORMATIONS
@@ -269,3 +270,224 @@ def test_cancelling_ends_the_work_beside_blender(
     assert run.run(seconds=10.0) == {"CANCELLED"}
     assert run.reports == [({"INFO"}, "Cancelled")]
     assert scene_state() == before
+
+
+def test_the_direction_is_what_the_backend_gets(server: Server, connected_leader: bpy.types.Object) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    settings.closeness, settings.energy, settings.role = 0.5, 1.5, "lead"
+    settings.place, settings.ahead, settings.left, settings.turned = True, 1.0, 0.5, np.radians(30.0)
+    settings.post_processing = {"seams", "floor"}
+    bpy.ops.pasdedeux.generate_partner()
+    place = tuple(float(np.float32(value)) for value in (1.0, 0.5, np.degrees(settings.turned)))
+    direction = Direction(place=place, closeness=0.5, energy=1.5, without=("bodies", "hands", "feet"))
+    (motion,) = answer(server, connected_leader, direction=direction, role="lead")
+    assert max_joint_error(settings.partner, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_a_place_inside_the_leader_is_refused(connected_leader: bpy.types.Object, scene_state: SceneState) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    settings.place, settings.ahead = True, 0.1
+    assert_error(scene_state, "place: 0.3 to 100 m from the leader expected, 0.1 found")
+
+
+def test_a_model_that_takes_no_direction_gets_none(server: Server, connected_leader: bpy.types.Object) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    settings.model, settings.energy, settings.keep_keyed = "duet-vae", 1.5, True
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    (motion,) = answer(server, connected_leader, model="duet-vae")
+    assert max_joint_error(settings.partner, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def pose_keys(obj: bpy.types.Object, bone: str) -> list[bpy.types.Keyframe]:
+    """The keyframes of the first of a bone's quaternion curves."""
+    curve = fcurves.fcurves_by_path(obj)[f'pose.bones["{bone}"].rotation_quaternion', 1]
+    return list(curve.keyframe_points)
+
+
+def set_seed(seed: int) -> None:
+    bpy.context.scene.pas_de_deux.seed = seed
+
+
+def test_poses_edited_by_hand_are_kept_exactly(connected_leader: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    for frame in (20, 51):
+        pose_keys(partner, "left_shoulder")[frame - 1].co.y += 0.3
+    kept, free = ([joint_positions(partner, frame) for frame in frames] for frames in ((20, 51), (10, 35, 65)))
+    bpy.context.scene.pas_de_deux.keep_keyed = True
+    set_seed(3)
+    bpy.ops.pasdedeux.generate_partner()
+    for frame, positions in zip((20, 51), kept, strict=True):
+        np.testing.assert_allclose(joint_positions(partner, frame), positions, atol=1e-6)
+    for frame, positions in zip((10, 35, 65), free, strict=True):
+        assert np.abs(joint_positions(partner, frame) - positions).max() > 0.02
+    # They stay the animator's: the next partner keeps them, too.
+    set_seed(4)
+    bpy.ops.pasdedeux.generate_partner()
+    np.testing.assert_allclose(joint_positions(partner, 20), kept[0], atol=1e-6)
+
+
+def test_selected_keyframes_are_kept_instead(connected_leader: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    pose_keys(partner, "left_shoulder")[19].co.y += 0.3
+    pose_keys(partner, "right_knee")[39].select_control_point = True
+    edited, selected = joint_positions(partner, 20), joint_positions(partner, 40)
+    bpy.context.scene.pas_de_deux.keep_keyed = True
+    set_seed(3)
+    bpy.ops.pasdedeux.generate_partner()
+    np.testing.assert_allclose(joint_positions(partner, 40), selected, atol=1e-6)
+    assert np.abs(joint_positions(partner, 20) - edited).max() > 0.02
+
+
+def test_a_rig_posed_by_hand_is_kept_at_its_keyframes(
+    connected_leader: bpy.types.Object, tmp_path: Path, corpus: Path
+) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    bpy.ops.pasdedeux.generate_partner()
+    rig = build("Mixamo", corpus)
+    bpy.ops.pasdedeux.retarget(source=settings.partner.name, target=rig.name)
+    for curve in fcurves.action_fcurves(rig):  # three blocked poses
+        values = [curve.evaluate(frame) for frame in (10, 40, 70)]
+        curve.keyframe_points.clear()
+        for frame, value in zip((10, 40, 70), values, strict=True):
+            curve.keyframe_points.insert(frame, value)
+    settings.partner, settings.keep_keyed = rig, True
+    before = {frame: bone_matrices(rig, frame) for frame in (10, 40, 70, 25)}
+    set_seed(3)
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    for frame in (10, 40, 70):
+        np.testing.assert_allclose(bone_matrices(rig, frame), before[frame], atol=1e-5)
+    assert np.abs(bone_matrices(rig, 25) - before[25]).max() > 0.02
+
+
+def bone_matrices(rig: bpy.types.Object, frame: int) -> Array:
+    """The pose bones' evaluated matrices (B, 4, 4) in a frame."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([evaluated.matrix_world @ bone.matrix for bone in evaluated.pose.bones])
+
+
+def test_without_keyed_poses_it_says_how_to_choose_some(
+    connected_leader: bpy.types.Object, scene_state: SceneState
+) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    bpy.context.scene.pas_de_deux.keep_keyed = True
+    assert_error(scene_state, "no keyed poses to keep: select their keyframes, or turn off Keep Keyed Poses")
+
+
+def test_without_a_partner_there_is_nothing_to_keep(
+    connected_leader: bpy.types.Object, scene_state: SceneState
+) -> None:
+    bpy.context.scene.pas_de_deux.keep_keyed = True
+    assert_error(scene_state, "no partner yet to keep anything of: turn off Keep Keyed Poses")
+
+
+@pytest.fixture
+def long_leader(tmp_path: Path, reachable_server: Server) -> bpy.types.Object:
+    """A leader of 1,500 frames."""
+    files.write(tmp_path / "long.bvh", swaying_motion(frames=1500))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
+    return bpy.context.object
+
+
+def preview_dancers() -> list[bpy.types.Object]:
+    return [obj for obj in bpy.data.objects if "pas_de_deux_preview" in obj]
+
+
+def start_until_preview() -> ModalRun:
+    """A run that shows its first frames."""
+    run = ModalRun(generate_partner.PASDEDEUX_OT_generate_partner)
+    assert run.run(until=lambda: bool(preview_dancers())) == {"PASS_THROUGH"}
+    return run
+
+
+def test_the_partner_is_seen_while_it_is_generated(long_leader: bpy.types.Object, scene_state: SceneState) -> None:
+    before = scene_state()
+    run = ModalRun(generate_partner.PASDEDEUX_OT_generate_partner)
+    lengths: list[int] = []
+
+    def has_grown() -> bool:
+        lengths.extend(len(fcurves.action_fcurves(obj)[0].keyframe_points) for obj in preview_dancers())
+        return len(set(lengths)) > 2
+
+    assert run.run(until=has_grown) == {"PASS_THROUGH"}
+    (preview,) = preview_dancers()
+    frames = keyframes.frame_range(preview)
+    assert frames[0] == 1
+    # What the user has is as it was, all the while.
+    seen = scene_state()
+    for name in ("selected", "active", "scene", "markers"):
+        assert seen[name] == before[name]
+    assert seen["actions assigned"].items() >= before["actions assigned"].items()
+    assert np.ptp([joint_positions(preview, frame) for frame in frames[::4]], axis=0).max() > 0.05
+    assert run.run() == {"FINISHED"}
+    assert not preview_dancers()
+    added = {name: set(scene_state()[name]) - set(before[name]) for name in ("objects", "armatures", "actions")}
+    assert added == {
+        "objects": {"long partner", "long partner body"},
+        "armatures": {"long partner"},
+        "actions": {"long partner"},
+    }
+
+
+@pytest.mark.parametrize("how", ["cancel", "end"])
+def test_a_preview_leaves_no_trace_when_the_job_is_ended(
+    long_leader: bpy.types.Object, scene_state: SceneState, how: str
+) -> None:
+    before = scene_state()
+    run = start_until_preview()
+    if how == "cancel":
+        bpy.ops.pasdedeux.cancel()
+        assert run.run() == {"CANCELLED"}
+    else:  # as disabling the add-on and opening another file do
+        background_job.main_slot.end()
+    assert scene_state() == before
+
+
+def test_undo_steps_made_meanwhile_bring_no_preview_back(
+    long_leader: bpy.types.Object, scene_state: SceneState
+) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    run = start_until_preview()
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="cube")
+    bpy.ops.mesh.primitive_cone_add()
+    bpy.ops.ed.undo_push(message="cone")
+    assert run.run() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="generated")
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    assert sorted(obj.name for obj in bpy.data.objects) == ["Cube", "long"]
+    assert not [action for action in bpy.data.actions if "pas_de_deux_preview" in action]
+    bpy.ops.ed.redo()
+    bpy.ops.ed.redo()
+    assert {"long partner", "Cone", "Cube"} <= {obj.name for obj in bpy.data.objects}
+    assert not preview_dancers()
+
+
+def test_an_undo_while_it_is_generated_is_survived(long_leader: bpy.types.Object) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="cube")
+    run = start_until_preview()
+    bpy.ops.ed.undo()
+    assert run.run() == {"FINISHED"}
+    assert sorted(obj.name for obj in bpy.data.objects) == ["long", "long partner", "long partner body"]
+
+
+def test_a_preview_that_is_deleted_does_not_end_the_job(long_leader: bpy.types.Object) -> None:
+    run = start_until_preview()
+    for obj in preview_dancers():
+        bpy.data.objects.remove(obj)
+    assert run.run() == {"FINISHED"}
+    assert not preview_dancers()
+
+
+def test_no_preview_is_saved(long_leader: bpy.types.Object, tmp_path: Path) -> None:
+    run = start_until_preview()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "saved.blend")) as (saved, _):
+        assert list(saved.objects) == ["long"]
+    bpy.ops.pasdedeux.cancel()
+    run.run()

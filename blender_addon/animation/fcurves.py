@@ -232,11 +232,11 @@ def bezier_keyframes(times: Array, values: Array, slopes: Array) -> KeyframeArra
     }
 
 
-def read_keyframes(fcurve: bpy.types.FCurve) -> KeyframeArrays:
-    """Read all attributes of an F-curve's keyframes."""
+def read_keyframes(fcurve: bpy.types.FCurve, attributes: Iterable[str] = tuple(_DEFAULTS)) -> KeyframeArrays:
+    """Read attributes of an F-curve's keyframes, by default all."""
     keyframes = {}
-    for attribute, default in _DEFAULTS.items():
-        values = np.empty((len(fcurve.keyframe_points), len(default)), _dtype(attribute))
+    for attribute in attributes:
+        values = np.empty((len(fcurve.keyframe_points), len(_DEFAULTS[attribute])), _dtype(attribute))
         fcurve.keyframe_points.foreach_get(attribute, values.ravel())
         keyframes[attribute] = values
     return keyframes

@@ -156,7 +156,7 @@ def _remesh_capsules(context: bpy.types.Context, name: str, capsules: list[_Caps
         faces.append(quads + count)
         count += len(points)
     rough = bpy.data.meshes.new(name)
-    rough.from_pydata(np.concatenate(vertices).tolist(), [], np.concatenate(faces).tolist())
+    _fill_mesh(rough, np.concatenate(vertices), np.concatenate(faces))
     body = bpy.data.objects.new(name, rough)
     remesh = body.modifiers.new("Remesh", "REMESH")
     assert isinstance(remesh, bpy.types.RemeshModifier)
@@ -173,6 +173,17 @@ def _remesh_capsules(context: bpy.types.Context, name: str, capsules: list[_Caps
     bpy.data.meshes.remove(rough)
     body.data.name = name
     return body
+
+
+def _fill_mesh(mesh: bpy.types.Mesh, vertices: Array, quads: Array) -> None:
+    """Give an empty mesh vertices (P, 3) and quads (Q, 4); in bulk, several times as fast as Mesh.from_pydata."""
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
+    mesh.loops.add(quads.size)
+    mesh.polygons.add(len(quads))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, quads.size, 4, dtype=np.int32))
+    mesh.polygons.foreach_set("vertices", quads.astype(np.int32).ravel())
+    mesh.update(calc_edges=True)
 
 
 def _capsule_mesh(capsule: _Capsule, segments: int = 24, cap_rings: int = 7) -> tuple[Array, Array]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ..background_job import OperatorError
 from ..context_access import active_scene
@@ -30,7 +29,6 @@ _REST = {
     "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
     "scale": (1.0, 1.0, 1.0),
 }
-_KEY_ATTRIBUTES = ("co", "interpolation", "handle_left", "handle_right")
 
 
 @dataclass(frozen=True)
@@ -200,11 +198,13 @@ def fingerprint(action: bpy.types.Action) -> str:
     """A checksum of an action's F-curves and their keyframes, that any edit of them changes."""
     checksum = 0
     for fcurve in fcurves.all_fcurves(action):
-        keys = fcurves.read_keyframes(fcurve)
+        keys = fcurves.read_keyframes(fcurve, ("co", "interpolation"))
+        if (keys["interpolation"] == fcurves.BEZIER).any():  # the others do not follow their handles
+            keys |= fcurves.read_keyframes(fcurve, ("handle_left", "handle_right"))
         checksum = zlib.crc32(f"{fcurve.data_path}[{fcurve.array_index}] {fcurve.mute}".encode(), checksum)
         checksum = zlib.crc32(f"{len(fcurve.modifiers)}".encode(), checksum)
-        for attribute in _KEY_ATTRIBUTES:
-            checksum = zlib.crc32(np.ascontiguousarray(keys[attribute]).tobytes(), checksum)
+        for values in keys.values():
+            checksum = zlib.crc32(values.tobytes(), checksum)
     return f"{checksum:08x}"
 
 

@@ -37,6 +37,7 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
     bl_label = "Generate Partner"
     bl_options = {"UNDO"}
     label = "Generating the partner"
+    take_operator = "generate_partner"
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         settings = scene_settings(context)
@@ -78,11 +79,9 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
         count = len(result.takes)
         names = [name] if count == 1 else [f"{name} take {number}" for number in range(1, count + 1)]
         write = self._write_held_take if self.kept else self._write_take
-        self.keep_takes(
-            context,
-            partner,
-            [write(context, partner, take, name) for take, name in zip(result.takes, names, strict=True)],
-        )
+        with self.shown_take_kept(context, partner):
+            actions = [write(context, partner, take, name) for take, name in zip(result.takes, names, strict=True)]
+        self.keep_takes(context, partner, actions, self.kept, {})
         for warning in result.warnings:
             self.report({"WARNING"}, warning[0].upper() + warning[1:])
 

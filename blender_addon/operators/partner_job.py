@@ -1,7 +1,8 @@
 """What the operators share that generate the partner's movement: request, preview, retargeting, and keeping takes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import bpy
 import numpy as np
@@ -20,16 +21,24 @@ from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
-from ..animation import armatures, dancers, fcurves, keyed_frames, keyframes, map_check, nla, rig_motion, rigify
+from ..animation import armatures, dancers, fcurves, keyed_frames, keyframes, map_check, nla, rig_motion, rigify, takes
 from ..animation.channels import Channel
 from ..animation.preview_dancer import PreviewDancer
+from ..animation.takes import TakeRecord
 from ..background_job import JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range, frame_rate
+from ..properties.direction_settings import DIRECTION_NAMES
+from ..properties.setting_values import take_settings
 from ..properties.settings import PASDEDEUX_PG_settings, scene_settings
 from .backend_request import request_backend
 
 _BLEND_SECONDS = 0.2
 """s around held poses over which the generated ones blend into them."""
+_TAKE_SETTINGS = (
+    *("model", "role", "takes", "fewer_keys", "delay", "delay_in", "formation", "distance"),
+    *DIRECTION_NAMES,
+)
+"""The scene's settings that make a take."""
 _LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
 _MAX_SEED = 2**31 - 1  # of Blender's whole numbers
 _OBJECT_PATHS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
@@ -59,6 +68,8 @@ class PartnerOperator(JobOperator):
 
     # Names, as an undo step while the backend works invalidates references to objects.
     _leader, _partner, _draft = "", "", ""
+    take_operator: ClassVar[str]
+    """The operator's name, for making its takes again."""
     start = 1
     metres = 1.0
     kept: tuple[int, ...] = ()
@@ -83,6 +94,7 @@ class PartnerOperator(JobOperator):
         frames = dancers.frames_of(active_scene(context), leader)
         self._leader, self._partner, self.start = leader.name, partner.name if partner else "", frames.start
         self._seed = self._choose_seed(scene_settings(context))
+        self._scene_values = take_settings(context, self.take_operator, _TAKE_SETTINGS)["scene"]
         return leader, partner, frames
 
     def sample(
@@ -187,22 +199,42 @@ class PartnerOperator(JobOperator):
         context: bpy.types.Context,
         partner: bpy.types.Object,
         actions: Sequence[bpy.types.Action],
-        edited: Sequence[int] = (),
+        edited: Sequence[int],
+        properties: Mapping[str, Any],
     ) -> None:
         """Keep the actions as takes of the partner and show the first one.
 
-        edited: the frames whose keyframes still count as edited by hand.
+        edited: the frames whose keyframes count as edited by hand.  properties: the operator's own, to make them again.
         """
-        for action in actions:
-            keyed_frames.remember_keys(action, partner, edited=edited or self.kept)
-            action.use_fake_user = True
-        keyframes.assign_action(partner, actions[0])
+        scene = self._scene_values | {"seed": self._seed, "leader": self._leader, "partner": partner.name}
+        if self._draft:
+            properties = {"draft": self._draft, "keep": ", ".join(map(str, self.kept)), **properties}
+        settings = {"operator": self.take_operator, "properties": dict(properties), "scene": scene}
+        uids = []
+        for number, action in enumerate(actions, start=1):
+            keyed_frames.remember_keys(action, partner, edited=edited)
+            record = TakeRecord("partner", scene["model"], self._seed, number, settings)
+            uids.append(takes.keep_take(context, partner, action, record, action.name).uid)
+        takes.show_take(context, next(take for take in scene_settings(context).take_list if take.uid == uids[0]))
         scene_settings(context).seed = self._seed
         extend_frame_range(active_scene(context), int(actions[0].frame_range[1]))
 
+    @contextmanager
+    def shown_take_kept(self, context: bpy.types.Context, partner: bpy.types.Object) -> Iterator[None]:
+        """Keep the partner's present action in the list, and assign it again after others were written."""
+        takes.keep_assigned(context, partner)
+        shown = nla.base_action(partner)
+        try:
+            yield
+        finally:
+            if shown is not None:
+                keyframes.assign_action(partner, shown)
+            elif partner.animation_data is not None and not nla.has_correction_layer(partner):
+                partner.animation_data.action = None
+
     def _choose_seed(self, settings: PASDEDEUX_PG_settings) -> int:
         seed: int = settings.seed
-        used = {entry.seed for entry in getattr(settings, "take_list", ())} if self.new_seed else set()
+        used = {take.seed for take in settings.take_list if take.kind == "partner"} if self.new_seed else set()
         while seed in used:
             seed = seed + 1 if seed < _MAX_SEED else 0
         return seed

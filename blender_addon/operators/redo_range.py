@@ -27,6 +27,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
     )
     bl_options = {"UNDO"}
     label = "Redoing the range"
+    take_operator = "redo_range"
 
     first: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="First", description="First frame to generate again; 0: the leader's first", options={"SKIP_SAVE"}, min=0
@@ -69,7 +70,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         assert partner is not None
         name = f"{leader.name} partner {self._redone[0]}-{self._redone[-1]}"
         tolerance = key_tolerance(scene_settings(context))
-        with nla.beneath_corrections(partner):
+        with self.shown_take_kept(context, partner), nla.beneath_corrections(partner):
             keyframes.assign_action(partner, self.require_draft())
             edited = keyed_frames.AnimatorsFrames.of(partner).edited
             actions = []
@@ -77,7 +78,8 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
                 channels = self._redone_channels(context, partner, take)
                 actions.append(frame_splice.splice_action(partner, channels, self._redone.start, name, tolerance))
         still_edited = [frame for frame in edited if frame not in self._redone or frame in self.kept]
-        self.keep_takes(context, partner, actions, still_edited)
+        properties = {"first": self._redone[0], "last": self._redone[-1]}
+        self.keep_takes(context, partner, actions, still_edited, properties)
 
     def _choose_range(
         self, context: bpy.types.Context, partner: bpy.types.Object, frames: range, selected: Sequence[int]

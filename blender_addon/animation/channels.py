@@ -14,6 +14,15 @@ from rigs.retargeting.key_reduction import Tolerance as Tolerance
 from . import fcurves
 from .fcurves import FCurveData
 
+REST_VALUES = {
+    "location": (0.0, 0.0, 0.0),
+    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
+    "rotation_euler": (0.0, 0.0, 0.0),
+    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+    "scale": (1.0, 1.0, 1.0),
+}
+"""The values at rest of a bone's transform properties."""
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -59,6 +68,13 @@ def transform_channels(
         keys = reduced[0] if reduced[0] is not None and reduced[0].mode == owner.rotation_mode else None
         channels.append(Channel(prefix + name, values, group, keys))
     return channels
+
+
+def rest_channel(path: str, group: str, frames: int, rest: Sequence[float]) -> Channel:
+    """A channel of a property that keeps its value at rest, with a keyframe at both ends."""
+    ends = np.unique([0, frames - 1])
+    values = np.tile(np.array(rest, dtype=float), (frames, 1))
+    return Channel(path, values, group, KeyedCurve(ends, values[ends], np.zeros_like(values[ends])))
 
 
 def rotation_mode(obj: bpy.types.Object, path: str) -> str | None:

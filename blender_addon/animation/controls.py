@@ -18,7 +18,7 @@ _POLE_LENGTH = 0.06
 
 
 def add_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
-    """Add controls to the active dancer, in FK, and key them along what it plays. Mode and selection stay."""
+    """Add controls to the active dancer, in FK; they are not keyed yet. Mode and selection stay."""
     mode = dancer.mode
     bpy.ops.object.mode_set(mode="EDIT")
     try:
@@ -35,20 +35,20 @@ def add_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
         _add_constraints(dancer, limb)
         _add_shapes(dancer, limb)
     active_view_layer(context).update()
-    key_controls(context, dancer)
 
 
-def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
-    """Key the controls of a dancer that has them along the take that it plays, unless they are keyed already."""
-    if not has_controls(dancer) or nla.base_action(dancer) is None:
-        return
+def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> bool:
+    """Key the controls of a dancer that has them along the take that it plays, unless they are; return whether."""
+    action = nla.base_action(dancer)
+    if not has_controls(dancer) or action is None or action.library is not None:
+        return False
     assert dancer.pose is not None
     switches = [dancer.pose.bones[limb.control][IK] for limb in LIMBS]
     with nla.beneath_corrections(dancer):
         curves = fcurves.fcurves_by_path(dancer)
         frames = keyframes.frame_range(dancer)
         if frames is None or any(path.startswith(f'pose.bones["{LIMBS[0].control}"].loc') for path, _ in curves):
-            return
+            return False
         try:
             _set_switches(dancer, [0.0] * len(LIMBS))
             motion = armatures.sample_motion(context, dancer, frames)
@@ -56,6 +56,7 @@ def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
             _set_switches(dancer, switches)
         channels = control_channels(dancer, *armatures.object_space(dancer, motion))
         fcurves.write_fcurves(fcurves.assigned_channelbag(dancer), key_every_frame(channels, frames.start, 1.0))
+        return True
 
 
 def _set_switches(dancer: bpy.types.Object, values: list[float]) -> None:

@@ -1,6 +1,6 @@
 """Write motions as keyframes: to a new action, the assigned action or an NLA strip, on every frame or reduced."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -50,6 +50,7 @@ def write_keyframes(
     step: float = 1.0,
     onto: KeyframeTarget = "NEW",
     tolerance: Tolerance | None = None,
+    stale: Collection[str] = (),
 ) -> bpy.types.Action:
     """Write channels as keyframes that animate the object, from the frame `first`, `step` scene frames apart.
 
@@ -58,10 +59,11 @@ def write_keyframes(
     motion; without an assigned action it is "NEW". "STRIP" adds an NLA strip on a new track above all others.
     tolerance: reduce the keyframes of channels without reduced keys, on the same frames for all channels of a bone;
     without it they are keyed on every frame.
+    stale: data paths whose F-curves "NEW" does not copy.
     All three write below a correction layer. Returns the action. Raises NotKeyable before anything changes.
     """
     with nla.beneath_corrections(obj):
-        return _write_keyframes(obj, channels, name, first, step, onto, tolerance)
+        return _write_keyframes(obj, channels, name, first, step, onto, tolerance, stale)
 
 
 def _write_keyframes(
@@ -72,6 +74,7 @@ def _write_keyframes(
     step: float,
     onto: KeyframeTarget,
     tolerance: Tolerance | None,
+    stale: Collection[str],
 ) -> bpy.types.Action:
     _require_keyable(obj, channels, onto)
     onto_current = onto == "CURRENT" and obj.animation_data is not None and obj.animation_data.action is not None
@@ -84,7 +87,7 @@ def _write_keyframes(
         action = _new_action(obj, name, curves)
         _add_nla_strips(obj, action)
     else:
-        action = _new_action_from_assigned(obj, name, curves)
+        action = _new_action_from_assigned(obj, name, curves, stale)
         _swap_action(obj, action)
     return action
 
@@ -178,8 +181,10 @@ def _new_action(obj: bpy.types.Object, name: str, curves: Sequence[FCurveData]) 
     return action
 
 
-def _new_action_from_assigned(obj: bpy.types.Object, name: str, curves: Sequence[FCurveData]) -> bpy.types.Action:
-    """A new action with these F-curves and those of the assigned action for other properties."""
+def _new_action_from_assigned(
+    obj: bpy.types.Object, name: str, curves: Sequence[FCurveData], stale: Collection[str]
+) -> bpy.types.Action:
+    """A new action with these F-curves and those of the assigned action for other properties that are not stale."""
     assigned = _ensure_animation_data(obj).action
     if assigned is None:
         return _new_action(obj, name, curves)
@@ -188,7 +193,7 @@ def _new_action_from_assigned(obj: bpy.types.Object, name: str, curves: Sequence
         action.name, action.use_fake_user = name, False
         channelbag = fcurves.copied_channelbag(action, obj)
         replaced = {path for curve in curves for path in (curve.path, *other_rotation_paths(curve.path))}
-        for curve in [curve for curve in channelbag.fcurves if curve.data_path in replaced]:
+        for curve in [curve for curve in channelbag.fcurves if curve.data_path in replaced or curve.data_path in stale]:
             channelbag.fcurves.remove(curve)
         fcurves.write_fcurves(channelbag, curves)
     except BaseException:

@@ -22,9 +22,9 @@ from rigs.retargeting.retarget import RetargetOptions
 from ..background_job import OperatorError
 from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate, metres_per_unit
 from ..properties.bone_map import edited_bone_map
-from . import armatures, keyframes, rigify
+from . import armatures, keyframes, nla, rigify
 from .armatures import NotADancer
-from .channels import Channel, Tolerance, transform_channels
+from .channels import Channel, Tolerance, rest_channel, transform_channels
 from .control_bones import control_channels, joint_pose
 from .pose_sampling import sample_pose
 
@@ -153,13 +153,26 @@ def write_rig_motion(
 ) -> bpy.types.Action:
     """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range.
 
-    metres: the metres in one Blender unit, as for `target_body`.
+    Old keys of a Rigify rig's other controls would fight the motion: a new action has none of them, and elsewhere they
+    rest meanwhile.  metres: the metres in one Blender unit, as for `target_body`.
     """
     channels = rig_channels(target, motion, options.limbs, metres=metres)
-    extend_frame_range(active_scene(context), first + len(channels[0].values) - 1)
+    frames = len(channels[0].values)
     # Bones with reduced keys stand where they should under the object as it moves exactly.
     tolerance = options.tolerance if motion.keys is None else None
-    return keyframes.write_keyframes(target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance)
+    with nla.beneath_corrections(target):
+        keyed = {channel.path for channel in channels}
+        stale = rigify.stale_controls(target, keyed) if rigify.is_rigify(target) else {}
+        has_action = target.animation_data is not None and target.animation_data.action is not None
+        if options.onto != "NEW" and has_action:
+            channels += [rest_channel(path, bone, frames, rest) for path, (bone, rest) in stale.items()]
+        action = keyframes.write_keyframes(
+            target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance, stale=stale
+        )
+        if options.onto == "NEW":
+            rigify.reset_controls(target, stale)
+    extend_frame_range(active_scene(context), first + frames - 1)
+    return action
 
 
 def rig_channels(

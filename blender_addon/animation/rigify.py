@@ -1,5 +1,7 @@
 """Rigify's generated rigs: their IK/FK switches, and the transforms of their IK controls and pole targets."""
 
+import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -11,6 +13,9 @@ from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import ControlBone, RigMotion
 from rigs.skeleton import INDEX
+
+from . import fcurves
+from .channels import REST_VALUES
 
 Limbs = Literal["FK", "IK"]
 
@@ -29,6 +34,11 @@ _BEND_DIRECTIONS = {"upper_arm_ik_target": np.array([0.0, 1.0, 0.0]), "thigh_ik_
 _MIN_BEND = 0.01
 """The sine of a bend below which the T-pose's direction takes over."""
 _TOES = "toe_ik"
+_BODY_CONTROLS = re.compile(
+    r"(root|torso|hips|chest|neck|head|shoulder\.[LR]|(spine_fk|tweak_spine)(\.\d+)?"
+    r"|(upper_arm|forearm|hand|thigh|shin|foot|toe)(_[a-z]+)+\.[LR](\.\d+)?)"
+)
+"""Names of the controls that move trunk, head and limbs: FK, IK and tweaks; not fingers and face."""
 _Y = np.array([0.0, 1.0, 0.0])
 
 
@@ -53,6 +63,29 @@ def ik_fk_switches(obj: bpy.types.Object, limbs: Limbs) -> list[tuple[str, str, 
     return [
         (bone, name, value) for bone, name, value in switches if bone in bones and bones[bone].get(name) is not None
     ]
+
+
+def stale_controls(obj: bpy.types.Object, keyed: Collection[str]) -> dict[str, tuple[str, tuple[float, ...]]]:
+    """The animated transforms of controls of trunk, head and limbs that are not among the `keyed` data paths.
+
+    For each data path that the assigned action animates: the bone, and the value at rest.
+    """
+    assert obj.pose is not None
+    animated = {curve.data_path for curve in fcurves.action_fcurves(obj)}
+    return {
+        path: (bone.name, rest)
+        for bone in obj.pose.bones
+        if _BODY_CONTROLS.fullmatch(bone.name)
+        for name, rest in REST_VALUES.items()
+        if (path := f"{bone.path_from_id()}.{name}") in animated and path not in keyed
+    }
+
+
+def reset_controls(obj: bpy.types.Object, stale: dict[str, tuple[str, tuple[float, ...]]]) -> None:
+    """Bring transforms that no action animates any more to rest; else they stay as they were last evaluated."""
+    assert obj.pose is not None
+    for path, (bone, rest) in stale.items():
+        setattr(obj.pose.bones[bone], path.rpartition(".")[2], rest)
 
 
 def ik_controls(pose: PosedHumanoid, body: Humanoid) -> list[ControlBone]:

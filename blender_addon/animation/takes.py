@@ -17,18 +17,12 @@ from ..background_job import OperatorError
 from ..context_access import active_scene
 from ..properties.settings import scene_settings
 from ..properties.take_list import KINDS, PASDEDEUX_PG_take
-from . import fcurves, keyframes, nla
+from . import controls, fcurves, keyframes, nla
+from .channels import REST_VALUES
 
 RECORD = "pas_de_deux_take"
 """The custom property of an action that holds the record of its take."""
 _OWN = "own"  # the kind of an action that was not generated
-_REST = {
-    "location": (0.0, 0.0, 0.0),
-    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
-    "rotation_euler": (0.0, 0.0, 0.0),
-    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
-    "scale": (1.0, 1.0, 1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -129,6 +123,18 @@ def show_take(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
             setattr(entry, name, dancer)
     for part, dancer in zip(parts, dancers, strict=True):
         assign_part(dancer, part)
+        key_controls(context, dancer)
+
+
+def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
+    """Key a dancer's controls along what it plays, where they are not yet; for that no take counts as edited."""
+    action = nla.base_action(dancer)
+    record = action.get(RECORD) if action is not None else None
+    unedited = action is not None and record is not None and record.get("fingerprint") == fingerprint(action)
+    if controls.key_controls(context, dancer) and unedited:
+        assert action is not None
+        assert record is not None
+        record["fingerprint"] = fingerprint(action)
 
 
 def takes_of(context: bpy.types.Context, dancer: bpy.types.Object) -> list[PASDEDEUX_PG_take]:
@@ -270,10 +276,10 @@ def _animated_curves(dancer: bpy.types.Object) -> Iterator[bpy.types.FCurve]:
 def _reset(dancer: bpy.types.Object, path: str) -> None:
     """Put a bone's location, rotation or scale back to rest, which an action has animated."""
     owner_path, _, name = path.rpartition(".")
-    if not owner_path.startswith("pose.bones[") or name not in _REST:
+    if not owner_path.startswith("pose.bones[") or name not in REST_VALUES:
         return
     try:
         owner = dancer.path_resolve(owner_path)
     except ValueError:  # a bone that is gone
         return
-    setattr(owner, name, _REST[name])
+    setattr(owner, name, REST_VALUES[name])

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..animation import armatures, controls
+from ..animation import armatures, controls, takes
 from ..animation.control_bones import has_controls
 from ..background_job import OperatorReturn, error_message
 from ..context_access import armature_data
@@ -40,6 +40,7 @@ class PASDEDEUX_OT_add_controls(bpy.types.Operator):
             self.report({"ERROR"}, error_message(error))
             return {"CANCELLED"}
         controls.add_controls(context, dancer)
+        takes.key_controls(context, dancer)
         return {"FINISHED"}
 
 

@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, controls, dancers, fcurves, keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation import armatures, controls, dancers, fcurves, nla, takes
 from bl_ext.user_default.pas_de_deux.animation.control_bones import CONTROL_BONES, LIMBS, has_controls
 from bl_ext.user_default.pas_de_deux.animation.pose_sampling import sample_pose
 from motions import random_motion
@@ -195,8 +195,9 @@ def test_a_take_without_control_keys_gets_them(dancer: bpy.types.Object) -> None
     take = armatures.create_motion_action(dancer, sample_dance()[200:290], "earlier take", 1)
     bpy.ops.pasdedeux.add_controls()
     set_ik(dancer, 1.0)
-    keyframes.assign_action(dancer, take)
-    controls.key_controls(bpy.context, dancer)
+    entry = takes.keep_take(bpy.context, dancer, take, takes.TakeRecord("partner", "mirror", 1), "earlier take")
+    takes.show_take(bpy.context, entry)
+    assert take["pas_de_deux_take"]["fingerprint"] == takes.fingerprint(take)
     assert dancer.pose.bones["left_hand_ik"]["IK"] == 1.0
     assert np.linalg.norm(evaluated(dancer)[1] - sample_dance()[200:290].positions, axis=-1).max() < 1e-4
     count = len(fcurves.action_fcurves(dancer))

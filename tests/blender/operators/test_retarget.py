@@ -11,7 +11,7 @@ import pytest
 from rigs import Array, files
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS
-from tests.rig_builders import CHARACTERS, build
+from tests.rig_builders import CHARACTERS, build, reset_pose
 
 JointPositions = dict[str, Array]
 FRAMES = range(1, 60, 6)
@@ -155,6 +155,38 @@ def test_rigify_takes_ik_with_hands_and_feet_in_the_same_places(source: bpy.type
         # Rigify's own solver shortens the bones a little where they bend
         assert np.abs(by_ik[joint] - by_fk[joint]).max() < 0.04, joint
     assert target.pose.bones["thigh_parent.R"]["IK_FK"] == 0.0
+
+
+def keyed_bones(target: bpy.types.Object) -> set[str]:
+    return {path.split('"')[1] for path in curves(target) if path.startswith("pose.bones") and '"]["' not in path}
+
+
+def animate_all_controls(target: bpy.types.Object) -> None:
+    """An older animation of both modes' controls, tweaks, the root and a finger."""
+    bones = ("hand_ik.L", "upper_arm_ik_target.L", "hand_fk.L", "forearm_tweak.L", "foot_ik.R", "foot_heel_ik.R")
+    for bone in (*bones, "thigh_fk.R", "root", "chest", "tweak_spine.001", "f_index.01.L"):
+        for frame, amount in ((1, 0.0), (40, 0.4)):
+            target.pose.bones[bone].location = (amount, amount, 0.0)
+            target.pose.bones[bone].keyframe_insert("location", frame=frame)
+
+
+@pytest.mark.parametrize("onto", ["NEW", "CURRENT"])
+@pytest.mark.parametrize("limbs", ["FK", "IK"])
+def test_old_keys_of_rigifys_other_controls_do_not_fight_the_dance(
+    source: bpy.types.Object, corpus: Path, limbs: str, onto: str
+) -> None:
+    target = build("Rigify", corpus)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs=limbs)
+    expected, used = character_joints(target, "Rigify"), keyed_bones(target)
+    reset_pose(target)
+    animate_all_controls(target)
+    bpy.ops.pasdedeux.retarget(source=source.name, target=target.name, limbs=limbs, onto=onto)
+    found = character_joints(target, "Rigify")
+    fingers = ("left_middle", "right_middle")
+    assert max(np.abs(found[joint] - expected[joint]).max() for joint in expected if joint not in fingers) < 1e-4
+    assert "f_index.01.L" in keyed_bones(target)
+    if onto == "NEW":
+        assert keyed_bones(target) == used | {"f_index.01.L"}
 
 
 def test_any_rig_is_a_source(source: bpy.types.Object, corpus: Path) -> None:

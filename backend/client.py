@@ -57,6 +57,7 @@ __all__ = [
     "Direction",
     "KeysRefused",
     "NoBackend",
+    "OtherVersion",
     "RequestRefused",
 ]
 
@@ -93,8 +94,19 @@ class BackendStopping(BackendUnavailable):
     """The backend is about to end."""
 
 
+class OtherVersion(BackendError):
+    """The backend speaks another version of the protocol."""
+
+
 class KeysRefused(BackendError):
-    """The backend does not admit a client with these keys, or without any."""
+    """The backend does not admit a client with these keys, or without any.
+
+    reason: "no keys" were given; the client's are "not admitted", "unreadable", or for "another server".
+    """
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class RequestRefused(BackendError):
@@ -265,7 +277,7 @@ class Client:
             try:
                 read_client_keys(self._keys).apply(socket)
             except ValueError as error:
-                raise KeysRefused(str(error)) from None
+                raise KeysRefused(str(error), "unreadable") from None
         monitor = socket.get_monitor_socket(zmq.EVENT_CONNECTED | _HANDSHAKE_EVENTS)
         try:
             try:
@@ -290,11 +302,15 @@ class Client:
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED, _:
                     return
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH, _:
-                    raise KeysRefused(f"the backend at {self.url} does not admit the keys of this client")
+                    raise KeysRefused(
+                        f"the backend at {self.url} does not admit the keys of this client", "not admitted"
+                    )
                 case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH if not self._keys:
-                    raise KeysRefused(f"the backend at {self.url} admits only clients with keys")
+                    raise KeysRefused(f"the backend at {self.url} admits only clients with keys", "no keys")
                 case _ if self._keys:
-                    raise KeysRefused(f"the backend at {self.url} uses no keys, or others than server.key says")
+                    raise KeysRefused(
+                        f"the backend at {self.url} uses no keys, or others than server.key says", "another server"
+                    )
         if connected:
             raise NoBackend(f"what listens at {self.url} does not answer: it hangs, or is another program")
         raise BackendUnavailable(f"no backend answers at {self.url}")
@@ -307,7 +323,7 @@ class Client:
             if reply_id not in (id, ""):
                 raise ProtocolError("id: that of the request expected, another found")
         except ProtocolError as error:
-            raise BackendError(f"the backend at {self.url} is of another version than this client ({error})") from None
+            raise OtherVersion(f"the backend at {self.url} is of another version than this client ({error})") from None
         if not isinstance(reply, ErrorReply):
             return reply
         if reply.code == "cancelled":

@@ -10,6 +10,7 @@ from .operators import (
     add_controls,
     add_dancer,
     backend_process,
+    backend_status,
     cancel,
     compose_music,
     correction_layer,
@@ -65,6 +66,7 @@ def register() -> None:
     background_job.register_handlers()
     preview_dancer.register_handlers()
     deleted_dancers.register_handlers()
+    backend_status.register_timer()
     atexit.register(backend_process.stop_backend)
 
 
@@ -74,6 +76,7 @@ def unregister() -> None:
     background_job.unregister_handlers()
     preview_dancer.unregister_handlers()
     deleted_dancers.unregister_handlers()
+    backend_status.unregister_timer()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)
     del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]

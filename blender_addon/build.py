@@ -1,9 +1,9 @@
 """Build the extension: `python blender_addon/build.py` writes dist/pas_de_deux-VERSION-PLATFORM.zip for each platform.
 
 A zip is complete for offline use. It holds these modules, the project's own wheel with the models' weights, the wheels
-of ONNX Runtime, pyzmq and safetensors for every supported Python, and the pure-Python wheels of the array API and the MIDI libraries.
-Blender's extension tool, found in the installed bpy, packs and validates it. Arguments name the platforms to build for;
-`this` is the one of this machine. The build is reproducible: equal sources give equal bytes.
+of ONNX Runtime, pyzmq and safetensors for every supported Python, and the pure-Python wheels of the array API and the
+MIDI libraries. Blender's extension tool, found in the installed bpy, packs and validates it. Arguments name the
+platforms to build for; `this` is the one of this machine. The build is reproducible: equal sources give equal bytes.
 """
 
 import calendar

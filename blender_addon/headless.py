@@ -59,7 +59,8 @@ def demo(task: Task) -> Task:
     with _measure_time(seconds, "install"):
         _install_extension(task)
     settings = bpy.context.scene.pas_de_deux
-    bpy.context.preferences.addons[PACKAGE].preferences.address = task["server"]
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.location, preferences.address = "SERVER", task["server"]
     settings.model, settings.seed = task.get("model", settings.model), task.get("seed", settings.seed)
     with _measure_time(seconds, "import"), _operator_errors_as(BadInput), _report_progress(0.05, 0.1):
         bpy.ops.pasdedeux.import_mocap(filepath=str(task["leader"]), fps=task.get("fps", 0.0))

@@ -1,57 +1,54 @@
-"""Operators that start and stop a backend on this machine, as a child process that is stopped when Blender quits."""
+"""Operators of the backend: start, stop and test it, and show its log."""
 
-import os
-import subprocess
-import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import bpy
 
-from ..background_job import Cancelled, JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter
-from ..context_access import EXTENSION_PACKAGE
-from ..properties.preferences import addon_preferences, is_local
+from backend.client import BackendError, Client
+from backend.wire.messages import HelloReply
 
-_START_TIMEOUT = 120.0  # s, in which the backend must have loaded its models
-_SERVE_CODE = "from backend.cli.main import main; main()"
+from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter
+from ..context_access import window_manager
+from ..properties.preferences import addon_preferences
+from . import backend_launcher
+from .backend_request import BackendConnection, backend_connection, server_sentence, user_folder
+from .backend_status import Answer, answers
 
-_process: subprocess.Popen[bytes] | None = None
+_TRIES = 3
+"""Round trips, of which the shortest is told."""
 
 
 class PASDEDEUX_OT_start_backend(JobOperator):
-    """Start the backend on this machine"""
+    """Start the backend on this computer, or replace one that hangs; the first request does so by itself"""
 
     bl_idname = "pasdedeux.start_backend"
     bl_label = "Start Backend"
     label = "Starting the backend"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if is_running():
-            cls.poll_message_set("The backend is running already")
-            return False
-        return super().poll(context)
-
     def prepare(self, context: bpy.types.Context) -> JobFunction:
-        preferences = addon_preferences(context)
-        address, python = preferences.address, Path(bpy.path.abspath(preferences.python))
-        if not is_local(address):
-            raise OperatorError(f"The backend address {address} is on another machine: start the backend there")
-        if not preferences.python:
-            raise OperatorError("Choose the Backend Python in the Backend panel first")
-        if not python.is_file():
-            raise OperatorError(f"There is no Python at {python}: choose another in the Backend panel")
-        folder = bpy.utils.extension_path_user(EXTENSION_PACKAGE, create=True)
-        return lambda reporter: _start_process(python, address, Path(folder), reporter)
+        if addon_preferences(context).location == "SERVER":
+            raise OperatorError("The backend is set to A Server: choose This Computer in the Backend panel to start it")
+        connection = backend_connection(context)
+        launch = connection.launch
+        assert launch is not None
 
-    def apply(self, context: bpy.types.Context, result: "subprocess.Popen[bytes]") -> None:
-        global _process
-        _process = result
+        def start(reporter: Reporter) -> str:
+            running = backend_launcher.current
+            if running is not None and not _answers(running.address):
+                backend_launcher.discard(running.address)
+            return backend_launcher.ensure_backend(launch, reporter)
+
+        return start
+
+    def apply(self, context: bpy.types.Context, result: str) -> None:
+        answers[result] = Answer(True, "")
+        if backend_launcher.remark:
+            self.report({"INFO"}, f"{backend_launcher.remark}: the backend listens at {result}")
 
 
 class PASDEDEUX_OT_stop_backend(bpy.types.Operator):
-    """Stop the backend that Start Backend has started"""
+    """Stop the backend that this Blender has started; the next request starts it again"""
 
     bl_idname = "pasdedeux.stop_backend"
     bl_label = "Stop Backend"
@@ -68,80 +65,106 @@ class PASDEDEUX_OT_stop_backend(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PASDEDEUX_OT_test_connection(JobOperator):
+    """Ask the backend for its version and models, and measure how long a question and its answer take"""
+
+    bl_idname = "pasdedeux.test_connection"
+    bl_label = "Test Connection"
+    label = "Testing the connection"
+
+    _address = ""
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        connection = backend_connection(context)
+        self._address = connection.address
+        return lambda reporter: _test_connection(connection, reporter)
+
+    def apply(self, context: bpy.types.Context, result: tuple[HelloReply | None, str]) -> None:
+        hello, text = result
+        answers[self._address] = Answer(hello is not None, text)
+        if hello is None:
+            raise OperatorError(text)
+        self.report({"INFO"}, text)
+
+
+class PASDEDEUX_OT_show_backend_log(bpy.types.Operator):
+    """Open the log of the backend on this computer in a text editor"""
+
+    bl_idname = "pasdedeux.show_backend_log"
+    bl_label = "Show Log"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not log_path().is_file():
+            cls.poll_message_set("The backend was not started yet, so there is no log")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        path = log_path()
+        for text in [text for text in bpy.data.texts if text.filepath and Path(text.filepath) == path]:
+            bpy.data.texts.remove(text)  # an earlier look at it
+        try:
+            text = bpy.data.texts.load(str(path))
+        except RuntimeError as error:
+            self.report({"ERROR"}, f"{path} cannot be read: {error}")
+            return {"CANCELLED"}
+        text.cursor_set(len(text.lines) - 1)
+        if not bpy.app.background:
+            bpy.ops.wm.window_new()
+            area = window_manager(context).windows[-1].screen.areas[0]
+            area.ui_type = "TEXT_EDITOR"
+            editor = area.spaces[0]
+            assert isinstance(editor, bpy.types.SpaceTextEditor)
+            editor.text = text
+        return {"FINISHED"}
+
+
 def is_running() -> bool:
-    """Whether the backend that was started from this Blender is running."""
-    return _process is not None and _process.poll() is None
+    """Whether a backend that was started from this Blender is running."""
+    running = backend_launcher.current
+    return running is not None and running.process is not None and not running.ended
 
 
 def stop_backend() -> None:
-    """Terminate the backend that was started from this Blender, if any."""
-    global _process
-    if _process is not None:
-        _terminate(_process)
-    _process = None
+    """End the backend that was started from this Blender, if any."""
+    backend_launcher.stop()
 
 
-def _start_process(python: Path, address: str, folder: Path, reporter: Reporter) -> "subprocess.Popen[bytes]":
-    """Start the backend and wait until it listens. Raises OperatorError with its last line of output, Cancelled."""
-    reporter.progress(0.0, "starting the backend")
-    with tempfile.TemporaryFile(dir=folder) as log:
-        command = [str(python), "-c", _SERVE_CODE, "serve", "--bind", address]
-        try:
-            # In an empty folder, as Python would import modules that lie in the working directory.
-            process = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
-            )
-        except OSError as error:
-            raise OperatorError(f"{python} cannot be started: {error.strerror}") from None
-        try:
-            _wait_until_listening(process, log, reporter)
-        except BaseException:
-            _terminate(process)
-            raise
-    return process
+def log_path() -> Path:
+    """The log of the backend on this computer."""
+    return Path(user_folder(), backend_launcher.LOG_NAME)
 
 
-def _wait_until_listening(process: "subprocess.Popen[bytes]", log: IO[bytes], reporter: Reporter) -> None:
-    end = time.monotonic() + _START_TIMEOUT
-    while time.monotonic() < end:
-        if reporter.cancelled():
-            raise Cancelled
-        ended = process.poll() is not None
-        output = os.pread(log.fileno(), 1 << 20, 0) if hasattr(os, "pread") else _read_from_start(log)
-        if b"listening" in output:
-            return
-        if ended:
-            raise OperatorError(_start_error(output.decode(errors="replace")))
-        time.sleep(0.1)
-    raise OperatorError(f"The backend did not listen within {_START_TIMEOUT:.0f} seconds")
-
-
-def _read_from_start(log: IO[bytes]) -> bytes:
-    log.seek(0)
-    return log.read()
-
-
-def _start_error(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last_line = lines[-1] if lines else "no output"
-    if "No module named 'backend'" in last_line:
-        return "That Python has no Pas de Deux backend: install pas-de-deux[server] into it or choose another Python"
-    return f"The backend did not start: {last_line}"
-
-
-def _environment() -> dict[str, str]:
-    """The environment for another Python: without the variables for Blender's own, and with unbuffered output."""
-    excluded = {"PYTHONHOME", "PYTHONPATH"}
-    return {name: value for name, value in os.environ.items() if name not in excluded} | {"PYTHONUNBUFFERED": "1"}
-
-
-def _terminate(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
+def _answers(address: str) -> bool:
     try:
-        process.wait(5.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        Client(address).hello()
+    except BackendError:
+        return False
+    return True
 
 
-CLASSES = (PASDEDEUX_OT_start_backend, PASDEDEUX_OT_stop_backend)
+def _test_connection(connection: BackendConnection, reporter: Reporter) -> tuple[HelloReply | None, str]:
+    """The backend's hello and a sentence on it, or None and what is wrong. Raises OperatorError, Cancelled."""
+    address = connection.address
+    if connection.launch is not None:
+        address = backend_launcher.ensure_backend(connection.launch, reporter)
+    client = Client(address, keys=connection.keys)
+    times = []
+    try:
+        for _ in range(_TRIES):
+            start = time.perf_counter()
+            hello = client.hello()
+            times.append(time.perf_counter() - start)
+    except BackendError as error:
+        return None, server_sentence(error, BackendConnection(None, address, connection.keys))
+    models = ", ".join(dict.fromkeys((*hello.models, *hello.dancers, *hello.composers)))
+    return hello, f"Pas de Deux {hello.version} with {models}; round trip {1000 * min(times):.0f} ms"
+
+
+CLASSES = (
+    PASDEDEUX_OT_start_backend,
+    PASDEDEUX_OT_stop_backend,
+    PASDEDEUX_OT_test_connection,
+    PASDEDEUX_OT_show_backend_log,
+)

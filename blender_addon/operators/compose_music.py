@@ -15,7 +15,7 @@ from ..context_access import active_scene
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
 from ..properties.settings import scene_settings
-from .backend_request import backend_address, request_backend
+from .backend_request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_file, output_path, write_temporary
 
 _MIDI_SUFFIXES = (".mid", ".midi")
@@ -53,7 +53,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         parts = tuple(part for part in PARTS if part in music.parts)
         if not parts:
             raise OperatorError("Choose at least one part: drums, bass or melody")
-        address = backend_address(context)
+        connection = backend_connection(context)
         pair = dancers.scene_dancers(context)
         frames = dancers.frames_of(active_scene(context), *pair)
         motions, _ = dancers.sample_dancers(context, pair, frames)
@@ -64,7 +64,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
             from backend.music import midi
 
-            result = request_backend(address, request, reporter)
+            result = request_backend(connection, request, reporter)
             assert isinstance(result, ComposeResult)
             score = result.score
 

@@ -20,7 +20,7 @@ from ..context_access import active_scene, frame_rate
 from ..media.beat_markers import Beat, beats_of_score, mark_beats
 from ..media.sequencer import add_music_strip
 from ..properties.settings import key_tolerance, scene_settings
-from .backend_request import backend_address, request_backend
+from .backend_request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
 
@@ -60,7 +60,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         self._song, self._first = path.stem, active_scene(context).frame_start
         bars, fps, sound_folder = music.bars, frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
-        address, tolerance = backend_address(context), key_tolerance(scene_settings(context))
+        connection, tolerance = backend_connection(context), key_tolerance(scene_settings(context))
 
         def generate(reporter: Reporter) -> _GeneratedDance:
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
@@ -69,7 +69,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             reporter.progress(0.0, f"reading {path.name}")
             score, first_bar = _select_bars(midi.read(path), bars)
             validation.check_danceable(path.name, score, fps)
-            result = request_backend(address, DanceRequest(score, model, duet, energy, seed, fps), reporter)
+            result = request_backend(connection, DanceRequest(score, model, duet, energy, seed, fps), reporter)
             assert isinstance(result, MotionResult)
             folder = write_temporary(
                 sound_folder, reporter, lambda folder: write_wav(folder / f"{path.stem}.wav", score)

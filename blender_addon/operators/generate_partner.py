@@ -15,7 +15,7 @@ from ..background_job import JobFunction, Reporter
 from ..properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, key_tolerance, scene_settings
 from . import partner_job
-from .backend_request import backend_address
+from .backend_request import backend_connection
 from .partner_job import PartnerOperator, TakeMotion
 
 TakeGenerator = Callable[[Reporter], tuple[Sequence[Motion], tuple[str, ...]]]
@@ -108,10 +108,10 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
 
 def _model_generator(context: bpy.types.Context, request: PartnerRequest) -> TakeGenerator:
     """Generate takes by a model of the backend."""
-    address = backend_address(context)
+    connection = backend_connection(context)
 
     def generate_takes(reporter: Reporter) -> tuple[Sequence[Motion], tuple[str, ...]]:
-        return partner_job.request_takes(address, request, reporter), ()
+        return partner_job.request_takes(connection, request, reporter), ()
 
     return generate_takes
 

@@ -30,7 +30,7 @@ from ..context_access import active_scene, extend_frame_range, frame_rate
 from ..properties.direction_settings import DIRECTION_NAMES
 from ..properties.setting_values import take_settings
 from ..properties.settings import PASDEDEUX_PG_settings, scene_settings
-from .backend_request import request_backend
+from .backend_request import BackendConnection, request_backend
 
 _BLEND_SECONDS = 0.2
 """s around held poses over which the generated ones blend into them."""
@@ -247,9 +247,9 @@ def require_partner(partner: bpy.types.Object | None) -> bpy.types.Object:
     return partner
 
 
-def request_takes(address: str, request: PartnerRequest, reporter: Reporter) -> Sequence[Motion]:
+def request_takes(connection: BackendConnection, request: PartnerRequest, reporter: Reporter) -> Sequence[Motion]:
     """Send a request to the backend and wait for its takes."""
-    result = request_backend(address, request, reporter)
+    result = request_backend(connection, request, reporter)
     assert isinstance(result, MotionResult)
     return result.takes
 

@@ -12,7 +12,7 @@ from ..context_access import active_scene
 from ..properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ..properties.settings import key_tolerance, scene_settings
 from . import partner_job
-from .backend_request import backend_address
+from .backend_request import backend_connection
 from .partner_job import PartnerOperator, TakeMotion
 
 
@@ -57,11 +57,11 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         keep = tuple(frame - frames.start for frame in self.kept)
         redo = (self._redone.start - frames.start, self._redone.stop - 1 - frames.start)
         request = self.request(settings, motion, with_draft(direction_of(settings), keep, redo), draft)
-        address = backend_address(context)
+        connection = backend_connection(context)
         adapt = partner_job.retargeter(partner, self.metres, None, self._limbs)
 
         def generate(reporter: Reporter) -> list[TakeMotion]:
-            return [adapt(take) for take in partner_job.request_takes(address, request, reporter)]
+            return [adapt(take) for take in partner_job.request_takes(connection, request, reporter)]
 
         return generate
 

@@ -128,11 +128,12 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def set_backend_address() -> Callable[[str], None]:
-    """A function that sets the backend's address in the preferences."""
+    """A function that sets a server's address in the preferences."""
     import bpy
 
     def set_address(address: str) -> None:
-        bpy.context.preferences.addons[PACKAGE].preferences.address = address
+        preferences = bpy.context.preferences.addons[PACKAGE].preferences
+        preferences.location, preferences.address, preferences.keys = "SERVER", address, ""
 
     return set_address
 

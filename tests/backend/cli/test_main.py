@@ -399,7 +399,7 @@ def test_help_lists_the_commands_that_exist() -> None:
     result = run("--help")
     assert result.returncode == 0
     listed = re.findall(r"• (\w+)", result.stdout)
-    assert listed == ["demo", "partner", "dance", "compose", "render", "serve", "evaluate"]
+    assert listed == ["demo", "partner", "dance", "compose", "render", "serve", "keys", "evaluate"]
     for name in listed:
         assert run(name, "--help").returncode == 0
     assert [entry.name for entry in entry_points(group="pasdedeux.commands")] == ["evaluate"]

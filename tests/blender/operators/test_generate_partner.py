@@ -213,7 +213,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     dying = Server()
     set_backend_address(dying.address)
     monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
-    assert_error(scene_state, "No backend answers")
+    assert_error(scene_state, "was lost during the work: click Test Connection")
     assert not dying.is_alive()
 
 

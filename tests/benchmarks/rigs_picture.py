@@ -104,14 +104,16 @@ def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[nam
     """Set up floor, light and camera, which looks across `right` (3,), for `width` m of dancers."""
     import bpy
     import numpy as np
-    from bl_ext.user_default.pas_de_deux.media import preview_scene
+    from bl_ext.user_default.pas_de_deux.media import studio, studio_floor
     from mathutils import Matrix
 
     scene = bpy.context.scene
     middle = np.zeros(3)
-    for ground in (preview_scene._floor_disc(middle), preview_scene._floor_grid(middle)):
+    for ground in (studio_floor._floor_disc(middle), studio_floor._floor_grid(middle)):
         scene.collection.objects.link(ground)
-    preview_scene._set_render_settings(scene, 30.0, 1, SIZE)
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    scene.render.resolution_percentage = 100
+    studio.set_studio_shading(scene, "VERTEX")
     image = scene.render.image_settings
     if hasattr(image, "media_type"):
         image.media_type = "IMAGE"
@@ -127,9 +129,7 @@ def set_up_scene(right: "np.ndarray", width: float) -> None:  # type: ignore[nam
     camera.rotation_euler = Matrix(np.stack([right, up, -forward], axis=-1).tolist()).to_euler()
     scene.collection.objects.link(camera)
     scene.camera = camera
-    scene.display.light_direction = preview_scene._workbench_light(
-        0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0])
-    )
+    studio.set_light(scene, forward=forward, right=right)
 
 
 if __name__ == "__main__":

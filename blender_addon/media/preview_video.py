@@ -9,7 +9,7 @@ import bpy
 
 from rigs.motion import Motion
 
-from ..animation import dancers, keyframes
+from ..animation import dancers, keyframes, takes
 from ..context_access import active_scene, active_view_layer, frame_rate
 from . import camera_framing, character_scene, preview_scene, sequencer, side_by_side
 from .video_output import Progress, render_to_file
@@ -19,7 +19,7 @@ _SAMPLED, _RENDERED = 0.05, 0.9  # progress after sampling the motions and rende
 
 @dataclass(frozen=True)
 class TakeBeside:
-    """A take to render beside the current one: its action, and the dancer that it moves."""
+    """A take to render beside the current one: its action, and the dancer for an action that is in no list."""
 
     dancer: str
     action: str
@@ -91,15 +91,15 @@ def render_copy(blend: Path, options: PreviewOptions, path: Path, folder: Path, 
         with sequencer.sound_track(sound):
             return _render(context, options, take, [take], path, options.size, _part(progress, _SAMPLED, 1.0))
     _show(context, options.beside)
-    takes = [take, _sample(context, options)]
+    both = [take, _sample(context, options)]
     size, middle = side_by_side.half_size(options.size), (_SAMPLED + _RENDERED) / 2.0
     videos = [folder / "current.mp4", folder / "beside.mp4"]
     parts = [_part(progress, _SAMPLED, middle), _part(progress, middle, _RENDERED)]
-    for take, video, part in zip(takes, videos, parts, strict=True):
+    for take, video, part in zip(both, videos, parts, strict=True):
         context = _open(blend, options)
-        if take is takes[1]:
+        if take is both[1]:
             _show(context, options.beside)
-        frames = _render(context, options, take, takes, video, size, part)
+        frames = _render(context, options, take, both, video, size, part)
     fps = frame_rate(active_scene(context))
     if options.is_staged:
         fps = min(fps, preview_scene.MAX_FPS)
@@ -121,8 +121,13 @@ def _open(blend: Path, options: PreviewOptions) -> bpy.types.Context:
 
 
 def _show(context: bpy.types.Context, take: TakeBeside) -> None:
-    """Let the take's action move its dancer."""
-    keyframes.assign_action(_object(context, take.dancer), bpy.data.actions[take.action])
+    """Show a take of the scene's list, or let another action move the dancer. Raises OperatorError."""
+    action = bpy.data.actions[take.action]
+    entry = takes.find_take(context, action)
+    if entry is not None:
+        takes.show_take(context, entry)
+    else:
+        keyframes.assign_action(_object(context, take.dancer), action)
     active_view_layer(context).update()
 
 

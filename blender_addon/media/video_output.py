@@ -65,7 +65,7 @@ def render_to_file(scene: bpy.types.Scene, path: Path, progress: Progress) -> in
             temporary.touch()
             scene.render.filepath = str(temporary)
             bpy.ops.render.render(animation=True, scene=scene.name)
-            if len(rendered) < frames or not temporary.stat().st_size:
+            if len(rendered) < frames or not _is_whole(temporary):
                 raise OperatorError(_failure(path))
             with temporary.open("ab") as file:
                 file.write(_MARK)
@@ -74,6 +74,21 @@ def render_to_file(scene: bpy.types.Scene, path: Path, progress: Progress) -> in
     except RuntimeError as error:
         raise OperatorError(_failure(path, str(error))) from None
     return frames
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the boxes of an MP4 fill it, with the index that is written last; Blender reports no full disk."""
+    kinds, place, size = set(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while place + 8 <= size:
+            file.seek(place)
+            header = file.read(16)
+            length = int.from_bytes(header[:4], "big")
+            if length == 1:  # a box of more than 4 GB
+                length = int.from_bytes(header[8:], "big")
+            kinds.add(header[4:8])
+            place += max(length, 8)
+    return place == size and {b"mdat", b"moov"} <= kinds
 
 
 def _failure(path: Path, reason: str = "") -> str:

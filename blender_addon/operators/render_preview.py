@@ -4,13 +4,12 @@ from pathlib import Path
 
 import bpy
 
-from ..animation import dancers
+from ..animation import dancers, nla, takes
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter, preview_slot
 from ..context_access import active_scene, active_view_layer
 from ..media import preview_scene, sequencer
 from ..media.preview_video import PreviewOptions, TakeBeside
 from ..media.video_output import is_preview
-from ..properties.preview_settings import listed_take
 from ..properties.settings import scene_settings
 from .output_files import output_path
 from .preview_process import TemporaryFolder, copy_blend_file, render_in_child
@@ -169,22 +168,19 @@ def _take_beside(context: bpy.types.Context, pair: list[bpy.types.Object]) -> Ta
     action: bpy.types.Action | None = scene_settings(context).preview_settings.beside
     if action is None:
         return None
-    take = listed_take(active_scene(context), action)
+    take = takes.find_take(context, action)
     dancer = (take.dancer if take else None) or pair[-1]
     if dancer not in pair:
         raise OperatorError(f"{action.name} is a take of {dancer.name}, which is neither the leader nor the partner")
-    if dancer.animation_data and dancer.animation_data.action == action:
+    if nla.base_action(dancer) == action:
         raise OperatorError(f"{action.name} is the take shown now: choose another one to render beside it")
     return TakeBeside(dancer.name, action.name)
 
 
 def _take_names(context: bpy.types.Context, beside: TakeBeside) -> tuple[str, str]:
     """The names of the take that is shown now and of the one beside it."""
-    animation = active_scene(context).objects[beside.dancer].animation_data
-    actions = [animation.action if animation else None, bpy.data.actions[beside.action]]
-    takes = [listed_take(active_scene(context), action) if action else None for action in actions]
-    names = [take.name if take else action.name if action else "" for take, action in zip(takes, actions, strict=True)]
-    return names[0], names[1]
+    shown = nla.base_action(active_scene(context).objects[beside.dancer])
+    return shown.name if shown else "", beside.action
 
 
 CLASSES = (PASDEDEUX_OT_render_preview,)

@@ -7,19 +7,13 @@ import bpy
 _RESOLUTIONS = [(640, 360), (848, 480), (1280, 720), (1920, 1080)]
 
 
-def listed_take(scene: bpy.types.Scene, action: bpy.types.Action) -> Any | None:
-    """The entry of the scene's list of takes that has this action; None without one."""
-    takes = getattr(scene.pas_de_deux, "take_list", ())  # type: ignore[attr-defined]
-    return next((take for take in takes if take.action == action), None)
-
-
 def _is_camera(_: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:
     return obj.type == "CAMERA"
 
 
 def _is_take(settings: Any, action: bpy.types.Action) -> bool:
     """Whether the action is one of the takes in the scene's list."""
-    return listed_take(settings.id_data, action) is not None
+    return any(take.action == action for take in settings.id_data.pas_de_deux.take_list)
 
 
 class PASDEDEUX_PG_preview(bpy.types.PropertyGroup):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FRAMES = 180
 SIZE = (1280, 640)
+HEIGHT = 0.86  # of Rigify's human
 VOXEL = 0.018  # m
 COLOURS = {"skin": (0.80, 0.50, 0.35), "dress": (0.45, 0.04, 0.25), "hat": (0.90, 0.62, 0.10)}  # linear RGB
 RADII = {
@@ -36,7 +37,7 @@ RADII |= {"spine.006": 0.1, "shoulder": 0.06, "upper_arm": 0.048, "forearm": 0.0
 def main(arguments: list[str]) -> int:
     out = Path(arguments[0]).absolute()
     frames = int(arguments[1]) if len(arguments) > 1 else FRAMES
-    with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pas-de-deux-") as scratch, quiet():
         installed.install(installed.build(), Path(scratch))
         render_two_takes(out, frames, Path(scratch))
     print(f"{out}: {out.stat().st_size // 1024} kB")
@@ -57,6 +58,8 @@ def render_two_takes(out: Path, frames: int, scratch: Path) -> None:
     duet, leader = bpy.context.scene.pas_de_deux, bpy.context.object
     character = build("Rigify", scratch)
     add_body(character)
+    character.scale *= HEIGHT
+    bpy.context.view_layer.update()
     duet.leader, duet.partner = leader, character
     takes = []
     for device in ("canon", "mirror"):
@@ -95,6 +98,10 @@ def add_body(rig: "bpy.types.Object") -> None:
             for end in (bone.head_local, bone.tail_local):
                 bmesh.ops.create_icosphere(shape, subdivisions=2, radius=radius, matrix=Matrix.Translation(end))
     hips, head = rig.data.bones["DEF-spine"], rig.data.bones["DEF-spine.006"]
+    face = Matrix.Translation(head.head_local.lerp(head.tail_local, 0.55)) @ Matrix.Diagonal((0.085, 0.1, 0.125, 1.0))
+    bmesh.ops.create_icosphere(shape, subdivisions=3, radius=1.0, matrix=face)
+    nose = Matrix.Translation(head.head_local.lerp(head.tail_local, 0.45) + Vector((0.0, -0.1, 0.0)))
+    bmesh.ops.create_icosphere(shape, subdivisions=2, radius=0.022, matrix=nose)
     skirt = Matrix.Translation(hips.head_local + Vector((0.0, 0.0, -0.12)))
     bmesh.ops.create_cone(shape, cap_ends=True, segments=32, radius1=0.27, radius2=0.13, depth=0.4, matrix=skirt)
     body = add_mesh("body", shape, rig)
@@ -117,6 +124,7 @@ def add_body(rig: "bpy.types.Object") -> None:
     bmesh.ops.create_cone(shape, cap_ends=True, segments=32, radius1=0.115, radius2=0.1, depth=0.12, matrix=crown)
     hat = add_mesh("hat", shape, rig)
     hat.data.materials.append(material("hat"))
+    hat.data.shade_smooth()
     hat.vertex_groups.new(name=head.name).add(range(len(hat.data.vertices)), 1.0, "REPLACE")
     hat.modifiers.new("Armature", "ARMATURE").object = rig
 

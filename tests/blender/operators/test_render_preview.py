@@ -12,7 +12,8 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
-from bl_ext.user_default.pas_de_deux.media.preview_video import PreviewOptions
+from bl_ext.user_default.pas_de_deux.animation import takes
+from bl_ext.user_default.pas_de_deux.media.preview_video import PreviewOptions, TakeBeside
 from bl_ext.user_default.pas_de_deux.operators import preview_process, render_preview
 from motions import swaying_motion
 
@@ -352,6 +353,32 @@ def test_two_takes_are_rendered_side_by_side(pair: None, tmp_path: Path, scene_s
     chosen.beside = shown
     with pytest.raises(RuntimeError, match="is the take shown now"):
         bpy.ops.pasdedeux.render_preview(filepath=str(tmp_path / "two.mp4"))
+
+
+def test_a_take_of_the_list_is_rendered_beside_the_one_that_is_shown(
+    dancing_leader: bpy.types.Object, tmp_path: Path, scene_state: SceneState
+) -> None:
+    duet = bpy.context.scene.pas_de_deux
+    actions = []
+    for device in ("mirror", "unison"):
+        duet.model = device
+        bpy.ops.pasdedeux.generate_partner()
+        actions.append(duet.partner.animation_data.action)
+    first, second = actions
+    if takes.find_take(bpy.context, first) is None:
+        takes.keep_take(bpy.context, duet.partner, first, takes.TakeRecord("partner", "mirror", 0), "first")
+    chosen = settings()
+    chosen.frames, chosen.first, chosen.last, chosen.beside = "CUSTOM", 20, 21, first
+    assert render_preview._take_names(bpy.context, TakeBeside(duet.partner.name, first.name)) == (
+        second.name,
+        first.name,
+    )
+    picture, frames = render(tmp_path / "two.mp4", unchanged=scene_state)
+    assert frames == 2
+    left, right = picture[:, : SIZE[0] // 2 - 2], picture[:, SIZE[0] // 2 + 2 :]
+    assert np.abs(left - right).max() > 0.2
+    assert teal(left).any()
+    assert teal(right).any()
 
 
 def test_a_file_of_others_is_neither_overwritten_nor_asked_about_twice(pair: None, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class PASDEDEUX_PT_editing(DuetPanel):
             row.operator("pasdedeux.remove_correction_layer", text="", icon="X")
         else:
             layout.operator("pasdedeux.add_correction_layer", icon="NLA_PUSHDOWN")
+        if has_controls(dancer) or nla.has_correction_layer(dancer):
+            layout.operator("pasdedeux.bake_edits", icon="ACTION")
 
 
 def _draw_limbs(layout: bpy.types.UILayout, dancer: bpy.types.Object) -> None:

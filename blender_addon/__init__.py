@@ -26,6 +26,10 @@ from .operators import (
     retarget,
     retarget_batch,
     retarget_pair,
+    take_again,
+    take_compare,
+    take_delete,
+    take_show,
 )
 from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings, take_list
 
@@ -46,6 +50,10 @@ _CLASSES: tuple[type, ...] = (
     *redo_range.CLASSES,
     *generate_dance.CLASSES,
     *compose_music.CLASSES,
+    *take_show.CLASSES,
+    *take_delete.CLASSES,
+    *take_again.CLASSES,
+    *take_compare.CLASSES,
     *retarget.CLASSES,
     *retarget_batch.CLASSES,
     *add_controls.CLASSES,

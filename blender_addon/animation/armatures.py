@@ -31,6 +31,9 @@ from .pose_sampling import sample_pose
 _UNEVEN_SCALE = 1e-3  # relative difference between the axes' scales above which a body is distorted
 
 
+_LENGTH_TOLERANCE = 1e-3  # m by which equally long bones may differ
+
+
 class NotADancer(ValueError):
     """An object that is no armature with a dancer's bones; the text is one sentence."""
 
@@ -74,6 +77,16 @@ def require_dancer(obj: bpy.types.Object) -> None:
         raise NotADancer(
             f"{obj.name}: bones named as the 29 joints expected, {len(missing)} not found, the first is {missing[0]}"
         )
+
+
+def has_skeleton(dancer: bpy.types.Object, skeleton: Skeleton, *, metres: float = 1.0) -> bool:
+    """Whether an armature of the 29 joints has the skeleton's bone lengths.
+
+    metres: the metres in one Blender unit. Raises ValueError for an object that is scaled non-uniformly.
+    """
+    heads = _rest_heads(dancer) * _object_transform(dancer, metres)[2]
+    lengths, expected = (np.linalg.norm(offsets[1:], axis=-1) for offsets in (_offsets(heads), skeleton.offsets))
+    return np.allclose(lengths, expected, atol=_LENGTH_TOLERANCE)
 
 
 def require_local(data_block: bpy.types.ID) -> None:

@@ -69,10 +69,19 @@ def keep_take(
     return entry
 
 
-def keep_partner(entry: PASDEDEUX_PG_take, partner: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Add the second dancer of a couple, whose action belongs to the take and is shown with it."""
+def keep_partner(
+    context: bpy.types.Context, entry: PASDEDEUX_PG_take, partner: bpy.types.Object, action: bpy.types.Action
+) -> None:
+    """Add the second dancer of a couple, whose action belongs to the take and is shown with it.
+
+    What the partner danced before is kept as by `keep_take`, which invalidates `entry`: find it again.
+    """
+    uid = entry.uid
+    keep_assigned(context, partner, unless=action)
+    entry = require_take(context, uid)
     action.name = free_action_name(f"{entry.label} partner", action)
     entry.partner, entry.partner_action = partner, action
+    scene_settings(context).take_index = index_of(context, uid)
     _store_record(action, entry)
 
 
@@ -95,6 +104,7 @@ def keep_assigned(
     entry.action, entry.dancer, entry.name = action, dancer, action.name
     entry.slot = slot.handle if slot is not None else 0
     if action.library is None:
+        entry.kept_before = action.use_fake_user
         action.use_fake_user = True
         if record is not None:
             action[RECORD] = {**action[RECORD].to_dict(), "uid": uid}
@@ -114,9 +124,8 @@ def show_take(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
     for dancer in dancers:
         keep_assigned(context, dancer)
     # Keeping may have added entries, which invalidates references to others.
-    settings = scene_settings(context)
-    settings.take_index = next(n for n, other in enumerate(settings.take_list) if other.uid == uid)
-    entry = settings.take_list[settings.take_index]
+    entry = require_take(context, uid)
+    scene_settings(context).take_index = index_of(context, uid)
     entry.name = entry.label
     for name, dancer in zip(("dancer", "partner"), dancers, strict=False):
         if getattr(entry, name) != dancer:
@@ -142,6 +151,20 @@ def takes_of(context: bpy.types.Context, dancer: bpy.types.Object) -> list[PASDE
     return [entry for entry in scene_settings(context).take_list if dancer in (entry.dancer, entry.partner)]
 
 
+def index_of(context: bpy.types.Context, uid: str) -> int:
+    """The place in the list of the take with this identifier. Raises OperatorError if it is no longer there."""
+    for index, entry in enumerate(scene_settings(context).take_list):
+        if entry.uid == uid:
+            return index
+    raise OperatorError("The take is no longer in the list")
+
+
+def require_take(context: bpy.types.Context, uid: str) -> PASDEDEUX_PG_take:
+    """The take with this identifier. Raises OperatorError if it is no longer in the list."""
+    entry: PASDEDEUX_PG_take = scene_settings(context).take_list[index_of(context, uid)]
+    return entry
+
+
 def find_take(context: bpy.types.Context, action: bpy.types.Action) -> PASDEDEUX_PG_take | None:
     """The take with this action; None if it is no take's."""
     for entry in scene_settings(context).take_list:
@@ -157,8 +180,52 @@ def take_parts(entry: PASDEDEUX_PG_take) -> list[TakePart]:
 
 
 def is_shown(entry: PASDEDEUX_PG_take) -> bool:
-    """Whether the take's dancer dances it now."""
-    return entry.action is not None and entry.dancer is not None and nla.base_action(entry.dancer) == entry.action
+    """Whether all of the take's dancers dance it now."""
+    parts = take_parts(entry)
+    return bool(parts) and all(map(is_danced, parts))
+
+
+def is_danced(part: TakePart) -> bool:
+    """Whether the part's dancer dances its action now."""
+    return part.dancer is not None and nla.base_action(part.dancer) == part.action
+
+
+def neighbour(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> PASDEDEUX_PG_take | None:
+    """The take that is to be shown when this one is deleted: the one before it of the same dancer, else after it."""
+    settings, index = scene_settings(context), index_of(context, entry.uid)
+    others = [*reversed(range(index)), *range(index + 1, len(settings.take_list))]
+    for other in (settings.take_list[number] for number in others):
+        if other.action and other.dancer == entry.dancer and other.partner == entry.partner:
+            return other
+    return None
+
+
+def remove_take(context: bpy.types.Context, uid: str) -> list[str]:
+    """Remove a take from the list, and its actions unless they are used elsewhere; the names of those that are.
+
+    A dancer that still dances one of them is put back to rest.
+    """
+    settings, index = scene_settings(context), index_of(context, uid)
+    entry, still_used = settings.take_list[index], []
+    parts, kept_before = take_parts(entry), entry.kept_before
+    settings.take_list.remove(index)
+    settings.take_index = max(0, min(settings.take_index - (settings.take_index > index), len(settings.take_list) - 1))
+    for part in parts:
+        action = part.action
+        if settings.preview_settings.beside == action:
+            settings.preview_settings.beside = None
+        if action.library is not None or kept_before:
+            still_used.append(action.name)
+            continue
+        action.use_fake_user = False
+        if is_danced(part) and action.users == 1:
+            _unassign(part)
+        if action.users == 0:
+            bpy.data.actions.remove(action)
+        else:
+            action.use_fake_user = True
+            still_used.append(action.name)
+    return still_used
 
 
 def is_edited(entry: PASDEDEUX_PG_take) -> bool:
@@ -266,6 +333,18 @@ def has_bones(dancer: bpy.types.Object, action: bpy.types.Action) -> bool:
         except ValueError:
             return False
     return True
+
+
+def _unassign(part: TakePart) -> None:
+    """Take the action off the part's dancer, and put what it animated back to rest."""
+    dancer = part.dancer
+    assert dancer is not None
+    paths = {fcurve.data_path for fcurve in fcurves.all_fcurves(part.action)}
+    with nla.beneath_corrections(dancer):
+        assert dancer.animation_data is not None
+        dancer.animation_data.action = None
+    for path in paths:
+        _reset(dancer, path)
 
 
 def _animated_curves(dancer: bpy.types.Object) -> Iterator[bpy.types.FCurve]:

@@ -15,7 +15,7 @@ Strips = Any
 """The strips of a Video Sequencer, whose type differs between Blender versions."""
 _AUDIO_BITRATE = 192  # kbit/s
 _MUSIC_STRIP = "pas_de_deux"
-"""Custom property that marks the strip that `add_music_strip` added."""
+"""Custom property of the strips that `add_music_strip` added: the key of its music."""
 _MAX_CHANNEL = 128  # of a Video Sequencer
 
 
@@ -25,8 +25,10 @@ def sequencer_strips(scene: bpy.types.Scene) -> Strips:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def add_music_strip(context: bpy.types.Context, path: Path, first: int, report: Callable[[Any, str], None]) -> None:
-    """Add a sound strip from the frame `first` in place of the one added before; other strips stay.
+def add_music_strip(
+    context: bpy.types.Context, path: Path, first: int, report: Callable[[Any, str], None], *, key: str = "music"
+) -> None:
+    """Play a sound file from the frame `first` on the strip with this key, and mute the strips with other keys.
 
     The first strip also makes playback follow the sound, and the Sequencer show the scene.
     report: an operator's `report`.
@@ -37,17 +39,52 @@ def add_music_strip(context: bpy.types.Context, path: Path, first: int, report: 
         return
     scene = active_scene(context)
     strips = sequencer_strips(scene)
-    if not _remove_music_strip(strips) and scene.sync_mode == "NONE":
+    if not _music_strips(strips) and scene.sync_mode == "NONE":
         scene.sync_mode = "AUDIO_SYNC"
         report({"INFO"}, "Playback now follows the music: its Sync setting is Sync to Audio")
     _show_in_sequencer(scene)
+    if show_music_strip(context, key):
+        return
     used_channels = {strip.channel for strip in strips}
-    channel = next((channel for channel in range(1, _MAX_CHANNEL) if channel not in used_channels), _MAX_CHANNEL)
+    channel = next((channel for channel in range(1, _MAX_CHANNEL + 1) if channel not in used_channels), None)
+    if channel is None:
+        report({"WARNING"}, f"The Sequencer has no free channel for {path.name}: delete strips that are not needed")
+        return
     strip = strips.new_sound(path.stem, _stored_path(context, path), channel=channel, frame_start=first)
-    strip[_MUSIC_STRIP] = True
+    strip[_MUSIC_STRIP] = key
     if path.is_relative_to(bpy.app.tempdir):
         # Blender deletes its temporary folder when it quits.
         strip.sound.pack()
+
+
+def show_music_strip(context: bpy.types.Context, key: str) -> bool:
+    """Unmute the music strip with this key, and mute the others.
+
+    Whether there is such a strip; the animator may have moved it, changed it, or deleted it.
+    """
+    found = False
+    for strip in _music_strips(sequencer_strips(active_scene(context))):
+        strip.mute = strip[_MUSIC_STRIP] != key
+        found |= not strip.mute
+    return found
+
+
+def plays_music(scene: bpy.types.Scene, key: str) -> bool:
+    """Whether the music strip with this key is unmuted."""
+    if scene.sequence_editor is None:
+        return False
+    return any(strip[_MUSIC_STRIP] == key and not strip.mute for strip in _music_strips(sequencer_strips(scene)))
+
+
+def remove_music_strip(context: bpy.types.Context, key: str) -> None:
+    """Remove the music strip with this key, and its sound if nothing else uses it."""
+    strips = sequencer_strips(active_scene(context))
+    for strip in _music_strips(strips):
+        if strip[_MUSIC_STRIP] == key:
+            sound = strip.sound
+            strips.remove(strip)
+            if sound is not None and sound.users == 0:
+                bpy.data.sounds.remove(sound)
 
 
 def video_sound(context: bpy.types.Context, music: str, frames: range, folder: Path) -> Path | None:
@@ -146,15 +183,9 @@ def _show_in_sequencer(scene: bpy.types.Scene) -> None:
             workspace.sequencer_scene = scene  # type: ignore[attr-defined]
 
 
-def _remove_music_strip(strips: Strips) -> bool:
-    """Remove the strip that `add_music_strip` added, and its sound if it is unused; whether there was one."""
-    music_strips = [strip for strip in strips if strip.get(_MUSIC_STRIP)]
-    for strip in music_strips:
-        sound = strip.sound
-        strips.remove(strip)
-        if sound is not None and sound.users == 0:
-            bpy.data.sounds.remove(sound)
-    return bool(music_strips)
+def _music_strips(strips: Strips) -> list[Any]:
+    """The strips that `add_music_strip` added."""
+    return [strip for strip in strips if strip.get(_MUSIC_STRIP)]
 
 
 def _stored_path(context: bpy.types.Context, path: Path) -> str:

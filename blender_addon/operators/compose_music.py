@@ -1,4 +1,4 @@
-"""Operator that composes music for the leader's and partner's dance: a MIDI file, a sound strip, and beat markers."""
+"""Operator that composes music for the leader's and partner's dance: a MIDI file, a sound strip and beat markers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,18 @@ from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
 from backend.wire.messages import ComposeRequest, ComposeResult
 
-from ..animation import dancers
+from ..animation import dancers, takes
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene
-from ..media.beat_markers import Beat, beats_of_score, mark_beats
-from ..media.sequencer import add_music_strip
+from ..media.beat_markers import Beat, beats_of_score
+from ..media.music_takes import keep_music
+from ..properties.setting_values import take_settings
 from ..properties.settings import scene_settings
 from .backend_request import backend_connection, request_backend
-from .output_files import TemporaryFolder, move_file, output_path, write_temporary
+from .output_files import TemporaryFolder, move_together, output_path, write_temporary
 
 _MIDI_SUFFIXES = (".mid", ".midi")
+_SETTINGS = ("music.composer", "music.parts", "music.tempo")
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,18 @@ class PASDEDEUX_OT_compose_music(JobOperator):
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Music",
-        description="MIDI file to write, with a WAV file next to it; empty: the scene's setting",
+        description="MIDI file to write, numbered if it exists, with a WAV file next to it; empty: the scene's setting",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
 
     _path = ""
     _first = 1
+    _record: takes.TakeRecord
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         music = scene_settings(context).music
-        path = _midi_path(self.filepath or music.out, music.midi)
+        path = _midi_path(self.filepath or music.out)
         parts = tuple(part for part in PARTS if part in music.parts)
         if not parts:
             raise OperatorError("Choose at least one part: drums, bass or melody")
@@ -59,6 +62,8 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         motions, _ = dancers.sample_dancers(context, pair, frames)
         request = ComposeRequest(tuple(motions), music.composer, music.tempo or None, parts, music.music_seed)
         self._path, self._first = str(path), frames.start
+        settings = take_settings(context, "compose_music", _SETTINGS, {"filepath": self.filepath})
+        self._record = takes.TakeRecord("compose", music.composer, music.music_seed, settings=settings)
 
         def compose(reporter: Reporter) -> _ComposedMusic:
             # The MIDI libraries are imported on demand, as Blender starts faster without them.
@@ -78,22 +83,19 @@ class PASDEDEUX_OT_compose_music(JobOperator):
 
     def apply(self, context: bpy.types.Context, result: _ComposedMusic) -> None:
         path = Path(self._path)
-        sound = path.with_suffix(".wav")
         with result.folder as folder:
-            for file in (path, sound):
-                move_file(Path(folder, file.name), file)
-        mark_beats(context, result.beats, self._first)
-        add_music_strip(context, sound, self._first, self.report)
-        self.report({"INFO"}, f"{path.name} and {sound.name} written to {path.parent}")
+            files = [Path(folder, path.name), Path(folder, f"{path.stem}.wav")]
+            midi_file, sound = move_together(files, path.parent)
+        entry = takes.add_entry(context, self._record, midi_file.stem)
+        keep_music(context, entry, sound, self._first, result.beats, self.report)
+        self.report({"INFO"}, f"{midi_file.name} and {sound.name} written to {path.parent}")
 
 
-def _midi_path(filepath: str, midi_to_dance_to: str) -> Path:
-    """The MIDI file to write, with a suffix. Raises OperatorError, also for the MIDI file to dance to."""
+def _midi_path(filepath: str) -> Path:
+    """The MIDI file to write, with a suffix. Raises OperatorError."""
     path = output_path(filepath or "//music.mid", "music")
     if path.suffix.lower() not in _MIDI_SUFFIXES:
         path = path.with_name(f"{path.name}.mid")
-    if midi_to_dance_to and Path(bpy.path.abspath(midi_to_dance_to)).resolve() == path.resolve():
-        raise OperatorError(f"{path.name} is the music to dance to: choose another file for the composed music")
     return path
 
 

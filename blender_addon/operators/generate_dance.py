@@ -13,15 +13,19 @@ from backend.wire import validation
 from backend.wire.messages import DanceRequest, MotionResult
 from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
+from rigs.skeleton import Skeleton
 
-from ..animation import dancers, rig_motion
+from ..animation import armatures, dancers, rig_motion, takes
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
-from ..context_access import active_scene, frame_rate
-from ..media.beat_markers import Beat, beats_of_score, mark_beats
-from ..media.sequencer import add_music_strip
+from ..context_access import active_scene, extend_frame_range, frame_rate, metres_per_unit
+from ..media.beat_markers import Beat, beats_of_score
+from ..media.music_takes import keep_music
+from ..properties.setting_values import take_settings
 from ..properties.settings import key_tolerance, scene_settings
 from .backend_request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
+
+_SETTINGS = ("music.bars", "music.dancer", "music.duet", "music.energy", "fewer_keys")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class _GeneratedDance:
 
 
 class PASDEDEUX_OT_generate_dance(JobOperator):
-    """Generate a dancer or a couple who dance to a MIDI file from the scene's first frame"""
+    """Generate a dance to a MIDI file from the scene's first frame, for one dancer or a couple"""
 
     bl_idname = "pasdedeux.generate_dance"
     bl_label = "Generate Dance"
@@ -51,6 +55,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
 
     _song = ""
     _first = 1
+    _record: takes.TakeRecord
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         music = scene_settings(context).music
@@ -60,6 +65,8 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         self._song, self._first = path.stem, active_scene(context).frame_start
         bars, fps, sound_folder = music.bars, frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
+        values = take_settings(context, "generate_dance", _SETTINGS, {"filepath": str(path)})
+        self._record = takes.TakeRecord("dance", model, seed, settings=values)
         connection, tolerance = backend_connection(context), key_tolerance(scene_settings(context))
 
         def generate(reporter: Reporter) -> _GeneratedDance:
@@ -84,18 +91,53 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             if result.fps != frame_rate(active_scene(context)):
                 raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")
             sound = move_to_free_name(Path(folder, f"{self._song}.wav"), Path(folder).parent)
-        names = (self._song, f"{self._song} partner")
-        generated: list[bpy.types.Object] = []
-        for motion, name in zip(result.motions, names, strict=False):
-            dancer = dancers.add_dancer(context, name, motion.skeleton, partner=bool(generated))
-            dancers.animate_dancer(context, dancer, motion, name, self._first)
-            generated.append(dancer)
-        leader, *partners = generated
+        scene, settings = active_scene(context), scene_settings(context)
+        metres = metres_per_unit(scene)
+        present = _dancers_of_takes(context, [motion.skeleton for motion in result.motions], metres)
+        generated: list[tuple[bpy.types.Object, bpy.types.Action]] = []
+        for motion, name in zip(result.motions, (self._song, f"{self._song} partner"), strict=False):
+            is_partner = bool(generated)
+            dancer = (
+                present.pop(0) if present else dancers.add_dancer(context, name, motion.skeleton, partner=is_partner)
+            )
+            action = armatures.create_motion_action(dancer, motion, name, self._first, metres=metres)
+            generated.append((dancer, action))
+            extend_frame_range(scene, self._first + len(motion) - 1)
+        (leader, leader_action), *couple = generated
         dancers.select_only(context, leader)
-        settings = scene_settings(context)
-        settings.leader, settings.partner = leader, partners[0] if partners else None
-        mark_beats(context, result.beats, self._first)
-        add_music_strip(context, sound, self._first, self.report)
+        if couple or leader != settings.leader:
+            settings.leader, settings.partner = leader, couple[0][0] if couple else None
+        entry = takes.keep_take(context, leader, leader_action, self._record, self._song)
+        for partner, action in couple:
+            takes.keep_partner(context, entry, partner, action)
+            entry = takes.find_take(context, action) or entry
+        keep_music(context, entry, sound, self._first, result.beats, self.report)
+        takes.show_take(context, entry)
+
+
+def _dancers_of_takes(
+    context: bpy.types.Context, skeletons: Sequence[Skeleton], metres: float
+) -> list[bpy.types.Object]:
+    """The scene's leader, and its partner after it, if they dance generated dances already: the next take is theirs.
+
+    Their bones are as long as those of the skeletons of the next take.
+    """
+    settings, scene = scene_settings(context), active_scene(context)
+    found: list[bpy.types.Object] = []
+    for dancer, skeleton in zip((settings.leader, settings.partner), skeletons, strict=False):
+        if dancer is None or dancer in found or scene.objects.get(dancer.name) != dancer:
+            break
+        if not (dancer.is_editable and armatures.is_dancer(dancer)):
+            break
+        if not any(entry.kind == "dance" for entry in takes.takes_of(context, dancer)):
+            break
+        try:
+            if not armatures.has_skeleton(dancer, skeleton, metres=metres):
+                break
+        except ValueError:
+            break
+        found.append(dancer)
+    return found
 
 
 def _select_bars(score: Score, bars: str) -> tuple[Score, int]:

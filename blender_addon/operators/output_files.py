@@ -3,7 +3,7 @@
 import filecmp
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -41,24 +41,65 @@ def write_temporary(parent: Path, reporter: Reporter, write: Callable[[Path], No
     return folder
 
 
-def move_file(file: Path, target: Path) -> None:
-    """Move a file, over an existing one. Raises OperatorError."""
-    try:
-        os.replace(file, target)
-    except OSError as error:
-        raise OperatorError(f"{target.name}: a writable file expected ({error.strerror})") from None
-
-
 def move_to_free_name(file: Path, folder: Path) -> Path:
     """Move a file to a folder, numbered if another file has its name, and return its path there.
 
     A file of equal content that is there already is used instead. Raises OperatorError.
     """
-    for number in count(1):
-        target = folder / (file.name if number == 1 else f"{file.stem} {number}{file.suffix}")
+    for name in _numbered(file.name):
+        target = folder / name
         if target.is_file() and filecmp.cmp(file, target, shallow=False):
             return target
-        if not target.exists():
-            break
-    move_file(file, target)
-    return target
+        if _reserve([target]):
+            _replace(file, target)
+            return target
+    raise AssertionError("there is no end of names")
+
+
+def move_together(files: Sequence[Path], folder: Path) -> list[Path]:
+    """Move files that differ in their suffix to a folder, all with one free name, numbered if any of theirs is taken.
+
+    Nothing is ever written over. Returns their paths there. Raises OperatorError.
+    """
+    for name in _numbered(files[0].name):
+        targets = [(folder / name).with_suffix(file.suffix) for file in files]
+        if _reserve(targets):
+            for file, target in zip(files, targets, strict=True):
+                _replace(file, target)
+            return targets
+    raise AssertionError("there is no end of names")
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """The file name, then the same with 2, 3 and so on."""
+    yield name
+    path = Path(name)
+    for number in count(2):
+        yield f"{path.stem} {number}{path.suffix}"
+
+
+def _reserve(targets: Sequence[Path]) -> bool:
+    """Create empty files at all targets, or at none if one is there already. Raises OperatorError."""
+    created: list[Path] = []
+    try:
+        for target in targets:
+            target.touch(exist_ok=False)
+            created.append(target)
+    except FileExistsError:
+        for target in created:
+            target.unlink()
+        return False
+    except OSError as error:
+        for target in created:
+            target.unlink()
+        raise OperatorError(f"{target.name}: a writable file expected ({error.strerror})") from None
+    return True
+
+
+def _replace(file: Path, target: Path) -> None:
+    """Move a file over one that was reserved for it. Raises OperatorError."""
+    try:
+        os.replace(file, target)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise OperatorError(f"{target.name}: a writable file expected ({error.strerror})") from None

@@ -5,6 +5,8 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .take_list import GHOST
+
 
 class RetargetProperties:
     """How a motion is retargeted and keyed; mixed into operators and the scene's property group."""
@@ -106,8 +108,8 @@ def draw_options(layout: bpy.types.UILayout, options: RetargetProperties, *, pai
 
 
 def _is_armature(_: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:
-    """Poll of object pointers that list armatures only."""
-    return obj.type == "ARMATURE"
+    """Poll of object pointers that list armatures only, but no ghosts of takes."""
+    return obj.type == "ARMATURE" and obj.get(GHOST) is None
 
 
 def armature_pointer(name: str, description: str) -> object:

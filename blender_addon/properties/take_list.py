@@ -4,6 +4,8 @@ from contextlib import suppress
 
 import bpy
 
+GHOST = "pas_de_deux_ghost"
+"""Custom property of the objects and the collection of a ghost, which dances a take for comparison."""
 KINDS = [
     ("partner", "Partner", "A generated partner"),
     ("dance", "Dance", "A dance generated to music"),
@@ -59,6 +61,7 @@ class PASDEDEUX_PG_take(bpy.types.PropertyGroup):
     dancer: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Dancer", description="Armature that dances the take", type=bpy.types.Object
     )
+    kept_before: bpy.props.BoolProperty(description="Whether the action had a fake user before it was listed")  # type: ignore[valid-type]
     slot: bpy.props.IntProperty(description="Handle of the action's slot for the dancer; 0: its first")  # type: ignore[valid-type]
     partner_action: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Partner's Action", description="Action of the other dancer of a couple", type=bpy.types.Action

@@ -52,7 +52,8 @@ def test_every_panel_draws(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_job.main_slot, "job", background_job.Job(lambda _: None))
     texts: list[str] = []
     for panel in panels.CLASSES:
-        panel.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)
+        if issubclass(panel, bpy.types.Panel):
+            panel.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)
     assert {"starting", "Left Arm", "Ball"} <= set(texts)
 
 

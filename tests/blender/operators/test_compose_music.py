@@ -1,14 +1,15 @@
 """Composing music with a real backend: MIDI and sound files, sound strips and markers, and errors."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
-from bl_ext.user_default.pas_de_deux.media import beat_markers
+from bl_ext.user_default.pas_de_deux.media import beat_markers, sequencer
 from conftest import Server
-from motions import strip_frames, swaying_motion
+from motions import swaying_motion
 from music_pieces import (
     SceneState,
     assert_error,
@@ -67,16 +68,48 @@ def test_only_the_parts_that_are_chosen_play(
     assert (score.drums.onset | score.bass.onset).any()
 
 
-@needs_sound
-def test_music_that_is_made_again_is_heard_anew(
+def test_no_file_is_ever_written_over(
     reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object
 ) -> None:
-    bpy.ops.pasdedeux.compose_music()
-    ((_, before),) = map(strip_frames, strips())
-    dancers.animate_dancer(bpy.context, dancing_leader, sample_dance()[:301], "longer", 20)
-    bpy.ops.pasdedeux.compose_music()
-    ((_, after),) = map(strip_frames, strips())
-    assert after > before + 100
+    (blend_folder / "music.mid").write_text("the animator's own")
+    (blend_folder / "music 2.wav").write_text("this, too")
+    for _ in range(2):
+        bpy.ops.pasdedeux.compose_music()
+    assert (blend_folder / "music.mid").read_text() == "the animator's own"
+    assert (blend_folder / "music 2.wav").read_text() == "this, too"
+    generated = [f"music {number}{suffix}" for number in (3, 4) for suffix in (".mid", ".wav")]
+    assert file_names(blend_folder) == sorted([*generated, "music 2.wav", "music.mid", "scene.blend"])
+    assert [take.name for take in bpy.context.scene.pas_de_deux.take_list] == ["music 3", "music 4"]
+
+
+@needs_sound
+def test_each_composition_keeps_its_strip_and_markers(
+    reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object
+) -> None:
+    bpy.context.scene.timeline_markers.new("mine", frame=5)
+    shown = []
+    for tempo in (90.0, 120.0):
+        music_settings().tempo = tempo
+        bpy.ops.pasdedeux.compose_music()
+        shown.append(markers())
+    assert shown[0] != shown[1]
+    first, second = strips()
+    first.volume = 0.5
+    for index, (heard, muted) in ((0, (first, second)), (1, (second, first))):
+        bpy.ops.pasdedeux.take_show(index=index)
+        assert markers() == shown[index]
+        assert (heard.mute, muted.mute) == (False, True)
+    assert strips()[0].volume == 0.5
+    strips_of_scene().remove(strips()[0])
+    bpy.ops.pasdedeux.take_show(index=0)
+    assert sorted(strip_starts()) == [("music 2.wav", 20), ("music.wav", 20)]
+    bpy.ops.pasdedeux.take_delete(index=1)
+    assert strip_starts() == [("music.wav", 20)]
+    assert "music 2.mid" in file_names(blend_folder)
+
+
+def strips_of_scene() -> Any:
+    return sequencer.sequencer_strips(bpy.context.scene)
 
 
 def test_what_cannot_be_composed_is_refused(
@@ -85,9 +118,7 @@ def test_what_cannot_be_composed_is_refused(
     assert_error(scene_state, "compose_music", "Save the .blend file first")
     out = str(tmp_path / "music.mid")
     assert_error(scene_state, "compose_music", "There is no folder", filepath=str(tmp_path / "nowhere" / "music.mid"))
-    music_settings().midi = out
-    assert_error(scene_state, "compose_music", r"music\.mid is the music to dance to", filepath=out)
-    music_settings().midi, music_settings().tempo = "", 10.0
+    music_settings().tempo = 10.0
     assert_error(scene_state, "compose_music", "tempo: a number of 30 to 300 expected", filepath=out)
     music_settings().tempo, music_settings().parts = 0.0, set()
     assert_error(scene_state, "compose_music", "Choose at least one part", filepath=out)

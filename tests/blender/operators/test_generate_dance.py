@@ -52,6 +52,15 @@ def test_the_dancer_is_keyed_as_the_backend_answers(
     assert abs(len(motion) / (fps / base) - 16 * BEAT) < 1.0 / fps
 
 
+def heard() -> list[str]:
+    """The names of the sound files whose strips are not muted."""
+    return sorted(Path(strip.sound.filepath).name for strip in strips() if not strip.mute)
+
+
+def take_show(index: int) -> None:
+    assert bpy.ops.pasdedeux.take_show(index=index) == {"FINISHED"}
+
+
 def test_a_duet_has_two_dancers_who_dance_together(reachable_server: Server, midi_file: Path) -> None:
     music_settings().duet, music_settings().midi, music_settings().bars = True, str(midi_file), "2-3"
     bpy.ops.pasdedeux.generate_dance()
@@ -62,6 +71,32 @@ def test_a_duet_has_two_dancers_who_dance_together(reachable_server: Server, mid
         (pair.leader, pair.partner), Client(reachable_server.address).dance(score, duet=True, fps=24.0), strict=True
     ):
         assert max_joint_error(dancer, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_the_next_take_of_a_couple_is_danced_by_the_same_two(reachable_server: Server, midi_file: Path) -> None:
+    music_settings().duet, music_settings().midi, music_settings().bars = True, str(midi_file), "2-3"
+    score = cut_bars(midi.read(midi_file), 1, 2)
+    for seed in (0, 1):
+        music_settings().dance_seed = seed
+        bpy.ops.pasdedeux.generate_dance()
+    pair = bpy.context.scene.pas_de_deux
+    assert sorted(obj.name for obj in bpy.data.objects if obj.type == "ARMATURE") == ["song", "song partner"]
+    assert [(take.name, take.seed) for take in pair.take_list] == [("song", 0), ("song 2", 1)]
+    assert len({strip.sound for strip in strips()}) == len(strips()) <= 1
+    for index, seed in ((0, 0), (1, 1)):
+        take_show(index)
+        motions = Client(reachable_server.address).dance(score, duet=True, fps=24.0, seed=seed)
+        for dancer, motion in zip((pair.leader, pair.partner), motions, strict=True):
+            assert max_joint_error(dancer, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_a_mocap_leader_is_never_given_the_dance(
+    reachable_server: Server, midi_file: Path, dancing_leader: bpy.types.Object
+) -> None:
+    action = dancing_leader.animation_data.action
+    bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
+    assert dancing_leader.animation_data.action == action
+    assert bpy.context.scene.pas_de_deux.leader.name == "song"
 
 
 def test_every_model_and_part_can_be_chosen() -> None:
@@ -84,7 +119,7 @@ def test_the_published_method_goes_both_ways(reachable_server: Server, midi_file
 
 
 @needs_sound
-def test_the_sound_begins_with_the_dance_and_takes_the_place_of_earlier_music(
+def test_the_sound_begins_with_the_dance_and_mutes_earlier_takes(
     reachable_server: Server, midi_file: Path, blend_folder: Path
 ) -> None:
     other = blend_folder / "other.wav"
@@ -97,10 +132,15 @@ def test_the_sound_begins_with_the_dance_and_takes_the_place_of_earlier_music(
     assert wav_seconds(blend_folder / "song.wav") == pytest.approx(16 * BEAT, abs=2.0)
     music_settings().bars, music_settings().tempo = "1-3", 120.0
     bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
-    assert strip_starts() == [("other.wav", 3), ("song 2.wav", 8)]
+    assert strip_starts() == [("other.wav", 3), ("song 2.wav", 8), ("song.wav", 8)]
     bpy.ops.pasdedeux.compose_music()
-    assert strip_starts() == [("music.wav", 8), ("other.wav", 3)]
-    assert len(bpy.data.sounds) == 2
+    assert strip_starts() == [("music.wav", 8), ("other.wav", 3), ("song 2.wav", 8), ("song.wav", 8)]
+    assert len({strip.channel for strip in strips()}) == 4
+    assert heard() == ["music.wav", "other.wav"]
+    take_show(0)
+    assert heard() == ["other.wav", "song.wav"]
+    take_show(1)
+    assert heard() == ["other.wav", "song 2.wav"]
 
 
 def test_a_file_that_is_there_is_not_written_over_by_a_dances_sound(

@@ -20,6 +20,7 @@ from ..context_access import (
     window_manager,
 )
 from ..properties.settings import scene_settings
+from ..properties.take_list import GHOST
 from . import armatures, keyframes, mannequin, rig_motion
 from .scene_animation import holds_animation
 
@@ -115,7 +116,7 @@ def require_leader(context: bpy.types.Context) -> bpy.types.Object:
         return leader
     active, partner = context.active_object, scene_partner(context)
     armature = active if active is None or active.type == "ARMATURE" else active.find_armature()
-    if active is None:
+    if active is None or active.get(GHOST):
         raise OperatorError(NO_LEADER)
     if armature is not None and armature == partner:
         raise OperatorError(f"{partner.name} is the partner: choose the other dancer as Leader in the Leader panel")
@@ -129,8 +130,8 @@ def scene_dancers(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 
 def _in_scene(context: bpy.types.Context, dancer: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The dancer, or None for one that is not, or no longer, in the scene."""
-    if dancer is None or active_scene(context).objects.get(dancer.name) != dancer:
+    """The dancer, or None for one that is not, or no longer, in the scene, and for a take's ghost."""
+    if dancer is None or active_scene(context).objects.get(dancer.name) != dancer or dancer.get(GHOST):
         return None
     return dancer
 

@@ -63,8 +63,8 @@ def keep_take(
     """
     keep_assigned(context, dancer, unless=action)
     action.name = free_action_name(name, action)
-    entry = add_entry(context, record, uuid.uuid4().hex)
-    entry.action, entry.dancer, entry.name = action, dancer, action.name
+    entry = add_entry(context, record, action.name)
+    entry.action, entry.dancer = action, dancer
     _store_record(action, entry)
     return entry
 
@@ -99,15 +99,15 @@ def keep_assigned(
     if not list(fcurves.all_fcurves(action)):
         return
     slot = getattr(dancer.animation_data, "action_slot", None) if not nla.has_correction_layer(dancer) else None
-    record, uid = _read_record(action), uuid.uuid4().hex
-    entry = add_entry(context, record or TakeRecord(_OWN, "", 0), uid)
-    entry.action, entry.dancer, entry.name = action, dancer, action.name
+    record = _read_record(action)
+    entry = add_entry(context, record or TakeRecord(_OWN, "", 0), action.name)
+    entry.action, entry.dancer = action, dancer
     entry.slot = slot.handle if slot is not None else 0
     if action.library is None:
         entry.kept_before = action.use_fake_user
         action.use_fake_user = True
         if record is not None:
-            action[RECORD] = {**action[RECORD].to_dict(), "uid": uid}
+            action[RECORD] = {**action[RECORD].to_dict(), "uid": entry.uid}
 
 
 def show_take(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
@@ -248,11 +248,11 @@ def assign_part(dancer: bpy.types.Object, part: TakePart) -> None:
         _reset(dancer, path)
 
 
-def add_entry(context: bpy.types.Context, record: TakeRecord, uid: str) -> PASDEDEUX_PG_take:
+def add_entry(context: bpy.types.Context, record: TakeRecord, name: str) -> PASDEDEUX_PG_take:
     """Add an entry to the list and make it the active one."""
     settings = scene_settings(context)
     entry: PASDEDEUX_PG_take = settings.take_list.add()
-    entry.uid, entry.kind, entry.model = uid, record.kind, record.model
+    entry.name, entry.uid, entry.kind, entry.model = name, uuid.uuid4().hex, record.kind, record.model
     entry.seed, entry.number, entry.settings = record.seed, record.number, json.dumps(dict(record.settings))
     settings.take_index = len(settings.take_list) - 1
     return entry

@@ -32,7 +32,8 @@ class ModelSpec:
     previews: whether it shows frames before the result.
     published: whether it reproduces a published method, as a baseline for the others.
     training: module with `train(data, out, config, *, resume, **options)`; "" for a model that cannot be trained here.
-    export: module with `export_onnx(weights, out)`; "" for a model that cannot be exported.
+    network: module of the torch network, with `load(weights)`, `config_of(network)` and `exported_functions(network)`;
+    "" for a model that runs in some way of its own.
     learns_from: the recordings that it is trained and evaluated on: pairs of dancers, or dances with their music.
     starts_from: the models whose weights a training may start from.
     learns_from_midi: whether training takes a folder of MIDI files on top.
@@ -48,7 +49,7 @@ class ModelSpec:
     previews: bool = False
     published: bool = False
     training: str = ""
-    export: str = ""
+    network: str = ""
     learns_from: Literal["duets", "music pairs"] = "duets"
     starts_from: tuple[str, ...] = ()
     learns_from_midi: bool = False
@@ -68,9 +69,9 @@ class ModelSpec:
         """The module with `train`."""
         return import_module(self.training)
 
-    def import_export(self) -> ModuleType:
-        """The module with `export_onnx`."""
-        return import_module(self.export)
+    def import_network(self) -> ModuleType:
+        """The module of the torch network."""
+        return import_module(self.network)
 
     def import_evaluation(self) -> ModuleType:
         """The module with `evaluate`."""
@@ -141,10 +142,10 @@ REGISTRY = ModelRegistry(
             label="Partner Flow",
             tasks={"partner": "Flow matching, trained on salsa couples; generates eight frames at once"},
             pipeline="backend.models.partner_flow.pipeline:PartnerFlowPipeline",
+            network="backend.models.partner_flow.network",
             direction=True,
             previews=True,
             training="training.partner_flow.task",
-            export="training.partner_flow.export",
             starts_from=("partner-flow",),
         ),
         ModelSpec(
@@ -152,6 +153,7 @@ REGISTRY = ModelRegistry(
             label="Duet VAE",
             tasks={"partner": "Published method of three VAEs, trained on salsa couples; generates frame by frame"},
             pipeline="backend.models.duet_vae.pipeline:DuetVaePipeline",
+            network="backend.models.duet_vae.network",
             published=True,
             training="training.duet_vae.task",
         ),
@@ -160,6 +162,7 @@ REGISTRY = ModelRegistry(
             label="Dance Flow",
             tasks={"dance": "Flow matching, trained on dances with music; steps on the beat"},
             pipeline="backend.models.dance_flow.pipeline:DanceFlowPipeline",
+            network="backend.models.dance_flow.network",
             training="training.dance_flow.task",
             learns_from="music pairs",
             starts_from=("dance-flow", "partner-flow"),
@@ -170,6 +173,7 @@ REGISTRY = ModelRegistry(
             label="Score Flow",
             tasks={"compose": "Flow matching on bars of music; plays in time with the steps"},
             pipeline="backend.models.score_flow.pipeline:ScoreFlowPipeline",
+            network="backend.models.score_flow.network",
             training="training.score_flow.task",
             learns_from="music pairs",
             learns_from_midi=True,
@@ -183,6 +187,7 @@ REGISTRY = ModelRegistry(
                 "compose": "Published method that translates movement to music, for comparison",
             },
             pipeline="backend.models.choreo_bridge.pipeline:ChoreoBridgePipeline",
+            network="backend.models.choreo_bridge.network",
             published=True,
             training="training.choreo_bridge.task",
             learns_from="music pairs",

@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,14 +40,15 @@ class ExportArguments:
 
 def export_graphs(weights: Path, out: Path) -> list[Path]:
     """Export the functions of a weight file's network to a folder, each whole or not at all. Raises ValueError."""
-    model = read_metadata(weights, REGISTRY.names())["model"]
-    module = import_module(f"backend.models.{model.replace('-', '_')}.network")
+    model = read_metadata(weights, [spec.name for spec in REGISTRY if spec.network])["model"]
+    module = REGISTRY.get(model).import_network()
     network = module.load(weights)
     functions = module.exported_functions(network)
     paths = {name: graph_path(out, model, name) for name in functions}
     bound = {name: export_function(network, function, paths[name]) for name, function in functions.items()}
-    manifest = {"config": module.config_of(network), "weights": bound}
-    atomic_write_text(manifest_path(out, model), json.dumps(manifest, indent=1) + "\n")
+    shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+    manifest = {"config": module.config_of(network), "tensors": shapes, "weights": bound}
+    atomic_write_text(manifest_path(out, model), json.dumps(manifest) + "\n")
     return [*paths.values(), manifest_path(out, model)]
 
 

@@ -134,7 +134,20 @@ def train(args: TrainArguments, spec: ModelSpec, config: Path) -> int:
     except Interrupted as interrupted:
         print(f"stopped after step {interrupted}; continue with --resume", file=sys.stderr)
         return 130
+    if spec.network:
+        export_missing_graphs(spec, args.out)
     return 0
+
+
+def export_missing_graphs(spec: ModelSpec, out: Path | None) -> None:
+    """Export the network of a training whose shape is not the shipped one, so that it too runs without torch."""
+    from backend.models.common.runtime import OnnxNetwork, load_network
+    from training.export import export_graphs
+
+    assert out is not None
+    weights = out / f"{spec.name}.safetensors"
+    if not isinstance(load_network(spec.name, weights, "cpu"), OnnxNetwork):
+        export_graphs(weights, out)
 
 
 def print_report(report: FolderReport) -> None:

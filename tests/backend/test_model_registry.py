@@ -45,7 +45,8 @@ def test_every_import_path_leads_to_what_the_registry_says(spec: ModelSpec) -> N
     pipeline = getattr(import_module(module), name)
     assert all(callable(getattr(pipeline, task)) for task in spec.tasks)
     assert callable(spec.import_training().train)
-    assert not spec.export or callable(spec.import_export().export_onnx)
+    network = spec.import_network()
+    assert all(callable(getattr(network, name)) for name in ("load", "config_of", "exported_functions"))
     assert not spec.evaluation or callable(spec.import_evaluation().evaluate)
     assert all(name in REGISTRY for name in spec.starts_from)
 

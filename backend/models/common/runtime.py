@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from backend.model_registry import WEIGHTS
-from backend.models.common.weights_file import open_weights
+from backend.model_registry import REGISTRY, WEIGHTS
+from backend.models.common.weights_file import open_weights, wrong_version
 from rigs import Array
 
 if TYPE_CHECKING:
@@ -64,9 +64,12 @@ def load_network(
         return _load_in_torch(model, weights, device)
     with open_weights(weights, model, legacy_keys=legacy_keys, legacy_config=legacy_config) as (config, tensors):
         tensors = {name: _in_float32(values) for name, values in tensors.items()}
-    for folder in (weights.parent, WEIGHTS):
-        if network := OnnxNetwork.open(model, folder, config, tensors):
-            return network
+    try:
+        for folder in (weights.parent, WEIGHTS):
+            if network := OnnxNetwork.open(model, folder, config, tensors):
+                return network
+    except WrongTensors:
+        raise wrong_version(weights, model) from None
     if find_spec("torch"):
         return _load_in_torch(model, weights, "cpu")
     raise ValueError(f"{weights}: graphs of its shape expected beside it, as training/export.py writes them")
@@ -96,14 +99,18 @@ def graph_path(folder: Path, model: str, function: str) -> Path:
 def manifest_path(folder: Path, model: str) -> Path:
     """The path of the JSON file that lists a model's graphs.
 
-    "config": the shape of the network.  "weights": for each exported function the tensors that its graph is bound to.
+    "config": the shape of the network.  "tensors": the shape of each tensor of its weight file.  "weights": for each
+    exported function the tensors that its graph is bound to.
     """
     return folder / f"{model}.graphs.json"
 
 
 def _load_in_torch(model: str, weights: Path, device: str) -> "TorchNetwork":
-    module = import_module(f"backend.models.{model.replace('-', '_')}.network")
-    return TorchNetwork(module.load(weights).to(device))
+    return TorchNetwork(REGISTRY.get(model).import_network().load(weights).to(device))
+
+
+class WrongTensors(Exception):
+    """The tensors of a weight file are not those of its network."""
 
 
 class OnnxNetwork:
@@ -116,13 +123,18 @@ class OnnxNetwork:
 
     @classmethod
     def open(cls, model: str, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self | None:
-        """Open a model's graphs in a folder with these weights; None without graphs of a network of this shape."""
+        """Open a model's graphs in a folder with these weights; None without graphs of a network of this shape.
+
+        Raises ValueError for a damaged graph, WrongTensors for weights that lack some or have others.
+        """
         manifest = manifest_path(folder, model)
         if not manifest.exists():
             return None
         contents = json.loads(manifest.read_text())
         if contents["config"] != config:
             return None
+        if contents["tensors"] != {name: list(values.shape) for name, values in tensors.items()}:
+            raise WrongTensors
         return cls(
             config,
             tensors,
@@ -169,6 +181,7 @@ def _open_session(path: Path, weights: Mapping[str, Array]) -> "InferenceSession
     options = SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # which costs time where others work
     values = [OrtValue.ortvalue_from_numpy(values) for values in weights.values()]
     options.add_external_initializers(list(weights), values)
     try:

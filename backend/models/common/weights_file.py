@@ -56,9 +56,12 @@ def open_weights(
         config = _rename_fields(json.loads(metadata["config"]), legacy_config)
         yield config, rename_keys(load_file(path), legacy_keys)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
-        raise ValueError(
-            f"{path}: weights of this version's {model} expected, those of another version found"
-        ) from None
+        raise wrong_version(path, model) from None
+
+
+def wrong_version(path: Path, model: str) -> ValueError:
+    """The error of a weight file that does not fit its network."""
+    return ValueError(f"{path}: weights of this version's {model} expected, those of another version found")
 
 
 def rename_keys(tensors: Mapping[str, Array], names: Mapping[str, str]) -> dict[str, Array]:

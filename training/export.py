@@ -22,6 +22,8 @@ from backend.models.common.runtime import graph_path, manifest_path
 from backend.models.common.weights_file import read_metadata
 from rigs.files.atomic_write import atomic_path, atomic_write_text
 
+_MODULE_PREFIX = "network."
+"""Of the network's tensors in `_FunctionModule`."""
 _MAX_SIZE = 1 << 20
 """Of a dynamic axis."""
 _UNBOUND_BYTES = 65_536
@@ -45,15 +47,19 @@ def export_graphs(weights: Path, out: Path) -> list[Path]:
     network = module.load(weights)
     functions = module.exported_functions(network)
     paths = {name: graph_path(out, model, name) for name in functions}
-    bound = {name: export_function(network, function, paths[name]) for name, function in functions.items()}
-    shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-    manifest = {"config": module.config_of(network), "tensors": shapes, "weights": bound}
+    prefix = getattr(module, "WEIGHTS_PREFIX", "")
+    bound = {name: export_function(network, function, paths[name], prefix) for name, function in functions.items()}
+    shapes = {f"{prefix}{name}": list(tensor.shape) for name, tensor in network.state_dict().items()}
+    manifest = {"config": module.config_of(network), "prefix": prefix, "tensors": shapes, "weights": bound}
     atomic_write_text(manifest_path(out, model), json.dumps(manifest) + "\n")
     return [*paths.values(), manifest_path(out, model)]
 
 
-def export_function(network: nn.Module, function: ExportedFunction, path: Path) -> list[str]:
-    """Export a function of a network to a graph without the network's weights; the names of those it is bound to."""
+def export_function(network: nn.Module, function: ExportedFunction, path: Path, prefix: str) -> list[str]:
+    """Export a function of a network to a graph without the network's weights; the names of those it is bound to.
+
+    prefix: of the weights' names in the weight file.
+    """
     import onnx
     import torch
 
@@ -73,7 +79,7 @@ def export_function(network: nn.Module, function: ExportedFunction, path: Path) 
     )
     assert program is not None
     graph = program.model_proto
-    bound = _unbind_weights(graph, network.state_dict())
+    bound = _unbind_weights(graph, network.state_dict(), prefix)
     with atomic_path(path) as temporary:
         onnx.save(graph, temporary)
     return bound
@@ -92,16 +98,16 @@ class _FunctionModule(nn.Module):
         return self._function(*inputs)
 
 
-def _unbind_weights(model: Any, tensors: Mapping[str, Any]) -> list[str]:
+def _unbind_weights(model: Any, tensors: Mapping[str, Any], prefix: str) -> list[str]:
     """Remove the weights' numbers from a graph, and what torch wrote into it for debugging; the weights' names."""
     from onnx import TensorProto
 
     graph, renamed, unbound = model.graph, {}, 0
     for initializer in graph.initializer:
-        name = initializer.name.removeprefix("network.")
-        if name not in tensors:
+        if initializer.name.removeprefix(_MODULE_PREFIX) not in tensors:
             unbound += len(initializer.raw_data)
             continue
+        name = prefix + initializer.name.removeprefix(_MODULE_PREFIX)
         renamed[initializer.name] = name
         initializer.CopyFrom(TensorProto(name=name, dims=initializer.dims, data_type=initializer.data_type))
         initializer.data_location = TensorProto.EXTERNAL

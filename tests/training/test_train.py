@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backend.model_registry import REGISTRY, ModelRegistry, ModelSpec, weights_path
-from backend.models.duet_vae.network import load
+from backend.models.duet_vae.trained import TrainedDuetVae
 from backend.models.motion_flow.conditions import MotionFlowConfig
 from backend.models.partner_flow.network import PartnerFlow
 from rigs.files import BadFile
@@ -63,8 +63,8 @@ def test_a_run_leaves_weights_card_curves_and_checkpoints(whole_run: Path) -> No
     assert {p.name for p in whole_run.iterdir()} == {
         "best.ckpt", "last.ckpt", "curves", "duet-vae.safetensors", "duet-vae.md"
     }  # fmt: skip
-    trained = load(whole_run / "duet-vae.safetensors")
-    assert trained.bodies.shape == (2, 29, 3)
+    trained = TrainedDuetVae.load(whole_run / "duet-vae.safetensors", "cpu")
+    assert trained.statistics.bodies.shape == (2, 29, 3)
     card = (whole_run / "duet-vae.md").read_text()
     for part in (
         "| train | a |",

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from backend.models.choreo_bridge.network import MODALITIES, Modality
 from backend.models.choreo_bridge.pose_features import root_relative_poses
+from backend.models.choreo_bridge.trained import MODALITIES, Modality
 from backend.music.piano_roll import WINDOW_STEPS, piano_roll_windows, window_starts
 from rigs.files import BadFile
 from training.data.music_pairs import Pair

@@ -19,7 +19,8 @@ from rich.table import Table
 from torch import Tensor
 
 from backend.model_registry import weights_path
-from backend.models.choreo_bridge.network import NAME, NOTE_ON, ChoreoBridge, Modality, load
+from backend.models.choreo_bridge.network import ChoreoBridge, load
+from backend.models.choreo_bridge.trained import NAME, NOTE_ON, Modality
 from rigs.files.atomic_write import atomic_write_text
 from training.choreo_bridge.dataset import BridgeBatch, PairWindows, pair_windows
 from training.data.duets import HELD_OUT
@@ -142,7 +143,7 @@ def evaluate(data: Path, json: Path | None = None, parts: Sequence[str] = HELD_O
     json: a file for the metrics.  parts: which of them.  Raises BadFile.
     """
     console = Console(width=None if Console().is_terminal else 200)
-    network = load(weights_path(NAME)).network
+    network = load(weights_path(NAME))
     held_out = read_tables(CONFIGS / f"{NAME}.toml")["data"]
     with console.status("reading pairs"):
         split = split_pairs(find_pairs(data), held_out["validation"], held_out["test"])

@@ -13,15 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.choreo_bridge.network import (
-    MODALITIES,
-    NAME,
-    ChoreoBridge,
-    ChoreoBridgeConfig,
-    TrainedChoreoBridge,
-    load,
-    save,
-)
+from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, load, save
+from backend.models.choreo_bridge.trained import MODALITIES, NAME
+from rigs import Array
 from training.choreo_bridge.dataset import BridgeBatch, BridgeBatches, PairWindows, pair_windows
 from training.choreo_bridge.evaluate import COLUMNS, error_table, mean_window, relative_error, row_cells
 from training.data.music_pairs import Pair, PairSplit, find_pairs, split_pairs
@@ -168,8 +162,8 @@ def write_results(module: ChoreoBridgeTraining, split: PairSplit, out: Path, tab
     last = torch.load(out / LAST, weights_only=True)
     module.load_state_dict(last["state_dict"])
     network = module.network.eval().cpu()
-    save(out / f"{NAME}.safetensors", TrainedChoreoBridge(network, mean_body(split.train)))
-    network = load(out / f"{NAME}.safetensors").network  # in half precision, as shipped
+    save(out / f"{NAME}.safetensors", network, mean_body(split.train))
+    network = load(out / f"{NAME}.safetensors")  # in half precision, as shipped
     table = error_table(network, pair_windows(split.test, network.config.joints), module.means)
     metrics = f"""The published table on the test pairs: mean squared errors of two bars, of full velocity for music and
 in m² for dance. Beside the model stand the mean training window, and the model given a window of other music.
@@ -180,6 +174,6 @@ Variance is the model output's, as a share of the truth's.
     write_model_card(out / f"{NAME}.md", tables["card"], network, step, split, metrics)
 
 
-def mean_body(pairs: Sequence[Pair]) -> Tensor:
+def mean_body(pairs: Sequence[Pair]) -> Array:
     """Mean bone offsets (29, 3) m of the dancers."""
-    return torch.from_numpy(np.mean([pair.dancer.skeleton.offsets for pair in pairs], axis=0)).float()
+    return np.asarray(np.mean([pair.dancer.skeleton.offsets for pair in pairs], axis=0))

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae.network import DuetVAE, TrainedDuetVae
 from backend.models.duet_vae.pose_space import PCA_GROUPS, PoseNormalizer, PosePCA, pair_frame
+from backend.models.duet_vae.trained import DuetStatistics
+from rigs import Array
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from rigs.skeleton import HIPS
@@ -20,10 +21,9 @@ _START_FACING = 0.8
 _RADIUS_QUANTILE = 0.99
 
 
-def with_statistics(network: DuetVAE, windows: DuetWindows, duets: Sequence[Duet]) -> TrainedDuetVae:
-    """A network with the statistics of its training windows and duets. Raises BadFile as `facing_starts` does."""
-    return TrainedDuetVae(
-        network,
+def measure_statistics(windows: DuetWindows, duets: Sequence[Duet]) -> DuetStatistics:
+    """The statistics of training windows and duets. Raises BadFile as `facing_starts` does."""
+    return DuetStatistics(
         fit_normalizer(windows),
         mean_bodies(duets),
         mean_floors(duets),
@@ -43,7 +43,7 @@ def fit_normalizer(windows: DuetWindows) -> PoseNormalizer:
     poses = torch.cat(
         [_in_pair_frame(windows.window(i)[None]).flatten(0, 2) for i in range(len(windows.window_starts))]
     )
-    return PoseNormalizer(poses.mean(0), poses.std(0).clamp_min(0.02))
+    return PoseNormalizer(poses.mean(0).numpy(), poses.std(0).clamp_min(0.02).numpy())
 
 
 def _in_pair_frame(pairs: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def _in_pair_frame(pairs: Tensor) -> Tensor:
     return normalize_pairs(pairs, PoseNormalizer(torch.zeros(coordinates), torch.ones(coordinates)))
 
 
-def facing_starts(duets: Sequence[Duet], every: int = 8) -> Tensor:
+def facing_starts(duets: Sequence[Duet], every: int = 8) -> Array:
     """Poses in which the dancers face each other at arm's length: (N, 2, 29, 3) m, each in its pair frame.
 
     Raises BadFile where there are none.
@@ -67,7 +67,7 @@ def facing_starts(duets: Sequence[Duet], every: int = 8) -> Tensor:
     starts = moments[facing & (distance > near) & (distance < far)]
     if len(starts) == 0:
         raise BadFile(f"no moment in which the dancers face each other at {near} to {far} m, which a start needs")
-    return _in_pair_frame(starts[:, :, None]).reshape(starts.shape)
+    return np.asarray(_in_pair_frame(starts[:, :, None]).reshape(starts.shape).numpy())
 
 
 def _facing(poses: Tensor) -> Tensor:
@@ -76,15 +76,16 @@ def _facing(poses: Tensor) -> Tensor:
     return torch.nn.functional.normalize(torch.stack([left[:, 1], -left[:, 0]], dim=-1), dim=-1)
 
 
-def mean_bodies(duets: Sequence[Duet]) -> Tensor:
+def mean_bodies(duets: Sequence[Duet]) -> Array:
     """Bone offsets of the leader and the follower, mean over the recordings: (2, 29, 3) m."""
     offsets = [[duet.leader.skeleton.offsets, duet.follower.skeleton.offsets] for duet in duets]
-    return torch.from_numpy(np.mean(offsets, axis=0)).float()
+    return np.asarray(np.mean(offsets, axis=0), np.float32)
 
 
-def mean_floors(duets: Sequence[Duet]) -> Tensor:
+def mean_floors(duets: Sequence[Duet]) -> Array:
     """Heights in m at which the lower foot of the leader and of the follower rests, mean over the recordings: (2,)."""
-    return torch.tensor([[floor_height(dancer) for dancer in duet.positions()] for duet in duets]).mean(0).float()
+    floors = [[floor_height(dancer) for dancer in duet.positions()] for duet in duets]
+    return np.asarray(np.mean(floors, axis=0), np.float32)
 
 
 def fit_pose_pca(duets: Sequence[Duet], dancer: int) -> PosePCA:
@@ -97,4 +98,5 @@ def fit_pose_pca(duets: Sequence[Duet], dancer: int) -> PosePCA:
     scores = (local - mean) @ components.T / stds
     groups = torch.split(scores, list(PCA_GROUPS), dim=-1)
     radii = [torch.quantile(group.norm(dim=-1), _RADIUS_QUANTILE) for group in groups]
-    return PosePCA(mean.float(), components.T.float().contiguous(), stds.float(), torch.stack(radii).float())
+    parts = (mean, components.T.contiguous(), stds, torch.stack(radii))
+    return PosePCA(*(part.float().numpy() for part in parts))

@@ -9,10 +9,11 @@ import lightning
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae.network import NAME, DuetVAE, DuetVaeConfig, TrainedDuetVae, save
+from backend.models.duet_vae.network import DuetVAE, DuetVaeConfig, save
+from backend.models.duet_vae.trained import NAME, DuetStatistics
 from rigs.skeleton import MIRROR_JOINTS
 from training.data.duets import Duet, DuetSplit, DuetWindows, find_duets, split_duets
-from training.duet_vae.statistics import normalize_pairs, with_statistics
+from training.duet_vae.statistics import measure_statistics, normalize_pairs
 from training.duet_vae.validation import HORIZONS, RolloutWindows, horizon_table, rollout_windows, zero_velocity
 from training.experiment.config import read_config
 from training.experiment.fit import LAST, fit
@@ -51,11 +52,16 @@ class DuetVaeTraining(lightning.LightningModule):
     """LightningModule of duet-vae. Each step's random numbers depend on the seed and the step alone."""
 
     def __init__(
-        self, trained: TrainedDuetVae, config: DuetVaeTrainingConfig, validation: Sequence[Duet], steps: int
+        self,
+        network: DuetVAE,
+        statistics: DuetStatistics,
+        config: DuetVaeTrainingConfig,
+        validation: Sequence[Duet],
+        steps: int,
     ) -> None:
         super().__init__()
-        self.trained, self.config, self.steps = trained, config, steps
-        self.network, self.normalizer = trained.network, trained.normalizer
+        self.network, self.statistics, self.config, self.steps = network, statistics, config, steps
+        self.normalizer = statistics.normalizer
         self.rollouts = RolloutWindows.of(validation, self.network.config.window, HORIZONS[-1], every=5)
 
     def training_step(self, windows: Tensor, index: int) -> Tensor:
@@ -64,7 +70,7 @@ class DuetVaeTraining(lightning.LightningModule):
         torch.manual_seed(config.seed * 1_000_003 + self.global_step)
         clean = normalize_pairs(mirror_windows(windows, config.mirror_probability), self.normalizer)
         drift = sample_drift(clean, config.drift_probability)
-        noise = config.noise_std * torch.randn_like(clean) / self.normalizer.std
+        noise = config.noise_std * torch.randn_like(clean) / torch.from_numpy(self.normalizer.std).to(clean)
         one, two = (clean + drift + noise)[:, :, :-1].unbind(1)
         truth = (clean + drift)[:, :, :-1]
         if bernoulli(config.vae_step_probability):
@@ -104,7 +110,7 @@ class DuetVaeTraining(lightning.LightningModule):
 
     def validation_step(self, _: Any, index: int) -> None:
         """Log rollout errors on the validation recordings, and those of the zero-velocity baseline."""
-        errors = self.rollouts.errors(rollout_windows(self.trained, self.rollouts))
+        errors = self.rollouts.errors(rollout_windows(self.network, self.statistics, self.rollouts))
         baseline_errors = self.rollouts.errors(zero_velocity(self.rollouts))
         for horizon in HORIZONS:
             self.log(f"validation/rollout_{horizon}", errors[horizon - 1])
@@ -172,8 +178,9 @@ def train(data: Path, out: Path, config: Path, *, resume: bool, trial: bool = Fa
     windows = DuetWindows(
         split.train, network.config.window + 1, tables["data"]["stride"], settings.batch, settings.epochs, settings.seed
     )
-    trained = with_statistics(network, windows, split.train)
-    module = DuetVaeTraining(trained, settings, split.validation, len(windows))
+    module = DuetVaeTraining(
+        network, measure_statistics(windows, split.train), settings, split.validation, len(windows)
+    )
     metric = fit(
         module,
         windows,
@@ -196,10 +203,10 @@ def write_results(module: DuetVaeTraining, split: DuetSplit, out: Path, tables: 
     last = torch.load(out / LAST, weights_only=True)
     module.load_state_dict(last["state_dict"])
     module.network.eval()
-    save(out / f"{NAME}.safetensors", module.trained)
+    save(out / f"{NAME}.safetensors", module.network, module.statistics)
     metrics = f"""Mean joint position error in centimetres, so many frames (at 30 fps) after 64 given ones, the follower
 generated beside the real leader, over the test recordings:
 
-{horizon_table(module.trained, split)}"""
+{horizon_table(module.network, module.statistics, split)}"""
     step = f"{last['global_step']:,}, the last of the training"
     write_model_card(out / f"{NAME}.md", tables["card"], module.network, step, split, metrics)

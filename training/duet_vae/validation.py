@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.models.duet_vae.network import TrainedDuetVae
+from backend.models.duet_vae.network import DuetVAE
 from backend.models.duet_vae.pose_space import PosePCA, pair_frame
 from backend.models.duet_vae.rollout import rollout
+from backend.models.duet_vae.trained import DuetStatistics
 from rigs.contacts import floor_height
 from rigs.files import BadFile
 from training.data.duets import Duet, DuetSplit
@@ -75,17 +76,17 @@ def zero_velocity(windows: RolloutWindows, dancer: int = 2) -> Tensor:
     return torch.cat([history, standing], dim=1)
 
 
-def rollout_windows(trained: TrainedDuetVae, windows: RolloutWindows, dancer: int = 2) -> Tensor:
+def rollout_windows(network: DuetVAE, statistics: DuetStatistics, windows: RolloutWindows, dancer: int = 2) -> Tensor:
     """The model's rollout over each window from its history, without sampling: (N, T, 29, 3) m."""
-    device = trained.normalizer.mean.device
-    generated = rollout(
-        trained.network,
-        trained.normalizer,
+    device = next(network.parameters()).device
+    generated: Tensor = rollout(
+        network,
+        statistics.normalizer,
         windows.other_dancer(dancer).to(device),
         windows.history_of(dancer).to(device),
         dancer,
         body=windows.bodies[:, dancer - 1].to(device),
-        pca=PosePCA(*(part.to(device) for part in trained.pose_pcas[dancer - 1])),
+        pca=PosePCA(*(torch.from_numpy(part).to(device) for part in statistics.pose_pcas[dancer - 1])),
         floor=windows.floors[:, dancer - 1].to(device),
     )
     return generated.cpu()
@@ -96,14 +97,15 @@ def mean_pose(windows: RolloutWindows, train: Sequence[Duet], dancer: int = 2) -
     poses = torch.cat([torch.from_numpy(duet.positions()).float().transpose(0, 1) for duet in train])
     mean = pair_frame(poses[:, :1]).to_local(poses[:, dancer - 1, None]).mean(0)
     frame = pair_frame(windows.pairs[:, 0, windows.history - 1 :])
-    return frame.to_world(mean[None].expand(len(windows.pairs), windows.pairs.shape[2], -1, -1))
+    world: Tensor = frame.to_world(mean[None].expand(len(windows.pairs), windows.pairs.shape[2], -1, -1))
+    return world
 
 
-def horizon_table(trained: TrainedDuetVae, split: DuetSplit) -> str:
+def horizon_table(network: DuetVAE, statistics: DuetStatistics, split: DuetSplit) -> str:
     """Rollout errors on the test recordings in centimetres, of the model and the baselines, as a Markdown table."""
-    windows = RolloutWindows.of(split.test, trained.network.config.window, HORIZONS[-1], every=5)
+    windows = RolloutWindows.of(split.test, network.config.window, HORIZONS[-1], every=5)
     errors = {
-        "model": windows.errors(rollout_windows(trained, windows)),
+        "model": windows.errors(rollout_windows(network, statistics, windows)),
         "zero velocity": windows.errors(zero_velocity(windows)),
         "mean pose": windows.errors(mean_pose(windows, split.train)),
     }

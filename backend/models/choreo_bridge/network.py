@@ -16,21 +16,20 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backend.models.choreo_bridge.trained import BODY, MODALITIES, NAME, WEIGHTS_PREFIX, Modality
+from backend.models.common.exported_function import ExportedFunction
 from backend.models.common.vae import GaussianPosterior
 from backend.models.common.weights_file import open_weights, save_weights
 from backend.music.piano_roll import WINDOW_STEPS
 from backend.music.score import PITCHES
+from rigs import Array
 
-NAME = "choreo-bridge"
-Modality = Literal["music", "dance"]
-MODALITIES: tuple[Modality, Modality] = ("music", "dance")
-NOTE_ON = 0.25
-"""Piano-roll velocity, of 1, from which a note is played."""
 MAX_REACH = 1.25
 """m: farther from the pelvis than any joint of an adult."""
 
@@ -120,26 +119,45 @@ def _relu_layers(sizes: tuple[int, ...]) -> list[nn.Module]:
     return [layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.ReLU())]
 
 
-@dataclass(frozen=True)
-class TrainedChoreoBridge:
-    """The contents of a weights file: a network, and the mean bone offsets (29, 3) m of the dancers trained on."""
-
-    network: ChoreoBridge
-    body: Tensor
+def config_of(network: ChoreoBridge) -> dict[str, Any]:
+    """The shape of a network, as in its weight file."""
+    return asdict(network.config)
 
 
-def save(path: Path, trained: TrainedChoreoBridge) -> None:
-    """Write the weights file, the network in half precision, atomically."""
-    tensors = {f"network.{name}": tensor.half() for name, tensor in trained.network.state_dict().items()}
-    tensors["body"] = trained.body
-    save_weights(path, NAME, asdict(trained.network.config), {name: part.numpy() for name, part in tensors.items()})
+def exported_functions(network: ChoreoBridge) -> dict[str, ExportedFunction]:
+    """What inference without torch calls: the translations from music to dance and from dance to music."""
+    windows = {modality: torch.rand(3, *network.vae(modality).shape) for modality in MODALITIES}
+
+    def music_to_dance(music: Tensor) -> Tensor:
+        return network.translate(music, "music", "dance")
+
+    def dance_to_music(dance: Tensor) -> Tensor:
+        return network.translate(dance, "dance", "music")
+
+    return {
+        "music_to_dance": ExportedFunction(music_to_dance, {"music": windows["music"]}, ("translated",)),
+        "dance_to_music": ExportedFunction(dance_to_music, {"dance": windows["dance"]}, ("translated",)),
+    }
 
 
-def load(path: Path) -> TrainedChoreoBridge:
-    """Read the weights file. Raises ValueError for another file."""
-    with open_weights(path, NAME) as (config, arrays):
-        tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
+def save(path: Path, network: ChoreoBridge, body: Array) -> None:
+    """Write the weight file, the network in half precision, whole or not at all.
+
+    body: (29, 3) m, the mean bone offsets of the dancers trained on.
+    """
+    tensors = {f"{WEIGHTS_PREFIX}{name}": tensor.half().numpy() for name, tensor in network.state_dict().items()}
+    save_weights(path, NAME, config_of(network), {**tensors, BODY: np.asarray(body, np.float32)})
+
+
+def load(path: Path) -> ChoreoBridge:
+    """Read a network from a weight file, in eval mode. Raises ValueError for another file."""
+    with open_weights(path, NAME) as (config, tensors):
         network = ChoreoBridge(ChoreoBridgeConfig(**config))
-        body = tensors.pop("body")
-        network.load_state_dict({name.removeprefix("network."): tensor.float() for name, tensor in tensors.items()})
-    return TrainedChoreoBridge(network.eval(), body)
+        network.load_state_dict(
+            {
+                name.removeprefix(WEIGHTS_PREFIX): torch.from_numpy(values)
+                for name, values in tensors.items()
+                if name.startswith(WEIGHTS_PREFIX)
+            }
+        )
+    return network.eval()

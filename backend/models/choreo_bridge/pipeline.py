@@ -8,17 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.interpolate import CubicHermiteSpline
 
-from backend.models.choreo_bridge.network import NOTE_ON, Modality, load
 from backend.models.choreo_bridge.pose_features import BLAZEPOSE, root_relative_poses
-from backend.models.common.inference import choose_accelerator
+from backend.models.choreo_bridge.trained import NOTE_ON, Modality, TrainedChoreoBridge
 from backend.music.piano_roll import WINDOW_STEPS, piano_roll_windows, score_from_piano_roll, window_starts
 from backend.music.score import STEPS_PER_BEAT, Meter, Score, part_from_notes
 from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
 from rigs.choreography.beat_tracking import SteadyBeat, estimate_beat
+from rigs.easing import smoothstep
 from rigs.files import blazepose
 from rigs.motion import Motion
 from rigs.pose_fitting import fit_motion
@@ -36,10 +34,8 @@ class ChoreoBridgePipeline:
     """Pipeline of choreo-bridge: generates dance for music, and music for dance."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = choose_accelerator(accelerator)
-        trained = load(weights)
-        self.network = trained.network.to(self.accelerator)
-        self.body = Skeleton(trained.body.double().numpy())
+        self.network = TrainedChoreoBridge.load(weights, accelerator)
+        self.body = Skeleton(self.network.body.astype(np.float64))
 
     def dance(self, request: DanceRequest, progress: Progress, cancelled: Callable[[], bool]) -> Motion:
         """Generate a dance to a score, see `Engine.dance`. Raises Cancelled."""
@@ -49,7 +45,7 @@ class ChoreoBridgePipeline:
         progress(1.0, "fitting joint rotations")
         onsets = score.seconds[:-1][covered] - score.seconds[0]
         positions = interpolate_catmull_rom(onsets, poses[covered], np.arange(request.frames) / request.fps)
-        if self.network.config.joints == BLAZEPOSE:
+        if self.network.joints == BLAZEPOSE:
             positions = blazepose.joints_from_landmarks(positions)
         return ground(fit_motion(positions, request.fps, skeleton=self.body))
 
@@ -59,7 +55,7 @@ class ChoreoBridgePipeline:
         silent = silent_score(dancer, request.tempo)
         starts = window_starts(silent)
         steps = np.minimum(starts[:, None] + np.arange(WINDOW_STEPS), silent.steps - 1)
-        joints = self.network.config.joints
+        joints = self.network.joints
         poses = root_relative_poses(dancer, silent.seconds[steps.ravel()], joints).reshape(*steps.shape, joints, 3)
         generated = self.translate(poses, "dance", "music", progress, cancelled)
         rows, _ = overlap_add(generated, starts, silent.steps)
@@ -74,9 +70,8 @@ class ChoreoBridgePipeline:
             if cancelled():
                 raise Cancelled
             progress(first / len(windows), "translating")
-            batch = torch.from_numpy(windows[first : first + _BATCH]).float().to(self.accelerator)
-            with torch.no_grad():
-                translated.append(self.network.translate(batch, source, target).double().cpu().numpy())
+            batch = windows[first : first + _BATCH]
+            translated.append(self.network.translate(batch, source, target).astype(np.float64))
         return np.concatenate(translated)
 
 
@@ -103,7 +98,13 @@ def interpolate_catmull_rom(seconds: Array, values: Array, at: Array) -> Array:
     if len(seconds) == 1:
         return np.repeat(values, len(at), axis=0)
     slopes = np.gradient(values, seconds, axis=0)
-    return np.asarray(CubicHermiteSpline(seconds, values, slopes)(np.clip(at, seconds[0], seconds[-1])))
+    at = np.clip(at, seconds[0], seconds[-1])
+    before = np.clip(np.searchsorted(seconds, at, side="right") - 1, 0, len(seconds) - 2)
+    length = (seconds[before + 1] - seconds[before]).reshape(-1, *(1,) * (values.ndim - 1))
+    t = (at - seconds[before]).reshape(length.shape) / length
+    start, end = values[before], values[before + 1]
+    tangents = (1.0 - t) ** 2 * t * slopes[before] - (1.0 - t) * t**2 * slopes[before + 1]
+    return np.asarray(start + smoothstep(t) * (end - start) + length * tangents)
 
 
 def ground(dancer: Motion) -> Motion:

@@ -60,19 +60,18 @@ def load_network(
     for an accelerator that is not there.
     """
     device = choose_device(accelerator)
-    if device:
-        return _load_in_torch(model, weights, device)
     with open_weights(weights, model, legacy_keys=legacy_keys, legacy_config=legacy_config) as (config, tensors):
         tensors = {name: _in_float32(values) for name, values in tensors.items()}
-    try:
-        for folder in (weights.parent, WEIGHTS):
-            if network := OnnxNetwork.open(model, folder, config, tensors):
-                return network
-    except WrongTensors:
-        raise wrong_version(weights, model) from None
-    if find_spec("torch"):
-        return _load_in_torch(model, weights, "cpu")
-    raise ValueError(f"{weights}: graphs of its shape expected beside it, as training/export.py writes them")
+    if not device:
+        try:
+            for folder in (weights.parent, WEIGHTS):
+                if network := OnnxNetwork.open(model, folder, config, tensors):
+                    return network
+        except WrongTensors:
+            raise wrong_version(weights, model) from None
+        if not find_spec("torch"):
+            raise ValueError(f"{weights}: graphs of its shape expected beside it, as training/export.py writes them")
+    return TorchNetwork(REGISTRY.get(model).import_network().load(weights).to(device or "cpu"), tensors)
 
 
 def choose_device(accelerator: str) -> str:
@@ -99,14 +98,10 @@ def graph_path(folder: Path, model: str, function: str) -> Path:
 def manifest_path(folder: Path, model: str) -> Path:
     """The path of the JSON file that lists a model's graphs.
 
-    "config": the shape of the network.  "tensors": the shape of each tensor of its weight file.  "weights": for each
-    exported function the tensors that its graph is bound to.
+    "config": the shape of the network.  "prefix": what the names of its tensors begin with in the weight file.
+    "tensors": the shape of each of them.  "weights": for each exported function those that its graph is bound to.
     """
     return folder / f"{model}.graphs.json"
-
-
-def _load_in_torch(model: str, weights: Path, device: str) -> "TorchNetwork":
-    return TorchNetwork(REGISTRY.get(model).import_network().load(weights).to(device))
 
 
 class WrongTensors(Exception):
@@ -133,7 +128,8 @@ class OnnxNetwork:
         contents = json.loads(manifest.read_text())
         if contents["config"] != config:
             return None
-        if contents["tensors"] != {name: list(values.shape) for name, values in tensors.items()}:
+        prefix = contents["prefix"]
+        if contents["tensors"] != {n: list(values.shape) for n, values in tensors.items() if n.startswith(prefix)}:
             raise WrongTensors
         return cls(
             config,
@@ -154,12 +150,11 @@ class OnnxNetwork:
 class TorchNetwork:
     """A torch module on its device: the functions that it exports, called with numpy arrays."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, tensors: Mapping[str, Array] | None = None) -> None:
+        """tensors: of the weight file; by default the network's own."""
         module = import_module(type(network).__module__)
         self.config: Mapping[str, Any] = module.config_of(network)
-        self.tensors: Mapping[str, Array] = {
-            name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()
-        }
+        self.tensors: Mapping[str, Array] = tensors or {n: t.cpu().numpy() for n, t in network.state_dict().items()}
         self._functions = module.exported_functions(network)
         self._device = next(network.parameters()).device
 

@@ -18,17 +18,15 @@ corrected:
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from backend.models.common.exported_function import ExportedFunction
 from backend.models.common.vae import GaussianPosterior
 from backend.models.common.weights_file import open_weights, save_weights
-from backend.models.duet_vae.pose_space import PoseNormalizer, PosePCA
-
-NAME = "duet-vae"
-FPS = 30.0
+from backend.models.duet_vae.trained import NAME, WEIGHTS_PREFIX, DuetStatistics
 
 
 @dataclass(frozen=True)
@@ -163,6 +161,7 @@ class NextFrameDecoder(nn.Module):
             self.memory(memory) + self.positions[:frames],
             tgt_mask=mask,
             memory_mask=mask,
+            tgt_is_causal=True,  # otherwise torch compares the mask, which cannot be exported
         )
         output: Tensor = self.out(x)
         return dancer + output if self.predict_change else output
@@ -202,58 +201,70 @@ class DuetVAE(nn.Module):
             posteriors=(posterior_one, posterior_two, posterior_duet),
         )
 
+    @property
+    def window(self) -> int:
+        """Context length in frames."""
+        return self.config.window
+
+    @torch.no_grad()
     def predict_next_frame(self, one: Tensor, two: Tensor, dancer: int, noise: Tensor | None = None) -> Tensor:
         """Predict the frame (B, 87) after the window for `dancer` 1 or 2: as `forward`, without the other dancer's."""
+        return self.predict_next_frames(one, two, dancer, noise)[:, -1]
+
+    def predict_next_frames(self, one: Tensor, two: Tensor, dancer: int, noise: Tensor | None = None) -> Tensor:
+        """Predict the frame after each of the window's (B, T, 87) for `dancer` 1 or 2."""
         noise_one, noise_two, noise_duet = (None, None, None) if noise is None else noise
         difference, _ = self.vae_duet((one - two).abs(), noise_duet)
         if dancer == 1:
             reconstructed, _ = self.vae_two(two, noise_two)
-            return self.next_one(one, reconstructed + difference)[:, -1]
-        reconstructed, _ = self.vae_one(one, noise_one)
-        return self.next_two(two, reconstructed + difference)[:, -1]
+            predicted: Tensor = self.next_one(one, reconstructed + difference)
+        else:
+            reconstructed, _ = self.vae_one(one, noise_one)
+            predicted = self.next_two(two, reconstructed + difference)
+        return predicted
 
 
-@dataclass(frozen=True)
-class TrainedDuetVae:
-    """The contents of a weights file: all that a rollout needs.
-
-    bodies: (2, 29, 3) m, the mean bone offsets of the leader and the follower trained on.
-    floors: (2,) m, the heights at which their lower foot rests.
-    pose_pcas: principal components of the leader's and the follower's poses.
-    starts: (N, 2, 29, 3) m, poses of pairs that face each other, each in its pair frame.
-    """
-
-    network: DuetVAE
-    normalizer: PoseNormalizer
-    bodies: Tensor
-    floors: Tensor
-    pose_pcas: tuple[PosePCA, PosePCA]
-    starts: Tensor
+def config_of(network: DuetVAE) -> dict[str, Any]:
+    """The shape of a network, as in its weight file."""
+    return asdict(network.config)
 
 
-_PCA_KEYS = ("mean", "directions", "deviations", "reaches")
-"""The file's names of PosePCA's fields."""
+def exported_functions(network: DuetVAE) -> dict[str, ExportedFunction]:
+    """What inference without torch calls: the next frames of either dancer, from whole windows."""
+    config, batch = network.config, 2
+    inputs = {
+        "one": torch.randn(batch, config.window, config.coordinates),
+        "two": torch.randn(batch, config.window, config.coordinates),
+        "noise": torch.randn(3, batch, config.window, config.latent),
+    }
+
+    def predict_one(one: Tensor, two: Tensor, noise: Tensor) -> Tensor:
+        return network.predict_next_frames(one, two, 1, noise)
+
+    def predict_two(one: Tensor, two: Tensor, noise: Tensor) -> Tensor:
+        return network.predict_next_frames(one, two, 2, noise)
+
+    return {
+        "predict_one": ExportedFunction(predict_one, inputs, ("next_frames",), {"noise": {1: "batch"}}),
+        "predict_two": ExportedFunction(predict_two, inputs, ("next_frames",), {"noise": {1: "batch"}}),
+    }
 
 
-def save(path: Path, trained: TrainedDuetVae) -> None:
-    """Write the weights file, atomically."""
-    tensors = {f"network.{name}": tensor for name, tensor in trained.network.state_dict().items()}
-    tensors |= {"normalisation.mean": trained.normalizer.mean, "normalisation.deviation": trained.normalizer.std}
-    tensors |= {"bodies": trained.bodies, "floors": trained.floors, "starts": trained.starts}
-    for key, leader, follower in zip(_PCA_KEYS, *trained.pose_pcas, strict=True):
-        tensors[f"poses.{key}"] = torch.stack([leader, follower])
-    save_weights(path, NAME, asdict(trained.network.config), {name: part.numpy() for name, part in tensors.items()})
+def save(path: Path, network: DuetVAE, statistics: DuetStatistics) -> None:
+    """Write the weight file, whole or not at all."""
+    tensors = {f"{WEIGHTS_PREFIX}{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
+    save_weights(path, NAME, config_of(network), {**tensors, **statistics.to_tensors()})
 
 
-def load(path: Path) -> TrainedDuetVae:
-    """Read the weights file. Raises ValueError for another file."""
-    prefix = "network."
-    with open_weights(path, NAME) as (config, arrays):
-        tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
+def load(path: Path) -> DuetVAE:
+    """Read a network from a weight file, in eval mode. Raises ValueError for another file."""
+    with open_weights(path, NAME) as (config, tensors):
         network = DuetVAE(DuetVaeConfig(**config))
-        network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
-        normalizer = PoseNormalizer(tensors["normalisation.mean"], tensors["normalisation.deviation"])
-        leader, follower = (PosePCA(*(tensors[f"poses.{key}"][role] for key in _PCA_KEYS)) for role in (0, 1))
-        return TrainedDuetVae(
-            network.eval(), normalizer, tensors["bodies"], tensors["floors"], (leader, follower), tensors["starts"]
+        network.load_state_dict(
+            {
+                name.removeprefix(WEIGHTS_PREFIX): torch.from_numpy(values)
+                for name, values in tensors.items()
+                if name.startswith(WEIGHTS_PREFIX)
+            }
         )
+    return network.eval()

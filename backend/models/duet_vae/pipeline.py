@@ -9,16 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from backend.models.common.inference import choose_accelerator
+from backend.models.common.noise import NoiseGenerator
 from backend.models.common.world_frame import fit_world_frame
-from backend.models.duet_vae.network import FPS, load
-from backend.models.duet_vae.pose_space import PosePCA, pair_frame
+from backend.models.duet_vae.pose_space import pair_frame
 from backend.models.duet_vae.rollout import rollout
+from backend.models.duet_vae.trained import FPS, TrainedDuetVae
 from backend.wire.messages import Cancelled, PartnerRequest
-from rigs import rotations
+from rigs import Array, rotations
 from rigs.easing import smoothstep
 from rigs.motion import Motion, concatenate, resample
 from rigs.pose_fitting import fit_motion
@@ -32,10 +30,7 @@ class DuetVaePipeline:
     """Pipeline of duet-vae: generates partners for leaders."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = choose_accelerator(accelerator)
-        self.trained = load(weights)
-        self.trained.network.to(self.accelerator)
-        self.trained.normalizer.to(self.accelerator)
+        self.trained = TrainedDuetVae.load(weights, accelerator)
 
     def partner(
         self,
@@ -48,19 +43,18 @@ class DuetVaePipeline:
 
         There are no previews: Motions are fitted when all positions are generated.
         """
-        trained = self.trained
+        trained, statistics = self.trained, self.trained.statistics
         dancer = 2 if request.role == "follow" else 1
         leader = resample(request.leader, FPS)
-        world = fit_world_frame(leader, trained.bodies[2 - dancer].numpy(), float(trained.floors[2 - dancer]))
-        other = torch.from_numpy(world.to_model(leader.positions))[None]
+        world = fit_world_frame(leader, statistics.bodies[2 - dancer], float(statistics.floors[2 - dancer]))
+        other = world.to_model(leader.positions)[None]
         history = None
         if request.history is not None:
-            history = resample(request.history, FPS)[: min(trained.network.config.window, len(leader))]
-            first_frames = torch.from_numpy(world.to_model(history.positions))[None]
-            skeleton = history.skeleton
+            history = resample(request.history, FPS)[: min(trained.window, len(leader))]
+            first_frames, skeleton = world.to_model(history.positions)[None], history.skeleton
         else:
             first_frames = self.choose_start(other[:, :1], dancer)
-            skeleton = Skeleton(trained.bodies[dancer - 1].double().numpy()).scale(1.0 / world.scale)
+            skeleton = Skeleton(statistics.bodies[dancer - 1].astype(np.float64)).scale(1.0 / world.scale)
 
         def on_frame(frame: int) -> None:
             if cancelled():
@@ -69,37 +63,36 @@ class DuetVaePipeline:
                 progress(frame / len(leader), "generating")
 
         takes = rollout(
-            trained.network,
-            trained.normalizer,
-            other.expand(request.takes, -1, -1, -1).to(self.accelerator),
-            first_frames.expand(request.takes, -1, -1, -1).to(self.accelerator),
+            trained,
+            statistics.normalizer,
+            np.repeat(other, request.takes, axis=0),
+            np.repeat(first_frames, request.takes, axis=0),
             dancer,
-            body=torch.from_numpy(skeleton.offsets * world.scale).float().to(self.accelerator),
-            pca=PosePCA(*(part.to(self.accelerator) for part in trained.pose_pcas[dancer - 1])),
-            floor=float(trained.floors[dancer - 1]),
+            body=np.asarray(skeleton.offsets * world.scale, np.float32),
+            pca=statistics.pose_pcas[dancer - 1],
+            floor=float(statistics.floors[dancer - 1]),
             noise=self.sample_noise(request.seed, request.takes, len(leader)),
             on_frame=on_frame,
         )
         progress(1.0, "fitting joint rotations")
-        motions = [fit_motion(world.to_world(take.cpu().numpy()), FPS, skeleton=skeleton) for take in takes]
+        motions = [fit_motion(world.to_world(take), FPS, skeleton=skeleton) for take in takes]
         return [match_leader(motion, history, request) for motion in motions]
 
-    def choose_start(self, other: Tensor, dancer: int) -> Tensor:
+    def choose_start(self, other: Array, dancer: int) -> Array:
         """Choose a first pose (1, 1, 29, 3) for `dancer`, facing the other dancer's first pose (1, 1, 29, 3).
 
         It is taken from the training set's moment in which the other dancer's pose is the most similar one.
         """
-        moments = self.trained.starts[:, :, None]
+        moments = self.trained.statistics.starts[:, :, None]
         stored, here = pair_frame(moments[:, 2 - dancer]), pair_frame(other)
-        distances = (stored.to_local(moments[:, 2 - dancer]) - here.to_local(other)).norm(dim=-1).mean(dim=(1, 2))
-        nearest = int(distances.argmin())
-        return here.to_world(stored.to_local(moments[:, dancer - 1])[nearest][None])
+        difference = stored.to_local(moments[:, 2 - dancer]) - here.to_local(other)
+        nearest = int(np.linalg.norm(difference, axis=-1).mean(axis=(1, 2)).argmin())
+        return np.asarray(here.to_world(stored.to_local(moments[:, dancer - 1])[nearest][None]))
 
-    def sample_noise(self, seed: int, takes: int, frames: int) -> Tensor:
+    def sample_noise(self, seed: int, takes: int, frames: int) -> Array:
         """Latent noise (3, takes, frames, latent); a take's does not depend on the number of takes."""
-        shape = (3, frames, self.trained.network.config.latent)
-        generators = [torch.Generator().manual_seed(hash((seed, take)) % 2**63) for take in range(takes)]
-        return torch.stack([torch.randn(shape, generator=g) for g in generators], dim=1).to(self.accelerator)
+        generators = [NoiseGenerator(hash((seed, take)) % 2**63) for take in range(takes)]
+        return np.stack([generator.normal(3, frames, self.trained.latent) for generator in generators], axis=1)
 
 
 def match_leader(take: Motion, history: Motion | None, request: PartnerRequest) -> Motion:

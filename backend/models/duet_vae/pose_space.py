@@ -1,66 +1,68 @@
-"""duet-vae's representation of poses: the pair's local frame, normalization, and principal component analysis (PCA)."""
+"""duet-vae's representation of poses: the pair's local frame, normalization, and principal component analysis (PCA).
+
+Written against the array API standard: numpy arrays in inference, torch tensors in training.
+"""
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
-
+from backend.models.common.array_api import AnyArray, array_namespace, constant_like
 from rigs.skeleton import HIPS
 
 PCA_GROUPS = (5, 5, 10, 20, 47)
 """The 87 principal components of a dancer's poses, by falling variance, in groups that are clamped together."""
 
 
-class PoseNormalizer(nn.Module):
+class PoseNormalizer(NamedTuple):
     """Normalization by the training set's mean and standard deviation (87,), the same for every input and target."""
 
-    mean: Tensor
-    std: Tensor
+    mean: AnyArray
+    std: AnyArray
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
-
-    def normalize(self, positions: Tensor) -> Tensor:
+    def normalize(self, positions: AnyArray) -> AnyArray:
         """Normalize positions (..., 29, 3) m to (..., 87)."""
-        return (positions.flatten(-2) - self.mean) / self.std
+        flat = array_namespace(positions).reshape(positions, (*positions.shape[:-2], -1))
+        return (flat - constant_like(self.mean, flat)) / constant_like(self.std, flat)
 
-    def denormalize(self, poses: Tensor) -> Tensor:
+    def denormalize(self, poses: AnyArray) -> AnyArray:
         """Undo `normalize`: (..., 87) to (..., 29, 3) m."""
-        metres = poses * self.std + self.mean
-        return metres.reshape(*metres.shape[:-1], -1, 3)
+        metres = poses * constant_like(self.std, poses) + constant_like(self.mean, poses)
+        return array_namespace(metres).reshape(metres, (*metres.shape[:-1], -1, 3))
 
 
 class PairFrame(NamedTuple):
     """The pair's local frame: dancer one's pelvis (B, 2) m on the floor and heading (B,) rad at a window's start."""
 
-    origin: Tensor
-    heading: Tensor
+    origin: AnyArray
+    heading: AnyArray
 
-    def to_local(self, positions: Tensor) -> Tensor:
+    def to_local(self, positions: AnyArray) -> AnyArray:
         """Transform world positions (B, T, 29, 3) to this frame."""
-        origin = nn.functional.pad(self.origin, (0, 1))[:, None, None]
-        return _rotate(positions - origin, -self.heading)
+        return _rotate(positions - on_floor(self.origin)[:, None, None], -self.heading)
 
-    def to_world(self, positions: Tensor) -> Tensor:
+    def to_world(self, positions: AnyArray) -> AnyArray:
         """Transform positions (B, T, 29, 3) of this frame to the world."""
-        origin = nn.functional.pad(self.origin, (0, 1))[:, None, None]
-        return _rotate(positions, self.heading) + origin
+        return _rotate(positions, self.heading) + on_floor(self.origin)[:, None, None]
 
 
-def pair_frame(one: Tensor) -> PairFrame:
+def pair_frame(one: AnyArray) -> PairFrame:
     """The frame at the first pose of dancer one (B, T, 29, 3) m, to which both dancers are transformed together."""
     first = one[:, 0]
     across = first[:, HIPS[0]] - first[:, HIPS[1]]
-    return PairFrame(first[:, 0, :2], torch.atan2(across[:, 1], across[:, 0]))
+    return PairFrame(first[:, 0, :2], array_namespace(one).atan2(across[:, 1], across[:, 0]))
 
 
-def _rotate(positions: Tensor, angle: Tensor) -> Tensor:
+def on_floor(vectors: AnyArray) -> AnyArray:
+    """Vectors (..., 3) with x and y of (..., 2) and no height."""
+    xp = array_namespace(vectors)
+    return xp.concat([vectors, xp.zeros_like(vectors[..., :1])], axis=-1)
+
+
+def _rotate(positions: AnyArray, angle: AnyArray) -> AnyArray:
     """Rotate (B, T, 29, 3) about the vertical by (B,) rad."""
-    cosine, sine = (f(angle)[:, None, None] for f in (torch.cos, torch.sin))
-    x, y, z = positions.unbind(-1)
-    return torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], dim=-1)
+    xp = array_namespace(positions)
+    cosine, sine = (f(angle)[:, None, None] for f in (xp.cos, xp.sin))
+    x, y, z = (positions[..., axis] for axis in range(3))
+    return xp.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=-1)
 
 
 class PosePCA(NamedTuple):
@@ -70,19 +72,22 @@ class PosePCA(NamedTuple):
     radii: (5,) distance from the mean, in standard deviations, of 99 % of the poses in each of `PCA_GROUPS`.
     """
 
-    mean: Tensor
-    components: Tensor
-    stds: Tensor
-    radii: Tensor
+    mean: AnyArray
+    components: AnyArray
+    stds: AnyArray
+    radii: AnyArray
 
 
-def clamp_to_pose_space(pose: Tensor, pca: PosePCA) -> Tensor:
+def clamp_to_pose_space(pose: AnyArray, pca: PosePCA) -> AnyArray:
     """Clamp a pose (B, 29, 3) to the training set's pose space, in each group of principal components."""
-    frame = pair_frame(pose[:, None])
-    scores = (frame.to_local(pose[:, None]).flatten(1) - pca.mean) @ pca.components / pca.stds
-    clamped = [
-        group * (radius / group.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp_max(1.0)
-        for group, radius in zip(torch.split(scores, list(PCA_GROUPS), dim=-1), pca.radii, strict=True)
-    ]
-    local = torch.cat(clamped, dim=-1) * pca.stds @ pca.components.T + pca.mean
-    return frame.to_world(local.reshape(len(pose), 1, -1, 3))[:, 0]
+    xp, frame = array_namespace(pose), pair_frame(pose[:, None])
+    flat = xp.reshape(frame.to_local(pose[:, None]), (len(pose), -1))
+    scores = (flat - pca.mean) @ pca.components / pca.stds
+    clamped, first = [], 0
+    for size, radius in zip(PCA_GROUPS, pca.radii, strict=True):
+        group = scores[:, first : first + size]
+        length = xp.clip(xp.linalg.vector_norm(group, axis=-1, keepdims=True), 1e-6, None)
+        clamped.append(group * xp.clip(radius / length, None, 1.0))
+        first += size
+    local = xp.concat(clamped, axis=-1) * pca.stds @ xp.matrix_transpose(pca.components) + pca.mean
+    return frame.to_world(xp.reshape(local, (len(pose), 1, -1, 3)))[:, 0]

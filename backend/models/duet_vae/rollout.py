@@ -1,12 +1,10 @@
 """duet-vae's autoregressive rollout, with constraints on each frame: real poses, reach, bone lengths and floor."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-import torch
-from torch import Tensor
-
-from backend.models.duet_vae.network import DuetVAE
-from backend.models.duet_vae.pose_space import PoseNormalizer, PosePCA, clamp_to_pose_space, pair_frame
+from backend.models.common.array_api import AnyArray, array_namespace
+from backend.models.duet_vae.pose_space import PoseNormalizer, PosePCA, clamp_to_pose_space, on_floor, pair_frame
 from rigs.contacts import TOES
 from rigs.skeleton import PARENTS
 
@@ -18,19 +16,30 @@ CORRECTION = 0.3
 """Share of what a foot is too high, or a couple too far apart, that one frame corrects."""
 
 
+class NextFramePredictor(Protocol):
+    """A network with its weights, in a runtime or as the torch module."""
+
+    @property
+    def window(self) -> int:
+        """Context length in frames."""
+
+    def predict_next_frame(self, one: AnyArray, two: AnyArray, dancer: int, noise: AnyArray | None) -> AnyArray:
+        """Predict the frame (B, 87) after the window for `dancer` 1 or 2, see `network.DuetVAE`."""
+
+
 def rollout(
-    network: DuetVAE,
+    network: NextFramePredictor,
     normalizer: PoseNormalizer,
-    other: Tensor,
-    history: Tensor,
+    other: AnyArray,
+    history: AnyArray,
     dancer: int,
     *,
-    body: Tensor | None = None,
+    body: AnyArray | None = None,
     pca: PosePCA | None = None,
-    floor: Tensor | float = 0.0,
-    noise: Tensor | None = None,
+    floor: AnyArray | float = 0.0,
+    noise: AnyArray | None = None,
     on_frame: Callable[[int], None] | None = None,
-) -> Tensor:
+) -> AnyArray:
     """Generate `dancer` (1 or 2) beside the other one, autoregressively: frame after frame from the window before it.
 
     other: (B, F, 29, 3) m, the given dancer.  history: (B, H, 29, 3) m, the generated dancer's first H >= 1 frames.
@@ -42,53 +51,55 @@ def rollout(
     Returns (B, F, 29, 3) m, the first H frames as given.
     """
     frames = other.shape[1]
-    generated = torch.empty_like(other)
+    generated = array_namespace(other).empty_like(other)
     generated[:, : history.shape[1]] = history
-    context = network.config.window
-    with torch.inference_mode():
-        for frame in range(history.shape[1], frames):
-            if on_frame is not None:
-                on_frame(frame)
-            window = slice(max(0, frame - context), frame)
-            one, two = generated[:, window], other[:, window]
-            if dancer == 2:
-                one, two = two, one
-            local = pair_frame(one)
-            predicted = network.predict_next_frame(
-                normalizer.normalize(local.to_local(one)),
-                normalizer.normalize(local.to_local(two)),
-                dancer,
-                None if noise is None else noise[:, :, window],
-            )
-            pose = local.to_world(normalizer.denormalize(predicted)[:, None])[:, 0]
-            if pca is not None:
-                pose = limit_couple_distance(clamp_to_pose_space(pose, pca), other[:, frame])
-            if body is not None:
-                pose = keep_on_floor(restore_bone_lengths(pose, body), floor)
-            generated[:, frame] = pose
+    for frame in range(history.shape[1], frames):
+        if on_frame is not None:
+            on_frame(frame)
+        window = slice(max(0, frame - network.window), frame)
+        one, two = generated[:, window], other[:, window]
+        if dancer == 2:
+            one, two = two, one
+        local = pair_frame(one)
+        predicted = network.predict_next_frame(
+            normalizer.normalize(local.to_local(one)),
+            normalizer.normalize(local.to_local(two)),
+            dancer,
+            None if noise is None else noise[:, :, window],
+        )
+        pose = local.to_world(normalizer.denormalize(predicted)[:, None])[:, 0]
+        if pca is not None:
+            pose = limit_couple_distance(clamp_to_pose_space(pose, pca), other[:, frame])
+        if body is not None:
+            pose = keep_on_floor(restore_bone_lengths(pose, body), floor)
+        generated[:, frame] = pose
     return generated
 
 
-def limit_couple_distance(pose: Tensor, other: Tensor) -> Tensor:
+def limit_couple_distance(pose: AnyArray, other: AnyArray) -> AnyArray:
     """Move a pose (B, 29, 3) towards the other dancer's (B, 29, 3) where they are too far apart to dance together."""
+    xp = array_namespace(pose)
     across = other[:, 0, :2] - pose[:, 0, :2]
-    distance = across.norm(dim=-1, keepdim=True)
-    step = CORRECTION * (distance - MAX_COUPLE_DISTANCE).clamp_min(0.0) * across / distance.clamp_min(1e-6)
-    return pose + torch.nn.functional.pad(step, (0, 1))[:, None]
+    distance = xp.linalg.vector_norm(across, axis=-1, keepdims=True)
+    excess = xp.clip(distance - MAX_COUPLE_DISTANCE, 0.0, None)
+    return pose + on_floor(CORRECTION * excess * across / xp.clip(distance, 1e-6, None))[:, None]
 
 
-def restore_bone_lengths(pose: Tensor, body: Tensor) -> Tensor:
+def restore_bone_lengths(pose: AnyArray, body: AnyArray) -> AnyArray:
     """Give a pose (B, 29, 3) the bone lengths of `body` (29, 3) or (B, 29, 3), bone directions kept."""
-    lengths = body.norm(dim=-1)
+    xp = array_namespace(pose)
+    lengths = xp.linalg.vector_norm(body, axis=-1)
     joints = [pose[:, 0]]
     for j, parent in enumerate(PARENTS[1:], start=1):
-        direction = torch.nn.functional.normalize(pose[:, j] - pose[:, parent], dim=-1)
+        bone = pose[:, j] - pose[:, parent]
+        direction = bone / xp.clip(xp.linalg.vector_norm(bone, axis=-1, keepdims=True), 1e-12, None)
         joints.append(joints[parent] + direction * lengths[..., j, None])
-    return torch.stack(joints, dim=1)
+    return xp.stack(joints, axis=1)
 
 
-def keep_on_floor(pose: Tensor, floor: Tensor | float) -> Tensor:
+def keep_on_floor(pose: AnyArray, floor: AnyArray | float) -> AnyArray:
     """Lift a pose (B, 29, 3) whose lower foot is under its resting height, and lower one far above it."""
-    height = pose[:, TOES, 2].amin(dim=1) - floor
-    lift = (-height).clamp_min(0.0) - CORRECTION * (height - MAX_FOOT_HEIGHT).clamp_min(0.0)
-    return pose + torch.nn.functional.pad(lift[:, None], (2, 0))[:, None]
+    xp = array_namespace(pose)
+    height = xp.min(pose[:, TOES, 2], axis=1) - floor
+    lift = xp.clip(-height, 0.0, None) - CORRECTION * xp.clip(height - MAX_FOOT_HEIGHT, 0.0, None)
+    return pose + xp.stack([xp.zeros_like(lift), xp.zeros_like(lift), lift], axis=-1)[:, None]

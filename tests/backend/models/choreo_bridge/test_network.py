@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, TrainedChoreoBridge, load, save
+from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, load, save
+from backend.models.choreo_bridge.trained import TrainedChoreoBridge
+from backend.models.common.runtime import TORCH_CPU
 from rigs.skeleton import DEFAULT_SKELETON
 
 
@@ -40,11 +43,12 @@ def test_either_modality_translates_to_the_other_within_the_bounds_of_tanh() -> 
 def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = ChoreoBridge(ChoreoBridgeConfig(joints=5, latent=8, bridge=4))
-    body = torch.from_numpy(DEFAULT_SKELETON.offsets).float()
-    save(tmp_path / "bridge.safetensors", TrainedChoreoBridge(network, body))
+    save(tmp_path / "bridge.safetensors", network, DEFAULT_SKELETON.offsets)
     assert [path.name for path in tmp_path.iterdir()] == ["bridge.safetensors"]
     again = load(tmp_path / "bridge.safetensors")
-    assert again.network.config == network.config
-    torch.testing.assert_close(again.body, body)
+    assert again.config == network.config
+    trained = TrainedChoreoBridge.load(tmp_path / "bridge.safetensors", TORCH_CPU)
+    assert trained.joints == 5
+    np.testing.assert_allclose(trained.body, DEFAULT_SKELETON.offsets, atol=1e-6)
     for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(again.network.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)

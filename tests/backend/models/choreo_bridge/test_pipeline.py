@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, TrainedChoreoBridge, save
+from backend.models.choreo_bridge.network import ChoreoBridge, ChoreoBridgeConfig, save
 from backend.models.choreo_bridge.pipeline import ChoreoBridgePipeline, interpolate_catmull_rom, overlap_add
 from backend.models.choreo_bridge.pose_features import root_relative_poses
 from backend.music.score import Meter, Note, Score, part_from_notes
@@ -34,9 +34,7 @@ def save_random_weights(folder: Path, joints: int = 29) -> Path:
         rest = torch.from_numpy(root_relative_poses(sample_dance()[:1], np.zeros(32), joints)).float()
         network.vae("dance").decoder[-1].bias.copy_(torch.atanh(rest / 1.25).flatten())
         network.vae("music").decoder[-1].bias.copy_(0.3 * torch.rand(32 * 128))
-    save(
-        folder / "bridge.safetensors", TrainedChoreoBridge(network, torch.from_numpy(DEFAULT_SKELETON.offsets).float())
-    )
+    save(folder / "bridge.safetensors", network, DEFAULT_SKELETON.offsets)
     return folder / "bridge.safetensors"
 
 

@@ -11,7 +11,15 @@ import torch
 
 from backend.model_registry import REGISTRY, WEIGHTS
 from backend.models.common import runtime
-from backend.models.common.runtime import OnnxNetwork, TorchNetwork, graph_path, load_network, manifest_path
+from backend.models.common.runtime import (
+    TORCH_CPU,
+    OnnxNetwork,
+    TorchNetwork,
+    TrainedNetwork,
+    graph_path,
+    load_network,
+    manifest_path,
+)
 from backend.models.motion_flow.conditions import MotionFlowConfig
 from rigs import Array
 from tests.backend.models.small_networks import SMALL, small_partner_flow
@@ -20,16 +28,18 @@ from training.export import export_graphs
 NAME = "partner-flow"
 
 
-def example(network: TorchNetwork, function: str) -> list[Array]:
+def example(network: TrainedNetwork, function: str) -> list[Array]:
+    assert isinstance(network, TorchNetwork)
     return [tensor.numpy() for tensor in network._functions[function].inputs.values()]
 
 
 @pytest.mark.parametrize("model", [name for name in REGISTRY.names() if manifest_path(WEIGHTS, name).exists()])
 def test_shipped_graphs_compute_what_torch_computes(model: str) -> None:
     torch.manual_seed(0)
-    reference = runtime._load_in_torch(model, WEIGHTS / f"{model}.safetensors", "cpu")
+    reference = load_network(model, WEIGHTS / f"{model}.safetensors", TORCH_CPU)
     network = load_network(model, WEIGHTS / f"{model}.safetensors", "cpu")
     assert isinstance(network, OnnxNetwork)
+    assert isinstance(reference, TorchNetwork)
     assert network.config == json.loads(json.dumps(reference.config))
     for function in reference._functions:
         inputs = example(reference, function)
@@ -40,7 +50,7 @@ def test_shipped_graphs_compute_what_torch_computes(model: str) -> None:
 @pytest.mark.parametrize("rows", [1, 2, 17])
 def test_a_batch_has_any_size(rows: int) -> None:
     network = load_network(NAME, WEIGHTS / f"{NAME}.safetensors", "cpu")
-    reference = runtime._load_in_torch(NAME, WEIGHTS / f"{NAME}.safetensors", "cpu")
+    reference = load_network(NAME, WEIGHTS / f"{NAME}.safetensors", TORCH_CPU)
     inputs = [np.repeat(values[:1], rows, axis=0) for values in example(reference, "predict")]
     (clean,) = network.run("predict", *inputs)
     assert clean.shape[0] == rows
@@ -53,7 +63,7 @@ def test_graphs_fit_other_weights_of_the_shape(tmp_path: Path) -> None:
     trained.save(tmp_path / f"{NAME}.safetensors")
     network = load_network(NAME, tmp_path / f"{NAME}.safetensors", "cpu")
     assert isinstance(network, OnnxNetwork)
-    reference = runtime._load_in_torch(NAME, tmp_path / f"{NAME}.safetensors", "cpu")
+    reference = load_network(NAME, tmp_path / f"{NAME}.safetensors", TORCH_CPU)
     inputs = example(reference, "predict")
     assert np.abs(network.run("predict", *inputs)[0] - reference.run("predict", *inputs)[0]).max() < 2e-5
 

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PART_SLICES, ROWS, VOICE_SIZES
-from backend.models.score_flow.network import ScoreFlow
-from backend.models.score_flow.pipeline import GUIDANCE, TEMPERATURE
+from backend.models.score_flow.network.bar_vae import note_probabilities
+from backend.models.score_flow.network.flow import ScoreFlow
+from backend.models.score_flow.pipeline import TEMPERATURE
+from backend.models.score_flow.sampler import GUIDANCE
 from training.score_flow.dataset import BarTable, bar_condition, dance_only, encode_table, mean_onset_logits
 
 _MAX_BARS = 2048
@@ -37,7 +39,7 @@ def calibrate_thresholds(network: ScoreFlow, train: BarTable, table: BarTable) -
     condition = bar_condition(network, table, encode_table(network, table), indices, windows)
     noise = torch.randn(len(indices), network.config.vae.latent_dim, generator=generator)
     latents = network.denormalize(network.sample(TEMPERATURE * noise, condition, guidance=GUIDANCE))
-    sampled = network.vae.decode(latents, tied).probabilities()
+    sampled = note_probabilities(network.vae.decode(latents, tied))
     has_drums, has_pitched = (table.parts[indices] > 0).T
     for kind in range(DRUM_ROWS):
         network.onset_thresholds[kind] = _matching_threshold(

@@ -19,9 +19,10 @@ from backend.models.score_flow.bar_features import (
     extract_bars,
     key_transposition,
 )
-from backend.models.score_flow.bar_vae import BarTensors, transpose_rows
+from backend.models.score_flow.conditions import PHRASE_BARS, REPEAT_BARS, BarTensors, ScoreCondition, tempo_condition
 from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES, pose_features, pose_windows
-from backend.models.score_flow.network import PHRASE_BARS, REPEAT_BARS, ScoreCondition, ScoreFlow, tempo_condition
+from backend.models.score_flow.network.bar_vae import transpose_rows
+from backend.models.score_flow.network.flow import ScoreFlow
 from backend.music.score import Score
 from rigs import Array
 from rigs.files import BadFile

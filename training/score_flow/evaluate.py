@@ -19,7 +19,8 @@ from backend.engine import Engine
 from backend.model_registry import REGISTRY, weights_path
 from backend.models.score_flow.bar_features import PART_SLICES, Bars, bar_starts, extract_bars, key_transposition
 from backend.models.score_flow.bar_ranking import dance_correlation
-from backend.models.score_flow.network import NAME, load
+from backend.models.score_flow.conditions import NAME
+from backend.models.score_flow.network.flow import load
 from backend.models.score_flow.pipeline import ScoreFlowPipeline, score_from_takes, seeded_key
 from backend.music.score import Score
 from backend.wire.messages import ComposeRequest

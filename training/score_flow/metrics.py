@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from backend.models.score_flow.bar_features import PART_SLICES, PITCHED_ROWS, VOICE_SLICES, Bars
-from backend.models.score_flow.bar_vae import BarTensors
-from backend.models.score_flow.network import ScoreCondition, ScoreFlow
+from backend.models.score_flow.conditions import BarTensors, ScoreCondition
+from backend.models.score_flow.network.bar_vae import note_probabilities
+from backend.models.score_flow.network.flow import ScoreFlow
 from backend.models.score_flow.note_decoding import decode_onsets
-from backend.models.score_flow.pipeline import GUIDANCE
+from backend.models.score_flow.sampler import GUIDANCE
 from backend.music.score import Score, part_to_notes
 from rigs import Array
 from rigs.contacts import foot_speed
@@ -124,7 +125,8 @@ def onset_scores(
         "other_dance": network.onset_logits(other).sigmoid(),
         "sampled": torch.stack(samples).mean(dim=0),
     }
-    notes = decode_onsets(sample_probabilities(network, own, generator).onset, network.onset_thresholds)
+    probabilities = sample_probabilities(network, own, generator).onset.cpu().numpy()
+    notes = torch.from_numpy(decode_onsets(probabilities, network.onset_thresholds.cpu().numpy()))
     real = table.bars(indices)[0].onset > 0
     scores = {}
     for part, (name, rows) in enumerate(PART_SLICES.items()):
@@ -147,7 +149,7 @@ def sample_probabilities(network: ScoreFlow, condition: ScoreCondition, generato
     noise = torch.randn(len(condition.dance), network.config.vae.latent_dim, generator=generator)
     latents = network.denormalize(network.sample(noise, condition, guidance=GUIDANCE))
     tied = torch.zeros(len(noise), PITCHED_ROWS, device=noise.device)
-    return network.vae.decode(latents, tied).probabilities()
+    return note_probabilities(network.vae.decode(latents, tied))
 
 
 def unrelated_bars(table: BarTable, indices: Tensor) -> Array:

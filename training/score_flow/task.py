@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from backend.models.common.energy import log_speed
 from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, TUNE_ROWS
-from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.conditions import NAME, BarTensors, ScoreCondition, ScoreFlowConfig
 from backend.models.score_flow.dance_features import SPEED_INDEX
-from backend.models.score_flow.network import NAME, ScoreCondition, ScoreFlow, ScoreFlowConfig, save
+from backend.models.score_flow.network.flow import ScoreFlow, save
 from training.data.music_pairs import find_pairs, split_pairs
 from training.experiment.config import read_config
 from training.experiment.ema import EmaTask

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from backend.models.score_flow.bar_features import VOICE_SLICES
-from backend.models.score_flow.network import ScoreFlow
+from backend.models.score_flow.network.flow import ScoreFlow
 from training.score_flow.dataset import BarLatents, BarTable, bar_condition, dance_only
 from training.score_flow.metrics import f1
 

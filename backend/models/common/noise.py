@@ -9,8 +9,8 @@ from rigs import Array
 
 _GROUP = 16
 """Normal numbers that torch computes at once, from as many uniform ones."""
-_UNIFORM_BITS = 24
-"""Bits of a uniform number, as many as the significand of a float32 has."""
+_SINGLE_BITS, _DOUBLE_BITS = 24, 53
+"""Bits of a uniform number in single and in double precision: those of the significand."""
 
 
 class NoiseGenerator:
@@ -18,15 +18,17 @@ class NoiseGenerator:
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.RandomState(seed & 0xFFFFFFFF)
+        self._next: float | None = None
 
     def normal(self, *shape: int) -> Array:
-        """Standard normal numbers of this shape, in float32; at least 16 of them. As `torch.randn`.
+        """Standard normal numbers of this shape, in float32, as `torch.randn`: by the transform of Box and Muller 1958.
 
-        By the transform of Box and Muller 1958 on groups of 16 uniform numbers; the last 16 numbers are a group too.
+        16 numbers or more come from groups of 16 uniform numbers in single precision, of which the last 16 numbers are
+        one too; fewer come one by one from pairs in double precision.
         """
         size = int(np.prod(shape))
         if size < _GROUP:
-            raise ValueError(f"noise: {_GROUP} numbers or more expected, {size} found")
+            return np.array([self._one_normal() for _ in range(size)], np.float32).reshape(shape)
         uniform = self._uniform(size)
         whole = size - size % _GROUP
         values = np.empty(size, np.float32)
@@ -43,8 +45,20 @@ class NoiseGenerator:
         return self._random.randint(0, 2**32, size=count, dtype=np.uint32)
 
     def _uniform(self, count: int) -> Array:
-        """Uniform numbers from 0 to 1, without 1."""
-        return (self._bits(count) & (2**_UNIFORM_BITS - 1)).astype(np.float32) * np.float32(2.0**-_UNIFORM_BITS)
+        """Uniform numbers in single precision from 0 to 1, without 1."""
+        return (self._bits(count) & (2**_SINGLE_BITS - 1)).astype(np.float32) * np.float32(2.0**-_SINGLE_BITS)
+
+    def _one_normal(self) -> float:
+        """The next normal number of a pair, of which the second is kept."""
+        if self._next is not None:
+            value, self._next = self._next, None
+            return value
+        high, low = self._bits(4).reshape(2, 2).astype(np.uint64).T
+        words = ((high << np.uint64(32)) | low) & np.uint64(2**_DOUBLE_BITS - 1)
+        first, second = (float(word) * 2.0**-_DOUBLE_BITS for word in words)
+        radius, angle = np.sqrt(-2.0 * np.log1p(-second)), 2.0 * np.pi * first
+        self._next = float(radius * np.sin(angle))
+        return float(radius * np.cos(angle))
 
 
 def _box_muller(uniform: Array) -> Array:

@@ -187,4 +187,4 @@ def _open_session(path: Path, weights: Mapping[str, Array]) -> "InferenceSession
 
 def _in_float32(values: Array) -> Array:
     """Floating-point numbers in single precision; others as they are."""
-    return np.ascontiguousarray(values, np.float32) if values.dtype.kind == "f" else values
+    return np.asarray(values, np.float32, order="C") if values.dtype.kind == "f" else values

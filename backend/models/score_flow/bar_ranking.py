@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from backend.models.common.energy import STILL_SPEED
 from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PART_SLICES, VOICE_SIZES, Bars
-from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.conditions import BarTensors
 from backend.models.score_flow.dance_features import BarGrid, window_times
 from backend.music.music_features import log_loudness
 from backend.music.piano_roll import DRUM_KINDS
@@ -57,9 +55,9 @@ class DanceProfile:
     foot_speed: (B, 16) speed of the feet at each sixteenth, relative to their mean, less 1.
     """
 
-    energy: Tensor
+    energy: Array
     half_beat: int
-    foot_speed: Tensor
+    foot_speed: Array
 
 
 def dance_profile(dancers: Sequence[Motion], grid: BarGrid) -> DanceProfile:
@@ -72,23 +70,25 @@ def dance_profile(dancers: Sequence[Motion], grid: BarGrid) -> DanceProfile:
     feet = np.mean([_foot_speed(dancer, times[:, :-1]) for dancer in dancers], axis=0)
     relative_feet = _subtract_mean(feet, inside[:, :-1]) / max(float(feet.mean()), STILL_SPEED)
     return DanceProfile(
-        torch.from_numpy(_subtract_mean(energy, inside_halves)).float(),
+        np.asarray(_subtract_mean(energy, inside_halves), np.float32),
         half_beat,
-        torch.from_numpy(relative_feet).float(),
+        np.asarray(relative_feet, np.float32),
     )
 
 
-def velocity_gain(dance: DanceProfile) -> Tensor:
+def velocity_gain(dance: DanceProfile) -> Array:
     """Gain (B, 16) of velocities in each sixteenth: dynamics that follow the motion energy averaged over a bar."""
-    energy = dance.energy.flatten().repeat_interleave(dance.half_beat)
-    smooth = nn.functional.avg_pool1d(energy[None], BAR_STEPS + 1, 1, BAR_STEPS // 2, count_include_pad=False)[0]
-    log_gain = (DYNAMICS * smooth / energy.std().clamp_min(_EPSILON)).clamp(-_MAX_LOG_GAIN, _MAX_LOG_GAIN)
-    return log_gain.exp().reshape(-1, BAR_STEPS)
+    energy = np.repeat(dance.energy.ravel(), dance.half_beat)
+    window, size = np.ones(BAR_STEPS + 1), len(energy)
+    first = BAR_STEPS // 2  # of the full convolution, where the window is centred on the first step
+    smooth, count = (np.convolve(part, window)[first : first + size] for part in (energy, np.ones(size)))
+    log_gain = DYNAMICS * smooth / count / max(float(energy.std(ddof=1)), _EPSILON)
+    return np.exp(np.clip(log_gain, -_MAX_LOG_GAIN, _MAX_LOG_GAIN)).reshape(-1, BAR_STEPS).astype(np.float32)
 
 
 def apply_dynamics(bars: Bars, dance: DanceProfile) -> Bars:
     """Scale the velocities of bars by `velocity_gain`."""
-    return replace(bars, velocity=np.clip(bars.velocity * velocity_gain(dance).numpy()[..., None], 0.0, 1.0))
+    return replace(bars, velocity=np.clip(bars.velocity * velocity_gain(dance)[..., None], 0.0, 1.0))
 
 
 def _subtract_mean(values: Array, is_known: Array) -> Array:
@@ -110,25 +110,25 @@ def half_beat_steps(seconds: Array) -> int:
     return 4 if tempo >= 2.0 * MIN_TEMPO else 2 if tempo >= MIN_TEMPO else 1
 
 
-def onset_strength(notes: BarTensors) -> Tensor:
+def onset_strength(notes: BarTensors) -> Array:
     """Onset strength (B, 16): summed velocity of all onsets in each step, 1 for a single note at full velocity."""
-    drums, *voices = torch.split(notes.onset, [DRUM_ROWS, *VOICE_SIZES], dim=-1)
-    strength = (drums * notes.velocity[..., :DRUM_ROWS]).sum(dim=-1)
+    drums, *voices = np.split(notes.onset, np.cumsum([DRUM_ROWS, *VOICE_SIZES])[:-1], axis=-1)
+    strength = (drums * notes.velocity[..., :DRUM_ROWS]).sum(axis=-1)
     for voice, rows in enumerate(voices):
-        strength = strength + rows.sum(dim=-1) * notes.velocity[..., DRUM_ROWS + voice]
+        strength = strength + rows.sum(axis=-1) * notes.velocity[..., DRUM_ROWS + voice]
     return strength
 
 
-def half_beat_loudness(strength: Tensor, half_beat: int) -> Tensor:
+def half_beat_loudness(strength: Array, half_beat: int) -> Array:
     """Log loudness (B, 16 / half_beat) of bars with onset strength (B, 16), per half beat."""
-    return torch.log1p(strength.reshape(*strength.shape[:-1], -1, half_beat).sum(dim=-1))
+    return np.log1p(strength.reshape(*strength.shape[:-1], -1, half_beat).sum(axis=-1))
 
 
-def pearson_correlation(loud: Tensor, energy: Tensor) -> Tensor:
+def pearson_correlation(loud: Array, energy: Array) -> Array:
     """Pearson correlation (...) of loudness (..., N) and motion energy (N,); 0 where either is constant."""
-    loud, energy = loud - loud.mean(dim=-1, keepdim=True), energy - energy.mean()
-    scale = loud.norm(dim=-1) * energy.norm()
-    return (loud @ energy) / scale.clamp_min(_EPSILON)
+    loud, energy = loud - loud.mean(axis=-1, keepdims=True), energy - energy.mean()
+    scale = np.linalg.norm(loud, axis=-1) * np.linalg.norm(energy)
+    return np.asarray((loud @ energy) / np.maximum(scale, _EPSILON))
 
 
 class BarRanker:
@@ -141,49 +141,47 @@ class BarRanker:
     plays: (3,) 1 for parts that play, 0 for others.
     """
 
-    def __init__(self, dance: DanceProfile, density: Tensor, plays: Tensor, takes: int) -> None:
+    def __init__(self, dance: DanceProfile, density: Array, plays: Array, takes: int) -> None:
         self.dance, self.density, self.plays = dance, density, plays
-        self.row_mask = torch.cat(
-            [plays[part].expand(rows.stop - rows.start) for part, rows in enumerate(PART_SLICES.values())]
-        )
-        self.loudness = density.new_zeros(takes, 0)
+        self.row_mask = np.repeat(plays, [rows.stop - rows.start for rows in PART_SLICES.values()])
+        self.loudness = np.zeros((takes, 0), np.float32)
         # Notes by part, kicks and snares, foot speed at these, and similarity of each bar's drums to the bar before.
-        self.sums = density.new_zeros(takes, len(PART_SLICES) + 3)
-        self.drums = density.new_zeros(takes, BAR_STEPS, DRUM_ROWS)
+        self.sums = np.zeros((takes, len(PART_SLICES) + 3), np.float32)
+        self.drums = np.zeros((takes, BAR_STEPS, DRUM_ROWS), np.float32)
         self.gain = velocity_gain(dance)
         self.bars = 0
 
-    def select(self, candidates: BarTensors) -> Tensor:
+    def select(self, candidates: BarTensors) -> Array:
         """Select the next bar of each take: (T,) indices of candidates, of which each take has K in a row."""
         takes, dance = len(self.loudness), self.dance
         onset = candidates.onset * self.row_mask
         strength = onset_strength(candidates._replace(onset=onset)) * self.gain[self.bars]
         loud = half_beat_loudness(strength, dance.half_beat).reshape(takes, len(strength) // takes, -1)
-        beats = onset[..., _KICK_AND_SNARE].sum(dim=-1)
-        notes = [onset[..., rows].sum(dim=(1, 2)) for rows in PART_SLICES.values()]
+        beats = onset[..., _KICK_AND_SNARE].sum(axis=-1)
+        notes = [onset[..., rows].sum(axis=(1, 2)) for rows in PART_SLICES.values()]
         drums = onset[..., :DRUM_ROWS]
-        repetition = _dice(drums, self.drums.repeat_interleave(len(drums) // takes, dim=0))
-        sums = torch.stack([*notes, beats.sum(dim=1), beats @ dance.foot_speed[self.bars], repetition], dim=-1)
-        loud = torch.cat([self.loudness[:, None].expand(-1, loud.shape[1], -1), loud], dim=-1)
+        repetition = _dice(drums, np.repeat(self.drums, len(drums) // takes, axis=0))
+        sums = np.stack([*notes, beats.sum(axis=1), beats @ dance.foot_speed[self.bars], repetition], axis=-1)
+        loud = np.concatenate([np.repeat(self.loudness[:, None], loud.shape[1], axis=1), loud], axis=-1)
         sums = self.sums[:, None] + sums.reshape(takes, len(strength) // takes, -1)
         self.bars += 1
-        best = self.scores(loud, sums).argmax(dim=1)
-        take = torch.arange(takes, device=best.device)
+        best = self.scores(loud, sums).argmax(axis=1)
+        take = np.arange(takes)
         self.loudness, self.sums = loud[take, best], sums[take, best]
-        selected = take * loud.shape[1] + best
+        selected: Array = take * loud.shape[1] + best
         self.drums = drums[selected]
         return selected
 
-    def scores(self, loud: Tensor, sums: Tensor) -> Tensor:
+    def scores(self, loud: Array, sums: Array) -> Array:
         """Scores (...) of the bars so far, from their loudness (..., M) and sums (..., 6)."""
-        energy = self.dance.energy[: self.bars].flatten()
-        log_notes = torch.log(sums[..., :3] / self.bars + 0.1)
-        deviation = (log_notes - self.density[:, 0]).abs() / self.density[:, 1].clamp_min(1e-3)
-        foot_speed = sums[..., 4] / sums[..., 3].clamp_min(1.0)
+        energy = self.dance.energy[: self.bars].ravel()
+        log_notes = np.log(sums[..., :3] / self.bars + 0.1)
+        deviation = np.abs(log_notes - self.density[:, 0]) / np.maximum(self.density[:, 1], 1e-3)
+        foot_speed = sums[..., 4] / np.maximum(sums[..., 3], 1.0)
         groove = sums[..., 5] / self.bars
         return (
             pearson_correlation(loud, energy)
-            - DENSITY_WEIGHT * (deviation * self.plays).sum(dim=-1)
+            - DENSITY_WEIGHT * (deviation * self.plays).sum(axis=-1)
             - FOOT_WEIGHT * foot_speed
             + GROOVE_WEIGHT * groove
         )
@@ -193,9 +191,11 @@ class BarRanker:
         return int(self.scores(self.loudness, self.sums).argmax())
 
 
-def _dice(one: Tensor, other: Tensor) -> Tensor:
+def _dice(one: Array, other: Array) -> Array:
     """Dice coefficient (B,) of the notes of bars (B, 16, R)."""
-    return 2.0 * (one * other).sum(dim=(1, 2)) / (one.sum(dim=(1, 2)) + other.sum(dim=(1, 2))).clamp_min(1.0)
+    return np.asarray(
+        2.0 * (one * other).sum(axis=(1, 2)) / np.maximum(one.sum(axis=(1, 2)) + other.sum(axis=(1, 2)), 1.0)
+    )
 
 
 def dance_correlation(score: Score, dancers: Sequence[Motion]) -> float:
@@ -208,4 +208,4 @@ def dance_correlation(score: Score, dancers: Sequence[Motion]) -> float:
     seconds = np.interp(halves, np.arange(score.steps + 1.0), score.seconds)
     seconds = seconds[: max(np.searchsorted(seconds, min(dancer.seconds for dancer in dancers)), 3)]
     loud, energy = log_loudness(score, halves[: len(seconds)]), motion_energy(dancers, seconds)
-    return float(pearson_correlation(torch.from_numpy(loud), torch.from_numpy(energy)))
+    return float(pearson_correlation(loud, energy))

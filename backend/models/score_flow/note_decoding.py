@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from backend.models.score_flow.bar_features import (
     BAR_STEPS,
@@ -16,7 +14,7 @@ from backend.models.score_flow.bar_features import (
     VOICE_SIZES,
     Bars,
 )
-from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.conditions import BarTensors
 from backend.models.score_flow.dance_features import BarGrid
 from backend.music.piano_roll import DRUM_KINDS
 from rigs import Array
@@ -33,37 +31,42 @@ _FINAL_VELOCITY = 0.8
 
 
 def decode_notes(
-    probabilities: BarTensors, tied: Tensor, onset_thresholds: Tensor, sustain_thresholds: Tensor
-) -> tuple[BarTensors, Tensor]:
+    probabilities: BarTensors, tied: Array, onset_thresholds: Array, sustain_thresholds: Array
+) -> tuple[BarTensors, Array]:
     """Decode probabilities (B, 16, ...) to bars of notes, 0 or 1, and the pitched rows (B, 72) that sound at the end.
 
     tied: (B, 72) bool, rows that sound right before.  onset_thresholds (15,), sustain_thresholds (3,): see `ScoreFlow`.
     A new onset in the bass or the tune ends the note before.
     """
     onset = decode_onsets(probabilities.onset, onset_thresholds)
-    sizes = torch.tensor(VOICE_SIZES, device=sustain_thresholds.device)
-    is_sustained = probabilities.sustain >= torch.repeat_interleave(sustain_thresholds, sizes)
-    sustain = torch.zeros_like(is_sustained)
+    is_sustained = probabilities.sustain >= np.repeat(sustain_thresholds, VOICE_SIZES)
+    sustain = np.zeros_like(is_sustained)
     for step in range(BAR_STEPS):
         onsets = onset[:, step, DRUM_ROWS:]
         is_cut = [
-            voice.any(dim=1, keepdim=True).expand_as(voice) if n != 1 else torch.zeros_like(voice)
-            for n, voice in enumerate(torch.split(onsets, list(VOICE_SIZES), dim=1))
+            np.broadcast_to(voice.any(axis=1, keepdims=True) if n != 1 else False, voice.shape)
+            for n, voice in enumerate(_split_voices(onsets))
         ]
-        tied = onsets | (tied & is_sustained[:, step] & ~torch.cat(is_cut, dim=1))
+        tied = onsets | (tied & is_sustained[:, step] & ~np.concatenate(is_cut, axis=1))
         sustain[:, step] = tied
-    return BarTensors(onset.float(), sustain.float(), probabilities.velocity), tied
+    return BarTensors(onset.astype(np.float32), sustain.astype(np.float32), probabilities.velocity), tied
 
 
-def decode_onsets(probabilities: Tensor, thresholds: Tensor) -> Tensor:
+def decode_onsets(probabilities: Array, thresholds: Array) -> Array:
     """Onsets (B, 16, 84) bool: drums above their thresholds, the likeliest bass and tune note, three chord notes."""
-    drums, bass, chords, tune = torch.split(probabilities, [DRUM_ROWS, *VOICE_SIZES], dim=-1)
+    drums, voices = probabilities[..., :DRUM_ROWS], _split_voices(probabilities[..., DRUM_ROWS:])
     parts = [drums >= thresholds[:DRUM_ROWS]]
-    limits = ((bass, thresholds[-3], 1), (chords, thresholds[-2], _MAX_CHORD_ONSETS), (tune, thresholds[-1], 1))
-    for voice, threshold, most in limits:
-        best = voice.topk(most, dim=-1)
-        parts.append(torch.zeros_like(voice, dtype=torch.bool).scatter(-1, best.indices, best.values >= threshold))
-    return torch.cat(parts, dim=-1)
+    for voice, threshold, most in zip(voices, thresholds[DRUM_ROWS:], (1, _MAX_CHORD_ONSETS, 1), strict=True):
+        likeliest = np.argsort(-voice, axis=-1, kind="stable")[..., :most]
+        onsets = np.zeros(voice.shape, bool)
+        np.put_along_axis(onsets, likeliest, np.take_along_axis(voice, likeliest, axis=-1) >= threshold, axis=-1)
+        parts.append(onsets)
+    return np.concatenate(parts, axis=-1)
+
+
+def _split_voices(rows: Array) -> list[Array]:
+    """Split pitched rows (..., 72) by their voices: bass, chords and tune."""
+    return np.split(rows, np.cumsum(VOICE_SIZES)[:-1], axis=-1)
 
 
 def add_cadence(bars: Bars, grid: BarGrid) -> Bars:

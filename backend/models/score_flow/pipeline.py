@@ -5,21 +5,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from backend.models.common.inference import choose_accelerator
+from backend.models.common.noise import NoiseGenerator
 from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, PITCHED_ROWS, Bars, score_from_bars
 from backend.models.score_flow.bar_ranking import BarRanker, apply_dynamics, dance_profile
-from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.conditions import PHRASE_BARS, REPEAT_BARS, BarTensors, ScoreCondition, tempo_condition
 from backend.models.score_flow.dance_features import BarGrid, fit_bar_grid, pose_features, pose_windows, window_times
-from backend.models.score_flow.network import PHRASE_BARS, REPEAT_BARS, ScoreCondition, ScoreFlow, load, tempo_condition
 from backend.models.score_flow.note_decoding import add_cadence, decode_notes
+from backend.models.score_flow.sampler import sample_latents
+from backend.models.score_flow.trained import TrainedScoreFlow
 from backend.music.score import Score
 from backend.wire.messages import Cancelled, ComposeRequest
+from rigs import Array
 
-GUIDANCE = 1.5
-"""Scale of the classifier-free guidance by the dance."""
 TEMPERATURE = 0.8
 """Standard deviation of the noise; below 1, bars are closer to the most likely ones."""
 _PIECE_NOISE = (0.85, 0.4)
@@ -46,8 +44,7 @@ class ScoreFlowPipeline:
     """Composes music to dances with a trained network on an accelerator."""
 
     def __init__(self, weights: Path, accelerator: str) -> None:
-        self.accelerator = choose_accelerator(accelerator)
-        self.network = load(weights).to(self.accelerator)
+        self.network = TrainedScoreFlow.load(weights, accelerator)
 
     def compose(
         self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
@@ -59,20 +56,20 @@ class ScoreFlowPipeline:
         self, request: ComposeRequest, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
     ) -> ComposedTakes:
         """Sample all takes for a request."""
-        grid = fit_bar_grid(request.dancers, request.tempo, float(self.network.bar_seconds))
+        grid = fit_bar_grid(request.dancers, request.tempo, self.network.bar_seconds)
         features = [pose_features(dancer) for dancer in request.dancers]
-        windows = torch.from_numpy(pose_windows(features, grid.seconds, grid.bar_starts)).to(self.accelerator)
+        windows = pose_windows(features, grid.seconds, grid.bar_starts)
         drums, pitched = "drums" in request.parts, bool({"bass", "melody"} & set(request.parts))
-        parts = torch.tensor([[float(drums), float(pitched)]]).to(self.accelerator)
+        parts = np.array([[drums, pitched]], np.float32)
 
         def on_bar(bar: int) -> None:
             if cancelled():
                 raise Cancelled
             progress(bar / len(grid.bar_starts), "composing")
 
-        plays = torch.tensor([float(part in request.parts) for part in PART_SLICES])
+        plays = np.array([part in request.parts for part in PART_SLICES], np.float32)
         profile = dance_profile(request.dancers, grid)
-        ranker = BarRanker(profile, self.network.density_stats.cpu(), plays, PARALLEL_TAKES)
+        ranker = BarRanker(profile, self.network.density_stats, plays, PARALLEL_TAKES)
         return ComposedTakes(
             sample_bars(self.network, windows, grid, parts, request.seed, on_bar, ranker), ranker, grid
         )
@@ -91,12 +88,11 @@ def seeded_key(seed: int) -> int:
     return _LOWEST_KEY + int(np.random.default_rng(seed).integers(_KEYS))
 
 
-@torch.no_grad()
 def sample_bars(
-    network: ScoreFlow,
-    windows: Tensor,
+    network: TrainedScoreFlow,
+    windows: Array,
     grid: BarGrid,
-    parts: Tensor,
+    parts: Array,
     seed: int,
     on_bar: Callable[[int], None],
     ranker: BarRanker | None = None,
@@ -107,57 +103,61 @@ def sample_bars(
     ranker: selects the bars of each take; without it there is one take with a single candidate for each bar.
     """
     takes, candidates = (len(ranker.loudness), BAR_CANDIDATES) if ranker else (1, 1)
-    generator = torch.Generator().manual_seed(seed)
+    generator = NoiseGenerator(seed)
     vae_config = network.config.vae
+    latent_dim = vae_config.latent_dim
     dancers = range(windows.shape[1])
-    encoded = torch.stack([network.encode_dance(windows[:, n]) for n in dancers]).mean(dim=0)
-    energy = torch.stack([network.energy_condition(windows[:, n]) for n in dancers]).mean(dim=0)
+    encoded = np.mean([network.encode_dance(windows[:, n]) for n in dancers], axis=0)
+    energy = np.mean([network.energy_condition(windows[:, n]) for n in dancers], axis=0)
     times = window_times(grid.seconds, grid.bar_starts)
-    tempo = tempo_condition(torch.from_numpy(times[:, -1] - times[:, BAR_STEPS]).float()).to(windows.device)
-    tied = torch.zeros(takes, PITCHED_ROWS, dtype=torch.bool, device=windows.device)
+    tempo = tempo_condition(np.asarray(times[:, -1] - times[:, BAR_STEPS], np.float32))
+    tied = np.zeros((takes, PITCHED_ROWS), bool)
     bars: list[BarTensors] = []
-    latents: list[Tensor] = []
-    noises: list[Tensor] = []
+    latents: list[Array] = []
+    noises: list[Array] = []
     mask = vae_config.latent_mask(parts)
-    piece_noise = torch.randn(takes, 1, vae_config.latent_dim, generator=generator)
-    piece_share = vae_config.latent_mask(torch.tensor([_PIECE_NOISE]))
-    ones = torch.ones(takes, device=windows.device)
-    no_latents = torch.zeros(takes, vae_config.latent_dim, device=windows.device)
+    piece_noise = generator.normal(takes, 1, latent_dim)
+    piece_share = vae_config.latent_mask(np.array([_PIECE_NOISE], np.float32))
+    ones, no_latents = np.ones(takes, np.float32), np.zeros((takes, latent_dim), np.float32)
     for bar in range(len(windows)):
         on_bar(bar)
-        bar_noise = torch.randn(takes, candidates, vae_config.latent_dim, generator=generator)
+        bar_noise = generator.normal(takes, candidates, latent_dim)
         if bar >= PHRASE_BARS:
             bar_noise = mix_noise(_PHRASE_NOISE, noises[bar - PHRASE_BARS][:, None], bar_noise)
-        noise = (TEMPERATURE * mix_noise(piece_share, piece_noise, bar_noise)).flatten(0, 1).to(windows.device)
-        phrase_bar = torch.tensor([(bar - (grid.pickup > 0)) % PHRASE_BARS], device=windows.device)
-        past = [(latents[bar - back], ones) if bar >= back else (no_latents, ones * 0.0) for back in (1, REPEAT_BARS)]
-        condition = ScoreCondition(
-            encoded[bar].expand(takes, -1),
-            ones,
-            tempo[bar].expand(takes, -1),
-            energy[bar].expand(takes, -1),
-            nn.functional.one_hot(phrase_bar, PHRASE_BARS).float().expand(takes, -1),
-            *past[0],
-            *past[1],
-            parts.expand(takes, -1),
+        noise = TEMPERATURE * mix_noise(piece_share, piece_noise, bar_noise).reshape(-1, latent_dim)
+        phrase = np.eye(PHRASE_BARS, dtype=np.float32)[(bar - (grid.pickup > 0)) % PHRASE_BARS]
+        (previous, has_previous), (repeated, has_repeated) = (
+            (latents[bar - back], ones) if bar >= back else (no_latents, ones * 0.0) for back in (1, REPEAT_BARS)
         )
-        sampled = network.denormalize(network.sample(noise, condition.repeat(candidates), guidance=GUIDANCE))
-        tied_before = tied.repeat_interleave(candidates, dim=0)
-        probabilities = network.vae.decode(sampled, tied_before.float()).probabilities()
+        condition = ScoreCondition(
+            dance=np.repeat(encoded[bar : bar + 1], takes, axis=0),
+            has_dance=ones,
+            tempo=np.repeat(tempo[bar : bar + 1], takes, axis=0),
+            energy=np.repeat(energy[bar : bar + 1], takes, axis=0),
+            phrase=np.repeat(phrase[None], takes, axis=0),
+            previous=previous,
+            has_previous=has_previous,
+            repeated=repeated,
+            has_repeated=has_repeated,
+            parts=np.repeat(parts, takes, axis=0),
+        )
+        sampled = network.denormalize(sample_latents(network.predict, noise, condition.repeat(candidates)))
+        tied_before = np.repeat(tied, candidates, axis=0)
+        probabilities = network.decode_bars(sampled, tied_before.astype(np.float32))
         notes, tied_after = decode_notes(
             probabilities, tied_before, network.onset_thresholds, network.sustain_thresholds
         )
-        selected = ranker.select(BarTensors(*(part.cpu() for part in notes))) if ranker else torch.arange(1)
-        noises.append(bar_noise.flatten(0, 1)[selected])
+        selected = ranker.select(notes) if ranker else np.arange(1)
+        noises.append(bar_noise.reshape(-1, latent_dim)[selected])
         notes = BarTensors(*(part[selected] for part in notes))
-        latents.append(network.normalize(network.vae.encode(notes, tied.float()).mean) * mask)
+        latents.append(network.normalize(network.encode_bars(notes, tied.astype(np.float32))) * mask)
         tied = tied_after[selected]
         bars.append(notes)
-    onset, sustain, velocity = (torch.stack(rows, dim=1).cpu().numpy() for rows in zip(*bars, strict=True))
+    onset, sustain, velocity = (np.stack(rows, axis=1) for rows in zip(*bars, strict=True))
     return [Bars(onset[take] > 0, sustain[take] > 0, velocity[take]) for take in range(takes)]
 
 
-def mix_noise(share: float | Tensor, common: Tensor, fresh: Tensor) -> Tensor:
+def mix_noise(share: float | Array, common: Array, fresh: Array) -> Array:
     """Mix a share of common noise with fresh noise to unit variance."""
-    mixed: Tensor = share * common + (1.0 - share**2) ** 0.5 * fresh
+    mixed: Array = share * common + (1.0 - share**2) ** 0.5 * fresh
     return mixed

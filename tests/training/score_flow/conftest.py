@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.score_flow.bar_vae import BarVAEConfig
-from backend.models.score_flow.network import ScoreFlow, ScoreFlowConfig
+from backend.models.score_flow.conditions import BarVAEConfig, ScoreFlowConfig
+from backend.models.score_flow.network.flow import ScoreFlow
 from backend.music.score import Note, Score, part_from_notes
 from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.models.score_flow.bar_vae import BarVAEConfig
-from backend.models.score_flow.network import load
+from backend.models.score_flow.conditions import BarVAEConfig
+from backend.models.score_flow.network.flow import load
 from backend.models.score_flow.pipeline import ScoreFlowPipeline
 from backend.music import midi
 from backend.wire.messages import ComposeRequest

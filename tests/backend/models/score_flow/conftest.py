@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.models.score_flow.bar_vae import BarVAEConfig
-from backend.models.score_flow.network import ScoreFlow, ScoreFlowConfig, save
+from backend.models.score_flow.conditions import BarVAEConfig, ScoreFlowConfig
+from backend.models.score_flow.network.flow import ScoreFlow, save
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from backend.models.score_flow.bar_features import DRUM_ROWS, PITCHED_ROWS, ROWS, VELOCITY_DIM, Bars
 from backend.models.score_flow.bar_ranking import (
@@ -19,14 +18,15 @@ from backend.models.score_flow.bar_ranking import (
     onset_strength,
     pearson_correlation,
 )
-from backend.models.score_flow.bar_vae import BarTensors
+from backend.models.score_flow.conditions import BarTensors
 from backend.models.score_flow.dance_features import BarGrid
 from backend.music.score import Note, Score, part_from_notes
+from rigs import Array
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 
 SNARE = 2
-DENSITY = torch.tensor([[2.0, 1.0]] * 3)
+DENSITY = np.array([[2.0, 1.0]] * 3)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def dancer() -> Motion:
 
 def bars(*steps: list[int], row: int = SNARE, velocity: float = 0.8) -> BarTensors:
     """Bars in which one row begins at these steps."""
-    onset, loud = torch.zeros(len(steps), 16, ROWS), torch.zeros(len(steps), 16, VELOCITY_DIM)
+    onset, loud = np.zeros((len(steps), 16, ROWS)), np.zeros((len(steps), 16, VELOCITY_DIM))
     for bar, places in enumerate(steps):
         onset[bar, places, row] = 1.0
         loud[bar, places, row if row < DRUM_ROWS else DRUM_ROWS] = velocity
-    return BarTensors(onset, torch.zeros(len(steps), 16, PITCHED_ROWS), loud)
+    return BarTensors(onset, np.zeros((len(steps), 16, PITCHED_ROWS)), loud)
 
 
 def silent(steps: int) -> Score:
@@ -70,62 +70,60 @@ def test_onset_strength_sums_velocities() -> None:
 
 
 def test_correlation_is_that_of_numpy() -> None:
-    torch.manual_seed(0)
-    loud, energy = torch.randn(3, 40), torch.randn(40)
+    rng = np.random.default_rng(0)
+    loud, energy = rng.standard_normal((3, 40)), rng.standard_normal(40)
     assert pearson_correlation(loud, energy).tolist() == pytest.approx(
-        [np.corrcoef(row, energy)[0, 1] for row in loud.numpy()], abs=1e-5
+        [np.corrcoef(row, energy)[0, 1] for row in loud], abs=1e-5
     )
-    assert float(pearson_correlation(torch.ones(4), torch.randn(4))) == 0.0
+    assert float(pearson_correlation(np.ones(4), rng.standard_normal(4))) == 0.0
 
 
 def test_the_profile_is_neutral_beyond_the_dance(dancer: Motion) -> None:
     step = dancer.seconds / 40.0
     profile = dance_profile([dancer], BarGrid(np.arange(65) * step, 0))
     assert profile.energy.shape == (4, 16 // profile.half_beat)
-    assert profile.energy[:2].abs().min() > 0.0
+    assert np.abs(profile.energy[:2]).min() > 0.0
     assert not profile.energy[3].any()
     assert not profile.foot_speed[3].any()
 
 
-def selected(candidates: BarTensors, energy: torch.Tensor, foot_speed: torch.Tensor) -> int:
-    density = DENSITY.clone()
-    density[0] = torch.tensor([float(np.log(4.1)), 1.0])
-    ranker = BarRanker(DanceProfile(energy, 1, foot_speed), density, torch.tensor([1.0, 0.0, 0.0]), 1)
+def selected(candidates: BarTensors, energy: Array, foot_speed: Array) -> int:
+    density = DENSITY.copy()
+    density[0] = np.array([float(np.log(4.1)), 1.0])
+    ranker = BarRanker(DanceProfile(energy, 1, foot_speed), density, np.array([1.0, 0.0, 0.0]), 1)
     return int(ranker.select(candidates)[0])
 
 
 def test_the_bar_that_is_loud_where_the_dancers_are_fast_is_selected() -> None:
-    energy = torch.zeros(1, 16)
+    energy = np.zeros((1, 16))
     energy[0, 8:] = 1.0
     candidates = bars([0, 1, 2, 3], [8, 10, 12, 14], [0, 4, 8, 12])
-    assert selected(candidates, energy, torch.zeros(1, 16)) == 1
-    assert selected(candidates, -energy, torch.zeros(1, 16)) == 0
+    assert selected(candidates, energy, np.zeros((1, 16))) == 1
+    assert selected(candidates, -energy, np.zeros((1, 16))) == 0
 
 
 def test_snares_come_where_the_feet_rest() -> None:
-    foot_speed = torch.ones(1, 16)
+    foot_speed = np.ones((1, 16))
     foot_speed[0, ::4] = -0.9
     candidates = bars([1, 5, 9, 13], [2, 6, 10, 14], [0, 4, 8, 12])
-    assert selected(candidates, torch.zeros(1, 16), foot_speed) == 2
+    assert selected(candidates, np.zeros((1, 16)), foot_speed) == 2
 
 
 def test_a_bar_with_the_note_density_of_songs_is_selected() -> None:
     candidates = bars(list(range(16)), [0, 4, 8, 12], [0])
-    assert selected(candidates, torch.zeros(1, 16), torch.zeros(1, 16)) == 1
+    assert selected(candidates, np.zeros((1, 16)), np.zeros((1, 16))) == 1
 
 
 def test_drums_that_repeat_the_bar_before_are_selected() -> None:
-    ranker = BarRanker(
-        DanceProfile(torch.zeros(2, 16), 1, torch.zeros(2, 16)), DENSITY, torch.tensor([1.0, 0.0, 0.0]), 1
-    )
+    ranker = BarRanker(DanceProfile(np.zeros((2, 16)), 1, np.zeros((2, 16))), DENSITY, np.array([1.0, 0.0, 0.0]), 1)
     ranker.select(bars([0, 3, 6, 10]))
     assert ranker.select(bars([1, 4, 8, 12], [0, 3, 6, 11], [0, 2, 8, 10])).tolist() == [1]
 
 
 def test_dynamics_follow_energy_within_bounds() -> None:
-    energy = torch.full((6, 16), -1.0)
+    energy = np.full((6, 16), -1.0)
     energy[3:] = 1.0
-    dance = DanceProfile(energy, 1, torch.zeros(6, 16))
+    dance = DanceProfile(energy, 1, np.zeros((6, 16)))
     loud = np.full((6, 16, VELOCITY_DIM), 0.5)
     velocity = apply_dynamics(
         Bars(np.zeros((6, 16, ROWS), bool), np.zeros((6, 16, PITCHED_ROWS), bool), loud), dance
@@ -135,15 +133,15 @@ def test_dynamics_follow_energy_within_bounds() -> None:
 
 
 def test_takes_are_ranked_apart_and_silent_parts_do_not_count() -> None:
-    energy = torch.zeros(2, 16)
+    energy = np.zeros((2, 16))
     energy[:, :8] = 1.0
-    ranker = BarRanker(DanceProfile(energy, 1, torch.zeros(2, 16)), DENSITY, torch.tensor([1.0, 0.0, 0.0]), 2)
+    ranker = BarRanker(DanceProfile(energy, 1, np.zeros((2, 16))), DENSITY, np.array([1.0, 0.0, 0.0]), 2)
     good, bad = [0, 2, 4, 6], [9, 11, 13, 15]
     assert ranker.select(bars(good, bad, bad, good)).tolist() == [0, 3]
     assert ranker.select(bars(bad, bad, bad, good)).tolist()[1] == 3
     assert ranker.best_take() == 1
-    loud = ranker.loudness.clone()
-    other = BarRanker(DanceProfile(energy, 1, torch.zeros(2, 16)), DENSITY, torch.tensor([0.0, 1.0, 0.0]), 2)
+    loud = ranker.loudness.copy()
+    other = BarRanker(DanceProfile(energy, 1, np.zeros((2, 16))), DENSITY, np.array([0.0, 1.0, 0.0]), 2)
     other.select(bars(good, bad, bad, good))
     assert loud.any()
     assert not other.loudness.any()

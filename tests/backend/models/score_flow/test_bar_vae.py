@@ -3,7 +3,7 @@
 import torch
 
 from backend.models.score_flow.bar_features import bar_starts, extract_bars
-from backend.models.score_flow.bar_vae import transpose_rows
+from backend.models.score_flow.network.bar_vae import transpose_rows
 from tests.backend.models.score_flow.test_bar_features import scale
 
 

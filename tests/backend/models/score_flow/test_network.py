@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from backend.models.common.weights_file import save_weights
 from backend.models.score_flow.legacy_names import LEGACY_KEYS
-from backend.models.score_flow.network import load
+from backend.models.score_flow.network.flow import load
 from tests.backend.models.score_flow.conftest import SMALL
 
 

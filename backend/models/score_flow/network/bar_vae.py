@@ -4,55 +4,15 @@ Drums have a VAE of their own, bass and melody share another. Both encoder and d
 sound as the bar begins, so that latents need not hold them and notes can continue over bar lines.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from backend.models.common.vae import GaussianPosterior
 from backend.models.score_flow.bar_features import BAR_STEPS, DRUM_ROWS, PITCHED_ROWS, VELOCITY_DIM, VOICE_SIZES
+from backend.models.score_flow.conditions import BarTensors, BarVAEConfig
 
 _BEATS, _STEPS_PER_BEAT = 4, BAR_STEPS // 4
 _OCTAVE = 12
-
-
-class BarTensors(NamedTuple):
-    """Bars as float tensors, see `bar_features.Bars`; or their logits, as the VAE decodes them.
-
-    onset: (B, 16, 84).  sustain: (B, 16, 72).  velocity: (B, 16, 15).
-    """
-
-    onset: Tensor
-    sustain: Tensor
-    velocity: Tensor
-
-    def probabilities(self) -> "BarTensors":
-        """Logits to probabilities."""
-        return BarTensors(*(part.sigmoid() for part in self))
-
-
-@dataclass(frozen=True)
-class BarVAEConfig:
-    """Shape of the VAE.
-
-    drums, pitched: latent dimensions of a bar's drums, and of its bass and melody.  width: of the hidden layers.
-    beat: width of the hidden layers of a beat.
-    """
-
-    drums: int = 16
-    pitched: int = 64
-    width: int = 384
-    beat: int = 160
-
-    @property
-    def latent_dim(self) -> int:
-        """Latent dimensions of a whole bar, the drums' first."""
-        return self.drums + self.pitched
-
-    def latent_mask(self, parts: Tensor) -> Tensor:
-        """Expand values (B, 2) of the parts, such as 1 for those that play, to their latents: (B, latent_dim)."""
-        return parts.repeat_interleave(torch.tensor([self.drums, self.pitched], device=parts.device), dim=1)
 
 
 class PartVAE(nn.Module):
@@ -147,6 +107,11 @@ class BarVAE(nn.Module):
             return BarTensors(onset, onset[..., :0], velocity)
         rows = self.pitched.decode(latents, tied)
         return BarTensors(*torch.split(rows, [PITCHED_ROWS, PITCHED_ROWS, VELOCITY_DIM - DRUM_ROWS], dim=-1))
+
+
+def note_probabilities(logits: BarTensors) -> BarTensors:
+    """Probabilities of notes from their logits."""
+    return BarTensors(*(part.sigmoid() for part in logits))
 
 
 def transpose_rows(rows: Tensor, shift: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from backend.models.score_flow.bar_vae import BarVAEConfig
+from backend.models.score_flow.conditions import BarVAEConfig
 from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES
 
 _SPEEDS = 3

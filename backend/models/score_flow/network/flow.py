@@ -9,89 +9,44 @@ Two further losses shape the dance encoder: a contrastive one (InfoNCE, Oord et 
 music that it was danced to in a shared space, and a head that predicts onset probabilities from the dance directly.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from backend.models.common.adaptive_layers import AdaptiveMLP
-from backend.models.common.energy import normalized_energy
+from backend.models.common.exported_function import ExportedFunction
 from backend.models.common.time_embedding import TIME_DIM, time_embedding
 from backend.models.common.weights_file import open_weights, save_weights
-from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, ROWS, VELOCITY_DIM, VOICE_SIZES
-from backend.models.score_flow.bar_vae import BarVAE, BarVAEConfig
-from backend.models.score_flow.dance_features import POSE_DIM, SPEED_INDEX
-from backend.models.score_flow.encoders import DanceEncoder, MusicEncoder
+from backend.models.score_flow.bar_features import (
+    BAR_STEPS,
+    PART_SLICES,
+    PITCHED_ROWS,
+    ROWS,
+    VELOCITY_DIM,
+    VOICE_SIZES,
+)
+from backend.models.score_flow.conditions import (
+    NAME,
+    PHRASE_BARS,
+    BarTensors,
+    ScoreCondition,
+    ScoreFlowConfig,
+    ScoreFlowStatistics,
+)
+from backend.models.score_flow.dance_features import POSE_DIM, WINDOW_POSES
 from backend.models.score_flow.legacy_names import LEGACY_CONFIG, LEGACY_KEYS
+from backend.models.score_flow.network.bar_vae import BarVAE, note_probabilities
+from backend.models.score_flow.network.encoders import DanceEncoder, MusicEncoder
+from backend.models.score_flow.sampler import GUIDANCE, STEPS, sample_latents
 
-NAME = "score-flow"
-PHRASE_BARS = 8
-"""Bars in a phrase."""
-REPEAT_BARS = 4
-"""Bars from the bar that may be repeated to the one that is sampled."""
 _MAX_LOG_FREQUENCY = 5.0
 """Of the time embedding, see `time_embedding`."""
 
 
-@dataclass(frozen=True)
-class ScoreFlowConfig:
-    """Shape of the network.
-
-    vae: of bars.  width, layers: of the flow.  dance_width: of the dance encoder.  shared_dim: dimensions of the space
-    that dance and music share.  dropout: of all but the VAE.
-    """
-
-    vae: BarVAEConfig = field(default_factory=BarVAEConfig)
-    width: int = 256
-    layers: int = 3
-    dance_width: int = 32
-    shared_dim: int = 64
-    dropout: float = 0.2
-
-    @classmethod
-    def from_table(cls, table: dict[str, Any]) -> Self:
-        """Build the config from a [network] table, a checkpoint or a weight file; also under the names of 0.1.0."""
-        table = {LEGACY_CONFIG.get(name, name): value for name, value in table.items()}
-        return cls(**{**table, "vae": BarVAEConfig(**table.get("vae", {}))})
-
-
-class ScoreCondition(NamedTuple):
-    """Condition of B bars to be sampled; what is unknown is 0.
-
-    dance: (B, dance_width) encoded dance, see `ScoreFlow.encode_dance`.  has_dance: (B,) 1 or 0.
-    tempo: (B, 2) see `tempo_condition`.  energy: (B, 2) see `ScoreFlow.energy_condition`.  phrase: (B, 8) one-hot.
-    previous, repeated: (B, latent_dim) normalized latents of the bar before and of the one four before.
-    has_previous, has_repeated: (B,) 1 or 0.  parts: (B, 2) 1 where there are drums, and bass and melody.
-    """
-
-    dance: Tensor
-    has_dance: Tensor
-    tempo: Tensor
-    energy: Tensor
-    phrase: Tensor
-    previous: Tensor
-    has_previous: Tensor
-    repeated: Tensor
-    has_repeated: Tensor
-    parts: Tensor
-
-    def drop_dance(self) -> "ScoreCondition":
-        """Null condition of classifier-free guidance: the same without the dance."""
-        no_dance = torch.zeros_like(self.has_dance)
-        return self._replace(dance=self.dance * 0.0, has_dance=no_dance, energy=self.energy * 0.0)
-
-    def repeat(self, times: int) -> "ScoreCondition":
-        """Repeat each row `times` times in a row."""
-        return ScoreCondition(*(part.repeat_interleave(times, dim=0) for part in self))
-
-    def concat(self, other: "ScoreCondition") -> "ScoreCondition":
-        """Concatenate two batches."""
-        return ScoreCondition(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
-
-
-class ScoreFlow(nn.Module):
+class ScoreFlow(nn.Module, ScoreFlowStatistics):
     """Rectified flow network: predicts the clean latents behind noisy ones, from which the flow's velocity follows.
 
     Buffers hold the statistics that normalize latents (latent_dim,), poses (POSE_DIM,) and a window's log speed (2,);
@@ -148,22 +103,11 @@ class ScoreFlow(nn.Module):
         return logits
 
     @torch.no_grad()
-    def sample(self, noise: Tensor, condition: ScoreCondition, *, steps: int = 12, guidance: float = 1.5) -> Tensor:
-        """Sample normalized latents (B, latent_dim) from noise by Euler steps, with classifier-free guidance.
-
-        guidance: scale of the dance's influence, 1 as trained.
-        """
-        latents, guided = noise, guidance != 1.0
-        if guided:
-            condition = condition.concat(condition.drop_dance())
-        for step in range(steps):
-            t = torch.full((len(noise),), step / steps, device=noise.device)
-            if guided:
-                with_dance, without = self(torch.cat([latents, latents]), torch.cat([t, t]), condition).chunk(2)
-                clean = without + guidance * (with_dance - without)
-            else:
-                clean = self(latents, t, condition)
-            latents = latents + (clean - latents) / (steps - step)
+    def sample(
+        self, noise: Tensor, condition: ScoreCondition, *, steps: int = STEPS, guidance: float = GUIDANCE
+    ) -> Tensor:
+        """Sample normalized latents (B, latent_dim) from noise, see `sample_latents`."""
+        latents: Tensor = sample_latents(self, noise, condition, steps=steps, guidance=guidance)
         return latents
 
     def encode_dance(self, windows: Tensor) -> Tensor:
@@ -179,28 +123,56 @@ class ScoreFlow(nn.Module):
         """Embed two bars, given by normalized latents (B, latent_dim), in the shared space; parts: (B, 2)."""
         return nn.functional.normalize(self.music_encoder(previous, latents, parts), dim=-1)
 
-    def energy_condition(self, windows: Tensor) -> Tensor:
-        """Energy condition (B, 2), normalized log speed and 1, of dances over two bars (B, WINDOW_POSES, POSE_DIM)."""
-        return normalized_energy(windows[..., SPEED_INDEX].mean(dim=1), self.energy_stats)
 
-    def normalize(self, latents: Tensor) -> Tensor:
-        """Normalize latents (..., latent_dim) to mean 0 and standard deviation 1."""
-        return (latents - self.latent_mean) / self.latent_scale
-
-    def denormalize(self, latents: Tensor) -> Tensor:
-        """Inverse of `normalize`."""
-        return latents * self.latent_scale + self.latent_mean
+def config_of(network: ScoreFlow) -> dict[str, Any]:
+    """The shape of a network, as in its weight file."""
+    return asdict(network.config)
 
 
-def tempo_condition(seconds: Tensor) -> Tensor:
-    """Tempo condition (B, 2), octaves from 2 s a bar and 1, of bars that last `seconds` (B,)."""
-    return torch.stack([torch.log2(seconds / 2.0), torch.ones_like(seconds)], dim=1)
+def exported_functions(network: ScoreFlow) -> dict[str, ExportedFunction]:
+    """What inference without torch calls: the dance encoder, the flow, and the VAE of bars."""
+    config, size = network.config, 3
+    latents = torch.randn(size, config.vae.latent_dim)
+    tied = (torch.rand(size, PITCHED_ROWS) < 0.1).float()
+    condition = ScoreCondition(
+        dance=torch.randn(size, config.dance_width),
+        has_dance=torch.ones(size),
+        tempo=torch.randn(size, 2),
+        energy=torch.randn(size, 2),
+        phrase=nn.functional.one_hot(torch.arange(size), PHRASE_BARS).float(),
+        previous=torch.randn(size, config.vae.latent_dim),
+        has_previous=torch.ones(size),
+        repeated=torch.randn(size, config.vae.latent_dim),
+        has_repeated=torch.zeros(size),
+        parts=torch.ones(size, 2),
+    )
+    rows = {"onset": ROWS, "sustain": PITCHED_ROWS, "velocity": VELOCITY_DIM}
+    bars = {name: (torch.rand(size, BAR_STEPS, count) < 0.1).float() for name, count in rows.items()}
+
+    def predict(noisy: Tensor, t: Tensor, *parts: Tensor) -> Tensor:
+        clean: Tensor = network(noisy, t, ScoreCondition(*parts))
+        return clean
+
+    def decode_bars(latents: Tensor, tied: Tensor) -> tuple[Tensor, ...]:
+        return tuple(note_probabilities(network.vae.decode(latents, tied)))
+
+    def encode_bars(onset: Tensor, sustain: Tensor, velocity: Tensor, tied: Tensor) -> Tensor:
+        return network.vae.encode(BarTensors(onset, sustain, velocity), tied).mean
+
+    windows = {"windows": torch.randn(size, WINDOW_POSES, POSE_DIM)}
+    noisy = {"noisy": latents, "t": torch.rand(size), **condition._asdict()}
+    return {
+        "encode_dance": ExportedFunction(network.encode_dance, windows, ("encoded",)),
+        "predict": ExportedFunction(predict, noisy, ("clean",)),
+        "decode_bars": ExportedFunction(decode_bars, {"latents": latents, "tied": tied}, tuple(rows)),
+        "encode_bars": ExportedFunction(encode_bars, {**bars, "tied": tied}, ("latents",)),
+    }
 
 
 def save(path: Path, network: ScoreFlow) -> None:
     """Write the weight file in half precision, whole or not at all."""
     halves = {name: tensor.half().numpy() for name, tensor in network.state_dict().items()}
-    save_weights(path, NAME, asdict(network.config), halves)
+    save_weights(path, NAME, config_of(network), halves)
 
 
 def load(path: Path) -> ScoreFlow:

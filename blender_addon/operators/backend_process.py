@@ -1,6 +1,7 @@
 """Operators of the backend: start, stop and test it, and show its log."""
 
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import bpy
@@ -159,7 +160,9 @@ def _test_connection(connection: BackendConnection, reporter: Reporter) -> tuple
     except BackendError as error:
         return None, server_sentence(error, BackendConnection(None, address, connection.keys))
     models = ", ".join(dict.fromkeys((*hello.models, *hello.dancers, *hello.composers)))
-    return hello, f"Pas de Deux {hello.version} with {models}; round trip {1000 * min(times):.0f} ms"
+    here = version("pas-de-deux")
+    number = hello.version if hello.version == here else f"{hello.version} (here {here})"
+    return hello, f"Pas de Deux {number} with {models}; round trip {1000 * min(times):.0f} ms"
 
 
 CLASSES = (

@@ -1,8 +1,10 @@
-"""Clear the scenes' dancer fields of deleted objects, which the fields alone would keep in the file."""
+"""Clear up after deleted dancers: the scenes' fields, which alone would keep them in the file, and their mannequins."""
 
 from collections.abc import Iterator
 
 import bpy
+
+from .mannequin import BODY_MARK
 
 _FIELDS = ("leader", "partner", "source", "target", "partner_source", "partner_target")
 
@@ -10,9 +12,30 @@ _FIELDS = ("leader", "partner", "source", "target", "partner_source", "partner_t
 def clear_deleted_dancers() -> None:
     """Clear every field that points to an object that is in no scene any more."""
     for group, field in _used_fields():
-        obj = getattr(group, field)
-        if not any(scene.objects.get(obj.name) == obj for scene in bpy.data.scenes):
+        if not _is_in_a_scene(getattr(group, field)):
             setattr(group, field, None)
+
+
+def remove_left_mannequins() -> None:
+    """Remove the mannequins of deleted dancers, which nobody could select."""
+    for body in list(_left_mannequins()):
+        mesh = body.data
+        bpy.data.objects.remove(body)
+        if isinstance(mesh, bpy.types.Mesh) and mesh.users == 0:
+            bpy.data.meshes.remove(mesh)
+
+
+def _left_mannequins() -> Iterator[bpy.types.Object]:
+    """Our mannequins that follow no armature of any scene; one without an Armature modifier is the user's own now."""
+    for obj in bpy.data.objects:
+        if obj.get(BODY_MARK) and obj.library is None:
+            armatures = [mod.object for mod in obj.modifiers if isinstance(mod, bpy.types.ArmatureModifier)]
+            if armatures and not any(map(_is_in_a_scene, [*armatures, obj.parent])):
+                yield obj
+
+
+def _is_in_a_scene(obj: bpy.types.Object | None) -> bool:
+    return obj is not None and any(scene.objects.get(obj.name) == obj for scene in bpy.data.scenes)
 
 
 def _used_fields() -> Iterator[tuple[bpy.types.PropertyGroup, str]]:
@@ -25,20 +48,28 @@ def _used_fields() -> Iterator[tuple[bpy.types.PropertyGroup, str]]:
                     yield group, field
 
 
+def _clear_up() -> None:
+    """Clear the fields, and remove mannequins as soon as Blender is done with what deleted their dancers."""
+    clear_deleted_dancers()
+    timers = bpy.app.timers
+    if any(True for _ in _left_mannequins()) and not timers.is_registered(remove_left_mannequins):
+        timers.register(remove_left_mannequins, first_interval=0.0)
+
+
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def _after_update(_: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     # Deleting an object changes what its collection, or the scene's own one, holds.
     if depsgraph.id_type_updated("COLLECTION") or depsgraph.id_type_updated("SCENE"):
-        clear_deleted_dancers()
+        _clear_up()
 
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def _after_load(*_: object) -> None:
-    clear_deleted_dancers()
+    _clear_up()
 
 
 def register_handlers() -> None:
-    """Clear the fields after each change of a scene's objects, and after loading, undo and redo."""
+    """Clear up after each change of a scene's objects, and after loading, undo and redo."""
     handlers = bpy.app.handlers
     handlers.depsgraph_update_post.append(_after_update)
     for loaded in (handlers.load_post, handlers.undo_post, handlers.redo_post):

@@ -18,6 +18,8 @@ from ..context_access import active_scene
 
 CORAL = (0.92, 0.36, 0.26)
 TEAL = (0.04, 0.40, 0.45)
+BODY_MARK = "pas_de_deux_body"
+"""Custom property of mannequins, by which one that a deleted dancer leaves behind is found."""
 SOLE = 0.012
 """Thickness (m) of the mesh below the big-toe joint."""
 
@@ -75,6 +77,7 @@ def add_mannequin(
     assert isinstance(modifier, bpy.types.ArmatureModifier)
     modifier.object = armature
     body.hide_select = True
+    body[BODY_MARK] = True
     return body
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from bl_ext.user_default.pas_de_deux.animation import deleted_dancers
 from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion
 
 from rigs import Array, files
@@ -388,3 +389,31 @@ def test_a_dancer_in_another_scene_is_no_leader_here_and_keeps_its_field(leader:
 def test_a_dancer_added_by_hand_becomes_the_leader() -> None:
     bpy.ops.pasdedeux.add_dancer()
     assert bpy.context.scene.pas_de_deux.leader == bpy.context.object
+
+
+def test_a_deleted_dancer_takes_its_mannequin_along_and_undo_brings_both_back(leader: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    bpy.ops.ed.undo_push(message="imported")
+    bpy.ops.object.delete()
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(deleted_dancers.remove_left_mannequins)
+    deleted_dancers.remove_left_mannequins()
+    assert sorted(obj.name for obj in bpy.context.scene.objects) == ["leader", "leader body"]
+    assert [mesh.name for mesh in bpy.data.meshes] == ["leader body"]
+    bpy.ops.ed.undo_push(message="deleted")
+    bpy.ops.ed.undo()
+    names = ["leader", "leader body", "leader.001", "leader.001 body"]
+    assert sorted(obj.name for obj in bpy.context.scene.objects) == names
+    body = bpy.data.objects["leader.001 body"]
+    assert body.parent == body.modifiers["Armature"].object == bpy.data.objects["leader.001"]
+
+
+def test_a_mannequin_that_the_user_took_over_stays(leader: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    body = bpy.data.objects["leader body"]
+    body.parent = None
+    body.modifiers.clear()
+    bpy.ops.object.delete()
+    deleted_dancers.remove_left_mannequins()
+    assert list(bpy.context.scene.objects) == [body]

@@ -138,7 +138,11 @@ def rig_key_reducer(
 
 def reduce_dancer_keys(motion: Motion, tolerance: Tolerance | None) -> Motion | KeyedMotion:
     """Reduce a motion's keys for an armature of the 29 joints, where there is a tolerance; it does not use bpy."""
-    return motion if tolerance is None else reduce_motion(motion, tolerance)
+    if tolerance is None:
+        return motion
+    keyed = reduce_motion(motion, tolerance)
+    keyed.played  # noqa: B018  # for the dancer's controls, cached here, off the main thread
+    return keyed
 
 
 def write_rig_motion(

@@ -23,7 +23,7 @@ from rigs.skeleton import JOINTS, PARENTS, Skeleton
 from ..background_job import OperatorError
 from ..context_access import active_scene, active_view_layer, armature_data, frame_rate
 from . import keyframes
-from .channels import Channel
+from .channels import Channel, transform_channels
 from .control_bones import CONTROL_BONES, control_channels, has_controls
 from .joint_bones import build_bones
 from .pose_sampling import sample_pose
@@ -108,9 +108,13 @@ def create_motion_action(
 def motion_channels(dancer: bpy.types.Object, keyed: Motion | KeyedMotion, *, metres: float = 1.0) -> list[Channel]:
     """The channels with which the dancer plays a motion in world space, its controls too, with a `KeyedMotion`'s keys.
 
-    metres: the metres in one Blender unit. Raises ValueError.
+    metres: the metres in one Blender unit. With bones in other rotation modes than quaternions, every frame is keyed.
+    Raises ValueError.
     """
     require_dancer(dancer)
+    assert dancer.pose is not None
+    if isinstance(keyed, KeyedMotion) and any(dancer.pose.bones[j].rotation_mode != "QUATERNION" for j in JOINTS):
+        keyed = keyed.motion
     keys: PoseKeys = keyed.keys if isinstance(keyed, KeyedMotion) else {}
     motion, played = (keyed.motion, keyed.played) if isinstance(keyed, KeyedMotion) else (keyed, keyed)
     location, rotation, scale = _object_transform(dancer, metres)
@@ -130,14 +134,16 @@ def motion_channels(dancer: bpy.types.Object, keyed: Motion | KeyedMotion, *, me
         # The joints' own errors come on top of the controls'.
         control_tolerance = Tolerance(keyed.tolerance.angle / 2.0, keyed.tolerance.distance / 2.0 / scale)
     # Both are affine in what they are given, so they map the slopes of reduced keys, too.
-    path = 'pose.bones["{}"].{}'.format
     start = motion.skeleton.rest_positions()[0]
-    reduced = _map_curve(keys.get(JOINTS[0], (None, None))[1], lambda shift: pelvis_location(start + shift))
-    channels = [Channel(path(JOINTS[0], "location"), pelvis_location(motion.root), JOINTS[0], reduced)]
+    channels: list[Channel] = []
     for j, joint in enumerate(JOINTS):
-        values = rotations.unroll(pose_rotation(j, motion.rotations[:, j]))
-        reduced = _map_curve(keys.get(joint, (None, None))[0], lambda local, j=j: pose_rotation(j, local))  # type: ignore[misc]
-        channels.append(Channel(path(joint, "rotation_quaternion"), values, joint, reduced))
+        rotation_keys, location_keys = keys.get(joint, (None, None))
+        reduced = (
+            _map_curve(rotation_keys, lambda local, j=j: pose_rotation(j, local)),  # type: ignore[misc]
+            _map_curve(location_keys, lambda shift: pelvis_location(start + shift)),
+        )
+        values, root = pose_rotation(j, motion.rotations[:, j]), pelvis_location(motion.root) if j == 0 else None
+        channels += transform_channels(dancer.pose.bones[joint], values, root, reduced)
     return channels + control_channels(dancer, *object_space(dancer, played, metres), control_tolerance)
 
 

@@ -18,7 +18,7 @@ from rigs.retargeting.key_reduction import KeyedCurve, PropertyCurve, Tolerance,
 from rigs.skeleton import INDEX, JOINTS, PARENTS
 
 from . import fcurves
-from .channels import Channel
+from .channels import Channel, transform_channels
 
 IK = "IK"
 """The custom property of hand and foot controls: 0 for FK, 1 for IK."""
@@ -131,12 +131,13 @@ def control_channels(
     """
     if not has_controls(dancer):
         return []
+    assert dancer.pose is not None
     assert isinstance(dancer.data, bpy.types.Armature)
     bones = dancer.data.bones
     heads = np.array([bones[joint].head_local for joint in JOINTS])
     world = kinematics.global_rotations(local)
     positions = kinematics.joint_positions(root, world, heads - heads[list(PARENTS)])
-    channels = []
+    channels: list[Channel] = []
     for limb in LIMBS:
         first, _, last = limb.chain
         control, pole = bones[limb.control], bones[limb.pole]
@@ -153,12 +154,8 @@ def control_channels(
             (frames,) = reduce_keys([[PropertyCurve(pole_location, None, tolerance.distance)]])
             pole_keys = KeyedCurve(frames, pole_location[frames], tangents(pole_location)[frames])
             keys = *reduce_control(location, rotation, _rest_rotation(control), chain, tolerance), pole_keys
-        path = 'pose.bones["{}"].{}'.format
-        channels += [
-            Channel(path(limb.control, "location"), location, limb.control, keys[0]),
-            Channel(path(limb.control, "rotation_quaternion"), rotation, limb.control, keys[1]),
-            Channel(path(limb.pole, "location"), pole_location, limb.pole, keys[2]),
-        ]
+        channels += transform_channels(dancer.pose.bones[limb.control], rotation, location, (keys[1], keys[0]))
+        channels += transform_channels(dancer.pose.bones[limb.pole], None, pole_location, (None, keys[2]))
     return channels
 
 

@@ -256,3 +256,18 @@ def test_another_rig_and_an_uneven_scale_are_refused(dancer: bpy.types.Object) -
     bpy.ops.object.armature_add()
     with pytest.raises(RuntimeError, match="Select a dancer"):
         bpy.ops.pasdedeux.add_controls()
+
+
+@pytest.mark.parametrize("fewer", [False, True])
+def test_bones_whose_rotation_mode_an_animator_changed_dance_too(dancer: bpy.types.Object, fewer: bool) -> None:
+    bpy.ops.pasdedeux.add_controls()
+    for bone in ("left_wrist", "pelvis", "right_hand_ik"):
+        dancer.pose.bones[bone].rotation_mode = "XYZ"
+    motion = sample_dance()[200:290]
+    dancers.animate_dancer(bpy.context, dancer, reduce_motion(motion, Tolerance()) if fewer else motion, "another", 1)
+    poses = []
+    for ik in (0.0, 1.0):
+        set_ik(dancer, ik)
+        poses.append(evaluated(dancer))
+    assert np.linalg.norm(poses[0][1] - motion.positions, axis=-1).max() < 1e-4
+    assert largest_errors(*poses)[1] < 1.0

@@ -7,12 +7,17 @@ import bpy
 from .mannequin import BODY_MARK
 
 _FIELDS = ("leader", "partner", "source", "target", "partner_source", "partner_target")
+_TAKE_FIELDS = ("dancer", "partner")
 
 
 def clear_deleted_dancers() -> None:
     """Clear every field that points to an object that is in no scene any more."""
+    known: dict[bpy.types.Object, bool] = {}  # as many takes have the same dancer
     for group, field in _used_fields():
-        if not _is_in_a_scene(getattr(group, field)):
+        obj = getattr(group, field)
+        if obj not in known:
+            known[obj] = _is_in_a_scene(obj)
+        if not known[obj]:
             setattr(group, field, None)
 
 
@@ -42,9 +47,15 @@ def _used_fields() -> Iterator[tuple[bpy.types.PropertyGroup, str]]:
     """The scenes' property groups and their fields that point to an object."""
     for scene in bpy.data.scenes:
         settings = scene.pas_de_deux  # type: ignore[attr-defined]
-        for group in (settings, settings.retargeting):
-            for field in _FIELDS:
-                if getattr(group, field, None) is not None and scene.library is None:
+        if scene.library is not None:
+            continue
+        for group, fields in (
+            (settings, _FIELDS),
+            (settings.retargeting, _FIELDS),
+            *((take, _TAKE_FIELDS) for take in settings.take_list),
+        ):
+            for field in fields:
+                if getattr(group, field, None) is not None:
                     yield group, field
 
 

@@ -6,38 +6,22 @@ the record in any file that it is appended to.
 
 import json
 import uuid
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import bpy
 
 from ..background_job import OperatorError
 from ..context_access import active_scene
 from ..properties.settings import scene_settings
-from ..properties.take_list import KINDS, PASDEDEUX_PG_take
+from ..properties.take_list import PASDEDEUX_PG_take
 from . import controls, fcurves, keyframes, nla
 from .channels import REST_VALUES
+from .take_records import RECORD, free_action_name, read_record, store_record
+from .take_records import TakeRecord as TakeRecord
+from .take_records import fingerprint as fingerprint
 
-RECORD = "pas_de_deux_take"
-"""The custom property of an action that holds the record of its take."""
 _OWN = "own"  # the kind of an action that was not generated
-
-
-@dataclass(frozen=True)
-class TakeRecord:
-    """What generated a take: enough to generate it again.
-
-    kind: "partner", "dance" or "compose".  number: its place among the takes of one request, from 1.
-    settings: JSON-able, as `setting_values.take_settings` gives it, for *Make Again*.
-    """
-
-    kind: str
-    model: str
-    seed: int
-    number: int = 1
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,7 @@ def keep_take(
     action.name = free_action_name(name, action)
     entry = add_entry(context, record, action.name)
     entry.action, entry.dancer = action, dancer
-    _store_record(action, entry)
+    store_record(action, entry)
     return entry
 
 
@@ -82,7 +66,7 @@ def keep_partner(
     action.name = free_action_name(f"{entry.label} partner", action)
     entry.partner, entry.partner_action = partner, action
     scene_settings(context).take_index = index_of(context, uid)
-    _store_record(action, entry)
+    store_record(action, entry)
 
 
 def keep_assigned(
@@ -99,7 +83,7 @@ def keep_assigned(
     if not list(fcurves.all_fcurves(action)):
         return
     slot = getattr(dancer.animation_data, "action_slot", None) if not nla.has_correction_layer(dancer) else None
-    record = _read_record(action)
+    record = read_record(action)
     entry = add_entry(context, record or TakeRecord(_OWN, "", 0), action.name)
     entry.action, entry.dancer = action, dancer
     entry.slot = slot.handle if slot is not None else 0
@@ -256,55 +240,6 @@ def add_entry(context: bpy.types.Context, record: TakeRecord, name: str) -> PASD
     entry.seed, entry.number, entry.settings = record.seed, record.number, json.dumps(dict(record.settings))
     settings.take_index = len(settings.take_list) - 1
     return entry
-
-
-def free_action_name(name: str, action: bpy.types.Action) -> str:
-    """The name, numbered if another action than this one has it."""
-    free, number = name, 1
-    while (other := bpy.data.actions.get(free)) is not None and other != action:
-        number += 1
-        free = f"{name} {number}"
-    return free
-
-
-def fingerprint(action: bpy.types.Action) -> str:
-    """A checksum of an action's F-curves and their keyframes, that any edit of them changes."""
-    checksum = 0
-    for fcurve in fcurves.all_fcurves(action):
-        keys = fcurves.read_keyframes(fcurve, ("co", "interpolation"))
-        if (keys["interpolation"] == fcurves.BEZIER).any():  # the others do not follow their handles
-            keys |= fcurves.read_keyframes(fcurve, ("handle_left", "handle_right"))
-        checksum = zlib.crc32(f"{fcurve.data_path}[{fcurve.array_index}] {fcurve.mute}".encode(), checksum)
-        checksum = zlib.crc32(f"{len(fcurve.modifiers)}".encode(), checksum)
-        for values in keys.values():
-            checksum = zlib.crc32(values.tobytes(), checksum)
-    return f"{checksum:08x}"
-
-
-def _store_record(action: bpy.types.Action, entry: PASDEDEUX_PG_take) -> None:
-    action.use_fake_user = True
-    action[RECORD] = {
-        "uid": entry.uid,
-        "kind": entry.kind,
-        "model": entry.model,
-        "seed": entry.seed,
-        "number": entry.number,
-        "settings": entry.settings,
-        "fingerprint": fingerprint(action),
-    }
-
-
-def _read_record(action: bpy.types.Action) -> TakeRecord | None:
-    """The record that an action carries; None without one."""
-    stored = action.get(RECORD)
-    if stored is None:
-        return None
-    try:
-        kind, model, seed, number = (stored[name] for name in ("kind", "model", "seed", "number"))
-        record = TakeRecord(kind, model, seed, number, json.loads(stored["settings"]))
-    except (KeyError, TypeError, ValueError):
-        return None
-    return record if kind in {kind for kind, *_ in KINDS} else None
 
 
 def _require_dancer(context: bpy.types.Context, entry: PASDEDEUX_PG_take, part: TakePart) -> bpy.types.Object:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..background_job import OperatorError, OperatorReturn, error_message
+from ..background_job import OperatorError, OperatorReturn, error_message, main_slot
 from ..properties.setting_values import scene_values
 from ..properties.settings import scene_settings
 from ..properties.take_list import PASDEDEUX_PG_take
@@ -31,6 +31,14 @@ class PASDEDEUX_OT_take_again(TakeOperator):
         description="Take the next seed that no take in the list has, for another take",
         options={"SKIP_SAVE"},
     )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        job = main_slot.job
+        if job is not None:
+            cls.poll_message_set(f"Another operation is running ({job.latest.text}); wait or cancel it")
+            return False
+        return super().poll(context)
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:

@@ -105,12 +105,13 @@ def test_showing_a_take_keeps_an_action_that_is_not_listed(partner: bpy.types.Ob
     assert max_joint_error(partner, motion(0.0)) < TENTH_OF_A_MILLIMETRE
 
 
-def test_an_action_keeps_its_record_in_another_file(partner: bpy.types.Object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", [False, True])
+def test_an_action_keeps_its_record_in_another_file(partner: bpy.types.Object, tmp_path: Path, link: bool) -> None:
     add_take(partner, 2.0, seed=7, energy=1.5)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.ops.wm.read_homefile(use_empty=True)
     partner = dancers.add_dancer(bpy.context, "other", DEFAULT_SKELETON, partner=True, body=False)
-    with bpy.data.libraries.load(str(tmp_path / "scene.blend")) as (_, wanted):
+    with bpy.data.libraries.load(str(tmp_path / "scene.blend"), link=link) as (_, wanted):
         wanted.actions = ["take"]
     keyframes.assign_action(partner, wanted.actions[0])
     add_take(partner, 0.0, "another")
@@ -134,10 +135,17 @@ def test_names_follow_the_action_and_never_meet(partner: bpy.types.Object) -> No
 
 def test_a_deleted_action_leaves_an_entry_that_says_so(partner: bpy.types.Object) -> None:
     add_take(partner, 0.0)
-    bpy.data.actions.remove(add_take(partner, 1.0))
+    bpy.ops.ed.undo_push(message="before")
+    add_take(partner, 1.0)
+    bpy.ops.ed.undo_push(message="added")
+    bpy.data.actions.remove(bpy.data.actions["take 2"])
+    bpy.ops.ed.undo_push(message="deleted")
     assert names() == ["take", "take 2"]
     with pytest.raises(Exception, match="take 2: its action was deleted"):
         takes.show_take(bpy.context, take_list()[1])
+    bpy.ops.ed.undo()
+    takes.show_take(bpy.context, take_list()[1])
+    assert max_joint_error(bpy.data.objects["partner"], motion(1.0)) < TENTH_OF_A_MILLIMETRE
 
 
 def test_showing_changes_nothing_else(partner: bpy.types.Object) -> None:

@@ -253,59 +253,76 @@ def test_what_was_not_generated_cannot_be_made_again(partner: bpy.types.Object, 
     assert_error(scene_state, "take_again", "take was not generated here, so it cannot be made again", index=0)
 
 
-def test_the_take_story(reachable_server: Server, leader: bpy.types.Object, tmp_path: Path) -> None:
-    """Generate, edit by hand, generate twice, four takes, save and load: each is listed and plays as it did."""
-    bpy.ops.ed.undo_push(message="imported")
-    generate(1)
-    action = settings().take_list[0].action
+def raise_pelvis(action: bpy.types.Action) -> None:
+    """Edit a take by hand: move the pelvis in all its keyframes."""
     for fcurve in fcurves.all_fcurves(action):
         if fcurve.data_path == 'pose.bones["pelvis"].location':
             for point in fcurve.keyframe_points:
                 point.co.y += 0.2
             fcurve.update()
-    bpy.ops.ed.undo_push(message="edited")
-    played = [play(0)]
-    generate(2)
-    played.append(positions(settings().partner))
-    generate(3)
-    played.append(positions(settings().partner))
-    generate(4, count=4)
-    assert len(names()) == 7
-    assert len(set(names())) == 7
-    played += [play(index) for index in range(3, 7)]
+
+
+def story_state() -> tuple[list[str], str, bytes]:
+    """The list, the shown action, and where it has the joints."""
+    partner = settings().partner
+    if partner is None:
+        return names(), "", b""
+    return names(), partner.animation_data.action.name, positions(partner).round(5).tobytes()
+
+
+def test_the_take_story(reachable_server: Server, leader: bpy.types.Object, tmp_path: Path) -> None:
+    """Generate, edit by hand, generate twice, four takes, redo a range: all is listed and plays as it did.
+
+    After each step is undone and redone, and after the file is saved and loaded twice.
+    """
+
+    def edit() -> None:
+        raise_pelvis(settings().take_list[0].action)
+        bpy.ops.ed.undo_push(message="edited")
+
+    def redo_range() -> None:
+        settings().takes = 1
+        bpy.ops.pasdedeux.redo_range("EXEC_DEFAULT", True, first=20, last=40)
+
+    bpy.ops.ed.undo_push(message="imported")
+    states = [story_state()]
+    steps = [lambda: generate(1), edit, lambda: generate(2), lambda: generate(3), lambda: generate(4, 4), redo_range]
+    for step in steps:
+        step()
+        states.append(story_state())
+    assert [len(listed) for listed, *_ in states] == [0, 1, 1, 2, 3, 7, 8]
+    assert len({joints for *_, joints in states}) == len(states)
+    for expected in states[-2::-1]:
+        bpy.ops.ed.undo()
+        assert story_state() == expected
+    for expected in states[1:]:
+        bpy.ops.ed.redo()
+        assert story_state() == expected
     listed = names()
-    bpy.ops.ed.undo_push(message="all")
+    assert len(set(listed)) == 8
+    played = [play(index) for index in range(8)]
+    np.testing.assert_array_equal(played[0].round(5).tobytes(), states[2][2])
     for _ in range(2):
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "story.blend"))
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "story.blend"))
     assert names() == listed
-    for index in (6, 0, 3, 1, 2, 5, 4):
+    for index in (6, 0, 3, 1, 7, 2, 5, 4):
         np.testing.assert_allclose(play(index), played[index], atol=1e-6)
-    assert [takes.is_edited(take) for take in settings().take_list] == [True, *[False] * 6]
-    assert [take.seed for take in settings().take_list] == [1, 2, 3, 4, 4, 4, 4]
-    assert [take.number for take in settings().take_list] == [1, 1, 1, 1, 2, 3, 4]
-
-
-def test_each_step_of_the_story_is_undone_and_redone(reachable_server: Server, leader: bpy.types.Object) -> None:
-    bpy.ops.ed.undo_push(message="imported")
-    states = [(names(), "")]
-    for seed in (1, 2, 3):
-        generate(seed)
-        states.append((names(), settings().partner.animation_data.action.name))
-    bpy.ops.pasdedeux.take_show("EXEC_DEFAULT", True, index=0)
-    states.append((names(), settings().partner.animation_data.action.name))
-
-    def state() -> tuple[list[str], str]:
-        partner = settings().partner
-        return names(), partner.animation_data.action.name if partner else ""
-
-    for expected in states[-2::-1]:
-        bpy.ops.ed.undo()
-        assert state() == expected
-    for expected in states[1:]:
-        bpy.ops.ed.redo()
-        assert state() == expected
-    assert len(bpy.data.actions) == 4
+    entries = settings().take_list
+    assert [takes.is_edited(take) for take in entries] == [True, *[False] * 7]
+    assert [(take.seed, take.number) for take in entries][:7] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 1),
+        (4, 2),
+        (4, 3),
+        (4, 4),
+    ]
+    bpy.ops.pasdedeux.take_again(index=7)
+    np.testing.assert_allclose(play(8), played[7], atol=TENTH_OF_A_MILLIMETRE)
+    bpy.ops.pasdedeux.take_again(index=5)
+    np.testing.assert_allclose(play(11), played[5], atol=TENTH_OF_A_MILLIMETRE)
 
 
 def test_the_list_draws_a_row_of_two_hundred_takes_in_no_time(partner: bpy.types.Object) -> None:

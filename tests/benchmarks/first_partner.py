@@ -3,7 +3,9 @@
 BARE/bin/python tests/benchmarks/first_partner.py dist/pas_de_deux-VERSION-PLATFORM.zip [--json FILE]
 
 Run it with a Python that has bpy and nothing else, without a network:
-`unshare --net sh -c 'ip link set lo up; BARE/bin/python ...'`. It imports nothing of the checkout.
+`unshare --net sh -c 'ip link set lo up; BARE/bin/python ...'`, or in a Blender whose user folder is empty:
+`BLENDER_USER_RESOURCES=FOLDER blender --background --factory-startup --python ... -- ZIP`. It imports nothing of the
+checkout.
 """
 
 import argparse
@@ -26,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("extension", type=Path)
     parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else None)
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
     with tempfile.TemporaryDirectory(prefix="first-partner-") as scratch:
         figures = measure(arguments.extension.resolve(), Path(scratch))
@@ -38,10 +40,11 @@ def main() -> None:
 
 
 def measure(extension: Path, scratch: Path) -> dict[str, Any]:
-    os.environ["BLENDER_USER_RESOURCES"] = str(scratch)
-    wheels = scratch / "extensions" / ".local" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-    wheels.mkdir(parents=True)
-    sys.path.insert(0, str(wheels))
+    if "bpy" not in sys.modules:
+        os.environ["BLENDER_USER_RESOURCES"] = str(scratch)
+        wheels = scratch / "extensions" / ".local" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+        wheels.mkdir(parents=True)
+        sys.path.insert(0, str(wheels))
     import bpy
 
     bpy.ops.wm.read_homefile(use_empty=True)

@@ -1,6 +1,6 @@
 """Motion of any humanoid rig: its bone map, sampling to a Motion, and keyframes for a retargeted motion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -15,6 +15,7 @@ from rigs.characters.humanoid import Humanoid, humanoid_from_rig
 from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.characters.rig import Rig
 from rigs.motion import Motion
+from rigs.retargeting import rotation_modes
 from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
 from rigs.retargeting.pose_reduction import KeyedMotion, reduce_motion, reduce_pose
 from rigs.retargeting.retarget import RetargetOptions
@@ -134,6 +135,43 @@ def rig_key_reducer(
         return motion if tolerance is None else replace(motion, keys=reduce_pose(body.rig, motion, modes, tolerance))
 
     return reduce
+
+
+def reduce_channels(
+    target: bpy.types.Object, channels: Sequence[Channel], tolerance: Tolerance, *, metres: float = 1.0
+) -> list[Channel]:
+    """Reduce the keys of bones' rotations, and of their locations, so that all stay within the tolerance in the world.
+
+    metres: the metres in one Blender unit. Channels of other properties, and of bones that do not rotate, stay as they are.
+    """
+    assert target.pose is not None
+    rig = armatures.read_rig(target, metres=metres)
+    owners = {bone.path_from_id(): bone for bone in target.pose.bones if bone.name in rig.names}
+    modes: dict[str, str] = {bone.name: bone.rotation_mode for bone in owners.values()}
+    motion = RigMotion(1.0, {}, {})
+    for channel in channels:
+        owner, _, name = channel.path.rpartition(".")
+        if owner in owners:
+            bone = owners[owner].name
+            if name == "location":
+                motion.locations[bone] = channel.columns.T
+            elif name == rotation_modes.rotation_property(modes[bone]):
+                motion.rotations[bone] = rotation_modes.to_quaternions(channel.columns.T, modes[bone])
+    if not motion.rotations:
+        return list(channels)
+    keys = reduce_pose(rig, motion, modes, tolerance)
+    reduced = []
+    for channel in channels:
+        owner, _, name = channel.path.rpartition(".")
+        rotation, location = keys.get(owners[owner].name, (None, None)) if owner in owners else (None, None)
+        curve = location if name == "location" else None
+        if rotation is not None and rotation.mode and name == rotation_modes.rotation_property(rotation.mode):
+            # Of the values that are one rotation, those of the channel join what is keyed before and after.
+            ends = np.concatenate([rotation.values, rotation.values + rotation.slopes])
+            values, ends = np.split(rotation_modes.continue_from(ends, channel.columns[:, 0], rotation.mode), 2)
+            curve = replace(rotation, values=values, slopes=ends - values)
+        reduced.append(replace(channel, reduced=curve))
+    return reduced
 
 
 def reduce_dancer_keys(motion: Motion, tolerance: Tolerance | None) -> Motion | KeyedMotion:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from ..animation import fcurves, frame_splice, keyed_frames, keyframes, nla, rigify
+from ..animation import fcurves, frame_splice, keyed_frames, keyframes, nla, rig_motion, rigify
 from ..animation.channels import Channel
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene
@@ -76,6 +76,8 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
             actions = []
             for take in result:
                 channels = self._redone_channels(context, partner, take)
+                if tolerance is not None:
+                    channels = rig_motion.reduce_channels(partner, channels, tolerance, metres=self.metres)
                 actions.append(frame_splice.splice_action(partner, channels, self._redone.start, name, tolerance))
         still_edited = [frame for frame in edited if frame not in self._redone or frame in self.kept]
         properties = {"first": self._redone[0], "last": self._redone[-1]}

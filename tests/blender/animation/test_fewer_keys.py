@@ -1,9 +1,11 @@
 """Fewer Keys against Blender's own evaluation: every bone stays where each frame's key would have had it."""
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, fcurves, keyframes, rig_motion
 from bl_ext.user_default.pas_de_deux.animation.pose_sampling import sample_pose
 
 from rigs import Array, rotations
@@ -110,3 +112,29 @@ def test_a_rig_of_other_proportions_gets_fewer_keys_too(dancer: bpy.types.Object
     assert degrees < 0.51
     assert millimetres < 1.01
     assert key_count(partner) < 0.5 * count
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "ZXY"])
+def test_channels_of_part_of_a_take_are_reduced_in_the_world_and_join_what_is_beside(
+    dancer: bpy.types.Object, mode: str
+) -> None:
+    for bone in dancer.pose.bones:
+        bone.rotation_mode = mode
+    channels = armatures.motion_channels(dancer, DANCE)
+    turn = 2.0 * np.pi if mode == "ZXY" else 0.0
+    sign = -1.0 if mode == "QUATERNION" else 1.0
+    channels = [
+        channel if channel.path.endswith("location") else replace(channel, values=sign * channel.values + turn)
+        for channel in channels
+    ]
+    keyframes.assign_action(dancer, keyframes.create_action(dancer, "all", channels, 1))
+    every, count = evaluated(dancer), key_count(dancer)
+    reduced = rig_motion.reduce_channels(dancer, channels, Tolerance())
+    for channel, dense in zip(reduced, channels, strict=True):
+        assert channel.reduced is not None
+        assert np.abs(channel.reduced.values[0] - dense.values[0]).max() < 0.02
+    keyframes.assign_action(dancer, keyframes.create_action(dancer, "fewer", reduced, 1))
+    degrees, millimetres = largest_errors(evaluated(dancer), every)
+    assert degrees < 0.51
+    assert millimetres < 1.01
+    assert key_count(dancer) < 0.5 * count

@@ -142,7 +142,8 @@ def reduce_channels(
 ) -> list[Channel]:
     """Reduce the keys of bones' rotations, and of their locations, so that all stay within the tolerance in the world.
 
-    metres: the metres in one Blender unit. Channels of other properties, and of bones that do not rotate, stay as they are.
+    metres: the metres in one Blender unit. Channels of other properties, and of bones that do not rotate, stay as they
+    are.
     """
     assert target.pose is not None
     rig = armatures.read_rig(target, metres=metres)

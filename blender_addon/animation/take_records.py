@@ -1,6 +1,7 @@
 """Records of takes: what generated an action, stored on the action itself so that it goes with it into any file."""
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class TakeRecord:
 
 
 def free_action_name(name: str, action: bpy.types.Action) -> str:
-    """The name, numbered if another action than this one has it."""
+    """The name, without the number that Blender gave it, numbered if another action than this one has it."""
+    name = re.sub(r"\.\d{3}$", "", name)
     free, number = name, 1
     while (other := bpy.data.actions.get(free)) is not None and other != action:
         number += 1

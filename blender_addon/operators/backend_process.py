@@ -16,6 +16,8 @@ from . import backend_launcher
 from .backend_request import BackendConnection, backend_connection, server_sentence, user_folder
 from .backend_status import Answer, answers
 
+_LINES_SHOWN = 30
+"""The log's last lines, which are in sight when it is opened."""
 _TRIES = 3
 """Round trips, of which the shortest is told."""
 
@@ -110,7 +112,7 @@ class PASDEDEUX_OT_show_backend_log(bpy.types.Operator):
         except RuntimeError as error:
             self.report({"ERROR"}, f"{path} cannot be read: {error}")
             return {"CANCELLED"}
-        text.cursor_set(len(text.lines) - 1)
+        text.use_fake_user = False  # so that it is not saved with the .blend file
         if not bpy.app.background:
             bpy.ops.wm.window_new()
             area = window_manager(context).windows[-1].screen.areas[0]
@@ -118,6 +120,7 @@ class PASDEDEUX_OT_show_backend_log(bpy.types.Operator):
             editor = area.spaces[0]
             assert isinstance(editor, bpy.types.SpaceTextEditor)
             editor.text = text
+            editor.top = max(0, len(text.lines) - _LINES_SHOWN)
         return {"FINISHED"}
 
 

@@ -88,12 +88,12 @@ def limit_couple_distance(pose: AnyArray, other: AnyArray) -> AnyArray:
 def restore_bone_lengths(pose: AnyArray, body: AnyArray) -> AnyArray:
     """Give a pose (B, 29, 3) the bone lengths of `body` (29, 3) or (B, 29, 3), bone directions kept."""
     xp = array_namespace(pose)
-    lengths = xp.linalg.vector_norm(body, axis=-1)
+    bones = pose[:, 1:] - pose[:, PARENTS[1:]]
+    directions = bones / xp.clip(xp.linalg.vector_norm(bones, axis=-1, keepdims=True), 1e-12, None)
+    bones = directions * xp.linalg.vector_norm(body, axis=-1)[..., 1:, None]
     joints = [pose[:, 0]]
-    for j, parent in enumerate(PARENTS[1:], start=1):
-        bone = pose[:, j] - pose[:, parent]
-        direction = bone / xp.clip(xp.linalg.vector_norm(bone, axis=-1, keepdims=True), 1e-12, None)
-        joints.append(joints[parent] + direction * lengths[..., j, None])
+    for bone, parent in enumerate(PARENTS[1:]):
+        joints.append(joints[parent] + bones[:, bone])
     return xp.stack(joints, axis=1)
 
 

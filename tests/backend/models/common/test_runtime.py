@@ -66,14 +66,21 @@ def test_shipped_graphs_compute_what_torch_computes(model: str) -> None:
             assert np.abs(ours - expected).max() < 2e-5 * max(1.0, np.abs(expected).max()), function
 
 
-@pytest.mark.parametrize("rows", [1, 2, 17])
-def test_a_batch_has_any_size(rows: int) -> None:
-    network = load_network(NAME, WEIGHTS / f"{NAME}.safetensors", "cpu")
-    reference = load_network(NAME, WEIGHTS / f"{NAME}.safetensors", TORCH_CPU)
-    inputs = [np.repeat(values[:1], rows, axis=0) for values in example(reference, "predict")]
-    (clean,) = network.run("predict", *inputs)
-    assert clean.shape[0] == rows
-    assert np.abs(clean - reference.run("predict", *inputs)[0]).max() < 2e-5
+@pytest.mark.parametrize("model", REGISTRY.names())
+def test_a_batch_has_any_size(model: str) -> None:
+    network = load_network(model, WEIGHTS / f"{model}.safetensors", "cpu")
+    reference = load_network(model, WEIGHTS / f"{model}.safetensors", TORCH_CPU)
+    assert isinstance(reference, TorchNetwork)
+    for name, function in reference._functions.items():
+        for rows in (1, 17):
+            inputs = [
+                np.take(tensor.numpy(), [0] * rows, axis=next(iter(function.dynamic_axes(argument))))
+                for argument, tensor in function.inputs.items()
+            ]
+            for ours, expected in zip(network.run(name, *inputs), reference.run(name, *inputs), strict=True):
+                assert ours.shape == expected.shape
+                assert rows in ours.shape
+                assert np.abs(ours - expected).max() < 2e-5 * max(1.0, np.abs(expected).max()), name
 
 
 def test_graphs_fit_other_weights_of_the_shape(tmp_path: Path) -> None:

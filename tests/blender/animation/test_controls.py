@@ -271,3 +271,20 @@ def test_bones_whose_rotation_mode_an_animator_changed_dance_too(dancer: bpy.typ
         poses.append(evaluated(dancer))
     assert np.linalg.norm(poses[0][1] - motion.positions, axis=-1).max() < 1e-4
     assert largest_errors(*poses)[1] < 1.0
+
+
+def test_undo_takes_the_controls_back_and_redo_adds_them_again(dancer: bpy.types.Object) -> None:
+    keys = len(fcurves.action_fcurves(dancer))
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.pasdedeux.add_controls()
+    bpy.ops.ed.undo_push(message="Add Controls")
+    bpy.ops.ed.undo()
+    undone = bpy.data.objects["dancer"]
+    assert {bone.name for bone in undone.data.bones} == set(JOINTS)
+    assert not any(bone.constraints for bone in undone.pose.bones)
+    assert len(fcurves.action_fcurves(undone)) == keys
+    bpy.ops.ed.redo()
+    redone = bpy.data.objects["dancer"]
+    set_ik(redone, 1.0)
+    assert has_controls(redone)
+    assert np.linalg.norm(evaluated(redone)[1] - DANCE.positions, axis=-1).max() < 1e-4

@@ -170,3 +170,17 @@ def test_a_layer_over_reduced_keys_and_after_reload(dancer: bpy.types.Object, tm
     reloaded = bpy.data.objects["dancer"]
     assert nla.has_correction_layer(reloaded)
     assert_only_the_wrist_is_corrected(reloaded, take)
+
+
+def test_undo_puts_the_take_back_and_redo_the_layer(dancer: bpy.types.Object) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.pasdedeux.add_correction_layer()
+    bpy.ops.ed.undo_push(message="Add Correction Layer")
+    bpy.ops.ed.undo()
+    undone = bpy.data.objects["dancer"]
+    assert undone.animation_data.action.name == "take one"
+    assert not undone.animation_data.nla_tracks
+    bpy.ops.ed.redo()
+    redone = bpy.data.objects["dancer"]
+    assert nla.has_correction_layer(redone)
+    assert max_joint_error(redone, swaying_motion(), first=10) < 1e-4

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
-from bl_ext.user_default.pas_de_deux.animation import keyframes
+from bl_ext.user_default.pas_de_deux.animation import fcurves, keyframes
 from bl_ext.user_default.pas_de_deux.media import sequencer
 from bl_ext.user_default.pas_de_deux.operators import generate_dance
 from conftest import Server, free_address
@@ -50,6 +50,19 @@ def test_the_dancer_is_keyed_as_the_backend_answers(
     assert keyframes.frame_range(dancer) == range(11, 11 + len(motion))
     assert scene.frame_end == 10 + len(motion)
     assert abs(len(motion) / (fps / base) - 16 * BEAT) < 1.0 / fps
+
+
+def test_fewer_keys_play_the_dance_within_a_millimetre(reachable_server: Server, midi_file: Path) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    counts = []
+    for settings.fewer_keys in (False, True):
+        bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
+        curves = fcurves.action_fcurves(settings.leader)
+        counts.append(sum(len(curve.keyframe_points) for curve in curves))
+    seed = settings.music.dance_seed
+    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file), seed=seed, fps=24.0)
+    assert max_joint_error(settings.leader, motion, every=1) < 1.001e-3
+    assert counts[1] < 0.5 * counts[0]
 
 
 def heard() -> list[str]:

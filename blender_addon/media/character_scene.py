@@ -19,7 +19,7 @@ from .studio_floor import add_studio_floor
 from .video_output import set_video_output
 
 _MAX_RADIUS = 1.0  # m that a character's mesh may extend beyond its joints to count for the camera
-_SUN_STRENGTH = 3.0  # W/m2
+_ALBEDO = 0.6  # share of the studio floor's brightness that a surface can have where light bounces
 _COLOUR_STEP = 0.02  # between the colours of faces that have materials of their own
 _GREY = (0.8, 0.8, 0.8)  # the viewport colour of a material that nobody has changed
 
@@ -62,17 +62,17 @@ def prepare_scene(
         shot = studio.frame_dancers(positions, motions[0].fps, size, body_radius=body_radius)
         studio.add_camera(scene, shot, frames.start, metres=metres)
         scene.frame_set(frames.start)
+    assert scene.camera is not None
+    axes = np.array(scene.camera.matrix_world.to_3x3().normalized())
+    ground = () if has_ground else add_studio_floor(scene, positions, metres=metres)
     if solid:
-        assert scene.camera is not None
-        axes = np.array(scene.camera.matrix_world.to_3x3().normalized())
         studio.set_studio_shading(scene, "TEXTURE")
         studio.set_light(scene, forward=-axes[:, 2], right=axes[:, 0])
+        if ground:
+            studio.set_background(scene)
     elif not any(obj.type == "LIGHT" for obj in _rendered_objects(context)):
-        _add_sun(scene)
-    ground = () if has_ground else add_studio_floor(scene, positions, metres=metres)
-    if solid and ground:
-        studio.set_background(scene)
-    _show_colours(context, ground)
+        studio.add_sun(scene, forward=-axes[:, 2], right=axes[:, 0])
+    _show_colours(context, ground, 1.0 if solid else _ALBEDO)
 
 
 def _hold_output(scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
@@ -174,18 +174,21 @@ def _has_ground(context: bpy.types.Context, pelvises: Array, characters: set[bpy
     return False
 
 
-def _show_colours(context: bpy.types.Context, ground: Sequence[bpy.types.Object]) -> None:
-    """Let Workbench show the materials' base colours, and all engines the vertex colours of mannequins and ground."""
+def _show_colours(context: bpy.types.Context, ground: Sequence[bpy.types.Object], brightness: float) -> None:
+    """Let Workbench show the materials' base colours, and all engines the vertex colours of mannequins and ground.
+
+    brightness: of the ground.
+    """
     for obj in _rendered_objects(context):
         if obj in ground or mannequin.is_mannequin(obj):
             assert isinstance(obj.data, bpy.types.Mesh)
-            _materials_from_vertex_colours(obj.data)
+            _materials_from_vertex_colours(obj.data, brightness if obj in ground else 1.0)
     for material in bpy.data.materials:
         _set_viewport_colour(material)
 
 
-def _materials_from_vertex_colours(mesh: bpy.types.Mesh) -> None:
-    """Replace the mesh's materials by one for each of the colours of its faces."""
+def _materials_from_vertex_colours(mesh: bpy.types.Mesh, brightness: float) -> None:
+    """Replace the mesh's materials by one for each of the colours of its faces, times `brightness`."""
     attribute = mesh.color_attributes.active_color
     if not isinstance(attribute, bpy.types.FloatColorAttribute) or mesh.library is not None:
         return
@@ -198,7 +201,7 @@ def _materials_from_vertex_colours(mesh: bpy.types.Mesh) -> None:
     faces = np.round(colours[vertices[first_vertices], :3] / _COLOUR_STEP).astype(int)
     palette, indices = np.unique(faces, axis=0, return_inverse=True)
     mesh.materials.clear()
-    for colour in palette * _COLOUR_STEP:
+    for colour in palette * _COLOUR_STEP * brightness:
         material = bpy.data.materials.new("colour")
         material.diffuse_color = (*colour, 1.0)
         for node in material.node_tree.nodes if material.node_tree else ():
@@ -217,15 +220,3 @@ def _set_viewport_colour(material: bpy.types.Material) -> None:
         if node.type == "BSDF_PRINCIPLED" and not node.inputs["Base Color"].is_linked:
             material.diffuse_color = node.inputs["Base Color"].default_value
             return
-
-
-def _add_sun(scene: bpy.types.Scene) -> None:
-    """Light a scene that has no light: a sun, and a grey world if there is none."""
-    data = bpy.data.lights.new("sun", "SUN")
-    assert isinstance(data, bpy.types.SunLight)
-    data.energy = _SUN_STRENGTH
-    sun = bpy.data.objects.new("sun", data)
-    sun.rotation_euler = (0.7, 0.26, 0.5)
-    scene.collection.objects.link(sun)
-    if scene.world is None:
-        scene.world = bpy.data.worlds.new("world")

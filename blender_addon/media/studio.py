@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from rigs import Array
 
@@ -14,6 +14,7 @@ from . import camera_framing
 from .studio_floor import FAR_FLOOR, FLOOR_RADIUS
 
 _LENS, _SENSOR = 55.0, 36.0  # mm
+_SUN_STRENGTH, _WORLD = 3.0, (0.35, 0.36, 0.38)  # W/m2, linear RGB
 _HALF_HEIGHT = _SENSOR / 2.0 / _LENS * 480.0 / 848.0
 """Largest half height of the frame at a distance of 1, at which the floor's far end stays above the frame."""
 
@@ -55,10 +56,22 @@ def add_camera(scene: bpy.types.Scene, shot: CameraShot, first: int, *, metres: 
 
 
 def set_light(scene: bpy.types.Scene, *, forward: Array, right: Array) -> None:
-    """Set Workbench's light so that shadows fall away from a camera with these directions (3,), to its right."""
+    """Set Workbench's light to come from beside a camera with these directions (3,)."""
     assert scene.display is not None
-    direction = 0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0])
-    scene.display.light_direction = _workbench_light(direction)
+    scene.display.light_direction = _workbench_light(_light_direction(forward, right))
+
+
+def add_sun(scene: bpy.types.Scene, *, forward: Array, right: Array) -> None:
+    """Add a sun to a scene without lights, from beside a camera with these directions (3,); and a world if need be."""
+    data = bpy.data.lights.new("sun", "SUN")
+    assert isinstance(data, bpy.types.SunLight)
+    data.energy = _SUN_STRENGTH
+    sun = bpy.data.objects.new("sun", data)
+    sun.rotation_euler = Vector(_light_direction(forward, right).tolist()).to_track_quat("-Z", "Y").to_euler()
+    scene.collection.objects.link(sun)
+    if scene.world is None:
+        scene.world = bpy.data.worlds.new("studio")
+        scene.world.color = _WORLD
 
 
 def set_studio_shading(scene: bpy.types.Scene, colours: str) -> None:
@@ -82,6 +95,11 @@ def set_background(scene: bpy.types.Scene) -> None:
     """Give the scene a world in the colour of the studio floor's far end, for cameras that see beyond it."""
     scene.world = bpy.data.worlds.new("studio")
     scene.world.color = FAR_FLOOR
+
+
+def _light_direction(forward: Array, right: Array) -> Array:
+    """The direction (3,) of light with which shadows fall away from the camera, to its right."""
+    return 0.45 * forward + 0.4 * right - np.array([0.0, 0.0, 1.0])
 
 
 def _workbench_light(direction: Array) -> tuple[float, float, float]:

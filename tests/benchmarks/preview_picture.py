@@ -125,6 +125,7 @@ def add_body(rig: "bpy.types.Object") -> None:
     hat = add_mesh("hat", shape, rig)
     hat.data.materials.append(material("hat"))
     hat.data.shade_smooth()
+    hat.parent = rig
     hat.vertex_groups.new(name=head.name).add(range(len(hat.data.vertices)), 1.0, "REPLACE")
     hat.modifiers.new("Armature", "ARMATURE").object = rig
 

@@ -84,6 +84,8 @@ pictures: demo
 	$(BIN)/pasdedeux compose $(DATA)/salsa/salsa_07_leader.bvh --out runs/pictures/composed.mid
 	$(BIN)/python -m training.experiment.plots runs/pictures/composed.mid docs/pictures/composed.png
 	$(BIN)/python -m tests.benchmarks.rigs_picture
+	$(BIN)/python -m tests.benchmarks.preview_picture runs/pictures/preview.mp4 60
+	$(BIN)/python docs/pictures/film_strip.py runs/pictures/preview.mp4 docs/pictures/preview.png --frames 55
 
 benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.bvh_loading

@@ -20,6 +20,7 @@ from ..media.preview_video import PreviewOptions
 from ..media.video_output import temporary_path
 
 _CHILD_CODE = "import addon_utils; addon_utils.enable({0!r}); from {1} import render_task; render_task({2!r})"
+_MESSAGE = "pas_de_deux: "  # what a line with a message begins with
 _WAIT = 0.1  # s between two looks at whether the preview was cancelled
 _NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of Windows
 
@@ -73,14 +74,14 @@ def render_in_child(folder: Path, options: PreviewOptions, path: Path, reporter:
 
 
 def render_task(task_file: str) -> None:
-    """Entry point of the child process: render a task, and write JSON messages with its progress to standard output."""
+    """Entry point of the child process: render a task, and write messages with its progress to standard output."""
     folder = Path(task_file).parent
     task = json.loads(Path(task_file).read_text("utf-8"))
     path = Path(task["out"])
     threading.Thread(target=_end_with_parent, args=(folder, path), daemon=True).start()
 
     def send(**message: Any) -> None:
-        print(f"\n{json.dumps(message)}", flush=True)
+        print(f"\n{_MESSAGE}{json.dumps(message)}", flush=True)
 
     try:
         frames = preview_video.render_copy(
@@ -131,14 +132,22 @@ def _read_child_messages(process: "subprocess.Popen[str]", reporter: Reporter) -
             continue
         if line is None:
             raise OperatorError("The second Blender that renders the preview ended before it was done")
-        if not line.startswith("{"):
-            continue
-        message = json.loads(line)
+        message = _parse(line)
         if "error" in message:
             raise OperatorError(message["error"])
         if "frames" in message:
             return int(message["frames"])
-        reporter.progress(message["progress"], message["text"])
+        if "progress" in message:
+            reporter.progress(message["progress"], message["text"])
+
+
+def _parse(line: str) -> dict[str, Any]:
+    """The message in a line; empty for what Blender and its other add-ons print."""
+    try:
+        message = json.loads(line.removeprefix(_MESSAGE)) if line.startswith(_MESSAGE) else {}
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _read_lines(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:

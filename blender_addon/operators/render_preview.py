@@ -54,11 +54,12 @@ class PASDEDEUX_OT_render_preview(JobOperator):
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         path = self._video_path(context)
-        if not self.options.is_invoke and not self.filepath and self.question(context):
+        from_script = bpy.app.background or not (self.options.is_invoke or self._confirmed)
+        if from_script and not self.filepath and self.question(context):
             raise OperatorError(f"{path.name} is there already and is no preview: choose another file for the preview")
         options = self._options(context)
         self._path = str(path)
-        if options.is_staged and options.beside is None and (bpy.app.background or not self.options.is_invoke):
+        if from_script and options.is_staged and options.beside is None:
             return _render_here(context, options, path)
         folder = copy_blend_file()
 

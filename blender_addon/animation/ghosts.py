@@ -84,6 +84,7 @@ def _add_copy(
         copy[GHOST] = True
         copy.hide_render = copy.hide_select = True
         copy.color = _COLOUR
+        copy.show_in_front = False
         collection.objects.link(copy)
         if obj.parent in copies:
             copy.parent = copies[obj.parent]

@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +31,11 @@ class TakeRecord:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def free_action_name(name: str, action: bpy.types.Action) -> str:
-    """The name, without the number that Blender gave it, numbered if another action than this one has it."""
+def free_action_name(name: str, action: bpy.types.Action, listed: Collection[str]) -> str:
+    """The name, without the number that Blender gave it, numbered if another action has it or a listed take had it."""
     name = re.sub(r"\.\d{3}$", "", name)
     free, number = name, 1
-    while (other := bpy.data.actions.get(free)) is not None and other != action:
+    while free in listed or ((other := bpy.data.actions.get(free)) is not None and other != action):
         number += 1
         free = f"{name} {number}"
     return free

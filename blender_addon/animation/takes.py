@@ -46,7 +46,7 @@ def keep_take(
     has that name. The entry is valid until the next one is added.
     """
     keep_assigned(context, dancer, unless=action)
-    action.name = free_action_name(name, action)
+    action.name = free_action_name(name, action, scene_settings(context).take_list.keys())
     entry = add_entry(context, record, action.name)
     entry.action, entry.dancer = action, dancer
     store_record(action, entry)
@@ -63,7 +63,7 @@ def keep_partner(
     uid = entry.uid
     keep_assigned(context, partner, unless=action)
     entry = require_take(context, uid)
-    action.name = free_action_name(f"{entry.label} partner", action)
+    action.name = free_action_name(f"{entry.label} partner", action, ())
     entry.partner, entry.partner_action = partner, action
     scene_settings(context).take_index = index_of(context, uid)
     store_record(action, entry)

@@ -141,6 +141,8 @@ def test_a_deleted_action_leaves_an_entry_that_says_so(partner: bpy.types.Object
     bpy.data.actions.remove(bpy.data.actions["take 2"])
     bpy.ops.ed.undo_push(message="deleted")
     assert names() == ["take", "take 2"]
+    add_take(partner, 2.0)
+    assert names() == ["take", "take 2", "take 3"]
     with pytest.raises(Exception, match="take 2: its action was deleted"):
         takes.show_take(bpy.context, take_list()[1])
     bpy.ops.ed.undo()

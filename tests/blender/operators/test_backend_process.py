@@ -19,6 +19,9 @@ from bl_ext.user_default.pas_de_deux.properties import preferences
 from conftest import free_address
 
 from backend.client import Client
+from backend.model_registry import REGISTRY
+from backend.music import midi
+from rigs.sample_dance.salsa import sample_dance
 from tests.installed import ROOT
 
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL and SIGSTOP")
@@ -103,6 +106,24 @@ def test_the_backend_runs_under_blenders_python_with_the_extensions_packages_fir
     assert len(files) == len(names)
     resources = Path(bpy.utils.user_resource("EXTENSIONS"))
     assert all(resources in Path(file).parents for file in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's libraries in /proc")
+def test_every_model_answers_from_the_extension_alone(midi_file: Path) -> None:
+    """Without torch, even where Blender's Python has it."""
+    bpy.ops.pasdedeux.start_backend()
+    running = backend_launcher.current
+    assert running is not None
+    client, dance, score = Client(running.address), sample_dance()[:150], midi.read(midi_file)
+    for model in REGISTRY.names("partner"):
+        assert len(client.partner(dance, model=model)[0]) == 150
+    for model in REGISTRY.names("dance"):
+        assert len(client.dance(score, model=model)) == 1
+    for model in REGISTRY.names("compose"):
+        assert client.compose([dance], model=model).steps > 0
+    libraries = Path(f"/proc/{process_of(running).pid}/maps").read_text()
+    assert "onnxruntime" in libraries
+    assert "torch" not in libraries
 
 
 @needs_signals

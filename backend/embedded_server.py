@@ -2,8 +2,8 @@
 
 python -m backend.embedded_server READY_FILE
 
-Standard input is a pipe from the parent, standard output and error are the log. It needs what `serve` needs, and
-nothing of the command line.
+Standard input is a pipe from the parent, standard output and error are the log. It needs what `serve` needs on
+a CPU, and nothing of the command line.
 """
 
 import json
@@ -42,10 +42,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{start} Pas de Deux {version('pas-de-deux')}, process {os.getpid()}, Python {platform.python_version()}")
     try:
         try:
-            return serve(DEFAULT_URL, on_listening=announce)
+            return serve(DEFAULT_URL, "cpu", on_listening=announce)
         except AddressInUse as error:
             print(error)
-            return serve(FREE_PORT_URL, on_listening=announce)
+            return serve(FREE_PORT_URL, "cpu", on_listening=announce)
     finally:
         forget()
 

@@ -255,7 +255,7 @@ def request_takes(connection: BackendConnection, request: PartnerRequest, report
 
 
 def retargeter(
-    partner: bpy.types.Object | None, metres: float, tolerance: Tolerance | None, limbs: rigify.Limbs = "FK"
+    partner: bpy.types.Object | None, metres: float, tolerance: Tolerance | None
 ) -> Callable[[Motion], TakeMotion]:
     """A function that retargets a motion to the partner's armature, or keeps it for one with the same bone lengths.
 
@@ -267,7 +267,7 @@ def retargeter(
     rig = armatures.read_rig(partner, metres=metres)
     lengths = _bone_lengths(rig) if armatures.is_dancer(partner) else None
     body = rig_motion.target_body(partner, metres=metres)
-    options = rig_motion.KeyingOptions(limbs=limbs, tolerance=tolerance)
+    options = rig_motion.KeyingOptions(tolerance=tolerance)
     transform = rig_motion.bone_transformer(partner, body, options)
 
     def retarget(motion: Motion) -> TakeMotion:
@@ -279,12 +279,10 @@ def retargeter(
     return retarget
 
 
-def take_channels(
-    partner: bpy.types.Object, take: TakeMotion, metres: float, limbs: rigify.Limbs = "FK"
-) -> list[Channel]:
+def take_channels(partner: bpy.types.Object, take: TakeMotion, metres: float) -> list[Channel]:
     """The channels with which the partner plays a take."""
     if isinstance(take, RigMotion):
-        return rig_motion.rig_channels(partner, take, limbs, metres=metres)
+        return rig_motion.rig_channels(partner, take, "FK", metres=metres)
     return armatures.motion_channels(partner, take, metres=metres)
 
 
@@ -320,11 +318,28 @@ def _require_holdable(partner: bpy.types.Object) -> None:
         raise OperatorError(f"{partner.name}: exit the tweak mode of its NLA strip first")
     if any(not (track.mute or strip.mute) for track in animation.nla_tracks for strip in track.strips):
         raise OperatorError(f"{partner.name} plays NLA strips, too: mute their tracks to keep frames of its action")
+    if _has_ik_limbs(partner):
+        # The bones by which the rig is sampled are its FK controls.
+        raise OperatorError(f"{partner.name} is keyed by IK controls: retarget it with FK limbs to keep frames of it")
     for curve in fcurves.action_fcurves(partner):
         if any(not modifier.mute for modifier in curve.modifiers):
             raise OperatorError(f"{partner.name}: the F-curve {curve.data_path} has modifiers, bake them first")
         if curve.data_path in _OBJECT_PATHS and np.ptp([point.co.y for point in curve.keyframe_points] or [0.0]) > 1e-6:
             raise OperatorError(f"{partner.name} moves as an object, too: retarget it with Root Motion set to Hips")
+
+
+def _has_ik_limbs(partner: bpy.types.Object) -> bool:
+    """Whether the IK controls of a Rigify rig move a limb of it in some frame."""
+    if not rigify.is_rigify(partner):
+        return False
+    curves = fcurves.fcurves_by_path(partner)
+    for bone, switch, _ in rigify.ik_fk_switches(partner, "FK"):
+        path = f'pose.bones["{bone}"]["{switch}"]'
+        curve = curves.get((path, 0))
+        values = [point.co.y for point in curve.keyframe_points] if curve else [partner.path_resolve(path)]
+        if switch == "IK_FK" and min(values) < 0.5:
+            return True
+    return False
 
 
 def _read_frames(text: str) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from ..animation import fcurves, frame_splice, keyed_frames, keyframes, nla, rig_motion, rigify
+from ..animation import frame_splice, keyed_frames, keyframes, nla, rig_motion
 from ..animation.channels import Channel
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene
@@ -37,7 +37,6 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
     )
 
     _redone = range(0)
-    _limbs: rigify.Limbs = "FK"
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         settings = scene_settings(context)
@@ -52,13 +51,12 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
             self._redone, by_selection = self._choose_range(context, partner, frames, means.selected)
             if settings.keep_keyed or self.keep:
                 self.choose_kept(self._redone, means.edited if by_selection else means.meant, partner)
-            self._limbs = _keyed_limbs(partner, self._redone)
             motion, draft = self.sample(context, leader, partner, frames)
         keep = tuple(frame - frames.start for frame in self.kept)
         redo = (self._redone.start - frames.start, self._redone.stop - 1 - frames.start)
         request = self.request(settings, motion, with_draft(direction_of(settings), keep, redo), draft)
         connection = backend_connection(context)
-        adapt = partner_job.retargeter(partner, self.metres, None, self._limbs)
+        adapt = partner_job.retargeter(partner, self.metres, None)
 
         def generate(reporter: Reporter) -> list[TakeMotion]:
             return [adapt(take) for take in partner_job.request_takes(connection, request, reporter)]
@@ -114,7 +112,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion
     ) -> list[Channel]:
         """The channels of the redone frames of a take, which join the assigned draft's frames beside them."""
-        channels = partner_job.take_channels(partner, take, self.metres, self._limbs)
+        channels = partner_job.take_channels(partner, take, self.metres)
         frames = range(self.start, self.start + len(channels[0].values))
         window = range(max(self._redone.start - 1, frames.start), min(self._redone.stop + 1, frames.stop))
         cut = slice(window.start - self.start, window.stop - self.start)
@@ -123,24 +121,6 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         held = frame_splice.hold_poses(partner, channels, window.start, fixed, self.blend_frames(context))
         inner = slice(self._redone.start - window.start, self._redone.stop - window.start)
         return [Channel(channel.path, channel.values[inner], channel.group) for channel in held]
-
-
-def _keyed_limbs(partner: bpy.types.Object, frames: range) -> rigify.Limbs:
-    """Whether a Rigify rig's limbs are keyed as FK or as IK controls around some frames. Raises OperatorError."""
-    if not rigify.is_rigify(partner):
-        return "FK"
-    curves = fcurves.fcurves_by_path(partner)
-    values = []
-    for bone, switch, _ in rigify.ik_fk_switches(partner, "FK"):
-        if switch == "IK_FK":
-            curve = curves.get((f'pose.bones["{bone}"]["{switch}"]', 0))
-            present = partner.path_resolve(f'pose.bones["{bone}"]["{switch}"]')
-            values += [curve.evaluate(f) if curve is not None else present for f in (frames[0] - 1, frames[-1] + 1)]
-    if all(value > 0.5 for value in values):
-        return "FK"
-    if all(value <= 0.5 for value in values):
-        return "IK"
-    raise OperatorError(f"{partner.name} has both IK and FK limbs around the range: set IK-FK the same on all of them")
 
 
 CLASSES = (PASDEDEUX_OT_redo_range,)

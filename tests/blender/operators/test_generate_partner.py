@@ -1,5 +1,6 @@
 """Generating a partner with a real backend: keyframes against the backend's own result, and errors."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -491,3 +492,46 @@ def test_no_preview_is_saved(long_leader: bpy.types.Object, tmp_path: Path) -> N
         assert list(saved.objects) == ["long"]
     bpy.ops.pasdedeux.cancel()
     run.run()
+
+
+def test_each_click_takes_the_next_seed(connected_leader: bpy.types.Object) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    set_seed(5)
+    for expected in (5, 6, 7):
+        bpy.ops.pasdedeux.generate_partner(new_seed=True)
+        assert settings.seed == expected
+    assert [take.seed for take in settings.take_list] == [5, 6, 7]
+    set_seed(6)
+    bpy.ops.pasdedeux.generate_partner()  # as a script or with the seed locked
+    assert settings.take_list[-1].seed == 6
+    one, other = (settings.take_list[n].action for n in (1, 3))
+    partner, positions = settings.partner, []
+    for action in (one, other):
+        keyframes.assign_action(partner, action)
+        positions.append(joint_positions(partner, 40))
+    np.testing.assert_allclose(*positions, atol=1e-5)
+
+
+def test_a_take_says_how_to_make_it_again(connected_leader: bpy.types.Object) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    settings.energy, settings.takes = 1.5, 2
+    bpy.ops.pasdedeux.generate_partner()
+    one, other = settings.take_list
+    assert (one.number, other.number, one.action) == (1, 2, settings.partner.animation_data.action)
+    again = json.loads(other.settings)
+    assert again["operator"] == "generate_partner"
+    scene = again["scene"]
+    assert {name: scene[name] for name in ("model", "energy", "takes", "seed", "leader", "partner")} == {
+        "model": "partner-flow", "energy": 1.5, "takes": 2, "seed": 0, "leader": "leader", "partner": "leader partner",
+    }  # fmt: skip
+
+
+def test_a_partner_that_was_keyed_by_hand_stays_in_the_list(connected_leader: bpy.types.Object) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    partner = armatures.create_armature(bpy.context, "own", DEFAULT_SKELETON)
+    partner.pose.bones["head"].keyframe_insert("rotation_quaternion", frame=1)
+    own = partner.animation_data.action
+    settings.partner = partner
+    bpy.ops.pasdedeux.generate_partner()
+    assert [take.action for take in settings.take_list] == [own, partner.animation_data.action]
+    assert own.use_fake_user

@@ -1,5 +1,6 @@
 """Redoing a range of the partner's frames with a real backend: what stays, what changes, how they join, and errors."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from conftest import Server
 from modal_run import ModalRun
 
 from rigs import Array, files
-from rigs.motion import Motion
+from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
 from tests.rig_builders import build
 
@@ -195,6 +196,72 @@ def test_the_draft_may_be_any_take(partner: bpy.types.Object) -> None:
     bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST, draft=first_take.name)
     after = poses(partner)
     np.testing.assert_allclose(after[: FIRST - 1], before[: FIRST - 1], atol=1e-6)
+
+
+def test_a_rigify_rig_keyed_by_ik_controls_is_refused(
+    partner: bpy.types.Object, corpus: Path, scene_state: SceneState
+) -> None:
+    rig = build("Rigify", corpus)
+    bpy.ops.pasdedeux.retarget(source=partner.name, target=rig.name, limbs="IK")
+    bpy.context.scene.pas_de_deux.partner = rig
+    assert_error(scene_state, "retarget it with FK limbs", first=FIRST, last=LAST)
+
+
+def test_a_rigify_rig_is_redone_by_its_fk_controls(partner: bpy.types.Object, corpus: Path) -> None:
+    rig = build("Rigify", corpus)
+    bpy.ops.pasdedeux.retarget(source=partner.name, target=rig.name, limbs="FK")
+    bpy.context.scene.pas_de_deux.partner = rig
+    before = poses(rig, FIRST - 8, LAST + 8)
+    assert bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST) == {"FINISHED"}
+    after = poses(rig, FIRST - 8, LAST + 8)
+    np.testing.assert_allclose(after[:8], before[:8], atol=1e-4)
+    np.testing.assert_allclose(after[-8:], before[-8:], atol=1e-4)
+    hands = [rig.pose.bones.find(f"DEF-hand.{side}") for side in "LR"]
+    assert np.abs(after - before)[:, hands][..., :3, 3].max() > 0.05
+    assert joint_jerk(after[:, hands][..., :3, 3]).max() < 1.5 * joint_jerk(before[:, hands][..., :3, 3]).max()
+
+
+def test_other_frame_rates_are_redone_to_the_frame(tmp_path: Path, reachable_server: Server) -> None:
+    files.write(tmp_path / "leader.npz", resample(sample_dance()[:FRAMES], 24.0))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "leader.npz"), body=False)
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    assert bpy.context.scene.render.fps == 24
+    before = poses(partner, 1, 96)
+    bpy.context.scene.pas_de_deux.seed = 7
+    bpy.ops.pasdedeux.redo_range(first=40, last=63)
+    changed = np.abs(poses(partner, 1, 96) - before).max(axis=(1, 2, 3)) > 1e-6
+    assert np.flatnonzero(changed).tolist() == list(range(39, 63))
+
+
+def test_fewer_keys_are_kept_few(partner: bpy.types.Object) -> None:
+    bpy.context.scene.pas_de_deux.fewer_keys = True
+    bpy.ops.pasdedeux.generate_partner()
+    before = poses(partner)
+    count = sum(len(curve.keyframe_points) for curve in fcurves.action_fcurves(partner))
+    bpy.context.scene.pas_de_deux.seed = 9
+    bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST)
+    after = poses(partner)
+    np.testing.assert_allclose(after[: FIRST - 1], before[: FIRST - 1], atol=1e-5)
+    np.testing.assert_allclose(after[LAST:], before[LAST:], atol=1e-5)
+    assert sum(len(curve.keyframe_points) for curve in fcurves.action_fcurves(partner)) < 1.5 * count
+
+
+def test_the_result_is_a_take_beside_the_draft(partner: bpy.types.Object) -> None:
+    settings, draft = bpy.context.scene.pas_de_deux, partner.animation_data.action
+    bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST)
+    take = settings.take_list[-1]
+    assert [entry.action for entry in settings.take_list] == [draft, partner.animation_data.action]
+    assert (take.kind, take.model, take.seed, take.name) == ("partner", "partner-flow", 7, "leader partner 50-79")
+    again = json.loads(take.settings)
+    assert again["operator"] == "redo_range"
+    assert again["properties"] == {"draft": draft.name, "keep": "", "first": FIRST, "last": LAST}
+    # These give the same take.
+    expected = poses(partner)
+    settings.seed = again["scene"]["seed"]
+    bpy.ops.pasdedeux.redo_range(**again["properties"])
+    assert len(settings.take_list) == 3
+    np.testing.assert_allclose(poses(partner), expected, atol=1e-5)
 
 
 def test_one_undo_step_takes_the_range_back(partner: bpy.types.Object, scene_state: SceneState) -> None:

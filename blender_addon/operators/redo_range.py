@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from ..animation import frame_splice, keyed_frames, keyframes, nla, rig_motion
-from ..animation.channels import Channel
+from ..animation.channels import Channel, Tolerance
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene
 from ..properties.direction_settings import direction_of, undirectable_reason, with_draft
@@ -37,6 +37,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
     )
 
     _redone = range(0)
+    _tolerance: Tolerance | None = None
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         settings = scene_settings(context)
@@ -52,6 +53,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
             if settings.keep_keyed or self.keep:
                 self.choose_kept(self._redone, means.edited if by_selection else means.meant, partner)
             motion, draft = self.sample(context, leader, partner, frames)
+        self._tolerance = key_tolerance(settings)
         keep = tuple(frame - frames.start for frame in self.kept)
         redo = (self._redone.start - frames.start, self._redone.stop - 1 - frames.start)
         request = self.request(settings, motion, with_draft(direction_of(settings), keep, redo), draft)
@@ -67,7 +69,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         leader, partner = self.find_dancers(context)
         assert partner is not None
         name = f"{leader.name} partner {self._redone[0]}-{self._redone[-1]}"
-        tolerance = key_tolerance(scene_settings(context))
+        tolerance = None if self.kept else self._tolerance  # held poses have keyframes of their own
         with self.shown_take_kept(context, partner), nla.beneath_corrections(partner):
             keyframes.assign_action(partner, self.require_draft())
             edited = keyed_frames.AnimatorsFrames.of(partner).edited

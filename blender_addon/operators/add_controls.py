@@ -24,6 +24,9 @@ class PASDEDEUX_OT_add_controls(bpy.types.Operator):
         if has_controls(dancer):
             cls.poll_message_set(f"{dancer.name} has its controls: choose FK or IK for each limb in the Editing panel")
             return False
+        if dancer.mode == "EDIT":
+            cls.poll_message_set("Leave Edit Mode first")
+            return False
         if dancer.animation_data is not None and dancer.animation_data.use_tweak_mode:
             cls.poll_message_set("Exit the tweak mode of the NLA strip first")
             return False

@@ -27,6 +27,9 @@ class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
         if keyframes.frame_range(dancer) is None:
             cls.poll_message_set(f"{dancer.name} has no animation to bake: import or generate one first")
             return False
+        if dancer.mode == "EDIT":
+            cls.poll_message_set("Leave Edit Mode first")
+            return False
         if dancer.animation_data is not None and dancer.animation_data.use_tweak_mode:
             cls.poll_message_set("Exit the tweak mode of the NLA strip first")
             return False

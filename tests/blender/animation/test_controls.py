@@ -247,11 +247,16 @@ def test_a_dancer_without_a_take_gets_controls(dancer: bpy.types.Object) -> None
     assert np.abs(heads - heads_before).max() < 1e-4
 
 
-def test_another_rig_and_an_uneven_scale_are_refused(dancer: bpy.types.Object) -> None:
+def test_another_rig_an_uneven_scale_and_edit_mode_are_refused(dancer: bpy.types.Object) -> None:
     dancer.scale = (1.0, 1.0, 2.0)
     bpy.context.view_layer.update()
     with pytest.raises(RuntimeError, match="dancer: it is scaled"):
         bpy.ops.pasdedeux.add_controls()
+    dancer.scale = (1.0, 1.0, 1.0)
+    bpy.ops.object.mode_set(mode="EDIT")
+    with pytest.raises(RuntimeError, match="Leave Edit Mode"):
+        bpy.ops.pasdedeux.add_controls()
+    bpy.ops.object.mode_set(mode="OBJECT")
     assert len(dancer.data.bones) == len(JOINTS)
     bpy.ops.object.armature_add()
     with pytest.raises(RuntimeError, match="Select a dancer"):

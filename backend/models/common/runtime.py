@@ -52,10 +52,11 @@ def load_network(
     *,
     legacy_keys: Mapping[str, str] = {},
     legacy_config: Mapping[str, str] = {},
+    threads: int = _MAX_THREADS,
 ) -> TrainedNetwork:
     """Load a model's network from a weight file, for an accelerator: "auto", "cpu", or the name of a torch device.
 
-    legacy_keys, legacy_config: see `open_weights`.
+    legacy_keys, legacy_config: see `open_weights`.  threads: of ONNX Runtime at most.
     Raises ValueError for another file, for a damaged graph, for a network without graphs where there is no torch, and
     for an accelerator that is not there.
     """
@@ -65,7 +66,7 @@ def load_network(
     if not device:
         try:
             for folder in (weights.parent, WEIGHTS):
-                if network := OnnxNetwork.open(model, folder, config, tensors):
+                if network := OnnxNetwork.open(model, folder, config, tensors, threads):
                     return network
         except WrongTensors:
             raise wrong_version(weights, model) from None
@@ -87,6 +88,10 @@ def choose_device(accelerator: str) -> str:
     if accelerator == TORCH_CPU:
         torch.set_num_threads(1)  # frames and blocks depend on each other and are too small for more threads
         return "cpu"
+    try:
+        torch.empty(1, device=accelerator)
+    except (AssertionError, RuntimeError, NotImplementedError):
+        raise ValueError(f"accelerator: auto, cpu or a GPU of this machine expected, {accelerator} found") from None
     return accelerator
 
 
@@ -117,7 +122,9 @@ class OnnxNetwork:
         self.config, self.tensors, self._sessions = config, tensors, sessions
 
     @classmethod
-    def open(cls, model: str, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self | None:
+    def open(
+        cls, model: str, folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Array], threads: int
+    ) -> Self | None:
         """Open a model's graphs in a folder with these weights; None without graphs of a network of this shape.
 
         Raises ValueError for a damaged graph, WrongTensors for weights that lack some or have others.
@@ -135,7 +142,9 @@ class OnnxNetwork:
             config,
             tensors,
             {
-                function: _open_session(graph_path(folder, model, function), {name: tensors[name] for name in weights})
+                function: _open_session(
+                    graph_path(folder, model, function), {name: tensors[name] for name in weights}, threads
+                )
                 for function, weights in contents["weights"].items()
             },
         )
@@ -169,13 +178,13 @@ class TorchNetwork:
         return tuple(output.cpu().numpy() for output in outputs)
 
 
-def _open_session(path: Path, weights: Mapping[str, Array]) -> "InferenceSession":
+def _open_session(path: Path, weights: Mapping[str, Array], threads: int) -> "InferenceSession":
     """A session of ONNX Runtime of a graph that is bound to its weights."""
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
 
     options = SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # which costs time where others work
     values = [OrtValue.ortvalue_from_numpy(values) for values in weights.values()]
     options.add_external_initializers(list(weights), values)

@@ -16,6 +16,8 @@ NAME = "duet-vae"
 FPS = 30.0
 WEIGHTS_PREFIX = "network."
 """Of the network's tensors in the weight file, beside the statistics."""
+_THREADS = 1
+"""Its matrices are so small that threads only wait for each other."""
 _PCA_KEYS = ("mean", "directions", "deviations", "reaches")
 """The file's names of PosePCA's fields."""
 
@@ -70,7 +72,7 @@ class TrainedDuetVae:
     def load(cls, weights: Path, accelerator: str) -> Self:
         """Load a weight file for an accelerator. Raises ValueError, see `load_network`."""
         try:
-            return cls(load_network(NAME, weights, accelerator))
+            return cls(load_network(NAME, weights, accelerator, threads=_THREADS))
         except KeyError:  # of the statistics, which are no part of the network
             raise wrong_version(weights, NAME) from None
 

@@ -111,6 +111,12 @@ def test_without_torch_weights_of_another_shape_are_refused(tmp_path: Path, monk
         load_network(NAME, WEIGHTS / f"{NAME}.safetensors", "cuda")
 
 
+@pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
+def test_an_accelerator_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=f"accelerator: auto, cpu or a GPU of this machine expected, {name} found"):
+        load_network(NAME, WEIGHTS / f"{NAME}.safetensors", name)
+
+
 def test_a_damaged_graph_is_named(tmp_path: Path) -> None:
     for path in (graph_path(WEIGHTS, NAME, "predict"), manifest_path(WEIGHTS, NAME), WEIGHTS / f"{NAME}.safetensors"):
         shutil.copy(path, tmp_path)

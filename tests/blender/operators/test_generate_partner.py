@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
-from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes, nla
 from bl_ext.user_default.pas_de_deux.operators import generate_partner
 from conftest import Server, free_address
 from modal_run import ModalRun
@@ -535,3 +535,19 @@ def test_a_partner_that_was_keyed_by_hand_stays_in_the_list(connected_leader: bp
     bpy.ops.pasdedeux.generate_partner()
     assert [take.action for take in settings.take_list] == [own, partner.animation_data.action]
     assert own.use_fake_user
+
+
+def test_poses_keyed_on_a_correction_layer_are_kept(connected_leader: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    nla.add_correction_layer(partner)
+    bone = partner.pose.bones["left_shoulder"]
+    for frame, turn in ((1, 0.0), (20, 0.3), (40, 0.0)):
+        bone.rotation_quaternion = (np.cos(turn / 2.0), np.sin(turn / 2.0), 0.0, 0.0)
+        bone.keyframe_insert("rotation_quaternion", frame=frame)
+    kept, free = joint_positions(partner, 20), joint_positions(partner, 60)
+    bpy.context.scene.pas_de_deux.keep_keyed = True
+    set_seed(3)
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    np.testing.assert_allclose(joint_positions(partner, 20), kept, atol=1e-5)
+    assert np.abs(joint_positions(partner, 60) - free).max() > 0.02

@@ -66,7 +66,8 @@ def measure(extension: Path, scratch: Path) -> dict[str, Any]:
         bpy.ops.wm.read_homefile(use_empty=True)
         bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
         stop_backend()
-        for name in ("first", "second"):
+        for seed, name in enumerate(("first", "second")):
+            bpy.context.scene.pas_de_deux.seed = seed
             start = time.perf_counter()
             bpy.ops.pasdedeux.generate_partner()
             seconds[f"{frames} frames, {name}"] = round(time.perf_counter() - start, 2)

@@ -92,7 +92,9 @@ class Language:
 def languages() -> tuple[Language, ...]:
     """Load every language in `presets/languages/`, in the order of file names."""
     folder = Path(__file__).with_name("presets") / "languages"
-    return tuple(_from_json(file.read_text("utf-8")) for file in sorted(folder.glob("*.json")))
+    # A missing folder, as while an extension is disabled, raises an error: no languages at all must not be cached.
+    files = sorted(file for file in folder.iterdir() if file.suffix == ".json")
+    return tuple(_from_json(file.read_text("utf-8")) for file in files)
 
 
 def side_in_name(name: str) -> str:

@@ -1,0 +1,158 @@
+"""The Duet tab in Blender's window: its panels are opened, and its buttons found and clicked, by simulated events.
+
+A button is found by hovering: Blender copies the command or the data path of the one below the mouse.
+"""
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import bpy
+import driver
+from driver import Wait, area, expect, region, window
+
+EXTENSION = "bl_ext.user_default.pas_de_deux"
+_HEADER, _FIRST_HEADER = 28, 16
+"""px: distance between the headers of closed panels, and of the first from the sidebar's upper edge."""
+_TAB = 8
+"""px: distance of the tabs' middle from the sidebar's right edge."""
+_PROBE_STEP = 9
+"""px between two probed heights; a button is at least 20 px high."""
+_COLUMNS = (0.3, 0.55, 0.8, 0.9)
+"""Probed places in the sidebar's width."""
+
+_drawn: list[str] = []
+"""The panels that were drawn open, by class, since the list was cleared."""
+
+
+def watch_panels() -> None:
+    """Note from now on which panels Blender draws."""
+    for cls in _panels():
+        cls.draw = _noting(cls.__name__, cls.draw)
+
+
+def open_tab() -> Iterator[Wait]:
+    """Show the sidebar by N in the viewport, and click its tabs until it is the extension's."""
+    view = area()
+    middle = region("WINDOW", view)
+    yield from driver.hover(middle.x + middle.width / 2, middle.y + middle.height / 2)
+    driver.key("N")
+    yield 1.0
+    sidebar = region("UI", view)
+    expect(sidebar.width > 100, "N does not show the sidebar")
+    for y in range(sidebar.y + sidebar.height - 15, sidebar.y, -15):
+        yield from driver.click(sidebar.x + sidebar.width - _TAB, y)
+        if sidebar.active_panel_category == "Duet":
+            return
+    expect(False, "the sidebar has no Duet tab")
+
+
+def open_panel(name: str, *sub_panels: str) -> Iterator[Wait]:
+    """Close all panels, then open one by a click on its header, and sub-panels of it; by class name."""
+    shown = [cls.__name__ for cls in _panels() if not getattr(cls, "bl_parent_id", "") and _polls(cls)]
+    sidebar = region("UI", area())
+    x, top = sidebar.x + sidebar.width / 3, sidebar.y + sidebar.height - _FIRST_HEADER
+    yield from _scroll_to_top(sidebar)
+    yield from driver.click(x, top, ctrl=True)  # opens the first and closes the others
+    yield from _is_drawn(shown[0])
+    if name == shown[0]:
+        return
+    yield from driver.click(x, top)
+    y = top - _HEADER * shown.index(name)
+    yield from driver.click(x, y)
+    open_now = yield from _is_drawn(name)
+    expect(open_now, f"the panel {name} does not open")
+    for sub_panel in sub_panels:
+        yield from _open_sub_panel(sub_panel, x, y)
+
+
+def press(text: str) -> Iterator[Wait]:
+    """Click the button with that command or data path."""
+    x, y = yield from find_button(text)
+    yield from driver.click(x, y)
+
+
+def find_button(text: str) -> Generator[Wait, None, tuple[float, float]]:
+    """The place of the button with that command or data path."""
+    place = yield from search_button(text)
+    expect(place, f"no button for {text} is in the sidebar")
+    assert place
+    return place
+
+
+def search_button(
+    text: str, highest: float | None = None, lowest: float | None = None
+) -> Generator[Wait, None, tuple[float, float] | None]:
+    """The place of a button between two heights of the sidebar, or None."""
+    sidebar = region("UI", area())
+    top = int(highest or sidebar.y + sidebar.height - 12)
+    for y in range(top, int(lowest or sidebar.y + 8), -_PROBE_STEP):
+        for share in _COLUMNS:
+            x = sidebar.x + share * (sidebar.width - 24)
+            yield from driver.hover(x, y)
+            if text in button_below_mouse():
+                return x, y - 4
+    return None
+
+
+def button_below_mouse() -> str:
+    """The command or the data path of the sidebar's highlighted button, as Blender copies it; empty without one."""
+    manager, view = bpy.context.window_manager, area()
+    with bpy.context.temp_override(window=window(), area=view, region=region("UI", view)):
+        for copy in (bpy.ops.ui.copy_python_command_button, bpy.ops.ui.copy_data_path_button):
+            if copy.poll():
+                manager.clipboard = ""
+                copy()
+                if manager.clipboard:
+                    return str(manager.clipboard)
+    return ""
+
+
+def _open_sub_panel(name: str, x: float, below: float) -> Iterator[Wait]:
+    """Click below a panel's header, where there is no button, until the sub-panel is drawn."""
+    sidebar = region("UI", area())
+    for y in range(int(below) - _HEADER, sidebar.y, -_PROBE_STEP):
+        yield from driver.hover(x, y)
+        if button_below_mouse():
+            continue
+        yield from driver.click(x, y)
+        open_now = yield from _is_drawn(name)
+        if open_now:
+            return
+    expect(False, f"the sub-panel {name} does not open")
+
+
+def _scroll_to_top(sidebar: bpy.types.Region) -> Iterator[Wait]:
+    yield from driver.hover(sidebar.x + sidebar.width / 3, sidebar.y + sidebar.height / 2)
+    for _ in range(20):
+        driver.key("WHEELUPMOUSE")
+    yield 0.5
+
+
+def _is_drawn(name: str) -> Generator[Wait, None, bool]:
+    """Whether a panel is open: drawn when the sidebar is drawn again."""
+    yield 0.3
+    _drawn.clear()
+    area().tag_redraw()
+    yield 0.3
+    return name in _drawn
+
+
+def _noting(name: str, draw: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """A panel's draw function that notes its calls; Blender counts its arguments."""
+
+    def noted(self: Any, context: Any) -> None:
+        _drawn.append(name)
+        draw(self, context)
+
+    return noted
+
+
+def _panels() -> list[Any]:
+    return list(sys.modules[f"{EXTENSION}.panels"].CLASSES)
+
+
+def _polls(cls: Any) -> bool:
+    view = area()
+    with bpy.context.temp_override(window=window(), area=view, region=region("UI", view)):
+        return bool(cls.poll(bpy.context)) if hasattr(cls, "poll") else True

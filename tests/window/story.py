@@ -1,0 +1,325 @@
+"""What `make window` does in Blender's window: an animator's first minutes, from the zip to a preview; runs in Blender.
+
+Each step is done by clicks and keys, then checked in the scene, and a picture is taken.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bpy
+import driver
+import sidebar
+from driver import Story, Wait, area, expect, note, picture, region, step
+
+ZIP, LEADER = os.environ["WINDOW_ZIP"], Path(os.environ["WINDOW_LEADER"])
+MODEL = os.environ.get("WINDOW_MODEL", "")
+"""The model to generate with; empty: the default one."""
+SCENE = driver.OUT / "duet.blend"
+_LONG = 120.0
+"""s within which a partner must have been generated, on a busy machine without a GPU."""
+
+
+def story() -> Story:
+    """Drop the zip in, import, generate, cancel, scrub, switch takes, redo a range, undo, save, reload, preview."""
+    yield from install()
+    yield from import_leader()
+    yield from cancel_a_partner()
+    yield from generate_a_partner()
+    yield from generate_again()
+    yield from redo_a_range()
+    yield from undo_and_redo()
+    yield from save_and_reload()
+    yield from ask_about_doubtful_bones()
+    yield from see_an_impossible_map()
+    yield from render_a_preview()
+
+
+def install() -> Iterator[Wait]:
+    step("Install the zip, as Preferences > Get Extensions > Install from Disk does (a drop cannot be simulated)")
+    driver.key("ESC")  # the splash screen
+    bpy.context.preferences.view.show_splash = False
+    bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+    yield 1.0
+    expect(sidebar.EXTENSION in bpy.context.preferences.addons, "the extension is not enabled")
+    sidebar.watch_panels()
+    step("Press N, click the Duet tab")
+    yield from sidebar.open_tab()
+    yield 0.5
+    picture("01-duet-tab")
+
+
+def import_leader() -> Iterator[Wait]:
+    step("Delete the cube, click Import Mocap, choose the file")
+    middle = region("WINDOW", area())
+    yield from driver.hover(middle.x + middle.width / 2, middle.y + middle.height / 2)
+    driver.key("X")
+    yield 0.5
+    driver.key("RET")
+    yield 0.5
+    yield from sidebar.press("pasdedeux.choose_mocap")
+    yield lambda: len(bpy.context.window_manager.windows) > 1, 10.0
+    browser = bpy.context.window_manager.windows[-1]
+    files = next(a for a in browser.screen.areas if a.type == "FILE_BROWSER")
+    yield lambda: files.spaces[0].params is not None, 10.0
+    files.spaces[0].params.directory = str(LEADER.parent).encode()
+    files.spaces[0].params.filename = LEADER.name
+    yield 1.0
+    with bpy.context.temp_override(window=browser, area=files, region=region("WINDOW", files)):
+        bpy.ops.file.execute("INVOKE_DEFAULT")
+    yield has_leader, 30.0
+    yield 1.0
+    yield from sidebar.press("pasdedeux.frame_pair")
+    yield 1.0
+    note(f"{leader().name}, {action_frames(leader())} frames")
+    picture("02-leader")
+
+
+def cancel_a_partner() -> Iterator[Wait]:
+    step("Click Generate Partner, scrub the timeline while it works, click Cancel")
+    before = set(bpy.data.objects.keys()), set(bpy.data.actions.keys())
+    if MODEL:
+        settings().model = MODEL
+    yield from sidebar.press("pasdedeux.generate_partner")
+    yield is_busy, 5.0
+    yield 1.0
+    frame = bpy.context.scene.frame_current
+    picture("03-progress")
+    yield from scrub()
+    expect(bpy.context.scene.frame_current != frame, "the timeline does not scrub while a job runs")
+    yield from sidebar.press("pasdedeux.cancel(")
+    yield is_idle, 5.0
+    yield 0.5
+    expect((set(bpy.data.objects.keys()), set(bpy.data.actions.keys())) == before, "cancelling left something behind")
+    expect(settings().partner is None, "cancelling left a partner")
+    picture("04-cancelled")
+
+
+def generate_a_partner() -> Iterator[Wait]:
+    step("Click Generate Partner and wait")
+    yield from generate()
+    expect(settings().partner is not None, "there is no partner")
+    expect(action_frames(partner()) == action_frames(leader()), "the partner has another length than the leader")
+    yield from sidebar.open_panel("PASDEDEUX_PT_leader")
+    yield from sidebar.press("pasdedeux.frame_pair")
+    bpy.context.scene.frame_set(150)
+    yield 1.0
+    note(f"{partner().name}, {action_frames(partner())} frames, take {action(partner()).name}")
+    picture("05-partner")
+
+
+def generate_again() -> Iterator[Wait]:
+    step("Click Generate Partner again: both takes are kept")
+    first = action(partner())
+    yield from generate()
+    second = action(partner())
+    expect(second != first and second.name != first.name, "the second take is the first one's action")
+    expect({first.name, second.name} <= takes(), f"the list holds {', '.join(sorted(takes()))}")
+    expect(first.use_fake_user, "the first take would not be saved")
+    note(", ".join(sorted(takes())))
+    picture("06-takes")
+
+
+def redo_a_range() -> Iterator[Wait]:
+    step("Set the timeline's preview range to frames 200 to 260, click Redo Range")
+    scene = bpy.context.scene
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 200, 260
+    before, kept = action(partner()), pose_at(partner(), 100)
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner", "PASDEDEUX_PT_direction")
+    yield from sidebar.press("pasdedeux.redo_range")
+    yield is_busy, 5.0
+    yield is_idle, _LONG
+    yield 1.0
+    scene.use_preview_range = False
+    expect(action(partner()) != before, "the range was redone in place of the take")
+    expect(close(pose_at(partner(), 100), kept), "a frame outside the range has moved")
+    note(action(partner()).name)
+    picture("07-redo-range")
+
+
+def undo_and_redo() -> Iterator[Wait]:
+    step("Undo by Ctrl Z, redo by Ctrl Shift Z")
+    done = action(partner()).name
+    yield from point_at_viewport()
+    driver.key("Z", ctrl=True)
+    yield 2.0
+    undone = action(partner()).name
+    expect(undone != done, "undo left the last take")
+    yield from point_at_viewport()
+    driver.key("Z", ctrl=True, shift=True)
+    yield 2.0
+    expect(action(partner()).name == done, f"redo shows {action(partner()).name}, not {done}")
+    note(f"{done}, {undone}, {done}")
+
+
+def save_and_reload() -> Iterator[Wait]:
+    step("Save by Ctrl S, open the file again")
+    bpy.ops.wm.save_as_mainfile(filepath=str(SCENE))
+    bpy.context.scene.frame_set(120)
+    yield from point_at_viewport()
+    driver.key("S", ctrl=True)
+    yield 1.0
+    before, shown, pose = takes(), action(partner()).name, pose_at(partner(), 120)
+    bpy.ops.wm.open_mainfile(filepath=str(SCENE))
+    yield 3.0
+    expect(takes() == before, f"after loading the list holds {', '.join(sorted(takes()))}")
+    expect(action(partner()).name == shown, "another take is shown after loading")
+    expect(close(pose_at(partner(), 120), pose), "the partner has another pose after loading")
+    note(f"{len(before)} takes, {shown} is shown")
+    picture("08-reloaded")
+
+
+def ask_about_doubtful_bones() -> Iterator[Wait]:
+    step("Retarget to a rig whose bones' names say nothing: the dialog names the doubtful bones; Escape, then OK")
+    source = leader()
+    bpy.ops.pasdedeux.add_dancer()
+    rig = bpy.context.view_layer.objects.active
+    rig.name = "unnamed rig"
+    for n, bone in enumerate(rig.data.bones):
+        bone.name = f"Bone.{n:03}"
+    rig.location.x = 2.0
+    source.select_set(True)
+    yield 1.0
+    yield from sidebar.open_panel("PASDEDEUX_PT_retarget")
+    x, y = yield from sidebar.find_button("pasdedeux.retarget(")
+    yield from driver.click(x, y)
+    yield 0.7
+    picture("09-doubtful-bones")
+    expect(is_idle() and rig.animation_data is None, "Retarget did not ask")
+    driver.key("ESC")
+    yield 1.0
+    expect(is_idle() and rig.animation_data is None, "Escape did not stop Retarget")
+    yield from driver.click(x, y)
+    yield 0.7
+    driver.key("RET")
+    yield (lambda: rig.animation_data is not None and is_idle()), 60.0
+    yield 1.0
+    note(f"{action(rig).name}, {action_frames(rig)} frames")
+    picture("10-retargeted")
+    yield from driver.click(x, y)
+    yield 3.0
+    yield is_idle, 60.0
+    expect(action(rig).name != "unnamed rig dance", "Retarget asked again after it was confirmed")
+
+
+def see_an_impossible_map() -> Iterator[Wait]:
+    step("Map Bones, choose the right hip's bone for the pelvis: both rows turn red and say why; Detect Again mends it")
+    rig = bpy.context.view_layer.objects.active
+    yield from sidebar.open_panel("PASDEDEUX_PT_bones")
+    yield from sidebar.press("pasdedeux.map_bones()")
+    joints = rig.data.pas_de_deux.joints
+    expect(joints["pelvis"].bone == "Bone.000", "Map Bones left the pelvis open")
+    joints["pelvis"].bone = joints["right_hip"].bone
+    area().tag_redraw()
+    yield 1.0
+    picture("11-impossible-map")
+    yield from sidebar.press("pasdedeux.map_bones(forget=True)")
+    expect(joints["pelvis"].bone == "Bone.000", "Detect Again left the pelvis as it was")
+
+
+def render_a_preview() -> Iterator[Wait]:
+    step("Click Render Preview, scrub while it renders, wait")
+    scene = bpy.context.scene
+    video = SCENE.with_name("duet.mp4")
+    scene.frame_end = scene.frame_start + 60
+    yield from sidebar.open_panel("PASDEDEUX_PT_preview")
+    yield from sidebar.press("pasdedeux.render_preview")
+    yield is_rendering, 10.0
+    yield 1.0
+    picture("12-preview")
+    yield from scrub()
+    yield (lambda: not is_rendering()), 2 * _LONG
+    yield 1.0
+    expect(video.exists() and video.stat().st_size > 10_000, f"there is no video at {video.name}")
+    note(f"{video.name}, {video.stat().st_size // 1024} KB")
+
+
+def generate() -> Iterator[Wait]:
+    """Click Generate Partner and wait for the partner."""
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner")
+    yield from sidebar.press("pasdedeux.generate_partner")
+    yield is_busy, 5.0
+    yield is_idle, _LONG
+    yield 1.0
+
+
+def point_at_viewport() -> Iterator[Wait]:
+    """Move the mouse over the 3D Viewport, where keys go."""
+    middle = region("WINDOW", area())
+    yield from driver.hover(middle.x + middle.width / 2, middle.y + middle.height / 3)
+
+
+def takes() -> set[str]:
+    """The names of the takes in the list."""
+    return {take.action.name for take in settings().take_list if take.action}
+
+
+def pose_at(dancer: bpy.types.Object, frame: int) -> list[tuple[float, ...]]:
+    """Where the dancer's joints are in a frame, in world space."""
+    now = bpy.context.scene.frame_current
+    bpy.context.scene.frame_set(frame)
+    places = [tuple(dancer.matrix_world @ bone.head) for bone in dancer.pose.bones]
+    bpy.context.scene.frame_set(now)
+    return places
+
+
+def close(places: list[tuple[float, ...]], others: list[tuple[float, ...]]) -> bool:
+    """Whether all places are within a millimetre of the others."""
+    return all(abs(a - b) < 1e-3 for place, other in zip(places, others, strict=True) for a, b in zip(place, other))
+
+
+def is_rendering() -> bool:
+    """A preview is rendered"""
+    return sys.modules[f"{sidebar.EXTENSION}.background_job"].preview_slot.job is not None
+
+
+def scrub() -> Iterator[Wait]:
+    """Drag along the timeline's upper edge."""
+    timeline = area("DOPESHEET_EDITOR")
+    strip = region("WINDOW", timeline)
+    y = strip.y + strip.height - 12
+    yield from driver.drag((strip.x + 0.2 * strip.width, y), (strip.x + 0.6 * strip.width, y))
+
+
+def settings() -> Any:
+    return bpy.context.scene.pas_de_deux
+
+
+def leader() -> bpy.types.Object:
+    return settings().leader
+
+
+def partner() -> bpy.types.Object:
+    return settings().partner
+
+
+def action(dancer: bpy.types.Object) -> bpy.types.Action:
+    assert dancer.animation_data
+    return dancer.animation_data.action
+
+
+def action_frames(dancer: bpy.types.Object) -> int:
+    first, last = action(dancer).frame_range
+    return int(last - first) + 1
+
+
+def has_leader() -> bool:
+    """A leader was imported"""
+    return leader() is not None and is_idle()
+
+
+def is_busy() -> bool:
+    """A job runs"""
+    return not is_idle()
+
+
+def is_idle() -> bool:
+    """No job runs"""
+    return sys.modules[f"{sidebar.EXTENSION}.background_job"].main_slot.job is None
+
+
+driver.run(story)

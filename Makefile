@@ -5,6 +5,7 @@
 #   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
 #   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
 #   make pictures    the pictures in docs/pictures
+#   make window      the zip in a real Blender window, driven by clicks (root; 2 GB the first time)
 #   make benchmark-long   ten minutes of dance: does the last one hold what the first promises?
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test matrix check extension extension-for-this-platform pictures benchmark benchmark-long train
+.PHONY: setup demo test matrix check extension extension-for-this-platform pictures benchmark benchmark-long train window
 
 setup: $(VENV)/ready
 
@@ -86,6 +87,11 @@ pictures: demo
 	$(BIN)/python -m tests.benchmarks.rigs_picture
 	$(BIN)/python -m tests.benchmarks.preview_picture runs/pictures/preview.mp4 60
 	$(BIN)/python docs/pictures/film_strip.py runs/pictures/preview.mp4 docs/pictures/preview.png --frames 55
+
+# Blender 5.2 and an X server in a Debian of their own; pictures and report.json in runs/window.
+WINDOW_ROOT ?= $(VENV)/window
+window: extension-for-this-platform
+	$(BIN)/python -m tests.window.run --root $(WINDOW_ROOT)
 
 benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.bvh_loading

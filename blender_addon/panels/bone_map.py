@@ -51,7 +51,7 @@ class PASDEDEUX_PT_bones(DuetPanel):
         if faults:
             alert = layout.column()
             alert.alert = True
-            alert.label(text="Retarget and Generate need possible bones", icon="ERROR")
+            alert.label(text="No body has these bones", icon="ERROR")
         for part, joints in JOINT_LABELS.items():
             column = layout.column(align=True)
             column.label(text=part)

@@ -3,6 +3,7 @@
 Each step is done by clicks and keys, then checked in the scene, and a picture is taken.
 """
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -269,7 +270,7 @@ def pose_at(dancer: bpy.types.Object, frame: int) -> list[tuple[float, ...]]:
 
 def close(places: list[tuple[float, ...]], others: list[tuple[float, ...]]) -> bool:
     """Whether all places are within a millimetre of the others."""
-    return all(abs(a - b) < 1e-3 for place, other in zip(places, others, strict=True) for a, b in zip(place, other))
+    return all(math.dist(place, other) < 1e-3 for place, other in zip(places, others, strict=True))
 
 
 def is_rendering() -> bool:

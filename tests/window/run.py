@@ -73,7 +73,11 @@ def prepare(root: Path) -> None:
     if not (root / "usr" / "bin" / "apt-get").exists():
         _run([debootstrap, "--variant=minbase", "sid", str(root)])
     install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *PACKAGES]
-    _in_root(root, "export DEBIAN_FRONTEND=noninteractive; apt-get update --quiet --option Acquire::Check-Valid-Until=false && " + " ".join(install))
+    _in_root(
+        root,
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update --quiet --option Acquire::Check-Valid-Until=false && "
+        + " ".join(install),
+    )
 
 
 def run(root: Path, out: Path, extension: Path, model: str) -> str:

@@ -148,4 +148,5 @@ def _noting(name: str, draw: Callable[[Any, Any], None]) -> Callable[[Any, Any],
 
 
 def _panels() -> list[Any]:
-    return list(sys.modules[f"{EXTENSION}.panels"].CLASSES)
+    classes = sys.modules[f"{EXTENSION}.panels"].CLASSES
+    return [cls for cls in classes if issubclass(cls, bpy.types.Panel)]

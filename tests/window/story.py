@@ -32,6 +32,7 @@ def story() -> Story:
     yield from cancel_a_partner()
     yield from generate_a_partner()
     yield from generate_again()
+    yield from switch_takes()
     yield from redo_a_range()
     yield from undo_and_redo()
     yield from save_and_reload()
@@ -86,7 +87,7 @@ def cancel_a_partner() -> Iterator[Wait]:
     if MODEL:
         settings().model = MODEL
     yield from sidebar.press("pasdedeux.generate_partner")
-    yield is_busy, 5.0
+    yield is_busy, 10.0
     yield 1.0
     frame = bpy.context.scene.frame_current
     picture("03-progress")
@@ -125,6 +126,19 @@ def generate_again() -> Iterator[Wait]:
     picture("06-takes")
 
 
+def switch_takes() -> Iterator[Wait]:
+    step("Click the first take's eye in the Takes panel, then the second's")
+    shown = action(partner())
+    entries = [take.action for take in settings().take_list]
+    other = next(entry for entry in entries if entry != shown)
+    yield from sidebar.open_panel("PASDEDEUX_PT_takes")
+    for take in (other, shown):
+        yield from sidebar.press(f"pasdedeux.take_show(index={entries.index(take)})")
+        yield 1.0
+        expect(action(partner()) == take, f"{action(partner()).name} is shown, not {take.name}")
+        picture(f"06-take-{entries.index(take) + 1}")
+
+
 def redo_a_range() -> Iterator[Wait]:
     step("Set the timeline's preview range to frames 200 to 260, click Redo Range")
     scene = bpy.context.scene
@@ -132,7 +146,7 @@ def redo_a_range() -> Iterator[Wait]:
     before, kept = action(partner()), pose_at(partner(), 100)
     yield from sidebar.open_panel("PASDEDEUX_PT_partner", "PASDEDEUX_PT_direction")
     yield from sidebar.press("pasdedeux.redo_range")
-    yield is_busy, 5.0
+    yield is_busy, 10.0
     yield is_idle, _LONG
     yield 1.0
     scene.use_preview_range = False
@@ -243,7 +257,7 @@ def generate() -> Iterator[Wait]:
     """Click Generate Partner and wait for the partner."""
     yield from sidebar.open_panel("PASDEDEUX_PT_partner")
     yield from sidebar.press("pasdedeux.generate_partner")
-    yield is_busy, 5.0
+    yield is_busy, 10.0
     yield is_idle, _LONG
     yield 1.0
 

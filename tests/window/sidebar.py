@@ -21,6 +21,8 @@ _PROBE_STEP = 9
 _COLUMNS, _FINE_COLUMNS = (0.3, 0.55, 0.8, 0.9), tuple(0.06 * n for n in range(1, 16))
 """Probed places in the sidebar's width: for most buttons, and for those that are only icons."""
 
+_CROSS_COLUMNS = (0.88, 0.91, 0.94)
+
 _drawn: list[str] = []
 """The panels that were drawn open, by class, since the list was cleared."""
 
@@ -73,6 +75,14 @@ def press(text: str) -> Iterator[Wait]:
     yield from driver.click(x, y)
 
 
+def press_cancel(below: float) -> Iterator[Wait]:
+    """Click Cancel, the cross at the right end of the progress bar under a button at that height."""
+    place = yield from search_button("pasdedeux.cancel(", _CROSS_COLUMNS, highest=below, lowest=below - 80)
+    expect(place, "there is no progress bar with a cross")
+    assert place
+    yield from driver.click(*place)
+
+
 def find_button(text: str) -> Generator[Wait, None, tuple[float, float]]:
     """The place of the button with that command or data path."""
     place = (yield from search_button(text)) or (yield from search_button(text, _FINE_COLUMNS))
@@ -81,10 +91,13 @@ def find_button(text: str) -> Generator[Wait, None, tuple[float, float]]:
     return place
 
 
-def search_button(text: str, columns: Sequence[float] = _COLUMNS) -> Generator[Wait, None, tuple[float, float] | None]:
-    """The place of a button in the sidebar, or None."""
+def search_button(
+    text: str, columns: Sequence[float] = _COLUMNS, *, highest: float | None = None, lowest: float | None = None
+) -> Generator[Wait, None, tuple[float, float] | None]:
+    """The place of a button in the sidebar, or between two heights of it, or None."""
     sidebar = region("UI", area())
-    for y in range(sidebar.y + sidebar.height - 12, sidebar.y + 8, -_PROBE_STEP):
+    top, bottom = highest or sidebar.y + sidebar.height - 12, lowest or sidebar.y + 8
+    for y in range(int(top), int(bottom), -_PROBE_STEP):
         for share in columns:
             x = sidebar.x + share * (sidebar.width - 24)
             yield from driver.hover(x, y)

@@ -86,14 +86,17 @@ def cancel_a_partner() -> Iterator[Wait]:
     before = set(bpy.data.objects.keys()), set(bpy.data.actions.keys())
     if MODEL:
         settings().model = MODEL
-    yield from sidebar.press("pasdedeux.generate_partner")
+    settings().takes = 8  # so that there is time to cancel
+    x, y = yield from sidebar.find_button("pasdedeux.generate_partner")
+    yield from driver.click(x, y)
     yield is_busy, 10.0
-    yield 1.0
+    yield 3.0
     frame = bpy.context.scene.frame_current
     picture("03-progress")
     yield from scrub()
     expect(bpy.context.scene.frame_current != frame, "the timeline does not scrub while a job runs")
-    yield from sidebar.press("pasdedeux.cancel(")
+    yield from sidebar.press_cancel(y)
+    settings().takes = 1
     yield is_idle, 5.0
     yield 0.5
     expect((set(bpy.data.objects.keys()), set(bpy.data.actions.keys())) == before, "cancelling left something behind")

@@ -19,9 +19,8 @@ def save_weights(path: Path, model: str, config: dict[str, Any], tensors: dict[s
     """Write a weight file, whole or not at all."""
     metadata = {"model": model, "config": json.dumps(config)}
     with atomic_path(path) as temporary:
-        save_file(
-            {name: np.ascontiguousarray(values) for name, values in tensors.items()}, temporary, metadata=metadata
-        )
+        contiguous = {name: np.asarray(values, order="C") for name, values in tensors.items()}
+        save_file(contiguous, temporary, metadata=metadata)
         temporary.chmod(0o644)  # safetensors makes files that only their owner can read
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +26,16 @@ def test_a_file_gives_back_configuration_and_tensors_and_others_may_read_it(weig
     assert {name: tensor.tolist() for name, tensor in tensors.items()} == {n: t.tolist() for n, t in TENSORS.items()}
     assert weights.stat().st_mode & 0o777 == 0o644
     assert list(weights.parent.iterdir()) == [weights]
+
+
+def test_tensors_keep_their_shapes(tmp_path: Path) -> None:
+    shapes = {"number": (), "row": (1,), "table": (3, 2)}
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    tensors["table"] = np.arange(6.0).reshape(2, 3).T  # not contiguous
+    save_weights(tmp_path / "some.safetensors", "some", {}, tensors)
+    with open_weights(tmp_path / "some.safetensors", "some") as (_, read):
+        assert {name: values.shape for name, values in read.items()} == shapes
+        assert read["table"].tolist() == tensors["table"].tolist()
 
 
 def test_the_weights_of_another_model_are_refused_by_name(weights: Path) -> None:

@@ -7,9 +7,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from backend.model_registry import WEIGHTS
+from backend.models.common.runtime import OnnxNetwork, load_network
 from backend.models.common.weights_file import save_weights
+from backend.models.score_flow.conditions import NAME
 from backend.models.score_flow.legacy_names import LEGACY_KEYS
-from backend.models.score_flow.network.flow import load
+from backend.models.score_flow.network.flow import load, save
+from backend.models.score_flow.trained import TrainedScoreFlow
 from tests.backend.models.score_flow.conftest import SMALL
 
 
@@ -20,6 +24,13 @@ def test_weights_survive_a_round_trip(weights: Path) -> None:
     save_weights(other, "partner-flow", {}, {"x": torch.zeros(1)})
     with pytest.raises(ValueError, match="score-flow"):
         load(other)
+
+
+def test_ones_own_weights_of_the_shipped_shape_run_without_torch(tmp_path: Path) -> None:
+    shipped, own = WEIGHTS / "score-flow.safetensors", tmp_path / "score-flow.safetensors"
+    save(own, load(shipped))
+    assert isinstance(load_network(NAME, own, "cpu"), OnnxNetwork)
+    assert TrainedScoreFlow.load(own, "cpu").bar_seconds == TrainedScoreFlow.load(shipped, "cpu").bar_seconds
 
 
 def test_a_weight_file_of_0_1_0_loads_under_todays_names(weights: Path, tmp_path: Path) -> None:

@@ -262,6 +262,8 @@ class JobOperator(bpy.types.Operator):
 
     def _drain_job(self, context: bpy.types.Context, job: Job) -> OperatorReturn:
         """Handle the job's messages; the last one ends the operator."""
+        if any(window.screen.is_scrubbing for window in window_manager(context).windows):
+            return {"PASS_THROUGH"}  # 5.2 crashes if a scene, such as `build_bones`'s, is removed while one scrubs
         previews = []
         for message in job.drain():
             if isinstance(message, JobProgress):

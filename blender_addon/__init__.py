@@ -7,30 +7,25 @@ import bpy
 from . import background_job, panels
 from .animation import deleted_dancers, preview_dancer
 from .operators import (
-    add_controls,
     add_dancer,
-    backend_process,
-    backend_status,
-    bake_edits,
     cancel,
     compose_music,
-    correction_layer,
-    frame_pair,
     generate_dance,
-    generate_partner,
-    import_duet,
     import_mocap,
     map_bones,
-    redo_range,
-    render_preview,
     retarget,
     retarget_batch,
-    retarget_pair,
-    take_again,
-    take_compare,
-    take_delete,
-    take_show,
 )
+from .operators.backend import process as backend_process
+from .operators.backend import status as backend_status
+from .operators.editing import add_controls, bake_edits, correction_layer
+from .operators.pair import frame_pair, import_duet, retarget_pair
+from .operators.partner import generate_partner, redo_range
+from .operators.preview import render_preview
+from .operators.takes import compare as take_compare
+from .operators.takes import delete as take_delete
+from .operators.takes import make_again as take_again
+from .operators.takes import show as take_show
 from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings, take_list
 
 _CLASSES: tuple[type, ...] = (

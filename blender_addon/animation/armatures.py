@@ -22,10 +22,10 @@ from rigs.skeleton import JOINTS, PARENTS, Skeleton
 
 from ..background_job import OperatorError
 from ..context_access import active_scene, active_view_layer, armature_data, frame_rate
-from . import keyframes
-from .channels import Channel, transform_channels
 from .control_bones import CONTROL_BONES, control_channels, has_controls
 from .joint_bones import build_bones
+from .keys import keyframes
+from .keys.channels import Channel, transform_channels
 from .pose_sampling import sample_pose
 
 _UNEVEN_SCALE = 1e-3  # relative difference between the axes' scales above which a body is distorted

@@ -17,8 +17,8 @@ from rigs.retargeting.control_reduction import reduce_control
 from rigs.retargeting.key_reduction import KeyedCurve, PropertyCurve, Tolerance, reduce_keys, tangents
 from rigs.skeleton import INDEX, JOINTS, PARENTS
 
-from . import fcurves
-from .channels import Channel, transform_channels
+from .keys import fcurves
+from .keys.channels import Channel, transform_channels
 
 IK = "IK"
 """The custom property of hand and foot controls: 0 for FK, 1 for IK."""

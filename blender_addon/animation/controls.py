@@ -9,9 +9,10 @@ import numpy as np
 from rigs import Array
 
 from ..context_access import active_view_layer, armature_data
-from . import armatures, fcurves, joint_bones, keyframes, nla
-from .channels import key_every_frame
+from . import armatures, joint_bones
 from .control_bones import IK, LIMBS, Limb, control_channels, has_controls, ik_path, pole_angle, pole_rest
+from .keys import fcurves, keyframes, nla
+from .keys.channels import key_every_frame
 
 _POLE_LENGTH = 0.06
 """Length of a pole target's bone, in limb lengths."""

@@ -21,7 +21,8 @@ from ..context_access import (
 )
 from ..properties.settings import scene_settings
 from ..properties.take_list import GHOST
-from . import armatures, keyframes, mannequin, rig_motion
+from . import armatures, mannequin, rig_motion
+from .keys import keyframes
 from .scene_animation import holds_animation
 
 NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"

@@ -14,7 +14,8 @@ from rigs import files, rotations
 from rigs.files.recording import Recording, to_clip
 
 from ..context_access import frame_rate, set_frame_rate, window_manager
-from . import armatures, fcurves
+from . import armatures
+from .keys import fcurves
 from .pose_sampling import sample_pose
 
 SUFFIXES = (".fbx", ".glb", ".gltf")

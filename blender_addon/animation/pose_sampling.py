@@ -15,8 +15,8 @@ from rigs import Array, rotations
 from rigs.retargeting import rotation_modes
 
 from ..context_access import active_scene, armature_data
-from . import fcurves
 from .control_bones import idle_constraints
+from .keys import fcurves
 
 _SCALE_TOLERANCE = 5e-5  # bone scales nearer to one than this are no scale
 _UNIFORM_TOLERANCE = 1e-4  # an object whose axes' scales differ by less is scaled uniformly

@@ -17,7 +17,8 @@ from rigs.skeleton import JOINTS
 
 from ..background_job import main_slot
 from ..context_access import armature_data
-from . import armatures, fcurves, keyframes, mannequin
+from . import armatures, mannequin
+from .keys import fcurves, keyframes
 
 _MARK = "pas_de_deux_preview"
 """The custom property of the data-blocks that belong to a preview."""

@@ -23,10 +23,11 @@ from rigs.retargeting.retarget import RetargetOptions
 from ..background_job import OperatorError
 from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate, metres_per_unit
 from ..properties.bone_map import edited_bone_map
-from . import armatures, keyframes, nla, rigify
+from . import armatures, rigify
 from .armatures import NotADancer
-from .channels import Channel, Tolerance, rest_channel, transform_channels
 from .control_bones import control_channels, joint_pose
+from .keys import keyframes, nla
+from .keys.channels import Channel, Tolerance, rest_channel, transform_channels
 from .pose_sampling import sample_pose
 
 _PERSON = 0.8, 2.6  # m, heights of people

@@ -14,8 +14,8 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import ControlBone, RigMotion
 from rigs.skeleton import INDEX
 
-from . import fcurves
-from .channels import REST_VALUES
+from .keys import fcurves
+from .keys.channels import REST_VALUES
 
 Limbs = Literal["FK", "IK"]
 

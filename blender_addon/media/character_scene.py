@@ -11,7 +11,8 @@ import numpy as np
 from rigs import Array
 from rigs.motion import Motion
 
-from ..animation import armatures, keyframes, mannequin
+from ..animation import armatures, mannequin
+from ..animation.keys import keyframes
 from ..context_access import active_scene, active_view_layer
 from . import camera_framing, studio
 from .preview_scene import COLOURS

@@ -13,7 +13,8 @@ import numpy as np
 from rigs import Array
 from rigs.motion import Motion, resample
 
-from ..animation import armatures, keyframes, mannequin
+from ..animation import armatures, mannequin
+from ..animation.keys import keyframes
 from ..context_access import set_frame_rate
 from . import studio
 from .studio_floor import add_studio_floor

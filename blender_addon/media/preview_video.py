@@ -9,7 +9,9 @@ import bpy
 
 from rigs.motion import Motion
 
-from ..animation import dancers, keyframes, takes
+from ..animation import dancers
+from ..animation.keys import keyframes
+from ..animation.takes import take_list as takes
 from ..context_access import active_scene, active_view_layer, frame_rate
 from . import camera_framing, character_scene, preview_scene, sequencer, side_by_side
 from .video_output import Progress, render_to_file

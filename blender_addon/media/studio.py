@@ -8,8 +8,8 @@ from mathutils import Matrix, Vector
 
 from rigs import Array
 
-from ..animation import keyframes
-from ..animation.channels import Channel
+from ..animation.keys import keyframes
+from ..animation.keys.channels import Channel
 from . import camera_framing
 from .studio_floor import FAR_FLOOR, FLOOR_RADIUS
 

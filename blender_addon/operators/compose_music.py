@@ -9,14 +9,15 @@ from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
 from backend.wire.messages import ComposeRequest, ComposeResult
 
-from ..animation import dancers, takes
+from ..animation import dancers
+from ..animation.takes import take_list as takes
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
 from ..properties.setting_values import take_settings
 from ..properties.settings import scene_settings
-from .backend_request import backend_connection, request_backend
+from .backend.request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_together, output_path, write_temporary
 
 _MIDI_SUFFIXES = (".mid", ".midi")

@@ -15,14 +15,15 @@ from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
 
-from ..animation import armatures, dancers, rig_motion, takes
+from ..animation import armatures, dancers, rig_motion
+from ..animation.takes import take_list as takes
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range, frame_rate, metres_per_unit
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
 from ..properties.setting_values import take_settings
 from ..properties.settings import key_tolerance, scene_settings
-from .backend_request import backend_connection, request_backend
+from .backend.request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
 _SETTINGS = ("music.bars", "music.dancer", "music.duet", "music.energy", "fewer_keys")

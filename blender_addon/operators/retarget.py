@@ -8,8 +8,9 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
-from ..animation import armatures, dancers, keyframes, map_check, rig_motion, rigify
-from ..animation.channels import Tolerance
+from ..animation import armatures, dancers, map_check, rig_motion, rigify
+from ..animation.keys import keyframes
+from ..animation.keys.channels import Tolerance
 from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
 from ..properties.retarget_settings import RetargetProperties, draw_options

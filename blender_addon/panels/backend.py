@@ -4,8 +4,8 @@ from typing import Any
 
 import bpy
 
-from ..operators.backend_process import is_running
-from ..operators.backend_status import BackendStatus, backend_status
+from ..operators.backend.process import is_running
+from ..operators.backend.status import BackendStatus, backend_status
 from ..properties.preferences import addon_preferences, draw_connection
 from .layout import DuetPanel
 

@@ -2,8 +2,9 @@
 
 import bpy
 
-from ..animation import armatures, nla
+from ..animation import armatures
 from ..animation.control_bones import IK, LIMBS, has_controls
+from ..animation.keys import nla
 from ..properties.settings import scene_settings
 from .layout import DuetPanel, split_layout
 

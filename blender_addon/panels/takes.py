@@ -4,7 +4,8 @@ from typing import Any
 
 import bpy
 
-from ..animation import ghosts, takes
+from ..animation.takes import ghosts
+from ..animation.takes import take_list as takes
 from ..context_access import active_scene
 from ..media import music_takes
 from ..properties.settings import scene_settings

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux.operators import backend_launcher, backend_status
-from bl_ext.user_default.pas_de_deux.operators.backend_launcher import RunningBackend
-from bl_ext.user_default.pas_de_deux.operators.backend_status import Answer
+from bl_ext.user_default.pas_de_deux.operators.backend import launcher as backend_launcher
+from bl_ext.user_default.pas_de_deux.operators.backend import status as backend_status
+from bl_ext.user_default.pas_de_deux.operators.backend.launcher import RunningBackend
+from bl_ext.user_default.pas_de_deux.operators.backend.status import Answer
 from bl_ext.user_default.pas_de_deux.panels.backend import PASDEDEUX_PT_backend
 from bl_ext.user_default.pas_de_deux.properties.preferences import addon_preferences
 from test_panels import Layout

@@ -5,7 +5,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, keyframes
+from bl_ext.user_default.pas_de_deux.animation import armatures
+from bl_ext.user_default.pas_de_deux.animation.keys import keyframes
 from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, random_motion, swaying_motion
 
 from rigs import files, rotations

@@ -3,7 +3,8 @@
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
+from bl_ext.user_default.pas_de_deux.animation.keys import keyframes, nla
 from motions import max_joint_error, swaying_motion
 
 from rigs import Array, rotations

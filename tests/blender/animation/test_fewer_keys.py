@@ -5,7 +5,8 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, fcurves, keyframes, rig_motion
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, rig_motion
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
 from bl_ext.user_default.pas_de_deux.animation.pose_sampling import sample_pose
 
 from rigs import Array, rotations

@@ -6,8 +6,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, fcurves, keyframes, pose_sampling
-from bl_ext.user_default.pas_de_deux.animation.channels import Channel
+from bl_ext.user_default.pas_de_deux.animation import armatures, pose_sampling
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation.keys.channels import Channel
 from motions import TENTH_OF_A_MILLIMETRE, random_motion
 
 from rigs import Array, rotations

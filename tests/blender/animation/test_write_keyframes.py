@@ -3,8 +3,8 @@
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import fcurves, keyframes
-from bl_ext.user_default.pas_de_deux.animation.channels import Channel, Tolerance, transform_channels
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation.keys.channels import Channel, Tolerance, transform_channels
 
 from rigs import Array, rotations
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job
-from bl_ext.user_default.pas_de_deux.animation import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
 from bl_ext.user_default.pas_de_deux.media import sequencer
 from bl_ext.user_default.pas_de_deux.operators import generate_dance
 from conftest import Server, free_address

@@ -6,9 +6,9 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import takes
+from bl_ext.user_default.pas_de_deux.animation.takes import take_list as takes
 from bl_ext.user_default.pas_de_deux.media.preview_video import TakeBeside
-from bl_ext.user_default.pas_de_deux.operators import render_preview
+from bl_ext.user_default.pas_de_deux.operators.preview import render_preview
 from motions import swaying_motion
 from videos import SIZE, SceneState, coral, green, import_pair, teal
 from videos import render_preview as render

@@ -8,8 +8,11 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, fcurves, ghosts, keyframes, nla, takes
-from bl_ext.user_default.pas_de_deux.operators import take_delete
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation.takes import ghosts
+from bl_ext.user_default.pas_de_deux.animation.takes import take_list as takes
+from bl_ext.user_default.pas_de_deux.operators.takes import delete as take_delete
 from conftest import Server
 from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swaying_motion
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import bpy
 import pytest
 import zmq
-from bl_ext.user_default.pas_de_deux.operators import backend_process, backend_status
+from bl_ext.user_default.pas_de_deux.operators.backend import process as backend_process
+from bl_ext.user_default.pas_de_deux.operators.backend import status as backend_status
 from bl_ext.user_default.pas_de_deux.properties import preferences
 from conftest import Server, free_address
 

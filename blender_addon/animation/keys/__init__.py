@@ -1,0 +1,1 @@
+"""Keyframes: F-curves in bulk, channels, actions and NLA strips."""

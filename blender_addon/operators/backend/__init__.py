@@ -1,0 +1,1 @@
+"""Operators and helpers that start, reach and watch the backend."""

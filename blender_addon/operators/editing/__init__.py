@@ -1,0 +1,1 @@
+"""Operators that help an animator to edit a generated dance by hand."""

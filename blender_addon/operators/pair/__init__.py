@@ -1,0 +1,1 @@
+"""Operators on both dancers of a duet."""

@@ -1,0 +1,121 @@
+"""Operators that import a duet, from one mocap file or two: its dancers become the leader and the partner."""
+
+from pathlib import Path
+
+import bpy
+
+from rigs.files.duet import Duet, leader_first, pair_dancers
+
+from ...background_job import JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ...properties.settings import scene_settings
+from ..import_mocap import ImportOperator, ImportOptions, MocapBrowser, add_imported_dancers, clip_reader
+
+_NO_FILES = "Select the file of a duet, or the two files of its dancers"
+
+
+class DuetOptions(ImportOptions):
+    """How a duet is imported; mixed into the operators."""
+
+    swap: bpy.props.BoolProperty(name="Swap Roles", description="Let the other dancer lead")  # type: ignore[valid-type]
+
+
+class PASDEDEUX_OT_import_duet(DuetOptions, ImportOperator):
+    """Import two dancers, from one mocap file or two, as the leader and the partner"""
+
+    bl_idname = "pasdedeux.import_duet"
+    bl_label = "Import Duet"
+    label = "Importing the duet"
+
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="File", description="File of both dancers, or of the leader", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    partner_filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Partner File",
+        description="File of the partner; empty: the first file holds both dancers",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    _names = ("", "")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
+        if not self.filepath:
+            choose_duet = bpy.ops.pasdedeux.choose_duet  # type: ignore[attr-defined]
+            return choose_duet("INVOKE_DEFAULT", body=self.body, fps=self.fps, swap=self.swap)
+        return super().invoke(context, event)
+
+    def prepare(self, context: bpy.types.Context) -> JobFunction:
+        if not self.filepath:
+            raise OperatorError(_NO_FILES)
+        paths = [Path(bpy.path.abspath(path)) for path in (self.filepath, self.partner_filepath) if path]
+        clip_readers = [clip_reader(context, path, self.fps or None) for path in paths]
+        stems = [path.stem for path in paths]
+        names = (stems[0], stems[1]) if len(stems) == 2 else (f"{stems[0]} 1", f"{stems[0]} 2")
+        self._names = names[::-1] if self.swap else names
+        swap = self.swap
+
+        def read(reporter: Reporter) -> Duet:
+            clips = []
+            for n, (path, read_clip) in enumerate(zip(paths, clip_readers, strict=True)):
+                reporter.progress(n / len(paths), f"reading {path.name}")
+                clips.append(read_clip())
+            return pair_dancers(clips, swap=swap)
+
+        return read
+
+    def apply(self, context: bpy.types.Context, result: Duet) -> None:
+        for warning in result.warnings:
+            self.report({"WARNING"}, warning)
+        _, partner = add_imported_dancers(self, context, (result.leader, result.partner), self._names)
+        scene_settings(context).partner = partner
+
+
+class PASDEDEUX_OT_choose_duet(DuetOptions, MocapBrowser):
+    """Select one mocap file with two dancers, or two files with one dancer each"""
+
+    bl_idname = "pasdedeux.choose_duet"
+    bl_label = "Import Duet"
+
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        paths = [Path(self.directory, file.name) for file in self.files if file.name]
+        if not 1 <= len(paths) <= 2:
+            found = f", {len(paths)} selected" if paths else ""
+            self.report({"ERROR"}, f"{_NO_FILES}{found}")
+            return {"CANCELLED"}
+        first, *other = leader_first(paths)
+        return invoke_operator(
+            self,
+            bpy.ops.pasdedeux.import_duet,  # type: ignore[attr-defined]
+            filepath=str(first),
+            partner_filepath=str(other[0]) if other else "",
+            body=self.body,
+            fps=self.fps,
+            swap=self.swap,
+        )
+
+
+class PASDEDEUX_OT_swap_dancers(bpy.types.Operator):
+    """Let the partner lead and the leader be the partner"""
+
+    bl_idname = "pasdedeux.swap_dancers"
+    bl_label = "Swap Leader and Partner"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        settings = scene_settings(context)
+        if settings.leader is None and settings.partner is None:
+            cls.poll_message_set("There is no leader and no partner")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> OperatorReturn:
+        settings = scene_settings(context)
+        settings.leader, settings.partner = settings.partner, settings.leader
+        return {"FINISHED"}
+
+
+CLASSES = (PASDEDEUX_OT_import_duet, PASDEDEUX_OT_choose_duet, PASDEDEUX_OT_swap_dancers)

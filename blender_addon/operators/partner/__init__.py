@@ -1,0 +1,1 @@
+"""Operators that generate a partner, or a range of one."""

@@ -11,8 +11,9 @@ from backend.wire.messages import ComposeRequest, ComposeResult
 
 from ..animation import dancers
 from ..animation.takes import take_list as takes
-from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
+from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene
+from ..job_operator import JobOperator
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
 from ..properties.setting_values import take_settings

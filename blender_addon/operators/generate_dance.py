@@ -17,8 +17,9 @@ from rigs.skeleton import Skeleton
 
 from ..animation import armatures, dancers, rig_motion
 from ..animation.takes import take_list as takes
-from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
+from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene, extend_frame_range, frame_rate, metres_per_unit
+from ..job_operator import JobOperator
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
 from ..properties.setting_values import take_settings

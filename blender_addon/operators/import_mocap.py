@@ -9,8 +9,9 @@ from rigs import files
 from rigs.motion import Motion
 
 from ..animation import dancers, fbx_gltf
-from ..background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ..background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, window_manager
+from ..job_operator import JobOperator, invoke_operator
 
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES))
 """File browser filter of the formats that can be read."""

@@ -11,8 +11,9 @@ from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 from ..animation import armatures, dancers, map_check, rig_motion, rigify
 from ..animation.keys import keyframes
 from ..animation.keys.channels import Tolerance
-from ..background_job import JobFunction, JobOperator, OperatorError, Reporter
+from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
+from ..job_operator import JobOperator
 from ..properties.retarget_settings import RetargetProperties, draw_options
 
 

@@ -9,8 +9,9 @@ from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import retarget
 
 from ..animation import rig_motion
-from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, frame_rate
+from ..job_operator import invoke_operator
 from ..properties.retarget_settings import option_values
 from .import_mocap import MocapBrowser, clip_reader
 from .retarget import RetargetOperator, RetargetTarget, require_editable_armature, require_object

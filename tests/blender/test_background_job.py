@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import addon_utils
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux import background_job, job_operator
 
 from tests.installed import PACKAGE
 
@@ -59,9 +59,9 @@ def test_previews_come_in_order_between_progress_and_result() -> None:
 
 def test_the_status_bar_says_once_what_is_being_done() -> None:
     label = "Generating the partner"
-    assert background_job.status_text(label, background_job.JobProgress(0.421, "generating")) == f"{label}: 42%"
+    assert job_operator.status_text(label, background_job.JobProgress(0.421, "generating")) == f"{label}: 42%"
     progress = background_job.JobProgress(0.96, "post-processing")
-    assert background_job.status_text(label, progress) == f"{label}: 96%, post-processing"
+    assert job_operator.status_text(label, progress) == f"{label}: 96%, post-processing"
 
 
 def test_a_refusal_is_passed_on_as_its_sentence() -> None:
@@ -97,7 +97,7 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     bpy.context.scene.collection.objects.link(obj)
     obj.location = (1.0, 2.0, 3.0)
     operator = SimpleNamespace(prepare=lambda _: tuple(obj.matrix_world.translation))
-    assert background_job.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)
+    assert job_operator.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)
 
 
 @pytest.fixture
@@ -133,10 +133,10 @@ def test_a_result_goes_to_the_scene_that_it_was_started_in(dancing_leader: bpy.t
     here = bpy.context.scene
     here.pas_de_deux.model = "mirror"
     operator = SimpleNamespace(prepare=lambda _: None)
-    background_job.JobOperator._prepare_job(operator, bpy.context)
+    job_operator.JobOperator._prepare_job(operator, bpy.context)
     elsewhere = bpy.data.scenes.new("elsewhere")
     bpy.context.window.scene = elsewhere
-    with background_job._scene_shown(bpy.context, operator._scene):
+    with job_operator._scene_shown(bpy.context, operator._scene):
         assert bpy.context.scene == here
         bpy.ops.pasdedeux.generate_partner()
     assert bpy.context.scene == elsewhere
@@ -146,7 +146,7 @@ def test_a_result_goes_to_the_scene_that_it_was_started_in(dancing_leader: bpy.t
 
 def test_a_result_for_a_removed_scene_is_one_sentence() -> None:
     gone = pytest.raises(background_job.OperatorError, match="The scene gone was removed meanwhile")
-    with gone, background_job._scene_shown(bpy.context, "gone"):
+    with gone, job_operator._scene_shown(bpy.context, "gone"):
         pass
 
 

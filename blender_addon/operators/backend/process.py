@@ -9,8 +9,9 @@ import bpy
 from backend.client import BackendError, Client
 from backend.wire.messages import HelloReply
 
-from ...background_job import JobFunction, JobOperator, OperatorError, OperatorReturn, Reporter
+from ...background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ...context_access import window_manager
+from ...job_operator import JobOperator
 from ...properties.preferences import addon_preferences
 from . import launcher as backend_launcher
 from .request import BackendConnection, backend_connection, server_sentence, user_folder

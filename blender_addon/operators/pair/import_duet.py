@@ -6,7 +6,8 @@ import bpy
 
 from rigs.files.duet import Duet, leader_first, pair_dancers
 
-from ...background_job import JobFunction, OperatorError, OperatorReturn, Reporter, invoke_operator
+from ...background_job import JobFunction, OperatorError, OperatorReturn, Reporter
+from ...job_operator import invoke_operator
 from ...properties.settings import scene_settings
 from ..import_mocap import ImportOperator, ImportOptions, MocapBrowser, add_imported_dancers, clip_reader
 

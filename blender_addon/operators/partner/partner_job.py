@@ -27,8 +27,9 @@ from ...animation.keys.channels import Channel
 from ...animation.preview_dancer import PreviewDancer
 from ...animation.takes import take_list as takes
 from ...animation.takes.take_list import TakeRecord
-from ...background_job import JobOperator, OperatorError, Reporter
+from ...background_job import OperatorError, Reporter
 from ...context_access import active_scene, extend_frame_range, frame_rate
+from ...job_operator import JobOperator
 from ...properties.direction_settings import DIRECTION_NAMES
 from ...properties.setting_values import take_settings
 from ...properties.settings import PASDEDEUX_PG_settings, scene_settings

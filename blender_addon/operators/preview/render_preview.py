@@ -7,8 +7,9 @@ import bpy
 from ...animation import dancers
 from ...animation.keys import nla
 from ...animation.takes import take_list as takes
-from ...background_job import JobFunction, JobOperator, OperatorError, Reporter, preview_slot
+from ...background_job import JobFunction, OperatorError, Reporter, preview_slot
 from ...context_access import active_scene, active_view_layer
+from ...job_operator import JobOperator
 from ...media import preview_scene, sequencer
 from ...media.preview_video import PreviewOptions, TakeBeside
 from ...media.video_output import is_preview

@@ -75,12 +75,12 @@ def press(text: str) -> Iterator[Wait]:
     yield from driver.click(x, y)
 
 
-def press_cancel(below: float) -> Iterator[Wait]:
-    """Click Cancel, the cross at the right end of the progress bar under a button at that height."""
+def find_cancel(below: float) -> Generator[Wait, None, tuple[float, float]]:
+    """The place of Cancel, the cross at the right end of the progress bar under a button at that height."""
     place = yield from search_button("pasdedeux.cancel(", _CROSS_COLUMNS, highest=below, lowest=below - 80)
     expect(place, "there is no progress bar with a cross")
     assert place
-    yield from driver.click(*place)
+    return place
 
 
 def find_button(text: str) -> Generator[Wait, None, tuple[float, float]]:

@@ -5,6 +5,7 @@ result into the scene, `apply_previews` may show parts of it before. Called from
 bpy.app.timers never fires in background mode.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -27,6 +28,9 @@ from .background_job import (
     show_status,
 )
 from .context_access import active_scene, active_view_layer, window_manager
+
+_INTERACTIVE_TOOL = re.compile(r"(TRANSFORM|VIEW3D|VIEW2D|ANIM|ACTION|GRAPH|NLA|POSE|ARMATURE|SCREEN)_OT_")
+"""Blender's modal tools that end with the user's movement, unlike those of add-ons, which may run on and on."""
 
 
 class _BlockingReporter:
@@ -129,7 +133,7 @@ class JobOperator(bpy.types.Operator):
 
     def _drain_job(self, context: bpy.types.Context, job: Job) -> OperatorReturn:
         """Handle the job's messages; the last one ends the operator."""
-        if any(window.screen.is_scrubbing for window in window_manager(context).windows):
+        if _is_interacting(context):
             return {"PASS_THROUGH"}  # 5.2 crashes if a scene, such as `build_bones`'s, is removed while one scrubs
         previews = []
         for message in job.drain():
@@ -181,6 +185,13 @@ def status_text(label: str, progress: JobProgress) -> str:
     """The status bar's text: the operator's label and the percentage, and what is being done if the label says less."""
     text = f"{label}: {progress.fraction:.0%}"
     return text if label.lower().startswith(progress.text.lower()) else f"{text}, {progress.text}"
+
+
+def _is_interacting(context: bpy.types.Context) -> bool:
+    """Whether the user scrubs the timeline, transforms, or uses another of Blender's own modal tools."""
+    windows = window_manager(context).windows
+    tools = (tool.bl_idname for window in windows for tool in window.modal_operators)
+    return any(window.screen.is_scrubbing for window in windows) or any(map(_INTERACTIVE_TOOL.match, tools))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ It runs on a timer, between Blender's own event handling. Blender must have been
 import json
 import os
 import subprocess
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ Story = Generator[Wait, None, Any]
 OUT = Path(os.environ.get("WINDOW_OUT", "."))
 _TICK = 0.05
 """s between two steps of a story."""
+_FAST = 0.005
+"""s between two calls of the timer that measures stalls."""
 _HOVER = 0.05
 """s after which Blender has highlighted the button below the mouse."""
 
@@ -30,7 +33,7 @@ class StoryFailed(Exception):
 
 def run(story: Callable[[], Story]) -> None:
     """Run a story, write report.json and quit Blender."""
-    steps: list[dict[str, str]] = []
+    steps: list[dict[str, Any]] = []
     current = story()
     waiting: list[Any] = [None]
 
@@ -57,12 +60,14 @@ def run(story: Callable[[], Story]) -> None:
     bpy.app.timers.register(tick, first_interval=2.0, persistent=True)
 
 
-_steps: list[list[dict[str, str]]] = []
+_steps: list[list[dict[str, Any]]] = []
+_figures: dict[str, float] = {}
 
 
 def step(text: str) -> None:
     """Note what the story does next."""
-    _steps[-1].append({"step": text})
+    _end_step(_steps[-1])
+    _steps[-1].append({"step": text, "started": time.monotonic()})
     print(f"STEP {text}", flush=True)
 
 
@@ -70,6 +75,43 @@ def note(text: str) -> None:
     """Note what the last step showed."""
     _steps[-1][-1]["seen"] = text
     print(f"     {text}", flush=True)
+
+
+def figure(name: str, value: float) -> None:
+    """Note what was measured."""
+    _figures[name] = round(value, 3)
+    print(f"     {name}: {value:.3f}", flush=True)
+
+
+class Watch:
+    """Blender's main thread, seen by a timer: its stalls, and when conditions come true, since `restart`.
+
+    A stall is the time between two calls of the timer, which a free main thread makes every 5 ms.
+    """
+
+    def __init__(self, **conditions: Callable[[], bool]) -> None:
+        self.conditions = conditions
+        self.restart()
+        bpy.app.timers.register(self._tick, persistent=True)
+
+    def restart(self) -> None:
+        """Forget what was before."""
+        self.started = self._last = time.monotonic()
+        self.stall = 0.0
+        self.seconds: dict[str, float] = {}
+        """s from the start until each condition came true."""
+        self.stalls: dict[str, float] = {}
+        """s of the stall in which each condition came true, and which `stall` leaves out."""
+
+    def _tick(self) -> float:
+        now = time.monotonic()
+        stall, self._last = now - self._last, now
+        came_true = [n for n, holds in self.conditions.items() if n not in self.seconds and holds()]
+        for name in came_true:
+            self.seconds[name], self.stalls[name] = now - self.started, stall
+        if not came_true:
+            self.stall = max(self.stall, stall)
+        return _FAST
 
 
 def expect(condition: object, text: str) -> None:
@@ -80,6 +122,8 @@ def expect(condition: object, text: str) -> None:
 
 def picture(name: str) -> None:
     """Take a picture of the screen from the X server."""
+    if _steps[-1]:
+        _steps[-1][-1].setdefault("pictures", []).append(f"{name}.png")
     subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
 
 
@@ -139,9 +183,17 @@ def drag(start: tuple[float, float], end: tuple[float, float], steps: int = 10) 
     yield 0.2
 
 
-def _last_step(steps: list[dict[str, str]]) -> str:
-    return steps[-1]["step"] if steps else "start"
+def _last_step(steps: list[dict[str, Any]]) -> str:
+    return str(steps[-1]["step"]) if steps else "start"
 
 
-def _report(steps: list[dict[str, str]], failure: str | None) -> None:
-    (OUT / "report.json").write_text(json.dumps({"steps": steps, "failure": failure}, indent=1, ensure_ascii=False))
+def _end_step(steps: list[dict[str, Any]]) -> None:
+    """Note how long the last step took."""
+    if steps:
+        steps[-1]["seconds"] = round(time.monotonic() - steps[-1].pop("started"), 1)
+
+
+def _report(steps: list[dict[str, Any]], failure: str | None) -> None:
+    _end_step(steps)
+    report = {"steps": steps, "figures": _figures, "failure": failure}
+    (OUT / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))

@@ -49,10 +49,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "window", help="folder for pictures and report")
     parser.add_argument("--zip", type=Path, help="the extension's zip; without it, one is built")
     parser.add_argument("--model", default="", help="model to generate with; empty: the default one")
+    parser.add_argument("--steps", nargs="+", default=[], help="functions of story.py to run instead of all")
     arguments = parser.parse_args()
     try:
         prepare(arguments.root)
-        failure = run(arguments.root, arguments.out, arguments.zip or build(), arguments.model)
+        failure = run(arguments.root, arguments.out, arguments.zip or build(), arguments.model, arguments.steps)
     except (CannotRun, NotInstalled) as error:
         print(f"make window: {error}", file=sys.stderr)
         return 2
@@ -80,7 +81,7 @@ def prepare(root: Path) -> None:
     )
 
 
-def run(root: Path, out: Path, extension: Path, model: str) -> str:
+def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) -> str:
     """Run the story in the Debian's Blender and copy its pictures to `out`; what failed, or nothing."""
     work = root / _WORK
     shutil.rmtree(work, ignore_errors=True)
@@ -97,6 +98,7 @@ def run(root: Path, out: Path, extension: Path, model: str) -> str:
         "WINDOW_ZIP": f"/{_WORK}/{extension.name}",
         "WINDOW_LEADER": f"/{_WORK}/leader.bvh",
         "WINDOW_MODEL": model,
+        "WINDOW_STEPS": " ".join(steps),
     }
     width, height = SIZE
     script = [

@@ -21,7 +21,7 @@ _PROBE_STEP = 9
 _COLUMNS, _FINE_COLUMNS = (0.3, 0.55, 0.8, 0.9), tuple(0.06 * n for n in range(1, 16))
 """Probed places in the sidebar's width: for most buttons, and for those that are only icons."""
 
-_CROSS_COLUMNS = (0.88, 0.91, 0.94)
+_CROSS_COLUMNS = (0.91, 0.94, 0.88)
 
 _drawn: list[str] = []
 """The panels that were drawn open, by class, since the list was cleared."""
@@ -77,7 +77,7 @@ def press(text: str) -> Iterator[Wait]:
 
 def find_cancel(below: float) -> Generator[Wait, None, tuple[float, float]]:
     """The place of Cancel, the cross at the right end of the progress bar under a button at that height."""
-    place = yield from search_button("pasdedeux.cancel(", _CROSS_COLUMNS, highest=below, lowest=below - 80)
+    place = yield from search_button("pasdedeux.cancel(", _CROSS_COLUMNS, highest=below - 22, lowest=below - 80)
     expect(place, "there is no progress bar with a cross")
     assert place
     return place

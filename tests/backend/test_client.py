@@ -25,9 +25,8 @@ def test_no_server_is_an_error_of_one_sentence() -> None:
         begin = time.monotonic()
         with pytest.raises(BackendLost, match=rf"^the backend at {url} has not answered for 1 seconds$"):
             Client(url, timeout=1.0).hello()
-        deaf.close()
-        with pytest.raises(BackendUnavailable, match=rf"^no backend answers at {url}$"):
-            Client(url, timeout=0.5).hello()
+    with pytest.raises(BackendUnavailable, match=rf"^no backend answers at {url}$"):  # the context has closed the port
+        Client(url, timeout=0.5).hello()
         assert time.monotonic() - begin < 3.0
 
 

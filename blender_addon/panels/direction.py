@@ -34,7 +34,7 @@ class PASDEDEUX_PT_direction(DuetPanel):
             place = place.column(align=True)
             for name in ("ahead", "left", "turned"):
                 place.prop(settings, name)
-        column.column(heading="Post-Processing").prop(settings, "post_processing", expand=True)
+        column.column(heading="Post-Process").prop(settings, "post_processing", expand=True)
         frames = column.column(align=True)
         frames.prop(settings, "range_from", text="Redo From")
         frames.prop(settings, "range_to", text="To")

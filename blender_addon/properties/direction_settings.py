@@ -80,7 +80,7 @@ class DirectionProperties:
         name="To", description="Last frame that Redo Range generates again; 0 is the leader's last", min=0
     )
     post_processing: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Post-Processing",
+        name="Post-Process",
         description="What is corrected after the model has generated the partner",
         items=[(part, *_PART_ITEMS[part], 2**n) for n, part in enumerate(PARTS)],
         options={"ENUM_FLAG"},

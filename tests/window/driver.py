@@ -103,6 +103,15 @@ class Watch:
         self.stalls: dict[str, float] = {}
         """s of the stall in which each condition came true, and which `stall` leaves out."""
 
+    def seen(self, name: str) -> Callable[[], bool]:
+        """Whether a condition has come true, to wait for."""
+
+        def was_seen() -> bool:
+            return name in self.seconds
+
+        was_seen.__name__ = name
+        return was_seen
+
     def _tick(self) -> float:
         now = time.monotonic()
         stall, self._last = now - self._last, now

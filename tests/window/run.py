@@ -10,9 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from rigs import files
+from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.installed import ROOT, NotInstalled, build
 
@@ -88,7 +92,9 @@ def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) ->
     (work / "out").mkdir(parents=True)
     for source in (*HERE.glob("*.py"), extension):
         shutil.copy(source, work)
-    files.write(work / "leader.bvh", sample_dance())
+    dance = sample_dance()
+    files.write(work / "leader.bvh", dance)
+    files.write(work / "long.bvh", _repeat(dance, 5))
     environment = {
         "HOME": "/root",
         "DISPLAY": DISPLAY,
@@ -97,6 +103,7 @@ def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) ->
         "WINDOW_OUT": f"/{_WORK}/out",
         "WINDOW_ZIP": f"/{_WORK}/{extension.name}",
         "WINDOW_LEADER": f"/{_WORK}/leader.bvh",
+        "WINDOW_LONG_LEADER": f"/{_WORK}/long.bvh",
         "WINDOW_MODEL": model,
         "WINDOW_STEPS": " ".join(steps),
     }
@@ -118,6 +125,12 @@ def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) ->
         return "Blender ended before the story did"
     failure = json.loads(report.read_text("utf-8"))["failure"]
     return f"Failed: {failure}" if failure else ""
+
+
+def _repeat(dance: Motion, times: int) -> Motion:
+    """A dance several times over."""
+    root, rotations = np.tile(dance.root, (times, 1)), np.tile(dance.rotations, (times, 1, 1))
+    return replace(dance, root=root, rotations=rotations)
 
 
 def _in_root(root: Path, script: str) -> None:

@@ -6,6 +6,7 @@ Each step is done by clicks and keys, then checked in the scene, and a picture i
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ import sidebar
 from driver import Story, Wait, area, expect, note, picture, region, step
 
 ZIP, LEADER = os.environ["WINDOW_ZIP"], Path(os.environ["WINDOW_LEADER"])
+LONG_LEADER = Path(os.environ["WINDOW_LONG_LEADER"])
 MODEL = os.environ.get("WINDOW_MODEL", "")
 """The model to generate with; empty: the default one."""
 SCENE = driver.OUT / "duet.blend"
+_IDLE_SECONDS = 10.0
 _LONG = 120.0
 """s within which a partner must have been generated, on a busy machine without a GPU."""
 
@@ -74,19 +77,26 @@ def import_leader() -> Iterator[Wait]:
 
 
 def cancel_a_partner() -> Iterator[Wait]:
-    step("Click Generate Partner, click Cancel")
+    step("Click Generate Partner, which starts the backend, too; when the first movement is there, click Cancel")
     before = set(bpy.data.objects.keys()), set(bpy.data.actions.keys())
     if MODEL:
         settings().model = MODEL
     settings().takes = 8  # so that there is time to cancel
     x, y = yield from sidebar.find_button("pasdedeux.generate_partner")
+    watch = driver.Watch(moves=has_preview, idle=is_idle)
+    watch.restart()
     yield from driver.click(x, y)
     yield is_busy, 10.0
     place = yield from sidebar.find_cancel(y)
+    yield watch.seen("moves"), _LONG
+    driver.figure("s from the first click on Generate Partner to visible movement", watch.seconds["moves"])
     expect(is_busy(), "the partner was there before it could be cancelled")
+    yield from driver.hover(*place)
+    watch.restart()
     yield from driver.click(*place)
     settings().takes = 1
-    yield is_idle, 5.0
+    yield watch.seen("idle"), 5.0
+    driver.figure("s from the click on Cancel to free buttons", watch.seconds["idle"])
     yield 0.5
     expect((set(bpy.data.objects.keys()), set(bpy.data.actions.keys())) == before, "cancelling left something behind")
     expect(settings().partner is None, "cancelling left a partner")
@@ -146,9 +156,7 @@ def redo_a_range() -> Iterator[Wait]:
     before, kept = action(partner()), pose_at(partner(), 100)
     yield from sidebar.open_panel("PASDEDEUX_PT_partner", "PASDEDEUX_PT_direction")
     yield from sidebar.press("pasdedeux.redo_range")
-    yield is_busy, 10.0
-    yield is_idle, _LONG
-    yield 1.0
+    yield from wait_for_take(before)
     scene.use_preview_range = False
     expect(action(partner()) != before, "the range was redone in place of the take")
     expect(close(pose_at(partner(), 100), kept), "a frame outside the range has moved")
@@ -236,11 +244,136 @@ def see_an_impossible_map() -> Iterator[Wait]:
     expect(joints["pelvis"].bone == "Bone.000", "Detect Again left the pelvis as it was")
 
 
+def measure_a_long_job() -> Iterator[Wait]:
+    step("Generate a partner for 3,000 frames with the mouse at rest, beside as long without a job")
+    bpy.ops.pasdedeux.import_mocap(filepath=str(LONG_LEADER))
+    settings().partner = None
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner")
+    x, y = yield from sidebar.find_button("pasdedeux.generate_partner")
+    yield from driver.hover(x, y)
+    watch = driver.Watch(moves=has_preview, idle=is_idle)
+    for name, pause in (("idle", 0.5), ("idle, redrawn ten times a second", 0.1)):
+        yield 1.0
+        watch.restart()
+        end = time.monotonic() + _IDLE_SECONDS
+        while time.monotonic() < end:
+            if pause == 0.1:
+                area().tag_redraw()
+            yield pause
+        driver.figure(f"s of the longest stall, {name}", watch.stall)
+    watch.restart()
+    driver.key("LEFTMOUSE")
+    yield is_busy, 10.0
+    watch.seconds.pop("idle", None)
+    yield watch.seen("idle"), 2 * _LONG
+    yield 0.5
+    driver.figure("s to visible movement of a long job", watch.seconds["moves"])
+    driver.figure("s of a long job", watch.seconds["idle"])
+    driver.figure("s of the longest stall while it runs", watch.stall)
+    driver.figure("s of the stall in which movement is first shown", watch.stalls["moves"])
+    driver.figure("s of the stall in which the result is applied", watch.stalls["idle"])
+    expect(partner() is not None and action_frames(partner()) == action_frames(leader()), "there is no long partner")
+    picture("14-long")
+
+
+def transform_meanwhile() -> Iterator[Wait]:
+    step("Click Generate Partner, press G over the leader and move it until the job is done, click")
+    count, shown = len(settings().take_list), action(partner())
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner")
+    yield from sidebar.press("pasdedeux.generate_partner")
+    job = sys.modules[f"{sidebar.EXTENSION}.background_job"].main_slot.job
+    expect(job is not None, "the partner was there before one could press G")
+    yield from point_at_viewport()
+    driver.key("G")
+    yield 0.3
+    tools = [tool.bl_idname for tool in driver.window().modal_operators]
+    expect("TRANSFORM_OT_translate" in tools, f"G starts no transform: {', '.join(tools)}")
+    middle, place = region("WINDOW", area()), leader().location.copy()
+
+    def has_ended() -> bool:
+        """The job's thread has ended"""
+        return not job._thread.is_alive()
+
+    end = time.monotonic() + _LONG
+    while not has_ended() and time.monotonic() < end:
+        yield from driver.hover(middle.x + middle.width / 2 + 90 * math.sin(time.monotonic()), middle.y + 200)
+    yield from driver.hover(middle.x + middle.width / 2 + 60, middle.y + 200)
+    yield 1.0
+    picture("15-transform")
+    expect(len(settings().take_list) == count, "the result was applied while the leader was moved")
+    driver.key("LEFTMOUSE")
+    yield from wait_for_take(shown)
+    expect((leader().location - place).length > 0.01, "the leader was not moved")
+    note(f"{', '.join(tools)}; {len(settings().take_list)} takes, {action(partner()).name} is shown")
+    yield from point_at_viewport()
+    for _ in range(2):
+        driver.key("Z", ctrl=True)
+        yield 1.5
+    expect((leader().location - place).length < 1e-4, "undo did not bring the leader back")
+
+
+def use_the_backend_panel() -> Iterator[Wait]:
+    step("Open the Backend panel, press its button to stop and to start the backend")
+    yield from sidebar.open_panel("PASDEDEUX_PT_backend")
+    picture("16-backend-ready")
+    yield from sidebar.press("pasdedeux.stop_backend")
+    yield (lambda: backend_state() == "off"), 10.0
+    yield 1.0
+    picture("17-backend-off")
+    yield from sidebar.press("pasdedeux.start_backend")
+    yield (lambda: backend_state() == "ready" and is_idle()), 60.0
+    yield 1.5
+    picture("18-backend-started")
+
+
+def make_a_new_file_meanwhile() -> Iterator[Wait]:
+    step("Click Generate Partner, make a new file meanwhile; import and generate there")
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner")
+    yield from sidebar.press("pasdedeux.generate_partner")
+    expect(is_busy(), "the partner was there before the new file")
+    bpy.ops.wm.read_homefile()
+    yield 2.0
+    expect(is_idle(), "the job outlived its file")
+    expect(not settings().take_list and not has_preview(), "the job left something in the new file")
+    yield from start_again()
+    picture("19-new-file")
+
+
+def disable_meanwhile() -> Iterator[Wait]:
+    step("Click Generate Partner, disable the extension meanwhile and enable it again; generate")
+    count = len(bpy.data.objects)
+    yield from sidebar.press("pasdedeux.generate_partner")
+    expect(is_busy(), "the partner was there before the extension was disabled")
+    started = time.monotonic()
+    bpy.ops.preferences.addon_disable(module=sidebar.EXTENSION)
+    driver.figure("s to disable the extension while a job runs", time.monotonic() - started)
+    yield 2.0
+    expect(len(bpy.data.objects) == count, "the job left objects behind")
+    bpy.ops.preferences.addon_enable(module=sidebar.EXTENSION)
+    sidebar.watch_panels()
+    yield 1.0
+    expect(is_idle(), "the extension is busy after it was enabled again")
+    yield from generate()
+    picture("20-enabled-again")
+
+
+def start_again() -> Iterator[Wait]:
+    """Show the Duet tab of a new file, import the leader and generate a partner."""
+    if area().regions and region("UI", area()).width <= 1:
+        yield from sidebar.open_tab()
+    bpy.ops.pasdedeux.import_mocap(filepath=str(LEADER))
+    yield 1.0
+    yield from sidebar.open_panel("PASDEDEUX_PT_partner")
+    yield from sidebar.press("pasdedeux.generate_partner")
+    yield has_partner, _LONG
+    yield 1.0
+
+
 def render_a_preview() -> Iterator[Wait]:
     step("Click Render Preview, scrub while it renders, wait")
-    scene = bpy.context.scene
     video = SCENE.with_name("duet.mp4")
-    scene.frame_end = scene.frame_start + 60
+    settings().preview_settings.frames = "CUSTOM"
+    settings().preview_settings.first, settings().preview_settings.last = 1, 60
     yield from sidebar.open_panel("PASDEDEUX_PT_preview")
     yield from sidebar.press("pasdedeux.render_preview")
     yield is_rendering, 10.0
@@ -254,11 +387,21 @@ def render_a_preview() -> Iterator[Wait]:
 
 
 def generate() -> Iterator[Wait]:
-    """Click Generate Partner and wait for the partner."""
+    """Click Generate Partner and wait for the partner's next take."""
+    shown = action(partner())
     yield from sidebar.open_panel("PASDEDEUX_PT_partner")
     yield from sidebar.press("pasdedeux.generate_partner")
-    yield is_busy, 10.0
-    yield is_idle, _LONG
+    yield from wait_for_take(shown)
+
+
+def wait_for_take(shown: bpy.types.Action) -> Iterator[Wait]:
+    """Wait until the partner dances another take than the one shown."""
+
+    def is_there() -> bool:
+        """Another take is shown"""
+        return is_idle() and action(partner()) != shown
+
+    yield is_there, _LONG
     yield 1.0
 
 
@@ -322,6 +465,21 @@ def action_frames(dancer: bpy.types.Object) -> int:
     return int(last - first) + 1
 
 
+def has_preview() -> bool:
+    """A dancer shows the partner's first movement"""
+    return "Partner preview" in bpy.data.objects
+
+
+def has_partner() -> bool:
+    """A partner was generated"""
+    return partner() is not None and is_idle()
+
+
+def backend_state() -> str:
+    """What the Backend panel's light shows."""
+    return str(sys.modules[f"{sidebar.EXTENSION}.operators.backend.status"].backend_status(bpy.context).state)
+
+
 def has_leader() -> bool:
     """A leader was imported"""
     return leader() is not None and is_idle()
@@ -350,6 +508,11 @@ STORY = (
     render_a_preview,
     ask_about_doubtful_bones,
     see_an_impossible_map,
+    measure_a_long_job,
+    transform_meanwhile,
+    use_the_backend_panel,
+    make_a_new_file_meanwhile,
+    disable_meanwhile,
 )
 
 

@@ -8,9 +8,11 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
+from bl_ext.user_default.pas_de_deux.operators.retarget import PASDEDEUX_OT_retarget
 
 from rigs import Array, files
 from rigs.sample_dance.salsa import sample_dance
+from tests.blender.modal_run import ModalRun
 from tests.rig_builders import CHARACTERS, build
 
 FRAMES = range(1, 2000, 9)
@@ -123,6 +125,39 @@ def test_one_undo_takes_both_back(
     assert scene_state() != before
     bpy.ops.ed.undo()
     assert scene_state() == before
+
+
+def nameless(rig: bpy.types.Object) -> bpy.types.Object:
+    """A rig whose bones' names say nothing any more."""
+    for n, bone in enumerate(rig.data.bones):
+        bone.name = f"bone {n:03}"
+    return rig
+
+
+def test_doubtful_bones_of_both_rigs_are_asked_about(duet: None, rigs: list[bpy.types.Object]) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    first, second = (nameless(rig) for rig in rigs)
+    run = ModalRun(
+        PASDEDEUX_OT_retarget,
+        source=settings.leader.name,
+        target=first.name,
+        partner_source=settings.partner.name,
+        partner_target=second.name,
+    )
+    question = run.question(bpy.context)
+    for rig in (first, second):
+        assert f"Bones of {rig.name} that may be wrong:" in question
+
+
+def test_a_script_is_warned_of_doubtful_bones_of_both_rigs(
+    duet: None, rigs: list[bpy.types.Object], capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (nameless(rig) for rig in rigs)
+    assert bpy.ops.pasdedeux.retarget_pair(leader_target=first.name, partner_target=second.name) == {"FINISHED"}
+    out = capfd.readouterr().out
+    for rig in (first, second):
+        assert f"Warning: {rig.name}: " in out
+        assert rig.animation_data.action
 
 
 def test_what_is_missing_is_one_sentence(

@@ -96,6 +96,7 @@ window: extension-for-this-platform
 benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.bvh_loading
 	$(BIN)/python -m tests.benchmarks.partner_request
+	$(BIN)/python -m tests.benchmarks.onnx_torch
 	$(BIN)/python -m tests.benchmarks.partner_speed
 	$(BIN)/python -m tests.benchmarks.song_speed
 	$(BIN)/python -m tests.benchmarks.retarget

@@ -205,7 +205,7 @@ sys.path.insert(0, str(Path({scratch!r}, "extensions", ".local", "lib", python, 
 import bpy
 import addon_utils
 addon_utils.enable(installed.PACKAGE, default_set=True)
-from bl_ext.user_default.pas_de_deux.operators import backend_launcher
+from bl_ext.user_default.pas_de_deux.operators.backend import launcher as backend_launcher
 backend_launcher.DEFAULT_URL = {default!r}
 bpy.ops.pasdedeux.start_backend()
 running = backend_launcher.current

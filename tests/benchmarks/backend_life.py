@@ -41,7 +41,7 @@ def main() -> None:
     except Exception:
         traceback.print_exc()
     finally:
-        module("operators.backend_launcher").stop()
+        module("operators.backend.launcher").stop()
         sys.stdout.flush()
         os._exit(0)  # Blender may crash when it ends as a module
 
@@ -50,7 +50,7 @@ def other_blender() -> None:
     """The part of a second Blender: generate once, then wait to be killed."""
     import_leader()
     read(generate)
-    running = module("operators.backend_launcher").current
+    running = module("operators.backend.launcher").current
     print("OTHER", running.address, running.process.pid if running.process else 0, flush=True)
     time.sleep(600)
 
@@ -58,7 +58,7 @@ def other_blender() -> None:
 def tell_story(extension: Path, scratch: Path) -> None:
     import bpy
 
-    launcher = module("operators.backend_launcher")
+    launcher = module("operators.backend.launcher")
     preferences = bpy.context.preferences.addons[PACKAGE].preferences
     import_leader()
     tell("first click", generate)

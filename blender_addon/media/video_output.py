@@ -33,7 +33,8 @@ def is_preview(path: Path) -> bool:
 
 def temporary_path(path: Path) -> Path:
     """The file to which a video is rendered before it is moved to `path`."""
-    return path.with_name(f".{path.stem}.unfinished.mp4")
+    stem = path.stem.replace("#", "_")  # by which Blender means the frame's number
+    return path.with_name(f".{stem}.unfinished.mp4")
 
 
 def set_video_output(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
@@ -63,7 +64,7 @@ def render_to_file(scene: bpy.types.Scene, path: Path, progress: Progress) -> in
     try:
         with atomic_path(path, temporary=temporary), _count_frames(scene, frames, progress) as rendered:
             temporary.touch()
-            scene.render.filepath = str(temporary)
+            scene.render.filepath = _literal(temporary)
             bpy.ops.render.render(animation=True, scene=scene.name)
             if len(rendered) < frames or not _is_whole(temporary):
                 raise OperatorError(_failure(path))
@@ -74,6 +75,11 @@ def render_to_file(scene: bpy.types.Scene, path: Path, progress: Progress) -> in
     except RuntimeError as error:
         raise OperatorError(_failure(path, str(error))) from None
     return frames
+
+
+def _literal(path: Path) -> str:
+    """A render path that Blender takes as it is, though braces name variables in it since 4.5."""
+    return str(path) if bpy.app.version < (4, 5) else str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _is_whole(path: Path) -> bool:

@@ -34,6 +34,14 @@ def test_a_written_video_is_known_as_a_preview_until_others_change_it(scene: bpy
     assert [file.name for file in tmp_path.iterdir()] == ["video.mp4"]
 
 
+@pytest.mark.parametrize("name", ["take #1.mp4", "{duet} 50%.mp4", "Größe.mp4"])
+def test_a_video_may_have_any_name(scene: bpy.types.Scene, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "#{a} %d"
+    folder.mkdir()
+    assert video_output.render_to_file(scene, folder / name, lambda *_: None) == 3
+    assert [file.name for file in folder.iterdir()] == [name]
+
+
 def test_a_video_that_is_cut_off_by_a_full_disk_is_refused(
     scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

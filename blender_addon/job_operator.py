@@ -83,7 +83,7 @@ class JobOperator(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
-        if self._confirmed:
+        if self._confirmed and self._job is None:  # Adjust Last Operation calls it again, and blocks
             return self._start(context)
         try:
             self.apply(context, self._prepare_job(context)(_BlockingReporter()))

@@ -100,6 +100,19 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     assert job_operator.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)
 
 
+def test_a_confirmed_operator_blocks_when_its_last_run_is_adjusted() -> None:
+    # Blender then calls `execute` again, of the same operator, and leaves no modal one to run.
+    applied = []
+    operator = SimpleNamespace(
+        _confirmed=True,
+        _job=background_job.Job(lambda _: None),  # of the first run
+        _prepare_job=lambda _: lambda _: "again",
+        apply=lambda _, result: applied.append(result),
+    )
+    assert job_operator.JobOperator.execute(operator, bpy.context) == {"FINISHED"}
+    assert applied == ["again"]
+
+
 @pytest.fixture
 def running_job(monkeypatch: pytest.MonkeyPatch) -> Iterator[background_job.Job]:
     """A job that runs until it is cancelled, as a modal operator would have started it."""

@@ -5,7 +5,7 @@ import bpy
 from ...animation.takes import ghosts
 from ...animation.takes import take_list as takes
 from ...background_job import OperatorError, OperatorReturn
-from ...context_access import window_manager
+from ...context_access import active_scene, window_manager
 from ...media import music_takes
 from ...properties.settings import scene_settings
 from ...properties.take_list import PASDEDEUX_PG_take
@@ -32,14 +32,15 @@ class PASDEDEUX_OT_take_delete(TakeOperator):
         )
 
     def apply(self, context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
-        label, uid, is_edited = entry.label, entry.uid, entry.kind == "compose"
+        label, uid, is_music = entry.label, entry.uid, entry.kind == "compose"
         shown = [part for part in takes.take_parts(entry) if takes.is_danced(part)]
         successor = takes.neighbour(context, entry) if shown else None
         if successor is not None:
             takes.show_take(context, successor)
-        ghosts.remove_ghost(context)
+        if ghosts.ghost_take(active_scene(context)) == uid:
+            ghosts.remove_ghost(context)
         entry = takes.require_take(context, uid)
-        if is_edited and (music := music_takes.take_music(entry)) is not None:
+        if is_music and (music := music_takes.take_music(entry)) is not None:
             self.report({"INFO"}, f"The files of {label} stay in {music.sound.parent}")
         music_takes.remove_music(context, entry)
         for name in takes.remove_take(context, uid):

@@ -191,6 +191,8 @@ def test_another_take_moves_the_ghost_and_a_deleted_one_takes_it_along(partner: 
     bpy.ops.pasdedeux.take_compare(index=1)
     assert [obj.name for obj in bpy.data.objects if "ghost" in obj.name] == ["partner body ghost", "partner ghost"]
     assert ghosts.ghost_take(bpy.context.scene) == settings().take_list[1].uid
+    bpy.ops.pasdedeux.take_delete(index=2)
+    assert ghosts.ghost_take(bpy.context.scene) == settings().take_list[1].uid
     bpy.ops.pasdedeux.take_delete(index=1)
     assert not [obj for obj in bpy.data.objects if ghosts.is_ghost(obj)]
 

@@ -93,3 +93,5 @@ def unregister_handlers() -> None:
     handlers.depsgraph_update_post.remove(_after_update)
     for loaded in (handlers.load_post, handlers.undo_post, handlers.redo_post):
         loaded.remove(_after_load)
+    if bpy.app.timers.is_registered(remove_left_mannequins):
+        bpy.app.timers.unregister(remove_left_mannequins)

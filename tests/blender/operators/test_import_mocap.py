@@ -417,3 +417,15 @@ def test_a_mannequin_that_the_user_took_over_stays(leader: Path) -> None:
     bpy.ops.object.delete()
     deleted_dancers.remove_left_mannequins()
     assert list(bpy.context.scene.objects) == [body]
+
+
+def test_disabling_the_extension_leaves_no_timer_for_deleted_dancers(leader: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader))
+    bpy.ops.object.delete()
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(deleted_dancers.remove_left_mannequins)
+    deleted_dancers.unregister_handlers()
+    try:
+        assert not bpy.app.timers.is_registered(deleted_dancers.remove_left_mannequins)
+    finally:
+        deleted_dancers.register_handlers()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def _end_with_parent(folder: Path, path: Path) -> None:
     while os.read(sys.__stdin__.fileno() if sys.__stdin__ else 0, 1):
         pass
     shutil.rmtree(folder, ignore_errors=True)
-    temporary_path(path).unlink(missing_ok=True)
+    with suppress(OSError):  # Windows deletes no file that is being written
+        temporary_path(path).unlink(missing_ok=True)
     os._exit(1)
 
 

@@ -163,6 +163,7 @@ def _find_backend(folder: Path) -> RunningBackend | None:
             files[str(json.loads(file.read_text())["address"])] = file
     for address, ready_file in {**files, DEFAULT_URL: files.get(DEFAULT_URL)}.items():
         if not _listens(address):
+            _avoided.discard(address)
             if ready_file is not None:  # left by one that was killed
                 ready_file.unlink(missing_ok=True)
             continue

@@ -148,7 +148,7 @@ class JobOperator(bpy.types.Operator):
             with _scene_shown(context, self._scene):
                 self.apply(context, message.value)
             return {"FINISHED"}
-        if previews:
+        if previews and not job.cancelled():
             with _scene_shown(context, self._scene):
                 self.apply_previews(context, previews)
         if self.slot is main_slot or main_slot.job is None:  # there is one status bar

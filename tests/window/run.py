@@ -38,6 +38,8 @@ PACKAGES = [
 DISPLAY, SIZE = ":97", (1600, 1000)
 _TIME_LIMIT = 1500
 """s for everything that is done in the window."""
+_TIMES = 5
+"""How often the leader dances the sample dance, so that there is time to do something while a job runs."""
 _WORK = "root/window"
 """The folder in the Debian root in which Blender finds the zip and the story."""
 
@@ -92,9 +94,7 @@ def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) ->
     (work / "out").mkdir(parents=True)
     for source in (*HERE.glob("*.py"), extension):
         shutil.copy(source, work)
-    dance = sample_dance()
-    files.write(work / "leader.bvh", dance)
-    files.write(work / "long.bvh", _repeat(dance, 5))
+    files.write(work / "leader.bvh", _repeat(sample_dance(), _TIMES))
     environment = {
         "HOME": "/root",
         "DISPLAY": DISPLAY,
@@ -103,7 +103,6 @@ def run(root: Path, out: Path, extension: Path, model: str, steps: list[str]) ->
         "WINDOW_OUT": f"/{_WORK}/out",
         "WINDOW_ZIP": f"/{_WORK}/{extension.name}",
         "WINDOW_LEADER": f"/{_WORK}/leader.bvh",
-        "WINDOW_LONG_LEADER": f"/{_WORK}/long.bvh",
         "WINDOW_MODEL": model,
         "WINDOW_STEPS": " ".join(steps),
     }

@@ -447,6 +447,18 @@ def test_a_preview_leaves_no_trace_when_the_job_is_ended(
     assert scene_state() == before
 
 
+def test_a_cancelled_job_shows_no_more_previews(long_leader: bpy.types.Object) -> None:
+    run = start_until_preview()
+    shown = []
+    run.apply_previews = lambda context, previews: shown.append(previews)
+    run._job.cancel()
+    for _ in range(3):
+        run._job.preview("a late one")
+        if run.tick() != {"PASS_THROUGH"}:
+            break
+    assert not shown
+
+
 def test_undo_steps_made_meanwhile_bring_no_preview_back(
     long_leader: bpy.types.Object, scene_state: SceneState
 ) -> None:

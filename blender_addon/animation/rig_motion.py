@@ -29,6 +29,7 @@ from .control_bones import control_channels, joint_pose
 from .keys import keyframes, nla
 from .keys.channels import Channel, Tolerance, rest_channel, transform_channels
 from .pose_sampling import sample_pose
+from .shown_bones import shown_bones
 
 _PERSON = 0.8, 2.6  # m, heights of people
 
@@ -100,11 +101,11 @@ def sample_rig_motion(
     if armatures.is_dancer(source):
         return armatures.sample_motion(context, source, frames, metres=metres)
     rig = armatures.read_rig(source, metres=metres)
-    mapping = rig_bone_map(source, rig)
+    bones = shown_bones(source, rig, rig_bone_map(source, rig).bones)
     sampled = sample_pose(context, source, frames).select(rig.names)
     world = rotations.multiply(sampled.world, rotations.inverse(rig.rest_rotations)[:, None])
     rate = frame_rate(active_scene(context))
-    return to_motion.motion_from_bones(rate, mapping.bones, world, sampled.positions * metres, rig.heads)
+    return to_motion.motion_from_bones(rate, bones, world, sampled.positions * metres, rig.heads)
 
 
 def bone_transformer(

@@ -322,7 +322,7 @@ def _require_holdable(partner: bpy.types.Object) -> None:
     if any(not (track.mute or strip.mute) for track in animation.nla_tracks for strip in track.strips):
         raise OperatorError(f"{partner.name} plays NLA strips, too: mute their tracks to keep frames of its action")
     if _has_ik_limbs(partner):
-        # The bones by which the rig is sampled are its FK controls.
+        # Frames are written between the keys of FK controls, which do not move an IK limb.
         raise OperatorError(f"{partner.name} is keyed by IK controls: retarget it with FK limbs to keep frames of it")
     for curve in fcurves.action_fcurves(partner):
         if any(not modifier.mute for modifier in curve.modifiers):

@@ -18,6 +18,8 @@ _TAB = 8
 """px: distance of the tabs' middle from the sidebar's right edge."""
 _PROBE_STEP = 9
 """px between two probed heights; a button is at least 20 px high."""
+_HIGHLIGHT = 0.3
+"""s after which Blender has surely highlighted the button below the mouse."""
 _COLUMNS, _FINE_COLUMNS = (0.3, 0.55, 0.8, 0.9), tuple(0.06 * n for n in range(1, 16))
 """Probed places in the sidebar's width: for most buttons, and for those that are only icons."""
 
@@ -102,7 +104,9 @@ def search_button(
             x = sidebar.x + share * (sidebar.width - 24)
             yield from driver.hover(x, y)
             if text in button_below_mouse():
-                return x, y - 4
+                yield _HIGHLIGHT  # a busy Blender may still highlight the last button
+                if text in button_below_mouse():
+                    return x, y - 4
     return None
 
 

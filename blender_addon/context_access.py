@@ -18,6 +18,12 @@ def active_view_layer(context: bpy.types.Context) -> bpy.types.ViewLayer:
     return context.view_layer
 
 
+def is_in_scene(scene: bpy.types.Scene, obj: bpy.types.Object) -> bool:
+    """Whether an object is in a scene, beside which one linked from another file may have the same name."""
+    namesake = scene.objects.get(obj.name)
+    return namesake == obj or (namesake is not None and any(other == obj for other in scene.objects))
+
+
 def window_manager(context: bpy.types.Context) -> bpy.types.WindowManager:
     """The context's window manager, which an operator always has."""
     assert context.window_manager is not None

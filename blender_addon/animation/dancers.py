@@ -15,6 +15,7 @@ from ..context_access import (
     active_view_layer,
     extend_frame_range,
     frame_rate,
+    is_in_scene,
     metres_per_unit,
     set_frame_rate,
     window_manager,
@@ -132,7 +133,7 @@ def scene_dancers(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 def _in_scene(context: bpy.types.Context, dancer: bpy.types.Object | None) -> bpy.types.Object | None:
     """The dancer, or None for one that is not, or no longer, in the scene, and for a take's ghost."""
-    if dancer is None or active_scene(context).objects.get(dancer.name) != dancer or dancer.get(GHOST):
+    if dancer is None or not is_in_scene(active_scene(context), dancer) or dancer.get(GHOST):
         return None
     return dancer
 

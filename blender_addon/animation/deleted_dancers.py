@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import bpy
 
+from ..context_access import is_in_scene
 from .mannequin import BODY_MARK
 
 _FIELDS = ("leader", "partner", "source", "target", "partner_source", "partner_target")
@@ -40,7 +41,7 @@ def _left_mannequins() -> Iterator[bpy.types.Object]:
 
 
 def _is_in_a_scene(obj: bpy.types.Object | None) -> bool:
-    return obj is not None and any(scene.objects.get(obj.name) == obj for scene in bpy.data.scenes)
+    return obj is not None and any(is_in_scene(scene, obj) for scene in bpy.data.scenes)
 
 
 def _used_fields() -> Iterator[tuple[bpy.types.PropertyGroup, str]]:

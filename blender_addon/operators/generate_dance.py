@@ -18,7 +18,7 @@ from rigs.skeleton import Skeleton
 from ..animation import armatures, dancers, rig_motion
 from ..animation.takes import take_list as takes
 from ..background_job import JobFunction, OperatorError, Reporter
-from ..context_access import active_scene, extend_frame_range, frame_rate, metres_per_unit
+from ..context_access import active_scene, extend_frame_range, frame_rate, is_in_scene, metres_per_unit
 from ..job_operator import JobOperator
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
@@ -127,7 +127,7 @@ def _dancers_of_takes(
     settings, scene = scene_settings(context), active_scene(context)
     found: list[bpy.types.Object] = []
     for dancer, skeleton in zip((settings.leader, settings.partner), skeletons, strict=False):
-        if dancer is None or dancer in found or scene.objects.get(dancer.name) != dancer:
+        if dancer is None or dancer in found or not is_in_scene(scene, dancer):
             break
         if not (dancer.is_editable and armatures.is_dancer(dancer)):
             break

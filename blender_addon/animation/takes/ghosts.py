@@ -10,7 +10,7 @@ import bpy
 from mathutils import Vector
 
 from ...background_job import OperatorError
-from ...context_access import active_scene
+from ...context_access import active_scene, is_in_scene
 from ...properties.take_list import GHOST, PASDEDEUX_PG_take
 from . import take_list as takes
 
@@ -39,7 +39,7 @@ def add_ghost(context: bpy.types.Context, entry: PASDEDEUX_PG_take, offset: tupl
     if not parts:
         raise OperatorError(f"{entry.label} has no action that a ghost could dance")
     for part in parts:
-        if part.dancer is None or scene.objects.get(part.dancer.name) != part.dancer:
+        if part.dancer is None or not is_in_scene(scene, part.dancer):
             raise OperatorError(f"The dancer of {entry.label} is no longer in the scene: show the take first")
     remove_ghost(context)
     collection = bpy.data.collections.new("Ghost")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import bpy
 
 from ...background_job import OperatorError
-from ...context_access import active_scene
+from ...context_access import active_scene, is_in_scene
 from ...properties.settings import scene_settings
 from ...properties.take_list import PASDEDEUX_PG_take
 from .. import controls
@@ -167,11 +167,11 @@ def take_parts(entry: PASDEDEUX_PG_take) -> list[TakePart]:
 def is_shown(entry: PASDEDEUX_PG_take) -> bool:
     """Whether all of the take's dancers dance it now."""
     parts = take_parts(entry)
-    return bool(parts) and all(map(is_danced, parts))
+    return bool(parts) and all(map(is_assigned, parts))
 
 
-def is_danced(part: TakePart) -> bool:
-    """Whether the part's dancer dances its action now."""
+def is_assigned(part: TakePart) -> bool:
+    """Whether the part's action is assigned to its dancer, as the take below a correction layer too."""
     return part.dancer is not None and nla.base_action(part.dancer) == part.action
 
 
@@ -203,7 +203,7 @@ def remove_take(context: bpy.types.Context, uid: str) -> list[str]:
             still_used.append(action.name)
             continue
         action.use_fake_user = False
-        if is_danced(part) and action.users == 1:
+        if is_assigned(part) and action.users == 1:
             _unassign(part)
         if action.users == 0:
             bpy.data.actions.remove(action)
@@ -245,15 +245,14 @@ def add_entry(context: bpy.types.Context, record: TakeRecord, name: str) -> PASD
 
 def _require_dancer(context: bpy.types.Context, entry: PASDEDEUX_PG_take, part: TakePart) -> bpy.types.Object:
     """The dancer of a part; for one that was deleted, the scene's partner if it has the bones. Raises OperatorError."""
-    objects = active_scene(context).objects
-    dancer = part.dancer
-    if dancer is None or objects.get(dancer.name) != dancer:
+    scene, dancer = active_scene(context), part.dancer
+    if dancer is None or not is_in_scene(scene, dancer):
         settings = scene_settings(context)
-        heirs = [settings.partner] if entry.kind == "partner" else [settings.leader, settings.partner]
-        heirs = [heir for heir in heirs if heir and objects.get(heir.name) == heir and has_bones(heir, part.action)]
-        if not heirs:
+        others = [settings.partner] if entry.kind == "partner" else [settings.leader, settings.partner]
+        others = [other for other in others if other and is_in_scene(scene, other) and has_bones(other, part.action)]
+        if not others:
             raise OperatorError(f"The dancer of {entry.label} is no longer in the scene, and no other has its bones")
-        dancer = heirs[0]
+        dancer = others[0]
     if not dancer.is_editable:
         raise OperatorError(f"{dancer.name} is linked from another file: make it local, or a library override")
     if dancer.animation_data is not None and dancer.animation_data.use_tweak_mode:

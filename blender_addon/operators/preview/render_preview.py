@@ -8,7 +8,7 @@ from ...animation import dancers
 from ...animation.keys import nla
 from ...animation.takes import take_list as takes
 from ...background_job import JobFunction, OperatorError, Reporter, preview_slot
-from ...context_access import active_scene, active_view_layer
+from ...context_access import active_scene, active_view_layer, is_in_scene
 from ...job_operator import JobOperator
 from ...media import preview_scene, sequencer
 from ...media.preview_video import PreviewOptions, TakeBeside
@@ -162,7 +162,7 @@ def _camera(context: bpy.types.Context) -> str | None:
             raise OperatorError("The scene has no camera: add one, or set the preview's Camera to Automatic")
         return ""
     camera: bpy.types.Object | None = settings.camera_object
-    if camera is None or scene.objects.get(camera.name) != camera:
+    if camera is None or not is_in_scene(scene, camera):
         raise OperatorError("Choose a camera of this scene for the preview, or set its Camera to Automatic")
     return camera.name
 

@@ -33,7 +33,7 @@ class PASDEDEUX_OT_take_delete(TakeOperator):
 
     def apply(self, context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
         label, uid, is_music = entry.label, entry.uid, entry.kind == "compose"
-        shown = [part for part in takes.take_parts(entry) if takes.is_danced(part)]
+        shown = [part for part in takes.take_parts(entry) if takes.is_assigned(part)]
         successor = takes.neighbour(context, entry) if shown else None
         if successor is not None:
             takes.show_take(context, successor)

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import deleted_dancers
+from bl_ext.user_default.pas_de_deux.animation import dancers, deleted_dancers
 from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion
 
 from rigs import Array, files
@@ -384,6 +384,22 @@ def test_a_dancer_in_another_scene_is_no_leader_here_and_keeps_its_field(leader:
     assert here.pas_de_deux.leader == dancer
     with pytest.raises(RuntimeError, match="Choose a leader first"):
         bpy.ops.pasdedeux.generate_partner()
+
+
+def test_a_linked_dancer_leads_beside_one_of_the_same_name(leader: Path, tmp_path: Path) -> None:
+    bpy.ops.pasdedeux.import_mocap(filepath=str(leader), body=False)
+    library = tmp_path / "library.blend"
+    bpy.data.libraries.write(str(library), {bpy.context.object})
+    with bpy.data.libraries.load(str(library), link=True) as (_, linked):
+        linked.objects = ["leader"]
+    (dancer,) = linked.objects
+    scene = bpy.context.scene
+    scene.collection.objects.link(dancer)
+    for obj in (bpy.data.objects["leader", None], dancer):
+        scene.pas_de_deux.leader = obj
+        deleted_dancers.clear_deleted_dancers()
+        assert scene.pas_de_deux.leader == obj
+        assert dancers.require_leader(bpy.context) == obj
 
 
 def test_a_dancer_added_by_hand_becomes_the_leader() -> None:

@@ -79,7 +79,7 @@ def reduce_pose(rig: Rig, motion: RigMotion, modes: Mapping[str, str], tolerance
         name, rest = rig.names[node], rig.rest_rotations[node]
         turn, carried = _carry(rig, node, parent, reduced, base)
         located = name in motion.locations
-        aim = _Aim(
+        target = _BoneTarget(
             mode=modes.get(name, "QUATERNION"),
             rotation=true[node][0],
             head=true[node][1],
@@ -93,12 +93,12 @@ def reduce_pose(rig: Rig, motion: RigMotion, modes: Mapping[str, str], tolerance
             head_distance=tolerance.distance * (_ROOT_SHARE + share * levels[node]),
             tip_distance=tolerance.distance * (_ROOT_SHARE + share * (levels[node] + 1)),
         )
-        keys[name], reduced[node] = _reduce_bone(aim)
+        keys[name], reduced[node] = _reduce_bone(target)
     return keys
 
 
 @dataclass(frozen=True)
-class _Aim:
+class _BoneTarget:
     """Where a bone has to be in the world, and what its reduced parent does with it.
 
     mode: its rotation mode.  rotation: (F, 4) since rest.  head: (F, 3) m.
@@ -122,48 +122,48 @@ class _Aim:
     tip_distance: float
 
 
-def _reduce_bone(aim: _Aim) -> tuple[tuple[KeyedCurve, KeyedCurve | None], Transform]:
+def _reduce_bone(target: _BoneTarget) -> tuple[tuple[KeyedCurve, KeyedCurve | None], Transform]:
     """The reduced keys of a bone's rotation and location, and its world transform with them."""
-    to_rest = rotations.inverse(aim.rest)
-    since_rest = rotations.inverse_multiply(aim.parent, aim.rotation)
-    pose = rotations.multiply(to_rest, rotations.multiply(since_rest, aim.rest))
-    curve = _Curve(rotation_modes.from_quaternions(pose, aim.mode))
+    to_rest = rotations.inverse(target.rest)
+    since_rest = rotations.inverse_multiply(target.parent, target.rotation)
+    pose = rotations.multiply(to_rest, rotations.multiply(since_rest, target.rest))
+    curve = _Curve(rotation_modes.from_quaternions(pose, target.mode))
     location, to_world = None, None
-    if aim.location_axes is not None:
-        displacement = rotations.rotate(rotations.inverse(aim.location_axes), aim.head - aim.carried)
-        location = _Curve(displacement / aim.unit_scale)
+    if target.location_axes is not None:
+        displacement = rotations.rotate(rotations.inverse(target.location_axes), target.head - target.carried)
+        location = _Curve(displacement / target.unit_scale)
     # Errors are measured in the axes of the bone's parent, in which all but the bone's own curves is constant.
-    outer = rotations.multiply(aim.parent, aim.rest)
+    outer = rotations.multiply(target.parent, target.rest)
     inward = rotations.inverse(outer)
     points = [
-        (rotations.rotate(to_rest, offset), rotations.rotate(inward, position - aim.carried))
-        for offset, position in aim.tips
+        (rotations.rotate(to_rest, offset), rotations.rotate(inward, position - target.carried))
+        for offset, position in target.tips
     ]
-    if aim.location_axes is not None:
-        to_world = rotations.multiply(inward, aim.location_axes)
+    if target.location_axes is not None:
+        to_world = rotations.multiply(inward, target.location_axes)
 
     def errors(keyed: Array) -> Array:
-        rotation = rotation_modes.to_quaternions(curve.through(keyed[0]), aim.mode)
+        rotation = rotation_modes.to_quaternions(curve.through(keyed[0]), target.mode)
         cosine = np.abs(np.sum(rotation * pose, axis=-1))
-        largest = 2.0 * np.arccos(np.minimum(cosine, 1.0)) / max(aim.angle, _MIN_TOLERANCE)
+        largest = 2.0 * np.arccos(np.minimum(cosine, 1.0)) / max(target.angle, _MIN_TOLERANCE)
         shift = np.zeros(3)
         if location is not None and to_world is not None:
             moved = location.through(keyed[0])
-            off = aim.unit_scale * np.linalg.norm(moved - location.values, axis=-1)
-            largest = np.maximum(largest, off / max(aim.head_distance, _MIN_TOLERANCE))
-            shift = rotations.rotate(to_world, aim.unit_scale * moved)
+            off = target.unit_scale * np.linalg.norm(moved - location.values, axis=-1)
+            largest = np.maximum(largest, off / max(target.head_distance, _MIN_TOLERANCE))
+            shift = rotations.rotate(to_world, target.unit_scale * moved)
         for offset, position in points:
             off = np.linalg.norm(rotations.rotate(rotation, offset) + shift - position, axis=-1)
-            largest = np.maximum(largest, off / max(aim.tip_distance, _MIN_TOLERANCE))
+            largest = np.maximum(largest, off / max(target.tip_distance, _MIN_TOLERANCE))
         return largest[None]
 
     keyed = select_keys(errors, (1, len(pose)))[0]
-    rotation = rotation_modes.to_quaternions(curve.through(keyed), aim.mode)
+    rotation = rotation_modes.to_quaternions(curve.through(keyed), target.mode)
     world = rotations.multiply(outer, rotations.multiply(rotation, to_rest))
-    head = aim.carried
-    if location is not None and aim.location_axes is not None:
-        head = head + rotations.rotate(aim.location_axes, aim.unit_scale * location.through(keyed))
-    return (curve.keys(keyed, aim.mode), location.keys(keyed) if location else None), (world, head)
+    head = target.carried
+    if location is not None and target.location_axes is not None:
+        head = head + rotations.rotate(target.location_axes, target.unit_scale * location.through(keyed))
+    return (curve.keys(keyed, target.mode), location.keys(keyed) if location else None), (world, head)
 
 
 class _Curve:

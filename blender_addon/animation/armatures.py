@@ -5,8 +5,7 @@ its own; so a pose bone's rotation is R^-1 q R, and the pelvis's location is R^-
 rest pose of any other armature.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import bpy
@@ -230,24 +229,6 @@ def effective_parent(obj: bpy.types.Object, bone: bpy.types.Bone, index: dict[st
             if target is not None and target.target == obj and target.subtarget in index:
                 return index[target.subtarget]
     return index[bone.parent.name] if bone.parent else -1
-
-
-@contextmanager
-def keep_selection(context: bpy.types.Context) -> Iterator[None]:
-    """Restore the selection, the active object and the mode afterwards."""
-    view_layer = active_view_layer(context)
-    active, selected = view_layer.objects.active, list(context.selected_objects)
-    mode = active.mode if active else "OBJECT"
-    try:
-        yield
-    finally:
-        # Only an update removes objects that were unlinked from the scene from the view layer.
-        view_layer.update()
-        for obj in list(view_layer.objects):
-            obj.select_set(obj in selected)
-        view_layer.objects.active = active
-        if active is not None and active.mode != mode:
-            bpy.ops.object.mode_set(mode=mode)
 
 
 def _rest_heads(dancer: bpy.types.Object) -> Array:

@@ -100,6 +100,7 @@ benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.partner_speed
 	$(BIN)/python -m tests.benchmarks.song_speed
 	$(BIN)/python -m tests.benchmarks.retarget
+	$(BIN)/python tests/benchmarks/long_job.py
 
 # Minutes of dancing: not what one waits for beside the others.
 benchmark-long: $(VENV)/ready

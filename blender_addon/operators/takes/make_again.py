@@ -60,8 +60,8 @@ class PASDEDEUX_OT_take_again(TakeOperator):
             name, properties, values = _request(context, entry, self.new_seed)
             operator: Callable[..., OperatorReturn] = getattr(bpy.ops.pasdedeux, name)  # type: ignore[attr-defined]
             with scene_values(context, values):
-                used = settings.leader, settings.partner
                 result = operator(how, True, **properties)
+                used = settings.leader, settings.partner  # the partner may have been added by now
         except RuntimeError as error:
             self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
             return {"CANCELLED"}

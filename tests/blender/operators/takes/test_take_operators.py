@@ -346,3 +346,17 @@ def test_the_list_draws_a_row_of_two_hundred_takes_in_no_time(partner: bpy.types
         entry = settings().take_list[index]
         panel.PASDEDEUX_UL_takes.draw_item(None, bpy.context, layout, None, entry, 0, None, "", index, 0)
     assert time.perf_counter() - began < 0.05
+
+
+def test_a_take_made_again_for_a_deleted_partner_adds_one_who_stays_the_partner(
+    dancing_leader: bpy.types.Object,
+) -> None:
+    settings().model = "mirror"
+    bpy.ops.pasdedeux.generate_partner()
+    bpy.data.objects.remove(settings().partner)
+    assert settings().partner is None
+    bpy.ops.pasdedeux.take_again(index=0)
+    partner = settings().partner
+    assert partner is not None
+    assert partner.animation_data.action == settings().take_list[1].action
+    assert settings().leader == dancing_leader

@@ -76,6 +76,7 @@ $(VENV)/blender-5.2/ready: .constraints.txt | $(VENV)/ready
 	@touch $@
 
 # The evaluation's picture takes half an hour: pasdedeux evaluate --plot docs/pictures/evaluation.png
+# panel.png and takes.png are cut from 05-partner.png and 06-take-1.png in runs/window, which make window takes.
 pictures: demo
 	mkdir -p runs/pictures
 	$(BIN)/python docs/pictures/film_strip.py demo/duet.mp4 docs/pictures/duet.png --frames 60 150 240 330

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux import background_job, job_operator
 from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
 from bl_ext.user_default.pas_de_deux.media import sequencer
 from bl_ext.user_default.pas_de_deux.operators import generate_dance
@@ -283,7 +283,7 @@ def test_a_frame_rate_that_is_changed_meanwhile_is_refused(
     reachable_server: Server, midi_file: Path, blend_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        background_job, "progress_listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)]
+        job_operator, "progress_listeners", [lambda _, __: setattr(bpy.context.scene.render, "fps", 25)]
     )
     with pytest.raises(RuntimeError, match="frame rate was changed meanwhile"):
         bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))

@@ -54,7 +54,7 @@ def _to_clip(path: Path, recordings: list[Recording]) -> files.Clip:
     if not clips:
         raise errors[0]
     motions = tuple(motion for clip in clips for motion in clip.motions)
-    return files.add_frame_rate_warnings(replace(clips[0], motions=motions))
+    return files.check_frame_rates(replace(clips[0], motions=motions))
 
 
 def _require_supported(path: Path) -> None:
@@ -110,9 +110,10 @@ def _import_file(path: Path) -> None:
         with redirect_stdout(io.StringIO()):
             importer(filepath=str(path))
     except (RuntimeError, AttributeError) as error:
-        lines = str(error).strip().splitlines()[-1:] or ["no reason given"]
-        reason = lines[0].removeprefix("Error: ").replace(str(path), path.name)
-        raise files.BadFile(f"{path.name}: a whole file that Blender can import expected ({reason})") from None
+        lines = str(error).strip().splitlines()
+        is_sentence = bool(lines) and "Traceback" not in lines[0]  # otherwise the importer crashed
+        reason = f" ({lines[-1].removeprefix('Error: ').replace(str(path), path.name)})" if is_sentence else ""
+        raise files.BadFile(f"{path.name}: a whole file that Blender can import expected{reason}") from None
 
 
 def _keyframe_rate(scene: bpy.types.Scene) -> float:

@@ -13,7 +13,8 @@ from ..background_job import JobFunction, OperatorError, OperatorReturn, Reporte
 from ..context_access import active_scene, window_manager
 from ..job_operator import JobOperator, invoke_operator
 
-MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES))
+_SUFFIXES = (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES)
+MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in _SUFFIXES)
 """File browser filter of the formats that can be read."""
 
 
@@ -48,7 +49,10 @@ def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None
 
     fps: overrides the file's frame rate. Both steps raise BadFile.
     """
-    if path.suffix.lower() in fbx_gltf.SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES and path.is_file():
+        raise files.BadFile(f"{path.name}: {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file extension expected")
+    if suffix in fbx_gltf.SUFFIXES:
         return fbx_gltf.read_armatures(context, path, fps)
     return lambda: files.read(path, fps=fps)
 

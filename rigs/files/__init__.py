@@ -73,8 +73,8 @@ FORMATS: dict[str, FileFormat] = {
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""
 READ_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
 """The suffixes that `read` knows."""
-_MAX_FPS = 10_000.0
-"""Frames a second above any real capture."""
+_MIN_FPS, _MAX_FPS = 1.0, 10_000.0
+"""Frames a second beyond any real capture; brought to a scene's rate, a slower one would fill all memory."""
 
 
 def read(path: str | Path, *, fps: float | None = None) -> Clip:
@@ -83,8 +83,8 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
     fps: overrides a frame rate that the file states wrongly or not at all.  Raises BadFile.
     """
     path = Path(path)
-    if fps is not None and not 0.0 < fps < _MAX_FPS:
-        raise BadFile(f"{path.name}: a frame rate above 0 and below {_MAX_FPS:g} expected, {fps:g} given")
+    if fps is not None:
+        _expect_frame_rate(path, fps)
     if not os.path.exists(path):  # Path.exists raises for a name that is too long
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
@@ -96,11 +96,13 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
         clip: Clip = import_module(file_format.module).read(path, fps)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    return add_frame_rate_warnings(clip)
+    return check_frame_rates(clip)
 
 
-def add_frame_rate_warnings(clip: Clip) -> Clip:
-    """Add warnings about a frame rate that makes the dancers implausibly fast."""
+def check_frame_rates(clip: Clip) -> Clip:
+    """Add warnings about a frame rate that makes the dancers implausibly fast. Raises BadFile for an impossible one."""
+    for motion in clip.motions:
+        _expect_frame_rate(clip.source.path, motion.fps)
     name = clip.source.path.name
     warnings = (warning for motion in clip.motions for warning in frame_rate_warnings(motion, name))
     return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(warnings)))
@@ -137,6 +139,12 @@ def expect_writable(path: str | Path) -> None:
     _format_of(path, writable=True)
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         raise BadFile(f"{path.name}: a file expected, a folder found")
+
+
+def _expect_frame_rate(path: Path, fps: float) -> None:
+    """Raise BadFile for a frame rate beyond any real capture."""
+    if not _MIN_FPS <= fps <= _MAX_FPS:
+        raise BadFile(f"{path.name}: a frame rate of {_MIN_FPS:g} to {_MAX_FPS:g} expected, {fps:g} found")
 
 
 def _format_of(path: Path, *, writable: bool = False) -> FileFormat:

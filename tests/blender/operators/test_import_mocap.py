@@ -217,6 +217,11 @@ def test_an_fbx_without_a_dance_is_one_sentence_and_an_untouched_scene(
         ("empty.fbx", b"", "empty.fbx: empty file, a character with a movement expected"),
         ("words.fbx", b"not an fbx", "words.fbx: Blender reads only binary FBX 7.1 or later, no FBX found"),
         ("words.glb", b"not a gltf", "words.glb: a whole file that Blender can import expected"),
+        (
+            "cut.glb",
+            b"glTF",
+            r"cut\.glb: (a whole file .*|Blender 4\.5 or later) expected(?!.*Location)",
+        ),
         ("missing.fbx", None, "missing.fbx: no such file"),
         ("cut.fbx", 40_000, "cut.fbx: a whole file that Blender can import expected"),
         ("bone.fbx", "a bone", "bone.fbx: no bone for .*; a humanoid with two arms and two legs expected"),
@@ -253,7 +258,7 @@ def test_a_bad_fbx_is_one_sentence_and_an_untouched_scene(
         ("missing.bvh", None, "missing.bvh: no such file"),
         ("empty.bvh", "", "empty.bvh: empty file"),
         ("words.bvh", "not a skeleton", "words.bvh"),
-        ("leader.txt", "", "leader.txt"),
+        ("leader.txt", "", r"leader.txt: \.bvh, .*, \.fbx, \.glb or \.gltf file extension expected"),
     ],
 )
 def test_a_bad_file_is_one_sentence_and_an_untouched_scene(

@@ -1,5 +1,6 @@
 """Reading and writing by suffix: missing files, folders, unknown formats, and the registry of formats."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -37,10 +38,19 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["taken.bvh"]
 
 
-@pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0.0, -30.0, 1e-4, 1e5, float("nan"), float("inf")])
 def test_an_invalid_frame_rate_is_refused(tmp_path: Path, fps: float) -> None:
-    with pytest.raises(BadFile, match=r"x.bvh: a frame rate above 0 and below 10000 expected, .* given"):
+    with pytest.raises(BadFile, match=r"x.bvh: a frame rate of 1 to 10000 expected, .* found"):
         read(rig_file(tmp_path / "x.bvh", dance()), fps=fps)
+
+
+def test_an_impossible_frame_rate_of_the_file_is_refused_but_may_be_overridden(tmp_path: Path) -> None:
+    path = tmp_path / "x.bvh"
+    rig_file(path, dance())
+    path.write_text(re.sub(r"Frame Time: .*", "Frame Time: 8000", path.read_text()))
+    with pytest.raises(BadFile, match=r"x.bvh: a frame rate of 1 to 10000 expected, 0.000125 found"):
+        read(path)
+    assert read(path, fps=30.0).motions[0].fps == 30.0
 
 
 def test_writing_is_deterministic(tmp_path: Path) -> None:

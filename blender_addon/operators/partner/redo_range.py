@@ -31,10 +31,10 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
     take_operator = "redo_range"
 
     first: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="First", description="First frame to generate again; 0: the leader's first", options={"SKIP_SAVE"}, min=0
+        name="First", description="First frame to generate again; 0: the leader's first", options={"SKIP_SAVE"}
     )
     last: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Last", description="Last frame to generate again; 0: the leader's last", options={"SKIP_SAVE"}, min=0
+        name="Last", description="Last frame to generate again; 0: the leader's last", options={"SKIP_SAVE"}
     )
 
     _redone = range(0)

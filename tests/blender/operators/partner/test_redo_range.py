@@ -159,6 +159,23 @@ def test_a_range_of_the_settings_can_be_open(partner: bpy.types.Object) -> None:
     assert changed[89:].all()
 
 
+def test_frames_below_zero_are_redone_and_made_again(partner: bpy.types.Object) -> None:
+    scene = bpy.context.scene
+    for obj in (scene.pas_de_deux.leader, partner):
+        for curve in fcurves.action_fcurves(obj):
+            for point in curve.keyframe_points:
+                point.co.x -= 100
+            curve.update()
+    before = poses(partner, -99, 20)
+    bpy.ops.pasdedeux.redo_range(first=-60, last=-41)
+    once = poses(partner, -99, 20)
+    changed = np.flatnonzero(np.abs(once - before).max(axis=(1, 2, 3)) > 1e-4) - 99
+    assert (changed[0], changed[-1]) == (-60, -41)
+    bpy.ops.pasdedeux.take_again()
+    assert scene.pas_de_deux.take_list[-1].action == partner.animation_data.action
+    np.testing.assert_allclose(poses(partner, -99, 20), once, atol=1e-4)
+
+
 def test_sparse_bezier_keys_keep_their_curve_outside(partner: bpy.types.Object) -> None:
     """An animator's few keys, whose segments reach into the range from both sides."""
     for curve in fcurves.action_fcurves(partner):

@@ -67,7 +67,7 @@ def _blender_value(context: bpy.types.Context, name: str, value: Any) -> Any:
     owner, own_name = _owner(context, name)
     prop = owner.bl_rna.properties[own_name]
     if prop.type == "POINTER" and value is not None:
-        obj = active_scene(context).objects.get(value)
+        obj = active_scene(context).objects.get(str(value))
         if obj is None:
             raise OperatorError(f"{value}, with which the take was generated, is no longer in the scene")
         return obj

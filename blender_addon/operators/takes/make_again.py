@@ -60,7 +60,7 @@ class PASDEDEUX_OT_take_again(TakeOperator):
             name, properties, values = _request(context, entry, self.new_seed)
             operator: Callable[..., OperatorReturn] = getattr(bpy.ops.pasdedeux, name)  # type: ignore[attr-defined]
             with scene_values(context, values):
-                result = operator(how, True, **properties)
+                result = _call(operator, how, properties, entry.label)
                 used = settings.leader, settings.partner  # the partner may have been added by now
         except RuntimeError as error:
             self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
@@ -80,7 +80,7 @@ def _request(
     """The operator that makes the take again, its properties, and the scene's settings. Raises OperatorError."""
     try:
         stored = json.loads(entry.settings or "{}")
-        operator, properties, values = stored["operator"], stored["properties"], stored["scene"]
+        operator, properties, values = stored["operator"], dict(stored["properties"]), dict(stored["scene"])
     except (KeyError, TypeError, ValueError):
         operator, properties, values = "", {}, {}
     if operator not in _OPERATORS or entry.kind not in _SEEDS:
@@ -93,6 +93,14 @@ def _request(
     if new_seed:
         values[_SEEDS[entry.kind]] = _free_seed(context, entry)
     return operator, properties, values
+
+
+def _call(operator: Callable[..., OperatorReturn], how: str, properties: dict[str, Any], label: str) -> OperatorReturn:
+    """Call the operator with properties that a take has stored. Raises OperatorError if it has no such ones."""
+    try:
+        return operator(how, True, **properties)
+    except TypeError:
+        raise OperatorError(f"{label} is of another version of Pas de Deux, so it cannot be made again") from None
 
 
 def _free_seed(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> int:

@@ -1,5 +1,6 @@
 """The operators on takes: show, delete, compare, and make again with a real backend, each with undo and redo."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -256,6 +257,21 @@ def test_a_take_is_made_again_exactly_whatever_the_settings_are_now(
 
 def test_what_was_not_generated_cannot_be_made_again(partner: bpy.types.Object, scene_state: SceneState) -> None:
     assert_error(scene_state, "take_again", "take was not generated here, so it cannot be made again", index=0)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"properties": {"of a later version": 1}, "scene": {}}, "take is of another version of Pas de Deux, so it"),
+        ({"properties": [1], "scene": {}}, "take was not generated here, so it cannot be made again"),
+        ({"properties": {}, "scene": {"leader": 3}}, "3, with which the take was generated, is no longer in the scene"),
+    ],
+)
+def test_settings_that_cannot_be_applied_are_one_sentence(
+    partner: bpy.types.Object, scene_state: SceneState, stored: dict[str, Any], message: str
+) -> None:
+    settings().take_list[0].settings = json.dumps({"operator": "generate_partner", **stored})
+    assert_error(scene_state, "take_again", message, index=0)
 
 
 def raise_pelvis(action: bpy.types.Action) -> None:

@@ -1,6 +1,11 @@
 """Non-optional access to a context's scene, view layer and window manager and to armatures; a scene's frame rate."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import bpy
+
+DataBlock = TypeVar("DataBlock", bound=bpy.types.ID)
 
 EXTENSION_PACKAGE = __package__ or ""
 """The extension's top-level package, the key of its preferences and user folder, unlike a sub-package's."""
@@ -35,6 +40,11 @@ def armature_data(obj: bpy.types.Object) -> bpy.types.Armature:
     if not isinstance(obj.data, bpy.types.Armature):
         raise ValueError(f"{obj.name}: an armature expected, found a {obj.type.lower()}")
     return obj.data
+
+
+def find_again(data_blocks: Iterable[DataBlock], identifier: int) -> DataBlock | None:
+    """The data-block with this `session_uid`, which stays through renaming and undo steps; None if it is gone."""
+    return next((block for block in data_blocks if block.session_uid == identifier), None)
 
 
 def frame_rate(scene: bpy.types.Scene) -> float:

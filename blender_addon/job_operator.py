@@ -27,7 +27,7 @@ from .background_job import (
     progress_listeners,
     show_status,
 )
-from .context_access import active_scene, active_view_layer, window_manager
+from .context_access import active_scene, active_view_layer, find_again, window_manager
 
 _INTERACTIVE_TOOL = re.compile(r"(TRANSFORM|VIEW3D|VIEW2D|ANIM|ACTION|GRAPH|NLA|POSE|ARMATURE|SCREEN)_OT_")
 """Blender's modal tools that end with the user's movement, unlike those of add-ons, which may run on and on."""
@@ -55,8 +55,8 @@ class JobOperator(bpy.types.Operator):
     slot: ClassVar[JobSlot] = main_slot
 
     _job: Job | None = None
-    # A name, as an undo step invalidates references.
-    _scene = ""
+    # An identifier, as an undo step invalidates references.
+    _scene = 0
     _confirmed = False
 
     def question(self, context: bpy.types.Context) -> str:
@@ -158,7 +158,7 @@ class JobOperator(bpy.types.Operator):
     def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
         # Adjust Last Operation undoes the first run, and an undo step leaves the depsgraph to be evaluated.
         active_view_layer(context).update()
-        self._scene = active_scene(context).name
+        self._scene = active_scene(context).session_uid
         return self.prepare(context)
 
     def _report_error(self, error: Exception) -> OperatorReturn:
@@ -195,11 +195,11 @@ def _is_interacting(context: bpy.types.Context) -> bool:
 
 
 @contextmanager
-def _scene_shown(context: bpy.types.Context, name: str) -> Iterator[None]:
+def _scene_shown(context: bpy.types.Context, identifier: int) -> Iterator[None]:
     """Make a scene the context's, though the window may show another one by now. Raises OperatorError without it."""
-    scene = bpy.data.scenes.get(name)
+    scene = find_again(bpy.data.scenes, identifier)
     if scene is None:
-        raise OperatorError(f"The scene {name} was removed meanwhile")
+        raise OperatorError("The scene was removed meanwhile")
     if scene == active_scene(context):
         yield
         return

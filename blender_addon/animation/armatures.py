@@ -187,10 +187,12 @@ def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
 
     metres: the metres in one Blender unit. A bone that a constraint binds to another bone with full influence counts as
     that bone's child, as in Rigify's rigs; our own controls are left out. Raises ValueError for an object that is no
-    armature, or is scaled non-uniformly.
+    armature, has no bones, or is scaled non-uniformly.
     """
     controls = CONTROL_BONES if has_controls(obj) else frozenset()
     bones = [bone for bone in armature_data(obj).bones if bone.name not in controls]
+    if not bones:
+        raise ValueError(f"{obj.name}: an armature with a dancer's bones expected, one without bones found")
     location, rotation, scale = _object_transform(obj, metres)
     index = {bone.name: b for b, bone in enumerate(bones)}
     parents = [effective_parent(obj, bone, index) for bone in bones]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
+from backend.wire.validation import MAX_FRAMES, MAX_SECONDS
 from rigs.motion import Motion, resample
 from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
@@ -92,6 +93,16 @@ def frames_of(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> rang
     if not ranges:
         return range(scene.frame_start, scene.frame_end + 1)
     return range(min(frames.start for frames in ranges), max(frames.stop for frames in ranges))
+
+
+def requested_frames(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> range:
+    """The frames of `frames_of`. Raises OperatorError for more than a request may have, before they are sampled."""
+    frames = frames_of(scene, *dancers)
+    most = min(MAX_FRAMES, int(MAX_SECONDS * frame_rate(scene)))
+    if len(frames) > most:
+        names = " and ".join(dancer.name for dancer in dancers if dancer)
+        raise OperatorError(f"{names}: keyframes over at most {most} frames expected, over {len(frames)} found")
+    return frames
 
 
 def sample_dancers(

@@ -60,7 +60,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
             raise OperatorError("Choose at least one part: drums, bass or melody")
         connection = backend_connection(context)
         pair = dancers.scene_dancers(context)
-        frames = dancers.frames_of(active_scene(context), *pair)
+        frames = dancers.requested_frames(active_scene(context), *pair)
         motions, _ = dancers.sample_dancers(context, pair, frames)
         request = ComposeRequest(tuple(motions), music.composer, music.tempo or None, parts, music.music_seed)
         self._path, self._first = str(path), frames.start

@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.model_registry import REGISTRY
 from backend.wire.direction import PARTS, UNDIRECTED, Direction
+from backend.wire.validation import MAX_PLACE_DISTANCE
 
 _PART_ITEMS = {
     "seams": ("Smooth Seams", "Smooth the seams between the blocks that the model generates"),
@@ -45,6 +46,8 @@ class DirectionProperties:
         name="Ahead",
         description="Metres in front of the leader, for dancers of a person's size; negative is behind",
         default=0.8,
+        min=-MAX_PLACE_DISTANCE,
+        max=MAX_PLACE_DISTANCE,
         soft_min=-5.0,
         soft_max=5.0,
         precision=2,
@@ -53,6 +56,8 @@ class DirectionProperties:
     left: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Left",
         description="Metres to the left of the leader, for dancers of a person's size; negative is to the right",
+        min=-MAX_PLACE_DISTANCE,
+        max=MAX_PLACE_DISTANCE,
         soft_min=-5.0,
         soft_max=5.0,
         precision=2,
@@ -74,10 +79,10 @@ class DirectionProperties:
         ),
     )
     range_from: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="From", description="First frame that Redo Range generates again; 0 is the leader's first", min=0
+        name="From", description="First frame that Redo Range generates again; 0 is the leader's first"
     )
     range_to: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="To", description="Last frame that Redo Range generates again; 0 is the leader's last", min=0
+        name="To", description="Last frame that Redo Range generates again; 0 is the leader's last"
     )
     post_processing: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Post-Process",

@@ -158,8 +158,8 @@ def test_a_result_goes_to_the_scene_that_it_was_started_in(dancing_leader: bpy.t
 
 
 def test_a_result_for_a_removed_scene_is_one_sentence() -> None:
-    gone = pytest.raises(background_job.OperatorError, match="The scene gone was removed meanwhile")
-    with gone, job_operator._scene_shown(bpy.context, "gone"):
+    gone = pytest.raises(background_job.OperatorError, match="The scene was removed meanwhile")
+    with gone, job_operator._scene_shown(bpy.context, -1):
         pass
 
 

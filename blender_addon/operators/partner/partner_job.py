@@ -28,7 +28,7 @@ from ...animation.preview_dancer import PreviewDancer
 from ...animation.takes import take_list as takes
 from ...animation.takes.take_list import TakeRecord
 from ...background_job import OperatorError, Reporter
-from ...context_access import active_scene, extend_frame_range, frame_rate
+from ...context_access import active_scene, extend_frame_range, find_again, frame_rate
 from ...job_operator import JobOperator
 from ...properties.direction_settings import DIRECTION_NAMES
 from ...properties.setting_values import take_settings
@@ -69,8 +69,8 @@ class PartnerOperator(JobOperator):
         options={"SKIP_SAVE"},
     )
 
-    # Names, as an undo step while the backend works invalidates references to objects.
-    _leader, _partner, _draft = "", "", ""
+    # Identifiers, as an undo step while the backend works invalidates references to data-blocks.
+    _leader, _partner, _draft = 0, 0, 0
     take_operator: ClassVar[str]
     """The operator's name, for making its takes again."""
     start = 1
@@ -94,8 +94,8 @@ class PartnerOperator(JobOperator):
             map_check.confirm_bones(rigs)
         for warning in map_check.doubt_warnings(rigs):
             self.report({"WARNING"}, warning)
-        frames = dancers.frames_of(active_scene(context), leader)
-        self._leader, self._partner, self.start = leader.name, partner.name if partner else "", frames.start
+        frames = dancers.requested_frames(active_scene(context), leader)
+        self._leader, self._partner, self.start = leader.session_uid, _identifier(partner), frames.start
         self._seed = self._choose_seed(scene_settings(context))
         self._scene_values = take_settings(context, self.take_operator, _TAKE_SETTINGS)["scene"]
         return leader, partner, frames
@@ -140,10 +140,12 @@ class PartnerOperator(JobOperator):
         self._layer_frames = keyed_frames.AnimatorsFrames.of(partner) if is_layered else keyed_frames.NO_FRAMES
         with nla.beneath_corrections(partner):
             shown = partner.animation_data.action if partner.animation_data else None
-            self._draft = self.draft or (shown.name if shown else "")
-            if not self._draft:
+            draft = bpy.data.actions.get(self.draft) if self.draft else shown
+            if draft is None and self.draft:
+                raise OperatorError(f"{self.draft}: there is no such action any more, from which frames could be kept")
+            if draft is None:
                 raise OperatorError(f"{partner.name} has no keyframes yet: press Generate Partner first")
-            draft = self.require_draft()
+            self._draft = draft.session_uid
             if draft != shown:
                 keyframes.assign_action(partner, draft)
             try:
@@ -155,9 +157,9 @@ class PartnerOperator(JobOperator):
 
     def require_draft(self) -> bpy.types.Action:
         """The draft's action. Raises OperatorError if it was deleted."""
-        draft = bpy.data.actions.get(self._draft)
+        draft = find_again(bpy.data.actions, self._draft)
         if draft is None:
-            raise OperatorError(f"{self._draft}: there is no such action any more, from which frames could be kept")
+            raise OperatorError("The action from which frames are kept was deleted meanwhile")
         return draft
 
     def animators_frames(self, partner: bpy.types.Object) -> keyed_frames.AnimatorsFrames:
@@ -189,11 +191,9 @@ class PartnerOperator(JobOperator):
 
     def find_dancers(self, context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Object | None]:
         """Leader and partner, for the result. Raises OperatorError if they are no longer those of the request."""
-        leader = active_scene(context).objects.get(self._leader)
-        if leader is None:
-            raise OperatorError(f"The leader {self._leader} is no longer in the scene")
+        leader = self._find_leader(context)
         partner = _partner_armature(context, leader)
-        if (partner.name if partner else "") != self._partner:
+        if _identifier(partner) != self._partner:
             raise OperatorError("The partner was changed meanwhile: generate it again")
         return leader, partner
 
@@ -209,9 +209,10 @@ class PartnerOperator(JobOperator):
 
         edited: the frames whose keyframes count as edited by hand.  properties: the operator's own, to make them again.
         """
-        scene = self._scene_values | {"seed": self._seed, "leader": self._leader, "partner": partner.name}
+        leader = self._find_leader(context)
+        scene = self._scene_values | {"seed": self._seed, "leader": leader.name, "partner": partner.name}
         if self._draft:
-            properties = {"draft": self._draft, "keep": ", ".join(map(str, self.kept)), **properties}
+            properties = {"draft": self.require_draft().name, "keep": ", ".join(map(str, self.kept)), **properties}
         settings = {"operator": self.take_operator, "properties": dict(properties), "scene": scene}
         uids = []
         for number, action in enumerate(actions, start=1):
@@ -235,12 +236,22 @@ class PartnerOperator(JobOperator):
             elif partner.animation_data is not None and not nla.has_correction_layer(partner):
                 partner.animation_data.action = None
 
+    def _find_leader(self, context: bpy.types.Context) -> bpy.types.Object:
+        leader = find_again(active_scene(context).objects, self._leader)
+        if leader is None:
+            raise OperatorError("The leader was deleted meanwhile")
+        return leader
+
     def _choose_seed(self, settings: PASDEDEUX_PG_settings) -> int:
         seed: int = settings.seed
         used = {take.seed for take in settings.take_list if take.kind == "partner"} if self.new_seed else set()
         while seed in used:
             seed = seed + 1 if seed < _MAX_SEED else 0
         return seed
+
+
+def _identifier(data_block: bpy.types.ID | None) -> int:
+    return data_block.session_uid if data_block is not None else 0
 
 
 def require_partner(partner: bpy.types.Object | None) -> bpy.types.Object:

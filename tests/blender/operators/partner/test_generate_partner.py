@@ -1,6 +1,7 @@
 """Generating a partner with a real backend: keyframes against the backend's own result, and errors."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux import background_job
+from bl_ext.user_default.pas_de_deux import background_job, job_operator
 from bl_ext.user_default.pas_de_deux.animation import armatures
 from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes, nla
 from bl_ext.user_default.pas_de_deux.operators.partner import generate_partner
@@ -199,6 +200,25 @@ def assert_error(scene_state: SceneState, message: str) -> None:
     assert scene_state() == before
 
 
+def test_an_armature_without_bones_is_no_dancer(leader: bpy.types.Object, scene_state: SceneState) -> None:
+    empty = bpy.data.objects.new("empty", bpy.data.armatures.new("empty"))
+    bpy.context.scene.collection.objects.link(empty)
+    bpy.context.scene.pas_de_deux.partner = empty
+    assert_error(scene_state, "empty: an armature with a dancer's bones expected, one without bones found")
+    bpy.context.scene.pas_de_deux.leader = empty
+    with pytest.raises(RuntimeError, match=r"^Error: empty: an armature with a dancer's bones expected"):
+        bpy.ops.pasdedeux.frame_pair()
+
+
+def test_a_stray_keyframe_far_away_is_refused_before_anything_is_sampled(
+    leader: bpy.types.Object, scene_state: SceneState
+) -> None:
+    leader.keyframe_insert("location", frame=200_000)
+    began = time.monotonic()
+    assert_error(scene_state, r"leader: keyframes over at most 54000 frames expected, over 200000 found")
+    assert time.monotonic() - began < 2.0
+
+
 def test_a_backend_that_is_away_is_one_sentence_and_an_untouched_scene(
     leader: bpy.types.Object, set_backend_address: Callable[[str], None], scene_state: SceneState
 ) -> None:
@@ -214,7 +234,7 @@ def test_a_backend_that_dies_midway_is_one_sentence_and_an_untouched_scene(
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "long.bvh"), body=False)
     dying = Server()
     set_backend_address(dying.address)
-    monkeypatch.setattr(background_job, "progress_listeners", [lambda fraction, what: dying.kill()])
+    monkeypatch.setattr(job_operator, "progress_listeners", [lambda fraction, what: dying.kill()])
     assert_error(scene_state, "was lost during the work: click Test Connection")
     assert not dying.is_alive()
 
@@ -457,6 +477,27 @@ def test_a_cancelled_job_shows_no_more_previews(long_leader: bpy.types.Object) -
         if run.tick() != {"PASS_THROUGH"}:
             break
     assert not shown
+
+
+def test_dancers_and_a_scene_that_are_renamed_meanwhile_are_found(long_leader: bpy.types.Object) -> None:
+    bpy.ops.pasdedeux.generate_partner()
+    partner = bpy.context.scene.pas_de_deux.partner
+    run = start_until_preview()
+    long_leader.name, partner.name, bpy.context.scene.name = "Anna", "Ben", "Ballroom"
+    assert run.run() == {"FINISHED"}
+    assert run.reports == []
+    take = bpy.context.scene.pas_de_deux.take_list[1]
+    assert (take.dancer, partner.animation_data.action) == (partner, take.action)
+    scene = json.loads(take.settings)["scene"]
+    assert (scene["leader"], scene["partner"]) == ("Anna", "Ben")
+
+
+def test_a_leader_deleted_meanwhile_is_one_sentence(long_leader: bpy.types.Object) -> None:
+    run = start_until_preview()
+    bpy.data.objects.remove(long_leader)
+    assert run.run() == {"CANCELLED"}
+    assert run.reports == [({"ERROR"}, "The leader was deleted meanwhile")]
+    assert not bpy.data.objects
 
 
 def test_undo_steps_made_meanwhile_bring_no_preview_back(

@@ -63,9 +63,11 @@ def make_client_keys(folder: Path, name: str) -> Path:
         if existing.exists():
             raise ValueError(f"--client {name}: a name without keys expected, {existing} exists")
     with _new_certificates(folder, "client") as (public, secret):
-        given.mkdir(mode=0o700)
-        os.replace(secret, given / "client.key_secret")
-        shutil.copyfile(folder / "server.key", given / "server.key")
+        scratch = secret.parent / given.name
+        scratch.mkdir(mode=0o700)
+        os.replace(secret, scratch / "client.key_secret")
+        shutil.copyfile(folder / "server.key", scratch / "server.key")
+        os.replace(scratch, given)
         os.replace(public, admitted)
     return given
 

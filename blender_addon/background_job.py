@@ -150,9 +150,12 @@ class JobSlot:
             job.cancel()
         if timer is not None:
             window_manager(bpy.context).event_timer_remove(timer)
-        for listener in self.end_listeners:
-            listener()
         show_status(bpy.context, None)
+        for listener in self.end_listeners:
+            try:
+                listener()
+            except Exception as error:  # the others clear up all the same
+                print(f"Pas de Deux: what a job has shown could not be removed ({error_message(error)})")
 
 
 main_slot, preview_slot = JobSlot(), JobSlot()

@@ -147,7 +147,7 @@ def stop() -> None:
 def last_log_line(folder: Path) -> str:
     """The last line of the backend's log, "" without any."""
     try:
-        lines = (folder / LOG_NAME).read_text(errors="replace").splitlines()
+        lines = (folder / LOG_NAME).read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -183,7 +183,17 @@ def _start_process(options: LaunchOptions, reporter: Reporter) -> RunningBackend
     """Start the backend and wait until it listens. Raises OperatorError with its last line of output, Cancelled."""
     reporter.progress(0.0, "starting the backend")
     ready_file = options.folder / f"backend-{uuid.uuid4().hex[:8]}.json"
-    command = [str(options.python), "-I", "-S", "-c", _CODE, json.dumps(options.packages), str(ready_file)]
+    command = [
+        str(options.python),
+        "-I",
+        "-S",
+        "-X",
+        "utf8",
+        "-c",
+        _CODE,
+        json.dumps(options.packages),
+        str(ready_file),
+    ]
     with _open_log(options.folder) as log:
         try:
             process = subprocess.Popen(

@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 
@@ -123,11 +124,12 @@ def show_take(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> None:
 def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> None:
     """Key a dancer's controls along what it plays, where they are not yet; for that no take counts as edited."""
     action = nla.base_action(dancer)
-    record = action.get(RECORD) if action is not None else None
-    unedited = action is not None and record is not None and record.get("fingerprint") == fingerprint(action)
+    record: Any = action.get(RECORD) if action is not None else None
+    if not hasattr(record, "get"):  # a property of that name may be the user's own text
+        record = {}
+    unedited = action is not None and record.get("fingerprint") == fingerprint(action)
     if controls.key_controls(context, dancer) and unedited:
         assert action is not None
-        assert record is not None
         record["fingerprint"] = fingerprint(action)
 
 

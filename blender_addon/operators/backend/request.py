@@ -90,7 +90,9 @@ def request_backend(connection: BackendConnection, request: Request, reporter: R
         try:
             return answer(address)
         except BackendLost:
-            raise OperatorError(_lost_sentence(address)) from None
+            if last_try or _is_started_here(address):
+                raise OperatorError(_lost_sentence(address)) from None
+            backend_launcher.discard(address)  # another Blender has ended it: this one starts its own
         except BackendUnavailable:
             backend_launcher.discard(address)
             if last_try:
@@ -116,11 +118,16 @@ _SERVER_SENTENCES: dict[str | type[BackendError], str] = {
 """What to say of errors, by their type or, for keys that are refused, their reason."""
 
 
+def _is_started_here(address: str) -> bool:
+    """Whether this Blender has started the backend at an address."""
+    running = backend_launcher.current
+    return running is not None and running.address == address and running.process is not None
+
+
 def _lost_sentence(address: str) -> str:
     """What to say of an embedded backend that was lost during a request; it is ended if it still runs."""
-    running = backend_launcher.current
-    mine = running is not None and running.address == address and running.process is not None
-    ended = running is None or running.ended or not mine
+    running, mine = backend_launcher.current, _is_started_here(address)
+    ended = running is None or running.ended
     backend_launcher.discard(address)
     if not mine:
         return "The backend of another Blender ended during the work: try again, which starts one of this Blender"

@@ -263,6 +263,25 @@ def test_a_killed_blender_takes_its_backend_along_and_a_second_blender_goes_on(
     assert process_of(backend_launcher.current).poll() is None
 
 
+@needs_signals
+def test_a_request_is_sent_again_when_the_backend_of_another_blender_is_lost(dancing_leader: bpy.types.Object) -> None:
+    other, killed = OtherBlender(), []
+
+    def kill(fraction: float, text: str) -> None:
+        if fraction > 0.2 and not killed:
+            killed.append(fraction)
+            os.kill(other.child, signal.SIGKILL)
+
+    background_job.progress_listeners.append(kill)
+    try:
+        assert generate() == {"FINISHED"}
+    finally:
+        background_job.progress_listeners.remove(kill)
+        other.kill()
+    assert killed
+    assert process_of(backend_launcher.current).poll() is None
+
+
 def test_a_python_that_does_not_run_the_backend_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -20,8 +20,16 @@ import numpy as np
 from backend.engine import Engine
 from backend.model_registry import REGISTRY
 from backend.models.common.runtime import TORCH_CPU, load_network
-from backend.music.score import cut_bars
-from backend.wire.messages import ComposeRequest, DanceRequest, PartnerRequest, Request
+from backend.music.score import PARTS, cut_bars, part_to_notes
+from backend.wire.messages import (
+    ComposeRequest,
+    ComposeResult,
+    DanceRequest,
+    MotionResult,
+    PartnerRequest,
+    Request,
+    Result,
+)
 from rigs import files
 from rigs.motion import Motion, resample
 from rigs.sample_dance.salsa import sample_dance
@@ -80,14 +88,14 @@ def make_request(task: str, model: str, leader: Motion, seed: int) -> Request:
     return ComposeRequest((leader,), model=model, seed=seed)
 
 
-def difference(ours: object, theirs: object) -> str:
-    if hasattr(ours, "takes"):
-        distances = [
-            np.linalg.norm(a.positions - b.positions, axis=-1).max()
-            for a, b in zip(ours.takes, theirs.takes, strict=True)  # type: ignore[attr-defined]
-        ]
-        return f"{1e3 * max(distances):.3f} mm"
-    return "the same notes" if ours == theirs else "other notes"
+def difference(ours: Result, theirs: Result) -> str:
+    if isinstance(ours, MotionResult):
+        assert isinstance(theirs, MotionResult)
+        pairs = zip(ours.takes, theirs.takes, strict=True)
+        return f"{1e3 * max(np.linalg.norm(a.positions - b.positions, axis=-1).max() for a, b in pairs):.3f} mm"
+    assert isinstance(theirs, ComposeResult)
+    same = all(part_to_notes(getattr(ours.score, part)) == part_to_notes(getattr(theirs.score, part)) for part in PARTS)
+    return "the same notes" if same else "other notes"
 
 
 def time_in_turns(calls: dict[str, Callable[[], object]], repetitions: int) -> dict[str, list[float]]:

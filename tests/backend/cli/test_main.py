@@ -283,7 +283,7 @@ BAD = {
     ),
     "no takes": ("partner leader.bvh -o out/p.bvh --takes 0", r"takes: .*1 to 16 expected, 0 found"),
     "a negative seed": ("partner leader.bvh -o out/p.bvh --seed -1", r"seed: .*0 to .* expected, -1 found"),
-    "no rate": ("partner leader.bvh -o out/p.bvh --fps 0", r"leader\.bvh: a frame rate of 1 to 10000 expected, 0 found"),
+    "no rate": ("partner leader.bvh -o out/p.bvh --fps 0", r"leader\.bvh: a frame rate of 1 to .* expected, 0 found"),
     "no address": ("partner leader.bvh -o out/p.bvh --server nonsense", r"--server nonsense: an address such as .*"),
     "a demo of a bad leader": ("demo --leader truncated.bvh --out out/demo", r"truncated\.bvh, line \d+: .*expected"),
     "a demo in a file": ("demo --leader leader.bvh --out empty.bvh", r"empty\.bvh: a folder expected"),

@@ -46,7 +46,7 @@ def move_to_free_name(file: Path, folder: Path) -> Path:
 
     A file of equal content that is there already is used instead. Raises OperatorError.
     """
-    for name in _numbered(file.name):
+    for name in _numbered_names(file.name):
         target = folder / name
         if target.is_file() and filecmp.cmp(file, target, shallow=False):
             return target
@@ -61,7 +61,7 @@ def move_together(files: Sequence[Path], folder: Path) -> list[Path]:
 
     Nothing is ever written over. Returns their paths there. Raises OperatorError.
     """
-    for name in _numbered(files[0].name):
+    for name in _numbered_names(files[0].name):
         targets = [(folder / name).with_suffix(file.suffix) for file in files]
         if _reserve(targets):
             for file, target in zip(files, targets, strict=True):
@@ -70,7 +70,7 @@ def move_together(files: Sequence[Path], folder: Path) -> list[Path]:
     raise AssertionError("there is no end of names")
 
 
-def _numbered(name: str) -> Iterator[str]:
+def _numbered_names(name: str) -> Iterator[str]:
     """The file name, then the same with 2, 3 and so on."""
     yield name
     path = Path(name)

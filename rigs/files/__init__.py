@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rigs.files.atomic_write import atomic_path
+from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.frame_rate_check import frame_rate_warnings
 from rigs.motion import Motion, resample
 
@@ -27,7 +28,7 @@ class BadFile(ValueError):
 class Source:
     """The conventions of the file that a clip was read from, so that another file can be written to match it.
 
-    units: metres in one unit of the file.  up: "Y" or "Z".  fps and frames: the file's own.
+    units: metres in one unit of the file.  up: one of `axes.UP_AXES`.  fps and frames: the file's own.
     filled_joints: the joints that the file lacks, or that are at no fixed distance from the next, and were estimated.
     """
 
@@ -52,10 +53,31 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class ReadOptions:
+    """What a user says of a file that it states wrongly or not at all; None: as the file states, or as detected.
+
+    fps: frames a second.  up: the file's axis that points up, one of `axes.UP_AXES`.  unit: one of `axes.UNITS`.
+    """
+
+    fps: float | None = None
+    up: str | None = None
+    unit: str | None = None
+
+    @property
+    def metres_per_unit(self) -> float | None:
+        """Metres in the given unit."""
+        return None if self.unit is None else UNITS[self.unit]
+
+
+AS_STATED = ReadOptions()
+"""Options of a user who says nothing: all as the file states, or as detected."""
+
+
+@dataclass(frozen=True)
 class FileFormat:
     """One file format: the module that implements it, and what its files hold, for error messages.
 
-    The module has `read(path, fps) -> Clip` and, if it writes, `write(path, motions, like) -> bytes`.
+    The module has `read(path, options) -> Clip` and, if it writes, `write(path, motions, like) -> bytes`.
     """
 
     module: str
@@ -77,14 +99,14 @@ _MIN_FPS, _MAX_FPS = 1.0, 10_000.0
 """Frames a second beyond any real capture; brought to a scene's rate, a slower one would fill all memory."""
 
 
-def read(path: str | Path, *, fps: float | None = None) -> Clip:
+def read(path: str | Path, options: ReadOptions = AS_STATED, *, fps: float | None = None) -> Clip:
     """Read the dancers of a motion file.
 
-    fps: overrides a frame rate that the file states wrongly or not at all.  Raises BadFile.
+    options: override what the file states wrongly or not at all.  fps: the same as `options.fps`.  Raises BadFile.
     """
     path = Path(path)
-    if fps is not None:
-        _expect_frame_rate(path, fps)
+    options = replace(options, fps=options.fps if fps is None else fps)
+    _expect_options(path, options)
     if not os.path.exists(path):  # Path.exists raises for a name that is too long
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
@@ -93,7 +115,7 @@ def read(path: str | Path, *, fps: float | None = None) -> Clip:
     try:
         if path.stat().st_size == 0:
             raise BadFile(f"{path.name}: empty file, {file_format.content} expected")
-        clip: Clip = import_module(file_format.module).read(path, fps)
+        clip: Clip = import_module(file_format.module).read(path, options)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
     return check_frame_rates(clip)
@@ -139,6 +161,15 @@ def expect_writable(path: str | Path) -> None:
     _format_of(path, writable=True)
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         raise BadFile(f"{path.name}: a file expected, a folder found")
+
+
+def _expect_options(path: Path, options: ReadOptions) -> None:
+    """Raise BadFile for options that mean nothing."""
+    if options.fps is not None:
+        _expect_frame_rate(path, options.fps)
+    for name, value, known in (("up axis", options.up, UP_AXES), ("unit", options.unit, tuple(UNITS))):
+        if value is not None and value not in known:
+            raise BadFile(f"{path.name}: {name} {', '.join(known[:-1])} or {known[-1]} expected, {value!r} given")
 
 
 def _expect_frame_rate(path: Path, fps: float) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 
 from rigs import Array, pose_fitting
 from rigs.contacts import stand_on_floor
-from rigs.files import BadFile, Clip, Source, hybrik
+from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
+from rigs.files.axes import to_z_up
 from rigs.skeleton import JOINTS
 
 _MAX_DANCERS = 2
@@ -29,9 +30,9 @@ _POSE_WEIGHT = 1.0
 """Weight of pose difference: body heights in the image that count as much as one metre between two poses."""
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
-    """Read one or two dancers; without `fps` the frames are taken as 30 a second. Raises BadFile."""
-    rate = fps or hybrik.DEFAULT_FPS
+def read(path: Path, options: ReadOptions) -> Clip:
+    """Read one or two dancers; without `options.fps` the frames are taken as 30 a second. Raises BadFile."""
+    rate = options.fps or hybrik.DEFAULT_FPS
     frames, poses, pixels, scores = _parse_detections(path)
     hybrik.expect_positions(path, poses, JOINTS)
     dancers = _track_dancers(frames, poses, pixels, scores)
@@ -45,7 +46,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
             share = f"{gaps} of {len(positions)} frames"
             warnings.append(f"{path.name}: dancer {number} not detected in {share}, interpolated")
         try:
-            motions.append(hybrik.motion_from_positions(hybrik.camera_to_z_up(gapless), rate))
+            motions.append(hybrik.motion_from_positions(to_z_up(gapless, hybrik.CAMERA_UP), rate))
         except ValueError as error:
             raise BadFile(f"{path.name}, dancer {number}, {error}") from None
     grounded = stand_on_floor(*motions)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files import BadFile, Clip
+from rigs.files import BadFile, Clip, ReadOptions
 from rigs.files.acclaim_parser import Asf, parse_amc, parse_asf
 from rigs.files.recording import Recording, to_clip, world_transforms
 from rigs.skeleton import rest_positions
@@ -20,10 +20,10 @@ _DEFAULT_FPS = 120.0
 _INCH = 0.0254
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
-    """Read the dancer of an `.amc`; without `fps` its frames are taken as CMU's 120 a second. Raises BadFile."""
+def read(path: Path, options: ReadOptions) -> Clip:
+    """Read the dancer of an `.amc`; without `options.fps` it has CMU's 120 frames a second. Raises BadFile."""
     skeleton = parse_asf(_find_asf(path))
-    return to_clip(path, to_recording(skeleton, parse_amc(path, skeleton), fps or _DEFAULT_FPS))
+    return to_clip(path, to_recording(skeleton, parse_amc(path, skeleton), options.fps or _DEFAULT_FPS), options)
 
 
 def to_recording(skeleton: Asf, values: tuple[Array, ...], fps: float) -> Recording:

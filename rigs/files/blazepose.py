@@ -11,8 +11,9 @@ import numpy as np
 
 from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
-from rigs.files import BadFile, Clip, Source
-from rigs.files.hybrik import DEFAULT_FPS, camera_to_z_up, expect_positions
+from rigs.files import BadFile, Clip, ReadOptions, Source
+from rigs.files.axes import to_z_up
+from rigs.files.hybrik import CAMERA_UP, DEFAULT_FPS, expect_positions
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, SIDES
 
 LANDMARKS: tuple[str, ...] = (
@@ -34,16 +35,16 @@ def is_blazepose(rows: Array) -> bool:
     return rows.ndim == 3 and rows.shape[1] == len(LANDMARKS) and rows.shape[2] in (3, 4, 5) and len(rows) > 0
 
 
-def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
-    """Convert a file's landmarks to one dancer on the floor; without `fps` the rows are taken as 30 a second.
+def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
+    """Convert a file's landmarks to one dancer on the floor; without `options.fps` the rows are taken as 30 a second.
 
     rows: as for `is_blazepose`. Frames without a detection are nan and are interpolated linearly. Raises BadFile.
     """
-    rate = fps or DEFAULT_FPS
+    rate = options.fps or DEFAULT_FPS
     landmarks, gaps = pose_fitting.fill_gaps(rows[..., :3])
     expect_positions(path, landmarks, LANDMARKS)
     try:
-        (motion,) = stand_on_floor(pose_fitting.fit_motion(joints_from_landmarks(camera_to_z_up(landmarks)), rate))
+        (motion,) = stand_on_floor(pose_fitting.fit_motion(joints_from_landmarks(to_z_up(landmarks, CAMERA_UP)), rate))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
     warnings = (f"{path.name}: nobody detected in {gaps} of {len(rows)} frames, interpolated",) if gaps else ()

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files import BadFile, Clip, Source
+from rigs.files import BadFile, Clip, ReadOptions, Source
+from rigs.files.axes import from_z_up, quaternions_from_z_up
 from rigs.files.bvh_parser import Bvh, format_bvh, parse_bvh
-from rigs.files.recording import Recording, to_clip, to_y_up, world_transforms
+from rigs.files.recording import Recording, to_clip, world_transforms
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS, rest_positions
 
@@ -21,11 +22,11 @@ _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 """Joint angles that count as the rest pose, and that cannot be reached from it within one frame."""
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
-    """Read the dancer of a BVH file; `fps` overrides its frame rate. Raises BadFile."""
+def read(path: Path, options: ReadOptions) -> Clip:
+    """Read the dancer of a BVH file. Raises BadFile."""
     bvh = parse_bvh(path)
     rest = rest_positions(bvh.offsets, bvh.parents)
-    clip = to_clip(path, Recording(bvh.names, bvh.parents, fps or bvh.fps, *bvh_transforms(bvh), rest))
+    clip = to_clip(path, Recording(bvh.names, bvh.parents, options.fps or bvh.fps, *bvh_transforms(bvh), rest), options)
     if _starts_in_rest_pose(bvh):
         return replace(clip, warnings=(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose",))
     return clip
@@ -40,15 +41,14 @@ def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes
 
 
 def from_motion(motion: Motion, units: float, up: str) -> Bvh:
-    """Convert a Motion to a BVH hierarchy in `units` metres, "Y" or "Z" up; the five leaf joints become end sites."""
+    """Convert a Motion to a BVH hierarchy in `units` metres `up` axis up; the leaf joints become end sites."""
     joints = [j for j in _depth_first(0) if CHILDREN[j]]
     ends = [j for j in range(29) if not CHILDREN[j]]
     nodes = [*joints, *ends]
     local_rotations = motion.rotations[:, joints]
     root, offsets = motion.root / units, motion.skeleton.offsets[nodes] / units
-    if up == "Y":
-        local_rotations = np.concatenate([local_rotations[..., :1], to_y_up(local_rotations[..., 1:])], axis=-1)
-        root, offsets = to_y_up(root), to_y_up(offsets)
+    local_rotations = quaternions_from_z_up(local_rotations, up)
+    root, offsets = from_z_up(root, up), from_z_up(offsets, up)
     angles = np.degrees(np.unwrap(rotations.to_euler(local_rotations, _EULER_ORDER), axis=0))
     rotation_channels = tuple(f"{letter}rotation" for letter in _EULER_ORDER)
     return Bvh(

@@ -13,10 +13,13 @@ import numpy as np
 
 from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
-from rigs.files import BadFile, Clip, Source
+from rigs.files import BadFile, Clip, ReadOptions, Source
+from rigs.files.axes import to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
+CAMERA_UP = "-Y"
+"""Up axis of a camera: x right, y down, z away."""
 DEFAULT_FPS = 30.0
 """Frame rate of files of joint positions, which state none."""
 SMPL_JOINTS = 24
@@ -30,15 +33,15 @@ def is_hybrik(rows: Array) -> bool:
     return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
 
 
-def to_clip(path: Path, rows: Array, fps: float | None = None) -> Clip:
-    """Convert a file's rows to one dancer, or to two whose frames alternate; without `fps` at 30 a second.
+def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
+    """Convert a file's rows to one dancer, or to two whose frames alternate; without `options.fps` at 30 a second.
 
     rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant height
     offset puts the feet on the floor. Joints missing from 24 follow from average proportions.  Raises BadFile.
     """
-    rate = fps or DEFAULT_FPS
+    rate = options.fps or DEFAULT_FPS
     expect_positions(path, rows, JOINTS)
-    positions = camera_to_z_up(rows)
+    positions = to_z_up(rows, CAMERA_UP)
     dancers = [positions[0::2], positions[1::2]] if _is_interleaved(positions) else [positions]
     try:
         motions = stand_on_floor(*(motion_from_positions(positions, rate) for positions in dancers))
@@ -54,11 +57,6 @@ def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
         row, joint = np.argwhere(invalid)[0]
         place = f"{path.name}, row {row}, {names[joint]}"
         raise BadFile(f"{place}: a position in metres expected, {rows[row, joint]} found")
-
-
-def camera_to_z_up(positions: Array) -> Array:
-    """Convert camera axes (x right, y down, z away) to Blender's: (..., 3)."""
-    return positions[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
 
 
 def _is_interleaved(rows: Array) -> bool:

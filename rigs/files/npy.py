@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array
-from rigs.files import BadFile, Clip, blazepose, hybrik
+from rigs.files import BadFile, Clip, ReadOptions, blazepose, hybrik
 
 _EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or landmarks (rows, 33, 3), expected"
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
+def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancers of an array; such a file states no frame rate. Raises BadFile."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -22,7 +22,7 @@ def read(path: Path, fps: float | None = None) -> Clip:
         raise BadFile(f"{path.name}: {_EXPECTED}, values of type {array.dtype} found")
     rows: Array = np.array(array, dtype=float)
     if blazepose.is_blazepose(rows):
-        return blazepose.to_clip(path, rows, fps)
+        return blazepose.to_clip(path, rows, options)
     if hybrik.is_hybrik(rows):
-        return hybrik.to_clip(path, rows, fps)
+        return hybrik.to_clip(path, rows, options)
     raise BadFile(f"{path.name}: {_EXPECTED}, {array.shape} found")

@@ -12,20 +12,21 @@ An archive whose only array but `fps` holds BlazePose landmarks is read as these
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files import BadFile, Clip, Source, blazepose
+from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
 _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
 
 
-def read(path: Path, fps: float | None = None) -> Clip:
-    """Read one or two dancers; `fps` overrides the file's frame rate. Raises BadFile."""
+def read(path: Path, options: ReadOptions) -> Clip:
+    """Read one or two dancers. Raises BadFile."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             others = set(archive.files) - {"fps"}
@@ -33,11 +34,12 @@ def read(path: Path, fps: float | None = None) -> Clip:
             arrays = {name: np.asarray(archive[name]) for name in ("fps", *names) if name in archive}
     except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error):
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
-    if fps is not None:
-        arrays["fps"] = np.asarray(fps, dtype=float)
+    if options.fps is not None:
+        arrays["fps"] = np.asarray(options.fps, dtype=float)
     landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.is_blazepose(array)), None)
     if landmarks is not None and landmarks.dtype.kind == "f":
-        return blazepose.to_clip(path, landmarks.astype(float), _frame_rate(path, arrays) if "fps" in arrays else None)
+        rate = _frame_rate(path, arrays) if "fps" in arrays else None
+        return blazepose.to_clip(path, landmarks.astype(float), replace(options, fps=rate))
     for name in ("fps", *_SHAPES):
         if name not in arrays:
             raise BadFile(f"{path.name}: an array '{name}' expected, none found")

@@ -14,7 +14,8 @@ from rigs import Array, rotations
 from rigs.bone_mapping.bone_map import UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures, to_motion
-from rigs.files import BadFile, Clip, Source
+from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, Source
+from rigs.files.axes import quaternions_to_z_up, to_z_up
 from rigs.skeleton import JOINTS
 
 _UNITS = (
@@ -45,8 +46,11 @@ class Recording:
     up: str | None = None
 
 
-def to_clip(path: Path, recording: Recording) -> Clip:
-    """Convert a recording to a clip of one dancer. Raises BadFile if the bones are no humanoid's."""
+def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) -> Clip:
+    """Convert a recording to a clip of one dancer. Raises BadFile if the bones are no humanoid's.
+
+    options: the up axis and the unit that the user gives override the detected ones.
+    """
     world, positions, rest = recording.world_rotations, recording.positions, recording.rest_positions
     samples = positions[:, :: max(1, positions.shape[1] // _SAMPLES)]
     try:
@@ -54,16 +58,19 @@ def to_clip(path: Path, recording: Recording) -> Clip:
     except UnmappableRig as error:
         raise BadFile(f"{path.name}: {error}") from None
     in_t_pose = bone_map.convention.t_pose
-    up = recording.up or body_measures.up_axis(bone_map.bones, rest[:, None] if in_t_pose else samples, rest)
+    up = (
+        options.up
+        or recording.up
+        or body_measures.up_axis(bone_map.bones, rest[:, None] if in_t_pose else samples, rest)
+    )
     height = body_measures.body_height(bone_map.bones, samples)
     if not height > 0.0:
         raise BadFile(f"{path.name}: bones of a dancer's size expected, a body {height:g} units tall found")
-    units = _metres_per_unit(recording.units, bone_map.convention.metres_per_unit, height)
+    units = options.metres_per_unit or _metres_per_unit(recording.units, bone_map.convention.metres_per_unit, height)
     bones = bone_map.bones if in_t_pose else body_measures.drop_implausible_crown(bone_map.bones, samples)
     positions, rest = positions * units, rest * units
-    if up == "Y":
-        world = np.concatenate([world[..., :1], to_z_up(world[..., 1:])], axis=-1)
-        positions, rest = to_z_up(positions), to_z_up(rest)
+    world = quaternions_to_z_up(world, up)
+    positions, rest = to_z_up(positions, up), to_z_up(rest, up)
     motion = to_motion.motion_from_bones(recording.fps, bones, world, positions, rest, in_t_pose=in_t_pose)
     followed_bones = to_motion.drop_unfollowed_mid_spine(bones, positions)
     filled_joints = tuple(name for name, bone in zip(JOINTS, followed_bones, strict=True) if bone < 0)
@@ -82,16 +89,6 @@ def world_transforms(parents: Sequence[int], local_rotations: Array, offsets: Ar
             world[node] = rotations.multiply(world[parent], local_rotations[node])
             positions[node] = positions[parent] + rotations.rotate(world[parent], offsets[node])
     return world, positions
-
-
-def to_z_up(v: Array) -> Array:
-    """Convert Y up and Z forward to Blender's Z up and -Y forward: vectors or rotation axes (..., 3)."""
-    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], axis=-1)
-
-
-def to_y_up(v: Array) -> Array:
-    """Convert Blender's Z up to Y up: vectors or rotation axes (..., 3)."""
-    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], axis=-1)
 
 
 def _metres_per_unit(own_unit: float | None, convention_unit: float | None, height: float) -> float:

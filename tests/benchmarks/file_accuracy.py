@@ -12,8 +12,8 @@ import numpy as np
 
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import BadFile, Clip, bvh, read, write
+from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import parse_bvh
-from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS, PARENTS, rest_positions
 from tests.benchmarks import retarget_accuracy
 from tests.benchmarks.quiet_output import quiet
@@ -103,7 +103,7 @@ def _parsed_positions(path: Path, clip: Clip) -> tuple[dict[str, Array], dict[st
 
 def _in_metres(parsed: bvh.Bvh, clip: Clip) -> Array:
     places = bvh.bvh_transforms(parsed)[1] * clip.source.units
-    return to_z_up(places) if clip.source.up == "Y" else places
+    return to_z_up(places, clip.source.up)
 
 
 def check_bad_files(corpus: Path) -> list[str]:

@@ -9,8 +9,8 @@ from rigs import Array, rotations
 from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, read, write
+from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import format_bvh, parse_bvh
-from rigs.files.recording import to_z_up
 from rigs.motion import Motion, resample
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, rest_positions
 
@@ -40,7 +40,7 @@ def test_every_joint_is_where_blender_puts_it(corpus: Path, name: str) -> None:
     parsed = parse_bvh(corpus / name)
     joints = [node for node, channels in enumerate(parsed.channels) if channels]
     frames = some_of(len(parsed.values))
-    ours = to_z_up(bvh.bvh_transforms(parsed)[1][joints][:, frames]) * FILES[name]
+    ours = to_z_up(bvh.bvh_transforms(parsed)[1][joints][:, frames], "Y") * FILES[name]
     rig = imported(corpus / name, scale=FILES[name], up="Y")
     theirs = joint_heads(rig, [parsed.names[node] for node in joints], frames)
     np.testing.assert_allclose(ours, theirs, atol=MILLIMETRE)

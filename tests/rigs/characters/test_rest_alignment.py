@@ -7,8 +7,8 @@ import pytest
 
 from rigs import Array, kinematics, pose_fitting, rotations
 from rigs.files import bvh, read
+from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import parse_bvh
-from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS
 
 ARMS = ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")
@@ -35,7 +35,7 @@ def test_hands_keep_their_rest_rotation(corpus: Path) -> None:
     path = corpus / "bvh_zoo/cmu_daz_60_01.bvh"
     motion, parsed = read(path, fps=60.0).motions[0], parse_bvh(path)
     world = bvh.bvh_transforms(parsed)[0][parsed.names.index("lHand")]
-    bone = np.concatenate([world[..., :1], to_z_up(world[..., 1:])], axis=-1)
+    bone = np.concatenate([world[..., :1], to_z_up(world[..., 1:], "Y")], axis=-1)
     ours = kinematics.global_rotations(motion.rotations)[:, INDEX["left_wrist"]]
     down = rotations.rotate(rotations.inverse(bone), rotations.rotate(ours, np.array([0.0, 0.0, -1.0])))
     assert np.degrees(np.arccos(-down[:, 2])).max() < 10.0

@@ -7,8 +7,8 @@ import pytest
 
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, read
+from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import parse_bvh
-from rigs.files.recording import to_z_up
 from rigs.skeleton import INDEX, JOINTS, rest_positions
 from tests.rigs.files.bvh_files import ZOO
 
@@ -19,7 +19,7 @@ def joint_errors(corpus: Path, name: str) -> dict[str, float]:
     """How far in metres each joint of a read dancer is from its bone, at most; filled-in joints are not listed."""
     clip, parsed = read(corpus / name), parse_bvh(corpus / name)
     positions = bvh.bvh_transforms(parsed)[1] * clip.source.units
-    positions = to_z_up(positions) if clip.source.up == "Y" else positions
+    positions = to_z_up(positions, clip.source.up)
     bone_map = map_bones(parsed.names, parsed.parents, rest_positions(parsed.offsets, parsed.parents))
     ours = clip.motions[0].positions
     return {

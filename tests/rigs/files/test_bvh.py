@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from rigs import Array, kinematics, rotations
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import Source, bvh, read, write
+from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import Bvh, parse_bvh
-from rigs.files.recording import to_z_up
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
 from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, rig_file
@@ -68,7 +68,7 @@ def test_a_salsa_dancer_keeps_every_joint_in_place(corpus: Path, take: str) -> N
     file = corpus / "salsa" / f"salsa_{take}.bvh"
     clip, parsed = read(file), parse_bvh(file)
     bones = list(map_bones(parsed.names, parsed.parents).bones)
-    theirs = to_z_up(bvh.bvh_transforms(parsed)[1][bones]) * 0.01
+    theirs = to_z_up(bvh.bvh_transforms(parsed)[1][bones], "Y") * 0.01
     assert clip.source.filled_joints == ()
     np.testing.assert_allclose(clip.motions[0].positions.transpose(1, 0, 2), theirs, atol=TENTH_MILLIMETRE)
 
@@ -139,7 +139,7 @@ def test_a_written_file_has_every_joint_at_its_position(corpus: Path, tmp_path: 
     written = parse_bvh(tmp_path / "again.bvh")
     nodes = map_bones(written.names, written.parents).bones
     places = bvh.bvh_transforms(written)[1][list(nodes)] * clip.source.units
-    places = to_z_up(places) if clip.source.up == "Y" else places
+    places = to_z_up(places, clip.source.up)
     np.testing.assert_allclose(places.transpose(1, 0, 2), clip.motions[0].positions, atol=TENTH_MILLIMETRE)
 
 

@@ -63,7 +63,7 @@ def test_writing_is_deterministic(tmp_path: Path) -> None:
 
 def test_a_registered_format_is_read_by_its_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("throwaway_format")
-    module.read = lambda path, fps: Clip((dance(),), Source(path, 1.0, "Z", fps or 30.0, 40))  # type: ignore[attr-defined]
+    module.read = lambda path, options: Clip((dance(),), Source(path, 1.0, "Z", options.fps or 30.0, 40))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(FORMATS, ".dance", FileFormat(module.__name__, "a made-up format"))
     (tmp_path / "solo.dance").write_text("one two three")

@@ -24,15 +24,21 @@ def infer_spine(convention: NamingConvention, bones: list[int], parents: Sequenc
     trunk = [] if convention.controls else _trunk_bones(bones, parents)
     if len(trunk) > 1 and bones[chest] < 0 and trunk[-1] not in bones:
         bones[chest] = trunk[-1]
+    elif len(trunk) > 1 and bones[chest] < 0 and bones[first] == trunk[-1] and not convention.generic:
+        bones[chest], bones[first] = trunk[-1], trunk[0]
     if trunk and trunk[0] not in bones:
         if convention.generic and bones[first] in trunk and bones[middle] < 0:  # words that do not tell which of two
             bones[middle] = bones[first]
             bones[first] = trunk[0]
         elif bones[first] < 0:
             bones[first] = trunk[0]
-    between = [bone for bone in trunk if bone not in bones]
-    if bones[middle] < 0 and between and min(bones[first], bones[chest]) >= 0:
-        bones[middle] = between[(len(between) - 1) // 2]
+    ends = {bones[first], bones[chest]}
+    if bones[middle] < 0 and ends <= set(trunk) and convention.joints.get(SPINE_JOINTS[1]) != ():
+        between = [
+            bone for bone in trunk[trunk.index(bones[first]) + 1 : trunk.index(bones[chest])] if bone not in bones
+        ]
+        if between:
+            bones[middle] = between[(len(between) - 1) // 2]
 
 
 def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:

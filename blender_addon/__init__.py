@@ -10,6 +10,7 @@ from .operators import (
     add_dancer,
     cancel,
     compose_music,
+    dismiss_notices,
     generate_dance,
     import_mocap,
     map_bones,
@@ -26,7 +27,16 @@ from .operators.takes import compare as take_compare
 from .operators.takes import delete as take_delete
 from .operators.takes import make_again as take_again
 from .operators.takes import show as take_show
-from .properties import bone_map, music_settings, preferences, preview_settings, retarget_settings, settings, take_list
+from .properties import (
+    bone_map,
+    music_settings,
+    notices,
+    preferences,
+    preview_settings,
+    retarget_settings,
+    settings,
+    take_list,
+)
 
 _CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
@@ -34,9 +44,11 @@ _CLASSES: tuple[type, ...] = (
     *music_settings.CLASSES,
     *preview_settings.CLASSES,
     *take_list.CLASSES,
+    *notices.CLASSES,
     *settings.CLASSES,
     *bone_map.CLASSES,
     *cancel.CLASSES,
+    *dismiss_notices.CLASSES,
     *map_bones.CLASSES,
     *add_dancer.CLASSES,
     *import_mocap.CLASSES,

@@ -12,6 +12,7 @@ from ..animation import dancers, fbx_gltf
 from ..background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, window_manager
 from ..job_operator import JobOperator, invoke_operator
+from ..properties import notices
 
 _SUFFIXES = (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES)
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in _SUFFIXES)
@@ -90,8 +91,7 @@ class PASDEDEUX_OT_import_mocap(ImportOperator):
         return read
 
     def apply(self, context: bpy.types.Context, result: files.Clip) -> None:
-        for warning in result.warnings:
-            self.report({"WARNING"}, warning)
+        notices.show_warnings(self, context, result.warnings)
         stem, count = result.source.path.stem, len(result.motions)
         names = [stem] if count == 1 else [f"{stem} {number}" for number in range(1, count + 1)]
         add_imported_dancers(self, context, result.motions, names)

@@ -12,6 +12,7 @@ from ..animation import rig_motion
 from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, frame_rate
 from ..job_operator import invoke_operator
+from ..properties import notices
 from ..properties.retarget_settings import option_values
 from .import_mocap import MocapBrowser, clip_reader
 from .retarget import RetargetOperator, RetargetTarget, require_editable_armature, require_object
@@ -77,8 +78,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
 
     def apply(self, context: bpy.types.Context, result: BatchResult) -> None:
         motions, warnings = result
-        for warning in warnings:
-            self.report({"WARNING"}, warning)
+        notices.show_warnings(self, context, warnings)
         target, options = require_object(context, self._target), self.keying_options()
         first = active_scene(context).frame_start + options.offset
         for name, motion in motions:

@@ -1,10 +1,18 @@
-"""The base of the Duet tab's panels, and what several of them draw: a main button, the running job's progress."""
+"""The base of the Duet tab's panels, and what several of them draw: a main button, a job's progress, warnings."""
 
+import textwrap
 from typing import Any
 
 import bpy
 
 from .. import background_job
+from ..properties import notices
+
+_LETTER_WIDTH = 6.4
+"""Pixels of an average letter at a UI scale of 1."""
+_BOX_MARGIN = 60.0
+"""Pixels of the sidebar, at a UI scale of 1, beside the lines of a box."""
+_MAX_NOTICES = 6
 
 
 class DuetPanel(bpy.types.Panel):
@@ -42,3 +50,32 @@ def draw_progress(
     row = layout.row(align=True)
     row.progress(factor=job.latest.fraction, text=job.latest.text)
     row.operator(cancel_operator, text="", icon="X")
+
+
+def draw_notices(layout: bpy.types.UILayout, context: bpy.types.Context, *operators: str) -> None:
+    """Draw a box with the warnings of the operators' last runs, and a button that dismisses them; without any, nothing.
+
+    operators: identifiers such as "pasdedeux.import_mocap"; see `properties/notices.py`.
+    """
+    texts = notices.notices_of(context, operators)
+    if not texts:
+        return
+    box = layout.box()
+    row = box.row()
+    row.label(text="Warning" if len(texts) == 1 else f"{len(texts)} warnings", icon="ERROR")
+    row.operator("pasdedeux.dismiss_notices", text="", icon="X", emboss=False).operators = ",".join(operators)
+    for text in texts[:_MAX_NOTICES]:
+        column = box.column(align=True)
+        column.scale_y = 0.8
+        for line in wrap_text(context, text):
+            column.label(text=line)
+    if len(texts) > _MAX_NOTICES:
+        box.label(text=f"{len(texts) - _MAX_NOTICES} more: see the Info editor")
+
+
+def wrap_text(context: bpy.types.Context, text: str) -> list[str]:
+    """The lines of a text that is drawn in a box of the sidebar, as wide as that is now."""
+    preferences, region = context.preferences, context.region
+    scale = (preferences.system.ui_scale if preferences else 1.0) or 1.0  # 0 without a window
+    width = region.width if region is not None and region.type == "UI" else 300.0 * scale
+    return textwrap.wrap(text, max(20, int((width / scale - _BOX_MARGIN) / _LETTER_WIDTH)))

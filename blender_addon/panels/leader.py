@@ -3,7 +3,10 @@
 import bpy
 
 from ..properties.settings import scene_settings
-from .layout import DuetPanel
+from .layout import DuetPanel, draw_notices
+
+IMPORTS = ("pasdedeux.import_mocap", "pasdedeux.import_duet")
+"""The operators whose warnings the panel shows."""
 
 
 class PASDEDEUX_PT_leader(DuetPanel):
@@ -25,6 +28,7 @@ class PASDEDEUX_PT_leader(DuetPanel):
         row = column.row(align=True)
         row.operator("pasdedeux.frame_pair", icon="ZOOM_ALL")
         row.operator("pasdedeux.add_follow_camera", text="Follow Camera", icon="CAMERA_DATA")
+        draw_notices(column, context, *IMPORTS)
 
 
 CLASSES = (PASDEDEUX_PT_leader,)

@@ -3,7 +3,7 @@
 import bpy
 
 from ..properties.settings import scene_settings
-from .layout import DuetPanel, draw_main_button, draw_progress, split_layout
+from .layout import DuetPanel, draw_main_button, draw_notices, draw_progress, split_layout
 
 
 class PASDEDEUX_PT_music(DuetPanel):
@@ -31,6 +31,7 @@ class PASDEDEUX_PT_music(DuetPanel):
         layout.prop(music, "out", text="", placeholder="music.mid beside the .blend")
         draw_main_button(layout, "pasdedeux.compose_music", icon="FILE_SOUND")
         draw_progress(layout)
+        draw_notices(layout, context, "pasdedeux.generate_dance", "pasdedeux.compose_music")
 
 
 CLASSES = (PASDEDEUX_PT_music,)

@@ -3,7 +3,7 @@
 import bpy
 
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings, uses_delay
-from .layout import DuetPanel, draw_main_button, draw_progress, split_layout
+from .layout import DuetPanel, draw_main_button, draw_notices, draw_progress, split_layout
 
 
 class PASDEDEUX_PT_partner(DuetPanel):
@@ -28,6 +28,7 @@ class PASDEDEUX_PT_partner(DuetPanel):
         button = draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
         button.new_seed = not settings.lock_seed
         draw_progress(layout)
+        draw_notices(layout, context, "pasdedeux.generate_partner", "pasdedeux.redo_range")
 
 
 def _draw_device(layout: bpy.types.UILayout, settings: PASDEDEUX_PG_settings) -> None:

@@ -5,7 +5,7 @@ import bpy
 from ..animation import rigify
 from ..properties.retarget_settings import draw_options, option_values
 from ..properties.settings import scene_settings
-from .layout import DuetPanel, draw_main_button, draw_progress, split_layout
+from .layout import DuetPanel, draw_main_button, draw_notices, draw_progress, split_layout
 
 
 class PASDEDEUX_PT_retarget(DuetPanel):
@@ -39,6 +39,7 @@ class PASDEDEUX_PT_retarget(DuetPanel):
             setattr(both, name, value)
             setattr(batch, name, value)
         draw_progress(layout)
+        draw_notices(layout, context, "pasdedeux.retarget", "pasdedeux.retarget_pair", "pasdedeux.retarget_batch")
 
 
 CLASSES = (PASDEDEUX_PT_retarget,)

@@ -1,12 +1,13 @@
 """Panels, drawn without a window: their properties and operators exist, and every joint has a row."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job, panels
-from bl_ext.user_default.pas_de_deux.panels import bone_map
+from bl_ext.user_default.pas_de_deux.panels import bone_map, leader
 
 from rigs.bone_mapping.joint_labels import JOINT_LABELS
 from rigs.skeleton import JOINTS
@@ -72,3 +73,29 @@ def test_the_bone_map_says_below_a_row_why_its_bone_is_impossible() -> None:
         sentence = "right_hip is the Pelvis and the Right Hip at once: choose another bone for one of them"
         assert (" ".join(texts).count(sentence) == 2) == told
         assert ("No body has these bones" in texts) == told
+
+
+def test_the_leader_panel_shows_the_last_imports_warnings_until_they_are_dismissed(corpus: Path) -> None:
+    path = str(corpus / "bvh_zoo" / "cmu_daz_60_01.bvh")
+    bpy.ops.pasdedeux.import_mocap(filepath=path, body=False)
+    lines = drawn_lines(leader.PASDEDEUX_PT_leader)
+    start = lines.index("Warning")
+    assert " ".join(lines[start + 1 :]) == bpy.context.scene.pas_de_deux.notices[0].text
+    assert lines[start + 1].startswith("cmu_daz_60_01.bvh: steps of")
+    assert max(map(len, lines[start + 1 :])) < 50
+    bpy.ops.pasdedeux.dismiss_notices(operators=",".join(leader.IMPORTS))
+    assert "Warning" not in drawn_lines(leader.PASDEDEUX_PT_leader)
+
+
+def test_an_import_without_warnings_takes_those_of_the_one_before_away(corpus: Path) -> None:
+    path = str(corpus / "bvh_zoo" / "cmu_daz_60_01.bvh")
+    bpy.ops.pasdedeux.import_mocap(filepath=path, body=False)
+    assert len(bpy.context.scene.pas_de_deux.notices) == 1
+    bpy.ops.pasdedeux.import_mocap(filepath=path, body=False, fps=60.0)
+    assert not len(bpy.context.scene.pas_de_deux.notices)
+
+
+def drawn_lines(panel: type) -> list[str]:
+    texts: list[str] = []
+    panel.draw(SimpleNamespace(layout=Layout(texts)), bpy.context)  # type: ignore[attr-defined]
+    return texts

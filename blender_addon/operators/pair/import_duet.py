@@ -8,6 +8,7 @@ from rigs.files.duet import Duet, leader_first, pair_dancers
 
 from ...background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ...job_operator import invoke_operator
+from ...properties import notices
 from ...properties.settings import scene_settings
 from ..import_mocap import ImportOperator, ImportOptions, MocapBrowser, add_imported_dancers, clip_reader
 
@@ -65,8 +66,7 @@ class PASDEDEUX_OT_import_duet(DuetOptions, ImportOperator):
         return read
 
     def apply(self, context: bpy.types.Context, result: Duet) -> None:
-        for warning in result.warnings:
-            self.report({"WARNING"}, warning)
+        notices.show_warnings(self, context, result.warnings)
         _, partner = add_imported_dancers(self, context, (result.leader, result.partner), self._names)
         scene_settings(context).partner = partner
 

@@ -13,6 +13,7 @@ from rigs.retargeting.bone_transforms import RigMotion
 from ...animation import armatures, dancers, rig_motion
 from ...animation.keys import frame_splice, keyframes, nla
 from ...background_job import JobFunction, Reporter
+from ...properties import notices
 from ...properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ...properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, key_tolerance, scene_settings
 from ..backend.request import backend_connection
@@ -83,8 +84,8 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
         with self.shown_take_kept(context, partner):
             actions = [write(context, partner, take, name) for take, name in zip(result.takes, names, strict=True)]
         self.keep_takes(context, partner, actions, self.kept, {})
-        for warning in result.warnings:
-            self.report({"WARNING"}, warning[0].upper() + warning[1:])
+        warnings = (warning[0].upper() + warning[1:] for warning in result.warnings)
+        notices.show_warnings(self, context, [*self.doubts, *warnings])
 
     def _write_take(
         self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion, name: str

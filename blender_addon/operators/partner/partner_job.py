@@ -76,6 +76,7 @@ class PartnerOperator(JobOperator):
     start = 1
     metres = 1.0
     kept: tuple[int, ...] = ()
+    doubts: Sequence[str] = ()
     _layer_frames = keyed_frames.NO_FRAMES
     _seed = 0
     _preview: PreviewDancer | None = None
@@ -92,8 +93,7 @@ class PartnerOperator(JobOperator):
         rigs = [leader] if partner is None else [leader, partner]
         if self._confirmed:
             map_check.confirm_bones(rigs)
-        for warning in map_check.doubt_warnings(rigs):
-            self.report({"WARNING"}, warning)
+        self.doubts = map_check.doubt_warnings(rigs)
         frames = dancers.requested_frames(active_scene(context), leader)
         self._leader, self._partner, self.start = leader.session_uid, _identifier(partner), frames.start
         self._seed = self._choose_seed(scene_settings(context))

@@ -10,6 +10,7 @@ from ...animation.keys import frame_splice, keyed_frames, keyframes, nla
 from ...animation.keys.channels import Channel, Tolerance
 from ...background_job import JobFunction, OperatorError, Reporter
 from ...context_access import active_scene
+from ...properties import notices
 from ...properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ...properties.settings import key_tolerance, scene_settings
 from ..backend.request import backend_connection
@@ -83,6 +84,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         still_edited = [frame for frame in edited if frame not in self._redone or frame in self.kept]
         properties = {"first": self._redone[0], "last": self._redone[-1]}
         self.keep_takes(context, partner, actions, still_edited, properties)
+        notices.show_warnings(self, context, self.doubts)
 
     def _choose_range(
         self, context: bpy.types.Context, partner: bpy.types.Object, frames: range, selected: Sequence[int]

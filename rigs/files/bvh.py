@@ -12,7 +12,9 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import from_z_up, quaternions_from_z_up
-from rigs.files.bvh_parser import Bvh, format_bvh, parse_bvh
+from rigs.files.bvh_parser import Bvh, parse_bvh
+from rigs.files.bvh_writer import format_bvh
+from rigs.files.dancer_trees import find_dancer_trees
 from rigs.files.recording import Recording, to_clip, world_transforms
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS, rest_positions
@@ -23,13 +25,20 @@ _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 
 
 def read(path: Path, options: ReadOptions) -> Clip:
-    """Read the dancer of a BVH file. Raises BadFile."""
-    bvh = parse_bvh(path)
+    """Read the dancers of a BVH file; other hierarchies, such as a prop, are left out. Raises BadFile."""
+    bvh = parse_bvh(path, options.fps)
     rest = rest_positions(bvh.offsets, bvh.parents)
-    clip = to_clip(path, Recording(bvh.names, bvh.parents, options.fps or bvh.fps, *bvh_transforms(bvh), rest), options)
+    recording = Recording(bvh.names, bvh.parents, bvh.fps, *bvh_transforms(bvh), rest)
+    warnings = list(bvh.warnings)
+    dancers, others = find_dancer_trees(bvh.names, bvh.parents, rest)
+    if dancers and others:
+        names = ", ".join(repr(bvh.names[node]) for node in others)
+        warnings.append(f"{path.name}: no dancer's bones found below {names}, left out")
+        recording = recording.select(sorted(node for nodes in dancers for node in nodes))
+    clip = to_clip(path, recording, options)
     if _starts_in_rest_pose(bvh):
-        return replace(clip, warnings=(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose",))
-    return clip
+        warnings.append(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose")
+    return replace(clip, warnings=(*warnings, *clip.warnings))
 
 
 def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
@@ -71,11 +80,12 @@ def bvh_transforms(bvh: Bvh) -> tuple[Array, Array]:
 
 
 def _starts_in_rest_pose(bvh: Bvh) -> bool:
-    """Whether the first frame is the rest pose, with no joint below the root rotated, and the second jumps away."""
-    if len(bvh.values) < 2 or len(bvh.names) < 2:
+    """Whether the first frame is the rest pose, with no joint below a root rotated, and the second jumps away."""
+    joints = [node for node, parent in enumerate(bvh.parents) if parent >= 0]
+    if len(bvh.values) < 2 or not joints:
         return False
     first_frames = replace(bvh, values=bvh.values[:2])
-    angles = rotations.angle_between(_local_transforms(first_frames)[0][1:], rotations.IDENTITY)
+    angles = rotations.angle_between(_local_transforms(first_frames)[0][joints], rotations.IDENTITY)
     return bool(angles[:, 0].max() < _REST_ANGLE and angles[:, 1].max() > _JUMP_ANGLE)
 
 

@@ -1,20 +1,22 @@
-"""Parser and formatter for the text of BVH files: hierarchy, channels, offsets and frames, to and from a `Bvh`."""
+"""Parser for the text of BVH files: hierarchy, channels, offsets and frames, to a `Bvh`.
+
+What other programs read is read, with a warning: see `text` and `bvh_frames`.
+"""
 
 import re
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from rigs import Array
 from rigs.files import BadFile
+from rigs.files.bvh_frames import frame_rate, parse_frames, parse_number
+from rigs.files.text import read_numbers_text
 
-_COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 180.0, 200.0, 240.0)
-_MAX_MAGNITUDE = 1e9
 _SEPARATORS = re.compile(r"([{}])|(?=\b(?:offset\s+[-+.\d]|channels\s+\d))|(?=\bframe\s*time\s*:)", re.IGNORECASE)
+_LABEL = re.compile(r"(frames|frame\s*time)\s*:\s*(\S*)(?:\s+(\S.*))?", re.IGNORECASE)
 _LONE_KEYWORD = re.compile(r"(\s*(?:hierarchy|motion))\s+(.+)", re.IGNORECASE)
 _RUN_ON_LINE = re.compile(r"((?:offset|channels)\s.*?)\s+((?:root|joint|end|motion)\b.*)", re.IGNORECASE)
 """A keyword with more behind it on its line, and values with the next keyword behind them, as some exporters write."""
@@ -25,9 +27,10 @@ class Bvh:
     """The content of a BVH file, in the file's own units and axes.
 
     names, parents: one for each joint and, after the joints, one for each end site, named "<joint> end site"; parents
-    come before their children, the root's parent is -1. End sites without an offset are left out.
+    come before their children, a root's parent is -1. End sites without an offset are left out.
     offsets: (N, 3).  channels: each node's channels such as "Xposition"; an end site has none.
     fps: frames a second.  values: (F, C) channel values as written, degrees for rotations.
+    warnings: sentences about what was read although it is not as it should be.
     """
 
     names: tuple[str, ...]
@@ -36,50 +39,14 @@ class Bvh:
     channels: tuple[tuple[str, ...], ...]
     fps: float
     values: Array
+    warnings: tuple[str, ...] = ()
 
 
-def parse_bvh(path: Path) -> Bvh:
-    """Parse a BVH file. Raises BadFile with the line that is wrong."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    return _Parser(path.name, text).parse()
-
-
-def format_bvh(bvh: Bvh) -> str:
-    """Format a BVH file as text; the joints must be in depth-first order, in which the values are written."""
-    lines = ["HIERARCHY", *_format_branch(bvh, 0, ""), "MOTION", f"Frames: {len(bvh.values)}"]
-    lines.append(f"Frame Time: {1.0 / bvh.fps:.10f}")
-    row = " ".join(["%.6f"] * bvh.values.shape[1])
-    lines += [row % tuple(frame) for frame in _round_six_decimals(bvh.values).tolist()]
-    return "\n".join(lines) + "\n"
-
-
-def frame_rate(frame_time: str) -> float:
-    """Frames a second for a frame time as written, snapped to a common rate whose rounded frame time it is."""
-    last_digit = float(Decimal(1).scaleb(int(Decimal(frame_time).as_tuple().exponent)))
-    seconds = float(frame_time)
-    fps = 1.0 / seconds
-    common_rate = min(_COMMON_RATES, key=lambda common: abs(common - fps))
-    is_rounding = abs(seconds - 1.0 / common_rate) < last_digit and abs(common_rate - fps) < 0.012 * common_rate
-    return common_rate if is_rounding else fps
-
-
-def _format_branch(bvh: Bvh, node: int, indent: str) -> list[str]:
-    """The lines of one joint and its descendants."""
-    channels, parent = bvh.channels[node], bvh.parents[node]
-    x, y, z = _round_six_decimals(bvh.offsets[node])
-    heading = f"{'ROOT' if parent < 0 else 'JOINT'} {bvh.names[node]}" if channels else "End Site"
-    lines = [indent + heading, indent + "{", f"{indent}\tOFFSET {x:.6f} {y:.6f} {z:.6f}"]
-    if channels:
-        lines.append(f"{indent}\tCHANNELS {len(channels)} {' '.join(channels)}")
-    for child, above in enumerate(bvh.parents):
-        if above == node:
-            lines += _format_branch(bvh, child, indent + "\t")
-    return [*lines, indent + "}"]
-
-
-def _round_six_decimals(numbers: Array) -> Array:
-    """Round to six decimals, without negative zeros."""
-    return np.asarray(np.round(numbers, 6) + 0.0)
+def parse_bvh(path: Path, fps: float | None = None) -> Bvh:
+    """Parse a BVH file; `fps` overrides its frame rate. Raises BadFile with the line that is wrong."""
+    text = read_numbers_text(path)
+    bvh = _Parser(path.name, text.text).parse(fps)
+    return replace(bvh, warnings=(*text.warnings, *bvh.warnings))
 
 
 @dataclass
@@ -94,16 +61,6 @@ class _Node:
     channels: tuple[str, ...] = ()
 
 
-def _parse_numbers(text: str) -> Array:
-    """All numbers of a text (C,) at once, or none if it contains anything else."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)
-        try:
-            return np.fromstring(text.strip(), sep=" ")
-        except (ValueError, DeprecationWarning):
-            return np.empty(0)
-
-
 class _Parser:
     """BVH parser that tracks its line number, so that every error names its line."""
 
@@ -111,6 +68,7 @@ class _Parser:
         self.name = name
         self.lines = text.splitlines()
         self.at = 0
+        self.warnings: list[str] = []
 
     def error(self, complaint: str) -> BadFile:
         """A BadFile error at the current line."""
@@ -131,11 +89,11 @@ class _Parser:
                 word, *rest = piece.split(maxsplit=1)
                 yield word, rest[0].strip() if rest else ""
 
-    def parse(self) -> Bvh:
-        """Parse the whole file."""
+    def parse(self, fps: float | None) -> Bvh:
+        """Parse the whole file; `fps` overrides its frame rate."""
         statements = self.statements()
         nodes = self.hierarchy(statements)
-        fps, values = self.motion(statements, sum(len(node.channels) for node in nodes))
+        fps, values = self.motion(statements, [channel for node in nodes for channel in node.channels], fps)
         used = (node for node in nodes if not node.is_end or any(node.offset))
         used_nodes = sorted(used, key=lambda node: node.is_end)
         index = {id(node): at for at, node in enumerate(used_nodes)}
@@ -146,6 +104,7 @@ class _Parser:
             channels=tuple(node.channels for node in used_nodes),
             fps=fps,
             values=values,
+            warnings=tuple(self.warnings),
         )
 
     def hierarchy(self, statements: Iterator[tuple[str, str]]) -> list[_Node]:
@@ -180,8 +139,8 @@ class _Parser:
 
     def node(self, keyword: str, rest: str, nodes: list[_Node], open_nodes: list[int]) -> _Node:
         """Parse one ROOT, JOINT or End Site."""
-        if (keyword == "ROOT") != (not open_nodes) or (keyword == "ROOT" and nodes):
-            raise self.error(f"one ROOT and every joint below it expected, '{keyword} {rest}' found")
+        if (keyword == "ROOT") != (not open_nodes):
+            raise self.error(f"every joint below a ROOT expected, '{keyword} {rest}' found")
         if open_nodes and nodes[open_nodes[-1]].is_end:
             raise self.error(f"nothing below an End Site expected, '{keyword} {rest}' found")
         parent = open_nodes[-1] if open_nodes else -1
@@ -194,61 +153,55 @@ class _Parser:
         words = text.split()
         if len(words) != count:
             raise self.error(f"{count} number{'s' if count != 1 else ''} expected, {len(words)} found")
-        return [self.number(word) for word in words]
-
-    def number(self, word: str) -> float:
-        """Parse one finite number."""
-        try:
-            number = float(word)
-        except ValueError:
-            number = np.nan
-        if not abs(number) < _MAX_MAGNITUDE:
-            kind = "number of ordinary size" if abs(number) >= _MAX_MAGNITUDE else "number"
-            raise self.error(f"a {kind} expected, '{word}' found")
-        return number
+        return [parse_number(f"{self.name}, line {self.at}", word) for word in words]
 
     def channels(self, text: str) -> tuple[str, ...]:
-        """Parse a list of channels, checked against its count."""
+        """Parse a list of channels; the names count, not their stated number."""
         count, *words = text.split() or ["0"]
         for word in words:
             if not re.fullmatch("[XYZ](position|rotation)", word.capitalize()):
                 raise self.error(f"a channel such as Xrotation expected, '{word}' found")
         if count != str(len(words)):
-            raise self.error(f"{count} channels expected, {len(words)} found")
+            self.warnings.append(f"{self.name}, line {self.at}: {count} channels stated, {len(words)} found and read")
         return tuple(word.capitalize() for word in words)
 
-    def labelled_value(self, statements: Iterator[tuple[str, str]], label: str, expected: str) -> str:
-        """The value after a label such as "Frames:"; text after the value is put back as a line of its own."""
-        line = " ".join(next(statements, ("the end of", "the file"))).strip()
-        match = re.fullmatch(label + r"\s*:\s*(\S+)(?:\s+(\S.*))?", line, re.IGNORECASE)
-        if not match:
-            raise self.error(f"{expected} expected, '{line[:60]}' found")
-        if match[2]:
-            self.at -= 1
-            self.lines[self.at] = match[2]
-        return match[1]
+    def motion(
+        self, statements: Iterator[tuple[str, str]], channels: list[str], fps: float | None
+    ) -> tuple[float, Array]:
+        """Parse the frame rate, overridden by `fps`, and the values (F, C)."""
+        count, frame_time = self.motion_labels(statements)
+        if fps is None:
+            fps = self.frame_rate(frame_time)
+        stated = int(count) if count is not None and re.fullmatch(r"\d{1,18}", count) else None
+        rows = list(enumerate(self.lines[self.at :], start=self.at + 1))
+        values, warnings = parse_frames(self.name, rows or [(self.at, "")], channels, stated)
+        self.warnings += warnings
+        return fps, values
 
-    def motion(self, statements: Iterator[tuple[str, str]], width: int) -> tuple[float, Array]:
-        """Parse the frame rate and the values (F, width)."""
-        count = self.labelled_value(statements, "Frames", "'Frames:' and their number")
-        if not count.isdecimal() or int(count) == 0:
-            raise self.error(f"at least one frame expected, {count} found")
-        frames = int(count)
-        frame_time = self.labelled_value(statements, r"Frame\s*Time", "'Frame Time:' and seconds")
-        if self.number(frame_time) <= 0.0:
-            raise self.error(f"a frame time above zero expected, {frame_time} found")
-        rows = self.lines[self.at :]
-        values = _parse_numbers(" ".join(rows))
-        if values.size != frames * width or not (np.abs(values) < _MAX_MAGNITUDE).all():
-            raise self.row_error(rows, frames, width)
-        return frame_rate(frame_time), values.reshape(frames, width)
+    def motion_labels(self, statements: Iterator[tuple[str, str]]) -> tuple[str | None, str | None]:
+        """Parse the lines "Frames:" and "Frame Time:": their values as written, None where a line is missing.
 
-    def row_error(self, rows: list[str], frames: int, width: int) -> BadFile:
-        """The error for the first line whose numbers are wrong, or for their number of lines."""
-        rows_read = 0
-        for row in rows:
-            self.at += 1
-            if row.strip():
-                self.numbers(row, width)
-                rows_read += 1
-        return self.error(f"{frames} frames expected, {rows_read} found")
+        Text after a value is put back as a line of its own.
+        """
+        labels: dict[str, str] = {}
+        for word, rest in statements:
+            match = _LABEL.fullmatch(f"{word} {rest}".strip())
+            if not match:
+                self.at -= 1
+                break
+            labels["time" if "time" in match[1].lower() else "frames"] = match[2]
+            if match[3]:
+                self.at -= 1
+                self.lines[self.at] = match[3]
+        return labels.get("frames"), labels.get("time")
+
+    def frame_rate(self, frame_time: str | None) -> float:
+        """The frame rate of a frame time as written."""
+        try:
+            rate = frame_rate(frame_time or "")
+        except (ArithmeticError, ValueError):
+            rate = 0.0
+        if not 0.0 < rate < np.inf:
+            found = "none" if frame_time is None else f"'{frame_time[:60]}'"
+            raise self.error(f"a frame time above zero expected, {found} found; give the frame rate (--fps)")
+        return rate

@@ -5,7 +5,7 @@ its file.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import quaternions_to_z_up, to_z_up
+from rigs.files.dancer_trees import find_dancer_trees
 from rigs.skeleton import JOINTS
 
 _UNITS = (
@@ -45,12 +46,38 @@ class Recording:
     units: float | None = None
     up: str | None = None
 
+    def select(self, nodes: Sequence[int]) -> "Recording":
+        """The recording of these nodes alone; one whose parent is not among them becomes a root."""
+        index = {node: at for at, node in enumerate(nodes)}
+        return replace(
+            self,
+            names=tuple(self.names[node] for node in nodes),
+            parents=tuple(index.get(self.parents[node], -1) for node in nodes),
+            world_rotations=self.world_rotations[list(nodes)],
+            positions=self.positions[list(nodes)],
+            rest_positions=self.rest_positions[list(nodes)],
+        )
+
 
 def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) -> Clip:
-    """Convert a recording to a clip of one dancer. Raises BadFile if the bones are no humanoid's.
+    """Convert a recording to a clip of its dancers, in one world frame. Raises BadFile if the bones are no humanoid's.
 
     options: the up axis and the unit that the user gives override the detected ones.
     """
+    trees, _ = find_dancer_trees(recording.names, recording.parents, recording.rest_positions)
+    if len(trees) < 2:
+        return _to_solo_clip(path, recording, options)
+    first, *others = (recording.select(nodes) for nodes in trees)
+    clip = _to_solo_clip(path, first, options)
+    for other in others:
+        shared_frame = replace(other, units=clip.source.units, up=clip.source.up)
+        another = _to_solo_clip(path, shared_frame, options)
+        clip = replace(clip, motions=(*clip.motions, *another.motions), warnings=(*clip.warnings, *another.warnings))
+    return clip
+
+
+def _to_solo_clip(path: Path, recording: Recording, options: ReadOptions) -> Clip:
+    """Convert the recording of one dancer to a clip. Raises BadFile if the bones are no humanoid's."""
     world, positions, rest = recording.world_rotations, recording.positions, recording.rest_positions
     samples = positions[:, :: max(1, positions.shape[1] // _SAMPLES)]
     try:

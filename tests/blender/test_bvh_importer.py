@@ -10,7 +10,8 @@ from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.files import bvh, read, write
 from rigs.files.axes import to_z_up
-from rigs.files.bvh_parser import format_bvh, parse_bvh
+from rigs.files.bvh_parser import parse_bvh
+from rigs.files.bvh_writer import format_bvh
 from rigs.motion import Motion, resample
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, rest_positions
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from rigs import Array, kinematics, rotations
 from rigs.files import bvh
-from rigs.files.bvh_parser import Bvh, format_bvh
+from rigs.files.bvh_parser import Bvh
+from rigs.files.bvh_writer import format_bvh
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 

@@ -14,16 +14,23 @@ _END_SITE_STEM = "endsite"
 SIDE_WORDS = {
     **dict.fromkeys(("l", "left", "lft", "lt"), "left"),
     **dict.fromkeys(("r", "right", "rgt", "rt"), "right"),
+    "左": "left",
+    "右": "right",
 }
 _WORDS = re.compile(
     r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[А-Я]+(?![а-я])|[А-Я]?[а-я]+"  # noqa: RUF001
+    r"|[左右](?=[\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff])(?![左右側侧边邊])"
     r"|[\u3005\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff]+|[\uac00-\ud7a3]+|\d+"
 )
-"""Words in Latin, Cyrillic, Japanese or Chinese and Korean letters, and numbers; a capital starts a word."""
+"""Words in Latin, Cyrillic, Japanese or Chinese and Korean letters, and numbers; a capital starts a word.
+
+The character for a side that begins a Japanese or Chinese word is a word of its own.
+"""
 _UNDECOMPOSED = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "ı": "i"})  # noqa: RUF001
 _VOICED_MARKS = "\u3099\u309a"
 """The marks of Japanese kana, which unlike accents make another letter."""
 _SIDE_AFFIX = re.compile(r"(left|right)(.+)|(.+)(left|right)")
+_LEADING_ZERO = re.compile(r"(?<!\d)0\d")
 _SHARED_FRACTION = 0.6
 """Fraction of a rig's names that must begin or end with a word for it to be stripped as a common prefix or suffix."""
 _MIN_NAMES = 8
@@ -93,7 +100,10 @@ def index_names(names: Sequence[str], paired_stems: frozenset[str]) -> dict[Name
 
 
 def index_keys(names: Sequence[str], keys: Callable[[list[str]], Iterable[NameKey]]) -> dict[NameKey, list[int]]:
-    """Index bones by the keys that a function gives for the words of their names; an end site's key says so."""
+    """Index bones by the keys that a function gives for the words of their names; an end site's key says so.
+
+    Of bones with the same key those with fewer leading zeros come first: "Finger02" may be the third bone of finger 0.
+    """
     full_names = [split_name(name.removesuffix(END_SITE)) for name in names]
     short_names = _strip_shared_words(full_names)
     bones_by_key: dict[NameKey, list[int]] = {}
@@ -104,6 +114,8 @@ def index_keys(names: Sequence[str], keys: Callable[[list[str]], Iterable[NameKe
                 bones = bones_by_key.setdefault((side, stem + end), [])
                 if bone not in bones[-1:]:
                     bones.append(bone)
+    for bones in bones_by_key.values():
+        bones.sort(key=lambda bone: len(_LEADING_ZERO.findall(names[bone])))
     return bones_by_key
 
 

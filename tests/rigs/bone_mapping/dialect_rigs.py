@@ -16,6 +16,8 @@ A table has the convention's name, the bones as a tree, and the bone of each joi
     [joints]
     pelvis = "Hip"
     hip = "{s}Thigh"                           of both sides
+    [tail_joints]                              joints that are a leaf's tail, on a rig with tails
+    foot = "{s}Foot end site"
 
 Bones that are joints are where the default dancer, in that pose and size, has them; those between two placed bones are
 spread evenly; others are at or close to their parent.
@@ -24,7 +26,7 @@ spread evenly; others are at or close to their parent.
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,7 @@ class DialectRig:
     """A rig with the bones (N) of a dialect, Z up in metres, and what is true of it.
 
     convention: the naming convention's name.  joints: each joint's bone; leaves are there only if they have their own.
-    tails: (N, 3) m.
+    tails: (N, 3) m.  tail_joints: the joints that only tails are.
     """
 
     label: str
@@ -62,10 +64,11 @@ class DialectRig:
     rig: Hierarchy
     tails: Array
     joints: dict[str, str]
+    tail_joints: dict[str, str]
 
-    def with_tails(self) -> Hierarchy:
-        """The bones with the tails of the leaves, as "<bone> end site"."""
-        return self.rig.with_tails(self.tails)
+    def with_tails(self) -> "DialectRig":
+        """The rig with the tails of the leaves, as "<bone> end site"."""
+        return replace(self, rig=self.rig.with_tails(self.tails), joints=self.joints | self.tail_joints)
 
 
 def dialect_names() -> list[str]:
@@ -122,12 +125,7 @@ def _build(table: dict[str, Any], spelling: str, label: str) -> DialectRig:
     for line in filter(None, map(str.strip, table["tree"].splitlines())):
         for text, side, finger in _expand(line, forms, table.get("fingers", "").split()):
             _add_line(bones, text, side, finger)
-    joints = {}
-    for joint, bone in table["joints"].items():
-        if joint in JOINTS:
-            joints[joint] = bone
-        else:
-            joints |= {f"{side}_{joint}": _of_side(bone, forms, n) for n, side in enumerate(SIDES)}
+    joints, tail_joints = (_both_sides(table.get(key, {}), forms) for key in ("joints", "tail_joints"))
     assert set(joints.values()) <= set(bones), set(joints.values()) - set(bones)
     places = _places(bones, joints, _body(table.get("pose", "T"), table.get("size", {})))
     names = list(bones)
@@ -135,8 +133,19 @@ def _build(table: dict[str, Any], spelling: str, label: str) -> DialectRig:
     heads = np.array([places[name] for name in names])
     tails = np.array([_tail(name, bones, places) for name in names])
     rig = Hierarchy([spelling.format(name) for name in names], parents, heads)
-    spelled = {joint: spelling.format(bone) for joint, bone in joints.items()}
-    return DialectRig(label, table["name"], rig, tails, spelled)
+    spelled = [{joint: spelling.format(bone) for joint, bone in some.items()} for some in (joints, tail_joints)]
+    return DialectRig(label, table["name"], rig, tails, *spelled)
+
+
+def _both_sides(joints: dict[str, str], forms: dict[str, list[str]]) -> dict[str, str]:
+    """The bones of the joints of both sides, from one row each."""
+    both = {}
+    for joint, bone in joints.items():
+        if joint in JOINTS:
+            both[joint] = bone
+        else:
+            both |= {f"{side}_{joint}": _of_side(bone, forms, n) for n, side in enumerate(SIDES)}
+    return both
 
 
 def _expand(line: str, forms: dict[str, list[str]], fingers: Sequence[str]) -> Iterator[tuple[str, str, int | None]]:

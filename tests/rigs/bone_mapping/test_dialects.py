@@ -19,7 +19,8 @@ def wrong_joints(rig: DialectRig, names: list[str], bones: tuple[int, ...]) -> d
 @pytest.mark.parametrize("form", ["names only", "Z up, m", "Y up, cm", "with tails, mm"])
 @pytest.mark.parametrize("rig", RIGS, ids=lambda rig: rig.label)
 def test_all_bones_of_a_dialect_are_mapped_and_its_convention_is_recognised(rig: DialectRig, form: str) -> None:
-    hierarchy = rig.with_tails() if "tails" in form else rig.rig
+    rig = rig.with_tails() if "tails" in form else rig
+    hierarchy = rig.rig
     heads = None
     if form != "names only":
         unit = {"m": 1.0, "cm": 0.01, "mm": 0.001}[form.split()[-1]]

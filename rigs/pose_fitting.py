@@ -75,20 +75,26 @@ def fit_skeleton(positions: Array) -> Skeleton:
 
 
 def fill_gaps(positions: Array) -> tuple[Array, int]:
-    """Fill gaps in a capture, frames of `positions` (F, J, 3) that are all nan, by linear interpolation.
+    """Fill gaps in a capture, joints of `positions` (F, J, 3) that are nan, by linear interpolation over time.
 
-    Returns the positions and the number of filled frames. Before the first and after the last captured frame the
-    nearest pose is held. A frame that is nan only in part stays.
+    A frame of nothing but zeros is a gap too. Returns the positions and the number of frames with a gap. Before the
+    first and after the last captured frame of a joint its nearest position is held; a joint that is never captured
+    stays nan.
     """
-    missing = np.isnan(positions).all(axis=(1, 2))
-    if not missing.any() or missing.all():
-        return positions, int(missing.sum())
-    captured = np.flatnonzero(~missing)
-    at = np.interp(np.arange(len(positions)), captured, np.arange(len(captured)))
-    before = np.floor(at).astype(int)
-    after = np.minimum(before + 1, len(captured) - 1)
-    t = (at - before)[:, None, None]
-    return (1.0 - t) * positions[captured[before]] + t * positions[captured[after]], int(missing.sum())
+    empty = (positions == 0.0).all(axis=(1, 2))
+    missing = np.isnan(positions).any(axis=-1) | (empty & ~empty.all())[:, None]
+    if not missing.any():
+        return positions, 0
+    frames, filled = np.arange(len(positions)), positions.copy()
+    filled[missing] = np.nan
+    for j in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
+        gap, captured = frames[missing[:, j]], frames[~missing[:, j]]
+        at = np.interp(gap, captured, np.arange(len(captured)))
+        before = np.floor(at).astype(int)
+        after = np.minimum(before + 1, len(captured) - 1)
+        t = (at - before)[:, None]
+        filled[gap, j] = (1.0 - t) * positions[captured[before], j] + t * positions[captured[after], j]
+    return filled, int(missing.any(axis=1).sum())
 
 
 def _bone_vectors(positions: Array) -> Array:

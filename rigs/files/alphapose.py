@@ -6,17 +6,19 @@ metres sideways and up. The depth between the dancers is unknown and stays 0. 2D
 """
 
 import json
-import re
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rigs import Array, pose_fitting
+from rigs import Array
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
 from rigs.files.axes import to_z_up
+from rigs.files.image_frames import image_frames
+from rigs.files.position_gaps import fill_position_gaps
+from rigs.files.text import read_text
 from rigs.skeleton import JOINTS
 
 _MAX_DANCERS = 2
@@ -33,18 +35,16 @@ _POSE_WEIGHT = 1.0
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read one or two dancers; without `options.fps` the frames are taken as 30 a second. Raises BadFile."""
     rate = options.fps or hybrik.DEFAULT_FPS
-    frames, poses, pixels, scores = _parse_detections(path)
+    frames, poses, pixels, scores, doubts = _parse_detections(path)
     hybrik.expect_positions(path, poses, JOINTS)
     dancers = _track_dancers(frames, poses, pixels, scores)
     positions_in_picture = _picture_positions(path, poses, pixels)
-    motions, warnings = [], []
+    motions, warnings = [], list(doubts)
     for number, dancer in enumerate(dancers, start=1):
         positions = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
         positions[frames[dancer]] = positions_in_picture[dancer]
-        gapless, gaps = pose_fitting.fill_gaps(positions)
-        if gaps:
-            share = f"{gaps} of {len(positions)} frames"
-            warnings.append(f"{path.name}: dancer {number} not detected in {share}, interpolated")
+        gapless, gaps = fill_position_gaps(path, positions, f"dancer {number}")
+        warnings += gaps
         try:
             motions.append(hybrik.motion_from_positions(to_z_up(gapless, hybrik.CAMERA_UP), rate))
         except ValueError as error:
@@ -53,10 +53,14 @@ def read(path: Path, options: ReadOptions) -> Clip:
     return Clip(grounded, Source(path, 1.0, "Y", rate, len(grounded[0])), tuple(warnings))
 
 
-def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array]:
-    """All detections sorted by frame: frames (D,) from 0, poses (D, J, 3) m, pixels (D, J, 3), scores (D,)."""
+def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array, list[str]]:
+    """All detections sorted by frame, and warnings.
+
+    frames (D,) from 0, poses (D, J, 3) m, pixels (D, J, 3), scores (D,).
+    """
+    text = read_text(path)
     try:
-        detections = json.loads(path.read_text("utf-8"))
+        detections = json.loads(text.text)
     except (ValueError, RecursionError):
         raise BadFile(f"{path.name}: AlphaPose results expected, no JSON found") from None
     if not isinstance(detections, list) or not detections or not all(isinstance(one, dict) for one in detections):
@@ -64,23 +68,18 @@ def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array]:
     if not any("pred_xyz_jts" in one for one in detections):
         raise BadFile(f"{path.name}: joints in metres ('pred_xyz_jts', as HybrIK adds) expected, only pixels found")
     parsed = [_parse_detection(path, at, one) for at, one in enumerate(detections)]
-    frames, poses, pixels, scores = (list(column) for column in zip(*parsed, strict=True))
+    poses, pixels, scores = (list(column) for column in zip(*parsed, strict=True))
     if len({len(pose) for pose in poses}) > 1:
         raise BadFile(f"{path.name}: the same number of joints in all detections expected")
+    frames, doubts = image_frames(path, [one.get("image_id") for one in detections])
     order = np.argsort(frames, kind="stable")
-    numbers, count = np.array(frames)[order] - min(frames), len(detections)
-    if numbers[-1] > 10 * count + 1000:
-        raise BadFile(f"{path.name}: images numbered one by one expected, {numbers[-1] + 1} for {count} poses found")
-    return numbers, np.array(poses)[order], np.array(pixels)[order], np.array(scores)[order]
+    doubts = [*text.warnings, *doubts]
+    return frames[order], np.array(poses)[order], np.array(pixels)[order], np.array(scores)[order], doubts
 
 
-def _parse_detection(path: Path, at: int, detection: dict[str, Any]) -> tuple[int, Array, Array, float]:
-    """One detection: the image's number, joints (J, 3) m, (J, 3) pixels and their confidence, and the score."""
+def _parse_detection(path: Path, at: int, detection: dict[str, Any]) -> tuple[Array, Array, float]:
+    """One detection: joints (J, 3) m, (J, 3) pixels and their confidence, and the score."""
     place = f"{path.name}, detection {at}"
-    digits = re.findall(r"\d+", Path(str(detection.get("image_id"))).stem)
-    if not digits:
-        name = detection.get("image_id")
-        raise BadFile(f"{place}: an image file name with a number expected as 'image_id', {name!r} found")
     try:
         pose = np.array(detection.get("pred_xyz_jts", ()), dtype=float).reshape(-1, 3)
         pixels = np.array(detection.get("keypoints", ()), dtype=float).reshape(-1, 3)
@@ -91,7 +90,7 @@ def _parse_detection(path: Path, at: int, detection: dict[str, Any]) -> tuple[in
         raise BadFile(f"{place}: 24 or 29 joints, each with pixels, expected, {len(pose)} and {len(pixels)} found")
     if not (np.isfinite(pixels).all() and np.isfinite(score)):
         raise BadFile(f"{place}: finite numbers expected as 'keypoints' and 'score'")
-    return int(digits[-1]), pose, pixels[: len(pose)], score
+    return pose, pixels[: len(pose)], score
 
 
 def _track_dancers(frames: Array, poses: Array, pixels: Array, scores: Array) -> list[Array]:

@@ -14,6 +14,7 @@ from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import to_z_up
 from rigs.files.hybrik import CAMERA_UP, DEFAULT_FPS, expect_positions
+from rigs.files.position_gaps import fill_position_gaps
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, SIDES
 
 LANDMARKS: tuple[str, ...] = (
@@ -38,16 +39,15 @@ def is_blazepose(rows: Array) -> bool:
 def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
     """Convert a file's landmarks to one dancer on the floor; without `options.fps` the rows are taken as 30 a second.
 
-    rows: as for `is_blazepose`. Frames without a detection are nan and are interpolated linearly. Raises BadFile.
+    rows: as for `is_blazepose`. Gaps are nan or zeros and are interpolated linearly. Raises BadFile.
     """
     rate = options.fps or DEFAULT_FPS
-    landmarks, gaps = pose_fitting.fill_gaps(rows[..., :3])
+    landmarks, warnings = fill_position_gaps(path, rows[..., :3])
     expect_positions(path, landmarks, LANDMARKS)
     try:
         (motion,) = stand_on_floor(pose_fitting.fit_motion(joints_from_landmarks(to_z_up(landmarks, CAMERA_UP)), rate))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
-    warnings = (f"{path.name}: nobody detected in {gaps} of {len(rows)} frames, interpolated",) if gaps else ()
     return Clip((motion,), Source(path, units=1.0, up="Y", fps=rate, frames=len(rows)), warnings)
 
 

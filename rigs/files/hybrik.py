@@ -15,6 +15,7 @@ from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import to_z_up
+from rigs.files.position_gaps import fill_position_gaps
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
@@ -25,12 +26,28 @@ DEFAULT_FPS = 30.0
 SMPL_JOINTS = 24
 _MAX_DISTANCE = 1000.0
 """Metres from the camera beyond which a position is invalid."""
+_NEAR_ZERO = 1e-9
+_MAX_LENGTH_SPREAD = 0.2
+"""Standard deviation of bone lengths, relative to their means, below which bones are bones."""
 _LEAVES = list(range(SMPL_JOINTS, len(JOINTS)))
 
 
 def is_hybrik(rows: Array) -> bool:
     """Whether an array has the shape of HybrIK's or SMPL's joints."""
     return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
+
+
+def is_flat(rows: Array) -> bool:
+    """Whether an array (F, 72 or 87) is one of joints' coordinates in one row, not of as many rotation vectors.
+
+    Joints keep their distance from their parents; what would be bones between rotation vectors does not.
+    """
+    if rows.ndim != 2 or rows.shape[1] not in (3 * SMPL_JOINTS, 3 * len(JOINTS)) or not len(rows):
+        return False
+    joints = rows.reshape(len(rows), -1, 3)[:, :SMPL_JOINTS]
+    lengths = np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:SMPL_JOINTS])], axis=-1)
+    spread = np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), _NEAR_ZERO)
+    return bool(np.median(spread) < _MAX_LENGTH_SPREAD)
 
 
 def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
@@ -40,14 +57,20 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
     offset puts the feet on the floor. Joints missing from 24 follow from average proportions.  Raises BadFile.
     """
     rate = options.fps or DEFAULT_FPS
-    expect_positions(path, rows, JOINTS)
-    positions = to_z_up(rows, CAMERA_UP)
-    dancers = [positions[0::2], positions[1::2]] if _is_interleaved(positions) else [positions]
+    stride = 2 if _is_interleaved(rows) else 1
+    filled, warnings = rows.copy(), list[str]()
+    for number in range(stride):
+        who = f"dancer {number + 1}" if stride > 1 else ""
+        filled[number::stride], warning = fill_position_gaps(path, rows[number::stride], who)
+        warnings += warning
+    expect_positions(path, filled, JOINTS)
+    positions = to_z_up(filled, CAMERA_UP)
+    dancers = [positions[number::stride] for number in range(stride)]
     try:
         motions = stand_on_floor(*(motion_from_positions(positions, rate) for positions in dancers))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
-    return Clip(motions, Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])))
+    return Clip(motions, Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])), tuple(warnings))
 
 
 def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
@@ -61,11 +84,11 @@ def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
 
 def _is_interleaved(rows: Array) -> bool:
     """Whether two dancers alternate: then a row is nearer to the row after next than to the next one."""
-    if len(rows) < 4 or len(rows) % 2:
+    if len(rows) < 4 or len(rows) % 2 or np.isnan(rows).all():
         return False
 
     def step(stride: int) -> float:
-        return float(np.median(np.linalg.norm(rows[stride:] - rows[:-stride], axis=-1)))
+        return float(np.nanmedian(np.linalg.norm(rows[stride:] - rows[:-stride], axis=-1)))
 
     return step(1) > 2.0 * step(2)
 

@@ -18,11 +18,14 @@ def read(path: Path, options: ReadOptions) -> Clip:
         raise BadFile(f"{path.name}: {_EXPECTED}") from None
     if not isinstance(array, np.ndarray):
         raise BadFile(f"{path.name}: {_EXPECTED}, an archive found")
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fiu":
         raise BadFile(f"{path.name}: {_EXPECTED}, values of type {array.dtype} found")
     rows: Array = np.array(array, dtype=float)
+    if hybrik.is_flat(rows):
+        rows = rows.reshape(len(rows), -1, 3)
     if blazepose.is_blazepose(rows):
         return blazepose.to_clip(path, rows, options)
     if hybrik.is_hybrik(rows):
         return hybrik.to_clip(path, rows, options)
-    raise BadFile(f"{path.name}: {_EXPECTED}, {array.shape} found")
+    hint = "; SMPL's poses belong into an .npz as 'poses' and 'trans'" if rows.ndim == 2 else ""
+    raise BadFile(f"{path.name}: {_EXPECTED}, {array.shape} found{hint}")

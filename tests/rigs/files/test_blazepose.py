@@ -112,19 +112,19 @@ def test_frames_without_a_detection_are_interpolated_and_reported(tmp_path: Path
     whole = read(save(tmp_path / "whole.npy", points)).motions[0]
     points[20:23] = np.nan
     clip = read(save(tmp_path / "gaps.npy", points))
-    assert clip.warnings == ("gaps.npy: nobody detected in 3 of 50 frames, interpolated",)
+    assert clip.warnings == ("gaps.npy: joints not detected in 3 of 50 frames, interpolated",)
     np.testing.assert_allclose(clip.motions[0].positions, whole.positions, atol=0.05)
 
 
-def one_nan(rows: Array) -> Array:
-    rows[3, LANDMARKS.index("left_knee"), 1] = np.nan
+def one_infinity(rows: Array) -> Array:
+    rows[3, LANDMARKS.index("left_knee"), 1] = np.inf
     return rows
 
 
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (one_nan, "wrong.npy, row 3, left_knee: a position in metres expected"),
+        (one_infinity, "wrong.npy, row 3, left_knee: a position in metres expected"),
         (lambda rows: rows * np.nan, "wrong.npy, row 0, nose: a position in metres expected"),
         (lambda rows: rows * 1e5, "wrong.npy, row 0, .*: a position in metres expected"),
         (lambda rows: rows * 0.0, "wrong.npy, frame 0, .*: a place apart from .* expected"),

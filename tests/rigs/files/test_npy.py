@@ -1,6 +1,7 @@
 """Numpy arrays that hold no joint positions are refused, and nothing is unpickled."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,12 @@ from tests.rigs.files.position_arrays import save, swaying, to_camera
 
 
 def broken_number(rows: Array) -> Array:
-    rows[7, INDEX["right_wrist"], 2] = np.nan
+    rows[7, INDEX["right_wrist"], 2] = np.inf
+    return rows
+
+
+def no_wrist(rows: Array) -> Array:
+    rows[:, INDEX["right_wrist"], 2] = np.nan
     return rows
 
 
@@ -33,6 +39,11 @@ class Explosive:
     ("spoil", "complaint"),
     [
         (broken_number, "wrong.npy, row 7, right_wrist: a position in metres expected"),
+        (no_wrist, "wrong.npy, row 0, right_wrist: a position in metres expected"),
+        (
+            lambda rows: np.random.default_rng(1).normal(size=(10, 72)),
+            "poses belong into an .npz as 'poses' and 'trans'",
+        ),
         (lambda rows: rows * 1e6, "wrong.npy, row 0, pelvis: a position in metres expected"),
         (one_heap, "wrong.npy, frame 7, right_wrist: a place apart from right_elbow expected"),
         (lambda rows: rows[:, :17], "29, 3.*expected, .*17, 3.* found"),
@@ -71,3 +82,44 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     for name in ("objects.npy", "pickle.npy"):
         with pytest.raises(BadFile, match="joint positions"):
             read(tmp_path / name)
+
+
+def gap(rows: Array) -> Array:
+    rows[7:10] = np.nan
+    return rows
+
+
+def gap_of_zeros(rows: Array) -> Array:
+    rows[7:10] = 0.0
+    return rows
+
+
+def gap_of_a_hand(rows: Array) -> Array:
+    rows[7:10, [INDEX["right_wrist"], INDEX["right_thumb"], INDEX["right_middle"]]] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize("spoil", [gap, gap_of_zeros, gap_of_a_hand])
+def test_gaps_are_interpolated_and_told(tmp_path: Path, spoil: Callable[[Array], Array]) -> None:
+    motion = swaying(0.0, 0.0)
+    clip = read(save(tmp_path / "x.npy", spoil(to_camera(motion.positions))))
+    assert clip.warnings == ("x.npy: joints not detected in 3 of 60 frames, interpolated",)
+    np.testing.assert_allclose(clip.motions[0].positions, motion.positions, atol=0.01)
+
+
+def test_gaps_of_one_of_two_interleaved_dancers_are_its_own(tmp_path: Path) -> None:
+    motions = [swaying(0.0, 0.0), swaying(np.pi, 1.0)]
+    rows = np.stack([to_camera(motion.positions) for motion in motions], axis=1).reshape(120, 29, 3)
+    rows[21:27:2] = np.nan
+    clip = read(save(tmp_path / "x.npy", rows))
+    assert clip.warnings == ("x.npy: dancer 2 not detected in 3 of 60 frames, interpolated",)
+    for found, motion in zip(clip.motions, motions, strict=True):
+        np.testing.assert_allclose(found.positions, motion.positions, atol=0.01)
+
+
+@pytest.mark.parametrize("joints", [24, 29])
+def test_joints_in_one_row_are_read_as_joints(tmp_path: Path, joints: int) -> None:
+    rows = to_camera(swaying(0.3, 0.0).positions)[:, :joints]
+    flat = read(save(tmp_path / "flat.npy", rows.reshape(len(rows), -1)))
+    whole = read(save(tmp_path / "whole.npy", rows))
+    np.testing.assert_array_equal(flat.motions[0].positions, whole.motions[0].positions)

@@ -1,6 +1,6 @@
 """Parser for Acclaim files: the skeleton of an `.asf` file, and the joint angles per frame of an `.amc` file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +9,12 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_hierarchy import topological_order
 from rigs.files import BadFile
+from rigs.files.channel_gaps import fill_channel_gaps
+from rigs.files.text import Text, read_numbers_text
 
 _ROOT = "root"
+_MAX_SPARSENESS = 10
+"""Frames by number for each frame in the file, beyond which the numbers are damaged."""
 _CHANNELS = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
@@ -22,6 +26,7 @@ class Asf:
     tips: (N, 3) each bone's end relative to its start in the rest pose.  axes: (N, 4) each bone's local axes there.
     channels: each bone's degrees of freedom, such as "rx" or "tz".
     length_unit: the file's lengths are inches times this.  degrees: whether its angles are in degrees.
+    warnings: sentences about its text.
     """
 
     names: tuple[str, ...]
@@ -31,6 +36,7 @@ class Asf:
     channels: tuple[tuple[str, ...], ...]
     length_unit: float
     degrees: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ def parse_asf(path: Path) -> Asf:
     bones: list[_Statements] = []
     hierarchy: list[_Line] = []
     section, depth = "", 0
-    for line in _read_lines(path):
+    text = read_numbers_text(path)
+    for line in _read_lines(path, text):
         if line.word.startswith(":"):
             section = line.word
         elif line.word in ("begin", "end"):
@@ -87,46 +94,85 @@ def parse_asf(path: Path) -> Asf:
             hierarchy.append(line)
     if depth or not bones or not hierarchy:
         raise BadFile(f"{path.name}: an Acclaim skeleton with :bonedata and :hierarchy, each to its end, expected")
-    return _build_skeleton(path, units, root, bones, hierarchy)
+    return replace(_build_skeleton(path, units, root, bones, hierarchy), warnings=text.warnings)
 
 
-def parse_amc(path: Path, skeleton: Asf) -> tuple[Array, ...]:
+def parse_amc(path: Path, skeleton: Asf) -> tuple[tuple[Array, ...], tuple[str, ...]]:
     """Parse an Acclaim motion file: the channels (F, C) of each bone, in radians and the file's length unit.
+
+    Frames whose numbers are missing are interpolated, and a cut-off last one is left out, with warnings, which are
+    returned too. Raises BadFile with the line that is wrong.
+    """
+    text = read_numbers_text(path)
+    lines = list(_read_lines(path, text))
+    frames, numbers, degrees, cut_off = _parse_frames(lines, skeleton)
+    if not frames:
+        raise BadFile(f"{path.name}: at least one frame expected, none found")
+    at, gap_warnings = _frame_places(path, numbers)
+    values = []
+    for bone, channels in enumerate(skeleton.channels):
+        angles = [c for c, channel in enumerate(channels) if channel[0] == "r"]
+        column = np.full((at[-1] + 1, len(channels)), np.nan)
+        if channels:
+            column[at] = [frame[bone] for frame in frames]
+        if degrees:
+            column[:, angles] = np.radians(column[:, angles])
+        names = [f"{channel[1]}{'rotation' if channel[0] == 'r' else 'position'}" for channel in channels]
+        values.append(fill_channel_gaps(path.name, column, names, turn=2.0 * np.pi)[0])
+    return tuple(values), (*text.warnings, *cut_off, *gap_warnings)
+
+
+def _parse_frames(
+    lines: Sequence[_Line], skeleton: Asf
+) -> tuple[list[dict[int, list[float]]], list[int], bool, list[str]]:
+    """The values of each frame by bone, the frames' numbers, whether angles are in degrees, and warnings.
 
     Raises BadFile with the line that is wrong.
     """
     bones = {name.lower(): bone for bone, name in enumerate(skeleton.names)}
     animated = {bone for bone, channels in enumerate(skeleton.channels) if channels}
     frames: list[dict[int, list[float]]] = []
+    numbers: list[int] = []
     degrees = skeleton.degrees
-    for line in _read_lines(path):
-        if line.word.startswith(":"):
-            degrees = {":degrees": True, ":radians": False}.get(line.word, degrees)
-        elif line.word.isdecimal() and not line.rest:
+    try:
+        for line in lines:
+            if line.word.startswith(":"):
+                degrees = {":degrees": True, ":radians": False}.get(line.word, degrees)
+            elif line.word.isdecimal() and not line.rest:
+                _expect_all_bones(line, frames, animated, skeleton)
+                frames.append({})
+                numbers.append(int(line.word[:18]))
+            elif line.word not in bones or not frames:
+                expected = "a bone of its skeleton" if frames else "the number of a frame"
+                raise line.error(f"{expected} expected, '{line.word}' found")
+            else:
+                bone = bones[line.word]
+                frames[-1][bone] = line.numbers(len(skeleton.channels[bone]))
+        if frames:
             _expect_all_bones(line, frames, animated, skeleton)
-            frames.append({})
-        elif line.word not in bones or not frames:
-            expected = "a bone of its skeleton" if frames else "the number of a frame"
-            raise line.error(f"{expected} expected, '{line.word}' found")
-        else:
-            bone = bones[line.word]
-            frames[-1][bone] = line.numbers(len(skeleton.channels[bone]))
-    if not frames:
-        raise BadFile(f"{path.name}: at least one frame expected, none found")
-    _expect_all_bones(line, frames, animated, skeleton)
-    values = []
-    for bone, channels in enumerate(skeleton.channels):
-        numbers = np.array([frame[bone] for frame in frames]) if bone in animated else np.zeros((len(frames), 0))
-        angles = [at for at, channel in enumerate(channels) if channel[0] == "r" and degrees]
-        numbers[:, angles] = np.radians(numbers[:, angles])
-        values.append(numbers)
-    return tuple(values)
+    except BadFile as error:
+        if line is not lines[-1] or len(frames) < 2:
+            raise
+        return frames[:-1], numbers[:-1], degrees, [f"{error}; the cut-off frame is left out"]
+    return frames, numbers, degrees, []
 
 
-def _read_lines(path: Path) -> Iterator[_Line]:
+def _frame_places(path: Path, numbers: Sequence[int]) -> tuple[Array, list[str]]:
+    """The frames (F,) from 0 at which the numbered ones lie, and warnings; numbers that do not count up are ignored."""
+    places = np.array(numbers) - numbers[0]
+    steps = np.diff(places)
+    if (steps == 1).all():
+        return places, []
+    if (steps < 1).any() or places[-1] > _MAX_SPARSENESS * len(places):
+        return np.arange(len(places)), [f"{path.name}: frame numbers that count up expected, taken in their order"]
+    gaps = places[-1] + 1 - len(places)
+    return places, [f"{path.name}: {gaps} of {places[-1] + 1} frames missing by their numbers, interpolated"]
+
+
+def _read_lines(path: Path, text: Text) -> Iterator[_Line]:
     """Split a file into statements, without empty lines and # comments."""
-    for number, text in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), start=1):
-        words = text.partition("#")[0].split()
+    for number, line in enumerate(text.text.splitlines(), start=1):
+        words = line.partition("#")[0].split()
         if words:
             yield _Line(path.name, number, words[0].lower(), words[1:])
 

@@ -5,6 +5,7 @@ January 1998): every bone has local axes C in the rest pose; the Euler angles R 
 rotated by C R C^-1 relative to its parent. Angles apply in the order in which they are listed, the first one first.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ _INCH = 0.0254
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancer of an `.amc`; without `options.fps` it has CMU's 120 frames a second. Raises BadFile."""
     skeleton = parse_asf(_find_asf(path))
-    return to_clip(path, to_recording(skeleton, parse_amc(path, skeleton), options.fps or _DEFAULT_FPS), options)
+    values, warnings = parse_amc(path, skeleton)
+    clip = to_clip(path, to_recording(skeleton, values, options.fps or _DEFAULT_FPS), options)
+    return replace(clip, warnings=(*skeleton.warnings, *warnings, *clip.warnings))
 
 
 def to_recording(skeleton: Asf, values: tuple[Array, ...], fps: float) -> Recording:

@@ -89,7 +89,7 @@ def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> N
     path = write_recording(tmp_path)
     starts = by_matrices(SKELETON, RECORDING)
     skeleton = parse_asf(tmp_path / "test.asf")
-    places = amc.to_recording(skeleton, parse_amc(path, skeleton), 120.0).positions
+    places = amc.to_recording(skeleton, parse_amc(path, skeleton)[0], 120.0).positions
     for at, name in enumerate(skeleton.names):
         np.testing.assert_allclose(places[at], starts[name], atol=1e-9)
     np.testing.assert_allclose(places[skeleton.names.index("hand"), 1], [1.0, 5.0, 3.0], atol=1e-9)
@@ -97,7 +97,7 @@ def test_angles_apply_in_the_order_in_which_they_are_listed(tmp_path: Path) -> N
 
 def test_radians_give_the_same_dance(tmp_path: Path) -> None:
     skeleton = parse_asf(write_recording(tmp_path).with_name("test.asf"))
-    degrees = parse_amc(tmp_path / "test_01.amc", skeleton)
+    degrees, _ = parse_amc(tmp_path / "test_01.amc", skeleton)
     lines = RECORDING.replace(":DEGREES", ":RADIANS").splitlines()
     for at, line in enumerate(lines):
         name, *numbers = line.split()
@@ -105,7 +105,7 @@ def test_radians_give_the_same_dance(tmp_path: Path) -> None:
             kept = 3 if name == "root" else 0
             turns = [str(np.radians(float(number))) for number in numbers[kept:]]
             lines[at] = " ".join([name, *numbers[:kept], *turns])
-    radians = parse_amc(write_recording(tmp_path, recording="\n".join(lines)), skeleton)
+    radians, _ = parse_amc(write_recording(tmp_path, recording="\n".join(lines)), skeleton)
     for one, other in zip(degrees, radians, strict=True):
         np.testing.assert_allclose(one, other)
 

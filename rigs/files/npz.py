@@ -1,4 +1,4 @@
-"""The project's own numpy archive (`.npz`) for one or two dancers, in Blender's space.
+"""Numpy archives (`.npz`): the project's own for one or two dancers in Blender's space, and those of other programs.
 
     fps         ()                           frames a second
     offsets     (29, 3)     or (2, 29, 3)    m, each joint from its parent in the T-pose
@@ -6,7 +6,7 @@
     rotations   (F, 29, 4)  or (2, F, 29, 4) unit quaternions w, x, y, z, relative to the parent
 
 All are float32 but `fps`, which is float64. Nothing is ever unpickled.
-An archive whose only array but `fps` holds BlazePose landmarks is read as these.
+Other archives are read if they hold SMPL poses, or one array of joint positions or BlazePose landmarks.
 """
 
 import io
@@ -14,32 +14,77 @@ import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose
+from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose, hybrik, smpl
+from rigs.files.smpl_layouts import RATE_ARRAYS, ArchiveArrays, frame_rate
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
 _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
+_ZIP_ERRORS = (ValueError, TypeError, OSError, EOFError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
 
 
 def read(path: Path, options: ReadOptions) -> Clip:
-    """Read one or two dancers. Raises BadFile."""
+    """Read the dancers of an archive: the project's own, SMPL poses, or joint positions. Raises BadFile."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            others = set(archive.files) - {"fps"}
-            names = others if len(others) == 1 else _SHAPES
-            arrays = {name: np.asarray(archive[name]) for name in ("fps", *names) if name in archive}
-    except (ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error):
+            shapes = _array_shapes(path)
+            if len(_SHAPES.keys() & shapes) < len(_SHAPES) - 1:
+                clip = _read_foreign(ArchiveArrays(path, shapes, archive.__getitem__), options)
+                if clip is not None:
+                    return clip
+            arrays = {name: np.asarray(archive[name]) for name in ("fps", *_SHAPES) if name in archive}
+    except BadFile:
+        raise
+    except _ZIP_ERRORS:
         raise BadFile(f"{path.name}: a numpy archive of plain arrays expected") from None
+    return _read_own(path, arrays, options)
+
+
+def _array_shapes(path: Path) -> dict[str, tuple[int, ...] | None]:
+    """The arrays of an archive by name with their shapes, read from their headers; None for pickled objects."""
+    shapes: dict[str, tuple[int, ...] | None] = {}
+    formats: Any = np.lib.format
+    with zipfile.ZipFile(path) as archive:
+        for member in (name for name in archive.namelist() if name.endswith(".npy")):
+            with archive.open(member) as file:
+                is_first = formats.read_magic(file) == (1, 0)
+                read_header = formats.read_array_header_1_0 if is_first else formats.read_array_header_2_0
+                shape, _, dtype = read_header(file)
+            shapes[member.removesuffix(".npy")] = None if dtype.hasobject else shape
+    return shapes
+
+
+def _read_foreign(archive: ArchiveArrays, options: ReadOptions) -> Clip | None:
+    """Read an archive that another program wrote; None if it has no array but those of this project. Raises BadFile."""
+    clip = smpl.read_smpl(archive, options)
+    if clip is not None:
+        return clip
+    others = [name for name in archive.shapes if name not in RATE_ARRAYS]
+    if len(others) == 1 and archive.shapes[others[0]]:
+        rows = archive.numbers(others[0])
+        options = replace(options, fps=options.fps or frame_rate(archive))
+        if blazepose.is_blazepose(rows):
+            return blazepose.to_clip(archive.path, rows, options)
+        if hybrik.is_hybrik(rows):
+            return hybrik.to_clip(archive.path, rows, options)
+    if _SHAPES.keys() & archive.shapes:
+        return None
+    expected = ", ".join(f"'{name}'" for name in ("fps", *_SHAPES))
+    raise BadFile(
+        f"{archive.path.name}: arrays {expected}, or SMPL poses such as 'poses' and 'trans', expected, "
+        f"found: {archive.describe()}"
+    )
+
+
+def _read_own(path: Path, arrays: dict[str, Array], options: ReadOptions) -> Clip:
+    """Read the project's own arrays. Raises BadFile."""
     if options.fps is not None:
         arrays["fps"] = np.asarray(options.fps, dtype=float)
-    landmarks = next((array for name, array in arrays.items() if name != "fps" and blazepose.is_blazepose(array)), None)
-    if landmarks is not None and landmarks.dtype.kind == "f":
-        rate = _frame_rate(path, arrays) if "fps" in arrays else None
-        return blazepose.to_clip(path, landmarks.astype(float), replace(options, fps=rate))
     for name in ("fps", *_SHAPES):
         if name not in arrays:
             raise BadFile(f"{path.name}: an array '{name}' expected, none found")

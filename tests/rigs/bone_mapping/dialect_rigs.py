@@ -7,7 +7,7 @@ A table has the convention's name, the bones as a tree, and the bone of each joi
     size = {legs = 1.1, arms = 0.9}            proportions, in those of the default dancer: legs, trunk, arms, head
     sides = {s = "L/R"}                        forms of the side; a line with one of them stands for both sides
     fingers = "Thumb Index Middle Ring Pinky"  names that {f} stands for, from the thumb; a line with {f} is a finger
-    variants = ["Skeleton 001:{}"]             other spellings of all names
+    spellings = ["{}", "Skeleton 001:{}"]      how all names may be spelled; "{}" if left out
     tree = '''
     Hip > Ab > Chest > Neck > Head             each bone's child is behind it; the first may stand in a line before
     Head > Jaw, {s}Eye | face                  siblings, and where these bones are: face, twist, hang
@@ -77,9 +77,9 @@ def dialect_names() -> list[str]:
 
 
 def dialect_rigs(name: str) -> list[DialectRig]:
-    """A dialect's rig, and the same with each of the other spellings of its names."""
+    """A dialect's rig in each of the spellings of its names."""
     table = _read_table(name)
-    return [_build(table, spelling, f"{name} {spelling}") for spelling in ("{}", *table.get("variants", ()))]
+    return [_build(table, spelling, f"{name} {spelling}") for spelling in table.get("spellings", ("{}",))]
 
 
 def all_dialect_rigs() -> list[DialectRig]:

@@ -15,7 +15,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import key_command, music_commands, options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_address, expect_answerable
-from backend.cli.options import Address, File, Keys, Number, Out, Rate
+from backend.cli.options import Address, File, Keys, Number, Out, Rate, Track
 from backend.cli.terminal import (
     BadInput,
     Fault,
@@ -29,6 +29,7 @@ from backend.cli.terminal import (
     staging_folder,
 )
 from backend.model_registry import REGISTRY
+from backend.music.midi_parser import SUFFIXES as MIDI_SUFFIXES
 from backend.protocol import DEFAULT_URL
 from backend.wire.direction import expect_direction_support
 from backend.wire.messages import MotionResult, PartnerRequest
@@ -158,6 +159,7 @@ def render(
     out: Out,
     music: File = None,
     fps: Rate = None,
+    track: Track = None,
 ) -> None:
     """Render a video of one dancer, or of a pair.
 
@@ -166,12 +168,15 @@ def render(
         out: the .mp4 file to write.
         music: soundtrack from the first frame on: a sound file, or MIDI, which is synthesized.
         fps: the files' frames a second, if they state a wrong rate or none.
+        track: number of the MIDI file's track to play, from 1; by default all.
     """
     from backend.cli import blender_process
 
     if out.suffix.lower() != ".mp4":
         raise BadInput(f"{out.name}: .mp4 file extension expected")
     sounds = [music] if music is not None else []
+    if track is not None and (music is None or music.suffix.lower() not in MIDI_SUFFIXES):
+        raise BadInput("--track: a MIDI file expected as the music")
     expect_result_files([out], [*motions, *sounds])
     if len(motions) not in (1, 2):
         raise BadInput(f"One or two files of movement expected, {len(motions)} given")
@@ -193,7 +198,7 @@ def render(
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
             "fps": fps or 0.0,
-            "music": str(_to_sound_file(music, folder).absolute()) if music is not None else "",
+            "music": str(_to_sound_file(music, track, folder).absolute()) if music is not None else "",
         }
         blender_process.run_task(task, folder, progress)
         os.replace(video, out)
@@ -279,18 +284,20 @@ def _choreograph(leader: Motion, choreography: Choreography) -> Motion:
     return motion
 
 
-def _to_sound_file(music: Path, folder: Path) -> Path:
+def _to_sound_file(music: Path, track: int | None, folder: Path) -> Path:
     """The sound file of some music: the file itself, or for MIDI one synthesized into `folder`. Raises BadFile."""
-    if music.suffix.lower() not in (".mid", ".midi"):
+    if music.suffix.lower() not in MIDI_SUFFIXES:
         return music
     try:
         from backend.music.audio.wav import write_wav
         from backend.music.midi import read
     except ModuleNotFoundError as error:
         raise Fault(f"MIDI needs {error.name}, which is not installed: install pas-de-deux[server]") from None
-    sound = folder / "music.wav"
+    sound, song = folder / "music.wav", read(music, track=track)
+    for warning in song.warnings:
+        print_note(warning)
     with bad_input_from_value_errors():
-        write_wav(sound, read(music))
+        write_wav(sound, song.score)
     return sound
 
 

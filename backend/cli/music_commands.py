@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
-from backend.cli.options import Address, Bars, Keys, Number, Out, Rate
+from backend.cli.options import Address, Bars, Keys, Number, Out, Rate, Track
 from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
@@ -23,6 +23,7 @@ def dance(
     music: Annotated[Positional[Path], arg(metavar="MUSIC")],
     out: Out,
     bars: Bars = None,
+    track: Track = None,
     duet: bool = False,
     seed: Number = 0,
     energy: Annotated[float, arg(metavar="X")] = 1.0,
@@ -34,9 +35,10 @@ def dance(
     """Generate a dance to music; the music that is danced to is written as OUT.wav and begins with the dance.
 
     Args:
-        music: MIDI file: .mid or .midi.
+        music: MIDI file: .mid, .midi, .kar or .rmi.
         out: the dancer's file, .bvh or .npz; in a duet OUT-leader and OUT-partner.
         bars: first and last bar to dance to, such as 9-24; the first bar, or the pickup, is 1.
+        track: number of the track to dance to, from 1; by default all, unless each is a piece of its own (format 2).
         duet: generate a partner too.
         seed: another number gives another dance, the same number the same.
         energy: how much movement, from 0.5 for a calm dancer to 2 for a lively one.
@@ -52,7 +54,8 @@ def dance(
     dancers = [out.with_name(f"{out.stem}-{role}{out.suffix}") for role in ("leader", "partner")] if duet else [out]
     sound = out.with_suffix(".wav")
     expect_result_files([*dancers, sound], [music])
-    score = midi.read(music)
+    song = midi.read(music, track=track)
+    score = song.score
     with bad_input_from_value_errors():
         if bars is not None:
             score = cut_bars(score, *options.read_bars(bars, len(score.bars)))
@@ -61,6 +64,8 @@ def dance(
         request = DanceRequest(score, model, duet, energy, seed, fps)
         expect_answerable(request, server, keys)
     with staging_folder(out) as folder:
+        for warning in song.warnings:
+            print_note(warning)
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
             result = answer(request, server, progress, keys)
             assert isinstance(result, MotionResult)
@@ -98,8 +103,8 @@ def compose(
     from backend.music import midi
     from backend.music.audio.wav import write_wav
 
-    if out.suffix.lower() not in midi.SUFFIXES:
-        raise BadInput(f"{out.name}: {' or '.join(midi.SUFFIXES)} file extension expected")
+    if out.suffix.lower() not in midi.WRITE_SUFFIXES:
+        raise BadInput(f"{out.name}: {' or '.join(midi.WRITE_SUFFIXES)} file extension expected")
     sound = out.with_suffix(".wav")
     expect_result_files([out, sound], [motion])
     clip = files.read(motion, fps=fps)

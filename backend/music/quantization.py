@@ -66,7 +66,7 @@ def estimate_swing(positions: Array, bars: Array) -> float:
     if len(swung) < _MIN_SWUNG_NOTES or len(swung) > _MAX_SWUNG_PER_BEAT * len(on_beat):
         return STRAIGHT
     swing = round(float(np.median(swung)) * TICKS_PER_BEAT) / TICKS_PER_BEAT
-    nearest = np.abs(phases[:, None] - [0.25, STRAIGHT, swing, 0.75, 1.0]).argmin(1)
+    nearest = _nearest(phases, np.array([0.25, STRAIGHT, swing, 0.75, 1.0]))
     is_swung = (nearest == 2).sum() > ((nearest == 1) | (nearest == 3)).sum()
     return swing if is_swung else STRAIGHT
 
@@ -75,7 +75,7 @@ def quantize(positions: Array, bars: Array, swing: float) -> Array:
     """Quantize positions (N,) to the nearest steps (N,) int of a swung grid; bars: (B,) downbeats."""
     beats = _beat_starts(positions, bars)
     phases = np.round(positions - beats, _DECIMALS)
-    return (beats + np.abs(phases[:, None] - _grid_of_beat(swing)).argmin(1)).astype(int)
+    return (beats + _nearest(phases, _grid_of_beat(swing))).astype(int)
 
 
 def swung_positions(steps: Array, bars: Array, swing: float) -> Array:
@@ -106,6 +106,11 @@ def _grid_of_beat(swing: float) -> Array:
     if swing != STRAIGHT:
         grid[round(swing * STEPS_PER_BEAT)] = swing * STEPS_PER_BEAT
     return grid
+
+
+def _nearest(values: Array, grid: Array) -> Array:
+    """Indices (N,) of the points of a sorted grid nearest to values (N,), the lower of two at the same distance."""
+    return np.searchsorted((grid[1:] + grid[:-1]) / 2.0, values)
 
 
 def _beat_starts(positions: Array, bars: Array) -> Array:

@@ -27,17 +27,18 @@ from ..properties.settings import key_tolerance, scene_settings
 from .backend.request import backend_connection, request_backend
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
-_SETTINGS = ("music.bars", "music.dancer", "music.duet", "music.energy", "fewer_keys")
+_SETTINGS = ("music.bars", "music.track", "music.dancer", "music.duet", "music.energy", "fewer_keys")
 
 
 @dataclass(frozen=True)
 class _GeneratedDance:
-    """The dancers' motions, the beats of the music, and the temporary folder with its sound."""
+    """The dancers' motions, the beats of the music, the temporary folder with its sound, and the file's warnings."""
 
     motions: Sequence[Motion | KeyedMotion]
     fps: float
     beats: list[Beat]
     folder: TemporaryFolder
+    warnings: tuple[str, ...]
 
 
 class PASDEDEUX_OT_generate_dance(JobOperator):
@@ -65,7 +66,8 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             raise OperatorError("Choose a MIDI file to dance to first")
         path = Path(bpy.path.abspath(self.filepath or music.midi)).absolute()
         self._song, self._first = path.stem, active_scene(context).frame_start
-        bars, fps, sound_folder = music.bars, frame_rate(active_scene(context)), _sound_folder()
+        bars, track = music.bars, music.track or None
+        fps, sound_folder = frame_rate(active_scene(context)), _sound_folder()
         model, duet, energy, seed = music.dancer, music.duet, music.energy, music.dance_seed
         values = take_settings(context, "generate_dance", _SETTINGS, {"filepath": str(path)})
         self._record = takes.TakeRecord("dance", model, seed, settings=values)
@@ -76,7 +78,8 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             from backend.music import midi
 
             reporter.progress(0.0, f"reading {path.name}")
-            score, first_bar = _select_bars(midi.read(path), bars)
+            song = midi.read(path, track=track)
+            score, first_bar = _select_bars(song.score, bars)
             validation.check_danceable(path.name, score, fps)
             result = request_backend(connection, DanceRequest(score, model, duet, energy, seed, fps), reporter)
             assert isinstance(result, MotionResult)
@@ -84,11 +87,14 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
                 sound_folder, reporter, lambda folder: write_wav(folder / f"{path.stem}.wav", score)
             )
             motions = [rig_motion.reduce_dancer_keys(take, tolerance) for take in result.takes]
-            return _GeneratedDance(motions, result.takes[0].fps, beats_of_score(score, first_bar), folder)
+            beats = beats_of_score(score, first_bar)
+            return _GeneratedDance(motions, result.takes[0].fps, beats, folder, song.warnings)
 
         return generate
 
     def apply(self, context: bpy.types.Context, result: _GeneratedDance) -> None:
+        for warning in result.warnings:
+            self.report({"WARNING"}, warning)
         with result.folder as folder:
             if result.fps != frame_rate(active_scene(context)):
                 raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")

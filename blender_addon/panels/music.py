@@ -18,6 +18,7 @@ class PASDEDEUX_PT_music(DuetPanel):
         layout = split_layout(self)
         layout.prop(music, "midi", text="", placeholder="MIDI file to dance to")
         layout.prop(music, "bars", placeholder="All")
+        layout.prop(music, "track")
         layout.prop(music, "dancer")
         layout.prop(music, "duet")
         layout.prop(music, "energy", slider=True)

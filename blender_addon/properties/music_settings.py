@@ -27,11 +27,16 @@ class PASDEDEUX_PG_music(bpy.types.PropertyGroup):
     """The music to dance to, and the music to compose"""
 
     midi: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="MIDI File", description="Music to dance to (.mid or .midi)", subtype="FILE_PATH"
+        name="MIDI File", description="Music to dance to (.mid, .midi, .kar or .rmi)", subtype="FILE_PATH"
     )
     bars: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Bars",
         description="First and last bar to dance to, such as 9-24; a pickup counts as bar 1",
+    )
+    track: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Track",
+        description="Number of the MIDI file's track to dance to; 0: all, unless each is a piece of its own",
+        min=0,
     )
     dancer: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model", description="Model that generates the dance", items=REGISTRY.choices("dance")

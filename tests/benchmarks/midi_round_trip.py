@@ -73,14 +73,14 @@ def main() -> int:
 
 def round_trip(path: Path, copy: Path) -> RoundTrip:
     """Read, write and read a file again. Raises BadFile."""
-    score = read(path)
+    score = read(path).score
     write(copy, score)
     original = onsets(path)
     off = np.concatenate([np.abs(starts[:, 0] - np.rint(starts[:, 0])) for starts in original.values()])
     return RoundTrip(
         on_grid=bool((off <= GRID_TOLERANCE).mean() >= MIN_GRID_SHARE),
         swings=score.swing != 0.5,
-        again=same_onsets(score, read(copy)),
+        again=same_onsets(score, read(copy).score),
         written=f1(original, onsets(copy)),
     )
 

@@ -93,7 +93,7 @@ def song_of_three_minutes() -> tuple[Score, str]:
     data = Path(os.environ.get("PASDEDEUX_DATA", ROOT.parent / "shared" / "data"))
     named = [Path(name) for name in sys.argv[1:]]
     for path in named or sorted((data / "midi" / "pop909").rglob("*.mid")):
-        score = midi.read(path)
+        score = midi.read(path).score
         if score.seconds[-1] >= LENGTH or named:
             begins = score.seconds[score.bars]
             last = int(np.searchsorted(begins, LENGTH)) - 1

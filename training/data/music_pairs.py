@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from backend.music import midi
+from backend.music.midi_parser import SUFFIXES
 from backend.music.score import Score
 from rigs.files import READ_SUFFIXES, BadFile, read
 from rigs.motion import Motion, resample
@@ -62,7 +63,7 @@ def find_pairs(folder: Path) -> list[Pair]:
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
         if path.suffix.lower() in READ_SUFFIXES and path.name != MANIFEST:
             dances.setdefault(path.stem, path)
-        elif path.suffix.lower() in midi.SUFFIXES:
+        elif path.suffix.lower() in SUFFIXES:
             scores.setdefault(path.stem, path)
     if not dances or not scores:
         raise BadFile(f"{folder}: no pairs found, files named NAME.bvh (or .npz) and NAME.mid expected")
@@ -76,7 +77,7 @@ def _read_pair(dance: Path, music: Path, entry: dict[str, str]) -> Pair:
     """Read a pair; entry: its manifest entry, if there is one. Raises BadFile."""
     dancer, name = resample(read(dance).motions[0], FPS), dance.stem
     pair = Pair(
-        name, dancer, midi.read(music), entry.get("recording", name), entry.get("song", name), entry.get("part")
+        name, dancer, midi.read(music).score, entry.get("recording", name), entry.get("song", name), entry.get("part")
     )
     if pair.seconds < _MIN_SECONDS:
         raise BadFile(f"{dance}: {_MIN_SECONDS:g} s of dance and music or more expected, {pair.seconds:.1f} s found")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backend.music import midi
+from backend.music.midi_parser import SUFFIXES
 from backend.music.music_features import log_loudness
 from backend.music.pulse import Pulse, dance_pulse
 from backend.music.score import PITCHES, Meter, Part, Score, cut_part
@@ -56,13 +57,13 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
     Files that are not in bars of four are left out. Songs are split by their order among those of their kind.
     Raises BadFile.
     """
-    files = {path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in midi.SUFFIXES}
+    files = {path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
     paths = sorted(path for path in files if not path.name.startswith("."))
     if not paths:
         raise BadFile(f"{', '.join(map(str, folders))}: MIDI files expected, none found")
     scores: dict[str, dict[str, Score]] = {"drums": {}, "tune": {}}
     for path, name in zip(paths, _unique_names(paths), strict=True):
-        score = read_as_four_four(midi.read(path), path)
+        score = read_as_four_four(midi.read(path).score, path)
         if score is not None:
             scores["drums" if score.drums.onset.any() else "tune"][name] = score
     parts: dict[str, dict[str, list[_NamedScore]]] = {part: {kind: [] for kind in KINDS} for part in PARTS}

@@ -146,4 +146,4 @@ def save_figure(figure: Any, path: Path) -> None:
 
 if __name__ == "__main__":
     midi_file, picture = sys.argv[1:]
-    plot_piano_roll(midi.read(midi_file), picture)
+    plot_piano_roll(midi.read(midi_file).score, picture)

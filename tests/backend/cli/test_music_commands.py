@@ -33,7 +33,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registered: None) ->
     midi.write(tmp_path / "song.mid", song())
     midi.write(tmp_path / "bar.mid", song(1))
     midi.write(tmp_path / "slow.mid", song(32, seconds_a_bar=60.0))
-    (tmp_path / "broken.mid").write_bytes((tmp_path / "song.mid").read_bytes()[:60])
+    content = (tmp_path / "song.mid").read_bytes()
+    (tmp_path / "broken.mid").write_bytes(content[:50])
+    (tmp_path / "pieces.mid").write_bytes(content[:9] + b"\2" + content[10:])
+    (tmp_path / "cut.mid").write_bytes(content[:-6])
     files.write(tmp_path / "dance.bvh", COUPLE[0])
     files.write(tmp_path / "couple.npz", COUPLE)
     files.write(tmp_path / "moment.bvh", COUPLE[0][:15])
@@ -76,7 +79,7 @@ def test_a_dance_is_left_beside_its_music(folder: Path) -> None:
     assert pasdedeux("dance song.mid -o out/d.bvh --seed 7 --energy 1.5") == 0
     assert left(folder) == ["d.bvh", "d.wav"]
     made = files.read(folder / "out/d.bvh").motions[0]
-    request = DanceRequest(midi.read(folder / "song.mid"), seed=7, energy=1.5)
+    request = DanceRequest(midi.read(folder / "song.mid").score, seed=7, energy=1.5)
     assert_motions_close(made, resample(expected_dance(request), made.fps, request.frames), 1e-3)
     assert sound(folder / "out/d.wav") == pytest.approx(song().seconds[-1], abs=2.0)
 
@@ -84,9 +87,21 @@ def test_a_dance_is_left_beside_its_music(folder: Path) -> None:
 def test_only_the_bars_asked_for_are_danced_and_heard(folder: Path) -> None:
     assert pasdedeux("dance song.mid -o out/d.npz --bars 2-3 --fps 25") == 0
     (made,) = files.read(folder / "out/d.npz").motions
-    some = DanceRequest(cut_bars(midi.read(folder / "song.mid"), 1, 2), fps=25.0)
+    some = DanceRequest(cut_bars(midi.read(folder / "song.mid").score, 1, 2), fps=25.0)
     assert_motions_close(made, resample(expected_dance(some), 25.0, 101), 1e-4)
     assert 4.0 <= sound(folder / "out/d.wav") < 6.0
+
+
+def test_a_track_of_its_own_is_danced_to_by_its_number(folder: Path) -> None:
+    assert pasdedeux("dance pieces.mid -o out/d.npz --track 3") == 0
+    (motion,) = files.read(folder / "out/d.npz").motions
+    request = DanceRequest(midi.read(folder / "pieces.mid", track=3).score)
+    assert_motions_close(motion, resample(expected_dance(request), motion.fps, request.frames), 1e-4)
+
+
+def test_what_is_odd_in_a_file_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pasdedeux("dance cut.mid -o out/d.npz") == 0
+    assert capsys.readouterr().err.count("cut.mid, track 3, byte ") == 1
 
 
 def test_a_duet_is_left_in_two_files_of_one_length(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +117,7 @@ def test_a_duet_is_left_in_two_files_of_one_length(folder: Path, capsys: pytest.
 def test_music_is_left_with_its_sound(folder: Path) -> None:
     assert pasdedeux("compose couple.npz -o out/m.mid --tempo 90 --parts melody,drums --seed 4") == 0
     assert left(folder) == ["m.mid", "m.wav"]
-    score = midi.read(folder / "out/m.mid")
+    score = midi.read(folder / "out/m.mid").score
     expected = expected_score(ComposeRequest(COUPLE, tempo=90.0, parts=("melody", "drums"), seed=4))
     for part in ("drums", "bass", "melody"):
         assert np.array_equal(part_to_note_array(getattr(score, part)), part_to_note_array(getattr(expected, part))), (
@@ -115,7 +130,7 @@ def test_music_is_left_with_its_sound(folder: Path) -> None:
 def test_a_rate_that_a_file_states_wrongly_changes_its_music(folder: Path) -> None:
     assert pasdedeux("compose dance.bvh -o out/a.mid") == 0
     assert pasdedeux("compose dance.bvh -o out/b.mid --fps 60") == 0
-    a, b = (midi.read(folder / f"out/{name}.mid").seconds[-1] for name in "ab")
+    a, b = (midi.read(folder / f"out/{name}.mid").score.seconds[-1] for name in "ab")
     assert a > b
 
 
@@ -165,8 +180,10 @@ COMPOSE = "compose dance.bvh -o out/m.mid"
 BAD = {
     # the arguments, and what the one line must contain
     "a dance to no music": ("dance missing.mid -o out/d.bvh", r"missing\.mid: no such file"),
-    "a dance to a dance": ("dance dance.bvh -o out/d.bvh", r"dance\.bvh: \.mid or \.midi file extension expected"),
+    "a dance to a dance": ("dance dance.bvh -o out/d.bvh", r"dance\.bvh: \.mid, .* file extension expected"),
     "a dance to broken music": ("dance broken.mid -o out/d.bvh", r"broken\.mid.* expected.*"),
+    "a dance to pieces": ("dance pieces.mid -o out/d.bvh", r"pieces\.mid: .*choose one of them \(--track\): 1 .*"),
+    "a dance to no track": ("dance song.mid -o out/d.bvh --track 9", r"song\.mid: a track of 1 to 3 expected .*"),
     "a dance to one bar": ("dance bar.mid -o out/d.bvh", r"bar\.mid: at least 2 bars of music expected, 1 found"),
     "a dance to one bar of many": (f"{DANCE} --bars 3-3", r"song\.mid: at least 2 bars of music expected, 1 found"),
     "a dance to half an hour": (

@@ -42,7 +42,7 @@ def test_the_dancer_is_keyed_as_the_backend_answers(
     scene.render.fps, scene.render.fps_base, scene.frame_start, scene.frame_end = fps, base, 11, 20
     music_settings().dance_seed, music_settings().energy = 3, 1.5
     assert bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file)) == {"FINISHED"}
-    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file), seed=3, energy=1.5, fps=fps / base)
+    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file).score, seed=3, energy=1.5, fps=fps / base)
     dancer = scene.pas_de_deux.leader
     assert (dancer.name, scene.pas_de_deux.partner) == ("song", None)
     assert bpy.context.active_object == dancer
@@ -60,7 +60,7 @@ def test_fewer_keys_play_the_dance_within_a_millimetre(reachable_server: Server,
         curves = fcurves.action_fcurves(settings.leader)
         counts.append(sum(len(curve.keyframe_points) for curve in curves))
     seed = settings.music.dance_seed
-    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file), seed=seed, fps=24.0)
+    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file).score, seed=seed, fps=24.0)
     assert max_joint_error(settings.leader, motion, every=1) < 1.001e-3
     assert counts[1] < 0.5 * counts[0]
 
@@ -77,7 +77,7 @@ def take_show(index: int) -> None:
 def test_a_duet_has_two_dancers_who_dance_together(reachable_server: Server, midi_file: Path) -> None:
     music_settings().duet, music_settings().midi, music_settings().bars = True, str(midi_file), "2-3"
     bpy.ops.pasdedeux.generate_dance()
-    score = cut_bars(midi.read(midi_file), 1, 2)
+    score = cut_bars(midi.read(midi_file).score, 1, 2)
     pair = bpy.context.scene.pas_de_deux
     assert (pair.leader.name, pair.partner.name) == ("song", "song partner")
     for dancer, motion in zip(
@@ -88,7 +88,7 @@ def test_a_duet_has_two_dancers_who_dance_together(reachable_server: Server, mid
 
 def test_the_next_take_of_a_couple_is_danced_by_the_same_two(reachable_server: Server, midi_file: Path) -> None:
     music_settings().duet, music_settings().midi, music_settings().bars = True, str(midi_file), "2-3"
-    score = cut_bars(midi.read(midi_file), 1, 2)
+    score = cut_bars(midi.read(midi_file).score, 1, 2)
     for seed in (0, 1):
         music_settings().dance_seed = seed
         bpy.ops.pasdedeux.generate_dance()
@@ -125,7 +125,7 @@ def test_every_model_and_part_can_be_chosen() -> None:
 def test_the_published_method_goes_both_ways(reachable_server: Server, midi_file: Path, blend_folder: Path) -> None:
     music_settings().dancer = music_settings().composer = "choreo-bridge"
     bpy.ops.pasdedeux.generate_dance(filepath=str(midi_file))
-    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file), model="choreo-bridge", fps=24.0)
+    (motion,) = Client(reachable_server.address).dance(midi.read(midi_file).score, model="choreo-bridge", fps=24.0)
     assert max_joint_error(bpy.context.scene.pas_de_deux.leader, motion) < TENTH_OF_A_MILLIMETRE
     assert bpy.ops.pasdedeux.compose_music() == {"FINISHED"}
     assert (blend_folder / "music.mid").exists()
@@ -216,7 +216,7 @@ def test_without_sound_all_the_rest_is_there(reachable_server: Server, midi_file
     [
         ("gone.mid", None, r"gone\.mid: no such file"),
         ("words.mid", b"la la la", r"words\.mid: a MIDI file expected"),
-        ("song.mp3", b"", r"song\.mp3: \.mid or \.midi file extension expected"),
+        ("song.mp3", b"", r"song\.mp3: \.mid, \.midi, \.kar or \.rmi file extension expected"),
     ],
 )
 def test_music_that_cannot_be_read_is_named(
@@ -232,6 +232,26 @@ def test_music_that_cannot_be_read_is_named(
     before = file_names(blend_folder)
     assert_error(scene_state, "generate_dance", message, filepath=str(blend_folder / name))
     assert file_names(blend_folder) == before
+
+
+def test_what_is_odd_in_the_music_is_reported(
+    reachable_server: Server, midi_file: Path, blend_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cut = blend_folder / "cut.kar"
+    cut.write_bytes(midi_file.read_bytes()[:-6])
+    assert bpy.ops.pasdedeux.generate_dance(filepath=str(cut)) == {"FINISHED"}
+    output = capfd.readouterr()
+    assert (output.out + output.err).count("Warning: cut.kar, track 4, byte ") == 1
+
+
+def test_a_file_of_pieces_needs_its_track(
+    reachable_server: Server, midi_file: Path, blend_folder: Path, scene_state: SceneState
+) -> None:
+    pieces, content = blend_folder / "pieces.mid", midi_file.read_bytes()
+    pieces.write_bytes(content[:9] + b"\2" + content[10:])
+    assert_error(scene_state, "generate_dance", r"pieces\.mid: .*choose one of them", filepath=str(pieces))
+    music_settings().track = 4
+    assert bpy.ops.pasdedeux.generate_dance(filepath=str(pieces)) == {"FINISHED"}
 
 
 def test_without_a_file_it_asks_for_one(scene_state: SceneState) -> None:

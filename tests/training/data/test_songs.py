@@ -120,7 +120,7 @@ def test_a_beats_file_beside_a_song_gives_its_downbeats(tmp_path: Path) -> None:
     midi.write(path, tune(meters=(Meter(0, 3),), steps=192))
     rows = [f"{0.4 * beat:.4f} 1.0 {float(beat % 4 == 2)}" for beat in range(48)]
     (tmp_path / BEATS_FILE).write_text("\n".join(rows))
-    found = read_as_four_four(midi.read(path), path)
+    found = read_as_four_four(midi.read(path).score, path)
     assert found is not None
     assert found.meters == (Meter(0, 8, 16), Meter(8))
     assert found.bars[:4].tolist() == [0, 8, 24, 40]

@@ -117,7 +117,7 @@ def test_every_model_answers_from_the_extension_alone(midi_file: Path) -> None:
     bpy.ops.pasdedeux.start_backend()
     running = backend_launcher.current
     assert running is not None
-    client, dance, score = Client(running.address), sample_dance()[:150], midi.read(midi_file)
+    client, dance, score = Client(running.address), sample_dance()[:150], midi.read(midi_file).score
     for model in REGISTRY.names("partner"):
         assert len(client.partner(dance, model=model)[0]) == 150
     for model in REGISTRY.names("dance"):

@@ -59,8 +59,8 @@ def both_sides(*joints: str) -> list[int]:
     return [INDEX[f"{side}_{joint}"] for joint in joints for side in SIDES]
 
 
-HIPS, ANKLES, BALLS = (both_sides(joint) for joint in ("hip", "ankle", "foot"))
-"""The left and the right hip, ankle, and ball of the foot."""
+HIPS, ANKLES, BALLS, SHOULDERS = (both_sides(joint) for joint in ("hip", "ankle", "foot", "shoulder"))
+"""The left and the right hip, ankle, ball of the foot, and shoulder."""
 LIMB_JOINTS = [j for j, name in enumerate(JOINTS) if name.endswith(("_hip", "_knee", "_shoulder", "_elbow", "_wrist"))]
 HINGE_AXES = {
     "left_hip": (1.0, 0.0, 0.0),

@@ -214,7 +214,9 @@ def read_rig(obj: bpy.types.Object, *, metres: float = 1.0) -> Rig:
         bone_count=len(bones),
         unit_scale=scale,
         object_rotation=rotation,
+        object_location=location,
         object_space_locations=frozenset(n for n, b in enumerate(order) if not bones[b].use_local_location),
+        connected=frozenset(n for n, b in enumerate(order) if bones[b].parent and bones[b].use_connect),
     )
 
 

@@ -105,7 +105,9 @@ def sample_rig_motion(
     sampled = sample_pose(context, source, frames).select(rig.names)
     world = rotations.multiply(sampled.world, rotations.inverse(rig.rest_rotations)[:, None])
     rate = frame_rate(active_scene(context))
-    return to_motion.motion_from_bones(rate, bones, world, sampled.positions * metres, rig.heads)
+    return to_motion.motion_from_bones(
+        rate, bones, world, sampled.positions * metres, rig.heads, object_rotation=rig.object_rotation
+    )
 
 
 def bone_transformer(

@@ -1,13 +1,14 @@
 """`Humanoid`: a rig's driven bones, the joint that drives each one, and its rest pose, for retargeting."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_map import BoneMap
+from rigs.characters.rest_tilt import rest_tilt
 from rigs.characters.rig import Rig
 from rigs.skeleton import ANKLES, CHILDREN, DEFAULT_SKELETON, HIPS, INDEX, LIMB_JOINTS, PARENTS, SIDES, outward_path
 
@@ -26,7 +27,7 @@ _TWIST_RANGE = (0.05, 0.95)
 _MIN_TOE_FRACTION = 0.6
 """Fraction of the way from ankle to ball beyond which a bone of the foot counts as a toe."""
 _FLOOR_RANGE = (-0.05, 0.2)
-"""Range of the lowest foot joint's height, in leg lengths, in which a rig is taken to rest on the world's floor."""
+"""Range of the lowest foot joint's height, in leg lengths, in which a rig is taken to rest on the given floor."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Humanoid:
     rest_rotations: (29, 4) world rotations of the joints at rest; the identity in our T-pose.
     rest_positions: (29, 3) m, the joints at rest.  carriers: (29,) index in `driven` of the bone that moves each joint.
     floor: m, the height of the floor on which the rig rests.
+    tilt: (4,) the rotation from where the rig would stand to where it leans, lies or hangs at rest, see `rest_tilt`.
+    The floor is the one under the rig as it would stand.
     """
 
     rig: Rig
@@ -69,6 +72,7 @@ class Humanoid:
     rest_positions: Array
     carriers: tuple[int, ...]
     floor: float
+    tilt: Array = field(default_factory=rotations.identity)
 
     @property
     def leg_length(self) -> float:
@@ -77,7 +81,12 @@ class Humanoid:
 
     def rest_height(self, joint: str) -> float:
         """Height of an ankle, ball of the foot or toe above the floor at rest, in m; the lower side's."""
-        return float(self.rest_positions[[INDEX[f"{side}_{joint}"] for side in SIDES], 2].min() - self.floor)
+        joints = [INDEX[f"{side}_{joint}"] for side in SIDES]
+        return float(self.heights_at_rest(self.rest_positions[joints]).min())
+
+    def heights_at_rest(self, points: Array) -> Array:
+        """Heights (n,) m above the floor of points (n, 3) of the rest pose, as the rig would stand."""
+        return np.asarray(rotations.rotate(rotations.inverse(self.tilt), points)[:, 2] - self.floor)
 
     @cached_property
     def rest_heads(self) -> Array:
@@ -103,7 +112,13 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
     joint_of_node |= dict.fromkeys(_detached_roots(rig, joint_of_node, bones[0]), 0)
     driven = tuple(sorted(joint_of_node))
     index_of_node = {node: k for k, node in enumerate(driven)}
-    rest_positions, mapped = _joint_rest_positions(rig, bones)
+    rest_positions, mapped, tilt = _joint_rest_positions(rig, bones)
+    ground = 0.0
+    if tilt is None:
+        tilt, standing = rotations.identity(), rest_positions
+    else:
+        standing, origin = (rotations.rotate(rotations.inverse(tilt), x) for x in (rest_positions, rig.object_location))
+        ground = float(origin[2])
     parents = [_nearest_driven_ancestor(rig, node, index_of_node) for node in driven]
     inherits = [_inherits_rotation(rig, node, driven[k]) for node, k in zip(driven, parents, strict=True)]
     return Humanoid(
@@ -116,10 +131,11 @@ def humanoid_from_rig(rig: Rig, bone_map: BoneMap) -> Humanoid:
         spine=tuple(index_of_node[node] for node in spine),
         neck=tuple(index_of_node[node] for node in neck),
         twist_bones=tuple(TwistBone(index_of_node[node], joint, share) for node, joint, share in twist_nodes),
-        rest_rotations=_joint_rest_rotations(rest_positions),
+        rest_rotations=rotations.multiply(tilt, _joint_rest_rotations(standing)),
         rest_positions=rest_positions,
         carriers=_carrier_bones(rig, bones, index_of_node, mapped),
-        floor=_rest_floor_height(rest_positions),
+        floor=_rest_floor_height(standing, ground),
+        tilt=tilt,
     )
 
 
@@ -201,13 +217,20 @@ def _find_twist_bones(rig: Rig, bones: tuple[int, ...]) -> list[tuple[int, int, 
     return twist_nodes
 
 
-def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array]:
-    """The joints at rest (29, 3) m, and which of them the rig has (29,); the others follow from average proportions."""
+def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Array, Array | None]:
+    """The joints at rest (29, 3) m, which of them the rig has (29,), and its tilt (4,), or None if it stands upright.
+
+    The joints that it lacks follow from average proportions.
+    """
     mapped = np.array(bones) >= 0
     positions = np.zeros((29, 3))
     positions[mapped] = rig.heads[[bone for bone in bones if bone >= 0]]
     size = leg_length(positions) / leg_length(DEFAULT_SKELETON.rest_positions())
+    tilt = rest_tilt(positions, rig.object_rotation)
     facing = rotations.about_z(_heading(positions))
+    if tilt is not None:
+        standing = rotations.rotate(rotations.inverse(tilt), positions)
+        facing = rotations.multiply(tilt, rotations.about_z(_heading(standing)))
     for j in np.flatnonzero(~mapped):
         parent = PARENTS[j]
         path = outward_path(j, mapped)
@@ -216,7 +239,7 @@ def _joint_rest_positions(rig: Rig, bones: tuple[int, ...]) -> tuple[Array, Arra
             positions[j] = positions[parent] + (positions[path[-1]] - positions[parent]) * lengths[0] / lengths.sum()
         else:
             positions[j] = positions[parent] + size * rotations.rotate(facing, DEFAULT_SKELETON.offsets[j])
-    return positions, mapped
+    return positions, mapped, tilt
 
 
 def _carrier_bones(rig: Rig, bones: tuple[int, ...], index_of_node: dict[int, int], mapped: Array) -> tuple[int, ...]:
@@ -237,7 +260,7 @@ def _heading(positions: Array) -> float:
 
 
 def _joint_rest_rotations(positions: Array) -> Array:
-    """World rotations (29, 4) of the joints in a rest pose (29, 3).
+    """World rotations (29, 4) of the joints in an upright rest pose (29, 3).
 
     Trunk, head and feet rest as in our T-pose, turned to the heading of body or foot; limbs are swung from there, by
     the shortest rotation, onto their bones.
@@ -256,8 +279,11 @@ def _joint_rest_rotations(positions: Array) -> Array:
     return rest_rotations
 
 
-def _rest_floor_height(positions: Array) -> float:
-    """The height in m of the floor under a rest pose: the world's, unless the feet are not near it."""
+def _rest_floor_height(positions: Array, ground: float) -> float:
+    """The height in m of the floor under an upright rest pose (29, 3): the ground's, unless the feet are not near it.
+
+    ground: m, the height of the world's floor; for a tilted rig of its object's origin.
+    """
     feet = [INDEX[f"{side}_{joint}"] for side in SIDES for joint in ("ankle", "foot", "bigtoe")]
     lowest, leg = positions[feet, 2].min(), leg_length(positions)
-    return 0.0 if _FLOOR_RANGE[0] * leg < lowest < _FLOOR_RANGE[1] * leg else float(lowest)
+    return ground if _FLOOR_RANGE[0] * leg < lowest - ground < _FLOOR_RANGE[1] * leg else float(lowest)

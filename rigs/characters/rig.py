@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_hierarchy import ancestors
 
@@ -15,8 +17,10 @@ class Rig:
     heads: (N, 3) m.  rest_rotations: (N, 4); an end site has its bone's.
     inherits_rotation: whether each node inherits its parent's rotation.
     bone_count: how many of the nodes are bones; they are the first ones.
-    unit_scale: metres in one unit of the bones' own space.  object_rotation: (4,) the object's in the world.
+    unit_scale: metres in one unit of the bones' own space.
+    object_rotation: (4,) and object_location: (3,) m, the object's in the world.
     object_space_locations: the nodes whose locations are along the object's axes instead of their own.
+    connected: the nodes that are connected to their parent's tail and so have no location.
     """
 
     names: tuple[str, ...]
@@ -27,7 +31,9 @@ class Rig:
     bone_count: int
     unit_scale: float = 1.0
     object_rotation: Array = field(default_factory=rotations.identity)
+    object_location: Array = field(default_factory=lambda: np.zeros(3))
     object_space_locations: frozenset[int] = frozenset()
+    connected: frozenset[int] = frozenset()
 
     def index(self, name: str) -> int:
         """The node of that name. Raises ValueError."""

@@ -49,4 +49,4 @@ def find_sole(humanoid: Humanoid, side: str) -> Sole:
     ends, pivots, on_toes = (np.array(column) for column in zip(*points, strict=True))
     to_foot, to_toes = rotations.inverse(humanoid.rest_rotations[[ankle, ball]])
     foot_points = rotations.rotate(to_foot, pivots - rest[ankle])
-    return Sole(foot_points, rotations.rotate(to_toes, ends - pivots), ends[:, 2] - humanoid.floor, on_toes)
+    return Sole(foot_points, rotations.rotate(to_toes, ends - pivots), humanoid.heights_at_rest(ends), on_toes)

@@ -11,6 +11,7 @@ import numpy as np
 from rigs import Array, kinematics, rotations
 from rigs.characters.body_measures import stands_upright
 from rigs.characters.rest_alignment import align_rest_pose, swing_towards
+from rigs.characters.rest_tilt import rest_tilt
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton, outward_path
 from rigs.two_bone_ik import MAX_STRETCH, two_bone_ik
@@ -27,7 +28,14 @@ _DEFAULT_SPINE_BEND = np.array([0.0, 0.005, 0.0])
 
 
 def motion_from_bones(
-    fps: float, bones: tuple[int, ...], world: Array, positions: Array, rest: Array, *, in_t_pose: bool = False
+    fps: float,
+    bones: tuple[int, ...],
+    world: Array,
+    positions: Array,
+    rest: Array,
+    *,
+    in_t_pose: bool = False,
+    object_rotation: Array = rotations.IDENTITY,
 ) -> Motion:
     """Convert a rig's bones to a Motion.
 
@@ -35,10 +43,14 @@ def motion_from_bones(
     world: (N, F, 4) the bones' world rotations, identity in the rest pose.  positions: (N, F, 3) m.
     rest: (N, 3) m, the rest pose's positions.  All in Blender's axes.
     in_t_pose: the rest pose is known to be our T-pose, so rotations stay as they are.
+    object_rotation: (4,) that of the armature's object; a rest pose that is tilted counts as standing (`rest_tilt`).
     """
     available = [bone >= 0 for bone in bones]
     world, positions, rest = (array[list(bones)] for array in (world, positions, rest))
-    if not (in_t_pose and stands_upright(rest)):
+    tilt = rest_tilt(rest, object_rotation)
+    if tilt is not None:
+        world, rest = rotations.multiply(world, tilt), rotations.rotate(rotations.inverse(tilt), rest)
+    if not (in_t_pose and tilt is None and stands_upright(rest)):
         samples = np.unique(np.linspace(0, positions.shape[1] - 1, _SAMPLES).astype(int))
         alignment = align_rest_pose(available, world[:, samples], positions[:, samples], rest)
         world = rotations.multiply(world, alignment[:, None])

@@ -127,7 +127,8 @@ def _root_motion(humanoid: Humanoid, pelvis: Array, head: Array) -> Transform:
 
     pelvis: (F, 4) its world rotation.  head: (F, 3) m, its bone's head.
     """
-    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(humanoid.rest_rotations[0])
+    standing = rotations.inverse_multiply(humanoid.tilt, humanoid.rest_rotations[0])
+    angle = np.unwrap(rotations.heading(pelvis)) - rotations.heading(standing)
     turn = rotations.about_z(angle)
     shift = head - rotations.rotate(turn, humanoid.rest_heads[humanoid.pelvis])
     return turn, shift * np.array([1.0, 1.0, 0.0])

@@ -43,9 +43,19 @@ def a_pose_bones(bones: Bones) -> Bones:
 
 
 def make_rig(
-    bones: Bones, *, seed: int | None = None, turn: float = 0.0, move: Array | None = None, scale: float = 1.0
+    bones: Bones,
+    *,
+    seed: int | None = None,
+    turn: float = 0.0,
+    move: Array | None = None,
+    scale: float = 1.0,
+    tilt: Array | None = None,
+    tilts_object: bool = False,
 ) -> Rig:
-    """A rig of the bones, with random bone axes if there is a seed, its object rotated and moved."""
+    """A rig of the bones, with random bone axes if there is a seed, its object rotated and moved.
+
+    tilt: (4,) a rotation of the rest pose, or of the object, about the origin, before it is turned and moved.
+    """
     names = list(bones)
     parents = [names.index(parent) if parent else -1 for parent, _ in bones.values()]
     order = topological_order(parents)
@@ -54,6 +64,10 @@ def make_rig(
     if seed is not None:
         turned = rotations.normalize(rng.normal(size=(len(names), 4)))
     placed = rotations.about_z(turn)
+    object_rotation = placed
+    if tilt is not None:
+        placed = rotations.multiply(placed, tilt)
+        object_rotation = placed if tilts_object else object_rotation
     heads = rotations.rotate(placed, np.array([bones[names[n]][1] for n in order]))
     return Rig(
         names=tuple(names[n] for n in order),
@@ -63,6 +77,8 @@ def make_rig(
         inherits_rotation=(True,) * len(names),
         bone_count=len(names),
         unit_scale=scale,
+        object_rotation=object_rotation,
+        object_location=np.zeros(3) if move is None else move,
     )
 
 

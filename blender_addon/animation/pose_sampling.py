@@ -217,7 +217,7 @@ def _generations(parents: Array) -> Iterator[Array]:
 
 def _evaluated_pose(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> SampledPose:
     """The world-space pose by Blender's depsgraph, frame by frame; the scene's current frame is restored."""
-    pose_matrices, object_matrices = _evaluated_matrices(context, armature, frames)
+    pose_matrices, object_matrices = evaluated_matrices(context, armature, frames)
     order = _pose_bone_order(armature)
     matrices = object_matrices @ pose_matrices[:, order].transpose(1, 0, 3, 2)  # Blender's are column-major
     lengths = np.linalg.norm(matrices[..., :3, :3], axis=-2, keepdims=True)
@@ -235,7 +235,9 @@ def _with_tails(armature: bpy.types.Object, world: Array, heads: Array, scale: A
     return SampledPose(names, np.concatenate([world, world[leaves]]), np.concatenate([heads, tails]))
 
 
-def _evaluated_matrices(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> tuple[Array, Array]:
+def evaluated_matrices(
+    context: bpy.types.Context, armature: bpy.types.Object, frames: Sequence[int]
+) -> tuple[Array, Array]:
     """The pose bones' matrices (F, B, 4, 4) in object space, column-major, and the object's (F, 4, 4), row-major."""
     scene = active_scene(context)
     assert armature.pose is not None

@@ -6,7 +6,8 @@ import bpy
 import numpy as np
 
 from backend.wire.validation import MAX_FRAMES, MAX_SECONDS
-from rigs.motion import Motion, resample
+from rigs.files.key_times import usual_rate
+from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
 
@@ -157,17 +158,18 @@ def new_leader(context: bpy.types.Context, leader: bpy.types.Object) -> None:
     settings.leader = leader
 
 
-def match_frame_rate(scene: bpy.types.Scene, motions: Sequence[Motion]) -> tuple[list[Motion], str]:
-    """Set the scene's frame rate to the motions' if nothing in it is animated, else resample them to the scene's.
+def choose_frame_rate(scene: bpy.types.Scene, fps: float, *, match: bool = True) -> tuple[float, str]:
+    """The scene's frame rate, set before to a file's `fps` if nothing in it is animated and that is a usual rate.
 
-    Also one sentence for the user on what was done, empty if the rates agree.
+    match: whether it may be set.  Also one sentence for the user on what was done, empty if the rates agree.
     """
-    fps, rate = motions[0].fps, frame_rate(scene)
-    message = ""
-    if not np.isclose(fps, rate, rtol=1e-5):
-        if holds_animation(scene):
-            message = f"Resampled from {fps:g} to {rate:g} frames per second: the scene holds animation, its rate stays"
-        else:
-            set_frame_rate(scene, fps)
-            message = f"The scene's frame rate was {rate:g} and is now {fps:g}, as in the file"
-    return [resample(motion, frame_rate(scene)) for motion in motions], message
+    rate = frame_rate(scene)
+    if np.isclose(fps, rate, rtol=1e-5):
+        return rate, ""
+    resampled = f"Resampled from {fps:g} to {rate:g} frames per second"
+    if holds_animation(scene):
+        return rate, f"{resampled}: the scene holds animation, its rate stays"
+    if not match or usual_rate(fps) is None:
+        return rate, f"{resampled}: the scene's rate stays"
+    set_frame_rate(scene, fps)
+    return frame_rate(scene), f"The scene's frame rate was {rate:g} and is now {fps:g}, as in the file"

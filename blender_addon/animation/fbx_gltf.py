@@ -1,8 +1,12 @@
-"""FBX and glTF files, read by Blender's own importers: imported to a temporary scene, sampled, and removed again."""
+"""FBX and glTF files, read by Blender's own importers: imported to a temporary scene, sampled, and removed again.
+
+All takes of a file are sampled, see `imported_takes`. Key times are seconds in both formats. A movement is sampled at
+the rate that an FBX states or on whose frames a glTF's keyframes lie, and poses far apart at the scene's, so that it
+lasts as long as in the file.
+"""
 
 import io
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -11,74 +15,103 @@ import bpy
 import numpy as np
 
 from rigs import files, rotations
-from rigs.files.recording import Recording, to_clip
+from rigs.files.axes import from_z_up, quaternions_from_z_up
+from rigs.files.fbx_header import FbxHeader, read_header
+from rigs.files.key_times import keyed_frame_rate, sampling_rate
+from rigs.files.recording import Recording
+from rigs.files.takes import ClipOfTakes, RecordedTake, to_clip_of_takes
 
-from ..context_access import frame_rate, set_frame_rate, window_manager
-from . import armatures
-from .keys import fcurves
+from ..context_access import active_scene, frame_rate, window_manager
+from . import armatures, imported_takes
+from .imported_takes import ImportedTake
 from .pose_sampling import sample_pose
 
 SUFFIXES = (".fbx", ".glb", ".gltf")
-_FBX_MAGIC = b"Kaydara FBX Binary  \x00"
-_MIN_FBX_VERSION = 7100
+_MIN_FBX_VERSION = 7100  # of the importer that is a Python add-on
 _MIN_BLENDER_FOR_GLTF = (4, 5, 0)
-_FRAME_TOLERANCE = 1e-3
+_MAX_FRAMES = 400_000
+"""Frames of one take beyond any recording; a forgotten keyframe far away would fill all memory."""
+_END_TOLERANCE = 0.02  # frames by which the last keyframe may lie past a frame
+_RATE_TOLERANCE = 1e-4  # relative difference of two frame rates that is rounding
+_GLTF_HEADER = FbxHeader(0, False, up="Y", metres=1.0)
+"""The up axis and unit of every glTF file."""
 _SUPPORTED_FBX = "Blender reads only binary FBX 7.1 or later"
 _EXPORT_AGAIN = "export it again from the program it comes from"
 
 
-def read_armatures(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
-    """Sample every animated armature of a file; the function returned converts them to a clip, without bpy.
+def read_armatures(
+    context: bpy.types.Context, path: Path, options: files.ReadOptions = files.AS_STATED
+) -> Callable[[], ClipOfTakes]:
+    """Sample every take of a file's armatures; the function returned converts them to a clip, without bpy.
 
-    fps: overrides the file's frame rate. The user's scene stays unchanged. Both steps raise BadFile.
+    options: the frame rate, up axis and unit that the user gives. The user's scene stays unchanged. Both steps raise
+    BadFile.
     """
-    _require_supported(path)
+    header = _require_supported(path)
+    user_rate = frame_rate(active_scene(context))
     with _temporary_scene(context) as scene:
-        _import_file(path)
-        if path.suffix.lower() != ".fbx" and (rate := _keyframe_rate(scene)) != frame_rate(scene):
-            bpy.data.batch_remove(list(scene.objects))
-            set_frame_rate(scene, rate)
-            _import_file(path)
-        recordings = _sample_armatures(path, scene, fps or round(frame_rate(scene), 3))
-    return lambda: _to_clip(path, recordings)
+        before = set(bpy.data.actions)
+        ticks = _import_file(path, header)
+        objects = [obj for obj in scene.objects if isinstance(obj.data, bpy.types.Armature)]
+        if not objects:
+            raise files.BadFile(f"{path.name}: an armature with a dancer's bones expected, none found")
+        takes = imported_takes.find_takes(list(scene.objects), set(bpy.data.actions) - before)
+        if not takes:
+            raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
+        rate, has_rate = frame_rate(scene), True
+        if path.suffix.lower() != ".fbx":
+            keyed_rate = _keyed_rate(takes, ticks)
+            rate, has_rate = keyed_rate or options.fps or user_rate, keyed_rate is not None
+        names = [obj.name for obj in objects]
+        recorded = []
+        poses = imported_takes.current_poses(list(scene.objects))
+        for take in takes:
+            if len(takes) > 1:
+                imported_takes.play(bpy.context, take, poses)
+            recorded.append(_sample_take(path, take, objects, sampling_rate(rate), ticks))
+    fps = options.fps if options.fps and has_rate else round(sampling_rate(rate), 3)
+    recorded = [take.adapt(lambda recording: _in_given_axes(recording, header, options, fps)) for take in recorded]
+    given = files.ReadOptions(up=options.up, unit=options.unit)
+    return lambda: to_clip_of_takes(path, recorded, names, given, has_rate=has_rate)
 
 
-def _to_clip(path: Path, recordings: list[Recording]) -> files.Clip:
-    """The dancers among the recordings. Raises BadFile, the first recording's, if none is a dancer."""
-    clips, errors = [], []
-    for recording in recordings:
-        try:
-            clips.append(to_clip(path, recording))
-        except files.BadFile as error:
-            errors.append(error)
-    if not clips:
-        raise errors[0]
-    motions = tuple(motion for clip in clips for motion in clip.motions)
-    return files.check_frame_rates(replace(clips[0], motions=motions))
-
-
-def _require_supported(path: Path) -> None:
-    """Raise BadFile for a file that the importers cannot read, in plainer words than theirs."""
+def _require_supported(path: Path) -> FbxHeader:
+    """The file's header. Raises BadFile for a file that the importers cannot read, in plainer words than theirs."""
     if not path.is_file():
         raise files.BadFile(f"{path.name}: {'a file expected, a folder found' if path.is_dir() else 'no such file'}")
     try:
+        if path.stat().st_size == 0:
+            raise files.BadFile(f"{path.name}: empty file, a character with a movement expected")
+        if path.suffix.lower() == ".fbx":
+            return _require_supported_fbx(path, read_header(path))
         with path.open("rb") as file:
-            head = file.read(4096)
+            head = file.read(4)
     except OSError as error:
         raise files.BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    if not head:
-        raise files.BadFile(f"{path.name}: empty file, a character with a movement expected")
-    if path.suffix.lower() == ".fbx":
-        if not head.startswith(_FBX_MAGIC):
-            found = "text" if head.lstrip().startswith(b";") or b"FBX" in head else "no FBX"
-            raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
-        (version,) = struct.unpack_from("<I", head.ljust(27, b"\0"), 23)
-        if version < _MIN_FBX_VERSION:
-            found = f"version {version / 1000:.1f}"
-            raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
-    elif head.startswith(b"glTF") and bpy.app.version < _MIN_BLENDER_FOR_GLTF:
+    if bpy.app.version < _MIN_BLENDER_FOR_GLTF and (head == b"glTF" or path.suffix.lower() == ".gltf"):
         # The importer of Blender 4.2 often crashes Blender on armatures.
         raise files.BadFile(f"{path.name}: Blender 4.5 or later expected for glTF; use FBX or BVH with this one")
+    return _GLTF_HEADER
+
+
+def _require_supported_fbx(path: Path, header: FbxHeader) -> FbxHeader:
+    """Raise BadFile for no FBX, and for FBX that only the importer of later Blenders reads."""
+    if header.version == 0:
+        raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, no FBX found; {_EXPORT_AGAIN}")
+    if _is_old_fbx(header) and not _has_later_fbx_importer():
+        found = "text" if header.is_text else f"version {header.version / 1000:.1f}"
+        raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
+    return header
+
+
+def _is_old_fbx(header: FbxHeader) -> bool:
+    """Whether the importer that is a Python add-on refuses the file."""
+    return header.is_text or header.version < _MIN_FBX_VERSION
+
+
+def _has_later_fbx_importer() -> bool:
+    """Whether this Blender, 4.5 or later, has a second importer, which reads text and old versions, too."""
+    return "fbx_import" in dir(bpy.ops.wm)
 
 
 @contextmanager
@@ -103,9 +136,21 @@ def _data_blocks() -> set[bpy.types.ID]:
     return {block for name in collections for block in getattr(bpy.data, name)}
 
 
-def _import_file(path: Path) -> None:
-    """Run Blender's importer in the current scene. Raises BadFile."""
-    importer = bpy.ops.import_scene.fbx if path.suffix.lower() == ".fbx" else bpy.ops.import_scene.gltf
+def _import_file(path: Path, header: FbxHeader) -> float:
+    """Run Blender's importer in the current scene; the frames in one second of its keyframes. Raises BadFile."""
+    scene = active_scene(bpy.context)
+    if path.suffix.lower() != ".fbx":
+        _run_importer(path, bpy.ops.import_scene.gltf)
+        return scene.render.fps * scene.render.fps_base  # which is 1 in a scene that was made for this
+    if not _is_old_fbx(header):
+        _run_importer(path, bpy.ops.import_scene.fbx)
+        return float(scene.render.fps)  # the importer leaves the base out
+    _run_importer(path, bpy.ops.wm.fbx_import)
+    return frame_rate(scene)
+
+
+def _run_importer(path: Path, importer: Callable[..., object]) -> None:
+    """Call an import operator. Raises BadFile."""
     try:
         with redirect_stdout(io.StringIO()):
             importer(filepath=str(path))
@@ -116,36 +161,53 @@ def _import_file(path: Path) -> None:
         raise files.BadFile(f"{path.name}: a whole file that Blender can import expected{reason}") from None
 
 
-def _keyframe_rate(scene: bpy.types.Scene) -> float:
-    """The frame rate at which the armatures' keyframes, imported at the scene's rate, lie on whole frames."""
-    rate = frame_rate(scene)
-    curves = [curve for obj in scene.objects if obj.type == "ARMATURE" for curve in fcurves.action_fcurves(obj)]
-    longest = max(curves, key=lambda curve: len(curve.keyframe_points), default=None)
-    if longest is None or len(longest.keyframe_points) < 2:
-        return rate
-    points = np.empty(2 * len(longest.keyframe_points), np.float32)
-    longest.keyframe_points.foreach_get("co", points)
-    step = float(np.median(np.diff(points[::2])))
-    return rate if abs(step - 1.0) < _FRAME_TOLERANCE else round(rate / step, 2)
+def _keyed_rate(takes: Sequence[ImportedTake], ticks: float) -> float | None:
+    """The frame rate on whose frames the keyframes of the take with most of them lie; None for sparse or uneven ones.
+
+    ticks: frames in one second of the keyframes.
+    """
+    times = max((imported_takes.key_times(take) for take in takes), key=len)
+    return keyed_frame_rate(times / ticks)
 
 
-def _sample_armatures(path: Path, scene: bpy.types.Scene, fps: float) -> list[Recording]:
-    """Sample each armature of the scene over the frames that their actions cover together. Raises BadFile."""
-    context = bpy.context
-    assert context.view_layer is not None
-    context.view_layer.update()
-    objects = [obj for obj in scene.objects if isinstance(obj.data, bpy.types.Armature)]
-    if not objects:
-        raise files.BadFile(f"{path.name}: an armature with a dancer's bones expected, none found")
-    actions = [obj.animation_data.action for obj in objects if obj.animation_data]
-    ranges = [action.frame_range for action in actions if action is not None]
-    if not ranges:
-        raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
-    frames = range(round(min(span[0] for span in ranges)), round(max(span[1] for span in ranges)) + 1)
+def _sample_take(
+    path: Path, take: ImportedTake, objects: Sequence[bpy.types.Object], rate: float, ticks: float
+) -> RecordedTake:
+    """Sample each armature over the frames that a take's keyframes cover together. Raises BadFile.
+
+    rate: frames a second to sample.  ticks: frames in one second of the keyframes.
+    """
+    times = imported_takes.key_times(take)
+    start, end = float(times[0]), float(times[-1])
+    frames = range(round(start), round(end) + 1)
+    if abs(rate / ticks - 1.0) > _RATE_TOLERANCE:
+        imported_takes.retime(take, start, rate / ticks)
+        frames = range(int(np.ceil((end - start) * rate / ticks - _END_TOLERANCE)) + 1)
+    if len(frames) > _MAX_FRAMES:
+        raise files.BadFile(f"{path.name}: keyframes over at most {_MAX_FRAMES} frames expected, {len(frames)} found")
     recordings = []
     for obj in objects:
         rig = armatures.read_rig(obj)
-        pose = sample_pose(context, obj, frames).select(rig.names)
+        pose = sample_pose(bpy.context, obj, frames).select(rig.names)
         world = rotations.multiply(pose.world, rotations.inverse(rig.rest_rotations)[:, None])
-        recordings.append(Recording(rig.names, rig.parents, fps, world, pose.positions, rig.heads, units=1.0, up="Z"))
-    return recordings
+        recordings.append(Recording(rig.names, rig.parents, rate, world, pose.positions, rig.heads, units=1.0, up="Z"))
+    return RecordedTake(take.name, tuple(recordings))
+
+
+def _in_given_axes(recording: Recording, header: FbxHeader, options: files.ReadOptions, fps: float) -> Recording:
+    """The recording at a frame rate, and in the file's own axes and unit as far as the user says what they are."""
+    recording = replace(recording, fps=fps)
+    if options.up is not None:
+        recording = replace(
+            recording,
+            world_rotations=quaternions_from_z_up(recording.world_rotations, header.up),
+            positions=from_z_up(recording.positions, header.up),
+            rest_positions=from_z_up(recording.rest_positions, header.up),
+        )
+    if options.unit is not None:
+        recording = replace(
+            recording,
+            positions=recording.positions / header.metres,
+            rest_positions=recording.rest_positions / header.metres,
+        )
+    return recording

@@ -1,14 +1,16 @@
 """Operators that import a mocap file: each of its dancers becomes an animated armature."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import bpy
 
 from rigs import files
-from rigs.motion import Motion
+from rigs.files.takes import ClipOfTakes
+from rigs.motion import Motion, resample
 
 from ..animation import dancers, fbx_gltf
+from ..animation.takes.file_takes import FileTake, keep_file_takes
 from ..background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, window_manager
 from ..job_operator import JobOperator, invoke_operator
@@ -44,18 +46,34 @@ class ImportOptions:
         soft_max=240.0,
     )
 
+    match_rate: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Match Frame Rate",
+        description="Set the scene's frame rate to the file's, as long as nothing in the scene is animated",
+        default=True,
+    )
 
-def clip_reader(context: bpy.types.Context, path: Path, fps: float | None = None) -> Callable[[], files.Clip]:
+    def option_values(self) -> dict[str, object]:
+        """The options by name, to call another operator with."""
+        return {name: getattr(self, name) for name in ImportOptions.__annotations__}
+
+    def read_options(self) -> files.ReadOptions:
+        """What the user says of the file."""
+        return files.ReadOptions(fps=self.fps or None)
+
+
+def clip_reader(
+    context: bpy.types.Context, path: Path, options: files.ReadOptions = files.AS_STATED
+) -> Callable[[], files.Clip]:
     """A function that reads a mocap file on a worker thread; what needs Blender's importers is read at once.
 
-    fps: overrides the file's frame rate. Both steps raise BadFile.
+    options: what the user says of the file. Both steps raise BadFile.
     """
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES and path.is_file():
         raise files.BadFile(f"{path.name}: {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file extension expected")
     if suffix in fbx_gltf.SUFFIXES:
-        return fbx_gltf.read_armatures(context, path, fps)
-    return lambda: files.read(path, fps=fps)
+        return fbx_gltf.read_armatures(context, path, options)
+    return lambda: files.read(path, options)
 
 
 class ImportOperator(ImportOptions, JobOperator):
@@ -63,6 +81,34 @@ class ImportOperator(ImportOptions, JobOperator):
 
     bl_options = {"UNDO"}
     label = "Importing mocap"
+
+    def add_dancers(
+        self,
+        context: bpy.types.Context,
+        motions: Sequence[Motion],
+        names: Sequence[str],
+        takes: Sequence[FileTake],
+        *,
+        has_rate: bool,
+    ) -> list[bpy.types.Object]:
+        """Add an animated dancer for each motion; the first one becomes the leader and alone selected.
+
+        takes: all takes of files with several, which are listed.  has_rate: whether the scene may take on the motions'
+        frame rate.
+        """
+        scene = active_scene(context)
+        rate, message = dancers.choose_frame_rate(scene, motions[0].fps, match=self.match_rate and has_rate)
+        if message:
+            self.report({"INFO"}, message)
+        imported: list[bpy.types.Object] = []
+        for name, motion in zip(names, motions, strict=True):
+            dancer = dancers.add_dancer(context, name, motion.skeleton, partner=bool(imported), body=self.body)
+            dancers.animate_dancer(context, dancer, resample(motion, rate), name, scene.frame_start)
+            imported.append(dancer)
+        keep_file_takes(context, imported, [take.at_rate(rate) for take in takes], scene.frame_start)
+        dancers.select_only(context, imported[0])
+        dancers.new_leader(context, imported[0])
+        return imported
 
 
 class PASDEDEUX_OT_import_mocap(ImportOperator):
@@ -75,14 +121,14 @@ class PASDEDEUX_OT_import_mocap(ImportOperator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorReturn:
         if not self.filepath:
-            return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", body=self.body, fps=self.fps)  # type: ignore[attr-defined]
+            return bpy.ops.pasdedeux.choose_mocap("INVOKE_DEFAULT", **self.option_values())  # type: ignore[attr-defined]
         return super().invoke(context, event)
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         if not self.filepath:
             raise OperatorError("Select a mocap file to import")
         path = Path(bpy.path.abspath(self.filepath))
-        read_clip = clip_reader(context, path, self.fps or None)
+        read_clip = clip_reader(context, path, self.read_options())
 
         def read(reporter: Reporter) -> files.Clip:
             reporter.progress(0.0, f"reading {path.name}")
@@ -94,25 +140,33 @@ class PASDEDEUX_OT_import_mocap(ImportOperator):
         notices.show_warnings(self, context, result.warnings)
         stem, count = result.source.path.stem, len(result.motions)
         names = [stem] if count == 1 else [f"{stem} {number}" for number in range(1, count + 1)]
-        add_imported_dancers(self, context, result.motions, names)
+        self.add_dancers(context, result.motions, names, clip_takes(result, range(count)), has_rate=has_rate(result))
 
 
-def add_imported_dancers(
-    operator: ImportOperator, context: bpy.types.Context, motions: Sequence[Motion], names: Sequence[str]
-) -> list[bpy.types.Object]:
-    """Add an animated dancer for each motion; the first one becomes the leader and alone selected."""
-    scene = active_scene(context)
-    matched, message = dancers.match_frame_rate(scene, motions)
-    if message:
-        operator.report({"INFO"}, message)
-    imported: list[bpy.types.Object] = []
-    for name, motion in zip(names, matched, strict=True):
-        dancer = dancers.add_dancer(context, name, motion.skeleton, partner=bool(imported), body=operator.body)
-        dancers.animate_dancer(context, dancer, motion, name, scene.frame_start)
-        imported.append(dancer)
-    dancers.select_only(context, imported[0])
-    dancers.new_leader(context, imported[0])
-    return imported
+def named_motions(clip: files.Clip) -> Iterator[tuple[str, Motion]]:
+    """Each dancer's motion in each take of a file, with a name for its action; the motions that are shown come last."""
+    stem = clip.source.path.stem
+    takes = [(take.name, take.motions) for take in clip.takes] if isinstance(clip, ClipOfTakes) else []
+    if len(takes) < 2:
+        takes = [("", clip.motions)]
+    for take, motions in sorted(takes, key=lambda named: named[1] is clip.motions):
+        for number, motion in enumerate(motions, start=1):
+            yield " ".join(filter(None, [stem, take, str(number) if len(motions) > 1 else ""])), motion
+
+
+def has_rate(clip: files.Clip) -> bool:
+    """Whether a file states a frame rate, or its keyframes tell it."""
+    return not isinstance(clip, ClipOfTakes) or clip.has_rate
+
+
+def clip_takes(clip: files.Clip, numbers: Sequence[int]) -> list[FileTake]:
+    """The takes of a clip that has several, for dancers that have these numbers among the imported."""
+    if not isinstance(clip, ClipOfTakes) or len(clip.takes) < 2:
+        return []
+    return [
+        FileTake(take.name, dict(zip(numbers, take.motions, strict=True)), shown=take is clip.takes[clip.shown])
+        for take in clip.takes
+    ]
 
 
 class PASDEDEUX_OT_choose_mocap(ImportOptions, MocapBrowser):
@@ -125,7 +179,7 @@ class PASDEDEUX_OT_choose_mocap(ImportOptions, MocapBrowser):
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         import_mocap = bpy.ops.pasdedeux.import_mocap  # type: ignore[attr-defined]
-        return invoke_operator(self, import_mocap, filepath=self.filepath, body=self.body, fps=self.fps)
+        return invoke_operator(self, import_mocap, filepath=self.filepath, **self.option_values())
 
 
 CLASSES = (PASDEDEUX_OT_import_mocap, PASDEDEUX_OT_choose_mocap)

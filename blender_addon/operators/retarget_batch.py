@@ -14,7 +14,7 @@ from ..context_access import active_scene, frame_rate
 from ..job_operator import invoke_operator
 from ..properties import notices
 from ..properties.retarget_settings import option_values
-from .import_mocap import MocapBrowser, clip_reader
+from .import_mocap import MocapBrowser, clip_reader, named_motions
 from .retarget import RetargetOperator, RetargetTarget, require_editable_armature, require_object
 
 BatchResult = tuple[list[tuple[str, RigMotion]], list[str]]
@@ -67,10 +67,9 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
                 reporter.progress(n / len(paths), f"reading {path.name}")
                 clip = read_clip()
                 warnings += clip.warnings
-                for number, motion in enumerate(clip.motions, start=1):
+                for name, motion in named_motions(clip):
                     if reporter.cancelled():
                         raise Cancelled
-                    name = path.stem if len(clip.motions) == 1 else f"{path.stem} {number}"
                     motions.append((name, transform(retarget(resample(motion, fps), body, options.retargeting))))
             return motions, warnings
 

@@ -81,6 +81,21 @@ def all_fcurves(action: bpy.types.Action) -> Iterator[bpy.types.FCurve]:
                     yield from channelbag.fcurves
 
 
+def slot_fcurves(action: bpy.types.Action, handle: int) -> list[bpy.types.FCurve]:
+    """The F-curves of one slot of an action, by the slot's handle; all where actions have no slots."""
+    if not hasattr(action, "layers"):
+        return list(action.fcurves)
+    strips = [strip for layer in action.layers for strip in layer.strips]
+    return [
+        fcurve
+        for strip in strips
+        if isinstance(strip, bpy.types.ActionKeyframeStrip)
+        for channelbag in strip.channelbags
+        if channelbag.slot_handle == handle
+        for fcurve in channelbag.fcurves
+    ]
+
+
 def fcurves_by_path(obj: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
     """The same F-curves by data path and array index."""
     return {(fcurve.data_path, fcurve.array_index): fcurve for fcurve in action_fcurves(obj)}

@@ -1,0 +1,53 @@
+"""Frame rates from the times of keyframes, for files that state none (glTF) or a rate too low to sample movement at."""
+
+import numpy as np
+
+from rigs import Array
+
+LOWEST_RATE = 20.0
+"""Frames a second below which keyframes are poses that a program interpolates, not the frames of a recording."""
+_NTSC = 1.001  # 29.97 is 30 / 1.001
+_WHOLE_TOLERANCE = 2e-3  # relative difference from a whole number, as of files that round the time between frames
+_EXACT_TOLERANCE = 4e-4  # relative; 29.97 and 30 differ by 1e-3
+_ON_FRAME = 0.05  # frames
+_MIN_SHARE = 0.9  # of the keyframes that lie on the frames
+
+
+def keyed_frame_rate(times: Array) -> float | None:
+    """The frame rate of keyframes (K,) s, in any order, that lie on every frame; None for sparse or uneven ones.
+
+    Gaps count as evenly spaced where they are whole frames long, as after a reduction of keyframes.
+    """
+    times = np.sort(np.asarray(times, float))
+    times = times[np.diff(times, prepend=-np.inf) > 1e-4]
+    if len(times) < 3:
+        return None
+    steps = np.diff(times)
+    rate = usual_rate(1.0 / float(np.median(steps)))
+    if rate is None:
+        return None
+    frames = steps * rate
+    on_frame = np.abs(frames - np.round(frames)) < _ON_FRAME
+    return rate if on_frame.mean() >= _MIN_SHARE else None
+
+
+def usual_rate(fps: float) -> float | None:
+    """The frame rate that `fps` is within rounding: a whole number, or one divided by 1.001; None for another rate.
+
+    None too for a rate below `LOWEST_RATE`.
+    """
+    if fps < LOWEST_RATE * (1.0 - _EXACT_TOLERANCE):
+        return None
+    candidates = (float(round(fps)), round(fps * _NTSC) / _NTSC)
+    nearest = min(candidates, key=lambda rate: abs(rate - fps))
+    if abs(nearest / fps - 1.0) < _EXACT_TOLERANCE:
+        return round(nearest, 3)
+    return round(fps, 2) if abs(candidates[0] / fps - 1.0) < _WHOLE_TOLERANCE else None
+
+
+def sampling_rate(stated: float) -> float:
+    """The frame rate to sample a movement at whose file states `stated`: that, or a multiple that is no slide show."""
+    multiple = 1
+    while stated * multiple < LOWEST_RATE:
+        multiple += 1
+    return stated * multiple

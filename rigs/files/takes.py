@@ -1,0 +1,132 @@
+"""Files with several takes of the same dancers (FBX, glTF): conversion of them all, and which of them moves most."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, check_frame_rates
+from rigs.files.recording import Recording, to_clip
+from rigs.motion import Motion
+
+_LONG_ENOUGH = 10.0  # s; a longer take is no livelier for its length
+_STILL = 0.02  # m that the average joint moves, less than in any movement
+_MAX_NAMES = 8
+
+
+@dataclass(frozen=True)
+class RecordedTake:
+    """One take of a file: its name there, and a recording of each skeleton, always in the same order."""
+
+    name: str
+    recordings: tuple[Recording, ...]
+
+    def adapt(self, function: Callable[[Recording], Recording]) -> "RecordedTake":
+        """The take with a function applied to its recordings."""
+        return replace(self, recordings=tuple(map(function, self.recordings)))
+
+
+@dataclass(frozen=True)
+class Take:
+    """One take of a file: its name there, and a motion of each dancer."""
+
+    name: str
+    motions: tuple[Motion, ...]
+
+
+@dataclass(frozen=True)
+class ClipOfTakes(Clip):
+    """A clip whose motions are those of the file's liveliest take.
+
+    takes: all takes, in the order of the file.  shown: the number of the liveliest.
+    has_rate: whether the file states a frame rate, or its keyframes tell it.
+    """
+
+    takes: tuple[Take, ...] = ()
+    shown: int = 0
+    has_rate: bool = True
+
+
+def to_clip_of_takes(
+    path: Path,
+    takes: Sequence[RecordedTake],
+    skeletons: Sequence[str],
+    options: ReadOptions = AS_STATED,
+    *,
+    has_rate: bool = True,
+) -> ClipOfTakes:
+    """Convert the takes of a file to a clip of its dancers; each has one bone map and one body in all takes.
+
+    skeletons: their names, in the order of the takes' recordings; those that are no dancer's are named in a warning.
+    Raises BadFile, of the first skeleton, if none is a dancer.
+    """
+    clips, errors, others = [], [], []
+    lengths = [take.recordings[0].positions.shape[1] for take in takes]
+    for n, name in enumerate(skeletons):
+        try:
+            clips.append(to_clip(path, _join([take.recordings[n] for take in takes]), options))
+        except BadFile as error:
+            errors.append(error)
+            others.append(name)
+    if not clips:
+        raise errors[0]
+    starts = np.cumsum([0, *lengths[:-1]])
+    motions = [motion for clip in clips for motion in clip.motions]
+    converted = [
+        Take(take.name, tuple(motion[start : start + length] for motion in motions))
+        for take, start, length in zip(takes, starts.tolist(), lengths, strict=True)
+    ]
+    shown = liveliest(converted)
+    warnings = [warning for clip in clips for warning in clip.warnings]
+    if others:
+        names = ", ".join(f'"{name}"' for name in others)
+        warnings.append(f"{path.name}: {names} left out, without the bones of a dancer")
+    if len(converted) > 1:
+        warnings.append(describe_takes(path.name, converted, shown))
+    source = replace(clips[0].source, frames=lengths[shown])
+    clip = ClipOfTakes(
+        converted[shown].motions, source, tuple(dict.fromkeys(warnings)), tuple(converted), shown, has_rate
+    )
+    return replace(clip, warnings=check_frame_rates(clip).warnings)
+
+
+def liveliness(take: Take) -> float:
+    """How much a take moves: the mean speed of its dancers' joints times its length, of which at most 10 s count, m."""
+    return max(map(_movement, take.motions))
+
+
+def liveliest(takes: Sequence[Take]) -> int:
+    """The number of the take that moves most; the first of equals."""
+    return int(np.argmax([liveliness(take) for take in takes]))
+
+
+def describe_takes(name: str, takes: Sequence[Take], shown: int) -> str:
+    """One sentence on the takes of the file `name`, and which of them is taken."""
+    quoted = [f'"{take.name}"' for take in takes]
+    still = [quoted[n] for n, take in enumerate(takes) if n != shown and liveliness(take) < _STILL]
+    listed = (
+        quoted if len(quoted) <= _MAX_NAMES else [*quoted[: _MAX_NAMES - 1], f"{len(quoted) - _MAX_NAMES + 1} more"]
+    )
+    stand = f"; {', '.join(still)} {'stands' if len(still) == 1 else 'stand'} still" if still else ""
+    found = f"{len(takes)} takes found, {', '.join(listed[:-1])} and {listed[-1]}"
+    return f"{name}: {found}: {quoted[shown]} moves most and is shown{stand}"
+
+
+def _movement(motion: Motion) -> float:
+    if len(motion) < 2:
+        return 0.0
+    path = float(np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1).sum(axis=0).mean())
+    return path * min(1.0, _LONG_ENOUGH / motion.seconds)
+
+
+def _join(recordings: Sequence[Recording]) -> Recording:
+    """One recording of the same skeleton's recordings, one after the other."""
+    first, *others = recordings
+    if not others:
+        return first
+    return replace(
+        first,
+        world_rotations=np.concatenate([recording.world_rotations for recording in recordings], axis=1),
+        positions=np.concatenate([recording.positions for recording in recordings], axis=1),
+    )

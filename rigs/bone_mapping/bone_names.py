@@ -33,6 +33,8 @@ _SIDE_AFFIX = re.compile(r"(left|right)(.+)|(.+)(left|right)")
 _LEADING_ZERO = re.compile(r"(?<!\d)0\d")
 _SHARED_FRACTION = 0.6
 """Fraction of a rig's names that must begin or end with a word for it to be stripped as a common prefix or suffix."""
+_UNIVERSAL_FRACTION = 0.95
+"""The same for a number or a word for a side, which mean something where not all names have them."""
 _MIN_NAMES = 8
 """Number of names below which no common prefix or suffix is stripped."""
 
@@ -104,19 +106,21 @@ def index_keys(names: Sequence[str], keys: Callable[[list[str]], Iterable[NameKe
 
     Of bones with the same key those with fewer leading zeros come first: "Finger02" may be the third bone of finger 0.
     """
-    full_names = [split_name(name.removesuffix(END_SITE)) for name in names]
-    short_names = _strip_shared_words(full_names)
+    name_forms = _name_forms([split_name(name.removesuffix(END_SITE)) for name in names])
     bones_by_key: dict[NameKey, list[int]] = {}
-    for bone, (name, full, short) in enumerate(zip(names, full_names, short_names, strict=True)):
+    for bone, (name, forms) in enumerate(zip(names, name_forms, strict=True)):
         end = _END_SITE_STEM if name.endswith(END_SITE) else ""
-        for name_words in (full, short) if short != full else (full,):
-            for side, stem in keys(name_words):
-                bones = bones_by_key.setdefault((side, stem + end), [])
-                if bone not in bones[-1:]:
-                    bones.append(bone)
+        for side, stem in dict.fromkeys(key for words in forms for key in keys(words)):
+            bones_by_key.setdefault((side, stem + end), []).append(bone)
     for bones in bones_by_key.values():
         bones.sort(key=lambda bone: len(_LEADING_ZERO.findall(names[bone])))
     return bones_by_key
+
+
+def sides_in_names(names: Sequence[str]) -> list[str]:
+    """The side, "left", "right" or "", that each name of a rig says, whose common prefix may have a side as well."""
+    words = [split_name(name.removesuffix(END_SITE)) for name in names]
+    return [name_key(min(forms, key=len))[0] for forms in _name_forms(words)]
 
 
 def _possible_keys(name_words: list[str], paired_stems: frozenset[str]) -> list[NameKey]:
@@ -129,18 +133,40 @@ def _possible_keys(name_words: list[str], paired_stems: frozenset[str]) -> list[
     return keys
 
 
-def _strip_shared_words(names: list[list[str]]) -> list[list[str]]:
-    """Strip the words that most names begin or end with, such as "mixamorig", "bip 1" or "jnt"."""
-    names = [list(words) for words in names]
-    for end in (0, -1) if len(names) >= _MIN_NAMES else ():
-        may_be_number = False  # a number is only shared behind another shared word
-        while True:
-            counts = Counter(words[end] for words in names if len(words) > 1)
-            word, count = counts.most_common(1)[0] if counts else ("", 0)
-            if count < _SHARED_FRACTION * len(names) or word in SIDE_WORDS or (word.isdigit() and not may_be_number):
-                break
-            for words in names:
-                if len(words) > 1 and words[end] == word:
-                    words.pop(end)
-            may_be_number = end == 0
-    return names
+def _name_forms(names: list[list[str]]) -> list[list[list[str]]]:
+    """Each name with more and more of the words stripped that most names begin or end with, first the whole name.
+
+    Such words are "mixamorig", "bip 1" or "jnt". A name may begin with two tools' words, as "Anna_mPelvis" does.
+    """
+    prefixes = _shared_lengths(names)
+    rest = [words[length:] for words, length in zip(names, prefixes[-1], strict=True)]
+    suffixes = _shared_lengths([words[::-1] for words in rest], numbers=False)
+    forms: list[list[list[str]]] = [[] for _ in names]
+    for before in prefixes:
+        for behind in suffixes:
+            for words, first, last, kept in zip(names, before, behind, forms, strict=True):
+                form = words[first : len(words) - last]
+                if form not in kept:
+                    kept.append(form)
+    return forms
+
+
+def _shared_lengths(names: list[list[str]], *, numbers: bool = True) -> list[list[int]]:
+    """How many words most names begin with that others begin with too: (stages, N), at first none, then more and more.
+
+    A number or side that all names begin with always counts: it would be taken for the bone's own.
+    numbers: whether a number behind such a word is one.
+    """
+    stages = [[0] * len(names)]
+    shared = False
+    while len(names) >= _MIN_NAMES:
+        lengths = stages[-1]
+        longer = [words[n] if n + 1 < len(words) else "" for words, n in zip(names, lengths, strict=True)]
+        word, count = Counter(filter(None, longer)).most_common(1)[0] if any(longer) else ("", 0)
+        meaningful = word in SIDE_WORDS or (word.isdigit() and not (shared and numbers))
+        if not word or count < (_UNIVERSAL_FRACTION if meaningful else _SHARED_FRACTION) * len(names):
+            break
+        stages = [] if meaningful else stages
+        stages.append([n + (first == word) for n, first in zip(lengths, longer, strict=True)])
+        shared = True
+    return stages

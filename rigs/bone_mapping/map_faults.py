@@ -9,7 +9,7 @@ import numpy as np
 from rigs import Array
 from rigs.bone_mapping.bone_hierarchy import ancestors, is_descendant
 from rigs.bone_mapping.bone_map import BY_STRUCTURE
-from rigs.bone_mapping.bone_names import normalize_name
+from rigs.bone_mapping.bone_names import normalize_name, sides_in_names
 from rigs.bone_mapping.joint_labels import BODY_PART, joint_label
 from rigs.bone_mapping.languages import side_in_name
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
@@ -60,6 +60,7 @@ class _RigMap:
 
     def __init__(self, bones: Sequence[int], names: Sequence[str], parents: Sequence[int]) -> None:
         self.bones, self.names, self.parents = bones, names, parents
+        self.named_sides = sides_in_names(names)
         self.mapped = [j for j, bone in enumerate(bones) if bone >= 0]
         joint_of_bone = {bones[j]: j for j in reversed(self.mapped)}
         self.carriers = {
@@ -130,7 +131,7 @@ def _swapped_names(rig_map: _RigMap) -> Iterator[MapFault]:
     agree: dict[bool, list[int]] = {True: [], False: []}
     for j in rig_map.mapped:
         name, side = rig_map.names[rig_map.bones[j]], JOINTS[j].partition("_")[0]
-        named_side = normalize_name(name)[0] or side_in_name(name)
+        named_side = rig_map.named_sides[rig_map.bones[j]] or side_in_name(name)
         if named_side and BODY_PART[JOINTS[j]] != _TRUNK:
             agree[named_side == side].append(j)
     if agree[True] and agree[False]:
@@ -147,7 +148,7 @@ def _swapped_places(rig_map: _RigMap, heads: Array) -> Iterator[MapFault]:
     """Arms whose left is the legs' right, by rest positions, where the names do not tell the sides."""
     joints = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
     bones = [rig_map.bones[INDEX[joint]] for joint in joints]
-    if min(bones) < 0 or any(normalize_name(rig_map.names[bone])[0] for bone in bones):
+    if min(bones) < 0 or any(rig_map.named_sides[bone] for bone in bones):
         return
     left_hip, right_hip, left_shoulder, right_shoulder = (np.asarray(heads[bone], dtype=float) for bone in bones)
     hips, shoulders = left_hip - right_hip, left_shoulder - right_shoulder

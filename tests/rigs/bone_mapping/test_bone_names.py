@@ -2,7 +2,13 @@
 
 import pytest
 
-from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_name, normalize_name
+from rigs.bone_mapping.bone_names import (
+    NameKey,
+    index_names,
+    normalize_left_name,
+    normalize_name,
+    sides_in_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,11 @@ from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_na
         ("toe1-1.L", ("left", "toe1.1")),
         ("toe11.L", ("left", "toe11")),
         ("HeadTop_End", ("", "headtopend")),
+        ("左ひざ", ("left", "ひざ")),
+        ("右手首", ("right", "手首")),
+        ("ひざ.L", ("left", "ひざ")),
+        ("左足ＩＫ", ("left", "足ik")),
+        ("左", ("left", "")),
     ],
 )
 def test_case_separators_namespaces_and_where_the_side_stands_do_not_matter(name: str, key: NameKey) -> None:
@@ -55,6 +66,27 @@ def test_shared_prefixes_and_suffixes_are_stripped(before: str, after: str) -> N
     index = index_names(["Reference", *(before + name + after for name in plain)], frozenset())
     assert index["left", "arm"] == [2]
     assert index["", "hips"] == [1]
+
+
+@pytest.mark.parametrize("spelling", ["{}.001", "01_{}", "Dancer_L_{}", "R_{}", "{}_r"])
+def test_a_number_or_side_that_all_names_have_is_stripped(spelling: str) -> None:
+    plain = ["Hips", "Spine", "Spine1", "LeftArm", "RightArm", "LeftLeg", "RightLeg", "LeftFoot", "RightFoot", "Head"]
+    names = [spelling.format(name) for name in plain]
+    index = index_names(names, frozenset())
+    assert [index["", stem] for stem in ("hips", "spine", "spine1")] == [[0], [1], [2]]
+    assert (index["left", "arm"], index["right", "arm"]) == ([3], [4])
+    assert sides_in_names(names) == ["", "", "", *("left", "right") * 3, ""]
+
+
+def test_one_prefix_of_two_may_be_the_tools_own() -> None:
+    names = [f"Anna_m{bone}" for bone in ("Pelvis", "Torso", "Chest", "Neck", "Head", "Skull", "HipLeft", "HipRight")]
+    index = index_names(names, frozenset())
+    assert index["", "mpelvis"] == index["", "pelvis"] == [0]
+    assert index["left", "mhip"] == [6]
+
+
+def test_of_bones_with_one_key_those_without_leading_zeros_come_first() -> None:
+    assert index_names(["L Finger02", "L Finger2"], frozenset())["left", "finger2"] == [1, 0]
 
 
 def test_a_shared_side_is_not_stripped() -> None:

@@ -95,6 +95,22 @@ def test_names_may_be_in_full_width_letters(name: str) -> None:
     assert bone_map.convention.name == rig.convention
 
 
+PREFIXES = ("Character1:{}", "Skeleton_001_{}", "Skeleton 001:{}", "Armature|{}", "a:b:{}", "Anna_{}", "left dancer:{}")
+OTHERS = ("Dancer_L_{}", "R_{}", "001_{}", "{}.001", "{}_bone")
+
+
+@pytest.mark.parametrize("spelling", [*PREFIXES, *OTHERS])
+def test_what_all_names_begin_or_end_with_changes_nothing(spelling: str) -> None:
+    for name in dialect_names():
+        rig = dialect_rigs(name)[0]
+        names = [spelling.format(bone) for bone in rig.rig.names]
+        joints = {joint: spelling.format(bone) for joint, bone in rig.joints.items()}
+        bone_map = map_bones(names, rig.rig.parents, rig.rig.heads)
+        assert wrong_joints(replace(rig, joints=joints), names, bone_map.bones) == {}, name
+        assert bone_map.convention.name == rig.convention
+        assert bone_map.confidence > 0.95
+
+
 @pytest.mark.parametrize("suffix", [".001", "_01", ".L.001"])
 def test_a_bone_beside_the_dialects_own_changes_nothing(suffix: str) -> None:
     for name in ("optitrack", "mmd_tools", "second_life"):

@@ -17,6 +17,7 @@ from pathlib import Path
 from rigs.files.atomic_write import atomic_path
 from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.frame_rate_check import frame_rate_warnings
+from rigs.files.other_formats import file_advice, folder_advice
 from rigs.motion import Motion, resample
 
 
@@ -91,6 +92,7 @@ FORMATS: dict[str, FileFormat] = {
     ".npy": FileFormat("rigs.files.npy", "a numpy array of joint positions"),
     ".json": FileFormat("rigs.files.alphapose", "AlphaPose results"),
     ".amc": FileFormat("rigs.files.amc", "an Acclaim recording"),
+    ".csv": FileFormat("rigs.files.joint_csv", "a table of joint positions", writes=True),
 }
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""
 READ_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
@@ -110,7 +112,7 @@ def read(path: str | Path, options: ReadOptions = AS_STATED, *, fps: float | Non
     if not os.path.exists(path):  # Path.exists raises for a name that is too long
         raise BadFile(f"{path.name}: no such file")
     if path.is_dir():
-        raise BadFile(f"{path.name}: a file expected, a folder found")
+        raise BadFile(f"{path.name}: a file expected, a folder found{folder_advice(path)}")
     file_format = _format_of(path)
     try:
         if path.stat().st_size == 0:
@@ -131,7 +133,7 @@ def check_frame_rates(clip: Clip) -> Clip:
 
 
 def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source | None = None) -> None:
-    """Write one dancer (.bvh), or one or two (.npz), atomically. Raises BadFile.
+    """Write one dancer (.bvh), or one or two (.npz, .csv), atomically. Raises BadFile.
 
     like: the file to match: its frame rate and frame count, and in a BVH its units and up axis; without it the motion's
     own rate, in centimetres and Y up.
@@ -182,5 +184,6 @@ def _format_of(path: Path, *, writable: bool = False) -> FileFormat:
     """The file format of a path's suffix; modules are loaded only when they are needed. Raises BadFile."""
     suffixes = [suffix for suffix, file_format in FORMATS.items() if file_format.writes or not writable]
     if path.suffix.lower() not in suffixes:
-        raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} file extension expected")
+        instead = "" if writable else file_advice(path)
+        raise BadFile(f"{path.name}: {', '.join(suffixes[:-1])} or {suffixes[-1]} file extension expected{instead}")
     return FORMATS[path.suffix.lower()]

@@ -17,6 +17,7 @@ from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
 from rigs.files.axes import to_z_up
 from rigs.files.image_frames import image_frames
+from rigs.files.keypoints_2d import refuse_2d
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.files.text import read_text
 from rigs.skeleton import JOINTS
@@ -63,6 +64,7 @@ def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array, list[str]
         detections = json.loads(text.text)
     except (ValueError, RecursionError):
         raise BadFile(f"{path.name}: AlphaPose results expected, no JSON found") from None
+    refuse_2d(path, detections)
     if not isinstance(detections, list) or not detections or not all(isinstance(one, dict) for one in detections):
         raise BadFile(f"{path.name}: AlphaPose results expected, a list of detections")
     if not any("pred_xyz_jts" in one for one in detections):

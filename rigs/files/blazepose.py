@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, pose_fitting, rotations
+from rigs.characters.trunk_joints import left_vector, midpoint, trunk_joints
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import to_z_up
 from rigs.files.hybrik import CAMERA_UP, DEFAULT_FPS, expect_positions
 from rigs.files.position_gaps import fill_position_gaps
-from rigs.skeleton import DEFAULT_SKELETON, JOINTS, SIDES
+from rigs.skeleton import JOINTS, SIDES
 
 LANDMARKS: tuple[str, ...] = (
     *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
@@ -62,47 +63,12 @@ def joints_from_landmarks(landmarks: Array) -> Array:
         joints[f"{side}_foot"] = heel + _BALL_FRACTION * (toes - heel)
         joints[f"{side}_thumb"] = knuckles
         joints[f"{side}_middle"] = 2.0 * knuckles - points[f"{side}_wrist"]
-    joints |= _trunk_joints(points) | _head_joints(points)
+    joints |= trunk_joints(points) | _head_joints(points)
     return np.stack([joints[name] for name in JOINTS], axis=1)
-
-
-def _trunk_joints(points: dict[str, Array]) -> dict[str, Array]:
-    """Pelvis, spine, neck and collars, interpolated between the hips and the shoulders."""
-    hips, shoulders = _midpoint(points, "hip"), _midpoint(points, "shoulder")
-    trunk = shoulders - hips
-    rest = dict(zip(JOINTS, DEFAULT_SKELETON.rest_positions(), strict=True))
-    rest_hips, rest_shoulders = _midpoint(rest, "hip"), _midpoint(rest, "shoulder")
-    size = np.linalg.norm(trunk, axis=-1, keepdims=True) / np.linalg.norm(rest_shoulders - rest_hips)
-    hip_rotation, shoulder_rotation = (_trunk_rotation(trunk, _left_vector(points, j)) for j in ("hip", "shoulder"))
-
-    def interpolate(name: str) -> Array:
-        of_hips = hips + rotations.rotate(hip_rotation, rest[name] - rest_hips) * size
-        of_shoulders = shoulders + rotations.rotate(shoulder_rotation, rest[name] - rest_shoulders) * size
-        share = float(np.clip((rest[name] - rest_hips)[2] / (rest_shoulders - rest_hips)[2], 0.0, 1.0))
-        return (1.0 - share) * of_hips + share * of_shoulders
-
-    names = ("pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
-    return {name: interpolate(name) for name in names}
 
 
 def _head_joints(points: dict[str, Array]) -> dict[str, Array]:
     """The base of the skull and the crown, from the ears and the nose."""
-    ears, left = _midpoint(points, "ear"), _left_vector(points, "ear")
+    ears, left = midpoint(points, "ear"), left_vector(points, "ear")
     up = rotations.normalize(np.cross(left, ears - points["nose"]))
     return {"jaw": ears - _BELOW_EARS * up, "head": ears + _ABOVE_EARS * up}
-
-
-def _trunk_rotation(up: Array, left: Array) -> Array:
-    """The rotation (F, 4) of a trunk along `up` whose left side is near `left`, both (F, 3)."""
-    forward = np.cross(up, left)
-    return rotations.from_axes(np.cross(forward, up), forward)
-
-
-def _midpoint(points: dict[str, Array], landmark: str) -> Array:
-    """The midpoint (F, 3) of a landmark's left and right side."""
-    return (points[f"left_{landmark}"] + points[f"right_{landmark}"]) / 2.0
-
-
-def _left_vector(points: dict[str, Array], landmark: str) -> Array:
-    """The vector (F, 3) from the right to the left landmark."""
-    return points[f"left_{landmark}"] - points[f"right_{landmark}"]

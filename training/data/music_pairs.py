@@ -61,7 +61,7 @@ def find_pairs(folder: Path) -> list[Pair]:
     dances: dict[str, Path] = {}
     scores: dict[str, Path] = {}
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
-        if path.suffix.lower() in READ_SUFFIXES and path.name != MANIFEST:
+        if path.suffix.lower() in READ_SUFFIXES and path.name != MANIFEST and not _is_list(path):
             dances.setdefault(path.stem, path)
         elif path.suffix.lower() in SUFFIXES:
             scores.setdefault(path.stem, path)
@@ -82,6 +82,11 @@ def _read_pair(dance: Path, music: Path, entry: dict[str, str]) -> Pair:
     if pair.seconds < _MIN_SECONDS:
         raise BadFile(f"{dance}: {_MIN_SECONDS:g} s of dance and music or more expected, {pair.seconds:.1f} s found")
     return pair
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a table has no song of its name beside it: then it is no dance but some list."""
+    return path.suffix.lower() == ".csv" and not any(path.with_suffix(suffix).exists() for suffix in SUFFIXES)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

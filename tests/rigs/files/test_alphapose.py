@@ -124,7 +124,10 @@ def test_one_dancer_alone_is_one_motion_at_the_rate_given(tmp_path: Path) -> Non
         ("{", "poses.json: AlphaPose results expected, no JSON found"),
         ("[]", "poses.json: AlphaPose results expected, a list of detections"),
         ({"0.jpg": {}}, "poses.json: AlphaPose results expected, a list of detections"),
-        ([detection(0, 0.0, 0.0, pred_xyz_jts=None)], r"poses.json: joints in metres .* expected, only pixels found"),
+        (
+            [detection(0, 0.0, 0.0, pred_xyz_jts=None)],
+            r"poses.json: 3D joints expected, 2D keypoints of AlphaPose or COCO",
+        ),
         ([detection(0, 0.0, 0.0, image_id="x.jpg")], r"detection 0: an image file name with .*'x.jpg' found"),
         ([detection(0, 0.0, 0.0, pred_xyz_jts=[[1.0, 2.0]])], r"detection 0: numbers in groups of three expected"),
         ([detection(0, 0.0, 0.0, keypoints=["a"] * 72)], r"detection 0: numbers in groups of three expected"),

@@ -20,8 +20,29 @@ def test_missing_files_folders_and_unknown_formats_are_refused(tmp_path: Path) -
             read(path)
         assert str(refused.value) == complaint
     (tmp_path / "leader.fbx").write_text("x")
-    with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .npz, .npy, .json or .amc file extension expected"):
+    with pytest.raises(BadFile, match=r"leader.fbx: .bvh, .*file extension expected, an FBX file found; open it"):
         read(tmp_path / "leader.fbx")
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("hmr4d_results.pt", "global_orient, body_pose, transl and betas of 'smpl_params_global'"),
+        ("wham_output.pkl", "of WHAM: pose_world, trans_world"),
+        ("dance.GLB", "a glTF file found; open it with Import Mocap in Blender"),
+        ("dance.vmd", "MMD Tools"),
+        ("01.asf", "open the .amc file beside it"),
+        ("walk.trc", "export a .c3d"),
+        ("dance.mp4", "a video found; lift the video to 3D"),
+    ],
+)
+def test_a_file_of_another_program_is_refused_with_what_to_do(tmp_path: Path, name: str, instead: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BadFile) as refused:
+        read(tmp_path / name)
+    assert str(refused.value).startswith(f"{name}: .bvh, .npz")
+    assert instead in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -29,7 +50,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     for name, complaint in [
         ("nowhere/x.bvh", "x.bvh: a writable location expected"),
         ("taken.bvh", "taken.bvh: a writable location expected"),
-        ("x.fbx", "x.fbx: .bvh or .npz file extension expected"),
+        ("x.fbx", r"x.fbx: \.bvh, \.npz or \.csv file extension expected$"),
     ]:
         with pytest.raises(BadFile, match=complaint):
             write(tmp_path / name, dance())
@@ -71,5 +92,5 @@ def test_a_registered_format_is_read_by_its_suffix(tmp_path: Path, monkeypatch: 
     (tmp_path / "empty.dance").touch()
     with pytest.raises(BadFile, match=r"empty\.dance: empty file, a made-up format expected"):
         read(tmp_path / "empty.dance")
-    with pytest.raises(BadFile, match=r"solo\.dance: \.bvh or \.npz file extension expected"):
+    with pytest.raises(BadFile, match=r"solo\.dance: \.bvh, \.npz or \.csv file extension expected"):
         write(tmp_path / "solo.dance", dance())

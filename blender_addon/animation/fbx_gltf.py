@@ -55,11 +55,14 @@ def read_armatures(
         objects = [obj for obj in scene.objects if isinstance(obj.data, bpy.types.Armature)]
         if not objects:
             raise files.BadFile(f"{path.name}: an armature with a dancer's bones expected, none found")
-        takes = imported_takes.find_takes(list(scene.objects), set(bpy.data.actions) - before)
+        is_gltf = path.suffix.lower() != ".fbx"
+        # Blender's glTF importer begins with the last animation.
+        actions = sorted(set(bpy.data.actions) - before, key=lambda action: action.session_uid, reverse=is_gltf)
+        takes = imported_takes.find_takes(list(scene.objects), actions)
         if not takes:
             raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
         rate, has_rate = frame_rate(scene), True
-        if path.suffix.lower() != ".fbx":
+        if is_gltf:
             keyed_rate = _keyed_rate(takes, ticks)
             rate, has_rate = keyed_rate or options.fps or user_rate, keyed_rate is not None
         names = [obj.name for obj in objects]

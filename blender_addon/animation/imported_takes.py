@@ -5,7 +5,7 @@ first is assigned; `wm.fbx_import` and glTF: an action for each take, with a slo
 too. Whatever a take animates, as the parents of its armatures, plays in it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -50,13 +50,13 @@ class ImportedTake:
         return [part for part in self.parts if part.obj.type == "ARMATURE"]
 
 
-def find_takes(objects: Collection[bpy.types.Object], actions: Collection[bpy.types.Action]) -> list[ImportedTake]:
-    """The takes in the actions that an importer has added for its objects, in the order of the file.
+def find_takes(objects: Collection[bpy.types.Object], actions: Iterable[bpy.types.Action]) -> list[ImportedTake]:
+    """The takes in the actions that an importer has added for its objects, in the order of the actions.
 
     What animates no armature is left out.
     """
     parts: dict[str, dict[str, Part]] = {}
-    for action in sorted(actions, key=lambda action: action.session_uid):
+    for action in actions:
         for name, part in _parts_of(action, objects):
             if part.fcurves():
                 parts.setdefault(name, {}).setdefault(part.obj.name, part)

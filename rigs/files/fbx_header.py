@@ -47,7 +47,7 @@ def read_header(path: Path) -> FbxHeader:
 
 def _text_number(data: bytes, name: bytes) -> float | None:
     """The number of a property of an ASCII file; None without it."""
-    found = re.search(rb'P(?:roperty)?:\s*"%b"[^\n]*,\s*([-+.\deE]+)\s*\n' % name, data)
+    found = re.search(rb'P(?:roperty)?:\s*"%b"[^\n]*,\s*([-+.\deE]+)\s*\r?\n' % name, data)
     try:
         return float(found[1]) if found else None
     except ValueError:

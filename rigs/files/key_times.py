@@ -46,8 +46,11 @@ def usual_rate(fps: float) -> float | None:
 
 
 def sampling_rate(stated: float) -> float:
-    """The frame rate to sample a movement at whose file states `stated`: that, or a multiple that is no slide show."""
-    multiple = 1
-    while stated * multiple < LOWEST_RATE:
-        multiple += 1
-    return stated * multiple
+    """The frame rate to sample a movement at whose file states `stated`: that, or the multiple of a slow one.
+
+    Of 24 to 60 frames a second, the first that is a usual rate, so that keyframes stay on frames; else the first.
+    """
+    if stated >= LOWEST_RATE:
+        return stated
+    multiples = stated * np.arange(np.ceil(24.0 / stated), np.floor(60.0 / stated) + 1.0)
+    return float(next((rate for rate in multiples if usual_rate(rate) is not None), multiples[0]))

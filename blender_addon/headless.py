@@ -1,11 +1,13 @@
-"""Run the installed extension in a Blender without a window, for the demo, rendering and tests.
+"""Run the installed extension in a Blender without a window, for the demo, rendering, FBX, glTF and tests.
 
     python blender_addon/headless.py TASK.json                      a Python that has bpy
     blender --background --python blender_addon/headless.py -- TASK.json
 
-A task is a JSON object with {"task": "demo" or "render", "extension": ZIP} and
+A task is a JSON object with {"task": NAME, "extension": ZIP} and, by the name,
     demo    "leader": FILE, "server": URL, "out": FOLDER, "model", "seed"  writes duet.mp4, duet.blend and partner.bvh
     render  "motions": [FILE] or [FILE, FILE], "out": VIDEO, and optionally "music": a sound file
+    export  "motions": [FILE...], of one dancer each, "out": as many .fbx or .glb files
+    import  "motion": an .fbx or .glb FILE, "out": FILE.npz, and optionally "fps", "up", "unit", as `files.read` has them
 and optionally "size": [width, height]. It writes lines of JSON to standard output, among Blender's own output:
 {"progress": 0.4, "what": ...} and at the end {"result": ...} or {"error": one sentence}. Exit status: 0 done, 2 bad
 input, 1 a fault. Blender's user folder is a temporary one, so the user's own extensions stay as they are.
@@ -96,8 +98,51 @@ def render(task: Task) -> Task:
     return {"blender": bpy.app.version_string, "seconds": seconds}
 
 
-_TASKS: dict[str, Callable[[Task], Task]] = {"demo": demo, "render": render}
-_REQUIRED_KEYS = {"demo": ("leader", "server", "out"), "render": ("motions", "out")}
+def export_motions(task: Task) -> Task:
+    """Write dancers as FBX or glTF, each as an armature with a mannequin."""
+    _install_extension(task)
+    export = import_module(f"{PACKAGE}.animation.fbx_gltf_export").export_dancer
+    from rigs import files
+
+    count = len(task["motions"])
+    for n, (source, out) in enumerate(zip(task["motions"], task["out"], strict=True)):
+        _send(progress=round((n + 0.5) / (count + 1), 4), what=f"writing {Path(out).name}")
+        (motion,) = files.read(source).motions
+        export(Path(out), motion, Path(task["names"][n]).stem if "names" in task else Path(out).stem)
+    return {"blender": _import_bpy().app.version_string}
+
+
+def import_motion(task: Task) -> Task:
+    """Read the dancers of an FBX or glTF file, in its liveliest take, and write them as .npz."""
+    bpy = _import_bpy()
+    _install_extension(task)
+    from rigs import files
+
+    read_armatures = import_module(f"{PACKAGE}.animation.fbx_gltf").read_armatures
+    path = Path(task["motion"])
+    _send(progress=0.3, what=f"reading {path.name}")
+    options = files.ReadOptions(task.get("fps") or None, task.get("up") or None, task.get("unit") or None)
+    try:
+        clip = read_armatures(bpy.context, path, options)()
+    except files.BadFile as error:
+        raise BadInput(str(error)) from None
+    files.write(task["out"], clip.motions)
+    source = clip.source
+    return {"warnings": clip.warnings, "fps": source.fps, "frames": source.frames, "filled": source.filled_joints}
+
+
+_TASKS: dict[str, Callable[[Task], Task]] = {
+    "demo": demo,
+    "render": render,
+    "export": export_motions,
+    "import": import_motion,
+}
+_REQUIRED_KEYS = {
+    "demo": ("leader", "server", "out"),
+    "render": ("motions", "out"),
+    "export": ("motions", "out"),
+    "import": ("motion", "out"),
+}
 
 
 def _read_task(arguments: list[str]) -> Task:

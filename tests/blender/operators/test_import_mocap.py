@@ -192,12 +192,16 @@ def test_a_gltf_dancer_keeps_rate_and_place(tmp_path: Path, fps: float) -> None:
     assert max_joint_error(bpy.context.object, motion) < 1e-3
 
 
+OLD_FBX = "Blender reads only binary FBX 7.1 or later" if bpy.app.version < (4, 5, 0) else ""
+AT_REST = "a movement expected, a character that rests found"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("maya_human_ik_6100_binary", "Blender reads only binary FBX 7.1 or later, version 6.1 found; export it again"),
-        ("maya_human_ik_7400_ascii", "Blender reads only binary FBX 7.1 or later, text found; export it again"),
-        ("maya_character_7500_binary", "a movement expected, a character that rests found"),
+        ("maya_human_ik_6100_binary", f"{OLD_FBX}, version 6.1 found; export it again" if OLD_FBX else AT_REST),
+        ("maya_human_ik_7400_ascii", f"{OLD_FBX}, text found; export it again" if OLD_FBX else AT_REST),
+        ("maya_character_7500_binary", AT_REST),
         ("motionbuilder_thumbnail_7700_binary", "an armature with a dancer's bones expected, none found"),
     ],
 )

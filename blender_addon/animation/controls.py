@@ -11,7 +11,7 @@ from rigs import Array
 from ..context_access import active_view_layer, armature_data
 from . import armatures, joint_bones
 from .control_bones import IK, LIMBS, Limb, control_channels, has_controls, ik_path, pole_angle, pole_rest
-from .keys import fcurves, keyframes, nla
+from .keys import fcurves, frame_ranges, nla
 from .keys.channels import key_every_frame
 
 _POLE_LENGTH = 0.06
@@ -47,7 +47,7 @@ def key_controls(context: bpy.types.Context, dancer: bpy.types.Object) -> bool:
     switches = [dancer.pose.bones[limb.control][IK] for limb in LIMBS]
     with nla.beneath_corrections(dancer):
         curves = fcurves.fcurves_by_path(dancer)
-        frames = keyframes.frame_range(dancer)
+        frames = frame_ranges.frame_range(dancer)
         if frames is None or any(path.startswith(f'pose.bones["{LIMBS[0].control}"].loc') for path, _ in curves):
             return False
         try:

@@ -1,6 +1,7 @@
 """Dancers of a scene: adding and animating them, the duet's leader and partner, and the frames that they cover."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
@@ -24,12 +25,14 @@ from ..context_access import (
 )
 from ..properties.settings import scene_settings
 from ..properties.take_list import GHOST
-from . import armatures, mannequin, rig_motion
-from .keys import keyframes
+from . import armatures, evaluation, mannequin, rig_motion, source_checks
+from .keys import fcurves, frame_ranges, keyframes
 from .scene_animation import holds_animation
 
 NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"
 """The error of operators that need a leader."""
+_MAX_SOURCE_FRAMES = 500_000
+"""Frames of a motion to retarget: over two hours at 60 frames per second."""
 
 
 def add_dancer(
@@ -89,33 +92,97 @@ def show_in_local_views(context: bpy.types.Context, dancer: bpy.types.Object) ->
 
 
 def frames_of(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> range:
-    """The frames that the dancers' animation covers together; the scene's frame range without animation."""
-    ranges = [frames for dancer in dancers if dancer and (frames := keyframes.frame_range(dancer))]
+    """The frames that the dancers' animation covers together; the scene's frame range without animation.
+
+    A dancer without keys of its own has the frames of what moves it. Stray keys far from the movement do not count; a
+    movement that repeats goes on over the scene's range. Raises OperatorError for an action that plays nothing.
+    """
+    timeline = range(scene.frame_start, scene.frame_end + 1)
+    ranges: list[range] = []
+    for dancer in dancers:
+        if dancer is None:
+            continue
+        _require_slot(dancer)
+        animated = frame_ranges.animated_frames(dancer)
+        if animated is None:
+            moved = [frame_ranges.frame_range(other) for other in source_checks.movers(dancer)]
+            ranges += [frames for frames in moved if frames]
+            continue
+        ranges += [frames for frames in (animated.frames, timeline if animated.repeats else range(0)) if frames]
     if not ranges:
-        return range(scene.frame_start, scene.frame_end + 1)
+        return timeline
     return range(min(frames.start for frames in ranges), max(frames.stop for frames in ranges))
+
+
+def _require_slot(dancer: bpy.types.Object) -> None:
+    """Raise OperatorError for an action none of whose slots is assigned, so that it moves nothing."""
+    animation = dancer.animation_data
+    if animation is None or animation.action is None or not hasattr(animation, "action_slot"):
+        return
+    if animation.action_slot is None and any(True for _ in fcurves.all_fcurves(animation.action)):
+        raise OperatorError(
+            f"{dancer.name}: no slot of its action {animation.action.name} is assigned, so that it plays nothing: "
+            "choose the slot in the Action Editor"
+        )
 
 
 def requested_frames(scene: bpy.types.Scene, *dancers: bpy.types.Object | None) -> range:
     """The frames of `frames_of`. Raises OperatorError for more than a request may have, before they are sampled."""
-    frames = frames_of(scene, *dancers)
-    most = min(MAX_FRAMES, int(MAX_SECONDS * frame_rate(scene)))
+    return _require_at_most(frames_of(scene, *dancers), min(MAX_FRAMES, int(MAX_SECONDS * frame_rate(scene))), *dancers)
+
+
+def source_frames(scene: bpy.types.Scene, *sources: bpy.types.Object) -> range:
+    """The frames of `frames_of` to retarget. Raises OperatorError for too many, and for a source that nothing moves."""
+    for source in sources:
+        if not (frame_ranges.is_animated(source) or source_checks.may_move(source)):
+            _require_slot(source)
+            raise OperatorError(f"{source.name} has no action: an animated source expected")
+    return _require_at_most(frames_of(scene, *sources), _MAX_SOURCE_FRAMES, *sources)
+
+
+def _require_at_most(frames: range, most: int, *dancers: bpy.types.Object | None) -> range:
+    """The frames. Raises OperatorError for more than `most`."""
     if len(frames) > most:
         names = " and ".join(dancer.name for dancer in dancers if dancer)
-        raise OperatorError(f"{names}: keyframes over at most {most} frames expected, over {len(frames)} found")
+        raise OperatorError(
+            f"{names}: keyframes over at most {most} frames expected, over {len(frames)} found; a Manual Frame Range "
+            "of the action chooses others"
+        )
     return frames
 
 
-def sample_dancers(
-    context: bpy.types.Context, dancers: Sequence[bpy.types.Object], frames: range
-) -> tuple[list[Motion], float]:
-    """The dancers' motions in one world, the first one a person's size, and the metres in one Blender unit there.
+@dataclass(frozen=True)
+class SampledDancers:
+    """The motions of dancers in one world, the metres in one Blender unit there, and warnings on what was sampled."""
+
+    motions: list[Motion]
+    metres: float
+    warnings: tuple[str, ...] = ()
+
+
+def sample_dancers(context: bpy.types.Context, dancers: Sequence[bpy.types.Object], frames: range) -> SampledDancers:
+    """Sample the dancers' motions in one world, the first one a person's size, as if all of them showed.
 
     Raises ValueError.
     """
-    metres = rig_motion.body_metres(context, dancers[0])
-    motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]
-    return motions, metres
+    with evaluation.posed(dancers) as at_rest:
+        evaluation.update_transforms(context, dancers)
+        metres = rig_motion.body_metres(context, dancers[0])
+        motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]
+    warnings = [f"{dancer.name} is shown in Rest Position: its pose was read all the same" for dancer in at_rest]
+    pairs = zip(dancers, motions, strict=True)
+    warnings += [warning for pair in pairs if (warning := source_checks.still_warning(*pair, frames))]
+    return SampledDancers(motions, metres, tuple(warnings))
+
+
+def missing_dancers(context: bpy.types.Context) -> tuple[str, ...]:
+    """Warnings on a Leader and a Partner that are set but are not in the scene, and so are not used."""
+    settings = scene_settings(context)
+    return tuple(
+        f"{dancer.name}, which is set as {role}, is not in this scene and was not used"
+        for role, dancer in (("Leader", settings.leader), ("Partner", settings.partner))
+        if dancer is not None and _in_scene(context, dancer) is None
+    )
 
 
 def scene_partner(context: bpy.types.Context) -> bpy.types.Object | None:

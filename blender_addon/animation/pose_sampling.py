@@ -15,8 +15,9 @@ from rigs import Array, rotations
 from rigs.retargeting import rotation_modes
 
 from ..context_access import active_scene, armature_data
+from . import evaluation
 from .control_bones import idle_constraints
-from .keys import fcurves
+from .keys import fcurves, nla
 
 _SCALE_TOLERANCE = 5e-5  # bone scales nearer to one than this are no scale
 _UNIFORM_TOLERANCE = 1e-4  # an object whose axes' scales differ by less is scaled uniformly
@@ -45,8 +46,7 @@ class SampledPose:
 def sample_pose(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> SampledPose:
     """Sample the armature as the scene shows it, with constraints, drivers, NLA strips and its object transform.
 
-    An armature that is not in the depsgraph (hidden with `hide_viewport`, or in an excluded collection) and that cannot
-    be sampled from its F-curves has the same pose in every frame.
+    One that is hidden is sampled as it would show. Raises NotEvaluated for one that Blender does not pose now.
     """
     if (transforms := _transforms_from_fcurves(armature, frames)) is not None:
         return _forward_kinematics(armature, transforms)
@@ -82,7 +82,7 @@ def _is_moved_by_others(armature: bpy.types.Object) -> bool:
     assert armature.pose is not None
     data = armature_data(armature)
     animation, data_animation = armature.animation_data, data.animation_data
-    has_strips = animation and any(track.strips and not track.mute for track in animation.nla_tracks)
+    has_strips = animation and (any(True for _ in nla.played_strips(armature)) or _is_blended(animation))
     idle = idle_constraints(armature)
     constraints = (constraint.path_from_id() for bone in armature.pose.bones for constraint in bone.constraints)
     drivers = (driver.data_path.removesuffix(".influence") for driver in animation.drivers) if animation else ()
@@ -95,6 +95,14 @@ def _is_moved_by_others(armature: bpy.types.Object) -> bool:
         or any(path not in idle for path in (*constraints, *drivers))
         or _has_delta_transform(armature)
     )
+
+
+def _is_blended(animation: bpy.types.AnimData) -> bool:
+    """Whether NLA tracks let the assigned action play by a share, or not at all."""
+    if not animation.nla_tracks:
+        return False
+    share = animation.action_influence < 1.0 or animation.action_blend_type != "REPLACE"
+    return nla.has_solo_track(animation) or share or animation.action_extrapolation != "HOLD"
 
 
 def _has_delta_transform(armature: bpy.types.Object) -> bool:
@@ -243,14 +251,16 @@ def evaluated_matrices(
     assert armature.pose is not None
     pose_matrices = np.empty((len(frames), len(armature.pose.bones), 4, 4), np.float32)
     object_matrices = np.empty((len(frames), 4, 4))
+    evaluation.require_pose(armature)
     current = scene.frame_current, scene.frame_subframe
-    try:
-        for f, frame in enumerate(frames):
-            scene.frame_set(frame)
-            evaluated = armature.evaluated_get(context.evaluated_depsgraph_get())
-            assert evaluated.pose is not None
-            evaluated.pose.bones.foreach_get("matrix", pose_matrices[f].ravel())
-            object_matrices[f] = evaluated.matrix_world
-    finally:
-        scene.frame_set(current[0], subframe=current[1])
+    with evaluation.evaluated(context, [armature]):
+        try:
+            for f, frame in enumerate(frames):
+                scene.frame_set(frame)
+                evaluated = armature.evaluated_get(context.evaluated_depsgraph_get())
+                assert evaluated.pose is not None
+                evaluated.pose.bones.foreach_get("matrix", pose_matrices[f].ravel())
+                object_matrices[f] = evaluated.matrix_world
+        finally:
+            scene.frame_set(current[0], subframe=current[1])
     return pose_matrices, object_matrices

@@ -136,7 +136,8 @@ def _show(context: bpy.types.Context, take: TakeBeside) -> None:
 def _sample(context: bpy.types.Context, options: PreviewOptions) -> _Take:
     """Sample the dancers' motions as the scene shows them now."""
     actors = _actors(context, options)
-    motions, metres = dancers.sample_dancers(context, actors, options.frames)
+    sampled = dancers.sample_dancers(context, actors, options.frames)
+    motions, metres = sampled.motions, sampled.metres
     if not options.own_characters:
         return _Take(tuple(motions), metres, camera_framing.BODY_RADIUS)
     active_scene(context).frame_set(options.first)

@@ -9,13 +9,14 @@ from backend.music.audio.wav import write_wav
 from backend.music.score import PARTS
 from backend.wire.messages import ComposeRequest, ComposeResult
 
-from ..animation import dancers
+from ..animation import dancers, source_checks
 from ..animation.takes import take_list as takes
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene
 from ..job_operator import JobOperator
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
+from ..properties import notices
 from ..properties.setting_values import take_settings
 from ..properties.settings import scene_settings
 from .backend.request import backend_connection, request_backend
@@ -50,6 +51,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
 
     _path = ""
     _first = 1
+    _warnings: tuple[str, ...] = ()
     _record: takes.TakeRecord
 
     def prepare(self, context: bpy.types.Context) -> JobFunction:
@@ -61,8 +63,9 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         connection = backend_connection(context)
         pair = dancers.scene_dancers(context)
         frames = dancers.requested_frames(active_scene(context), *pair)
-        motions, _ = dancers.sample_dancers(context, pair, frames)
-        request = ComposeRequest(tuple(motions), music.composer, music.tempo or None, parts, music.music_seed)
+        sampled = dancers.sample_dancers(context, pair, frames)
+        self._warnings = (*dancers.missing_dancers(context), *source_checks.range_warnings(pair), *sampled.warnings)
+        request = ComposeRequest(tuple(sampled.motions), music.composer, music.tempo or None, parts, music.music_seed)
         self._path, self._first = str(path), frames.start
         settings = take_settings(context, "compose_music", _SETTINGS, {"filepath": self.filepath})
         self._record = takes.TakeRecord("compose", music.composer, music.music_seed, settings=settings)
@@ -90,6 +93,7 @@ class PASDEDEUX_OT_compose_music(JobOperator):
             midi_file, sound = move_together(files, path.parent)
         entry = takes.add_entry(context, self._record, midi_file.stem)
         keep_music(context, entry, sound, self._first, result.beats, self.report)
+        notices.show_warnings(self, context, self._warnings)
         self.report({"INFO"}, f"{midi_file.name} and {sound.name} written to {path.parent}")
 
 

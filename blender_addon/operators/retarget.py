@@ -8,12 +8,12 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
-from ..animation import armatures, dancers, map_check, rig_motion, rigify
-from ..animation.keys import keyframes
+from ..animation import armatures, dancers, evaluation, map_check, rig_motion, rigify, source_checks
 from ..animation.keys.channels import Tolerance
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
 from ..job_operator import JobOperator
+from ..properties import notices
 from ..properties.retarget_settings import RetargetProperties, draw_options
 
 
@@ -89,6 +89,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
         name="Partner Target", description="Target armature of the other dancer of a pair", options={"SKIP_SAVE"}
     )
     _targets: tuple[str, ...] = ()
+    _warnings: tuple[str, ...] = ()
     _first = 1
     _metres = 1.0
 
@@ -114,12 +115,12 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
             )
         for target in targets:
             require_editable_armature(target)
-        for source in sources:
-            if keyframes.frame_range(source) is None:
-                raise OperatorError(f"{source.name} has no action: an animated source expected")
+        frames = dancers.source_frames(active_scene(context), *sources)
         self.warn_of_doubts([*sources, *targets])
-        frames = dancers.frames_of(active_scene(context), *sources)
-        motions, _ = dancers.sample_dancers(context, sources, frames)
+        sampled = dancers.sample_dancers(context, sources, frames)
+        self._warnings = (*source_checks.range_warnings(sources), *sampled.warnings)
+        motions = sampled.motions
+        evaluation.update_transforms(context, targets)
         # A pair shares one world, and so one scale: the first dancer's.
         self._metres = rig_motion.body_metres(context, targets[0])
         bodies = [rig_motion.target_body(target, metres=self._metres) for target in targets]
@@ -146,6 +147,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
             name = f"{target.name} dance"
             rig_motion.write_rig_motion(context, target, motion, name, self._first, options, metres=self._metres)
         self.remember_answer(context)
+        notices.show_warnings(self, context, self._warnings)
 
 
 def require_object(context: bpy.types.Context, name: str) -> bpy.types.Object:

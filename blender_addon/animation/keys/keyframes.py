@@ -92,25 +92,6 @@ def _write_keyframes(
     return action
 
 
-def frame_range(obj: bpy.types.Object) -> range | None:
-    """The whole frames that the object's action and its unmuted NLA strips cover; None without either.
-
-    A correction layer and an empty action cover none.
-    """
-    animation = obj.animation_data
-    if animation is None:
-        return None
-    spans = []
-    if fcurves.action_fcurves(obj) and not nla.has_correction_layer(obj):
-        assert animation.action is not None
-        spans.append((animation.action.frame_range[0], animation.action.frame_range[1]))
-    for track in animation.nla_tracks:
-        spans += [(strip.frame_start, strip.frame_end) for strip in track.strips if not (track.mute or strip.mute)]
-    if not spans:
-        return None
-    return range(int(np.floor(min(start for start, _ in spans))), int(np.ceil(max(end for _, end in spans))) + 1)
-
-
 def _ensure_animation_data(obj: bpy.types.Object) -> bpy.types.AnimData:
     animation = obj.animation_data or obj.animation_data_create()
     if animation is None:

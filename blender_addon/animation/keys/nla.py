@@ -24,6 +24,21 @@ def has_correction_layer(obj: bpy.types.Object) -> bool:
     return bool(animation.action.get(_MARK))
 
 
+def has_solo_track(animation: bpy.types.AnimData) -> bool:
+    """Whether an NLA track is solo, so that neither the other tracks nor the assigned action play."""
+    return animation.use_nla and any(track.is_solo for track in animation.nla_tracks)
+
+
+def played_strips(obj: bpy.types.Object) -> Iterator[bpy.types.NlaStrip]:
+    """The object's NLA strips that Blender plays: of the solo track, else of the unmuted ones; none with NLA off."""
+    animation = obj.animation_data
+    if animation is None or not animation.use_nla:
+        return
+    solo = [track for track in animation.nla_tracks if track.is_solo]
+    for track in solo or [track for track in animation.nla_tracks if not track.mute]:
+        yield from (strip for strip in track.strips if not strip.mute)
+
+
 def base_action(obj: bpy.types.Object) -> bpy.types.Action | None:
     """The action that moves the object: below its correction layer the take's, else the assigned one."""
     if not has_correction_layer(obj):

@@ -6,7 +6,7 @@ from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 
 from ...animation import armatures, rig_motion
-from ...animation.keys import keyframes, nla
+from ...animation.keys import frame_ranges, keyframes, nla
 from ...animation.takes import take_list as takes
 from ...background_job import OperatorReturn, error_message
 from ...context_access import active_scene, metres_per_unit
@@ -26,7 +26,7 @@ class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
         if dancer is None or not armatures.is_dancer(dancer):
             cls.poll_message_set("Select a dancer that Pas de Deux added")
             return False
-        if keyframes.frame_range(dancer) is None:
+        if not frame_ranges.is_animated(dancer):
             cls.poll_message_set(f"{dancer.name} has no animation to bake: import or generate one first")
             return False
         if dancer.mode == "EDIT":
@@ -49,7 +49,7 @@ class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
         return {"FINISHED"}
 
     def _bake(self, context: bpy.types.Context, dancer: bpy.types.Object) -> None:
-        frames, metres = keyframes.frame_range(dancer), metres_per_unit(active_scene(context))
+        frames, metres = frame_ranges.frame_range(dancer), metres_per_unit(active_scene(context))
         assert frames is not None
         motion: Motion | KeyedMotion = armatures.sample_motion(context, dancer, frames, metres=metres)
         assert isinstance(motion, Motion)

@@ -3,7 +3,7 @@
 import bpy
 
 from ...animation import armatures
-from ...animation.keys import keyframes, nla
+from ...animation.keys import frame_ranges, nla
 from ...background_job import OperatorReturn
 
 
@@ -43,7 +43,7 @@ class PASDEDEUX_OT_add_correction_layer(_CorrectionOperator):
         if nla.has_correction_layer(obj):
             cls.poll_message_set("The correction layer is there: pose the dancer and insert keyframes")
             return False
-        if keyframes.frame_range(obj) is None:
+        if not frame_ranges.is_animated(obj):
             cls.poll_message_set(f"{obj.name} has no animation to correct: import or generate one first")
             return False
         return True

@@ -72,8 +72,8 @@ def _joint_positions(context: bpy.types.Context, max_frames: int | None = None) 
     pair = dancers.scene_dancers(context)
     frames = dancers.frames_of(active_scene(context), *pair)
     step = max(1, len(frames) // max_frames) if max_frames else 1
-    motions, metres = dancers.sample_dancers(context, pair, frames[::step])
-    return np.stack([motion.positions for motion in motions], axis=1), metres
+    sampled = dancers.sample_dancers(context, pair, frames[::step])
+    return np.stack([motion.positions for motion in sampled.motions], axis=1), sampled.metres
 
 
 def _add_camera(context: bpy.types.Context, positions: Array, first: int, metres: float) -> bpy.types.Object:

@@ -85,7 +85,7 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
             actions = [write(context, partner, take, name) for take, name in zip(result.takes, names, strict=True)]
         self.keep_takes(context, partner, actions, self.kept, {})
         warnings = (warning[0].upper() + warning[1:] for warning in result.warnings)
-        notices.show_warnings(self, context, [*self.doubts, *warnings])
+        notices.show_warnings(self, context, [*self.warnings, *warnings])
 
     def _write_take(
         self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion, name: str

@@ -21,7 +21,7 @@ from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
-from ...animation import armatures, dancers, map_check, rig_motion, rigify
+from ...animation import armatures, dancers, evaluation, map_check, rig_motion, rigify, source_checks
 from ...animation.keys import fcurves, keyed_frames, keyframes, nla
 from ...animation.keys.channels import Channel
 from ...animation.preview_dancer import PreviewDancer
@@ -76,7 +76,7 @@ class PartnerOperator(JobOperator):
     start = 1
     metres = 1.0
     kept: tuple[int, ...] = ()
-    doubts: Sequence[str] = ()
+    warnings: tuple[str, ...] = ()
     _layer_frames = keyed_frames.NO_FRAMES
     _seed = 0
     _preview: PreviewDancer | None = None
@@ -93,8 +93,10 @@ class PartnerOperator(JobOperator):
         rigs = [leader] if partner is None else [leader, partner]
         if self._confirmed:
             map_check.confirm_bones(rigs)
-        self.doubts = map_check.doubt_warnings(rigs)
         frames = dancers.requested_frames(active_scene(context), leader)
+        self.warnings = (*dancers.missing_dancers(context), *map_check.doubt_warnings(rigs))
+        self.warnings += source_checks.range_warnings([leader])
+        evaluation.update_transforms(context, rigs)
         self._leader, self._partner, self.start = leader.session_uid, _identifier(partner), frames.start
         self._seed = self._choose_seed(scene_settings(context))
         self._scene_values = take_settings(context, self.take_operator, _TAKE_SETTINGS)["scene"]
@@ -105,10 +107,12 @@ class PartnerOperator(JobOperator):
     ) -> list[Motion]:
         """The motions of the leader and, if given, of the partner, and make ready for previews beside them."""
         sampled = [leader] if draft is None else [leader, draft]
-        motions, self.metres = dancers.sample_dancers(context, sampled, frames)
+        result = dancers.sample_dancers(context, sampled, frames)
+        self.metres = result.metres
+        self.warnings += result.warnings
         rate = frame_rate(active_scene(context))
         self._preview = PreviewDancer("Partner preview", self.start, rate, self.metres)
-        return motions
+        return result.motions
 
     def request(
         self, settings: PASDEDEUX_PG_settings, leader: Motion, direction: Direction, draft: Motion | None = None

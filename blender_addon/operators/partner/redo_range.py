@@ -84,7 +84,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         still_edited = [frame for frame in edited if frame not in self._redone or frame in self.kept]
         properties = {"first": self._redone[0], "last": self._redone[-1]}
         self.keep_takes(context, partner, actions, still_edited, properties)
-        notices.show_warnings(self, context, self.doubts)
+        notices.show_warnings(self, context, self.warnings)
 
     def _choose_range(
         self, context: bpy.types.Context, partner: bpy.types.Object, frames: range, selected: Sequence[int]

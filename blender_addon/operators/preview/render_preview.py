@@ -117,7 +117,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
 def _render_here(context: bpy.types.Context, options: PreviewOptions, path: Path) -> JobFunction:
     """A job function that renders mannequins in this process."""
     actors = [active_scene(context).objects[name] for name in options.dancers]
-    motions, _ = dancers.sample_dancers(context, actors, options.frames)
+    motions = dancers.sample_dancers(context, actors, options.frames).motions
     folder = TemporaryFolder()
     sound = sequencer.video_sound(context, options.music, options.frames, Path(folder.name))
 

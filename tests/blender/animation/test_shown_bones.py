@@ -34,7 +34,7 @@ def retarget(rig: bpy.types.Object, limbs: str) -> None:
 
 
 def sample(rig: bpy.types.Object) -> Motion:
-    ((motion,), _) = dancers.sample_dancers(bpy.context, [rig], FRAMES)
+    (motion,) = dancers.sample_dancers(bpy.context, [rig], FRAMES).motions
     return motion
 
 

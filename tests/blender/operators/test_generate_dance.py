@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job, job_operator
-from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, frame_ranges
 from bl_ext.user_default.pas_de_deux.media import sequencer
 from bl_ext.user_default.pas_de_deux.operators import generate_dance
 from conftest import Server, free_address
@@ -47,7 +47,7 @@ def test_the_dancer_is_keyed_as_the_backend_answers(
     assert (dancer.name, scene.pas_de_deux.partner) == ("song", None)
     assert bpy.context.active_object == dancer
     assert max_joint_error(dancer, motion, first=11) < TENTH_OF_A_MILLIMETRE
-    assert keyframes.frame_range(dancer) == range(11, 11 + len(motion))
+    assert frame_ranges.frame_range(dancer) == range(11, 11 + len(motion))
     assert scene.frame_end == 10 + len(motion)
     assert abs(len(motion) / (fps / base) - 16 * BEAT) < 1.0 / fps
 

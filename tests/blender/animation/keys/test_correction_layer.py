@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
-from bl_ext.user_default.pas_de_deux.animation.keys import keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation.keys import frame_ranges, keyframes, nla
 from motions import max_joint_error, swaying_motion
 
 from rigs import Array, rotations
@@ -59,7 +59,7 @@ def take_keys(action: bpy.types.Action) -> int:
 def test_a_new_layer_changes_no_frame(dancer: bpy.types.Object) -> None:
     bpy.ops.pasdedeux.add_correction_layer()
     assert max_joint_error(dancer, swaying_motion(), first=10) < 1e-5
-    assert keyframes.frame_range(dancer) == range(10, 70)
+    assert frame_ranges.frame_range(dancer) == range(10, 70)
     assert nla.base_action(dancer).name == "take one"
 
 
@@ -69,7 +69,7 @@ def test_keys_on_the_layer_lie_over_the_take_and_leave_its_keys(dancer: bpy.type
     correct_wrist(dancer)
     assert_only_the_wrist_is_corrected(dancer, take)
     assert take_keys(bpy.data.actions["take one"]) == keys
-    assert keyframes.frame_range(dancer) == range(10, 70)
+    assert frame_ranges.frame_range(dancer) == range(10, 70)
 
 
 def test_another_take_shows_below_the_layer(dancer: bpy.types.Object) -> None:
@@ -79,7 +79,7 @@ def test_another_take_shows_below_the_layer(dancer: bpy.types.Object) -> None:
     correct_wrist(dancer)
     keyframes.assign_action(dancer, other)
     assert nla.base_action(dancer) == other
-    assert keyframes.frame_range(dancer) == range(5, 95)
+    assert frame_ranges.frame_range(dancer) == range(5, 95)
     assert len(dancer.animation_data.nla_tracks) == 1
     corrected = pose_rotations(dancer)
     bpy.ops.pasdedeux.remove_correction_layer()

@@ -70,17 +70,3 @@ def test_a_slot_is_assigned_even_when_its_name_is_another(obj: bpy.types.Object)
     assert other.location.x == pytest.approx(4.0)
     if hasattr(action, "slots"):
         assert other.animation_data.action_slot == action.slots[0]
-
-
-def test_the_frame_range_is_that_of_the_keys(obj: bpy.types.Object) -> None:
-    assert keyframes.frame_range(obj) is None
-    keyframes.assign_action(obj, keyframes.create_action(obj, "move", CHANNELS, first=10))
-    assert keyframes.frame_range(obj) == range(10, 13)
-
-
-def test_the_frame_range_has_the_unmuted_strips_in_it(obj: bpy.types.Object) -> None:
-    for first in (5, 40):
-        keyframes.write_keyframes(obj, CHANNELS, name="move", first=first, onto="STRIP")
-    assert keyframes.frame_range(obj) == range(5, 43)
-    obj.animation_data.nla_tracks[0].mute = True
-    assert keyframes.frame_range(obj) == range(40, 43)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, dancers
 from bl_ext.user_default.pas_de_deux.animation.control_bones import LIMBS
-from bl_ext.user_default.pas_de_deux.animation.keys import keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation.keys import frame_ranges, nla
 from motions import joint_positions
 
 from rigs import Array
@@ -63,7 +63,7 @@ def test_hands_moved_in_ik_stay_so_in_fk(dancer: bpy.types.Object, layer: bool, 
     limit = 1.1e-3 if fewer else 2e-4
     assert np.linalg.norm(shown(dancer) - edited, axis=-1).max() < limit
     assert np.linalg.norm(in_ik - edited, axis=-1).max() < 2.0 * limit
-    assert keyframes.frame_range(dancer) == FRAMES
+    assert frame_ranges.frame_range(dancer) == FRAMES
 
 
 def test_what_was_there_is_kept(dancer: bpy.types.Object) -> None:

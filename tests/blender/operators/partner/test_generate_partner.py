@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux import background_job, job_operator
 from bl_ext.user_default.pas_de_deux.animation import armatures
-from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, frame_ranges, keyframes, nla
 from bl_ext.user_default.pas_de_deux.operators.partner import generate_partner
 from conftest import Server, free_address
 from modal_run import ModalRun
@@ -117,7 +117,7 @@ def test_a_device_needs_no_backend(
     partner = bpy.context.scene.pas_de_deux.partner
     assert partner.name == "leader partner"
     assert max_joint_error(partner, expected) < TENTH_OF_A_MILLIMETRE
-    assert keyframes.frame_range(partner) == range(1, FRAMES + 1)
+    assert frame_ranges.frame_range(partner) == range(1, FRAMES + 1)
 
 
 def test_every_device_and_formation_can_be_chosen(leader: bpy.types.Object) -> None:
@@ -435,7 +435,7 @@ def test_the_partner_is_seen_while_it_is_generated(long_leader: bpy.types.Object
 
     assert run.run(until=has_grown) == {"PASS_THROUGH"}
     (preview,) = preview_dancers()
-    frames = keyframes.frame_range(preview)
+    frames = frame_ranges.frame_range(preview)
     assert frames[0] == 1
     # What the user has is as it was, all the while.
     seen = scene_state()

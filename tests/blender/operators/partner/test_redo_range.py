@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures
-from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes, nla
+from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, frame_ranges, nla
 from bl_ext.user_default.pas_de_deux.operators.partner import redo_range
 from conftest import Server
 from modal_run import ModalRun
@@ -346,4 +346,4 @@ def test_the_dance_of_the_rest_is_what_the_backend_got(partner: bpy.types.Object
     bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST)
     result = armatures.sample_motion(bpy.context, partner, frames)
     np.testing.assert_allclose(result.positions, expected.positions, atol=1e-4)
-    assert keyframes.frame_range(partner) == frames
+    assert frame_ranges.frame_range(partner) == frames

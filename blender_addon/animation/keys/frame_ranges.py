@@ -1,0 +1,199 @@
+"""The frames that an object's animation covers: its action's keys and its NLA strips, without stray keys far away.
+
+A key that was inserted by accident at frame 1,048,574 would make a dance of a hundred frames one of a million. It is
+left out, and said; an action's Manual Frame Range says otherwise.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import bpy
+import numpy as np
+
+from rigs import Array
+
+from . import fcurves, nla
+
+_GAP = 1_500
+"""Frames without any key, from which on keys may be stray: a minute at 25 frames per second."""
+_SPANS = (10.0, _GAP), (3.0, 36_000)
+"""A stray key is so many times the length of the movement away from it, and so many frames."""
+_MAX_STRAY = 3
+"""Frames with stray keys before or after the movement; more are poses that the animator spaced out."""
+
+
+@dataclass(frozen=True)
+class AnimatedFrames:
+    """The whole frames that an object's animation covers.
+
+    stray: the frames of the keys that were left out, in rising order, and the data path of an F-curve with one.
+    repeats: whether F-curves go on before and after the frames: by Cycles modifiers, or as modifiers alone make them.
+    """
+
+    frames: range
+    stray: tuple[int, ...] = ()
+    stray_path: str = ""
+    repeats: bool = False
+
+
+@dataclass(frozen=True)
+class _KeyTimes:
+    """The times (K,) of the keys of F-curves, in scene frames: for each array of times, an F-curve and their number."""
+
+    times: Array
+    path: str
+    count: int = 1
+
+
+def frame_range(obj: bpy.types.Object) -> range | None:
+    """The whole frames that the object's action and its played NLA strips cover, without stray keys; None without any.
+
+    A correction layer and an empty action cover none.
+    """
+    animated = animated_frames(obj)
+    return animated.frames if animated and animated.frames else None
+
+
+def is_animated(obj: bpy.types.Object) -> bool:
+    """Whether the object has an action with F-curves, other than a correction layer, or played NLA strips."""
+    return bool(_action_curves(obj)) or any(True for _ in nla.played_strips(obj))
+
+
+def animated_frames(obj: bpy.types.Object) -> AnimatedFrames | None:
+    """The frames that the object's animation covers; None without any."""
+    spans: list[tuple[float, float]] = []  # that are covered whatever the keys are
+    keys: list[_KeyTimes] = []
+    repeats = False
+    if curves := _action_curves(obj):
+        assert obj.animation_data is not None
+        action = obj.animation_data.action
+        assert action is not None
+        if action.use_frame_range:
+            spans.append((action.frame_start, action.frame_end))
+        else:
+            curves = [curve for curve in curves if fcurves.is_evaluated(curve)] or curves
+            keys += _key_times(curves)
+            repeats = any(map(_is_endless, curves))
+    for strip in nla.played_strips(obj):
+        strip_keys = _strip_keys(strip)
+        spans += [] if strip_keys else [(strip.frame_start, strip.frame_end)]
+        keys += strip_keys
+    if not spans and not keys:
+        return AnimatedFrames(range(0), repeats=True) if repeats else None
+    found = _without_stray(keys, spans)
+    return replace(found, repeats=repeats)
+
+
+def _action_curves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The F-curves of the object's assigned action; none of a correction layer, or below a solo NLA track."""
+    animation = obj.animation_data
+    if animation is None or nla.has_correction_layer(obj) or nla.has_solo_track(animation):
+        return []
+    return fcurves.action_fcurves(obj)
+
+
+def _is_endless(curve: bpy.types.FCurve) -> bool:
+    """Whether an F-curve moves before its first and after its last key, or without keys, by its modifiers."""
+    modifiers = [modifier for modifier in curve.modifiers if not modifier.mute]
+    if len(curve.keyframe_points) == 0:
+        return bool(modifiers)
+    return len(curve.keyframe_points) > 1 and any(
+        isinstance(modifier, bpy.types.FModifierCycles)
+        and ((modifier.mode_after != "NONE" and modifier.cycles_after == 0) or modifier.mode_before != "NONE")
+        for modifier in modifiers
+    )
+
+
+def _key_times(curves: Sequence[bpy.types.FCurve]) -> list[_KeyTimes]:
+    """The times of the F-curves' keys, each array of times once; only their ends, unless keys may be stray."""
+    curves = [curve for curve in curves if len(curve.keyframe_points)]
+    if not curves:
+        return []
+    ends = np.array([curve.range() for curve in curves])
+    if np.ptp(ends) < _GAP:
+        return [_KeyTimes(np.array([ends.min(), ends.max()]), curves[0].data_path)]
+    known: dict[bytes, _KeyTimes] = {}
+    for curve in curves:
+        co = np.empty((len(curve.keyframe_points), 2), np.float32)
+        curve.keyframe_points.foreach_get("co", co.ravel())
+        times = co[:, 0].copy()
+        same = known.get(times.tobytes())
+        known[times.tobytes()] = (
+            _KeyTimes(times.astype(float), curve.data_path) if same is None else replace(same, count=same.count + 1)
+        )
+    return list(known.values())
+
+
+def _strip_keys(strip: bpy.types.NlaStrip) -> list[_KeyTimes]:
+    """The times at which a strip plays the keys of its action; none where these do not say what it covers."""
+    action = strip.action
+    length = strip.action_frame_end - strip.action_frame_start
+    if strip.type != "CLIP" or action is None or strip.repeat != 1.0 or strip.use_animated_time or length <= 0.0:
+        return []
+    if strip.frame_end - strip.frame_start < _GAP:
+        return []
+    curves = fcurves.slot_fcurves(action, getattr(strip, "action_slot", None))
+    scale = (strip.frame_end - strip.frame_start) / length
+    played = []
+    for keys in _key_times([curve for curve in curves if fcurves.is_evaluated(curve)]):
+        times = keys.times[(keys.times >= strip.action_frame_start) & (keys.times <= strip.action_frame_end)]
+        times = times - strip.action_frame_start
+        times = length - times[::-1] if strip.use_reverse else times
+        if len(times):
+            played.append(replace(keys, times=strip.frame_start + scale * times))
+    return played
+
+
+def _without_stray(keys: Sequence[_KeyTimes], spans: Sequence[tuple[float, float]]) -> AnimatedFrames:
+    """The frames of the keys and the spans, without stray keys."""
+    ends = [(each.times[0], each.times[-1]) for each in keys] + list(spans)
+    first, last = min(start for start, _ in ends), max(end for _, end in ends)
+    stray: tuple[int, ...] = ()
+    if last - first > _GAP and not spans:
+        start, end = _movement(keys)
+        stray = tuple(sorted({int(f) for f in _frames(keys) if not start <= f <= end}))
+        if stray:
+            path = next(each.path for each in keys if ((each.times < start) | (each.times > end)).any())
+            return AnimatedFrames(range(int(start), int(end) + 1), stray, path)
+    return AnimatedFrames(range(int(np.floor(first)), int(np.ceil(last)) + 1))
+
+
+def _frames(keys: Sequence[_KeyTimes]) -> Array:
+    """The whole frames that hold the keys, (K,) in rising order."""
+    times = np.concatenate([each.times for each in keys])
+    return np.unique(np.concatenate([np.floor(times), np.ceil(times)]))
+
+
+def _movement(keys: Sequence[_KeyTimes]) -> tuple[float, float]:
+    """The first and the last frame of the keys that are not stray."""
+    frames = _frames(keys)
+    counts = np.zeros(len(frames))
+    for each in keys:
+        np.add.at(counts, np.searchsorted(frames, np.floor(each.times)), each.count)
+    groups = list(_groups(frames))
+    weights = [counts[group].sum() for group in groups]
+    body = int(np.argmax(weights))
+    low, high = frames[groups[body].start], frames[groups[body].stop - 1]
+    if low == high:
+        return float(frames[0]), float(frames[-1])
+    before, after = groups[:body], groups[body + 1 :]
+    # Of poses that are spaced out all belong to the movement.
+    start = frames[0]
+    if before and _are_stray(frames[: groups[body].start], low - frames[before[-1].stop - 1], high - low):
+        start = low
+    end = frames[-1]
+    if after and _are_stray(frames[groups[body].stop :], frames[after[0].start] - high, high - low):
+        end = high
+    return float(start), float(end)
+
+
+def _groups(frames: Array) -> Iterator[slice]:
+    """The runs of frames (K,) without a gap between them."""
+    cuts = [0, *(np.flatnonzero(np.diff(frames) > _GAP) + 1).tolist(), len(frames)]
+    return (slice(start, stop) for start, stop in pairwise(cuts))
+
+
+def _are_stray(outside: Array, gap: float, length: float) -> bool:
+    """Whether the keyed frames outside of a movement of this length, with this gap between them, are stray."""
+    return len(outside) <= _MAX_STRAY and any(gap > max(spans * length, frames) for spans, frames in _SPANS)

@@ -225,6 +225,7 @@ def _generations(parents: Array) -> Iterator[Array]:
 
 def _evaluated_pose(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> SampledPose:
     """The world-space pose by Blender's depsgraph, frame by frame; the scene's current frame is restored."""
+    evaluation.require_pose(armature)
     pose_matrices, object_matrices = evaluated_matrices(context, armature, frames)
     order = _pose_bone_order(armature)
     matrices = object_matrices @ pose_matrices[:, order].transpose(1, 0, 3, 2)  # Blender's are column-major
@@ -251,7 +252,6 @@ def evaluated_matrices(
     assert armature.pose is not None
     pose_matrices = np.empty((len(frames), len(armature.pose.bones), 4, 4), np.float32)
     object_matrices = np.empty((len(frames), 4, 4))
-    evaluation.require_pose(armature)
     current = scene.frame_current, scene.frame_subframe
     with evaluation.evaluated(context, [armature]):
         try:

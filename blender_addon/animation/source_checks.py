@@ -128,7 +128,7 @@ def _moves(curve: bpy.types.FCurve, bones: frozenset[str]) -> bool:
 
 
 def _strip_varies(strip: bpy.types.NlaStrip, bones: frozenset[str]) -> bool:
-    curves = fcurves.slot_fcurves(strip.action, getattr(strip, "action_slot", None)) if strip.action else []
+    curves = fcurves.slot_fcurves(strip.action, getattr(strip, "action_slot_handle", 0)) if strip.action else []
     return any(_moves(curve, bones) and _varies(curve) for curve in curves)
 
 

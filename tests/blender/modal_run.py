@@ -24,6 +24,8 @@ class ModalRun:
     """
 
     def __init__(self, operator: type, **properties: Any) -> None:
+        # The add-on asks an operator's class for its identifier.
+        self.__class__ = type(operator.__name__, (ModalRun,), {"bl_idname": operator.bl_idname})
         self._operator = operator
         self.reports: list[tuple[set[str], str]] = []
         self.ticks: list[float] = []

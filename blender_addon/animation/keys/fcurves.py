@@ -58,20 +58,7 @@ def action_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
     animation = obj.animation_data
     if animation is None or animation.action is None:
         return []
-    return slot_fcurves(animation.action, getattr(animation, "action_slot", None))
-
-
-def slot_fcurves(action: bpy.types.Action, slot: "bpy.types.ActionSlot | None") -> list[bpy.types.FCurve]:
-    """The F-curves of an action's slot; without slots, before Blender 4.4, all of them."""
-    if not hasattr(action, "slots"):
-        return list(action.fcurves)
-    channelbags = [
-        strip.channelbag(slot)
-        for layer in action.layers
-        for strip in layer.strips
-        if slot is not None and isinstance(strip, bpy.types.ActionKeyframeStrip)
-    ]
-    return [fcurve for channelbag in channelbags if channelbag is not None for fcurve in channelbag.fcurves]
+    return slot_fcurves(animation.action, getattr(animation, "action_slot_handle", 0))
 
 
 def all_fcurves(action: bpy.types.Action) -> Iterator[bpy.types.FCurve]:

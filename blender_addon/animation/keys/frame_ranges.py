@@ -133,7 +133,7 @@ def _strip_keys(strip: bpy.types.NlaStrip) -> list[_KeyTimes]:
         return []
     if strip.frame_end - strip.frame_start < _GAP:
         return []
-    curves = fcurves.slot_fcurves(action, getattr(strip, "action_slot", None))
+    curves = fcurves.slot_fcurves(action, getattr(strip, "action_slot_handle", 0))
     scale = (strip.frame_end - strip.frame_start) / length
     played = []
     for keys in _key_times([curve for curve in curves if fcurves.is_evaluated(curve)]):

@@ -1,4 +1,4 @@
-"""Body measures from joint positions: height, up axis, and whether a rest pose stands upright."""
+"""Body measures from joint positions: height, and whether a rest pose stands upright and faces the front."""
 
 import numpy as np
 
@@ -23,18 +23,6 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
         return float(sum(np.linalg.norm(step, axis=-1).mean(axis=-1).sum() for step in steps))
 
     return 1.7 * length(joints) / length(default)
-
-
-def up_axis(bones: tuple[int, ...], positions: Array, rest_positions: Array) -> str:
-    """The up axis, "Y" or "Z", along which the trunk stands in most frames, or else in the rest pose.
-
-    positions: (N, F, 3) and rest_positions: (N, 3) of the N bones.
-    """
-    poses = (positions[list(bones)], rest_positions[list(bones), None])
-    upright = [np.abs(rotations.normalize(_trunk_vector(pose))) > 0.8 for pose in poses]
-    moving, still = (upright.mean(axis=0)[1:] for upright in upright)
-    y, z = moving if moving.max() > 0.5 or not still.any() else still
-    return "Z" if z > y else "Y"
 
 
 def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:
@@ -65,6 +53,11 @@ def stands_upright(rest_positions: Array) -> bool:
         and reach @ left > 0.5
         and np.linalg.norm(np.cross(left, trunk)) > 0.9
     )
+
+
+def faces_front(rest_positions: Array) -> bool:
+    """Whether a rest pose (29, 3) in Blender's axes faces -Y."""
+    return bool(rotations.normalize(_left_vector(rest_positions, "hip"))[0] > 0.9)
 
 
 def lateral_frame(positions: Array, joint: str) -> Array:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rigs import Array
+from rigs import Array, rotations
 
 UP_AXES: tuple[str, ...] = ("X", "Y", "Z", "-X", "-Y", "-Z")
 """The axes that may point up in a file; "Y" has Z forward, as BVH files and Maya have it, and "-Y" is a camera's."""
@@ -40,3 +40,9 @@ def quaternions_to_z_up(quaternions: Array, up: str) -> Array:
 def quaternions_from_z_up(quaternions: Array, up: str) -> Array:
     """Express Blender's rotations (..., 4) in the axes of a file whose axis `up` points up."""
     return np.concatenate([quaternions[..., :1], from_z_up(quaternions[..., 1:], up)], axis=-1)
+
+
+def z_up_rotation(up: str, rest_up: str) -> Array:
+    """The rotation (4,) from a rest pose brought to Z up by its own axis `rest_up` to one brought there by `up`."""
+    turn, rest_turn = (rotations.from_matrix(to_z_up(np.eye(3), axis).T) for axis in (up, rest_up))
+    return rotations.multiply(turn, rotations.inverse(rest_turn))

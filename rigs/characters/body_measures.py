@@ -11,6 +11,18 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
 
     bones: (29,) each joint's index among the N bones, or -1. The height hardly depends on the pose.
     """
+    lengths, default = _chain_lengths(bones, positions)
+    return 1.7 * float(sum(length.mean(axis=-1).sum() for length in lengths)) / default
+
+
+def body_heights(bones: tuple[int, ...], positions: Array) -> Array:
+    """The height (F,) as of `body_height` in every frame, whose median leaves out wrong positions of a capture."""
+    lengths, default = _chain_lengths(bones, positions)
+    return np.asarray(1.7 * np.sum([length.sum(axis=0) for length in lengths], axis=0) / default)
+
+
+def _chain_lengths(bones: tuple[int, ...], positions: Array) -> tuple[list[Array], float]:
+    """Bone lengths of the legs, and twice of the trunk, (bones, F) each, and their sum in the default skeleton."""
     available = [j for j in range(29) if bones[j] >= 0]
     joints = positions[[bones[j] for j in available]]
     default = DEFAULT_SKELETON.rest_positions()[available, None]
@@ -18,11 +30,10 @@ def body_height(bones: tuple[int, ...], positions: Array) -> float:
     trunk = [available.index(INDEX[name]) for name in spine if INDEX[name] in available]
     legs = [[available.index(INDEX[f"{side}_{joint}"]) for joint in ("hip", "knee", "ankle")] for side in SIDES]
 
-    def length(body: Array) -> float:
-        steps = [np.diff(body[chain], axis=0) for chain in (*legs, trunk, trunk)]
-        return float(sum(np.linalg.norm(step, axis=-1).mean(axis=-1).sum() for step in steps))
+    def lengths(body: Array) -> list[Array]:
+        return [np.linalg.norm(np.diff(body[chain], axis=0), axis=-1) for chain in (*legs, trunk, trunk)]
 
-    return 1.7 * length(joints) / length(default)
+    return lengths(joints), float(sum(length.mean(axis=-1).sum() for length in lengths(default)))
 
 
 def drop_implausible_crown(bones: tuple[int, ...], positions: Array) -> tuple[int, ...]:

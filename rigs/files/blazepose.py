@@ -13,10 +13,10 @@ from rigs import Array, pose_fitting, rotations
 from rigs.characters.trunk_joints import left_vector, midpoint, trunk_joints
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import to_z_up
-from rigs.files.hybrik import CAMERA_UP, DEFAULT_FPS, expect_positions
+from rigs.files.hybrik import DEFAULT_FPS, SMALLEST_UNIT, expect_positions
+from rigs.files.point_cloud import cloud_source, detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
-from rigs.skeleton import JOINTS, SIDES
+from rigs.skeleton import INDEX, JOINTS, SIDES
 
 LANDMARKS: tuple[str, ...] = (
     *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
@@ -44,12 +44,29 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
     """
     rate = options.fps or DEFAULT_FPS
     landmarks, warnings = fill_position_gaps(path, rows[..., :3])
-    expect_positions(path, landmarks, LANDMARKS)
+    expect_positions(path, landmarks, LANDMARKS, SMALLEST_UNIT)
+    conventions = detect_cloud_conventions(path.name, [_measured_joints(landmarks)], rate, options)
+    expect_positions(path, landmarks, LANDMARKS, conventions.metres)
+    joints = joints_from_landmarks(to_blender_axes(landmarks, conventions))
     try:
-        (motion,) = stand_on_floor(pose_fitting.fit_motion(joints_from_landmarks(to_z_up(landmarks, CAMERA_UP)), rate))
+        (motion,) = stand_on_floor(pose_fitting.fit_motion(joints, rate))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
-    return Clip((motion,), Source(path, units=1.0, up="Y", fps=rate, frames=len(rows)), warnings)
+    source = cloud_source(Source(path, units=1.0, up="Y", fps=rate, frames=len(rows)), conventions)
+    return Clip((motion,), source, (*warnings, *conventions.warnings))
+
+
+def _measured_joints(landmarks: Array) -> Array:
+    """The joints (F, 29, 3) that landmarks (F, 33, 3) give in any unit and axes, without average lengths; else nan."""
+    points = {name: landmarks[:, at] for at, name in enumerate(LANDMARKS)}
+    joints = np.full((len(landmarks), len(JOINTS), 3), np.nan)
+    for j, name in enumerate(JOINTS):
+        if name.endswith(_SHARED_JOINTS):
+            joints[:, j] = points[name]
+        elif name.endswith(("_foot", "_bigtoe")):
+            joints[:, j] = points[f"{name.partition('_')[0]}_foot_index"]
+    joints[:, INDEX["pelvis"]], joints[:, INDEX["jaw"]] = midpoint(points, "hip"), midpoint(points, "ear")
+    return joints
 
 
 def joints_from_landmarks(landmarks: Array) -> Array:

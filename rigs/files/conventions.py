@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigs import Array
-from rigs.characters.body_measures import body_height
+from rigs.characters.body_measures import body_height, body_heights
 from rigs.files import AS_STATED, BadFile, ReadOptions
 from rigs.files.axes import UP_AXES
 from rigs.files.units import Unit, detect_unit
@@ -16,9 +16,10 @@ _SURE = 0.9
 _SURE_UNIT = 0.75
 _STANDING = 0.05
 """Fraction of frames in which a dancer has to stand along an axis so that it counts as seen upright."""
-_CLEARLY, _HARDLY = 0.3, 0.4
-"""Fraction of frames that an axis along which nobody stands explains more than any other if it is up for sure, and part
-of another's frames below which one along which the dancer stands is in doubt."""
+_CLEARLY, _HARDLY, _WELL = 0.3, 0.4, 0.4
+"""Fraction of frames that an axis along which nobody stands explains more than any other if it is up for sure; part of
+another's frames below which one along which the dancer stands is in doubt; and fraction that no movement explains by
+chance."""
 _PEOPLE = 0.5, 3.0
 """m, heights of dancers beyond which a unit that the user gives is doubtful."""
 _HEIGHT_SAMPLES = 200
@@ -44,12 +45,16 @@ class Stated:
 
 @dataclass(frozen=True)
 class Conventions:
-    """The up axis of a file's movement and that of its rest pose, metres in its unit, and what is doubtful of them."""
+    """The up axis of a file's movement and that of its rest pose, metres in its unit, and what is doubtful of them.
+
+    mirrored: the axes are left-handed.
+    """
 
     up: str
     rest_up: str
     metres: float
     warnings: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 def detect_conventions(
@@ -68,7 +73,9 @@ def detect_conventions(
     """
     samples = positions[:: max(1, len(positions) // _HEIGHT_SAMPLES)]
     available = tuple(j if np.isfinite(samples[:, j]).all() else -1 for j in range(samples.shape[1]))
-    height = body_height(available, samples.swapaxes(0, 1))
+    height = float(np.median(body_heights(available, samples.swapaxes(0, 1))))
+    if rest is not None:
+        height = body_height(available, samples.swapaxes(0, 1))
     if not height > 0.0:
         raise BadFile(f"{name}: bones of a dancer's size expected, a body {height:g} units tall found")
     rest_axis = rest_pose_axis(rest) if rest is not None else None
@@ -99,18 +106,20 @@ def _up_axis(
         said = f"its rest pose stands along {expected}" if rest_axis else f"{expected} should be up in such a file"
         seen = f"but the dancer moves as if {found.axis} were up"
         return found.axis, [f"{name}: {said}, {seen}; read with {found.axis} up, {UP_OPTION}"]
-    if not _is_sure(found):
+    if not _is_sure(found, rest_axis):
         return found.axis, [f"{name}: the movement does not tell which axis is up; {found.axis} is taken, {UP_OPTION}"]
     return found.axis, []
 
 
-def _is_sure(found: UpAxis) -> bool:
-    """Whether the movement settles the up axis: the dancer stands along it, or it explains far more than the others."""
+def _is_sure(found: UpAxis, rest_axis: str | None) -> bool:
+    """Whether the up axis is settled: the dancer stands along it, or it explains the movement better than others."""
     stands = found.standing[found.axis] >= _STANDING
-    if found.confidence < _SURE or not found.grounded:
-        return found.confidence >= _SURE and stands
     explained = found.explained[found.axis]
     others = max(share for axis, share in found.explained.items() if axis != found.axis)
+    if stands and found.axis == rest_axis == found.most_upright:
+        return not found.grounded or others < _WELL or explained > _HARDLY * others
+    if found.confidence < _SURE or not found.grounded:
+        return found.confidence >= _SURE and stands
     return explained > _HARDLY * others if stands else explained > others + _CLEARLY
 
 
@@ -132,7 +141,8 @@ def _unit_warning(height: float, tall: float, unit: Unit, stated: Stated) -> str
     if unit.confidence == 0.0:
         return f"a body {height:.3g} units tall found, in no known unit; scaled to {tall:.2f} m"
     if stated.metres is not None and not np.isclose(unit.metres, stated.metres, rtol=1e-3):
-        return f"a body {height * stated.metres:.3g} m tall found in the file's own unit; read in {unit.name}, {tall:.2f} m"
+        found = f"a body {height * stated.metres:.3g} m tall found in the unit that it should be in"
+        return f"{found}; read in {unit.name}, {tall:.2f} m"
     if unit.confidence < _SURE_UNIT:
         return f"a body {tall:.2f} m tall found; read in {unit.name}"
     return None

@@ -14,18 +14,18 @@ import numpy as np
 from rigs import Array, pose_fitting, rotations
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import to_z_up
+from rigs.files.point_cloud import cloud_source, detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.motion import Motion
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 
-CAMERA_UP = "-Y"
-"""Up axis of a camera: x right, y down, z away."""
 DEFAULT_FPS = 30.0
 """Frame rate of files of joint positions, which state none."""
 SMPL_JOINTS = 24
 _MAX_DISTANCE = 1000.0
 """Metres from the camera beyond which a position is invalid."""
+SMALLEST_UNIT = 0.001
+"""Metres in the smallest unit that positions may be in, as long as it is unknown."""
 _NEAR_ZERO = 1e-9
 _MAX_LENGTH_SPREAD = 0.2
 """Standard deviation of bone lengths, relative to their means, below which bones are bones."""
@@ -53,8 +53,9 @@ def is_flat(rows: Array) -> bool:
 def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
     """Convert a file's rows to one dancer, or to two whose frames alternate; without `options.fps` at 30 a second.
 
-    rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3) m. Bone lengths become constant, and one constant height
-    offset puts the feet on the floor. Joints missing from 24 follow from average proportions.  Raises BadFile.
+    rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3), in metres and camera axes unless the movement tells that
+    they are in others. Bone lengths become constant, and one constant height offset puts the feet on the floor. Joints
+    missing from 24 follow from average proportions.  Raises BadFile.
     """
     rate = options.fps or DEFAULT_FPS
     stride = 2 if _is_interleaved(rows) else 1
@@ -63,19 +64,22 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
         who = f"dancer {number + 1}" if stride > 1 else ""
         filled[number::stride], warning = fill_position_gaps(path, rows[number::stride], who)
         warnings += warning
-    expect_positions(path, filled, JOINTS)
-    positions = to_z_up(filled, CAMERA_UP)
-    dancers = [positions[number::stride] for number in range(stride)]
+    expect_positions(path, filled, JOINTS, SMALLEST_UNIT)
+    dancers = [filled[number::stride] for number in range(stride)]
+    conventions = detect_cloud_conventions(path.name, dancers, rate, options)
+    expect_positions(path, filled, JOINTS, conventions.metres)
+    dancers = [to_blender_axes(dancer, conventions) for dancer in dancers]
     try:
         motions = stand_on_floor(*(motion_from_positions(positions, rate) for positions in dancers))
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
-    return Clip(motions, Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])), tuple(warnings))
+    source = cloud_source(Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])), conventions)
+    return Clip(motions, source, (*warnings, *conventions.warnings))
 
 
-def expect_positions(path: Path, rows: Array, names: tuple[str, ...]) -> None:
-    """Raise BadFile for the first of `rows` (F, J, 3) with a joint that is not finite or too far away."""
-    invalid = ~(np.abs(rows) < _MAX_DISTANCE).all(axis=-1)
+def expect_positions(path: Path, rows: Array, names: tuple[str, ...], metres: float = 1.0) -> None:
+    """Raise BadFile for the first of `rows` (F, J, 3), in units of `metres`, with a joint not finite or too far away."""
+    invalid = ~(np.abs(rows * metres) < _MAX_DISTANCE).all(axis=-1)
     if invalid.any():
         row, joint = np.argwhere(invalid)[0]
         place = f"{path.name}, row {row}, {names[joint]}"

@@ -16,12 +16,14 @@ import numpy as np
 
 from rigs import Array
 from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
-from rigs.files.axes import to_z_up
+from rigs.files.conventions import Stated
+from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.files.text import read_text
 from rigs.motion import Motion
 from rigs.skeleton import JOINTS
 
+_STATED = Stated(up="Z", metres=1.0)
 _ROLES = ("leader", "partner")
 _AXES = "xyz"
 _DECIMALS = 6
@@ -64,20 +66,23 @@ def read(path: Path, options: ReadOptions) -> Clip:
     columns = {_plain_name(name): at for at, name in reversed(list(enumerate(table.names)))}
     prefixes = [f"{role}_" for role in _ROLES if f"{role}_pelvis_x" in columns] or [""]
     rate, warnings = _frame_rate(path, table, columns, options)
-    motions = []
+    captures, motions = [], []
     for prefix in prefixes:
         positions = _joint_columns(path, table, columns, prefix)
         who = prefix.rstrip("_")
         positions, gaps = fill_position_gaps(path, positions, f"the {who}" if who else "")
         warnings += gaps
-        positions = to_z_up(positions * (options.metres_per_unit or 1.0), options.up or "Z")
-        hybrik.expect_positions(path, positions, JOINTS)
+        hybrik.expect_positions(path, positions, JOINTS, hybrik.SMALLEST_UNIT)
+        captures.append(positions)
+    conventions = detect_cloud_conventions(path.name, captures, rate, options, _STATED)
+    for positions in captures:
+        hybrik.expect_positions(path, positions, JOINTS, conventions.metres)
         try:
-            motions.append(hybrik.motion_from_positions(positions, rate))
+            motions.append(hybrik.motion_from_positions(to_blender_axes(positions, conventions), rate))
         except ValueError as error:
             raise BadFile(f"{path.name}, {error}") from None
-    source = Source(path, options.metres_per_unit or 1.0, options.up or "Z", rate, len(table.rows))
-    return Clip(tuple(motions), source, (*table.warnings, *warnings))
+    source = Source(path, conventions.metres, conventions.up, rate, len(table.rows))
+    return Clip(tuple(motions), source, (*table.warnings, *warnings, *conventions.warnings))
 
 
 def _plain_name(name: str) -> str:

@@ -20,10 +20,13 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose, hybrik, smpl
+from rigs.files.axes import z_up_rotation
+from rigs.files.conventions import Conventions, Stated, detect_conventions
 from rigs.files.smpl_layouts import RATE_ARRAYS, ArchiveArrays, frame_rate
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 
+_OWN = Stated(up="Z", metres=1.0, unit_is_sure=True)
 _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
 _ZIP_ERRORS = (ValueError, TypeError, OSError, EOFError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
 
@@ -102,7 +105,24 @@ def _read_own(path: Path, arrays: dict[str, Array], options: ReadOptions) -> Cli
     root, offsets, quaternions = (np.array(arrays[name], float, ndmin=len(_SHAPES[name]) + 1) for name in _SHAPES)
     dancers = zip(offsets, root, rotations.normalize(quaternions), strict=True)
     motions = tuple(Motion(rate, Skeleton(bones), positions, turns) for bones, positions, turns in dancers)
-    return Clip(motions, Source(path, 1.0, "Z", rate, frames))
+    first = motions[0]
+    rest = first.skeleton.rest_positions()
+    conventions = detect_conventions(path.name, first.positions, rate, _OWN, options, rest=rest)
+    motions = tuple(_convert(motion, conventions) for motion in motions)
+    return Clip(motions, Source(path, conventions.metres, conventions.up, rate, frames), conventions.warnings)
+
+
+def _convert(motion: Motion, conventions: Conventions) -> Motion:
+    """Bring a motion whose world is in other axes or another unit than this project's to Blender's space."""
+    if conventions.metres != 1.0:
+        scale = conventions.metres
+        motion = replace(motion, skeleton=motion.skeleton.scale(scale), root=motion.root * scale)
+    if conventions.up == conventions.rest_up:
+        return motion
+    turn = z_up_rotation(conventions.up, conventions.rest_up)
+    local = motion.rotations.copy()
+    local[:, 0] = rotations.multiply(turn, local[:, 0])
+    return replace(motion, root=rotations.rotate(turn, motion.root), rotations=local)
 
 
 def _frame_rate(path: Path, arrays: dict[str, Array]) -> float:

@@ -21,6 +21,10 @@ _ADULTS, _CHILDREN = (0.8, 1.7, 0.09), (0.15, 1.45, 0.25)
 _UNKNOWN = 0.03
 """Density beside which a unit's height is in doubt, as that of a dancer in a unit nobody knows."""
 _ADULT_HEIGHT = 1.7
+_ABSURD = 1e-4, 1e5
+"""Heights in any unit that no dancer has."""
+_GIANT = 0.5
+"""Confidence in the unit of a character that is no person by its size."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,12 @@ def detect_unit(
     """Detect the unit in which a dancer is `height` tall.
 
     stated: metres in one unit as the file states it.  convention: as files with the same names of bones have it.
-    is_sure: the format states units reliably, so that a giant is a giant.
+    is_sure: the format states units reliably, so that a giant is a giant, with a confidence of 0.5.
     If no unit makes a dancer of it, the one that makes it 1.7 m tall is returned, with confidence 0.
     """
     if is_sure and stated and _FIGURE_HEIGHTS[0] < height * stated < _FIGURE_HEIGHTS[1]:
-        return Unit(stated, 1.0)
+        low, high = _HEIGHTS["stated"]
+        return Unit(stated, 1.0 if low < height * stated < high else _GIANT)
     candidates: dict[float, float] = {}
 
     def weigh(metres: float | None, prior: float, heights: str) -> None:
@@ -61,7 +66,8 @@ def detect_unit(
         weigh(UNITS[name], prior, "common" if name in _COMMON else "rare")
     weigh(CMU_UNIT, _CMU_PRIOR, "rare")
     if not candidates:
-        return Unit(_ADULT_HEIGHT / height, 0.0)
+        is_absurd = not _ABSURD[0] < height < _ABSURD[1]
+        return Unit(stated if stated and is_absurd else _ADULT_HEIGHT / height, 0.0)
     best = max(candidates, key=lambda metres: candidates[metres])
     return Unit(best, candidates[best] / (sum(candidates.values()) + _UNKNOWN))
 

@@ -31,7 +31,7 @@ _RESTING_SPEED = 0.3
 _REACH = 0.12
 """m by which a body reaches beyond its joints: half a foot's length, a hand's breadth."""
 _CENTERED = 0.02
-"""m that the pelvis moves at most along two axes or more in a capture without a path, which says nothing of the floor."""
+"""m that the pelvis moves at most along two axes or all in a capture without a path, which tells no floor."""
 
 UPRIGHT_REST_POSE = 6.0
 """Log-odds of the axis along which the rest pose stands."""
@@ -43,8 +43,9 @@ _EXPLAINED, _UNEXPLAINED = 4.0, 0.05
 """Log-odds of an axis for each factor e by which it explains more frames, and a fraction of frames that is chance."""
 _GROUNDED = 0.25
 """Fraction of frames that some axis explains if the capture has a floor and a path at all."""
-_MIN_STANDING = 0.05
-"""Fraction of frames in which a dancer stands along an axis that may overrule what the file states."""
+_OVERRULING, _MORE_OFTEN = 0.3, 3.0
+"""Fraction of frames in which a dancer stands along an axis that may overrule what the file states, and how many times
+more often than along the stated one."""
 
 _CROWN = INDEX["head"]
 _HEAD = [INDEX["jaw"], _CROWN]
@@ -76,15 +77,15 @@ class UpAxis:
     def most_upright(self) -> str:
         """The axis along which the dancer stands most often; `axis` if it stands along none."""
         best = max(self.standing, key=lambda axis: self.standing[axis])
-        return best if self.standing[best] >= _MIN_STANDING else self.axis
+        return best if self.standing[best] > 0.0 else self.axis
 
 
 def detect_up_axis(positions: Array, fps: float, prior: dict[str, float]) -> UpAxis:
     """Detect the up axis of a dancer.
 
     positions: (F, 29, 3) in any unit, nan for joints that the file lacks.  fps: frames a second.
-    prior: log-odds of axes by what the file says; others have 0. An axis along which the dancer never stands is chosen
-    only if none has a greater prior.
+    prior: log-odds of axes by what the file says; others have 0. An axis without the greatest prior is chosen only if
+    the dancer stands along it.
     """
     windows, rate = _sample_windows(positions, fps)
     resting = np.linalg.norm(windows[:, 4] - windows[:, 2], axis=-1) * (rate / 2.0) < _RESTING_SPEED
@@ -103,8 +104,10 @@ def detect_up_axis(positions: Array, fps: float, prior: dict[str, float]) -> UpA
     if grounded:
         scores += _EXPLAINED * np.log(np.array([explained[axis] for axis in UP_AXES]) + _UNEXPLAINED)
     odds = np.exp(scores - scores.max())
-    stated = max(prior.values(), default=0.0)
-    possible = [standing[axis] >= _MIN_STANDING or prior.get(axis, 0.0) == stated for axis in UP_AXES]
+    greatest = max(prior.values(), default=0.0)
+    stated = [axis for axis in UP_AXES if prior.get(axis, 0.0) == greatest]
+    enough = max(_OVERRULING, _MORE_OFTEN * max(standing[axis] for axis in stated)) if len(stated) == 1 else 0.0
+    possible = [standing[axis] >= enough or axis in stated for axis in UP_AXES]
     best = int(np.argmax(np.where(possible, odds, -1.0)))
     return UpAxis(UP_AXES[best], float(odds[best] / odds.sum()), standing, explained, grounded)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rigs import Array, rotations
-from rigs.characters.body_measures import body_height, drop_implausible_crown, stands_upright, up_axis
+from rigs.characters.body_measures import body_height, body_heights, drop_implausible_crown, faces_front, stands_upright
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
@@ -29,20 +29,22 @@ def test_height_needs_neither_hands_nor_feet() -> None:
     assert body_height(bones, dancing()) == pytest.approx(1.7, rel=1e-3)
 
 
-def test_up_is_the_axis_of_the_trunk() -> None:
-    positions = dancing()
-    assert up_axis(BONES, positions, T_POSE) == "Z"
-    assert up_axis(BONES, rotations.rotate(Z_UP_TO_Y_UP, positions), rotations.rotate(Z_UP_TO_Y_UP, T_POSE)) == "Y"
-
-
-def test_a_lying_dancer_takes_the_up_axis_of_the_rest_pose() -> None:
-    lying = rotations.rotate(rotations.from_axis_angle(np.array([0.0, 1.0, 0.0]), np.pi / 2.0), dancing())
-    assert up_axis(BONES, lying, T_POSE) == "Z"
+def test_one_wrong_frame_does_not_change_the_median_of_the_heights() -> None:
+    positions = dancing().copy()
+    expected = body_heights(BONES, positions)
+    assert expected == pytest.approx(np.full(60, 1.7), rel=1e-3)
+    positions[INDEX["left_ankle"], 7] += 1e6
+    assert np.median(body_heights(BONES, positions)) == pytest.approx(1.7, rel=1e-3)
 
 
 def test_only_an_upright_rest_pose_stands() -> None:
     assert stands_upright(T_POSE)
     assert not stands_upright(rotations.rotate(Z_UP_TO_Y_UP, T_POSE))
+
+
+def test_a_rest_pose_that_is_turned_does_not_face_the_front() -> None:
+    assert faces_front(T_POSE)
+    assert not faces_front(rotations.rotate(rotations.about_z(np.pi / 2.0), T_POSE))
 
 
 def test_a_crown_below_the_head_is_dropped() -> None:

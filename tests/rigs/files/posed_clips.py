@@ -33,7 +33,7 @@ def posed(
     """Joint positions (F, 29, 3) m of a body with hands and feet at given places.
 
     pelvis: (F, 3) m.  turn: (F, 4) of the trunk from the T-pose.  hands, feet: wrists and ankles (F, 3) m by side, a
-    missing one hangs, or stays as in the T-pose.  toes: (F, 3) direction of the feet; without it flat on the floor ahead.
+    missing one hangs, or stays as in the T-pose.  toes: (F, 3) direction of the feet, by default ahead on the floor.
     """
     frames = len(pelvis)
     positions = pelvis[:, None] + rotations.rotate(turn[:, None], _REST - _REST_PELVIS)

@@ -19,6 +19,10 @@ def test_a_doubled_frame_rate_is_reported_and_the_true_one_is_not(corpus: Path, 
 
 
 def test_only_the_wrong_frame_time_is_reported_among_real_files(corpus: Path) -> None:
-    doubted = {name for name in ZOO if read(corpus / f"bvh_zoo/{name}.bvh").warnings}
+    doubted = {
+        name
+        for name in ZOO
+        if any("frames a second" in warning for warning in read(corpus / f"bvh_zoo/{name}.bvh").warnings)
+    }
     assert doubted == {"cmu_daz_60_01"}
     assert read(corpus / "bvh_zoo/cmu_daz_60_01.bvh", fps=60.0).warnings == ()

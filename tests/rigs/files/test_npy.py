@@ -44,7 +44,7 @@ class Explosive:
             lambda rows: np.random.default_rng(1).normal(size=(10, 72)),
             "poses belong into an .npz as 'poses' and 'trans'",
         ),
-        (lambda rows: rows * 1e6, "wrong.npy, row 0, pelvis: a position in metres expected"),
+        (lambda rows: rows * 1e7, "wrong.npy, row 0, pelvis: a position in metres expected"),
         (one_heap, "wrong.npy, frame 7, right_wrist: a place apart from right_elbow expected"),
         (lambda rows: rows[:, :17], "29, 3.*expected, .*17, 3.* found"),
         (lambda rows: rows[0], "29, 3.*expected"),

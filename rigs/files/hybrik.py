@@ -78,7 +78,7 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
 
 
 def expect_positions(path: Path, rows: Array, names: tuple[str, ...], metres: float = 1.0) -> None:
-    """Raise BadFile for the first of `rows` (F, J, 3), in units of `metres`, with a joint not finite or too far away."""
+    """Raise BadFile for the first of `rows` (F, J, 3), in units of `metres` m, with a joint not finite or too far."""
     invalid = ~(np.abs(rows * metres) < _MAX_DISTANCE).all(axis=-1)
     if invalid.any():
         row, joint = np.argwhere(invalid)[0]

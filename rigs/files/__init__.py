@@ -92,6 +92,7 @@ FORMATS: dict[str, FileFormat] = {
     ".npy": FileFormat("rigs.files.npy", "a numpy array of joint positions"),
     ".json": FileFormat("rigs.files.alphapose", "AlphaPose results"),
     ".amc": FileFormat("rigs.files.amc", "an Acclaim recording"),
+    ".c3d": FileFormat("rigs.files.c3d", "a C3D recording of markers"),
     ".csv": FileFormat("rigs.files.joint_csv", "a table of joint positions", writes=True),
 }
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""

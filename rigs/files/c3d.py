@@ -1,0 +1,147 @@
+"""C3D marker recordings (`.c3d`) with labels as in Plug-in Gait: each subject becomes a dancer.
+
+Labels may begin with the subject's name and a colon, so "Leader:LASI" and "Follower:LASI" are of two dancers. Joint
+centers follow from the markers (`rigs.characters.joint_centers`), rotations from the joint centers.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rigs import Array, pose_fitting
+from rigs.characters.joint_centers import joint_positions, missing_markers, name_markers
+from rigs.files import BadFile, Clip, ReadOptions, Source
+from rigs.files.axes import UNITS, to_z_up
+from rigs.files.c3d_parser import C3D, parse_c3d
+from rigs.motion import Motion
+
+_UNITS = {
+    "MM": "mm",
+    "CM": "cm",
+    "M": "m",
+    "DM": "dm",
+    "IN": "in",
+    "INCH": "in",
+    "INCHES": "in",
+    "FT": "ft",
+    "FEET": "ft",
+}
+"""Units as files name them."""
+_USUAL_UNIT, _USUAL_UP = "mm", "Z"
+_MAX_SHOWN = 12
+"""Labels that an error message lists."""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The points (F, 3) of one subject in the file's unit and axes, by the names of markers and of joint centers."""
+
+    name: str
+    markers: dict[str, Array]
+    centers: dict[str, Array]
+
+    @property
+    def missing(self) -> list[str]:
+        """Labels of the markers that it lacks."""
+        return missing_markers(self.markers, self.centers)
+
+
+def read(path: Path, options: ReadOptions) -> Clip:
+    """Read the dancers of a recording. Raises BadFile."""
+    recording = parse_c3d(path)
+    rate = options.fps or recording.fps
+    if not rate > 0.0:
+        raise BadFile(f"{path.name}: a frame rate above zero expected, {rate:g} found; --fps gives it")
+    warnings: list[str] = []
+    if recording.missing_frames:
+        frames = len(recording.points)
+        warnings.append(f"{frames + recording.missing_frames} frames stated, {frames} found and read")
+    subjects = _subjects(path, recording, warnings)
+    up = options.up or _stated_up(recording)
+    metres = options.metres_per_unit or UNITS[_UNITS.get(recording.text("POINT:UNITS").upper(), _USUAL_UNIT)]
+    motions, estimated = [], set()
+    for subject in subjects:
+        positions, without_markers = _joints(subject, metres, up)
+        estimated |= set(without_markers)
+        motions.append(_fit(path, positions, rate, subject.name if len(subjects) > 1 else ""))
+    source = Source(path, metres, up, rate, len(recording.points), tuple(sorted(estimated)))
+    return Clip(tuple(motions), source, tuple(f"{path.name}: {warning}" for warning in warnings))
+
+
+def _joints(subject: _Subject, metres: float, up: str) -> tuple[Array, tuple[str, ...]]:
+    """Joint positions (F, 29, 3) m with Z up, and the joints that were estimated without markers."""
+    markers, centers = (
+        {name: to_z_up(points * metres, up) for name, points in group.items()}
+        for group in (subject.markers, subject.centers)
+    )
+    return joint_positions(markers, centers)
+
+
+def _fit(path: Path, positions: Array, rate: float, name: str) -> Motion:
+    """Fit a motion to joint positions. Raises BadFile."""
+    try:
+        return pose_fitting.fit_motion(positions, rate)
+    except ValueError as error:
+        subject = f", {name}" if name else ""
+        raise BadFile(f"{path.name}{subject}, {error}; are the markers labelled right?") from None
+
+
+def _stated_up(recording: C3D) -> str:
+    """The axis that points up on the screen of the program that wrote the file."""
+    axis = recording.text("POINT:Y_SCREEN").upper().lstrip("+")
+    return axis if axis in ("X", "Y", "Z", "-X", "-Y", "-Z") else _USUAL_UP
+
+
+def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]:
+    """The subjects with enough markers, in the file's order, with gaps filled. Raises BadFile if there is none."""
+    groups: dict[str, list[int]] = {}
+    for at, label in enumerate(recording.labels):
+        groups.setdefault(label.rpartition(":")[0], []).append(at)
+    subjects = [_subject(recording, name, points) for name, points in groups.items()]
+    complete = [subject for subject in subjects if not subject.missing]
+    if not complete:
+        best = min(subjects, key=lambda subject: len(subject.missing))
+        labels = [label for label in recording.labels if label]
+        more = ", ..." * (len(labels) > _MAX_SHOWN)
+        found = ", ".join(labels[:_MAX_SHOWN]) + more or "no labels"
+        expected = f"markers {', '.join(best.missing)} expected as in Plug-in Gait"
+        raise BadFile(f"{path.name}: {expected}, found: {found}")
+    for subject in subjects:
+        if subject.missing and len(subject.markers) > len(subject.missing):
+            lacking = ", ".join(subject.missing)
+            warnings.append(f"{subject.name or 'a subject without a name'} lacks markers {lacking} and is left out")
+    for subject in complete:
+        _fill_gaps(subject, subject.name if len(complete) > 1 else "", warnings)
+    return complete
+
+
+def _subject(recording: C3D, name: str, points: list[int]) -> _Subject:
+    """The known points of a subject that were seen in any frame."""
+    labels = [recording.labels[at].rpartition(":")[2] for at in points]
+    markers, centers = (
+        {
+            marker: recording.points[:, points[at]].copy()
+            for marker, at in known.items()
+            if np.isfinite(recording.points[:, points[at], 0]).any()
+        }
+        for known in name_markers(labels)
+    )
+    return _Subject(name, markers, centers)
+
+
+def _fill_gaps(subject: _Subject, name: str, warnings: list[str]) -> None:
+    """Interpolate markers linearly where they were hidden, in place, with a warning that names the worst."""
+    hidden: dict[str, int] = {}
+    frames = np.arange(len(next(iter((subject.markers | subject.centers).values()))))
+    for marker, points in (subject.markers | subject.centers).items():
+        seen = np.isfinite(points).all(axis=1)
+        if not seen.all():
+            hidden[marker] = int((~seen).sum())
+            for axis in range(3):
+                points[~seen, axis] = np.interp(frames[~seen], frames[seen], points[seen, axis])
+    if hidden:
+        worst = max(hidden, key=lambda marker: hidden[marker])
+        whose = f" of {name}" if name else ""
+        place = f"the {worst.replace('_', ' ')} marker in {hidden[worst]} of {len(frames)}"
+        warnings.append(f"{len(hidden)} markers{whose} hidden in some frames and interpolated, {place}")

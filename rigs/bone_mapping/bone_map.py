@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rigs.bone_mapping.bone_hierarchy import ancestors
 from rigs.bone_mapping.naming_conventions import NamingConvention
+from rigs.one_line import one_line
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
 
 _PAIRED_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -15,6 +16,9 @@ SPINE_JOINTS = ("spine1", "spine2", "spine3")
 
 class UnmappableRig(ValueError):
     """Error for a rig that is no humanoid; its text is one clause that names the missing joint."""
+
+    def __init__(self, clause: str) -> None:
+        super().__init__(one_line(clause))
 
 
 BY_STRUCTURE = NamingConvention("bone positions", {})

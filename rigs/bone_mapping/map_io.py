@@ -9,6 +9,7 @@ from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap, build_bone_map
 from rigs.bone_mapping.languages import languages
 from rigs.bone_mapping.map_faults import find_faults
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
+from rigs.one_line import one_line
 from rigs.skeleton import INDEX, JOINTS
 
 _KIND = "Pas de Deux bone map"
@@ -17,6 +18,9 @@ _EDITED_BY_HAND = NamingConvention("edited by hand", {})
 
 class BadMap(ValueError):
     """Error for a bone map that cannot be read or does not match the rig; its text says what was expected and found."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(one_line(sentence))
 
 
 def skeleton_hash(names: Sequence[str], parents: Sequence[int]) -> str:
@@ -48,6 +52,8 @@ def from_json(text: str, names: Sequence[str], parents: Sequence[int], heads: Ar
         data = json.loads(text)
     except ValueError as error:
         raise BadMap(f"a bone map in JSON expected, {error}") from None
+    except RecursionError:
+        raise BadMap("a bone map in JSON expected, values inside a thousand others found") from None
     if not isinstance(data, dict) or data.get("kind") != _KIND or not isinstance(data.get("joints"), dict):
         raise BadMap(f'an object with "kind": "{_KIND}" and "joints" expected')
     bones, confidences = [-1] * len(JOINTS), [0.0] * len(JOINTS)

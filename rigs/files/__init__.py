@@ -19,10 +19,14 @@ from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.frame_rate_check import frame_rate_warnings
 from rigs.files.other_formats import file_advice, folder_advice
 from rigs.motion import Motion, resample
+from rigs.one_line import one_line
 
 
 class BadFile(ValueError):
     """Error for a file that cannot be used; its text names the file, the line or joint, and what was expected."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(one_line(sentence))
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def check_frame_rates(clip: Clip) -> Clip:
         _expect_frame_rate(clip.source.path, motion.fps)
     name = clip.source.path.name
     warnings = (warning for motion in clip.motions for warning in frame_rate_warnings(motion, name))
-    return replace(clip, warnings=(*clip.warnings, *dict.fromkeys(warnings)))
+    return replace(clip, warnings=tuple(map(one_line, (*clip.warnings, *dict.fromkeys(warnings)))))
 
 
 def write(path: str | Path, motions: Motion | Sequence[Motion], *, like: Source | None = None) -> None:

@@ -1,11 +1,13 @@
 """Numpy `.npy` arrays of positions: HybrIK's 24 or 29 joints, or BlazePose's 33 landmarks, by their number."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from rigs import Array
 from rigs.files import BadFile, Clip, ReadOptions, blazepose, hybrik
+from rigs.files.array_headers import MAGIC, read_array_header
 
 _EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or landmarks (rows, 33, 3), expected"
 
@@ -13,8 +15,12 @@ _EXPECTED = "a numpy array of joint positions, (rows, 29, 3) or (rows, 24, 3) or
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancers of an array; such a file states no frame rate. Raises BadFile."""
     try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                file.seek(0)
+                read_array_header(file, path.stat().st_size)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError):
+    except (OSError, ValueError, EOFError, BadZipFile):
         raise BadFile(f"{path.name}: {_EXPECTED}") from None
     if not isinstance(array, np.ndarray):
         raise BadFile(f"{path.name}: {_EXPECTED}, an archive found")

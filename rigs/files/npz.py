@@ -14,12 +14,12 @@ import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose, hybrik, smpl
+from rigs.files.array_headers import read_array_header
 from rigs.files.axes import z_up_rotation
 from rigs.files.conventions import Conventions, Stated, detect_conventions
 from rigs.files.smpl_layouts import RATE_ARRAYS, ArchiveArrays, frame_rate
@@ -28,7 +28,9 @@ from rigs.skeleton import Skeleton
 
 _OWN = Stated(up="Z", metres=1.0, unit_is_sure=True)
 _SHAPES = {"root": ("F", 3), "offsets": (29, 3), "rotations": ("F", 29, 4)}
-_ZIP_ERRORS = (ValueError, TypeError, OSError, EOFError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
+_MAX_BYTES = 2**30
+"""Of unpacked arrays, hours of movement: a small archive can claim any size."""
+_ZIP_ERRORS = (ValueError, TypeError, OSError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def read(path: Path, options: ReadOptions) -> Clip:
@@ -51,15 +53,19 @@ def read(path: Path, options: ReadOptions) -> Clip:
 def _array_shapes(path: Path) -> dict[str, tuple[int, ...] | None]:
     """The arrays of an archive by name with their shapes, read from their headers; None for pickled objects."""
     shapes: dict[str, tuple[int, ...] | None] = {}
-    formats: Any = np.lib.format
     with zipfile.ZipFile(path) as archive:
-        for member in (name for name in archive.namelist() if name.endswith(".npy")):
+        _expect_size(path, sum(member.file_size for member in archive.infolist()))
+        for member in (member for member in archive.infolist() if member.filename.endswith(".npy")):
             with archive.open(member) as file:
-                is_first = formats.read_magic(file) == (1, 0)
-                read_header = formats.read_array_header_1_0 if is_first else formats.read_array_header_2_0
-                shape, _, dtype = read_header(file)
-            shapes[member.removesuffix(".npy")] = None if dtype.hasobject else shape
+                shape, dtype = read_array_header(file, member.file_size)
+            shapes[member.filename.removesuffix(".npy")] = None if dtype.hasobject else shape
     return shapes
+
+
+def _expect_size(path: Path, size: int) -> None:
+    """Raise BadFile for an archive that would fill the memory."""
+    if size > _MAX_BYTES:
+        raise BadFile(f"{path.name}: at most {_MAX_BYTES >> 20:,} MB of arrays expected, {size >> 20:,} found")
 
 
 def _read_foreign(archive: ArchiveArrays, options: ReadOptions) -> Clip | None:

@@ -6,6 +6,7 @@
 #   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
 #   make pictures    the pictures in docs/pictures
 #   make window      the zip in a real Blender window, driven by clicks (root; 2 GB the first time)
+#   make fuzz        every reader, for ten minutes (FUZZ_SECONDS), with damaged files
 #   make benchmark-long   ten minutes of dance: does the last one hold what the first promises?
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -19,7 +20,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test matrix check extension extension-for-this-platform pictures benchmark benchmark-long train window
+.PHONY: setup demo test fuzz matrix check extension extension-for-this-platform pictures benchmark benchmark-long train window
 
 setup: $(VENV)/ready
 
@@ -52,6 +53,10 @@ demo: extension-for-this-platform
 test: extension-for-this-platform
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest tests/blender
+
+# Damaged files in every reader; FUZZ_SECONDS, FUZZ_JOBS and FUZZ_SEED as tests/fuzz/run.py says.
+fuzz: $(VENV)/ready
+	OMP_NUM_THREADS=1 PASDEDEUX_DATA=$(DATA) $(BIN)/python -m tests.fuzz.run
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -12,8 +12,10 @@ import numpy as np
 from rigs import Array, pose_fitting
 from rigs.characters.joint_centers import joint_positions, missing_markers, name_markers
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import UNITS, to_z_up
+from rigs.files.axes import UNITS, UP_AXES, from_z_up
 from rigs.files.c3d_parser import C3D, parse_c3d
+from rigs.files.conventions import Conventions, Stated
+from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
 from rigs.motion import Motion
 
 _UNITS = {
@@ -28,7 +30,10 @@ _UNITS = {
     "FEET": "ft",
 }
 """Units as files name them."""
-_USUAL_UNIT, _USUAL_UP = "mm", "Z"
+_USUAL_UP = "Z"
+_MEASURED_UNITS = tuple(UNITS.values())
+_HIP_WIDTH, _NEAR_ZERO = 0.25, 1e-9
+"""m between the front markers of an adult's hips."""
 _MAX_SHOWN = 12
 """Labels that an error message lists."""
 
@@ -46,6 +51,14 @@ class _Subject:
         """Labels of the markers that it lacks."""
         return missing_markers(self.markers, self.centers)
 
+    @property
+    def width(self) -> float:
+        """Median distance of the hips' front markers, or of the hip centers."""
+        points = self.markers | self.centers
+        names = "front_hip" if "left_front_hip" in points else "hip"
+        apart = points[f"left_{names}"] - points[f"right_{names}"]
+        return max(float(np.median(np.linalg.norm(apart, axis=-1))), _NEAR_ZERO)
+
 
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancers of a recording. Raises BadFile."""
@@ -58,21 +71,35 @@ def read(path: Path, options: ReadOptions) -> Clip:
         frames = len(recording.points)
         warnings.append(f"{frames + recording.missing_frames} frames stated, {frames} found and read")
     subjects = _subjects(path, recording, warnings)
-    up = options.up or _stated_up(recording)
-    metres = options.metres_per_unit or UNITS[_UNITS.get(recording.text("POINT:UNITS").upper(), _USUAL_UNIT)]
+    conventions = _detect_conventions(path, recording, subjects, rate, options)
     motions, estimated = [], set()
     for subject in subjects:
-        positions, without_markers = _joints(subject, metres, up)
+        positions, without_markers = _joints(subject, conventions)
         estimated |= set(without_markers)
         motions.append(_fit(path, positions, rate, subject.name if len(subjects) > 1 else ""))
+    up, metres = conventions.up, conventions.metres
     source = Source(path, metres, up, rate, len(recording.points), tuple(sorted(estimated)))
-    return Clip(tuple(motions), source, tuple(f"{path.name}: {warning}" for warning in warnings))
+    own = tuple(f"{path.name}: {warning}" for warning in warnings)
+    return Clip(tuple(motions), source, (*own, *conventions.warnings))
 
 
-def _joints(subject: _Subject, metres: float, up: str) -> tuple[Array, tuple[str, ...]]:
+def _detect_conventions(
+    path: Path, recording: C3D, subjects: list[_Subject], rate: float, options: ReadOptions
+) -> Conventions:
+    """The up axis and the unit by the subjects' movement, beside what the file states."""
+    up = _stated_up(recording)
+    stated = Stated(up=up, metres=UNITS.get(_UNITS.get(recording.text("POINT:UNITS").upper(), "")))
+    # joint centers need a size in metres, which the distance of two markers tells well enough to detect the unit
+    metres = min(_MEASURED_UNITS, key=lambda unit: abs(np.log(subjects[0].width * unit / _HIP_WIDTH)))
+    joints = [_joints(subject, Conventions(up, up, metres))[0] for subject in subjects]
+    in_file = [from_z_up(positions, up) / metres for positions in joints]
+    return detect_cloud_conventions(path.name, in_file, rate, options, stated)
+
+
+def _joints(subject: _Subject, conventions: Conventions) -> tuple[Array, tuple[str, ...]]:
     """Joint positions (F, 29, 3) m with Z up, and the joints that were estimated without markers."""
     markers, centers = (
-        {name: to_z_up(points * metres, up) for name, points in group.items()}
+        {name: to_blender_axes(points, conventions) for name, points in group.items()}
         for group in (subject.markers, subject.centers)
     )
     return joint_positions(markers, centers)
@@ -90,7 +117,7 @@ def _fit(path: Path, positions: Array, rate: float, name: str) -> Motion:
 def _stated_up(recording: C3D) -> str:
     """The axis that points up on the screen of the program that wrote the file."""
     axis = recording.text("POINT:Y_SCREEN").upper().lstrip("+")
-    return axis if axis in ("X", "Y", "Z", "-X", "-Y", "-Z") else _USUAL_UP
+    return axis if axis in UP_AXES else _USUAL_UP
 
 
 def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]:

@@ -12,23 +12,17 @@ from rigs import Array, kinematics, rotations
 from rigs.characters.body_size import size_from_steps
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import UP_AXES, from_z_up, quaternions_to_z_up, to_z_up
+from rigs.files.axes import from_z_up, quaternions_to_z_up, to_z_up
+from rigs.files.conventions import Stated, detect_conventions
+from rigs.files.point_cloud import cloud_source
 from rigs.files.smpl_body import NEUTRAL_SKELETON, PELVIS_IN_REST, REST_SWINGS, REST_UP
-from rigs.files.smpl_layouts import ArchiveArrays, Layout, PoseTrack, find_layout, frame_rate, read_tracks
+from rigs.files.smpl_layouts import ArchiveArrays, PoseTrack, find_layout, frame_rate, read_tracks
 from rigs.motion import Motion
-from rigs.skeleton import INDEX, JOINTS
+from rigs.skeleton import JOINTS
 
 _MAX_DANCERS = 2
 _MAX_SHAPE = 0.05
 """Shape coefficient up to which a body is SMPL's mean body."""
-_UPRIGHT = 0.8
-"""Cosine of the angle from the up axis in which a trunk stands upright."""
-_OFTEN, _HARDLY = 0.5, 0.05
-"""Share of upright frames that tells the up axis, and below which an axis is not it."""
-_ON_FLOOR = 0.12
-"""m from zero within which the lowest joint touches the floor of a world whose floor is at zero."""
-_STILL = 0.05
-"""m within which a path stays in place and says nothing."""
 _USUAL_SPEED, _MAX_SPEED = 0.5, 8.0
 """m/s of the pelvis as usual in a dance, and that no dancer exceeds for long."""
 _MAX_DISTANCE = 1000.0
@@ -48,16 +42,20 @@ def read_smpl(archive: ArchiveArrays, options: ReadOptions) -> Clip | None:
         rate = layout.fps
         warnings.append(f"no frame rate found, {rate:g} a second assumed; --fps gives the true one")
     tracks = _share_clock(archive.path.name, tracks, warnings)
-    up = options.up or _detect_up(layout, tracks, warnings)
     units = options.metres_per_unit or _detect_units(tracks, rate, warnings)
+    positions = np.concatenate([_file_positions(track, layout.up, units) for track in tracks])
+    in_metres = replace(options, unit=None)
+    conventions = detect_conventions(archive.path.name, positions, rate, Stated(up=layout.up, metres=1.0), in_metres)
+    up = conventions.up
     motions = [_neutral_motion(archive.path.name, track, rate, up, units) for track in tracks]
     sizes = [size_from_steps(motion) for motion in motions]
     bodies = [_resize(motion, size or 1.0) for motion, size in zip(motions, sizes, strict=True)]
     warnings += _body_warnings(tracks, bodies, sizes)
-    source = Source(archive.path, units, up, rate, len(bodies[0]))
+    source = cloud_source(Source(archive.path, units, up, rate, len(bodies[0])), replace(conventions, metres=units))
     # each on the floor by itself: the height of the pelvis over the floor is unknown without the body's shape
     grounded = tuple(motion for body in bodies for motion in stand_on_floor(body))
-    return Clip(grounded, source, tuple(f"{archive.path.name}: {warning}" for warning in warnings))
+    own = tuple(f"{archive.path.name}: {warning}" for warning in warnings)
+    return Clip(grounded, source, (*own, *conventions.warnings))
 
 
 def _choose_dancers(tracks: list[PoseTrack], warnings: list[str]) -> list[PoseTrack]:
@@ -91,40 +89,10 @@ def _share_clock(name: str, tracks: list[PoseTrack], warnings: list[str]) -> lis
     return shared
 
 
-def _detect_up(layout: Layout, tracks: list[PoseTrack], warnings: list[str]) -> str:
-    """The layout's up axis, unless the dancers stand upright along another one and hardly ever along that."""
-    trunks = np.concatenate([_trunk_directions(track) for track in tracks])
-    shares = {up: float((to_z_up(trunks, up)[:, 2] > _UPRIGHT).mean()) for up in UP_AXES}
-    best = max(shares, key=lambda up: shares[up])
-    if shares[best] < _OFTEN or shares[layout.up] > _HARDLY:
-        return layout.up
-    moves = max(float(np.ptp(track.path, axis=0).max()) for track in tracks) > _STILL
-    if moves and _touches_floor(tracks, layout.up) and not _touches_floor(tracks, best):
-        return layout.up  # a dancer who lies all the time
-    warnings.append(
-        f"the dancer stands upright along {best} and not along {layout.up}, which is up in {layout.name}; "
-        f"{best} is taken as up, --up gives the true one"
-    )
-    return best
-
-
-def _trunk_directions(track: PoseTrack) -> Array:
-    """Directions (F, 3) of the pelvis's and the chest's vertical axis together, in the file's axes."""
-    pelvis = chest = track.local[:, 0]
-    for joint in ("spine1", "spine2", "spine3"):
-        chest = rotations.multiply(chest, track.local[:, INDEX[joint]])
-    vertical = np.array([0.0, 1.0, 0.0])
-    return rotations.normalize(rotations.rotate(pelvis, vertical) + rotations.rotate(chest, vertical))
-
-
-def _touches_floor(tracks: list[PoseTrack], up: str) -> bool:
-    """Whether the lowest joint of the dancers is mostly at height zero along an axis."""
-    lowest = []
-    for track in tracks:
-        root = to_z_up(track.path + PELVIS_IN_REST, up)
-        joints = kinematics.fk(root, _joint_rotations(track, up), NEUTRAL_SKELETON.offsets)
-        lowest.append(joints[..., 2].min(axis=1))
-    return abs(float(np.median(np.concatenate(lowest)))) < _ON_FLOOR
+def _file_positions(track: PoseTrack, up: str, units: float) -> Array:
+    """Joint positions (F, 29, 3) m of the neutral body in the file's axes, of which `up` is assumed to point up."""
+    root = to_z_up(track.path * units + PELVIS_IN_REST, up)
+    return from_z_up(kinematics.fk(root, _joint_rotations(track, up), NEUTRAL_SKELETON.offsets), up)
 
 
 def _detect_units(tracks: list[PoseTrack], rate: float, warnings: list[str]) -> float:

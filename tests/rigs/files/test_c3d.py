@@ -164,6 +164,19 @@ def test_stated_units_and_axes_are_read(tmp_path: Path, unit: str, up: str) -> N
     np.testing.assert_allclose(clip.motions[0].positions, reference.positions, atol=1e-3)
 
 
+@pytest.mark.parametrize(("stated", "unit", "factor"), [("mm", "m", 1.0), ("m", "mm", 1000.0), ("", "cm", 100.0)])
+def test_a_wrong_unit_and_up_axis_are_detected_and_told(tmp_path: Path, stated: str, unit: str, factor: float) -> None:
+    markers = markers_on(dance())
+    reference = read(write_markers(tmp_path / "x.c3d", markers, fps=30.0)).motions[0]
+    points = factor * from_z_up(np.stack(list(markers.values()), axis=1), "Y")
+    clip = read(write_c3d(tmp_path / "y.c3d", list(markers), points, fps=30.0, unit=stated, up="+Z"))
+    assert clip.source.up == "Y"
+    assert any("--up" in warning for warning in clip.warnings)
+    assert any("--unit" in warning for warning in clip.warnings) == bool(stated)
+    np.testing.assert_allclose(clip.motions[0].positions, reference.positions, atol=1e-3)
+    assert {"m": 1.0, "cm": 0.01, "mm": 0.001}[unit] == clip.source.units
+
+
 def test_a_rate_of_zero_is_rescued_by_the_one_that_is_given(tmp_path: Path) -> None:
     path = write_markers(tmp_path / "x.c3d", markers_on(dance(40)), fps=0.0)
     with pytest.raises(BadFile, match=r"x.c3d: a frame rate above zero expected, 0 found; --fps gives it"):

@@ -104,7 +104,7 @@ def test_a_table_of_smpls_24_joints_without_times_is_read_at_30_and_told(tmp_pat
     assert read(tmp_path / "x.csv", fps=50.0).warnings == ()
 
 
-def test_unit_and_up_axis_can_be_given(tmp_path: Path) -> None:
+def test_unit_and_up_axis_are_given_or_detected_and_told(tmp_path: Path) -> None:
     write(tmp_path / "x.csv", dance())
     header, *lines = (tmp_path / "x.csv").read_text().splitlines()
     for at, line in enumerate(lines):
@@ -115,7 +115,12 @@ def test_unit_and_up_axis_can_be_given(tmp_path: Path) -> None:
         )
     (tmp_path / "x.csv").write_text("\n".join([header, *lines]))
     clip = read(tmp_path / "x.csv", ReadOptions(up="Y", unit="cm"))
+    assert clip.warnings == ()
     np.testing.assert_allclose(clip.motions[0].positions, dance().positions, atol=1e-4)
+    told = read(tmp_path / "x.csv")
+    assert (told.source.up, told.source.units) == ("Y", 0.01)
+    assert ["--up" in told.warnings[0], "--unit" in told.warnings[1], len(told.warnings)] == [True, True, 2]
+    np.testing.assert_allclose(told.motions[0].positions, dance().positions, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files.write(folder / "slow_partner.bvh", resample(translate(mirror(leader), np.array([0.0, -1.0, 0.0]))[:50], 25.0))
     files.write(folder / "pair.npz", [leader, translate(mirror(leader), np.array([0.0, -3.0, 0.0]))])
     text = (folder / "leader.bvh").read_text()
-    (folder / "truncated.bvh").write_text(text[: len(text) * 2 // 3].rsplit(" ", 3)[0])
+    middle = text.index("\n", len(text) * 2 // 3) + 1
+    (folder / "damaged.bvh").write_text(text[:middle] + "1 2 3\n" + text[middle:])
     (folder / "empty.bvh").touch()
     (folder / "armless.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb)\b", "prop", text))
     return folder
@@ -187,7 +188,7 @@ FLOW = "partner leader.bvh -o out/p.bvh --model partner-flow"
 BAD = {
     # the arguments, and what the one line must contain
     "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),
-    "a truncated file": ("partner truncated.bvh -o out/p.bvh", r"truncated\.bvh, line \d+: .*expected"),
+    "a damaged file": ("partner damaged.bvh -o out/p.bvh", r"damaged\.bvh, line \d+: .*expected"),
     "no arms": ("partner armless.bvh -o out/p.bvh", r"armless\.bvh: .*(shoulder|arm|elbow)"),
     "an empty file": ("partner empty.bvh -o out/p.bvh", r"empty\.bvh: empty file, .*expected"),
     "a folder": ("partner out -o out/p.bvh", r"out: a file expected, a folder found"),
@@ -285,7 +286,7 @@ BAD = {
     "a negative seed": ("partner leader.bvh -o out/p.bvh --seed -1", r"seed: .*0 to .* expected, -1 found"),
     "no rate": ("partner leader.bvh -o out/p.bvh --fps 0", r"leader\.bvh: a frame rate of 1 to .* expected, 0 found"),
     "no address": ("partner leader.bvh -o out/p.bvh --server nonsense", r"--server nonsense: an address such as .*"),
-    "a demo of a bad leader": ("demo --leader truncated.bvh --out out/demo", r"truncated\.bvh, line \d+: .*expected"),
+    "a demo of a bad leader": ("demo --leader damaged.bvh --out out/demo", r"damaged\.bvh, line \d+: .*expected"),
     "a demo in a file": ("demo --leader leader.bvh --out empty.bvh", r"empty\.bvh: a folder expected"),
     "a demo with no model": ("demo --out out/demo --model waltz", r"model waltz: no such model"),
     "a video of nobody": ("render missing.bvh -o out/v.mp4", r"missing\.bvh: no such file"),

@@ -78,7 +78,7 @@ def _match_language(
 def _best_preset(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
     """Match the best-fitting preset, completed by the generic one.
 
-    The generic one alone is used if it matches more, or if no other matches half of the required joints.
+    The generic one alone is used if it matches more joints in all, or if no other matches half of the required ones.
     """
     index = index_names(names, paired_stems())
     rig_words = frozenset(word for name in names for word in split_full_name(name))
@@ -91,7 +91,8 @@ def _best_preset(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
     generic = NameMatch(common_words(), _match(common_words(), index, parents), index)
     best_score, generic_score = _score(best, rig_words), _score(generic, rig_words)
     too_few = 2 * best_score[0] < len(REQUIRED)
-    if generic_score > best_score and (too_few or best_score[0] == generic_score[0]):
+    more_in_all = best_score[0] == generic_score[0] or best_score[-1] < generic_score[-1]
+    if generic_score > best_score and (too_few or more_in_all):
         return generic
     if best.convention.controls:
         return best

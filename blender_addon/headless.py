@@ -65,10 +65,10 @@ def demo(task: Task) -> Task:
     preferences.location, preferences.address = "SERVER", task["server"]
     settings.model, settings.seed = task.get("model", settings.model), task.get("seed", settings.seed)
     with _measure_time(seconds, "import"), _operator_errors_as(BadInput), _report_progress(0.05, 0.1):
-        bpy.ops.pasdedeux.import_mocap(filepath=str(task["leader"]), fps=task.get("fps", 0.0))
+        bpy.ops.pasdedeux.import_mocap(filepath=str(task["leader"]), **_import_options(task))
     with _measure_time(seconds, "generate"), _operator_errors_as(Fault), _report_progress(0.1, 0.3):
         bpy.ops.pasdedeux.generate_partner()
-    frames = _write_partner(Path(task["leader"]), task.get("fps"), out / "partner.bvh")
+    frames = _write_partner(task, out / "partner.bvh")
     _send(progress=0.3, what="saving duet.blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "duet.blend"), check_existing=False, compress=True)
     with _measure_time(seconds, "render"), _operator_errors_as(Fault), _report_progress(0.3, 1.0):
@@ -90,7 +90,7 @@ def render(task: Task) -> Task:
         dancers = []
         for file in task["motions"]:
             before = set(bpy.data.armatures)
-            bpy.ops.pasdedeux.import_mocap(filepath=str(file), body=False, fps=task.get("fps", 0.0))
+            bpy.ops.pasdedeux.import_mocap(filepath=str(file), body=False, **_import_options(task))
             dancers += [obj for obj in bpy.context.scene.objects if obj.data in set(bpy.data.armatures) - before]
     settings.leader, settings.partner = dancers[0], dancers[1] if len(dancers) > 1 else None
     with _measure_time(seconds, "render"), _operator_errors_as(Fault), _report_progress(0.1, 1.0):
@@ -121,7 +121,7 @@ def import_motion(task: Task) -> Task:
     read_armatures = import_module(f"{PACKAGE}.animation.fbx_gltf").read_armatures
     path = Path(task["motion"])
     _send(progress=0.3, what=f"reading {path.name}")
-    options = files.ReadOptions(task.get("fps") or None, task.get("up") or None, task.get("unit") or None)
+    options = files.ReadOptions(*(task.get(name) or None for name in _FILE_OPTIONS))
     try:
         clip = read_armatures(bpy.context, path, options)()
     except files.BadFile as error:
@@ -137,6 +137,8 @@ _TASKS: dict[str, Callable[[Task], Task]] = {
     "export": export_motions,
     "import": import_motion,
 }
+_FILE_OPTIONS = ("fps", "up", "unit")
+"""What a task may say of its motion files, in the order of `files.ReadOptions`."""
 _REQUIRED_KEYS = {
     "demo": ("leader", "server", "out"),
     "render": ("motions", "out"),
@@ -197,7 +199,7 @@ def _require_playable(music: Path) -> None:
         raise BadInput(str(error)) from None
 
 
-def _write_partner(leader: Path, fps: float | None, path: Path) -> int:
+def _write_partner(task: Task, path: Path) -> int:
     """Write the partner's motion with the leader file's units, rate and length; the number of frames."""
     bpy = _import_bpy()
     from rigs import files
@@ -205,7 +207,7 @@ def _write_partner(leader: Path, fps: float | None, path: Path) -> int:
     armatures = import_module(f"{PACKAGE}.animation.armatures")
     dancers = import_module(f"{PACKAGE}.animation.dancers")
     partner = bpy.context.scene.pas_de_deux.partner
-    source = files.read(leader, fps=fps or None).source
+    source = files.read(task["leader"], files.ReadOptions(*(task.get(name) or None for name in _FILE_OPTIONS))).source
     motion = armatures.sample_motion(bpy.context, partner, dancers.frames_of(bpy.context.scene, partner))
     files.write(path, motion, like=source)
     return source.frames
@@ -214,6 +216,12 @@ def _write_partner(leader: Path, fps: float | None, path: Path) -> int:
 def _import_bpy() -> Any:
     """The bpy module, which reads BLENDER_USER_RESOURCES on its first import."""
     return import_module("bpy")
+
+
+def _import_options(task: Task) -> Task:
+    """What the task says of its motion files, as options of the import."""
+    fps, up, unit = (task.get(name) for name in _FILE_OPTIONS)
+    return {"fps": fps or 0.0, "up_axis": up or "AUTO", "unit": unit or "AUTO"}
 
 
 def _size_option(task: Task) -> Task:

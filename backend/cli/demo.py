@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.cli import blender_process
 from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
+from backend.cli.options import AS_STATED, MotionFileOptions
 from backend.cli.terminal import BadInput, Fault, expect_parent_folder, print_note, staging_folder
 from backend.wire.messages import PartnerRequest
 from rigs import files
@@ -32,17 +33,16 @@ def run_demo(
     *,
     model: str,
     seed: int,
-    fps: float | None = None,
+    file_options: MotionFileOptions = AS_STATED,
     progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
     """Write duet.mp4, duet.blend, partner.bvh and report.json into the folder `out`, all or none; return the report.
 
-    leader: any readable file; by default the sample dance, which is written too.  fps: the leader's true rate, if the
-    file states another.
+    leader: any readable file; by default the sample dance, which is written too.  file_options: what it states wrongly.
     Raises BadFile, BadInput and Fault.
     """
     start_time = time.perf_counter()
-    clip = files.read(leader, fps=fps) if leader is not None else None
+    clip = files.read(leader, file_options.read_options) if leader is not None else None
     motions = clip.motions if clip else (sample_dance(),)
     if not 0 <= seed < SEED_LIMIT:
         raise BadInput(f"seed: a whole number of 0 to {SEED_LIMIT - 1} expected, {seed} found")
@@ -74,7 +74,7 @@ def run_demo(
             "out": str(results.absolute()),
             "model": model,
             "seed": seed,
-            "fps": fps or 0.0,
+            **(file_options.task_entries if source == leader else {}),
         }
         packing_end = time.perf_counter()
         progress(0.0, "starting the backend")

@@ -15,7 +15,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import key_command, music_commands, options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_address, expect_answerable
-from backend.cli.options import Address, File, Keys, Number, Out, Rate, Track
+from backend.cli.options import Address, File, Keys, Number, Out, Track
 from backend.cli.terminal import (
     BadInput,
     Fault,
@@ -46,7 +46,7 @@ def demo(
     leader: File = None,
     seed: Number = 0,
     model: options.PartnerModel = REGISTRY.default("partner"),
-    fps: Rate = None,
+    file_options: options.MotionFile = options.AS_STATED,
 ) -> None:
     """Generate a duet through the whole pipeline: duet.mp4, duet.blend, partner.bvh and report.json.
 
@@ -55,12 +55,12 @@ def demo(
         leader: the leader's mocap; by default a sample dance.
         seed: another number gives another partner.
         model: name of the model.
-        fps: the leader's frames a second, if the file states a wrong rate or none.
+        file_options: what motion files state wrongly.
     """
     from backend.cli.demo import run_demo
 
     with ProgressBar("starting") as progress:
-        run_demo(out, leader, model=model, seed=seed, fps=fps, progress=progress)
+        run_demo(out, leader, model=model, seed=seed, file_options=file_options, progress=progress)
     for name in ("duet.mp4", "duet.blend", "partner.bvh", "report.json"):
         print(out / name)
 
@@ -76,7 +76,7 @@ def partner(
     role: Literal["follow", "lead"] = "follow",
     server: Address = None,
     keys: Keys = None,
-    fps: Rate = None,
+    file_options: options.MotionFile = options.AS_STATED,
     device: Annotated[options.DeviceOptions, tyro.conf.OmitArgPrefixes] = options.DEFAULT_DEVICE_OPTIONS,
     direction: Annotated[options.DirectionOptions, tyro.conf.OmitArgPrefixes] = options.UNDIRECTED_OPTIONS,
 ) -> None:
@@ -95,11 +95,11 @@ def partner(
         role: the role of a model's partner.
         server: address of the backend to use; by default the model runs in this process.
         keys: folder of this client's keys, for a server with keys.
-        fps: the leader's frames a second, if the file states a wrong rate or none.
+        file_options: what motion files state wrongly.
         device: options of the choreographic devices.
         direction: options that direct a model's partner.
     """
-    clip = files.read(leader, fps=fps)
+    clip = files.read(leader, file_options.read_options)
     first = clip.motions[0]
     inputs = {path: files.read(path).motions for path in (history, direction.draft) if path is not None}
     request: PartnerRequest | None = None
@@ -158,7 +158,7 @@ def render(
     motions: Annotated[Positional[tuple[Path, ...]], arg(metavar="MOTION [MOTION]", help_behavior_hint="(required)")],
     out: Out,
     music: File = None,
-    fps: Rate = None,
+    file_options: options.MotionFile = options.AS_STATED,
     track: Track = None,
 ) -> None:
     """Render a video of one dancer, or of a pair.
@@ -167,7 +167,7 @@ def render(
         motions: one or two motion files.
         out: the .mp4 file to write.
         music: soundtrack from the first frame on: a sound file, or MIDI, which is synthesized.
-        fps: the files' frames a second, if they state a wrong rate or none.
+        file_options: what motion files state wrongly.
         track: number of the MIDI file's track to play, from 1; by default all.
     """
     from backend.cli import blender_process
@@ -180,7 +180,7 @@ def render(
     expect_result_files([out], [*motions, *sounds])
     if len(motions) not in (1, 2):
         raise BadInput(f"One or two files of movement expected, {len(motions)} given")
-    clips = [files.read(motion, fps=fps) for motion in motions]
+    clips = [files.read(motion, file_options.read_options) for motion in motions]
     dancers = sum(len(clip.motions) for clip in clips)
     if dancers > 2:
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
@@ -197,7 +197,7 @@ def render(
             "extension": str(blender_process.build_extension()),
             "motions": [str(motion.absolute()) for motion in motions],
             "out": str(video),
-            "fps": fps or 0.0,
+            **file_options.task_entries,
             "music": str(_to_sound_file(music, track, folder).absolute()) if music is not None else "",
         }
         blender_process.run_task(task, folder, progress)

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
-from backend.cli.options import Address, Bars, Keys, Number, Out, Rate, Track
+from backend.cli.options import Address, Bars, Keys, Number, Out, Track
 from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
@@ -83,7 +83,7 @@ def compose(
     parts: Annotated[str, arg(metavar="PART[,PART...]")] = ",".join(PARTS),
     seed: Number = 0,
     model: options.ComposeModel = REGISTRY.default("compose"),
-    fps: Rate = None,
+    file_options: options.MotionFile = options.AS_STATED,
     server: Address = None,
     keys: Keys = None,
 ) -> None:
@@ -96,7 +96,7 @@ def compose(
         parts: the parts that play: some of drums, bass and melody.
         seed: another number gives other music, the same number the same.
         model: name of the model.
-        fps: the file's frames a second, if it states a wrong rate or none.
+        file_options: what the motion file states wrongly.
         server: address of the backend to use; by default the model runs in this process.
         keys: folder of this client's keys, for a server with keys.
     """
@@ -107,7 +107,7 @@ def compose(
         raise BadInput(f"{out.name}: {' or '.join(midi.WRITE_SUFFIXES)} file extension expected")
     sound = out.with_suffix(".wav")
     expect_result_files([out, sound], [motion])
-    clip = files.read(motion, fps=fps)
+    clip = files.read(motion, file_options.read_options)
     if clip.motions[0].seconds < validation.MIN_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")
     with bad_input_from_value_errors():

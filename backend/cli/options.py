@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
+from tyro.conf import OmitArgPrefixes, arg
 
 from backend.model_registry import REGISTRY, Task
 from backend.wire.direction import Direction
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, Unit
 from rigs.choreography.formations import Formation
+from rigs.files import ReadOptions
+from rigs.files.axes import UNITS, UP_AXES
 from rigs.motion import Motion, resample
 
 FPS_TOLERANCE = 1e-3
@@ -27,7 +29,6 @@ def _model_help(task: Task, generates: str, also: str = "") -> str:
 Out = Annotated[Path, arg(aliases=["-o"], metavar="OUT")]
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Number = Annotated[int, arg(metavar="N")]
-Rate = Annotated[float | None, arg(metavar="RATE", help_behavior_hint="")]
 Address = Annotated[str | None, arg(metavar="URL", help_behavior_hint="")]
 Keys = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
 Track = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
@@ -43,6 +44,31 @@ PartnerModelOrDevice = Annotated[
 ]
 DanceModel = Annotated[str, arg(metavar="NAME", help=_model_help("dance", "the dance"))]
 ComposeModel = Annotated[str, arg(metavar="NAME", help=_model_help("compose", "the music"))]
+
+
+@dataclass(frozen=True)
+class MotionFileOptions:
+    """What motion files state wrongly or not at all; by default as they state, or as their movement tells."""
+
+    fps: Annotated[float | None, arg(metavar="RATE", help_behavior_hint="")] = None
+    """frames a second of the motion files."""
+    up: Annotated[
+        str | None, arg(metavar="AXIS", help=f"axis that points up: {', '.join(UP_AXES)}.", help_behavior_hint="")
+    ] = None
+    unit: Annotated[
+        str | None, arg(metavar="UNIT", help=f"unit of lengths: {', '.join(UNITS)}.", help_behavior_hint="")
+    ] = None
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """The same for `files.read`, in its spelling."""
+        return ReadOptions(self.fps, self.up and self.up.upper(), self.unit and self.unit.lower())
+
+    @property
+    def task_entries(self) -> dict[str, float | str]:
+        """The entries of a task for Blender; what is not given is empty or 0."""
+        options = self.read_options
+        return {"fps": options.fps or 0.0, "up": options.up or "", "unit": options.unit or ""}
 
 
 @dataclass(frozen=True)
@@ -81,6 +107,8 @@ class DeviceOptions:
     """metres between leader and partner in a device's first frame."""
 
 
+AS_STATED = MotionFileOptions()
+MotionFile = Annotated[MotionFileOptions, OmitArgPrefixes]
 UNDIRECTED_OPTIONS = DirectionOptions()
 DEFAULT_DEVICE_OPTIONS = DeviceOptions()
 

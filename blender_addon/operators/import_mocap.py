@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 
 from rigs import files
+from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.takes import ClipOfTakes
 from rigs.motion import Motion, resample
 
@@ -17,6 +18,14 @@ from ..job_operator import JobOperator, invoke_operator
 from ..properties import notices
 
 _SUFFIXES = (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES)
+_UNIT_NAMES = {
+    "m": "Metres",
+    "dm": "Decimetres",
+    "cm": "Centimetres",
+    "mm": "Millimetres",
+    "in": "Inches",
+    "ft": "Feet",
+}
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in _SUFFIXES)
 """File browser filter of the formats that can be read."""
 
@@ -45,7 +54,22 @@ class ImportOptions:
         min=0.0,
         soft_max=240.0,
     )
-
+    up_axis: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Up Axis",
+        description="The file's axis that points up, for files whose dancers lie or stand on their heads",
+        items=[
+            ("AUTO", "Auto", "As the file states it, unless the movement tells another"),
+            *((axis, f"{axis} Up", f"The file's {axis} axis points up") for axis in UP_AXES),
+        ],
+    )
+    unit: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Unit",
+        description="The file's unit of lengths, for files whose dancers are too tall or too small",
+        items=[
+            ("AUTO", "Auto", "As the file states it, unless the dancers' height tells another"),
+            *((unit, name, f"One unit of the file is {UNITS[unit]:g} m") for unit, name in _UNIT_NAMES.items()),
+        ],
+    )
     match_rate: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Match Frame Rate",
         description="Set the scene's frame rate to the file's, as long as nothing in the scene is animated",
@@ -58,7 +82,8 @@ class ImportOptions:
 
     def read_options(self) -> files.ReadOptions:
         """What the user says of the file."""
-        return files.ReadOptions(fps=self.fps or None)
+        up, unit = (None if value == "AUTO" else value for value in (self.up_axis, self.unit))
+        return files.ReadOptions(self.fps or None, up, unit)
 
 
 def clip_reader(

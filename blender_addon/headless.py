@@ -7,10 +7,11 @@ A task is a JSON object with {"task": NAME, "extension": ZIP} and, by the name,
     demo    "leader": FILE, "server": URL, "out": FOLDER, "model", "seed"  writes duet.mp4, duet.blend and partner.bvh
     render  "motions": [FILE] or [FILE, FILE], "out": VIDEO, and optionally "music": a sound file
     export  "motions": [FILE...], of one dancer each, "out": as many .fbx or .glb files
-    import  "motion": an .fbx or .glb FILE, "out": FILE.npz, and optionally "fps", "up", "unit", as `files.read` has them
-and optionally "size": [width, height]. It writes lines of JSON to standard output, among Blender's own output:
-{"progress": 0.4, "what": ...} and at the end {"result": ...} or {"error": one sentence}. Exit status: 0 done, 2 bad
-input, 1 a fault. Blender's user folder is a temporary one, so the user's own extensions stay as they are.
+    import  "motion": an .fbx or .glb FILE, "out": FILE.npz
+and optionally "size": [width, height], and "fps", "up" and "unit" as `files.read` has them. It writes lines of JSON to
+standard output, among Blender's own output: {"progress": 0.4, "what": ...} and at the end {"result": ...} or {"error":
+one sentence}. Exit status: 0 done, 2 bad input, 1 a fault. Blender's user folder is a temporary one, so the user's own
+extensions stay as they are.
 """
 
 import json

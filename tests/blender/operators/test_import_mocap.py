@@ -12,6 +12,7 @@ from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swayi
 
 from rigs import Array, files
 from rigs.motion import resample
+from rigs.sample_dance.salsa import sample_dance
 
 EMPTY_GLB = b"glTF\x02\x00\x00\x00\x30\x00\x00\x00\x1c\x00\x00\x00JSON" + b'{"asset":{"version":"2.0"}} '
 """A whole glTF file with nothing in it."""
@@ -89,6 +90,33 @@ def test_the_frame_rate_can_be_given(leader: Path) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(leader), fps=25.0)
     assert bpy.context.scene.render.fps / bpy.context.scene.render.fps_base == pytest.approx(25.0)
     assert bpy.context.object.animation_data.action.frame_range[1] == 50.0
+
+
+def test_the_up_axis_and_the_unit_can_be_given(tmp_path: Path) -> None:
+    motion = swaying_motion(frames=20)
+    files.write(tmp_path / "feet.bvh", motion, like=files.Source(tmp_path / "x.bvh", 0.3048, "-X", motion.fps, 20))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "feet.bvh"), up_axis="-X", unit="ft")
+    assert max_joint_error(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "feet.bvh"), up_axis="X", unit="m")
+    overridden = files.read(tmp_path / "feet.bvh", files.ReadOptions(up="X", unit="m")).motions[0]
+    assert overridden.positions[:, 15, 2].mean() < overridden.positions[:, 7, 2].mean() - 4.0
+    assert max_joint_error(bpy.context.object, overridden) < 10.0 * TENTH_OF_A_MILLIMETRE
+
+
+def test_a_dancer_on_its_head_is_turned_and_it_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    motion = sample_dance()[:120]
+    files.write(tmp_path / "leader.bvh", motion)
+    text = (tmp_path / "leader.bvh").read_text()
+    axes = "  OFFSET 0 0 0\n  CHANNELS 3 Xrotation Yrotation Zrotation\n  JOINT pelvis\n"
+    hierarchy, values = text.replace("ROOT pelvis\n", "ROOT turned\n{\n" + axes).split("MOTION\n")
+    header, rows = values.splitlines()[:2], values.splitlines()[2:]
+    turned = "\n".join([hierarchy.rstrip() + "\n}\nMOTION", *header, *(f"180 0 0 {row}" for row in rows)])
+    (tmp_path / "turned.bvh").write_text(turned + "\n")
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "turned.bvh"))
+    output = capfd.readouterr()
+    assert "but the dancer moves as if -Y were up" in output.out + output.err
+    expected = files.read(tmp_path / "leader.bvh").motions[0]
+    assert max_joint_error(bpy.context.object, expected) < TENTH_OF_A_MILLIMETRE
 
 
 def test_a_rate_that_makes_feet_too_fast_is_reported(corpus: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ from tests.fuzz.mutations import Family
 from tests.fuzz.trial import Target, is_one_line
 from tests.rigs.files.acclaim_files import RECORDING, SKELETON
 from tests.rigs.files.bvh_files import SMALL
+from tests.rigs.files.c3d_files import markers_on, write_markers
 from tests.rigs.files.smpl_archives import smpl_dance
 from tests.rigs.files.test_alphapose import couple
 
@@ -245,7 +246,7 @@ def _rig_rows(names: list[str], heads: list[list[float]]) -> bytes:
 
 
 def _motion_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes]:
-    if files.FORMATS[suffix].writes and suffix in (".bvh", ".npz"):
+    if files.FORMATS[suffix].writes and suffix in (".bvh", ".npz", ".csv"):
         files.write(folder / f"one{suffix}", dance)
         yield (folder / f"one{suffix}").read_bytes()
     if suffix == ".bvh":
@@ -274,6 +275,13 @@ def _motion_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes
     elif suffix == ".amc":
         (folder / "0.asf").write_text(SKELETON)
         yield RECORDING.encode()
+    elif suffix == ".csv":
+        files.write(folder / "two.csv", (dance[:9], dance[:9]))
+        yield (folder / "two.csv").read_bytes().replace(b",", b";").replace(b".", b",")
+    elif suffix == ".c3d":
+        for processor, scale in ((84, -1.0), (85, -1.0), (86, 0.1)):
+            markers = markers_on(dance)
+            yield write_markers(folder / "one.c3d", markers, processor=processor, scale=scale, analog=3).read_bytes()
 
 
 def _song() -> Score:

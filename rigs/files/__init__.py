@@ -131,7 +131,7 @@ def read(path: str | Path, options: ReadOptions = AS_STATED, *, fps: float | Non
 def check_frame_rates(clip: Clip) -> Clip:
     """Add warnings about a frame rate that makes the dancers implausibly fast. Raises BadFile for an impossible one."""
     for motion in clip.motions:
-        _expect_frame_rate(clip.source.path, motion.fps)
+        expect_frame_rate(clip.source.path.name, motion.fps)
     name = clip.source.path.name
     warnings = (warning for motion in clip.motions for warning in frame_rate_warnings(motion, name))
     return replace(clip, warnings=tuple(map(one_line, (*clip.warnings, *dict.fromkeys(warnings)))))
@@ -173,16 +173,16 @@ def expect_writable(path: str | Path) -> None:
 def _expect_options(path: Path, options: ReadOptions) -> None:
     """Raise BadFile for options that mean nothing."""
     if options.fps is not None:
-        _expect_frame_rate(path, options.fps)
+        expect_frame_rate(path.name, options.fps)
     for name, value, known in (("up axis", options.up, UP_AXES), ("unit", options.unit, tuple(UNITS))):
         if value is not None and value not in known:
             raise BadFile(f"{path.name}: {name} {', '.join(known[:-1])} or {known[-1]} expected, {value!r} given")
 
 
-def _expect_frame_rate(path: Path, fps: float) -> None:
-    """Raise BadFile for a frame rate beyond any real capture."""
+def expect_frame_rate(name: str, fps: float) -> None:
+    """Raise BadFile for a file of this name with a frame rate beyond any real capture."""
     if not _MIN_FPS <= fps <= _MAX_FPS:
-        raise BadFile(f"{path.name}: a frame rate of {_MIN_FPS:g} to {_MAX_FPS:g} expected, {fps:g} found")
+        raise BadFile(f"{name}: a frame rate of {_MIN_FPS:g} to {_MAX_FPS:g} expected, {fps:g} found")
 
 
 def _format_of(path: Path, *, writable: bool = False) -> FileFormat:

@@ -6,7 +6,7 @@ import numpy as np
 
 from rigs import Array
 from rigs.characters.body_measures import body_height, body_heights
-from rigs.files import AS_STATED, BadFile, ReadOptions
+from rigs.files import AS_STATED, BadFile, ReadOptions, expect_frame_rate
 from rigs.files.axes import UP_AXES
 from rigs.files.units import Unit, detect_unit
 from rigs.files.up_axis import CONVENTIONAL, STATED, UNUSUAL, UPRIGHT_REST_POSE, UpAxis, detect_up_axis, rest_pose_axis
@@ -69,8 +69,9 @@ def detect_conventions(
     """Detect the up axis and the unit of a dancer in a file of this name, as far as the user does not give them.
 
     positions: (F, 29, 3) in the file's unit and axes, nan for joints that it lacks.  rest: (29, 3) likewise.
-    Raises BadFile for a body without size.
+    Raises BadFile for a body without size, or a frame rate beyond any real capture.
     """
+    expect_frame_rate(name, fps)
     samples = positions[:: max(1, len(positions) // _HEIGHT_SAMPLES)]
     available = tuple(j if np.isfinite(samples[:, j]).all() else -1 for j in range(samples.shape[1]))
     height = float(np.median(body_heights(available, samples.swapaxes(0, 1))))

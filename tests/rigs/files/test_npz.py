@@ -68,6 +68,7 @@ def test_a_partner_has_the_leaders_rate_and_length(tmp_path: Path) -> None:
         ({"root": None}, "an array 'root' expected, none found"),
         ({"fps": None}, "an array 'fps' expected, none found"),
         ({"fps": 0.0}, "fps: one number above zero expected"),
+        ({"fps": 1e-320}, "a frame rate of 1 to 10000 expected, 9.99989e-321 found"),
         ({"fps": np.ones(2)}, "fps: one number above zero expected"),
         ({"fps": np.array("fast")}, "fps: finite numbers expected"),
         ({"root": np.full((4, 3), np.nan)}, "root: finite numbers expected"),

@@ -82,24 +82,9 @@ def dialect_rigs(name: str) -> list[DialectRig]:
     return [_build(table, spelling, f"{name} {spelling}") for spelling in table.get("spellings", ("{}",))]
 
 
-def all_dialect_rigs() -> list[DialectRig]:
-    """All dialects' rigs, in the first spelling."""
-    return [dialect_rigs(name)[0] for name in dialect_names()]
-
-
-def turned(heads: Array, *, y_up: bool, unit: float) -> Array:
+def convert_positions(heads: Array, *, y_up: bool, unit: float) -> Array:
     """Positions (N, 3) m, Z up, in another unit in metres, and turned to Y up."""
     return (heads @ _Y_UP.T if y_up else heads) / unit
-
-
-def garbled(names: Sequence[str], share: float, seed: int) -> list[str]:
-    """Names of which a random `share` is replaced by nonsense: letters that are no word of any bone."""
-    rng = np.random.default_rng(seed)
-    lost = rng.permutation(len(names))[: round(share * len(names))]
-    out = list(names)
-    for n in lost:
-        out[n] = "".join(rng.choice(list("qxzkvjw"), size=7)) + f"_{n}"
-    return out
 
 
 @cache
@@ -144,7 +129,7 @@ def _both_sides(joints: dict[str, str], forms: dict[str, list[str]]) -> dict[str
         if joint in JOINTS:
             both[joint] = bone
         else:
-            both |= {f"{side}_{joint}": _of_side(bone, forms, n) for n, side in enumerate(SIDES)}
+            both |= {f"{side}_{joint}": _fill_in_side(bone, forms, n) for n, side in enumerate(SIDES)}
     return both
 
 
@@ -152,7 +137,7 @@ def _expand(line: str, forms: dict[str, list[str]], fingers: Sequence[str]) -> I
     """The lines that one line stands for: for both sides and for all fingers, with side and finger."""
     sided = any(f"{{{key}}}" in line for key in forms)
     for n, side in enumerate(SIDES if sided else ("",)):
-        text = _of_side(line, forms, n)
+        text = _fill_in_side(line, forms, n)
         if "{f}" not in text:
             yield text, side, None
             continue
@@ -160,7 +145,7 @@ def _expand(line: str, forms: dict[str, list[str]], fingers: Sequence[str]) -> I
             yield text.replace("{f}", finger), side, number
 
 
-def _of_side(text: str, forms: dict[str, list[str]], n: int) -> str:
+def _fill_in_side(text: str, forms: dict[str, list[str]], n: int) -> str:
     for key, both in forms.items():
         text = text.replace(f"{{{key}}}", both[n])
     return text

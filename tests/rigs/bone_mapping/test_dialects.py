@@ -13,7 +13,7 @@ from rigs.bone_mapping.bone_map import UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.naming_conventions import naming_conventions
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
-from tests.rigs.bone_mapping.dialect_rigs import DialectRig, dialect_names, dialect_rigs, turned
+from tests.rigs.bone_mapping.dialect_rigs import DialectRig, convert_positions, dialect_names, dialect_rigs
 
 RIGS = [rig for name in dialect_names() for rig in dialect_rigs(name)]
 TESTED_WITH_FILES = {
@@ -45,7 +45,7 @@ def test_all_bones_of_a_dialect_are_mapped_and_its_convention_is_recognised(rig:
     if form != "names only":
         unit = {"m": 1.0, "cm": 0.01, "mm": 0.001}[form.split()[-1]]
         assert hierarchy.heads is not None
-        heads = turned(hierarchy.heads, y_up="Y up" in form, unit=unit)
+        heads = convert_positions(hierarchy.heads, y_up="Y up" in form, unit=unit)
     bone_map = map_bones(hierarchy.names, hierarchy.parents, heads)
     assert wrong_joints(rig, hierarchy.names, bone_map.bones) == {}
     assert bone_map.convention.name == rig.convention
@@ -81,6 +81,16 @@ def test_names_may_be_in_any_unicode_normal_form(name: str, form: str) -> None:
     joints = {joint: unicodedata.normalize(form, bone) for joint, bone in rig.joints.items()}
     bone_map = map_bones(names, rig.rig.parents, rig.rig.heads)
     assert wrong_joints(replace(rig, joints=joints), names, bone_map.bones) == {}
+    assert bone_map.convention.name == rig.convention
+
+
+@pytest.mark.parametrize(("full_width", "half_width"), [("センター", "ｾﾝﾀｰ"), ("グルーブ", "ｸﾞﾙｰﾌﾞ")])
+def test_kana_may_be_of_half_width(full_width: str, half_width: str) -> None:
+    rig = dialect_rigs("mmd_basic")[0]
+    names = [name.replace("センター", half_width) for name in rig.rig.names]
+    bone_map = map_bones(names, rig.rig.parents)
+    assert names[bone_map.bones[INDEX["pelvis"]]] == half_width
+    assert unicodedata.normalize("NFKC", half_width) == full_width
     assert bone_map.convention.name == rig.convention
 
 

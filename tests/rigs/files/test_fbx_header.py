@@ -36,7 +36,8 @@ def test_text(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"not an fbx", b"Kaydara FBX Binary  \x00\x1a\x00", b"Kaydara FBX Binary  \x00\x1a\x00\xe8\x1c\0\0S\xff"]
+    "content",
+    [b"not an fbx", b"Kaydara FBX Binary  \x00\x1a\x00", b"Kaydara FBX Binary  \x00\x1a\x00\xe8\x1c\0\0S\xff"],
 )
 def test_what_is_cut_off_or_something_else_has_the_usual_axes(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.fbx").write_bytes(content)

@@ -75,11 +75,11 @@ _CLASSES: tuple[type, ...] = (
 
 
 def register() -> None:
-    """Register all classes, and the scene's and armatures' property groups."""
+    """Register all classes, and the property groups of scenes, armatures and objects."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.pas_de_deux = bpy.props.PointerProperty(type=settings.PASDEDEUX_PG_settings)  # type: ignore[attr-defined,func-returns-value]
-    bpy.types.Armature.pas_de_deux = bpy.props.PointerProperty(type=bone_map.PASDEDEUX_PG_bone_map)  # type: ignore[attr-defined,func-returns-value]
+    bone_map.register_bone_maps()
     background_job.register_handlers()
     preview_dancer.register_handlers()
     deleted_dancers.register_handlers()
@@ -96,7 +96,7 @@ def unregister() -> None:
     backend_status.unregister_timer()
     backend_process.stop_backend()
     atexit.unregister(backend_process.stop_backend)
-    del bpy.types.Armature.pas_de_deux  # type: ignore[attr-defined]
+    bone_map.unregister_bone_maps()
     del bpy.types.Scene.pas_de_deux  # type: ignore[attr-defined]
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -13,7 +13,7 @@ from rigs.bone_mapping.map_io import convention_named
 from rigs.skeleton import INDEX, JOINTS
 
 from ..context_access import armature_data
-from ..properties.bone_map import armature_bone_map, skeleton_hash
+from ..properties.bone_map import confirm_bone_map, skeleton_hash, stored_bone_map
 from . import armatures, rig_motion
 
 _MAX_LISTED = 8
@@ -23,7 +23,7 @@ _MAX_LISTED = 8
 def map_faults(obj: bpy.types.Object) -> dict[str, str]:
     """What is impossible in the bone map that is stored in an armature: for each joint at fault a sentence."""
     armature = armature_data(obj)
-    bone_map = armature_bone_map(armature)
+    bone_map = stored_bone_map(obj)
     index = {bone.name: b for b, bone in enumerate(armature.bones)}
     faults: dict[str, str] = {}
     # The tail of a bone, which a tip may be mapped to, is where it belongs.
@@ -46,7 +46,7 @@ def map_faults(obj: bpy.types.Object) -> dict[str, str]:
 def doubtful_bones(obj: bpy.types.Object) -> dict[str, str]:
     """The doubtful bones of a rig's bone map, by joint; none after the map was confirmed. Raises NotADancer."""
     armature = armature_data(obj)
-    if armatures.is_dancer(obj) or armature_bone_map(armature).confirmed == skeleton_hash(armature):
+    if armatures.is_dancer(obj) or stored_bone_map(obj).confirmed == skeleton_hash(armature):
         return {}
     rig = armatures.read_rig(obj)
     mapping = rig_motion.rig_bone_map(obj, rig)
@@ -81,9 +81,7 @@ def doubt_warnings(rigs: Sequence[bpy.types.Object]) -> list[str]:
 def confirm_bones(rigs: Sequence[bpy.types.Object]) -> None:
     """Remember in the rigs' armatures that their doubtful bones were confirmed, unless they are linked."""
     for obj in rigs:
-        armature = armature_data(obj)
-        if armature.library is None:
-            armature_bone_map(armature).confirmed = skeleton_hash(armature)
+        confirm_bone_map(obj)
 
 
 def _parents(obj: bpy.types.Object, index: dict[str, int], bones: Sequence[int]) -> list[int]:

@@ -21,7 +21,7 @@ from rigs.retargeting.pose_reduction import KeyedMotion, reduce_motion, reduce_p
 from rigs.retargeting.retarget import RetargetOptions
 
 from ..background_job import OperatorError
-from ..context_access import active_scene, armature_data, extend_frame_range, frame_rate, metres_per_unit
+from ..context_access import active_scene, extend_frame_range, frame_rate, metres_per_unit
 from ..properties.bone_map import edited_bone_map
 from . import armatures, rigify
 from .armatures import NotADancer
@@ -55,7 +55,7 @@ def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
     """
     rig = rig or armatures.read_rig(obj)
     try:
-        mapping = edited_bone_map(armature_data(obj), rig) or map_bones(rig.names, rig.parents, rig.heads)
+        mapping = edited_bone_map(obj, rig) or map_bones(rig.names, rig.parents, rig.heads)
     except UnmappableRig as error:
         raise NotADancer(f"{obj.name}: {error}") from None
     except BadMap as error:

@@ -10,7 +10,6 @@ from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_io import BadMap
 
 from ..animation import armatures
-from ..animation.armatures import require_local
 from ..animation.rig_motion import rig_bone_map
 from ..background_job import OperatorError, OperatorReturn, error_message
 from ..context_access import active_scene, window_manager
@@ -43,6 +42,12 @@ class _ArmatureOperator(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def require_bone_map(obj: bpy.types.Object) -> None:
+    """Raise OperatorError for an armature linked from another file, which can store no bone map."""
+    if not bone_map.can_store_bone_map(obj):
+        armatures.require_local(obj)
+
+
 class PASDEDEUX_OT_map_bones(_ArmatureOperator):
     """Detect which bones of an armature correspond to the dancer's joints"""
 
@@ -65,16 +70,16 @@ class PASDEDEUX_OT_map_bones(_ArmatureOperator):
         return _BY_HAND if properties.by_hand else cls.__doc__ or ""
 
     def run(self, obj: bpy.types.Object, armature: bpy.types.Armature) -> None:
-        require_local(armature)
+        require_bone_map(obj)
         rig = armatures.read_rig(obj)
         if self.by_hand:
-            bone_map.store_bone_map(armature, None, rig, edited=True)
+            bone_map.store_bone_map(obj, None, rig, edited=True)
             return
-        has_bones = any(row.bone for row in bone_map.armature_bone_map(armature).joints)
+        has_bones = any(row.bone for row in bone_map.stored_bone_map(obj).joints)
         edited = None
         try:
             if not self.forget:
-                edited = (bone_map.edited_bone_map if has_bones else bone_map.saved_bone_map)(armature, rig)
+                edited = bone_map.edited_bone_map(obj, rig) if has_bones else bone_map.saved_bone_map(armature, rig)
             mapping = edited or map_bones(rig.names, rig.parents, rig.heads)
         except UnmappableRig as error:
             raise armatures.NotADancer(f"{obj.name}: {error}") from None
@@ -82,7 +87,7 @@ class PASDEDEUX_OT_map_bones(_ArmatureOperator):
             raise OperatorError(f"{obj.name}: {error}, or press Detect Again") from None
         if self.forget:
             bone_map.delete_saved_bone_map(armature)
-        bone_map.store_bone_map(armature, mapping, rig, edited=edited is not None)
+        bone_map.store_bone_map(obj, mapping, rig, edited=edited is not None)
 
 
 class _MapFileOperator(_ArmatureOperator):
@@ -124,7 +129,7 @@ class PASDEDEUX_OT_import_map(_MapFileOperator):
     bl_options = {"UNDO"}
 
     def run(self, obj: bpy.types.Object, armature: bpy.types.Armature) -> None:
-        require_local(armature)
+        require_bone_map(obj)
         file, rig = self.file(), armatures.read_rig(obj)
         try:
             mapping = map_io.from_json(file.read_text("utf-8"), rig.names, rig.parents, rig.heads)
@@ -132,8 +137,8 @@ class PASDEDEUX_OT_import_map(_MapFileOperator):
             raise OperatorError(f"{file.name}: no such file") from None
         except (UnicodeDecodeError, BadMap) as error:
             raise OperatorError(f"{file.name}: {error}") from None
-        bone_map.store_bone_map(armature, mapping, rig, edited=True)
-        bone_map.save_bone_map(armature)
+        bone_map.store_bone_map(obj, mapping, rig, edited=True)
+        bone_map.save_bone_map(obj)
 
 
 CLASSES = (PASDEDEUX_OT_map_bones, PASDEDEUX_OT_export_map, PASDEDEUX_OT_import_map)

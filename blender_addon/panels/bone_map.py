@@ -10,7 +10,7 @@ from rigs.bone_mapping.joint_labels import JOINT_LABELS
 
 from ..animation import map_check
 from ..context_access import armature_data
-from ..properties.bone_map import PASDEDEUX_PG_joint, armature_bone_map
+from ..properties.bone_map import PASDEDEUX_PG_joint, stored_bone_map
 from .layout import DuetPanel
 
 _LABEL_WIDTH = 0.28
@@ -43,7 +43,7 @@ class PASDEDEUX_PT_bones(DuetPanel):
         row.operator("pasdedeux.map_bones", text="", icon="GREASEPENCIL").by_hand = True
         row.operator("pasdedeux.import_map", text="", icon="IMPORT")
         row.operator("pasdedeux.export_map", text="", icon="EXPORT")
-        bone_map = armature_bone_map(armature)
+        bone_map = stored_bone_map(context.active_object)
         if not bone_map.joints:
             return
         status = "Edited by hand" if bone_map.edited else f"{bone_map.dialect}: {bone_map.confidence:.0%} confidence"

@@ -7,6 +7,7 @@ import bpy
 
 from rigs import files
 from rigs.files.axes import UNITS, UP_AXES
+from rigs.files.other_formats import file_advice
 from rigs.files.takes import ClipOfTakes
 from rigs.motion import Motion, resample
 
@@ -95,7 +96,8 @@ def clip_reader(
     """
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES and path.is_file():
-        raise files.BadFile(f"{path.name}: {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file extension expected")
+        known = f"{', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
+        raise files.BadFile(f"{path.name}: {known} file extension expected{file_advice(path)}")
     if suffix in fbx_gltf.SUFFIXES:
         return fbx_gltf.read_armatures(context, path, options)
     return lambda: files.read(path, options)

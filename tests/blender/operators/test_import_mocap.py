@@ -13,6 +13,7 @@ from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swayi
 from rigs import Array, files
 from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance
+from tests.rigs.files.c3d_files import markers_on, write_markers
 
 EMPTY_GLB = b"glTF\x02\x00\x00\x00\x30\x00\x00\x00\x1c\x00\x00\x00JSON" + b'{"asset":{"version":"2.0"}} '
 """A whole glTF file with nothing in it."""
@@ -30,6 +31,43 @@ def test_a_recording_comes_in_where_its_reader_says(corpus: Path) -> None:
     bpy.ops.pasdedeux.import_mocap(filepath=str(path))
     motion = files.read(path).motions[0]
     assert max_joint_error(bpy.context.object, motion, every=120) < TENTH_OF_A_MILLIMETRE
+
+
+def amass_file(folder: Path) -> Path:
+    frames = 40
+    poses = np.zeros((frames, 52, 3))
+    poses[:, 0, 0] = np.pi / 2.0  # stood up in a world with Z up
+    poses[:, 18, 1] = np.linspace(0.0, -1.5, frames)  # bends the left elbow
+    trans = np.linspace((0.0, 0.0, 0.9), (0.4, 0.0, 0.9), frames)
+    path = folder / "amass.npz"
+    np.savez(path, poses=poses.reshape(frames, 156), trans=trans, mocap_framerate=60.0, gender="male")
+    return path
+
+
+def marker_file(folder: Path) -> Path:
+    return write_markers(folder / "markers.c3d", markers_on(sample_dance()[:40]), fps=30.0)
+
+
+def table_file(folder: Path) -> Path:
+    files.write(folder / "table.csv", sample_dance()[:40])
+    return folder / "table.csv"
+
+
+@pytest.mark.parametrize("build", [amass_file, marker_file, table_file])
+def test_smpl_poses_markers_and_tables_come_in_where_their_reader_says(
+    tmp_path: Path, build: Callable[[Path], Path]
+) -> None:
+    path = build(tmp_path)
+    assert bpy.ops.pasdedeux.import_mocap(filepath=str(path)) == {"FINISHED"}
+    motion = files.read(path).motions[0]
+    assert len(motion) == 40
+    assert max_joint_error(bpy.context.object, motion) < TENTH_OF_A_MILLIMETRE
+
+
+def test_a_pickled_result_is_refused_with_what_to_save_instead(tmp_path: Path) -> None:
+    (tmp_path / "hmr4d_results.pt").write_bytes(b"PK")
+    with pytest.raises(RuntimeError, match=r"pickled Python objects found; .*smpl_params_global"):
+        bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "hmr4d_results.pt"))
 
 
 def test_the_new_armature_is_active_and_the_leader(leader: Path) -> None:

@@ -1,18 +1,25 @@
-"""Bone mapping: find the 29 joints among a rig's bones by naming-convention presets, checked against the hierarchy.
+"""Bone mapping: find the 29 joints among a rig's bones by names, hierarchy and rest positions, weighed together.
 
-Where the names match no preset and no language, the rest positions of the bones are used (`structure_mapper`).
+Names are matched with presets, common words and languages (`name_matcher`) and weighed (`name_evidence`); the likeliest
+body by names and places has the joints of arms and legs (`body_finder`), and the others follow (`joint_assignment`).
 """
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from rigs import Array
-from rigs.bone_mapping import structure_mapper
+from rigs.bone_mapping.body_finder import find_body
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED, BoneMap, UnmappableRig, build_bone_map
-from rigs.bone_mapping.end_joints import drop_implausible_toe_tips, infer_end_joints, infer_spine
+from rigs.bone_mapping.end_joints import drop_implausible_toe_tips, infer_end_joints, infer_spine, raise_spine_ends
+from rigs.bone_mapping.joint_assignment import assign_named_joints, fill_by_place
+from rigs.bone_mapping.limb_finder import BoneTree
 from rigs.bone_mapping.map_confidence import joint_confidence
 from rigs.bone_mapping.map_faults import find_faults
+from rigs.bone_mapping.name_evidence import name_evidence
 from rigs.bone_mapping.name_matcher import match_names
 from rigs.bone_mapping.naming_conventions import NamingConvention
+from rigs.bone_mapping.structure_mapper import assign_joints
 from rigs.skeleton import INDEX
 
 
@@ -20,33 +27,44 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     """Map the bones of a rig to the 29 joints.
 
     names, parents: one for each bone, -1 for a root. The tail of a leaf bone may be among them as "<bone> end site".
-    heads: (N, 3) rest positions, in any unit and axes. With them a rig of unknown names can be mapped too.
-    The best-matching naming convention is used. Raises UnmappableRig where arms, legs or the pelvis are missing.
+    heads: (N, 3) rest positions, in any unit and axes. Without them names and hierarchy alone decide.
+    Raises UnmappableRig where arms, legs or the pelvis are missing.
     """
     match = match_names(names, parents)
     convention, bones = match.convention, match.bones
-    missing = [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]
-    by_structure = None
-    if heads is not None and 2 * len(missing) > len(REQUIRED):
-        by_structure = structure_mapper.map_by_structure(parents, heads)
-    if by_structure is not None:
-        convention, bones = BY_STRUCTURE, by_structure
-    elif missing:
+    evidence, placed = None, None
+    if heads is not None and not convention.controls:
+        tree = BoneTree.from_parents(parents, np.asarray(heads, dtype=float))
+        evidence = name_evidence(names, match.bones_by_key, match.foreign)
+        if (body := find_body(tree, evidence, match.bones)) is not None:
+            placed = assign_joints(tree, body)
+            match = assign_named_joints(match, body, placed, evidence, names, tree)
+            convention, bones = match.convention, match.bones
+    if missing := [joint for joint in REQUIRED if bones[INDEX[joint]] < 0]:
         raise UnmappableRig(f"no bone for {missing[0]}; a humanoid with two arms and two legs expected")
-    else:
+    if convention != BY_STRUCTURE:
+        if evidence is not None:
+            raise_spine_ends(match, bones, evidence.nameless, parents)
         infer_spine(convention, bones, parents)
+        if evidence is not None and placed is not None:
+            fill_by_place(convention, bones, placed, evidence, parents)
         infer_end_joints(convention, bones, names, parents)
         if heads is not None:
             drop_implausible_toe_tips(bones, names, heads)
-    _drop_faulty_bones(convention, bones, names, parents)
-    return build_bone_map(convention, bones, joint_confidence(convention, bones, match.bones_by_key, heads), parents)
+    _drop_faulty_bones(convention, bones, names, parents, heads)
+    confidence = joint_confidence(convention, bones, match.bones_by_key, heads, evidence)
+    return build_bone_map(convention, bones, confidence, parents)
 
 
 def _drop_faulty_bones(
-    convention: NamingConvention, bones: list[int], names: Sequence[str], parents: Sequence[int]
+    convention: NamingConvention,
+    bones: list[int],
+    names: Sequence[str],
+    parents: Sequence[int],
+    heads: Array | None,
 ) -> None:
     """Leave joints open whose bones cannot be right together. Raises UnmappableRig if one of them is required."""
-    while faults := find_faults(bones, names, parents, convention=convention):
+    while faults := find_faults(bones, names, parents, heads, convention=convention):
         optional = [joint for joint in faults[0].joints if joint not in REQUIRED]
         if not optional:
             raise UnmappableRig(faults[0].sentence)

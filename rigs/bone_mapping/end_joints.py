@@ -8,6 +8,7 @@ from rigs import Array
 from rigs.bone_mapping.bone_hierarchy import ancestors, children_of, is_descendant
 from rigs.bone_mapping.bone_map import SPINE_JOINTS, nearest_mapped_ancestor
 from rigs.bone_mapping.bone_names import END_SITE, split_name
+from rigs.bone_mapping.name_matcher import NameMatch
 from rigs.bone_mapping.naming_conventions import NamingConvention
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
 
@@ -39,6 +40,22 @@ def infer_spine(convention: NamingConvention, bones: list[int], parents: Sequenc
         ]
         if between:
             bones[middle] = between[(len(between) - 1) // 2]
+
+
+def raise_spine_ends(match: NameMatch, bones: list[int], nameless: Array, parents: Sequence[int]) -> None:
+    """Move the ends of a spine, found by second-best names, to bones beyond them whose names say nothing."""
+    trunk = [] if match.convention.controls else _trunk_bones(bones, parents)
+    for joint, end in ((SPINE_JOINTS[0], 0), (SPINE_JOINTS[2], -1)):
+        j = INDEX[joint]
+        names = match.convention.joints.get(joint, ())
+        best = names[0] if names and not match.convention.generic else None
+        if (
+            bones[j] in trunk
+            and trunk[end] not in bones
+            and nameless[trunk[end]]
+            and (best is None or bones[j] not in match.bones_by_key.get(best, ()))
+        ):
+            bones[j] = trunk[end]
 
 
 def _trunk_bones(bones: Sequence[int], parents: Sequence[int]) -> list[int]:

@@ -1,8 +1,9 @@
 """Limb detection: the pairs of branches of a bone hierarchy that are shaped like a body's arms or legs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -13,6 +14,8 @@ _MAX_BRANCH_PAIRS = 12
 """Number of the longest pairs of branches that are examined."""
 _MAX_LENGTH_DIFFERENCE = 0.1
 """Maximum relative difference in length between the two branches of a pair."""
+_MAX_PROP_LENGTH, _MAX_DISSIMILAR_PAIRS = 0.5, 6
+"""The same for limbs one of which holds something, and the number of such pairs that are examined."""
 _MIN_BRANCH_LENGTH = 0.15
 """Minimum length of an arm or a leg, relative to the longest branch."""
 _COINCIDENT = 1e-3
@@ -23,8 +26,16 @@ MAX_SEGMENT_RATIO = 2.0
 """Maximum ratio between the lengths of a limb's two segments."""
 _SEGMENT_RATIO_SCALE, _EXTENSION_SCALE, _DETOUR_SCALE, _ASYMMETRY_SCALE, _FORK_COST = 0.3, 0.25, 0.02, 0.1, 2.0
 """Scales of the cost terms: log ratio of the segments, extension beyond the end, detour, asymmetry; cost of a fork."""
+_UNEQUAL_COST = 3.0
+"""Cost of a joint that is not the same bone, counted from the body, of both limbs of as many bones."""
+_BEARER_SCORE = 3.0
+"""Log-likelihood ratio that of several bones at one position the joint is the one on which most others hang."""
+LIMB = ("root", "middle", "end")
+"""The joints of a limb."""
 LEG, ARM = (0.12, 0.08, 0.25), (0.35, 0.12, 0.33)
 """Expected lateral distance of the root, its tolerance, and extension beyond the end, in lengths of the limb."""
+
+_PathPair = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -32,13 +43,14 @@ class BoneTree:
     """Bone hierarchy with positions (N, 3).
 
     children: of each bone, and of -1 the roots.  longest_child: each bone's child on its longest path to a leaf.
-    length: of that path.
+    length: of that path.  fullest_child: each bone's child with most bones below it.
     """
 
     positions: Array
     parents: tuple[int, ...]
     children: dict[int, list[int]]
     longest_child: dict[int, int]
+    fullest_child: dict[int, int]
     length: dict[int, float]
 
     @classmethod
@@ -46,13 +58,22 @@ class BoneTree:
         """Build the tree of bones with parents, -1 for a root, and positions (N, 3)."""
         order = topological_order(parents)
         longest_child: dict[int, int] = {}
+        fullest_child: dict[int, int] = {}
+        fullest: dict[int, tuple[int, float]] = {}
+        counts = dict.fromkeys(order, 1)
         length = dict.fromkeys(order, 0.0)
         for bone in reversed(order):
             parent = parents[bone]
             path_length = length[bone] + float(np.linalg.norm(positions[bone] - positions[parent]))
             if parent >= 0 and (parent not in longest_child or path_length > length[parent]):
                 longest_child[parent], length[parent] = bone, path_length
-        return cls(positions, tuple(parents), children_of(parents), longest_child, length)
+            if parent >= 0:
+                counts[parent] += counts[bone]
+                # Of equally many the one further on: a limb goes on, a twist bone does not.
+                fuller = (counts[bone], path_length)
+                if parent not in fullest_child or fuller > fullest[parent]:
+                    fullest_child[parent], fullest[parent] = bone, fuller
+        return cls(positions, tuple(parents), children_of(parents), longest_child, fullest_child, length)
 
     def subtree(self, bone: int) -> list[int]:
         """`bone` and all its descendants."""
@@ -75,6 +96,11 @@ class Limb:
         root, middle, end = tree.positions[list(self.joints)]
         return float(np.linalg.norm(middle - root) + np.linalg.norm(end - middle))
 
+    def segments(self, tree: BoneTree) -> Array:
+        """(2,) lengths of the limb's two segments."""
+        joints = tree.positions[list(self.joints)]
+        return np.linalg.norm(np.diff(joints, axis=0), axis=-1)
+
     def bones_beyond(self) -> tuple[int, ...]:
         """The bones of the hand or foot, beyond the end joint."""
         return self.path[self.path.index(self.joints[2]) + 1 :]
@@ -82,11 +108,19 @@ class Limb:
 
 @dataclass(frozen=True)
 class LimbPair:
-    """Two limbs that mirror each other, and the lateral unit vector from the second limb to the first."""
+    """Two limbs that mirror each other, and the lateral unit vector from the second limb to the first.
+
+    cost: how unlike a pair of limbs they are by place.  name_score: log-likelihood ratio of the joints' names.
+    """
 
     limbs: tuple[Limb, Limb]
     lateral: Array
     cost: float
+    name_score: float = 0.0
+
+    def flipped(self, flip: bool) -> "LimbPair":
+        """The pair with the other limb first if `flip`."""
+        return replace(self, limbs=self.limbs[::-1], lateral=-self.lateral) if flip else self
 
     def bones(self) -> tuple[int, ...]:
         """The bones of both limbs."""
@@ -102,85 +136,174 @@ class LimbPair:
         return np.mean([tree.positions[limb.joints[n]] for limb in self.limbs], axis=0)
 
 
-def find_limb_pairs(tree: BoneTree, shape: tuple[float, float, float]) -> list[LimbPair]:
-    """Find all pairs of branches that can be limbs of a shape: `LEG` or `ARM`."""
-    return [pair for branch in _sibling_branches(tree) if (pair := _limb_pair(tree, *branch, shape)) is not None]
+def find_limb_pairs(
+    tree: BoneTree,
+    shape: tuple[float, float, float],
+    scores: Array | None = None,
+    named: Sequence[Sequence[int]] = (),
+    *,
+    posed: bool = True,
+) -> list[LimbPair]:
+    """Find all pairs of branches that can be limbs of a shape: `LEG` or `ARM`.
+
+    scores: (3, N) log-likelihood ratio of the bones' names for the root, the middle and the end of such a limb.
+    named: the bones by name of both limbs, which may lie in branches of unequal length, or beside the longest path.
+    posed: whether the rest positions are those of a body; else only the lengths of bones count.
+    """
+    if scores is None:
+        scores = np.zeros((3, len(tree.parents)))
+    paths = [pair for branch in _sibling_branches(tree) for pair in _path_pairs(tree, *branch, scores)]
+    paths += _named_paths(tree, named, scores)
+    return [pair for both in dict.fromkeys(paths) if (pair := _fit_pair(tree, both, shape, scores, posed)) is not None]
 
 
 def _sibling_branches(tree: BoneTree) -> list[tuple[int, int]]:
-    """Pairs of sibling bones whose branches are of similar length, the longest first."""
+    """Pairs of sibling bones whose branches are of similar length, the longest first, then some of less similar."""
     min_length = _MIN_BRANCH_LENGTH * max(tree.length.values(), default=0.0)
-    branches = []
+    similar, dissimilar = [], []
     for siblings in tree.children.values():
         ranked = sorted((s for s in siblings if tree.length[s] > min_length), key=lambda s: -tree.length[s])
-        for n, first in enumerate(ranked):
-            for second in ranked[n + 1 :]:
-                if tree.length[second] < (1.0 - _MAX_LENGTH_DIFFERENCE) * tree.length[first]:
-                    break
-                branches.append((first, second))
-    return sorted(branches, key=lambda pair: -tree.length[pair[0]])[:_MAX_BRANCH_PAIRS]
+        for first, second in combinations(ranked, 2):
+            ratio = tree.length[second] / tree.length[first]
+            if ratio >= 1.0 - _MAX_LENGTH_DIFFERENCE:
+                similar.append((first, second))
+            elif ratio >= 1.0 - _MAX_PROP_LENGTH:
+                dissimilar.append((first, second))
+
+    def longest(branches: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+        return sorted(branches, key=lambda pair: -tree.length[pair[0]])[:count]
+
+    return longest(similar, _MAX_BRANCH_PAIRS) + longest(dissimilar, _MAX_DISSIMILAR_PAIRS)
 
 
-def _limb_pair(tree: BoneTree, first: int, second: int, shape: tuple[float, float, float]) -> LimbPair | None:
-    """Fit a pair of limbs of that shape to two branches, or None."""
-    paths = [_longest_path(tree, first), _longest_path(tree, second)]
+def _path_pairs(tree: BoneTree, first: int, second: int, scores: Array) -> list[_PathPair]:
+    """The paths through two branches: the longest ones, and those through the sub-branches of most bones."""
+    longest, fullest = (
+        (_path(tree, first, below, scores), _path(tree, second, below, scores))
+        for below in (tree.longest_child, tree.fullest_child)
+    )
+    return [longest, fullest]
+
+
+def _named_paths(tree: BoneTree, named: Sequence[Sequence[int]], scores: Array) -> list[_PathPair]:
+    """The paths from below the bones that both limbs share through each limb's lowest named bone."""
+    if len(named) != 2 or not all(named):
+        return []
+    lowest = [max(bones, key=lambda bone: len(ancestors(bone, tree.parents))) for bones in named]
+    above = [[bone, *ancestors(bone, tree.parents)] for bone in lowest]
+    own = [[bone for bone in path if bone not in other] for path, other in zip(above, above[::-1], strict=True)]
+    if not all(own):
+        return []
+    first, second = (_path(tree, path[-1], tree.longest_child | dict(pairwise(path[::-1])), scores) for path in own)
+    return [(first, second)]
+
+
+def _path(tree: BoneTree, bone: int, next_bone: dict[int, int], scores: Array) -> tuple[int, ...]:
+    """The bones on the path from `bone` to a leaf, at each position one.
+
+    Of several at one position it is the best named, that on which most others hang, or the last.
+    """
+    groups = [[bone]]
+    min_distance = _COINCIDENT * tree.length[bone]
+    while (bone := next_bone.get(bone, -1)) >= 0:
+        if np.linalg.norm(tree.positions[bone] - tree.positions[groups[-1][0]]) > min_distance:
+            groups.append([])
+        groups[-1].append(bone)
+    best_name = scores.max(axis=0)
+
+    def rank(bone: int, group: list[int]) -> float:
+        bears_most = len(tree.children.get(bone, [])) == max(len(tree.children.get(each, [])) for each in group)
+        return float(best_name[bone]) + _BEARER_SCORE * bears_most
+
+    return tuple(max(group[::-1], key=lambda bone: rank(bone, group)) for group in groups)
+
+
+def _fit_pair(
+    tree: BoneTree, paths: _PathPair, shape: tuple[float, float, float], scores: Array, posed: bool
+) -> LimbPair | None:
+    """Fit a pair of limbs of that shape to two paths: the bones of least cost by place and name; or None."""
+    if not all(len(LIMB) <= len(path) <= _MAX_LIMB_BONES for path in paths):
+        return None
     centres = [tree.positions[list(path)].mean(axis=0) for path in paths]
-    separation = centres[0] - centres[1]
+    separation, middle = centres[0] - centres[1], (centres[0] + centres[1]) / 2.0
     if not np.linalg.norm(separation) > 0.0:
         return None
-    lateral, middle = separation / np.linalg.norm(separation), (centres[0] + centres[1]) / 2.0
-    limbs = [_fit_limb(tree, path, np.abs((tree.positions[list(path)] - middle) @ lateral), shape) for path in paths]
-    if limbs[0] is None or limbs[1] is None:
-        return None
-    first_joints, second_joints = (tree.positions[list(limb.joints)] for limb in limbs if limb)
-    mirrored = second_joints - 2.0 * ((second_joints - middle) @ lateral)[:, None] * lateral
-    span = np.linalg.norm(first_joints[2] - first_joints[0])
-    asymmetry = float(np.linalg.norm(mirrored - first_joints, axis=-1).max() / span)
-    cost = (limbs[0].cost + limbs[1].cost) / 2.0 + (asymmetry / _ASYMMETRY_SCALE) ** 2
-    return LimbPair((limbs[0], limbs[1]), lateral, cost)
+    lateral = separation / np.linalg.norm(separation)
+    costs, names = [], []
+    for path in paths:
+        offsets = np.abs((tree.positions[list(path)] - middle) @ lateral)
+        costs.append(_limb_costs(tree, path, offsets if posed else None, shape))
+        names.append(sum(scores[n][list(path)][joint] for n, joint in enumerate(_joint_choices(len(path)))))
+    totals = [cost / 2.0 - score for cost, score in zip(costs, names, strict=True)]
+    best = [int(np.argmin(total)) for total in totals]
+    choices = [(best[0], best[1])]
+    if len(paths[0]) == len(paths[1]):  # the names of one side tell the bones of the other
+        choices += [(n, n) for n in (int(np.argmin(totals[0] + totals[1])), *best)]
+    pairs = []
+    for chosen in dict.fromkeys(choices):
+        cost = sum(float(costs[side][n]) for side, n in enumerate(chosen)) / 2.0
+        if np.isfinite(cost):
+            limbs = [
+                Limb(path, tuple(path[joint[n]] for joint in _joint_choices(len(path))), float(costs[side][n]))
+                for side, (path, n) in enumerate(zip(paths, chosen, strict=True))
+            ]
+            if posed:
+                asymmetry = _asymmetry(tree, limbs, middle, lateral)
+            else:
+                asymmetry = float(np.abs(np.log(limbs[0].segments(tree) / limbs[1].segments(tree))).max())
+            if len(paths[0]) == len(paths[1]):
+                places = [_joint_choices(len(paths[0]))[:, n] for n in chosen]
+                cost += _UNEQUAL_COST * float((places[0] != places[1]).sum())
+            score = sum(float(names[side][n]) for side, n in enumerate(chosen))
+            pairs.append(LimbPair((limbs[0], limbs[1]), lateral, cost + (asymmetry / _ASYMMETRY_SCALE) ** 2, score))
+    return min(pairs, key=lambda pair: pair.cost - pair.name_score, default=None)
 
 
-def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:
-    """The bones on the longest path from `bone` to a leaf; of several at one position only the first."""
-    path = [bone]
-    min_distance = _COINCIDENT * tree.length[bone]
-    while (bone := tree.longest_child.get(bone, -1)) >= 0:
-        if np.linalg.norm(tree.positions[bone] - tree.positions[path[-1]]) > min_distance:
-            path.append(bone)
-    return tuple(path)
+def _asymmetry(tree: BoneTree, limbs: Sequence[Limb], middle: Array, lateral: Array) -> float:
+    """The greatest distance between a limb's joint and the other limb's mirrored one, in spans of the first limb."""
+    first, second = (tree.positions[list(limb.joints)] for limb in limbs)
+    mirrored = second - 2.0 * ((second - middle) @ lateral)[:, None] * lateral
+    span = np.linalg.norm(first[2] - first[0])
+    return float(np.linalg.norm(mirrored - first, axis=-1).max() / span) if span > 0.0 else np.inf
 
 
-def _fit_limb(
-    tree: BoneTree, path: tuple[int, ...], lateral_distance: Array, shape: tuple[float, float, float]
-) -> Limb | None:
-    """Fit a limb to a path: the root, middle and end bones of least cost.
+@cache
+def _joint_choices(count: int) -> Array:
+    """(3, C) all places of a limb's root, middle and end on a path of `count` bones."""
+    return np.array(list(combinations(range(count), len(LIMB)))).T
 
-    lateral_distance: each bone's distance from the body's sagittal plane.
+
+def _limb_costs(
+    tree: BoneTree, path: tuple[int, ...], lateral_distance: Array | None, shape: tuple[float, float, float]
+) -> Array:
+    """(C,) how unlike a limb each choice of root, middle and end on a path is; infinite for none.
+
+    lateral_distance: each bone's distance from the body's sagittal plane; without it the pose does not count.
     """
     start, start_scale, extension = shape
+    i, j, k = _joint_choices(len(path))
     positions = tree.positions[list(path)]
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     arc_length = np.concatenate([[0.0], np.cumsum(np.diagonal(distances, 1))])
-    forks = np.array([len(tree.children.get(bone, [])) > 1 for bone in path])
-    best: tuple[float, tuple[int, int, int]] | None = None
-    for i, j, k in combinations(range(len(path) if len(path) <= _MAX_LIMB_BONES else 0), 3):
-        upper, lower = distances[i, j], distances[j, k]
-        if not 0.0 < max(upper, lower) < MAX_SEGMENT_RATIO * min(upper, lower):
-            continue
-        length = upper + lower
+    forks = np.cumsum([0, *(len(tree.children.get(bone, [])) > 1 for bone in path)])
+    upper, lower = distances[i, j], distances[j, k]
+    length = upper + lower
+    valid = np.minimum(upper, lower) > 0.0
+    if lateral_distance is not None:
+        valid &= np.maximum(upper, lower) < MAX_SEGMENT_RATIO * np.minimum(upper, lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
         cost = (
             (np.log(upper / lower) / _SEGMENT_RATIO_SCALE) ** 2
-            + ((lateral_distance[i] / length - start) / start_scale) ** 2
-            + min(1.0, (((arc_length[-1] - arc_length[k]) / length - extension) / _EXTENSION_SCALE) ** 2)
-            + ((arc_length[k] - arc_length[i]) / length - 1.0) / _DETOUR_SCALE
-            + _FORK_COST * forks[j + 1 : k].any()
-            + _bend_angle(positions[j] - positions[i], positions[k] - positions[j]) ** 2
+            + np.minimum(1.0, (((arc_length[-1] - arc_length[k]) / length - extension) / _EXTENSION_SCALE) ** 2)
+            + _FORK_COST * (forks[k] > forks[j + 1])
         )
-        if best is None or cost < best[0]:
-            best = float(cost), (path[i], path[j], path[k])
-    return Limb(path, best[1], best[0]) if best else None
+        if lateral_distance is not None:
+            cost += ((lateral_distance[i] / length - start) / start_scale) ** 2
+            cost += ((arc_length[k] - arc_length[i]) / length - 1.0) / _DETOUR_SCALE
+            cost += _bend_angles(positions[j] - positions[i], positions[k] - positions[j]) ** 2
+    return np.where(valid & np.isfinite(cost), cost, np.inf)
 
 
-def _bend_angle(upper: Array, lower: Array) -> float:
-    """The angle in radians between two segments of a limb, (3,) each."""
-    return float(np.arctan2(np.linalg.norm(np.cross(upper, lower)), upper @ lower))
+def _bend_angles(upper: Array, lower: Array) -> Array:
+    """(C,) angles in radians between two segments of a limb, (C, 3) each."""
+    return np.arctan2(np.linalg.norm(np.cross(upper, lower), axis=-1), (upper * lower).sum(axis=-1))

@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap
 from rigs.bone_mapping.bone_names import NameKey
+from rigs.bone_mapping.name_evidence import NameEvidence, joint_kind
 from rigs.bone_mapping.naming_conventions import NamingConvention
-from rigs.skeleton import CHILDREN, JOINTS, MIRROR_JOINTS
+from rigs.skeleton import CHILDREN, JOINTS, MIRROR_JOINTS, PARENTS
 
 _BY_CONVENTION, _BY_COMMON_WORDS, _INFERRED, _BY_POSITION = 1.0, 0.85, 0.9, 0.6
 """Confidence in a bone matched by a preset, by generic words, inferred from its neighbours, and found by position."""
+_BETWEEN_NAMED, _OTHER_NAME = 0.8, 0.4
+"""Confidence in a nameless bone between named ones of its limb, and in one whose name says another joint or side."""
 _ASYMMETRIC_NAME, _IMPLAUSIBLE_POSITION = 0.7, 0.8
 """Confidence factors for a bone whose other side is named differently, and for one at an implausible rest position."""
 _DOUBTFUL = 0.75
-"""Confidence below which a bone is doubtful: found by position, named unlike the other side, or at a strange place."""
+"""Confidence below which a bone is doubtful: found by position, named unlike its joint, or at a strange place."""
 
 
 def doubtful_joints(bone_map: BoneMap) -> tuple[str, ...]:
@@ -27,20 +32,51 @@ def doubtful_joints(bone_map: BoneMap) -> tuple[str, ...]:
 
 
 def joint_confidence(
-    convention: NamingConvention, bones: Sequence[int], bones_by_key: dict[NameKey, list[int]], heads: Array | None
+    convention: NamingConvention,
+    bones: Sequence[int],
+    bones_by_key: dict[NameKey, list[int]],
+    heads: Array | None,
+    evidence: NameEvidence | None = None,
 ) -> list[float]:
-    """(29,) confidence in each bone: how it was found, symmetry of names, plausibility of the rest position."""
+    """(29,) confidence in each bone: how it was found, symmetry of names, plausibility of the rest position.
+
+    evidence: of the bones' names, where names and places were weighed together.
+    """
     implausible = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
     name_ranks = [_name_rank(convention, j, bone, bones_by_key) for j, bone in enumerate(bones)]
     base = _BY_POSITION if convention == BY_STRUCTURE else _BY_COMMON_WORDS if convention.generic else _BY_CONVENTION
-    return [
-        0.0
-        if bone < 0
-        else (base if name_ranks[j] >= 0 or convention == BY_STRUCTURE else _INFERRED * base)
-        * (1.0 if name_ranks[j] == name_ranks[MIRROR_JOINTS[j]] else _ASYMMETRIC_NAME)
-        * (_IMPLAUSIBLE_POSITION if j in implausible else 1.0)
-        for j, bone in enumerate(bones)
-    ]
+    confidence = []
+    for j, bone in enumerate(bones):
+        nameless = evidence is not None and bone >= 0 and bool(evidence.nameless[bone])
+        other = MIRROR_JOINTS[j]
+        mirror_nameless = evidence is not None and bones[other] >= 0 and bool(evidence.nameless[bones[other]])
+        if bone < 0 or convention == BY_STRUCTURE or name_ranks[j] >= 0:
+            value = base if bone >= 0 else 0.0
+        elif evidence is not None and CHILDREN[j] and evidence.says_other(joint_kind(JOINTS[j]), bone):
+            value = _OTHER_NAME
+        elif nameless and CHILDREN[j]:
+            value = _BETWEEN_NAMED * base if _is_between_named(j, name_ranks) else _BY_POSITION
+        else:
+            value = _INFERRED * base
+        if name_ranks[j] != name_ranks[other] and not nameless and not mirror_nameless:
+            value *= _ASYMMETRIC_NAME
+        if evidence is not None and bone >= 0 and _says_other_side(evidence, j, bones):
+            value = min(value, _OTHER_NAME)
+        confidence.append(value * (_IMPLAUSIBLE_POSITION if j in implausible else 1.0))
+    return confidence
+
+
+def _says_other_side(evidence: NameEvidence, j: int, bones: Sequence[int]) -> bool:
+    """Whether a bone's name says the other side than its joint, as that of the joint on the other side does not."""
+    side = JOINTS[j].startswith("left_") - JOINTS[j].startswith("right_")
+    said = np.array([evidence.sides[bone] if bone >= 0 else 0.0 for bone in bones])
+    sides = np.array([joint.startswith("left_") - joint.startswith("right_") for joint in JOINTS])
+    return bool(said[j] * side < 0.0 and (said * sides > 0.0).any())
+
+
+def _is_between_named(j: int, name_ranks: Sequence[int]) -> bool:
+    """Whether the joints above and below `j` have bones with names of theirs."""
+    return PARENTS[j] >= 0 and name_ranks[PARENTS[j]] >= 0 and any(name_ranks[child] >= 0 for child in CHILDREN[j])
 
 
 def _name_rank(convention: NamingConvention, j: int, bone: int, bones_by_key: dict[NameKey, list[int]]) -> int:

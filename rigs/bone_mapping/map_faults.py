@@ -13,7 +13,7 @@ from rigs.bone_mapping.bone_names import normalize_name, sides_in_names
 from rigs.bone_mapping.joint_labels import BODY_PART, joint_label
 from rigs.bone_mapping.languages import side_in_name
 from rigs.bone_mapping.naming_conventions import NamingConvention, naming_conventions
-from rigs.skeleton import INDEX, JOINTS, PARENTS
+from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 
 _TRUNK = "Trunk"
 _HEAD = frozenset(("jaw", "head"))
@@ -49,7 +49,7 @@ def find_faults(
         faults += _unmentioned(_inverted_joints(rig_map), faults)
         faults += _unmentioned(_misplaced_joints(rig_map), faults)
     if convention != BY_STRUCTURE:  # names that tell nothing of the joint may not tell the side either
-        faults += _unmentioned(_swapped_names(rig_map), faults)
+        faults += _unmentioned(_swapped_names(rig_map, heads), faults)
     if heads is not None:
         faults += _unmentioned(_swapped_places(rig_map, heads), faults)
     return tuple(faults)
@@ -126,8 +126,8 @@ def _misplaced_joints(rig_map: _RigMap) -> Iterator[MapFault]:
             )
 
 
-def _swapped_names(rig_map: _RigMap) -> Iterator[MapFault]:
-    """A bone whose name says the other side than its joint, while other bones' names agree with theirs."""
+def _swapped_names(rig_map: _RigMap, heads: Array | None) -> Iterator[MapFault]:
+    """A bone whose name says the other side than its joint and place, while other bones' names agree with theirs."""
     agree: dict[bool, list[int]] = {True: [], False: []}
     for j in rig_map.mapped:
         name, side = rig_map.names[rig_map.bones[j]], JOINTS[j].partition("_")[0]
@@ -137,11 +137,23 @@ def _swapped_names(rig_map: _RigMap) -> Iterator[MapFault]:
     if agree[True] and agree[False]:
         odd = min(agree[False], agree[True], key=len)
         other = agree[odd is agree[False]][0]
+        if heads is not None and _are_in_place(rig_map, odd, heads):
+            return
         yield MapFault(
             tuple(JOINTS[j] for j in odd),
             f"{rig_map.text(odd[0])} is of the other side than the {rig_map.text(other)}: "
             "left and right are swapped for one of them",
         )
+
+
+def _are_in_place(rig_map: _RigMap, joints: Sequence[int], heads: Array) -> bool:
+    """Whether joints lie on their side of the body, as the other joints tell it."""
+    bones, doubtful = rig_map.bones, {*joints, *(MIRROR_JOINTS[j] for j in joints)}
+    pairs = [j for j in rig_map.mapped if j < MIRROR_JOINTS[j] and bones[MIRROR_JOINTS[j]] >= 0]
+    apart = {j: np.asarray(heads[bones[j]], dtype=float) - heads[bones[MIRROR_JOINTS[j]]] for j in pairs}
+    lateral = sum((apart[j] for j in pairs if j not in doubtful), np.zeros(3))
+    checked = [j for j in pairs if j in doubtful]
+    return bool(checked) and all(apart[j] @ lateral > 0.0 for j in checked)
 
 
 def _swapped_places(rig_map: _RigMap, heads: Array) -> Iterator[MapFault]:

@@ -1,7 +1,7 @@
 """Bone mapping by name: match bone names with naming conventions and languages, checked against the hierarchy."""
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from rigs.bone_mapping.bone_hierarchy import ancestors, is_descendant
 from rigs.bone_mapping.bone_map import REQUIRED, nearest_mapped_ancestor, nearest_mapped_descendants
@@ -21,6 +21,8 @@ _MIN_FOREIGN_JOINTS = 5
 
 A single word proves nothing: "main" is French for hand, "pie" Spanish for foot, "col" a collar or a collision.
 """
+_MIN_NAMED_JOINTS = 4
+"""Number of required joints with a convention's names from which a rig counts as one of it."""
 _NEXT_IN_LIMB = {
     f"{side}_{upper}": f"{side}_{lower}"
     for side in ("left", "right")
@@ -33,11 +35,16 @@ _Index = dict[NameKey, list[int]]
 
 @dataclass(frozen=True)
 class NameMatch:
-    """A convention, the bones (29,) that its names match, -1 where none does, and the rig's bones by their names."""
+    """A convention, the bones (29,) that its names match, -1 where none does, and the rig's bones by their names.
+
+    foreign: the bones by their names as each language reads them, by the language's convention's name; empty if
+    English names all required joints.
+    """
 
     convention: NamingConvention
     bones: list[int]
     bones_by_key: dict[NameKey, list[int]]
+    foreign: dict[str, dict[NameKey, list[int]]] = field(default_factory=dict)
 
 
 def match_names(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
@@ -49,30 +56,89 @@ def match_names(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
     required, *_ = _score(best, frozenset())
     if required == len(REQUIRED):
         return best
-    foreign = [match for language in languages() if (match := _match_language(language, names, parents, best))]
-    return max(foreign, key=lambda match: _score(match, frozenset()), default=best)
+    foreign = {language.convention.name: index_keys(names, language.keys) for language in languages()}
+    best = replace(best, foreign=foreign)
+    matches = [match for language in languages() if (match := _match_language(language, parents, best))]
+    return max(matches, key=lambda match: _score(match, frozenset()), default=best)
 
 
-def _match_language(
-    language: Language, names: Sequence[str], parents: Sequence[int], english: NameMatch
+def match_around(
+    match: NameMatch, bones: Sequence[int], names: Sequence[str], parents: Sequence[int]
 ) -> NameMatch | None:
+    """Match the other joints by name once the bones (29,) of some are known, -1 for the others.
+
+    The convention is the one that names most of the known bones; None if none names enough of them.
+    """
+    index, words = match.bones_by_key, _rig_words(names)
+    agreeing = {
+        convention.name: _agreement(convention, bones, index, words)
+        for convention in naming_conventions()
+        if not convention.controls
+    }
+    best = max(
+        (convention for convention in naming_conventions() if not convention.controls),
+        key=lambda convention: agreeing[convention.name],
+    )
+    matches = [replace(match, convention=best)]
+    for language in languages() if match.foreign else ():
+        merged = _merged_index(match, language)
+        if _foreign_joints(language, bones, merged) >= max(_MIN_NAMED_JOINTS, agreeing[best.name][0] + 1):
+            matches.append(replace(match, convention=language.convention, bones_by_key=merged))
+    chosen = max(matches, key=lambda each: _agreement(each.convention, bones, each.bones_by_key, words))
+    if _agreement(chosen.convention, bones, chosen.bones_by_key, words)[0] < _MIN_NAMED_JOINTS:
+        return None
+    completed = _match(chosen.convention, chosen.bones_by_key, parents, bones)
+    if not chosen.convention.generic:
+        completed = _match(common_words(), index, parents, completed, excluded=chosen.convention.joints)
+    if chosen.convention.t_pose:  # which no rest pose has for certain whose names are not all as they should be
+        chosen = replace(chosen, convention=replace(chosen.convention, t_pose=False))
+    return replace(chosen, bones=completed)
+
+
+def _agreement(
+    convention: NamingConvention, bones: Sequence[int], index: _Index, rig_words: frozenset[str]
+) -> tuple[int, bool, float]:
+    """How many of the known bones (29,) have the convention's names, if it is a preset, and how many names occur."""
+    named = sum(
+        bone >= 0 and any(bone in index.get(key, ()) for key in convention.joints.get(joint, ()))
+        for joint, bone in zip(JOINTS, bones, strict=True)
+    )
+    occurring = sum(any(key in index for key in keys) for keys in convention.joints.values())
+    return named, not convention.generic, occurring + _marker_score(convention, rig_words)
+
+
+def _merged_index(english: NameMatch, language: Language) -> _Index:
+    """The bones by their names as English and as another language reads them."""
+    index = {key: list(bones) for key, bones in english.bones_by_key.items()}
+    for key, bones in english.foreign[language.convention.name].items():
+        known = index.setdefault(key, [])
+        known += [bone for bone in bones if bone not in known]
+    return index
+
+
+def _match_language(language: Language, parents: Sequence[int], english: NameMatch) -> NameMatch | None:
     """Match a language's and the common English words; None unless they name more required joints than English alone.
 
     Enough joints must be named by words that are not English.
     """
-    index = {key: list(bones) for key, bones in english.bones_by_key.items()}
-    for key, bones in index_keys(names, language.keys).items():
-        known = index.setdefault(key, [])
-        known += [bone for bone in bones if bone not in known]
-    match = NameMatch(language.convention, _match(language.convention, index, parents), index)
-    english_keys = common_words().joints
-    foreign = 0
-    for j, bone in enumerate(match.bones):
-        keys = english_keys.get(JOINTS[j], ())
-        foreign += bone >= 0 and not any(bone in english.bones_by_key.get(key, ()) for key in keys)
-    if foreign < _MIN_FOREIGN_JOINTS or _score(match, frozenset())[0] <= _score(english, frozenset())[0]:
+    index = _merged_index(english, language)
+    match = replace(
+        english, convention=language.convention, bones=_match(language.convention, index, parents), bones_by_key=index
+    )
+    if _score(match, frozenset())[0] <= _score(english, frozenset())[0]:
         return None
-    return match
+    return match if _foreign_joints(language, match.bones, index) >= _MIN_FOREIGN_JOINTS else None
+
+
+def _foreign_joints(language: Language, bones: Sequence[int], index: _Index) -> int:
+    """How many joints' bones (29,) have names of the language that are not English."""
+    english = common_words().joints
+    return sum(
+        any(
+            bone in index.get(key, ()) for key in language.convention.joints[joint] if key not in english.get(joint, ())
+        )
+        for joint, bone in zip(JOINTS, bones, strict=True)
+    )
 
 
 def _best_preset(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
@@ -81,7 +147,7 @@ def _best_preset(names: Sequence[str], parents: Sequence[int]) -> NameMatch:
     The generic one alone is used if it matches more joints in all, or if no other matches half of the required ones.
     """
     index = index_names(names, paired_stems())
-    rig_words = frozenset(word for name in names for word in split_full_name(name))
+    rig_words = _rig_words(names)
     presets = [
         NameMatch(convention, _match(convention, index, parents), index)
         for convention in naming_conventions()
@@ -119,7 +185,7 @@ def _match(
         allowed = [
             bone
             for bone in _candidates(convention, joint, index)
-            if _hierarchy_allows(j, bone, bones, parents, convention)
+            if hierarchy_allows(j, bone, bones, parents, convention)
         ]
         if len(allowed) > 1 and not convention.controls:
             # Of equal joints below, the best name counts: max returns the first.
@@ -146,7 +212,7 @@ def _joints_below(joint: str, bone: int, convention: NamingConvention, index: _I
     return count
 
 
-def _hierarchy_allows(
+def hierarchy_allows(
     j: int, bone: int, bones: Sequence[int], parents: Sequence[int], convention: NamingConvention
 ) -> bool:
     """Whether a bone may be joint `j`: a descendant of the bones of the joints above it, an ancestor of those below."""
@@ -168,7 +234,17 @@ def _score(match: NameMatch, rig_words: frozenset[str]) -> tuple[int, bool, floa
     convention, bones = match.convention, match.bones
     required = sum(bones[INDEX[joint]] >= 0 for joint in REQUIRED)
     matched = sum(bone >= 0 for bone in bones) * (_COMMON_WORDS_SCORE if convention.generic else 1.0)
-    marker_score = _MARKER_SCORE if convention.marker_words else 0.0
-    if rig_words.isdisjoint(convention.marker_words):
-        marker_score = -marker_score
+    marker_score = _marker_score(convention, rig_words)
     return required, convention.controls and required == len(REQUIRED), matched + marker_score
+
+
+def _marker_score(convention: NamingConvention, rig_words: frozenset[str]) -> float:
+    """Score of a convention's marker words: of none if it has none."""
+    if not convention.marker_words:
+        return 0.0
+    return -_MARKER_SCORE if rig_words.isdisjoint(convention.marker_words) else _MARKER_SCORE
+
+
+def _rig_words(names: Sequence[str]) -> frozenset[str]:
+    """All words in a rig's names."""
+    return frozenset(word for name in names for word in split_full_name(name))

@@ -5,32 +5,20 @@ limbs bend in their middle, shoulders lie a third of an arm's length from the bo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.limb_finder import ARM, LEG, MAX_SEGMENT_RATIO, BoneTree, Limb, LimbPair, find_limb_pairs
-from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS
+from rigs.bone_mapping.body_finder import Body, find_body
+from rigs.bone_mapping.limb_finder import MAX_SEGMENT_RATIO, BoneTree, Limb
+from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS, SIDES
 
-_TRUNK_LENGTH, _ARM_LENGTH = 0.69, 0.65
-"""Lengths of the default dancer's trunk and arms, in lengths of the leg."""
-_PROPORTION_SCALE = 0.45
-"""Log ratio of a deviation from these proportions that costs one."""
-_MAX_COST = 7.0
-"""Cost from which a candidate is no body."""
 _HEAD_HEIGHT, _SPINE1_HEIGHT, _SPINE2_HEIGHT, _SPINE3_HEIGHT = 0.38, 0.2, 0.46, 0.6
 """Heights: of the head above the shoulders, in trunk lengths; of the spine's joints, from the hips to the neck."""
 
-
-@dataclass(frozen=True)
-class _BodyCandidate:
-    """A pair of legs and a pair of arms that may form a body."""
-
-    legs: LimbPair
-    arms: LimbPair
-    cost: float
+_FINGERS, _MIN_FINGER = 5, 0.15
+"""Number of fingers of a whole hand, and the least length of a finger's bones, in reaches of the longest."""
 
 
 def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
@@ -39,9 +27,8 @@ def map_by_structure(parents: Sequence[int], heads: Array) -> list[int] | None:
     heads: (N, 3) rest positions of the bones, with or without the tails of the leaves.
     """
     tree = BoneTree.from_parents(parents, np.asarray(heads, dtype=float))
-    both = [(legs, arms) for legs in find_limb_pairs(tree, LEG) for arms in find_limb_pairs(tree, ARM)]
-    bodies = [body for legs, arms in both if (body := _body_candidate(tree, legs, arms)) is not None]
-    return _assign_joints(tree, min(bodies, key=lambda body: body.cost)) if bodies else None
+    body = find_body(tree)
+    return assign_joints(tree, body) if body is not None else None
 
 
 def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
@@ -63,39 +50,16 @@ def implausible_joints(bones: Sequence[int], heads: Array) -> frozenset[int]:
     return frozenset(implausible)
 
 
-def _body_candidate(tree: BoneTree, legs: LimbPair, arms: LimbPair) -> _BodyCandidate | None:
-    """Legs and arms as one body, or None if their proportions and directions do not match."""
-    leg_roots = {limb.path[0] for limb in legs.limbs}
-    if leg_roots & set(arms.common_ancestors(tree)) or set(legs.bones()) & set(arms.bones()):
-        return None
-    hips, ankles, shoulders = legs.middle(tree, 0), legs.middle(tree, 2), arms.middle(tree, 0)
-    trunk, down = shoulders - hips, ankles - hips
-    trunk_length, leg_length = float(np.linalg.norm(trunk)), float(np.linalg.norm(down))
-    if min(trunk_length, leg_length) <= 0.0:
-        return None
-    tilt = max(abs(trunk @ legs.lateral) / trunk_length, abs(down @ legs.lateral) / leg_length)
-    if trunk @ down > -0.5 * trunk_length * leg_length or abs(legs.lateral @ arms.lateral) < 0.8 or tilt > 0.2:
-        return None
-    arm_length = np.mean([limb.length(tree) for limb in arms.limbs])
-    trunk_deviation = np.log(trunk_length / leg_length / _TRUNK_LENGTH) / _PROPORTION_SCALE
-    arm_deviation = np.log(arm_length / leg_length / _ARM_LENGTH) / _PROPORTION_SCALE
-    cost = legs.cost + arms.cost + trunk_deviation**2 + arm_deviation**2
-    return _BodyCandidate(legs, arms, float(cost)) if cost < _MAX_COST else None
-
-
-def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
-    """Assign the body's bones to the 29 joints."""
+def assign_joints(tree: BoneTree, body: Body) -> list[int]:
+    """Assign the body's bones to the 29 joints by place; without a body's pose only those of limbs and pelvis."""
     bones = [-1] * len(JOINTS)
-    hips, shoulders = body.legs.middle(tree, 0), body.arms.middle(tree, 0)
-    up = shoulders - hips
-    left = np.cross(up, _facing_direction(tree, body, up))
-    for pair, assign in ((body.legs, _assign_leg), (body.arms, _assign_arm)):
-        swapped = pair.lateral @ left < 0.0
-        for limb, side in zip(pair.limbs, ("right", "left") if swapped else ("left", "right"), strict=True):
-            assign(tree, limb, side, bones)
+    for n, side in enumerate(SIDES):
+        _assign_leg(tree, body.legs.limbs[n], side, bones)
+        _assign_arm(tree, body.arms.limbs[n], side, bones)
     chest_ancestors = body.arms.common_ancestors(tree)
     trunk = [bone for bone in chest_ancestors if bone not in body.legs.common_ancestors(tree)]
     pelvis_ancestors = [bone for bone in chest_ancestors if bone not in trunk]
+    hips, shoulders = body.legs.middle(tree, 0), body.arms.middle(tree, 0)
     if pelvis_ancestors:
         pelvis = pelvis_ancestors[0]
     else:  # the legs have no common ancestor in the trunk
@@ -103,30 +67,10 @@ def _assign_joints(tree: BoneTree, body: _BodyCandidate) -> list[int]:
         pelvis = min(candidates, key=lambda bone: float(np.linalg.norm(tree.positions[bone] - hips)))
         trunk = trunk[: trunk.index(pelvis)] if pelvis in trunk else trunk
     bones[INDEX["pelvis"]] = pelvis
-    _assign_head(tree, chest_ancestors[0] if chest_ancestors else pelvis, up, shoulders, bones)
-    _assign_spine(tree, trunk[::-1], hips, up, bones)
+    if body.posed:
+        _assign_head(tree, chest_ancestors[0] if chest_ancestors else pelvis, body.up, shoulders, bones)
+        _assign_spine(tree, trunk[::-1], hips, body.up, bones)
     return bones
-
-
-def _facing_direction(tree: BoneTree, body: _BodyCandidate, up: Array) -> Array:
-    """The facing direction (3,): where the toes point, or else the bend of knees and elbows; normal to the trunk."""
-
-    def level(v: Array) -> Array:
-        return v - (v @ up) / (up @ up) * up
-
-    feet = np.zeros(3)
-    for limb in body.legs.limbs:
-        if limb.bones_beyond():
-            feet += level(tree.positions[limb.bones_beyond()[-1]] - tree.positions[limb.joints[2]])
-    leg = body.legs.limbs[0].length(tree)
-    if np.linalg.norm(feet) > 0.1 * leg:
-        return feet
-    bends = np.zeros(3)
-    for pair, sign in ((body.legs, 1.0), (body.arms, -1.0)):
-        for limb in pair.limbs:
-            root, middle, end = tree.positions[list(limb.joints)]
-            bends += sign * level(middle - (root + end) / 2.0)
-    return bends if np.linalg.norm(bends) > 0.01 * leg else level(np.array([0.0, -1.0, 0.0]))
 
 
 def _assign_leg(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None:
@@ -143,7 +87,7 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
     before = limb.path[: limb.path.index(limb.joints[0])]
     if before:
         bones[INDEX[f"{side}_collar"]] = before[0]
-    hand = limb.bones_beyond()
+    hand = _middle_finger(tree, limb)
     if len(hand) > 1:
         from_wrist = np.linalg.norm(tree.positions[list(hand)] - tree.positions[limb.joints[2]], axis=-1)
         knuckle = int(np.abs(from_wrist[:-1] / from_wrist[-1] - 0.5).argmin())
@@ -151,6 +95,35 @@ def _assign_arm(tree: BoneTree, limb: Limb, side: str, bones: list[int]) -> None
         hand = hand[: knuckle + 4]
     if hand:
         bones[INDEX[f"{side}_middle"]] = hand[-1]
+
+
+def _middle_finger(tree: BoneTree, limb: Limb) -> tuple[int, ...]:
+    """The bones of the middle finger: of five fingers the one between the others, else of the longest path."""
+    wrist, longest = limb.joints[2], limb.bones_beyond()
+    if not longest:
+        return longest
+    reach = {
+        bone: float(np.linalg.norm(tree.positions[bone] - tree.positions[wrist])) + tree.length[bone]
+        for bone in tree.children.get(wrist, [])
+    }
+    fingers = [bone for bone in reach if tree.length[bone] > _MIN_FINGER * max(reach.values())]
+    if len(fingers) != _FINGERS:
+        return longest
+    paths = [_longest_path(tree, bone) for bone in fingers]
+    tips = tree.positions[[path[-1] for path in paths]]
+    along = tips.mean(axis=0) - tree.positions[wrist]
+    spread = tips - tips.mean(axis=0)
+    spread -= np.outer(spread @ along, along) / (along @ along)
+    _, _, axes = np.linalg.svd(spread)
+    return paths[int(np.argsort(spread @ axes[0])[_FINGERS // 2])]
+
+
+def _longest_path(tree: BoneTree, bone: int) -> tuple[int, ...]:
+    """The bones from `bone` on along the longest path."""
+    path = [bone]
+    while (bone := tree.longest_child.get(bone, -1)) >= 0:
+        path.append(bone)
+    return tuple(path)
 
 
 def _assign_head(tree: BoneTree, chest: int, up: Array, shoulders: Array, bones: list[int]) -> None:

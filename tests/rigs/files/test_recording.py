@@ -1,5 +1,6 @@
 """From moving bones to a dancer: units, up axis, missing joints, and skeletons that are no humanoid."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,20 @@ from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rot
 
 
 @pytest.mark.parametrize("joint", REQUIRED)
-def test_the_error_names_the_missing_joint(tmp_path: Path, joint: str) -> None:
+def test_a_bone_whose_name_says_nothing_is_found_by_its_place(tmp_path: Path, joint: str) -> None:
     path = rig_file(tmp_path / "x.bvh", dance())
+    named = read(path).motions[0].positions
     path.write_text(path.read_text().replace(f"{mixamo(joint)}\n", "thing\n"))
-    with pytest.raises(BadFile, match=f"x.bvh: no bone for {joint}; a humanoid with two arms and two legs expected"):
+    np.testing.assert_array_equal(read(path).motions[0].positions, named)
+
+
+def test_the_error_names_a_missing_joint(tmp_path: Path) -> None:
+    path = rig_file(tmp_path / "x.bvh", dance())
+    text = path.read_text()
+    for joint in ("left_hip", "left_knee", "left_ankle"):
+        text = text.replace(f"{mixamo(joint)}\n", "thing\n")
+    path.write_text(re.sub(r"(OFFSET) \S+ \S+ \S+", r"\1 0 0 1", text))
+    with pytest.raises(BadFile, match=r"x.bvh: no bone for left_hip; a humanoid with two arms and two legs expected"):
         read(path)
 
 

@@ -86,8 +86,8 @@ def partner(
     backend.
 
     Args:
-        leader: the leader's mocap: .bvh, .npz, .npy, .json or .amc.
-        out: the partner's file, .bvh or .npz, with the leader's units, up axis, frame rate and length.
+        leader: the leader's mocap: .bvh, .npz, .npy, .json, .amc, .c3d or .csv.
+        out: the partner's file, .bvh, .npz or .csv, with the leader's units, up axis, frame rate and length.
         model: name of the model or device.
         seed: another number gives another partner, the same number the same; devices have none.
         takes: number of different partners; several are written to OUT with -1, -2... before the suffix.

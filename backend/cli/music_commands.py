@@ -36,7 +36,7 @@ def dance(
 
     Args:
         music: MIDI file: .mid, .midi, .kar or .rmi.
-        out: the dancer's file, .bvh or .npz; in a duet OUT-leader and OUT-partner.
+        out: the dancer's file, .bvh, .npz or .csv; in a duet OUT-leader and OUT-partner.
         bars: first and last bar to dance to, such as 9-24; the first bar, or the pickup, is 1.
         track: number of the track to dance to, from 1; by default all, unless each is a piece of its own (format 2).
         duet: generate a partner too.
@@ -90,7 +90,7 @@ def compose(
     """Compose music to a dance, which begins with its first frame; OUT.wav is its sound.
 
     Args:
-        motion: mocap of one dancer, or of two: .bvh, .npz, .npy, .json or .amc.
+        motion: mocap of one dancer, or of two: .bvh, .npz, .npy, .json, .amc, .c3d or .csv.
         out: the music's file, .mid or .midi.
         tempo: beats a minute, from 30 to 300; auto detects them in the dance.
         parts: the parts that play: some of drums, bass and melody.

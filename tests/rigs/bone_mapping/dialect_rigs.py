@@ -10,8 +10,8 @@ A table has the convention's name, the bones as a tree, and the bone of each joi
     spellings = ["{}", "Skeleton 001:{}"]      how all names may be spelled; "{}" if left out
     tree = '''
     Hip > Ab > Chest > Neck > Head             each bone's child is behind it; the first may stand in a line before
-    Head > Jaw, {s}Eye | face                  siblings, and where these bones are: face, twist, hang
-    Root @floor > ...                          or where this bone is: @floor, or @ and a joint
+    Head > Jaw, {s}Eye | face                  siblings, and where these bones are: face, twist, hang, palm (first of {f})
+    Root @floor > Palm @finger2.0 > ...        or where this bone is: @floor, @ and a joint, or finger and phalanx
     '''
     [joints]
     pelvis = "Hip"
@@ -159,7 +159,7 @@ def _add_line(bones: dict[str, _Bone], line: str, side: str, finger: int | None)
         for each in re.split(r"\s*,\s+", siblings):
             name, _, place = each.partition(" @")
             if name not in bones:
-                at = None if finger is None else (finger, level - 1)
+                at = None if finger is None or level == 0 else (finger, level - (kind.strip() == "palm"))
                 bones[name] = _Bone(above, place.strip(), kind.strip(), at, side)
         above = name
 
@@ -186,8 +186,10 @@ def _places(bones: dict[str, _Bone], joints: dict[str, str], body: dict[str, Arr
     joint_of = {bone: joint for joint, bone in joints.items()}
     placed: dict[str, Array] = {}
     for name, bone in bones.items():
-        if bone.finger is not None and bone.finger[1] >= 0:
-            placed[name] = _finger(body, bone)
+        if bone.finger is not None:
+            placed[name] = _finger_position(body, bone.side, *bone.finger)
+        elif number := re.fullmatch(r"finger(\d)\.(\d)", bone.place):
+            placed[name] = _finger_position(body, bone.side, int(number[1]), int(number[2]))
         elif bone.place:
             sided = f"{bone.side}_{bone.place}"
             placed[name] = body[sided if sided in body else bone.place]
@@ -243,16 +245,17 @@ def _next_placed(name: str, children: dict[str, list[str]], placed: dict[str, Ar
     return None
 
 
-def _finger(body: dict[str, Array], bone: _Bone) -> Array:
-    """Where a finger's bone is: on a fan from the wrist, the thumb in front."""
-    assert bone.finger is not None
-    finger, phalanx = bone.finger
-    wrist, elbow = body[f"{bone.side}_wrist"], body[f"{bone.side}_elbow"]
+def _finger_position(body: dict[str, Array], side: str, finger: int, phalanx: int) -> Array:
+    """Where a finger's bone is: on a fan from the wrist, the thumb in front; the phalanx 0 is in the palm."""
+    wrist, elbow = body[f"{side}_wrist"], body[f"{side}_elbow"]
     along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
     front = np.array([0.0, -1.0, 0.0])
     if finger == 0:
-        return wrist + along * 0.03 + front * 0.03 + (along + front) * 0.7 * 0.035 * phalanx
-    return wrist + along * (0.085 + 0.03 * phalanx) + front * _SPREAD * (2 - finger)
+        return wrist + along * 0.03 + front * 0.03 + (along + front) * 0.7 * 0.035 * (phalanx - 1)
+    spread = _SPREAD * (2 - finger)
+    if phalanx == 0:
+        return wrist + along * 0.025 + front * spread / 2.0
+    return wrist + along * (0.055 + 0.03 * phalanx) + front * spread
 
 
 def _tail(name: str, bones: dict[str, _Bone], places: dict[str, Array]) -> Array:

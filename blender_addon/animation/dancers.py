@@ -181,8 +181,13 @@ def missing_dancers(context: bpy.types.Context) -> tuple[str, ...]:
     return tuple(
         f"{dancer.name}, which is set as {role}, is not in this scene and was not used"
         for role, dancer in (("Leader", settings.leader), ("Partner", settings.partner))
-        if dancer is not None and _in_scene(context, dancer) is None
+        if is_missing(context, dancer)
     )
+
+
+def is_missing(context: bpy.types.Context, dancer: bpy.types.Object | None) -> bool:
+    """Whether a dancer is set that cannot be used, as it is not in the scene."""
+    return dancer is not None and _in_scene(context, dancer) is None
 
 
 def scene_partner(context: bpy.types.Context) -> bpy.types.Object | None:

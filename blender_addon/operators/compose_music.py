@@ -60,9 +60,9 @@ class PASDEDEUX_OT_compose_music(JobOperator):
         parts = tuple(part for part in PARTS if part in music.parts)
         if not parts:
             raise OperatorError("Choose at least one part: drums, bass or melody")
-        connection = backend_connection(context)
         pair = dancers.scene_dancers(context)
         frames = dancers.requested_frames(active_scene(context), *pair)
+        connection = backend_connection(context)
         sampled = dancers.sample_dancers(context, pair, frames)
         self._warnings = (*dancers.missing_dancers(context), *source_checks.range_warnings(pair), *sampled.warnings)
         request = ComposeRequest(tuple(sampled.motions), music.composer, music.tempo or None, parts, music.music_seed)

@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 
 from .. import background_job
+from ..animation import dancers
 from ..properties import notices
 
 _LETTER_WIDTH = 6.4
@@ -50,6 +51,14 @@ def draw_progress(
     row = layout.row(align=True)
     row.progress(factor=job.latest.fraction, text=job.latest.text)
     row.operator(cancel_operator, text="", icon="X")
+
+
+def draw_missing(layout: bpy.types.UILayout, context: bpy.types.Context, dancer: bpy.types.Object | None) -> None:
+    """Draw a line on a leader or partner that is set but is not in the scene; for any other nothing."""
+    if dancer is not None and dancers.is_missing(context, dancer):
+        row = layout.row()
+        row.alert = True
+        row.label(text=f"{dancer.name} is not in this scene", icon="ERROR")
 
 
 def draw_notices(layout: bpy.types.UILayout, context: bpy.types.Context, *operators: str) -> None:

@@ -3,7 +3,7 @@
 import bpy
 
 from ..properties.settings import scene_settings
-from .layout import DuetPanel, draw_notices
+from .layout import DuetPanel, draw_missing, draw_notices
 
 IMPORTS = ("pasdedeux.import_mocap", "pasdedeux.import_duet")
 """The operators whose warnings the panel shows."""
@@ -25,6 +25,7 @@ class PASDEDEUX_PT_leader(DuetPanel):
         row = column.row(align=True)
         row.prop(scene_settings(context), "leader", text="", placeholder="Active")
         row.operator("pasdedeux.swap_dancers", text="", icon="ARROW_LEFTRIGHT")
+        draw_missing(column, context, scene_settings(context).leader)
         row = column.row(align=True)
         row.operator("pasdedeux.frame_pair", icon="ZOOM_ALL")
         row.operator("pasdedeux.add_follow_camera", text="Follow Camera", icon="CAMERA_DATA")

@@ -3,7 +3,7 @@
 import bpy
 
 from ..properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, scene_settings, uses_delay
-from .layout import DuetPanel, draw_main_button, draw_notices, draw_progress, split_layout
+from .layout import DuetPanel, draw_main_button, draw_missing, draw_notices, draw_progress, split_layout
 
 
 class PASDEDEUX_PT_partner(DuetPanel):
@@ -25,6 +25,7 @@ class PASDEDEUX_PT_partner(DuetPanel):
             row.prop(settings, "lock_seed", text="", icon="LOCKED" if settings.lock_seed else "UNLOCKED")
             layout.prop(settings, "takes")
         layout.prop(settings, "partner", text="Armature", placeholder="New Dancer")
+        draw_missing(layout, context, settings.partner)
         button = draw_main_button(layout, "pasdedeux.generate_partner", icon="COMMUNITY")
         button.new_seed = not settings.lock_seed
         draw_progress(layout)

@@ -215,14 +215,117 @@ def _rest(rig: bpy.types.Object) -> None:
     rig.data.pose_position = "REST"
 
 
+def _inherit_scale(rig: bpy.types.Object) -> None:
+    for bone, mode in zip(rig.data.bones, ("NONE", "ALIGNED", "NONE_LEGACY"), strict=True):
+        bone.inherit_scale = mode
+    rig.pose.bones[0].scale = (1.2, 0.8, 1.5)
+
+
+def _bone_parent(rig: bpy.types.Object) -> None:
+    other = chain("QUATERNION", "XYZ")
+    rig.parent, rig.parent_type, rig.parent_bone = other, "BONE", other.pose.bones[1].name
+
+
+def _share(rig: bpy.types.Object) -> None:
+    """Let an NLA track without strips weaken the action."""
+    rig.animation_data.nla_tracks.new()
+    rig.animation_data.action_influence = 0.5
+
+
+def _solo(rig: bpy.types.Object) -> None:
+    """Play a solo track's strip in place of the action."""
+    action = rig.animation_data.action
+    track = rig.animation_data.nla_tracks.new()
+    strip = track.strips.new("twist", 9, action)
+    if hasattr(strip, "action_slot"):
+        strip.action_slot = action.slots[0]
+    strip.scale = 0.5
+    track.is_solo = True
+
+
+def _layers(rig: bpy.types.Object) -> None:
+    """Play the action above an additive strip of it, with an offset in time."""
+    action = rig.animation_data.action
+    strip = rig.animation_data.nla_tracks.new().strips.new("twist", -6, action)
+    if hasattr(strip, "action_slot"):
+        strip.action_slot = action.slots[0]
+    rig.animation_data.action_blend_type = "COMBINE"
+
+
+def _cycles(rig: bpy.types.Object) -> None:
+    for curve in fcurves.action_fcurves(rig):
+        for point in curve.keyframe_points:
+            point.co.x *= 0.3
+        curve.modifiers.new("CYCLES")
+        curve.update()
+
+
+def _frame_driver(rig: bpy.types.Object) -> None:
+    rig.driver_add("rotation_euler", 2).driver.expression = "sin(frame * 0.3)"
+
+
 @pytest.mark.parametrize(
-    "change", [_constraint, _driver, _strip, _parent, _delta, _size, _muted, _noise, _rest], ids=lambda f: f.__name__
+    "change",
+    [
+        *(_constraint, _driver, _strip, _parent, _delta, _size, _muted, _noise, _rest),
+        *(_inherit_scale, _bone_parent, _share, _solo, _layers, _cycles, _frame_driver),
+    ],
+    ids=lambda f: f.__name__,
 )
 def test_whatever_else_moves_the_bones_is_read_too(change: Callable[[bpy.types.Object], None]) -> None:
     rig = chain("QUATERNION", "XYZ", "AXIS_ANGLE")
     change(rig)
     bpy.context.view_layer.update()
     assert_as_evaluated(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
+
+
+def test_negative_frames_and_keys_between_frames_are_read(visited_frames: list[int]) -> None:
+    rig = chain("QUATERNION", "XYZ")
+    for curve in fcurves.action_fcurves(rig):
+        for point in curve.keyframe_points:
+            point.co.x -= 30.4
+        curve.update()
+    frames = range(-35, -2, 3)
+    visited_frames.clear()
+    sampled = pose_sampling.sample_pose(bpy.context, rig, frames)
+    assert visited_frames == []
+    assert_as_evaluated(sampled, rig, frames)
+
+
+def test_two_objects_with_one_armature_are_read_each_with_its_own_action() -> None:
+    first, second = chain("QUATERNION", "XYZ"), chain("QUATERNION", "XYZ")
+    for curve in fcurves.action_fcurves(second):
+        for point in curve.keyframe_points:
+            point.co.y *= 0.5
+        curve.update()
+    second.data = first.data
+    second.location = (2.0, 0.0, 0.0)
+    bpy.context.view_layer.update()
+    poses = [pose_sampling.sample_pose(bpy.context, rig, FRAMES) for rig in (first, second)]
+    for rig, pose in zip((first, second), poses, strict=True):
+        assert_as_evaluated(pose, rig)
+    assert np.abs(poses[0].world - poses[1].world).max() > 0.1
+
+
+def test_two_objects_with_one_action_are_read_alike() -> None:
+    rig = chain("QUATERNION", "XYZ")
+    other = rig.copy()
+    bpy.context.scene.collection.objects.link(other)
+    other.location = (0.0, 3.0, 0.0)
+    bpy.context.view_layer.update()
+    for obj in (rig, other):
+        assert_as_evaluated(pose_sampling.sample_pose(bpy.context, obj, FRAMES), obj)
+
+
+def test_a_dancer_of_two_scenes_is_read_in_the_scene_that_is_shown() -> None:
+    rig = chain("QUATERNION", "XYZ")
+    _parent(rig)
+    other = bpy.data.scenes.new("other")
+    other.collection.objects.link(rig)
+    other.frame_set(23)
+    bpy.context.view_layer.update()
+    assert_as_evaluated(pose_sampling.sample_pose(bpy.context, rig, FRAMES), rig)
+    assert other.frame_current == 23
 
 
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:

@@ -49,16 +49,34 @@ def _expand_labels(kind: str) -> dict[str, str]:
 
 
 _MARKERS, _CENTERS = _expand_labels("markers"), _expand_labels("centers")
+_KNOWN = _MARKERS.keys() | _CENTERS.keys()
 
 
 def name_markers(labels: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
     """Indices of the known markers and of the known joint centers among the labels of one subject, by their names."""
-    plain = ["".join(letter for letter in label.upper() if letter.isalnum()) for label in labels]
+    plain = [_plain(label) for label in labels]
     markers, centers = (
         {known[label]: at for at, label in reversed(list(enumerate(plain))) if label in known}
         for known in (_MARKERS, _CENTERS)
     )
     return markers, centers
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """The subject's name and the label of a marker: 'Anna:LASI', and 'Anna_LASI' if the rest is a known label."""
+    if ":" in label:
+        subject, _, marker = label.rpartition(":")
+        return subject, marker
+    for at in (at for at, letter in enumerate(label) if not letter.isalnum()):
+        rest = _plain(label[at:])
+        if _plain(label) not in _KNOWN and rest in _KNOWN:
+            return label[:at], rest
+    return "", label
+
+
+def _plain(label: str) -> str:
+    """A label in capitals without separators."""
+    return "".join(letter for letter in label.upper() if letter.isalnum())
 
 
 def missing_markers(markers: Iterable[str], centers: Iterable[str]) -> list[str]:

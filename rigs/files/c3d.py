@@ -1,20 +1,22 @@
 """C3D marker recordings (`.c3d`) with labels as in Plug-in Gait: each subject becomes a dancer.
 
-Labels may begin with the subject's name and a colon, so "Leader:LASI" and "Follower:LASI" are of two dancers. Joint
-centers follow from the markers (`rigs.characters.joint_centers`), rotations from the joint centers.
+Labels may begin with the subject's name, so "Leader:LASI" and "Follower:LASI" are of two dancers, as are two points of
+one label. Joint centers follow from the markers (`rigs.characters.joint_centers`), rotations from the joint centers.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rigs import Array, pose_fitting
-from rigs.characters.joint_centers import joint_positions, missing_markers, name_markers
+from rigs.characters.joint_centers import joint_positions, missing_markers, name_markers, split_label
 from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import UNITS, UP_AXES, from_z_up
 from rigs.files.c3d_parser import C3D, parse_c3d
 from rigs.files.conventions import Conventions, Stated
+from rigs.files.marker_gaps import fill_marker_gaps
 from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
 from rigs.motion import Motion
 
@@ -55,9 +57,13 @@ class _Subject:
     def width(self) -> float:
         """Median distance of the hips' front markers, or of the hip centers."""
         points = self.markers | self.centers
-        names = "front_hip" if "left_front_hip" in points else "hip"
-        apart = points[f"left_{names}"] - points[f"right_{names}"]
-        return max(float(np.median(np.linalg.norm(apart, axis=-1))), _NEAR_ZERO)
+        left, right = (points[name] for name in self.pair("front_hip", "hip"))
+        return max(float(np.median(np.linalg.norm(left - right, axis=-1))), _NEAR_ZERO)
+
+    def pair(self, markers: str, centers: str) -> tuple[str, str]:
+        """The names of the left and the right marker, or of the joint centers without these."""
+        name = markers if {f"left_{markers}", f"right_{markers}"} <= self.markers.keys() else centers
+        return f"left_{name}", f"right_{name}"
 
 
 def read(path: Path, options: ReadOptions) -> Clip:
@@ -122,18 +128,23 @@ def _stated_up(recording: C3D) -> str:
 
 def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]:
     """The subjects with enough markers, in the file's order, with gaps filled. Raises BadFile if there is none."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[tuple[str, int], dict[str, int]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     for at, label in enumerate(recording.labels):
-        groups.setdefault(label.rpartition(":")[0], []).append(at)
-    subjects = [_subject(recording, name, points) for name, points in groups.items()]
+        name, marker = split_label(label)
+        # labels that come again are another subject's
+        groups.setdefault((name, counts[name, marker]), {})[marker] = at
+        counts[name, marker] += 1
+    subjects = [_subject(recording, name, points) for (name, _), points in groups.items()]
     complete = [subject for subject in subjects if not subject.missing]
     if not complete:
         best = min(subjects, key=lambda subject: len(subject.missing))
-        labels = [label for label in recording.labels if label]
+        seen = np.isfinite(recording.points[..., 0]).any(axis=0)
+        labels = [label for label, is_seen in zip(recording.labels, seen, strict=True) if label and is_seen]
         more = ", ..." * (len(labels) > _MAX_SHOWN)
-        found = ", ".join(labels[:_MAX_SHOWN]) + more or "no labels"
+        found = ", ".join(labels[:_MAX_SHOWN]) + more or "none"
         expected = f"markers {', '.join(best.missing)} expected as in Plug-in Gait"
-        raise BadFile(f"{path.name}: {expected}, found: {found}")
+        raise BadFile(f"{path.name}: {expected}, labels seen: {found}")
     for subject in subjects:
         if subject.missing and len(subject.markers) > len(subject.missing):
             lacking = ", ".join(subject.missing)
@@ -143,9 +154,9 @@ def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]
     return complete
 
 
-def _subject(recording: C3D, name: str, points: list[int]) -> _Subject:
-    """The known points of a subject that were seen in any frame."""
-    labels = [recording.labels[at].rpartition(":")[2] for at in points]
+def _subject(recording: C3D, name: str, labels: dict[str, int]) -> _Subject:
+    """The known points of a subject that were seen in any frame.  labels: the indices of its points."""
+    points = list(labels.values())
     markers, centers = (
         {
             marker: recording.points[:, points[at]].copy()
@@ -158,17 +169,13 @@ def _subject(recording: C3D, name: str, points: list[int]) -> _Subject:
 
 
 def _fill_gaps(subject: _Subject, name: str, warnings: list[str]) -> None:
-    """Interpolate markers linearly where they were hidden, in place, with a warning that names the worst."""
-    hidden: dict[str, int] = {}
-    frames = np.arange(len(next(iter((subject.markers | subject.centers).values()))))
-    for marker, points in (subject.markers | subject.centers).items():
-        seen = np.isfinite(points).all(axis=1)
-        if not seen.all():
-            hidden[marker] = int((~seen).sum())
-            for axis in range(3):
-                points[~seen, axis] = np.interp(frames[~seen], frames[seen], points[seen, axis])
+    """Fill the gaps of markers that were hidden, in place, with a warning that names the worst."""
+    points = subject.markers | subject.centers
+    hips, shoulders = subject.pair("front_hip", "hip"), subject.pair("shoulder", "shoulder")
+    hidden = fill_marker_gaps(points, hips, shoulders)
     if hidden:
         worst = max(hidden, key=lambda marker: hidden[marker])
         whose = f" of {name}" if name else ""
-        place = f"the {worst.replace('_', ' ')} marker in {hidden[worst]} of {len(frames)}"
-        warnings.append(f"{len(hidden)} markers{whose} hidden in some frames and interpolated, {place}")
+        place = f"the {worst.replace('_', ' ')} marker in {hidden[worst]} of {len(points[worst])}"
+        count = "1 marker" if len(hidden) == 1 else f"{len(hidden)} markers"
+        warnings.append(f"{count}{whose} hidden in some frames and interpolated, {place}")

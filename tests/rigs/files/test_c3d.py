@@ -75,11 +75,16 @@ def test_a_file_of_another_librarys_writer_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip.motions[0].positions, reference.motions[0].positions, atol=1e-5)
 
 
-def test_two_subjects_are_two_dancers_where_they_stand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [("Leader:", "Follower:"), ("Ann_Lee_", "Bob_"), ("", "")])
+def test_two_subjects_are_two_dancers_where_they_stand(tmp_path: Path, names: tuple[str, str]) -> None:
     leader, partner = dance(60), translate(dance(60), np.array([0.3, -0.9, 0.0]))
-    markers = [markers_on(dancer) for dancer in (leader, partner)]
-    clip = read(write_markers(tmp_path / "duet.c3d", *markers, names=("Leader", "Follower"), fps=30.0))
-    assert len(clip.motions) == 2
+    labels, points = [], []
+    for name, dancer in zip(names, (leader, partner), strict=True):
+        for label, places in markers_on(dancer).items():
+            labels.append(f"{name}{label}")
+            points.append(1000.0 * places)
+    clip = read(write_c3d(tmp_path / "duet.c3d", labels, np.stack(points, axis=1), fps=30.0))
+    assert (len(clip.motions), clip.warnings) == (2, ())
     apart = clip.motions[1].positions - clip.motions[0].positions
     np.testing.assert_allclose(apart, np.broadcast_to([0.3, -0.9, 0.0], apart.shape), atol=1e-4)
 
@@ -229,18 +234,18 @@ def test_missing_head_and_hands_are_estimated_and_named(tmp_path: Path) -> None:
                 "LWRA",
                 "RWRA",
             ],
-            "x.c3d: markers RELB expected as in Plug-in Gait, found: LASI, RASI, SACR, LKNE, RKNE, LANK, RANK, LTOE, "
-            "RTOE, LSHO, RSHO, LELB, ...",
+            "x.c3d: markers RELB expected as in Plug-in Gait, labels seen: LASI, RASI, SACR, LKNE, RKNE, LANK, RANK, "
+            "LTOE, RTOE, LSHO, RSHO, LELB, ...",
         ),
         (
             ["A", "B"],
             "x.c3d: markers LASI, LKNE, LANK, LTOE, LSHO, LELB, LWRI, RASI, RKNE, RANK, RTOE, RSHO, RELB, "
-            "RWRI, LPSI, RPSI expected as in Plug-in Gait, found: A, B",
+            "RWRI, LPSI, RPSI expected as in Plug-in Gait, labels seen: A, B",
         ),
         (
             [""],
             "x.c3d: markers LASI, LKNE, LANK, LTOE, LSHO, LELB, LWRI, RASI, RKNE, RANK, RTOE, RSHO, RELB, "
-            "RWRI, LPSI, RPSI expected as in Plug-in Gait, found: no labels",
+            "RWRI, LPSI, RPSI expected as in Plug-in Gait, labels seen: none",
         ),
     ],
 )
@@ -258,6 +263,15 @@ def test_a_file_that_is_no_c3d_is_refused(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "x.c3d").write_bytes(content)
     with pytest.raises(BadFile, match=r"x.c3d: a (C3D file|section of parameters) expected"):
         read(tmp_path / "x.c3d")
+
+
+def test_a_marker_that_is_hidden_in_all_frames_is_missing(tmp_path: Path) -> None:
+    markers = markers_on(dance(40))
+    markers["LTOE"][:] = np.nan
+    with pytest.raises(
+        BadFile, match=r"x.c3d: markers LTOE expected as in Plug-in Gait, labels seen: LASI, LPSI, LKNE"
+    ):
+        read(write_markers(tmp_path / "x.c3d", markers, fps=30.0))
 
 
 def test_markers_at_one_point_are_refused(tmp_path: Path) -> None:

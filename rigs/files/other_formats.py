@@ -19,7 +19,7 @@ _INSTEAD: dict[tuple[str, ...], tuple[str, str]] = {
     (".pkl", ".pickle", ".joblib"): (
         "pickled Python objects",
         f"{_NEVER} the arrays of a person (of WHAM: pose_world, trans_world; of 4D-Humans: global_orient, body_pose, "
-        f"pred_cam_t; of AIST++: smpl_poses, smpl_trans, smpl_scaling) {_SAVE_ARRAYS}",
+        f"camera; of AIST++: smpl_poses, smpl_trans, smpl_scaling) {_SAVE_ARRAYS}",
     ),
     (".asf",): ("the skeleton of an Acclaim recording", "open the .amc file beside it"),
     (".vmd",): ("a MikuMikuDance motion", "import it with MMD Tools in Blender and export a .bvh of its armature"),

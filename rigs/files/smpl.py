@@ -41,6 +41,8 @@ def read_smpl(archive: ArchiveArrays, options: ReadOptions) -> Clip | None:
     if rate is None:
         rate = layout.fps
         warnings.append(f"no frame rate found, {rate:g} a second assumed; --fps gives the true one")
+    if layout.no_depth:
+        warnings.append(f"the camera of {layout.name} tells no depth, the dancers keep one distance from it")
     tracks = _share_clock(archive.path.name, tracks, warnings)
     units = options.metres_per_unit or _detect_units(tracks, rate, warnings)
     positions = np.concatenate([_file_positions(track, layout.up, units) for track in tracks])

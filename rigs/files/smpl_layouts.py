@@ -6,7 +6,7 @@ all. Poses are rotation vectors or rotation matrices relative to the parent join
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ class Layout:
 
     name: for people.  pose: rotations of all joints, or without the pelvis's, which `root` then holds.
     translation: the path.  up: the up axis of its world.  fps: its usual frame rate if the archive states none.
-    scaling: an array by which the path is divided.
+    scaling: an array by which the path is divided.  no_depth: the path's depth is of a made-up camera.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Layout:
     up: str = "Y"
     fps: float = 30.0
     scaling: str = ""
+    no_depth: bool = False
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -54,9 +55,10 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("WHAM", "poses_body", "trans_world", root="poses_root_world"),
     Layout("GVHMR", "body_pose", "transl", root="global_orient"),
     Layout("SMPL", "body_pose", "trans", root="global_orient"),
-    Layout("4D-Humans", "body_pose", "pred_cam_t", root="global_orient", up="-Y"),
-    Layout("4D-Humans", "body_pose", "camera_translation", root="global_orient", up="-Y"),
-    Layout("4D-Humans", "body_pose", "cam_t", root="global_orient", up="-Y"),
+    *(
+        Layout("4D-Humans", "body_pose", translation, root="global_orient", up="-Y", no_depth=True)
+        for translation in ("camera", "pred_cam_t", "camera_translation", "cam_t")
+    ),
     Layout("WHAM in the camera", "pose", "trans", up="-Y"),
 )
 """The layouts that are recognized, the preferred one first. To add one: an entry here."""
@@ -120,7 +122,7 @@ def find_layout(archive: ArchiveArrays) -> tuple[Layout, tuple[str, ...]] | None
         ]
         in_world = [prefix for prefix in prefixes if not _IN_CAMERA.search(prefix)]
         if prefixes and not in_world:
-            layout = Layout(layout.name, layout.pose, layout.translation, layout.root, _CAMERA_UP, layout.fps)
+            layout = replace(layout, up=_CAMERA_UP)
         if prefixes:
             return layout, tuple(in_world or prefixes)
     for layout in LAYOUTS:
@@ -164,6 +166,8 @@ def _read_person(archive: ArchiveArrays, layout: Layout, prefix: str) -> list[Po
         local = np.concatenate([local[..., :BODY_JOINTS, :], hands], axis=-2)
     if layout.scaling and prefix + layout.scaling in archive.shapes:
         path = path / _single_number(archive, prefix + layout.scaling)
+    if layout.no_depth:
+        path = path * [1.0, 1.0, 0.0]
     frames = rows[-1]
     numbers = _frame_numbers(archive, prefix, frames)
     persons = zip(

@@ -156,13 +156,21 @@ def test_the_up_axis_is_given_or_told_by_the_upright_trunk(tmp_path: Path, up: s
     np.testing.assert_allclose(heights, in_z_up[..., 2], atol=1e-5)
 
 
-def test_camera_axes_of_4d_humans_are_turned_upright(tmp_path: Path) -> None:
+@pytest.mark.parametrize("camera", ["pred_cam_t", "camera"])
+def test_4d_humans_are_upright_and_keep_one_distance_from_a_camera_without_depth(tmp_path: Path, camera: str) -> None:
     dance = smpl_dance(FRAMES, world=WORLDS["-Y"])
     arrays = {"global_orient": matrices(dance.poses[:, :1]), "body_pose": matrices(dance.poses[:, 1:])}
-    clip = read(save(tmp_path, **arrays, pred_cam_t=dance.trans))
+    path = dance.trans + np.random.default_rng(1).normal([0.0, 0.0, 40.0], [0.0, 0.0, 1.5], (FRAMES, 3))
+    clip = read(save(tmp_path, **arrays, **{camera: path}))
     assert clip.source.up == "Y"
-    assert clip.warnings == ("dance.npz: no frame rate found, 30 a second assumed; --fps gives the true one",)
-    assert (clip.motions[0].positions[:, 24, 2] > 1.4).all()
+    assert clip.warnings == (
+        "dance.npz: no frame rate found, 30 a second assumed; --fps gives the true one",
+        "dance.npz: the camera of 4D-Humans tells no depth, the dancers keep one distance from it",
+    )
+    (motion,) = clip.motions
+    assert (motion.positions[:, 24, 2] > 1.4).all()
+    assert np.ptp(motion.root[:, 1]) < 1e-9
+    np.testing.assert_allclose(np.diff(motion.root[:, 0]), np.diff(dance.trans[:, 0]), atol=1e-6)
 
 
 def test_a_dancer_who_lies_on_the_floor_of_a_world_with_z_up_is_not_turned_over(tmp_path: Path) -> None:

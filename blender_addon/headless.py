@@ -7,7 +7,7 @@ A task is a JSON object with {"task": NAME, "extension": ZIP} and, by the name,
     demo    "leader": FILE, "server": URL, "out": FOLDER, "model", "seed"  writes duet.mp4, duet.blend and partner.bvh
     render  "motions": [FILE] or [FILE, FILE], "out": VIDEO, and optionally "music": a sound file
     export  "motions": [FILE...], of one dancer each, "out": as many .fbx or .glb files
-    import  "motion": an .fbx or .glb FILE, "out": FILE.npz
+    import  "motion": an .fbx or .glb FILE, "out": a folder, for a .npz of each dancer
 and optionally "size": [width, height], and "fps", "up" and "unit" as `files.read` has them. It writes lines of JSON to
 standard output, among Blender's own output: {"progress": 0.4, "what": ...} and at the end {"result": ...} or {"error":
 one sentence}. Exit status: 0 done, 2 bad input, 1 a fault. Blender's user folder is a temporary one, so the user's own
@@ -105,16 +105,19 @@ def export_motions(task: Task) -> Task:
     export = import_module(f"{PACKAGE}.animation.fbx_gltf_export").export_dancer
     from rigs import files
 
+    if len(task["motions"]) != len(task["out"]):
+        raise BadInput(f"as many motions as results expected, {len(task['motions'])} and {len(task['out'])} found")
     count = len(task["motions"])
     for n, (source, out) in enumerate(zip(task["motions"], task["out"], strict=True)):
         _send(progress=round((n + 0.5) / (count + 1), 4), what=f"writing {Path(out).name}")
         (motion,) = files.read(source).motions
-        export(Path(out), motion, Path(task["names"][n]).stem if "names" in task else Path(out).stem)
+        with _errors_as(BadInput):
+            export(Path(out), motion, Path(out).stem)
     return {"blender": _import_bpy().app.version_string}
 
 
 def import_motion(task: Task) -> Task:
-    """Read the dancers of an FBX or glTF file, in its liveliest take, and write them as .npz."""
+    """Read the dancers of an FBX or glTF file, in its liveliest take, and write each as .npz."""
     bpy = _import_bpy()
     _install_extension(task)
     from rigs import files
@@ -127,9 +130,10 @@ def import_motion(task: Task) -> Task:
         clip = read_armatures(bpy.context, path, options)()
     except files.BadFile as error:
         raise BadInput(str(error)) from None
-    files.write(task["out"], clip.motions)
-    source = clip.source
-    return {"warnings": clip.warnings, "fps": source.fps, "frames": source.frames, "filled": source.filled_joints}
+    results = [str(Path(task["out"], f"{number}.npz")) for number in range(1, len(clip.motions) + 1)]
+    for result, motion in zip(results, clip.motions, strict=True):
+        files.write(result, motion)
+    return {"motions": results, "warnings": clip.warnings, "filled_joints": clip.source.filled_joints}
 
 
 _TASKS: dict[str, Callable[[Task], Task]] = {
@@ -193,11 +197,8 @@ def _install_extension(task: Task) -> None:
 
 def _require_playable(music: Path) -> None:
     """Raise BadInput unless this Blender can play a sound file."""
-    operator_error: type[Exception] = import_module(f"{PACKAGE}.background_job").OperatorError
-    try:
+    with _errors_as(BadInput):
         import_module(f"{PACKAGE}.media.sequencer").require_playable(music)
-    except operator_error as error:
-        raise BadInput(str(error)) from None
 
 
 def _write_partner(task: Task, path: Path) -> int:
@@ -243,6 +244,16 @@ def _operator_errors_as(error_type: type[Exception]) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise error_type(str(error).strip().removeprefix("Error: ").splitlines()[0]) from None
+
+
+@contextmanager
+def _errors_as(error_type: type[Exception]) -> Iterator[None]:
+    """Raise an OperatorError of the extension as `error_type`."""
+    operator_error: type[Exception] = import_module(f"{PACKAGE}.background_job").OperatorError
+    try:
+        yield
+    except operator_error as error:
+        raise error_type(str(error)) from None
 
 
 @contextmanager

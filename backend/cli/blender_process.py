@@ -1,7 +1,8 @@
-"""Runs a Blender without a window for `demo` and `render`, with the extension built from this checkout."""
+"""Runs a Blender without a window for `demo`, `render`, FBX and glTF, with the extension built from this checkout."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,21 @@ def blender_command() -> list[str]:
     if is_python:
         return [program, script]
     return [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", script, "--"]
+
+
+def blender_version() -> tuple[int, int]:
+    """Major and minor version of the Blender of `blender_command`. Raises BadInput, and Fault if it does not start."""
+    program, *options = blender_command()
+    ask = ["-c", "import bpy; print('Blender', bpy.app.version_string)"]
+    command = [program, *(["--version"] if "--background" in options else ask)]
+    try:
+        answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120.0)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Fault(f"{program} could not be started: {error}") from None
+    found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
+    if found is None:
+        raise Fault(f"{program} is no Blender and no Python with bpy", answer.stdout + answer.stderr)
+    return int(found[1]), int(found[2])
 
 
 def checkout_root() -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.cli import blender_process
 from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
+from backend.cli.motion_files import read_clip, readable_files
 from backend.cli.options import AS_STATED, MotionFileOptions
 from backend.cli.terminal import BadInput, Fault, expect_parent_folder, print_note, staging_folder
 from backend.wire.messages import PartnerRequest
@@ -42,7 +43,7 @@ def run_demo(
     Raises BadFile, BadInput and Fault.
     """
     start_time = time.perf_counter()
-    clip = files.read(leader, file_options.read_options) if leader is not None else None
+    clip = read_clip(leader, file_options.read_options) if leader is not None else None
     motions = clip.motions if clip else (sample_dance(),)
     if not 0 <= seed < SEED_LIMIT:
         raise BadInput(f"seed: a whole number of 0 to {SEED_LIMIT - 1} expected, {seed} found")
@@ -65,7 +66,8 @@ def run_demo(
             source = folder / f"{leader.stem}.npz"
             files.write(source, motions[0])
         else:
-            source = leader
+            assert clip is not None
+            (source,) = readable_files([leader], [clip], folder)
         progress(0.0, "packing the extension")
         task = {
             "task": "demo",

@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 
 from backend.cli import key_command, music_commands, options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_address, expect_answerable
+from backend.cli.motion_files import expect_writable, read_clip, readable_files, write_motions
 from backend.cli.options import Address, File, Keys, Number, Out, Track
 from backend.cli.terminal import (
     BadInput,
@@ -86,8 +87,8 @@ def partner(
     backend.
 
     Args:
-        leader: the leader's mocap: .bvh, .npz, .npy, .json, .amc, .c3d or .csv.
-        out: the partner's file, .bvh, .npz or .csv, with the leader's units, up axis, frame rate and length.
+        leader: the leader's mocap: .bvh, .npz, .npy, .json, .amc, .c3d, .csv, .fbx, .glb or .gltf.
+        out: the partner's file, .bvh, .npz, .csv, .fbx or .glb, with the leader's units, up axis, frame rate and length.
         model: name of the model or device.
         seed: another number gives another partner, the same number the same; devices have none.
         takes: number of different partners; several are written to OUT with -1, -2... before the suffix.
@@ -99,9 +100,9 @@ def partner(
         device: options of the choreographic devices.
         direction: options that direct a model's partner.
     """
-    clip = files.read(leader, file_options.read_options)
+    clip = read_clip(leader, file_options.read_options)
     first = clip.motions[0]
-    inputs = {path: files.read(path).motions for path in (history, direction.draft) if path is not None}
+    inputs = {path: read_clip(path).motions for path in (history, direction.draft) if path is not None}
     request: PartnerRequest | None = None
     with bad_input_from_value_errors():
         draft = inputs[direction.draft][-1] if direction.draft else None
@@ -126,7 +127,7 @@ def partner(
                 direction=partner_direction,
             )
             expect_answerable(request, server, keys)
-    files.expect_writable(out)
+    expect_writable(out)
     results = options.numbered_paths(out, takes)
     expect_result_files(results, [leader, *inputs])
     with staging_folder(out) as folder:
@@ -144,8 +145,7 @@ def partner(
                 result = answer(request, server, progress, keys)
                 assert isinstance(result, MotionResult)
                 motions = list(result.takes)
-        for path, motion in zip(results, motions, strict=True):
-            files.write(folder / path.name, motion, like=clip.source)
+            write_motions(folder, dict(zip(results, motions, strict=True)), progress, like=clip.source)
         move_results(folder, results)
 
 
@@ -180,7 +180,7 @@ def render(
     expect_result_files([out], [*motions, *sounds])
     if len(motions) not in (1, 2):
         raise BadInput(f"One or two files of movement expected, {len(motions)} given")
-    clips = [files.read(motion, file_options.read_options) for motion in motions]
+    clips = [read_clip(motion, file_options.read_options) for motion in motions]
     dancers = sum(len(clip.motions) for clip in clips)
     if dancers > 2:
         raise BadInput(f"{motions[0].name} and {motions[1].name}: one or two dancers expected, {dancers} found")
@@ -192,12 +192,13 @@ def render(
         print_note(warning)
     with staging_folder(out) as folder, ProgressBar("packing the extension") as progress:
         video = folder / "video.mp4"
+        readable = readable_files(motions, clips, folder)
         task = {
             "task": "render",
             "extension": str(blender_process.build_extension()),
-            "motions": [str(motion.absolute()) for motion in motions],
+            "motions": [str(path.absolute()) for path in readable],
             "out": str(video),
-            **file_options.task_entries,
+            **(file_options if readable == list(motions) else options.AS_STATED).task_entries,
             "music": str(_to_sound_file(music, track, folder).absolute()) if music is not None else "",
         }
         blender_process.run_task(task, folder, progress)

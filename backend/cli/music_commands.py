@@ -7,13 +7,13 @@ from tyro.conf import Positional, arg
 
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
+from backend.cli.motion_files import expect_writable, read_clip, write_motions
 from backend.cli.options import Address, Bars, Keys, Number, Out, Track
 from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
 from backend.wire import validation
 from backend.wire.messages import ComposeRequest, ComposeResult, DanceRequest, MotionResult
-from rigs import files
 
 AUTO_TEMPO = "auto"
 """The tempo that is detected in the dance."""
@@ -36,7 +36,7 @@ def dance(
 
     Args:
         music: MIDI file: .mid, .midi, .kar or .rmi.
-        out: the dancer's file, .bvh, .npz or .csv; in a duet OUT-leader and OUT-partner.
+        out: the dancer's file, .bvh, .npz, .csv, .fbx or .glb; in a duet OUT-leader and OUT-partner.
         bars: first and last bar to dance to, such as 9-24; the first bar, or the pickup, is 1.
         track: number of the track to dance to, from 1; by default all, unless each is a piece of its own (format 2).
         duet: generate a partner too.
@@ -50,7 +50,7 @@ def dance(
     from backend.music import midi
     from backend.music.audio.wav import write_wav
 
-    files.expect_writable(out)
+    expect_writable(out)
     dancers = [out.with_name(f"{out.stem}-{role}{out.suffix}") for role in ("leader", "partner")] if duet else [out]
     sound = out.with_suffix(".wav")
     expect_result_files([*dancers, sound], [music])
@@ -71,8 +71,7 @@ def dance(
             assert isinstance(result, MotionResult)
             progress(1.0, "synthesizing the music")
             write_wav(folder / sound.name, score)
-        for path, motion in zip(dancers, result.takes, strict=True):
-            files.write(folder / path.name, motion)
+            write_motions(folder, dict(zip(dancers, result.takes, strict=True)), progress)
         move_results(folder, [*dancers, sound])
 
 
@@ -90,7 +89,7 @@ def compose(
     """Compose music to a dance, which begins with its first frame; OUT.wav is its sound.
 
     Args:
-        motion: mocap of one dancer, or of two: .bvh, .npz, .npy, .json, .amc, .c3d or .csv.
+        motion: mocap of one dancer, or of two: .bvh, .npz, .npy, .json, .amc, .c3d, .csv, .fbx, .glb or .gltf.
         out: the music's file, .mid or .midi.
         tempo: beats a minute, from 30 to 300; auto detects them in the dance.
         parts: the parts that play: some of drums, bass and melody.
@@ -107,7 +106,7 @@ def compose(
         raise BadInput(f"{out.name}: {' or '.join(midi.WRITE_SUFFIXES)} file extension expected")
     sound = out.with_suffix(".wav")
     expect_result_files([out, sound], [motion])
-    clip = files.read(motion, file_options.read_options)
+    clip = read_clip(motion, file_options.read_options)
     if clip.motions[0].seconds < validation.MIN_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")
     with bad_input_from_value_errors():

@@ -1,8 +1,8 @@
 """FBX and glTF files, read by Blender's own importers: imported to a temporary scene, sampled, and removed again.
 
 All takes of a file are sampled, see `imported_takes`. Key times are seconds in both formats. A movement is sampled at
-the rate that an FBX states or on whose frames a glTF's keyframes lie, and poses far apart at the scene's, so that it
-lasts as long as in the file.
+the rate that an FBX states or on whose frames a glTF's keyframes lie, and poses far apart more often than they are, so
+that it lasts as long as in the file.
 """
 
 import io
@@ -17,7 +17,7 @@ import numpy as np
 from rigs import files, rotations
 from rigs.files.axes import from_z_up, quaternions_from_z_up
 from rigs.files.fbx_header import FbxHeader, read_header
-from rigs.files.key_times import keyed_frame_rate, sampling_rate
+from rigs.files.key_times import keyed_frame_rate, keyframe_spacing, sampling_rate
 from rigs.files.recording import Recording
 from rigs.files.takes import ClipOfTakes, RecordedTake, to_clip_of_takes
 
@@ -63,8 +63,9 @@ def read_armatures(
             raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
         rate, has_rate = frame_rate(scene), True
         if is_gltf:
-            keyed_rate = _keyed_rate(takes, ticks)
-            rate, has_rate = keyed_rate or options.fps or user_rate, keyed_rate is not None
+            times = max((imported_takes.key_times(take) for take in takes), key=len) / ticks
+            keyed_rate, spacing = keyed_frame_rate(times), keyframe_spacing(times)
+            rate, has_rate = keyed_rate or options.fps or (1.0 / spacing if spacing else user_rate), bool(keyed_rate)
         names = [obj.name for obj in objects]
         recorded = []
         poses = imported_takes.current_poses(list(scene.objects))
@@ -162,15 +163,6 @@ def _run_importer(path: Path, importer: Callable[..., object]) -> None:
         is_sentence = bool(lines) and "Traceback" not in lines[0]  # otherwise the importer crashed
         reason = f" ({lines[-1].removeprefix('Error: ').replace(str(path), path.name)})" if is_sentence else ""
         raise files.BadFile(f"{path.name}: a whole file that Blender can import expected{reason}") from None
-
-
-def _keyed_rate(takes: Sequence[ImportedTake], ticks: float) -> float | None:
-    """The frame rate on whose frames the keyframes of the take with most of them lie; None for sparse or uneven ones.
-
-    ticks: frames in one second of the keyframes.
-    """
-    times = max((imported_takes.key_times(take) for take in takes), key=len)
-    return keyed_frame_rate(times / ticks)
 
 
 def _sample_take(

@@ -8,27 +8,33 @@ LOWEST_RATE = 20.0
 """Frames a second below which keyframes are poses that a program interpolates, not the frames of a recording."""
 _NTSC = 1.001  # 29.97 is 30 / 1.001
 _WHOLE_TOLERANCE = 2e-3  # relative difference from a whole number, as of files that round the time between frames
-_EXACT_TOLERANCE = 4e-4  # relative; 29.97 and 30 differ by 1e-3
+_EXACT_TOLERANCE = 2e-5  # relative; 119.875 and 119.88 differ by 4e-5
 _ON_FRAME = 0.05  # frames
 _MIN_SHARE = 0.9  # of the keyframes that lie on the frames
 
 
 def keyed_frame_rate(times: Array) -> float | None:
-    """The frame rate of keyframes (K,) s, in any order, that lie on every frame; None for sparse or uneven ones.
+    """The frame rate of keyframes (K,) s, in any order, that lie on every frame; None for sparse or uneven ones."""
+    spacing = keyframe_spacing(times)
+    return None if spacing is None else usual_rate(1.0 / spacing)
 
-    Gaps count as evenly spaced where they are whole frames long, as after a reduction of keyframes.
+
+def keyframe_spacing(times: Array) -> float | None:
+    """The time (s) between evenly spaced keyframes (K,) s, in any order; None for uneven or fewer than three ones.
+
+    Gaps count as even where they are whole numbers of it long, as after a reduction of keyframes.
     """
     times = np.sort(np.asarray(times, float))
     times = times[np.diff(times, prepend=-np.inf) > 1e-4]
     if len(times) < 3:
         return None
     steps = np.diff(times)
-    rate = usual_rate(1.0 / float(np.median(steps)))
-    if rate is None:
-        return None
-    frames = steps * rate
-    on_frame = np.abs(frames - np.round(frames)) < _ON_FRAME
-    return rate if on_frame.mean() >= _MIN_SHARE else None
+    spacing = float(np.median(steps))
+    multiples = steps / spacing
+    on_frame = np.abs(multiples - np.round(multiples)) < _ON_FRAME
+    if on_frame.all():  # times of single precision are off by more than a frame rate's last digit
+        spacing = float(times[-1] - times[0]) / float(np.round(multiples).sum())
+    return spacing if on_frame.mean() >= _MIN_SHARE else None
 
 
 def usual_rate(fps: float) -> float | None:
@@ -42,7 +48,7 @@ def usual_rate(fps: float) -> float | None:
     nearest = min(candidates, key=lambda rate: abs(rate - fps))
     if abs(nearest / fps - 1.0) < _EXACT_TOLERANCE:
         return round(nearest, 3)
-    return round(fps, 2) if abs(candidates[0] / fps - 1.0) < _WHOLE_TOLERANCE else None
+    return round(fps, 3) if abs(candidates[0] / fps - 1.0) < _WHOLE_TOLERANCE else None
 
 
 def sampling_rate(stated: float) -> float:

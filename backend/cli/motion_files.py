@@ -11,6 +11,7 @@ from backend.cli import blender_process
 from backend.cli.terminal import BadInput, ProgressBar
 from rigs import files
 from rigs.files import Clip, ReadOptions, Source
+from rigs.files.fbx_header import read_header
 from rigs.motion import Motion, resample
 
 BLENDER_READS = (".fbx", ".glb", ".gltf")
@@ -37,6 +38,8 @@ def read_clip(path: Path, options: ReadOptions = files.AS_STATED) -> Clip:
         return files.read(path, options)
     if not path.is_file():
         raise BadInput(f"{path.name}: {'a file expected, a folder found' if path.is_dir() else 'no such file'}")
+    if path.suffix.lower() == ".fbx" and read_header(path).version == 0:
+        raise BadInput(f"{path.name}: an FBX file expected, something else found")
     expect_blender(path)
     with _folder() as folder, ProgressBar("starting Blender") as progress:
         task: dict[str, Any] = {"task": "import", "motion": str(path.absolute()), "out": str(folder)}

@@ -194,9 +194,11 @@ BAD = {
     "a folder": ("partner out -o out/p.bvh", r"out: a file expected, a folder found"),
     "a bad history": ("partner leader.bvh -o out/p.bvh --history empty.bvh", r"empty\.bvh: empty file"),
     "a suffix that is not written": (
-        "partner leader.bvh -o out/p.fbx",
-        r"p\.fbx: \.bvh or \.npz file extension expected",
+        "partner leader.bvh -o out/p.obj",
+        r"p\.obj: \.bvh, \.npz, \.csv, \.fbx or \.glb file extension expected",
     ),
+    "an FBX leader that is not there": ("partner away.fbx -o out/p.bvh", r"away\.fbx: no such file"),
+    "an FBX in a folder": ("partner leader.bvh -o folder.fbx", r"folder\.fbx: a file expected, a folder found"),
     "a folder for a result": ("partner leader.bvh -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
     "a place that is not there": (
         "partner leader.bvh -o nowhere/p.bvh",
@@ -313,6 +315,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments: str, message: str, 
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "out").mkdir()
     (tmp_path / "folder.bvh").mkdir()
+    (tmp_path / "folder.fbx").mkdir()
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "sound.mp4").touch()
     before = sorted(tmp_path.rglob("*"))

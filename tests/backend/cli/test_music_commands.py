@@ -194,9 +194,12 @@ BAD = {
         "dance slow.mid -o out/d.bvh --bars 1-2 --fps 1000",
         r"slow\.mid: music of at most 100000 frames expected, 120001 found",
     ),
-    "a dance in a song": ("dance song.mid -o out/d.mp3", r"d\.mp3: \.bvh or \.npz file extension expected"),
+    "a dance in a song": (
+        "dance song.mid -o out/d.mp3",
+        r"d\.mp3: \.bvh, \.npz, \.csv, \.fbx or \.glb file extension expected",
+    ),
     "a dance in a folder": ("dance song.mid -o folder.bvh", r"folder\.bvh: a file expected, a folder found"),
-    "a dance without a name": ("dance song.mid -o .", r": \.bvh or \.npz file extension expected"),
+    "a dance without a name": ("dance song.mid -o .", r": \.bvh, .* or \.glb file extension expected"),
     "a dance beside a folder": ("dance song.mid -o sounds.bvh", r"sounds\.wav: a file expected, a folder found"),
     "a dance nowhere": (
         "dance song.mid -o nowhere/d.bvh --server tcp://127.0.0.1:9",

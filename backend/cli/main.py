@@ -88,7 +88,7 @@ def partner(
 
     Args:
         leader: the leader's mocap: .bvh, .npz, .npy, .json, .amc, .c3d, .csv, .fbx, .glb or .gltf.
-        out: the partner's file, .bvh, .npz, .csv, .fbx or .glb, with the leader's units, up axis, frame rate and length.
+        out: the partner's file: .bvh, .npz, .csv, .fbx or .glb, with the leader's units, up axis, rate and length.
         model: name of the model or device.
         seed: another number gives another partner, the same number the same; devices have none.
         takes: number of different partners; several are written to OUT with -1, -2... before the suffix.

@@ -16,6 +16,7 @@ from rigs.files import BadFile, Clip, ReadOptions, Source
 from rigs.files.axes import UNITS, UP_AXES, from_z_up
 from rigs.files.c3d_parser import C3D, parse_c3d
 from rigs.files.conventions import Conventions, Stated
+from rigs.files.duet import role_rank
 from rigs.files.marker_gaps import fill_marker_gaps
 from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
 from rigs.motion import Motion
@@ -127,7 +128,7 @@ def _stated_up(recording: C3D) -> str:
 
 
 def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]:
-    """The subjects with enough markers, in the file's order, with gaps filled. Raises BadFile if there is none."""
+    """The subjects with enough markers, a leader first, with gaps filled. Raises BadFile if there is none."""
     groups: dict[tuple[str, int], dict[str, int]] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for at, label in enumerate(recording.labels):
@@ -151,7 +152,7 @@ def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]
             warnings.append(f"{subject.name or 'a subject without a name'} lacks markers {lacking} and is left out")
     for subject in complete:
         _fill_gaps(subject, subject.name if len(complete) > 1 else "", warnings)
-    return complete
+    return sorted(complete, key=lambda subject: role_rank(subject.name))
 
 
 def _subject(recording: C3D, name: str, labels: dict[str, int]) -> _Subject:

@@ -10,7 +10,7 @@ from rigs.files import BadFile, Clip
 from rigs.motion import Motion, resample
 
 _ROLE_WORDS = (("lead",), ("follow", "partner"))
-"""Parts of file names of leaders and of partners."""
+"""Parts of names of leaders and of partners."""
 _PERSON = 0.8, 2.6  # m, heights of people
 _SAME_PLACE = 0.1  # m between the pelvises, nearer than any two dancers stand
 _MAX_LENGTH_DIFFERENCE = 0.5  # s
@@ -27,12 +27,13 @@ class Duet:
 
 def leader_first(paths: Sequence[Path]) -> list[Path]:
     """The files in the order leader, partner, as far as words in their names tell; else as given."""
+    return sorted(paths, key=lambda path: role_rank(path.stem))
 
-    def rank(path: Path) -> int:
-        is_leader, is_partner = (any(word in path.stem.lower() for word in words) for words in _ROLE_WORDS)
-        return int(is_partner) - int(is_leader)
 
-    return sorted(paths, key=rank)
+def role_rank(name: str) -> int:
+    """Rank of a dancer or a file by the words in its name: leaders before those without a role before partners."""
+    is_leader, is_partner = (any(word in name.lower() for word in words) for words in _ROLE_WORDS)
+    return int(is_partner) - int(is_leader)
 
 
 def pair_dancers(clips: Sequence[Clip], *, swap: bool = False) -> Duet:

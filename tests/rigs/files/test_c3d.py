@@ -89,6 +89,13 @@ def test_two_subjects_are_two_dancers_where_they_stand(tmp_path: Path, names: tu
     np.testing.assert_allclose(apart, np.broadcast_to([0.3, -0.9, 0.0], apart.shape), atol=1e-4)
 
 
+def test_a_subject_that_is_called_leader_comes_first(tmp_path: Path) -> None:
+    leader, partner = dance(40), translate(dance(40), np.array([0.3, -0.9, 0.0]))
+    markers = [markers_on(dancer) for dancer in (partner, leader)]
+    clip = read(write_markers(tmp_path / "duet.c3d", *markers, names=("Follower", "Leader"), fps=30.0))
+    assert clip.motions[0].root[0, 1] > clip.motions[1].root[0, 1] + 0.5
+
+
 def test_a_prop_and_a_subject_with_too_few_markers_are_left_out(tmp_path: Path) -> None:
     whole = markers_on(dance(40))
     half = {label: points for label, points in whole.items() if label not in ("LKNE", "RELB")}

@@ -11,6 +11,7 @@ from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swa
 
 from rigs import files
 from rigs.motion import resample
+from tests.rigs.files.c3d_files import markers_on, write_markers
 
 
 def pair() -> tuple[bpy.types.Object, bpy.types.Object]:
@@ -34,6 +35,15 @@ def test_one_file_holds_both_dancers(corpus: Path, name: str) -> None:
     bpy.ops.pasdedeux.import_duet(filepath=str(path), body=False)
     for dancer, motion in zip(pair(), files.read(path).motions, strict=True):
         assert max_joint_error(dancer, motion, every=150) < TENTH_OF_A_MILLIMETRE
+
+
+def test_two_subjects_of_a_c3d_recording_are_a_duet(tmp_path: Path) -> None:
+    markers = [markers_on(swaying_motion(frames=40, x=x)) for x in (0.8, 0.0)]
+    path = write_markers(tmp_path / "duet.c3d", *markers, names=("Follower", "Leader"), fps=30.0)
+    bpy.ops.pasdedeux.import_duet(filepath=str(path), body=False)
+    for dancer, motion in zip(pair(), files.read(path).motions, strict=True):
+        assert max_joint_error(dancer, motion) < TENTH_OF_A_MILLIMETRE
+    assert joint_positions(pair()[1], 1)[0, 0] > joint_positions(pair()[0], 1)[0, 0] + 0.5
 
 
 def test_files_of_different_rates_are_on_one_clock(tmp_path: Path) -> None:

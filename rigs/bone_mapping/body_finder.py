@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.limb_finder import ARM, LEG, BoneTree, LimbPair, find_limb_pairs
+from rigs.bone_mapping.bone_tree import BoneTree
+from rigs.bone_mapping.limb_finder import ARM, LEG, LimbPair, find_limb_pairs
 from rigs.bone_mapping.name_evidence import NameEvidence, no_evidence
 from rigs.skeleton import INDEX, SIDES
 

@@ -11,9 +11,9 @@ import numpy as np
 from rigs import Array
 from rigs.bone_mapping.body_finder import find_body
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED, BoneMap, UnmappableRig, build_bone_map
+from rigs.bone_mapping.bone_tree import BoneTree
 from rigs.bone_mapping.end_joints import drop_implausible_toe_tips, infer_end_joints, infer_spine, raise_spine_ends
-from rigs.bone_mapping.joint_assignment import assign_named_joints, fill_by_place
-from rigs.bone_mapping.limb_finder import BoneTree
+from rigs.bone_mapping.joint_assignment import assign_named_joints, fill_by_place, is_certain
 from rigs.bone_mapping.map_confidence import joint_confidence
 from rigs.bone_mapping.map_faults import find_faults
 from rigs.bone_mapping.name_evidence import name_evidence
@@ -36,7 +36,8 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     if heads is not None and not convention.controls:
         tree = BoneTree.from_parents(parents, np.asarray(heads, dtype=float))
         evidence = name_evidence(names, match.bones_by_key, match.foreign)
-        if (body := find_body(tree, evidence, match.bones)) is not None:
+        body = None if is_certain(match, evidence, tree) else find_body(tree, evidence, match.bones)
+        if body is not None:
             placed = assign_joints(tree, body)
             match = assign_named_joints(match, body, placed, evidence, names, tree)
             convention, bones = match.convention, match.bones

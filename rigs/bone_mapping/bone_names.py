@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 NameKey = tuple[str, str]
 """A normalised name: its side, "left", "right" or "", and the rest."""
@@ -26,6 +27,7 @@ _WORDS = re.compile(
 
 The character for a side that begins a Japanese or Chinese word is a word of its own.
 """
+_NAMESPACE = re.compile(r"[:|\uff1a\uff5c]")
 _UNDECOMPOSED = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "ı": "i"})  # noqa: RUF001
 _VOICED_MARKS = "\u3099\u309a"
 """The marks of Japanese kana, which unlike accents make another letter."""
@@ -35,6 +37,8 @@ _SHARED_FRACTION = 0.6
 """Fraction of a rig's names that must begin or end with a word for it to be stripped as a common prefix or suffix."""
 _UNIVERSAL_FRACTION = 0.95
 """The same for a number or a word for a side, which mean something where not all names have them."""
+_CACHED_NAMES, _CACHED_RIGS = 4096, 4
+"""Number of names whose words are kept, and of rigs whose sides are."""
 _MIN_NAMES = 8
 """Number of names below which no common prefix or suffix is stripped."""
 
@@ -50,17 +54,23 @@ def fold_accents(name: str) -> str:
 
 def split_name(name: str) -> list[str]:
     """Split a name into lower-case words and numbers, without namespace: "rig:Spine_01" becomes ["spine", "1"]."""
-    return split_full_name(re.split(r"[:|\uff1a\uff5c]", name)[-1])
+    return list(_split(_NAMESPACE.split(name)[-1]))
 
 
 def split_full_name(name: str) -> list[str]:
     """Split a name into lower-case words and numbers: "rig:Spine_01" becomes ["rig", "spine", "1"]."""
+    return list(_split(name))
+
+
+@lru_cache(_CACHED_NAMES)
+def _split(name: str) -> tuple[str, ...]:
+    """The lower-case words and numbers of a name; cached, as one mapping asks for them several times."""
     parts: list[str] = []
     for word in _WORDS.findall(fold_accents(name)):
         plain = str(int(word)) if word.isdigit() else word.lower()
         affix = None if plain in SIDE_WORDS else _SIDE_AFFIX.fullmatch(plain)
         parts += [part for part in affix.groups() if part] if affix else [plain]
-    return parts
+    return tuple(parts)
 
 
 def name_key(words: Sequence[str]) -> NameKey:
@@ -119,8 +129,14 @@ def index_keys(names: Sequence[str], keys: Callable[[list[str]], Iterable[NameKe
 
 def sides_in_names(names: Sequence[str]) -> list[str]:
     """The side, "left", "right" or "", that each name of a rig says, whose common prefix may have a side as well."""
+    return list(_sides_in_names(tuple(names)))
+
+
+@lru_cache(_CACHED_RIGS)
+def _sides_in_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same; cached, as one mapping asks for it several times."""
     words = [split_name(name.removesuffix(END_SITE)) for name in names]
-    return [name_key(min(forms, key=len))[0] for forms in _name_forms(words)]
+    return tuple(name_key(min(forms, key=len))[0] for forms in _name_forms(words))
 
 
 def _possible_keys(name_words: list[str], paired_stems: frozenset[str]) -> list[NameKey]:

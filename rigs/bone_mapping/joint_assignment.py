@@ -5,21 +5,48 @@ from dataclasses import replace
 
 import numpy as np
 
+from rigs import Array
 from rigs.bone_mapping.body_finder import Body
 from rigs.bone_mapping.bone_hierarchy import ancestors
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED
-from rigs.bone_mapping.limb_finder import BoneTree
+from rigs.bone_mapping.bone_tree import BoneTree
 from rigs.bone_mapping.name_evidence import NameEvidence, joint_kind
 from rigs.bone_mapping.name_matcher import NameMatch, hierarchy_allows, match_around
 from rigs.bone_mapping.naming_conventions import NamingConvention
-from rigs.skeleton import INDEX, JOINTS
+from rigs.bone_mapping.structure_mapper import implausible_joints
+from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
 _PLAIN_KINDS = frozenset(("neck", "jaw", "collar", "foot"))
 """Joints that are where they are by the limbs and the trunk alone."""
+_CERTAIN_SCORE, _ALONG = 5.0, 0.8
+"""Score of a name that no place outweighs; cosine from which two directions of a body are along each other."""
 _PELVIS_DISTANCE, _MAX_PELVIS_COST = 0.25, 6.0
 """Distance of the pelvis from the hips, in lengths of the leg, that costs one; and the most that it may cost."""
 _LEVEL_COST, _ASIDE_COST = 1.0, 4.0
 """Cost of each bone between the pelvis and the legs, and of a pelvis that does not bear both legs and arms."""
+
+
+def is_certain(match: NameMatch, evidence: NameEvidence, tree: BoneTree) -> bool:
+    """Whether no other body can be likelier than the one that names alone tell, so that none need be looked for.
+
+    All required joints have a preset's best names at plausible places, and no joint is open that places may tell.
+    """
+    bones = match.bones
+    scores = [evidence.score(joint_kind(joint))[bones[INDEX[joint]]] for joint in REQUIRED if bones[INDEX[joint]] >= 0]
+    if len(scores) < len(REQUIRED) or min(scores) < _CERTAIN_SCORE:
+        return False
+    if any(bones[j] < 0 and match.convention.joints.get(joint) for j, joint in enumerate(JOINTS) if CHILDREN[j]):
+        return False
+    if implausible_joints(bones, tree.positions):
+        return False
+    places = tree.positions[[bones[INDEX[joint]] for joint in REQUIRED]]
+    hips, ankles, shoulders = (places[n : n + 2] for n in (1, 5, 7))
+    trunk, down = shoulders.mean(axis=0) - hips.mean(axis=0), ankles.mean(axis=0) - hips.mean(axis=0)
+    return _cosine(hips[0] - hips[1], shoulders[0] - shoulders[1]) > _ALONG and _cosine(trunk, down) < -_ALONG
+
+
+def _cosine(a: Array, b: Array) -> float:
+    return float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
 
 
 def assign_named_joints(

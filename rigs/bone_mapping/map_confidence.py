@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap
@@ -45,6 +43,7 @@ def joint_confidence(
     implausible = frozenset() if heads is None else structure_mapper.implausible_joints(bones, heads)
     name_ranks = [_name_rank(convention, j, bone, bones_by_key) for j, bone in enumerate(bones)]
     base = _BY_POSITION if convention == BY_STRUCTURE else _BY_COMMON_WORDS if convention.generic else _BY_CONVENTION
+    other_side = _on_other_side(evidence, bones)
     confidence = []
     for j, bone in enumerate(bones):
         nameless = evidence is not None and bone >= 0 and bool(evidence.nameless[bone])
@@ -60,18 +59,21 @@ def joint_confidence(
             value = _INFERRED * base
         if name_ranks[j] != name_ranks[other] and not nameless and not mirror_nameless:
             value *= _ASYMMETRIC_NAME
-        if evidence is not None and bone >= 0 and _says_other_side(evidence, j, bones):
+        if j in other_side:
             value = min(value, _OTHER_NAME)
         confidence.append(value * (_IMPLAUSIBLE_POSITION if j in implausible else 1.0))
     return confidence
 
 
-def _says_other_side(evidence: NameEvidence, j: int, bones: Sequence[int]) -> bool:
-    """Whether a bone's name says the other side than its joint, as that of the joint on the other side does not."""
-    side = JOINTS[j].startswith("left_") - JOINTS[j].startswith("right_")
-    said = np.array([evidence.sides[bone] if bone >= 0 else 0.0 for bone in bones])
-    sides = np.array([joint.startswith("left_") - joint.startswith("right_") for joint in JOINTS])
-    return bool(said[j] * side < 0.0 and (said * sides > 0.0).any())
+def _on_other_side(evidence: NameEvidence | None, bones: Sequence[int]) -> frozenset[int]:
+    """The joints whose bones' names say the other side, if other bones' names do not."""
+    if evidence is None:
+        return frozenset()
+    said = [evidence.sides[bone] if bone >= 0 else 0.0 for bone in bones]
+    agreement = [
+        s * (name.startswith("left_") - name.startswith("right_")) for s, name in zip(said, JOINTS, strict=True)
+    ]
+    return frozenset(j for j, agrees in enumerate(agreement) if agrees < 0.0) if max(agreement) > 0.0 else frozenset()
 
 
 def _is_between_named(j: int, name_ranks: Sequence[int]) -> bool:

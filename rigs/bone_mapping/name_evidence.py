@@ -5,7 +5,6 @@ that says nothing, such as "Bone.017". Which convention a rig follows is not tak
 of the rig's names it has (a mixture model with one posterior weight for each convention).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +13,9 @@ import numpy as np
 
 from rigs import Array
 from rigs.bone_mapping.bone_map import REQUIRED
-from rigs.bone_mapping.bone_names import END_SITE, SIDE_WORDS, NameKey, sides_in_names, split_full_name, split_name
-from rigs.bone_mapping.languages import Language, languages
+from rigs.bone_mapping.bone_names import NameKey, sides_in_names, split_full_name
+from rigs.bone_mapping.bone_words import is_helper, says_anything
+from rigs.bone_mapping.languages import languages
 from rigs.bone_mapping.naming_conventions import NamingConvention, common_words, naming_conventions
 from rigs.skeleton import JOINTS, SIDES
 
@@ -33,113 +33,7 @@ _RANK_SCALE = 4.0
 """Rank of a convention's name for a joint at which it counts half as much as the best one."""
 _SECOND_NAME = 0.05
 """Weight of a convention's name for a joint where the rig has a better one of it."""
-_MIN_WORD = 4
-"""Number of Latin letters from which a word is recognised within another: "lhandthumb" has a thumb."""
-_HELPER_WORDS = frozenset(
-    (
-        "ik",
-        "fk",
-        "ctrl",
-        "control",
-        "ctl",
-        "con",
-        "pole",
-        "target",
-        "tgt",
-        "twist",
-        "roll",
-        "rot",
-        "pivot",
-        "prop",
-        "weapon",
-        "attach",
-        "socket",
-        "helper",
-        "offset",
-        "driver",
-        "mch",
-        "org",
-        "cloth",
-        "skirt",
-        "cape",
-        "coat",
-        "dress",
-        "ribbon",
-        "hair",
-        "tail",
-        "wing",
-        "feather",
-        "sleeve",
-        "tassel",
-        "strap",
-        "belt",
-        "bag",
-        "hat",
-        "jiggle",
-        "physics",
-        "phys",
-        "corrective",
-        "fix",
-        "aim",
-        "lookat",
-        "effector",
-        "goal",
-        "handle",
-        "holder",
-        "gun",
-        "sword",
-        "shield",
-        "end",
-        "nub",
-        "null",
-        "dummy",
-    )
-)
-_OTHER_WORDS = frozenset(
-    (
-        "eye",
-        "brow",
-        "lid",
-        "cheek",
-        "lip",
-        "mouth",
-        "jaw",
-        "teeth",
-        "tooth",
-        "tongue",
-        "nose",
-        "ear",
-        "face",
-        "breast",
-        "bust",
-        "butt",
-        "glute",
-        "muscle",
-        "index",
-        "ring",
-        "pinky",
-        "pinkie",
-        "little",
-        "thumb",
-        "metacarpal",
-        "phalanx",
-        "finger",
-        "toe",
-        "heel",
-        "sole",
-        "palm",
-        "root",
-        "reference",
-        "armature",
-        "skeleton",
-        "scene",
-    )
-)
-
-
 _SIGNS = {"left": 1.0, "right": -1.0, "": 0.0}
-_EMPTY_WORDS = frozenset(("bone", "bn", "joint", "jnt", "def", "bip", "rig"))
-"""Words that say nothing about a bone."""
 
 
 def joint_kind(joint: str) -> str:
@@ -193,19 +87,21 @@ def name_evidence(
     bones_by_key: the bones by their normalised names.  foreign: the same by each language's rules, by the language's
     convention's name.
     """
-    count = len(names)
     rig_words = frozenset(word for name in names for word in split_full_name(name))
     presets = [convention for convention in naming_conventions() if not convention.generic]
-    nameless = np.array([not _says_anything(name) for name in names])
-    helpers = np.array([_is_helper(name) for name in names])
+    nameless = np.array([not says_anything(name) for name in names])
+    helpers = np.array([is_helper(name) for name in names])
     unlisted = np.where(helpers, _HELPER_WORD, np.where(nameless, 1.0, _OTHER_WORD))
     likelihood = unlisted[None].repeat(len(KINDS), axis=0)
     if foreign:
-        tables = [_Table.of(language.convention, foreign[language.convention.name], count) for language in languages()]
+        tables = [
+            table
+            for language in languages()
+            for table in _tables([language.convention], foreign[language.convention.name])
+        ]
         likelihood = _mix(likelihood, tables, _FOREIGN_WORD, _NO_LANGUAGE, [0.0] * len(tables))
-    common = _Table.of(common_words(), bones_by_key, count)
-    likelihood = _mix(likelihood, [common], _COMMON_WORD, -np.inf, [0.0])
-    tables = [_Table.of(convention, bones_by_key, count) for convention in presets]
+    likelihood = _mix(likelihood, _tables([common_words()], bones_by_key), _COMMON_WORD, -np.inf, [0.0])
+    tables = _tables(presets, bones_by_key)
     markers = [_marker_joints(convention, rig_words) for convention in presets]
     share = np.clip(1.0 - max(table.required for table in tables) / len(REQUIRED), _MIN_UNLISTED, 1.0)
     likelihood = _mix(share * likelihood, tables, _PRESET, _NO_PRESET, markers)
@@ -223,43 +119,43 @@ class _Table:
     joints: int
     required: int
 
-    @classmethod
-    def of(cls, convention: NamingConvention, bones_by_key: dict[NameKey, list[int]], count: int) -> "_Table":
-        """The table of a convention for bones with these names."""
-        best: dict[tuple[int, int], float] = {}
-        joints = set()
-        keys = _convention_keys(convention)
-        rows = [(joint, rank, key) for key in keys.keys() & bones_by_key.keys() for joint, rank in keys[key]]
-        ranks: dict[str, int] = {}
-        for joint, rank, _ in rows:
-            ranks[joint] = min(rank, ranks.get(joint, rank))
-        for joint, rank, key in rows:
-            joints.add(joint)
-            kind = _KIND_INDEX[joint_kind(joint)]
-            weight = 1.0 / (1.0 + rank / _RANK_SCALE) if rank == ranks[joint] else _SECOND_NAME
-            for bone in bones_by_key[key]:
-                best[kind, bone] = max(weight, best.get((kind, bone), 0.0))
-        return cls(
-            [(kind, bone, weight) for (kind, bone), weight in best.items()],
-            len(joints),
-            len(joints.intersection(REQUIRED)),
-        )
+
+def _tables(conventions: Sequence[NamingConvention], bones_by_key: dict[NameKey, list[int]]) -> list[_Table]:
+    """The table of each convention for bones with these names."""
+    known = _joints_by_key(tuple(convention.name for convention in conventions))
+    found: list[list[tuple[str, int, NameKey]]] = [[] for _ in conventions]
+    for key in known.keys() & bones_by_key.keys():
+        for n, joint, rank in known[key]:
+            found[n].append((joint, rank, key))
+    return [_table(rows, bones_by_key) for rows in found]
+
+
+def _table(found: Sequence[tuple[str, int, NameKey]], bones_by_key: dict[NameKey, list[int]]) -> _Table:
+    """The table of joints, the ranks of names for them, and these names."""
+    best_rank: dict[str, int] = {}
+    for joint, rank, _ in found:
+        best_rank[joint] = min(rank, best_rank.get(joint, rank))
+    weights: dict[tuple[int, int], float] = {}
+    for joint, rank, key in found:
+        kind = _KIND_INDEX[joint_kind(joint)]
+        weight = 1.0 / (1.0 + rank / _RANK_SCALE) if rank == best_rank[joint] else _SECOND_NAME
+        for bone in bones_by_key[key]:
+            weights[kind, bone] = max(weight, weights.get((kind, bone), 0.0))
+    rows = [(kind, bone, weight) for (kind, bone), weight in weights.items()]
+    return _Table(rows, len(best_rank), len(best_rank.keys() & set(REQUIRED)))
 
 
 @cache
-def _keys_by_name(name: str) -> dict[NameKey, list[tuple[str, int]]]:
-    conventions = (*naming_conventions(), *(language.convention for language in languages()))
-    convention = next(each for each in conventions if each.name == name)
-    keys: dict[NameKey, list[tuple[str, int]]] = {}
-    for joint, spellings in convention.joints.items():
-        for rank, key in enumerate(spellings):
-            keys.setdefault(key, []).append((joint, rank))
-    return keys
-
-
-def _convention_keys(convention: NamingConvention) -> dict[NameKey, list[tuple[str, int]]]:
-    """The joints that a convention calls by each name, with the name's rank."""
-    return _keys_by_name(convention.name)
+def _joints_by_key(conventions: tuple[str, ...]) -> dict[NameKey, list[tuple[int, str, int]]]:
+    """For each name the conventions that have it, by their places, with the joint and the name's rank."""
+    known = (*naming_conventions(), *(language.convention for language in languages()))
+    by_name = {convention.name: convention for convention in known}
+    joints: dict[NameKey, list[tuple[int, str, int]]] = {}
+    for n, name in enumerate(conventions):
+        for joint, spellings in by_name[name].joints.items():
+            for rank, key in enumerate(spellings):
+                joints.setdefault(key, []).append((n, joint, rank))
+    return joints
 
 
 def _mix(
@@ -304,40 +200,3 @@ def _sides(names: Sequence[str], indices: Sequence[dict[NameKey, list[int]]]) ->
                 said[bones] = _SIGNS[side]
         sides = np.where(sides == 0.0, said, sides)
     return sides
-
-
-def _is_helper(name: str) -> bool:
-    """Whether a name says that the bone is no part of the body, or is the end of one."""
-    return name.endswith(END_SITE) or not _HELPER_WORDS.isdisjoint(split_name(name))
-
-
-def _says_anything(name: str) -> bool:
-    """Whether a name has a word for a bone: "Bone.017" and "qxzk" have none."""
-    words = split_name(name)
-    if name.endswith(END_SITE) or not _vocabulary().isdisjoint(words):
-        return True
-    return any(_word_pattern().search(word) is not None for word in words)
-
-
-@cache
-def _vocabulary() -> frozenset[str]:
-    """The words for bones in all conventions and languages, and for helper bones."""
-    stems = {stem for convention in naming_conventions() for keys in convention.joints.values() for _, stem in keys}
-    words = {part for stem in stems for part in re.findall(r"[^\W\d_]+", stem)}
-    words |= {stem for language in languages() for stem in _own_stems(language)}
-    return (
-        frozenset({word for word in words if len(word) > 1} | _HELPER_WORDS | _OTHER_WORDS)
-        - SIDE_WORDS.keys()
-        - _EMPTY_WORDS
-    )
-
-
-def _own_stems(language: Language) -> set[str]:
-    return {part for stem in language.stems for part in re.findall(r"[^\W\d_]+", stem)}
-
-
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    """The longer words of the vocabulary, and those of other scripts, anywhere in a name."""
-    words = (word for word in _vocabulary() if len(word) >= _MIN_WORD or not word.isascii())
-    return re.compile("|".join(map(re.escape, sorted(words))))

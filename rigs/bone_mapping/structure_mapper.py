@@ -11,7 +11,8 @@ import numpy as np
 
 from rigs import Array
 from rigs.bone_mapping.body_finder import Body, find_body
-from rigs.bone_mapping.limb_finder import MAX_SEGMENT_RATIO, BoneTree, Limb
+from rigs.bone_mapping.bone_tree import BoneTree
+from rigs.bone_mapping.limb_finder import MAX_SEGMENT_RATIO, Limb
 from rigs.skeleton import INDEX, JOINTS, MIRROR_JOINTS, SIDES
 
 _HEAD_HEIGHT, _SPINE1_HEIGHT, _SPINE2_HEIGHT, _SPINE3_HEIGHT = 0.38, 0.2, 0.46, 0.6

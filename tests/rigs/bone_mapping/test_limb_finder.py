@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rigs.bone_mapping.limb_finder import ARM, LEG, BoneTree, find_limb_pairs
+from rigs.bone_mapping.bone_tree import BoneTree
+from rigs.bone_mapping.limb_finder import ARM, LEG, find_limb_pairs
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS
 
 TREE = BoneTree.from_parents(PARENTS, DEFAULT_SKELETON.rest_positions())

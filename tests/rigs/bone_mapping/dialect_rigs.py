@@ -10,7 +10,7 @@ A table has the convention's name, the bones as a tree, and the bone of each joi
     spellings = ["{}", "Skeleton 001:{}"]      how all names may be spelled; "{}" if left out
     tree = '''
     Hip > Ab > Chest > Neck > Head             each bone's child is behind it; the first may stand in a line before
-    Head > Jaw, {s}Eye | face                  siblings, and where these bones are: face, twist, hang, palm (first of {f})
+    Head > Jaw, {s}Eye | face                  siblings, and where they are: face, twist, hang, palm (first of {f})
     Root @floor > Palm @finger2.0 > ...        or where this bone is: @floor, @ and a joint, or finger and phalanx
     '''
     [joints]

@@ -115,7 +115,7 @@ def test_what_all_names_begin_or_end_with_changes_nothing(spelling: str) -> None
         rig = dialect_rigs(name)[0]
         names = [spelling.format(bone) for bone in rig.rig.names]
         joints = {joint: spelling.format(bone) for joint, bone in rig.joints.items()}
-        bone_map = map_bones(names, rig.rig.parents, rig.rig.heads)
+        bone_map = map_bones(names, rig.rig.parents)
         assert wrong_joints(replace(rig, joints=joints), names, bone_map.bones) == {}, name
         assert bone_map.convention.name == rig.convention
         assert bone_map.confidence > 0.95

@@ -15,9 +15,10 @@ import numpy as np
 from rigs import Array
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
+from rigs.files.axes import from_z_up, to_z_up
 from rigs.files.image_frames import image_frames
 from rigs.files.keypoints_2d import refuse_2d
-from rigs.files.point_cloud import cloud_source, detect_cloud_conventions, to_blender_axes
+from rigs.files.point_cloud import CAMERA_UP, cloud_source, detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.files.text import read_text
 from rigs.skeleton import JOINTS
@@ -38,25 +39,24 @@ def read(path: Path, options: ReadOptions) -> Clip:
     rate = options.fps or hybrik.DEFAULT_FPS
     frames, poses, pixels, scores, doubts = _parse_detections(path)
     hybrik.expect_positions(path, poses, JOINTS, hybrik.SMALLEST_UNIT)
+    conventions = detect_cloud_conventions(path.name, [poses], rate, options)
+    hybrik.expect_positions(path, poses, JOINTS, conventions.metres)
+    poses = np.ascontiguousarray(from_z_up(to_blender_axes(poses, conventions), CAMERA_UP))
     dancers = _track_dancers(frames, poses, pixels, scores)
     positions_in_picture = _picture_positions(path, poses, pixels)
-    captures, motions, warnings = [], [], list(doubts)
+    motions, warnings = [], [*doubts, *conventions.warnings]
     for number, dancer in enumerate(dancers, start=1):
         positions = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
         positions[frames[dancer]] = positions_in_picture[dancer]
         gapless, gaps = fill_position_gaps(path, positions, f"dancer {number}")
         warnings += gaps
-        captures.append(gapless)
-    conventions = detect_cloud_conventions(path.name, captures, rate, options)
-    hybrik.expect_positions(path, poses, JOINTS, conventions.metres)
-    for number, capture in enumerate(captures, start=1):
         try:
-            motions.append(hybrik.motion_from_positions(to_blender_axes(capture, conventions), rate))
+            motions.append(hybrik.motion_from_positions(to_z_up(gapless, CAMERA_UP), rate))
         except ValueError as error:
             raise BadFile(f"{path.name}, dancer {number}, {error}") from None
     grounded = stand_on_floor(*motions)
     source = cloud_source(Source(path, 1.0, "Y", rate, len(grounded[0])), conventions)
-    return Clip(grounded, source, (*warnings, *conventions.warnings))
+    return Clip(grounded, source, tuple(warnings))
 
 
 def _parse_detections(path: Path) -> tuple[Array, Array, Array, Array, list[str]]:

@@ -16,10 +16,11 @@ _SURE = 0.9
 _SURE_UNIT = 0.75
 _STANDING = 0.05
 """Fraction of frames in which a dancer has to stand along an axis so that it counts as seen upright."""
-_CLEARLY, _HARDLY, _WELL = 0.3, 0.4, 0.4
-"""Fraction of frames that an axis along which nobody stands explains more than any other if it is up for sure; part of
-another's frames below which one along which the dancer stands is in doubt; and fraction that no movement explains by
-chance."""
+_CLEARLY, _HARDLY = 0.3, 0.6
+"""Fraction of frames that an axis along which nobody stands explains more than any other if it is up for sure, and part
+of another's frames below which one along which the dancer stands is in doubt."""
+_ALWAYS, _BY_CHANCE, _BY_CHANCE_ALWAYS = 0.9, 0.37, 0.25
+"""Fraction of frames that an axis which is not up may explain, unless the dancer seems to stand in 0.9 of all."""
 _PEOPLE = 0.5, 3.0
 """m, heights of dancers beyond which a unit that the user gives is doubtful."""
 _HEIGHT_SAMPLES = 200
@@ -118,7 +119,8 @@ def _is_sure(found: UpAxis, rest_axis: str | None) -> bool:
     explained = found.explained[found.axis]
     others = max(share for axis, share in found.explained.items() if axis != found.axis)
     if stands and found.axis == rest_axis == found.most_upright:
-        return not found.grounded or others < _WELL or explained > _HARDLY * others
+        by_chance = _BY_CHANCE if found.standing[found.axis] < _ALWAYS else _BY_CHANCE_ALWAYS
+        return not found.grounded or others < by_chance or explained > _HARDLY * others
     if found.confidence < _SURE or not found.grounded:
         return found.confidence >= _SURE and stands
     return explained > _HARDLY * others if stands else explained > others + _CLEARLY

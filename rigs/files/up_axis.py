@@ -41,6 +41,8 @@ _STANDING, _BALANCED, _BALANCED_UNGROUNDED = 5.0, 2.0, 6.0
 """Log-odds of an axis along which the dancer stands in all frames, and is in balance where there is a floor or none."""
 _EXPLAINED, _UNEXPLAINED = 4.0, 0.05
 """Log-odds of an axis for each factor e by which it explains more frames, and a fraction of frames that is chance."""
+_MAX_CLIMB = 3.0
+"""m that the pelvis travels up and down at most; along other axes nothing is borne by a floor."""
 _GROUNDED = 0.25
 """Fraction of frames that some axis explains if the capture has a floor and a path at all."""
 _OVERRULING, _MORE_OFTEN = 0.3, 3.0
@@ -97,7 +99,8 @@ def detect_up_axis(positions: Array, fps: float, prior: dict[str, float]) -> UpA
         borne = _on_floor(windows, up) & _in_balance(windows, up, supports & resting)
         standing[axis] = float(_stands(windows, up).mean())
         balanced[axis] = float(_in_balance(windows, up, supports).mean())
-        explained[axis] = float((borne | (falling @ up < -_UPRIGHT)).mean())
+        climbs = np.ptp(windows[:, :, 0] @ up) < _MAX_CLIMB
+        explained[axis] = float((borne | (falling @ up < -_UPRIGHT)).mean()) if climbs else 0.0
     grounded = not _is_in_place(windows) and max(explained.values()) >= _GROUNDED
     scores = np.array([prior.get(axis, 0.0) + _STANDING * standing[axis] for axis in UP_AXES])
     scores += (_BALANCED if grounded else _BALANCED_UNGROUNDED) * np.array([balanced[axis] for axis in UP_AXES])

@@ -19,6 +19,8 @@ _REST = DEFAULT_SKELETON.rest_positions()
 _REST_PELVIS = _REST[0]
 _LEFT, _FRONT, _UP = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 _TURN_OVER = rotations.from_axis_angle(_FRONT, np.pi)
+_HAND_ON_FLOOR = 0.1
+"""m of a wrist above the floor under which the hand lies flat on it."""
 _ANKLE = 0.07
 """m of a standing foot's ankle above the floor; the default foot's toes are as far below it."""
 
@@ -44,7 +46,9 @@ def posed(
         target = np.broadcast_to(hands.get(side, hang), (frames, 3))
         pole = -front - 0.3 * up
         positions[:, elbow], positions[:, wrist] = two_bone_ik(positions[:, shoulder], target, (0.27, 0.25), pole)
-        along = rotations.normalize(positions[:, wrist] - positions[:, elbow])
+        along = positions[:, wrist] - positions[:, elbow]
+        along[positions[:, wrist, 2] < _HAND_ON_FLOOR, 2] = 0.0
+        along = rotations.normalize(along)
         positions[:, INDEX[f"{side}_thumb"]] = positions[:, wrist] + 0.05 * along
         positions[:, INDEX[f"{side}_middle"]] = positions[:, wrist] + 0.1 * along
         hip, knee, ankle = (INDEX[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))

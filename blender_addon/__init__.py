@@ -19,7 +19,7 @@ from .operators import (
 )
 from .operators.backend import process as backend_process
 from .operators.backend import status as backend_status
-from .operators.editing import add_controls, bake_edits, correction_layer
+from .operators.editing import add_controls, bake_edits, correction_layer, release_bones
 from .operators.pair import frame_pair, import_duet, retarget_pair
 from .operators.partner import generate_partner, redo_range
 from .operators.preview import render_preview
@@ -29,6 +29,7 @@ from .operators.takes import make_again as take_again
 from .operators.takes import show as take_show
 from .properties import (
     bone_map,
+    held_bones,
     music_settings,
     notices,
     preferences,
@@ -45,6 +46,7 @@ _CLASSES: tuple[type, ...] = (
     *preview_settings.CLASSES,
     *take_list.CLASSES,
     *notices.CLASSES,
+    *held_bones.CLASSES,
     *settings.CLASSES,
     *bone_map.CLASSES,
     *cancel.CLASSES,
@@ -66,6 +68,7 @@ _CLASSES: tuple[type, ...] = (
     *add_controls.CLASSES,
     *bake_edits.CLASSES,
     *correction_layer.CLASSES,
+    *release_bones.CLASSES,
     *retarget_pair.CLASSES,
     *frame_pair.CLASSES,
     *render_preview.CLASSES,

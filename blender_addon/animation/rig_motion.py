@@ -1,6 +1,6 @@
 """Motion of any humanoid rig: its bone map, sampling to a Motion, and keyframes for a retargeted motion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -17,6 +17,7 @@ from rigs.characters.rig import Rig
 from rigs.motion import Motion
 from rigs.retargeting import rotation_modes
 from rigs.retargeting.bone_transforms import RigMotion, RootMode, bone_transforms
+from rigs.retargeting.played_pose import sample_played_pose
 from rigs.retargeting.pose_reduction import KeyedMotion, reduce_motion, reduce_pose
 from rigs.retargeting.retarget import RetargetOptions
 
@@ -26,12 +27,14 @@ from ..properties.bone_map import edited_bone_map
 from . import armatures, rigify
 from .armatures import NotADancer
 from .control_bones import control_channels, joint_pose
-from .keys import keyframes, nla
-from .keys.channels import Channel, Tolerance, rest_channel, transform_channels
+from .keys import fcurves, keyframes, nla
+from .keys.channels import OBJECT_GROUP, REST_VALUES, Channel, Tolerance, rest_channel, transform_channels
 from .pose_sampling import sample_pose
 from .shown_bones import shown_bones
 
 _PERSON = 0.8, 2.6  # m, heights of people
+_REST_TOLERANCE = 1e-5
+"""Difference of a transform property from its value at rest, below which it is at rest."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,17 @@ class KeyingOptions:
     tolerance: Tolerance | None = None
     onto: keyframes.KeyframeTarget = "NEW"
     offset: int = 0
+
+
+@dataclass(frozen=True)
+class WrittenMotion:
+    """The action of a motion that was keyed.
+
+    rested: bones that were put to rest, as where they were without keys would have added to the motion.
+    """
+
+    action: bpy.types.Action
+    rested: tuple[str, ...]
 
 
 def rig_bone_map(obj: bpy.types.Object, rig: Rig | None = None) -> BoneMap:
@@ -123,6 +137,7 @@ def bone_transformer(
     def transform(pose: PosedHumanoid) -> RigMotion:
         controls = rigify.ik_controls(pose, body) if use_ik else ()
         motion = bone_transforms(pose, body, root=options.root, in_place=options.in_place, controls=controls)
+        motion = replace(motion, samples=sample_played_pose(body.rig, motion))
         return reduce(rigify.without_fk_limbs(motion) if use_ik else motion)
 
     return transform
@@ -197,11 +212,11 @@ def write_rig_motion(
     options: KeyingOptions,
     *,
     metres: float = 1.0,
-) -> bpy.types.Action:
+) -> WrittenMotion:
     """Key the target's bones, and a Rigify rig's IK/FK switches, from frame `first`; extend the scene's frame range.
 
-    Old keys of a Rigify rig's other controls would fight the motion: a new action has none of them, and elsewhere they
-    rest meanwhile.  metres: the metres in one Blender unit, as for `target_body`.
+    Other transforms that would add to the motion, see `interfering_transforms`, rest meanwhile: a new action has no
+    keys of them.  metres: the metres in one Blender unit, as for `target_body`.
     """
     channels = rig_channels(target, motion, options.limbs, metres=metres)
     frames = len(channels[0].values)
@@ -209,17 +224,69 @@ def write_rig_motion(
     tolerance = options.tolerance if motion.keys is None else None
     with nla.beneath_corrections(target):
         keyed = {channel.path for channel in channels}
-        stale = rigify.stale_controls(target, keyed) if rigify.is_rigify(target) else {}
-        has_action = target.animation_data is not None and target.animation_data.action is not None
-        if options.onto != "NEW" and has_action:
-            channels += [rest_channel(path, bone, frames, rest) for path, (bone, rest) in stale.items()]
+        stale = interfering_transforms(target, motion, keyed)
+        moved = [bone for path, (bone, rest) in stale.items() if _is_away(target, path, rest)]
+        animated = _animated_paths(target, in_strips=True)
+        if options.onto == "NEW":
+            animated = _animated_paths(target, in_strips=True) - _animated_paths(target, in_strips=False)
+        channels += [rest_channel(path, bone, frames, rest) for path, (bone, rest) in stale.items() if path in animated]
         action = keyframes.write_keyframes(
             target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance, stale=stale
         )
-        if options.onto == "NEW":
-            rigify.reset_controls(target, stale)
+        rest_transforms(target, stale)
     extend_frame_range(active_scene(context), first + frames - 1)
-    return action
+    return WrittenMotion(action, tuple(dict.fromkeys(moved)))
+
+
+def interfering_transforms(
+    target: bpy.types.Object, motion: RigMotion, keyed: Collection[str]
+) -> dict[str, tuple[str, tuple[float, ...]]]:
+    """The transforms that would add to a motion's own: for each data path the bone and the value at rest.
+
+    Locations of the motion's bones, locations and rotations of the bones above them, and animated ones of a Rigify
+    rig's other controls and of the object, which are not among the `keyed` data paths and are animated or not at rest.
+    The object rests where it is.
+    """
+    assert target.pose is not None
+    stale = rigify.stale_controls(target, keyed) if rigify.is_rigify(target) else {}
+    animated = _animated_paths(target, in_strips=True)
+    bones = {bone.name: bone for name in motion.rotations for bone in target.pose.bones[name].parent_recursive}
+    properties = dict.fromkeys(bones, tuple(REST_VALUES)[:-1]) | dict.fromkeys(motion.rotations, ("location",))
+    for name, names in properties.items():
+        bone = target.pose.bones[name]
+        current = ("location", rotation_modes.rotation_property(bone.rotation_mode))
+        for prop in names:
+            path, rest = f"{bone.path_from_id()}.{prop}", REST_VALUES[prop]
+            moved = prop in current and _is_away(target, path, rest)
+            if path not in keyed and (moved or path in animated):
+                stale[path] = name, rest
+    for prop in tuple(REST_VALUES)[:-1]:
+        if prop in animated and prop not in keyed:
+            stale[prop] = OBJECT_GROUP, tuple(getattr(target, prop))
+    return stale
+
+
+def rest_transforms(target: bpy.types.Object, stale: Mapping[str, tuple[str, tuple[float, ...]]]) -> None:
+    """Bring bones' transforms to rest; without keys they would stay as they are."""
+    for path, (_, rest) in stale.items():
+        owner, _, prop = path.rpartition(".")
+        setattr(target.path_resolve(owner) if owner else target, prop, rest)
+
+
+def _is_away(target: bpy.types.Object, path: str, rest: Sequence[float]) -> bool:
+    """Whether a transform property is not at rest now."""
+    return not np.allclose(target.path_resolve(path), rest, atol=_REST_TOLERANCE)
+
+
+def _animated_paths(target: bpy.types.Object, *, in_strips: bool) -> set[str]:
+    """The data paths that the assigned action animates, or also the object's unmuted NLA strips."""
+    paths = {curve.data_path for curve in fcurves.action_fcurves(target)}
+    animation = target.animation_data
+    for track in animation.nla_tracks if animation is not None and in_strips else ():
+        for strip in track.strips:
+            if strip.action is not None and not (track.mute or strip.mute):
+                paths |= {curve.data_path for curve in fcurves.all_fcurves(strip.action)}
+    return paths
 
 
 def rig_channels(

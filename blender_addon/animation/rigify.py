@@ -39,6 +39,12 @@ _BODY_CONTROLS = re.compile(
     r"|(upper_arm|forearm|hand|thigh|shin|foot|toe)(_[a-z]+)+\.[LR](\.\d+)?)"
 )
 """Names of the controls that move trunk, head and limbs: FK, IK and tweaks; not fingers and face."""
+FK_LIMBS = frozenset(
+    f"{name}_fk.{letter}"
+    for name in ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
+    for _, letter in _SIDES
+)
+"""The FK controls of arms and legs, which do not move a limb in IK."""
 _Y = np.array([0.0, 1.0, 0.0])
 
 
@@ -81,13 +87,6 @@ def stale_controls(obj: bpy.types.Object, keyed: Collection[str]) -> dict[str, t
     }
 
 
-def reset_controls(obj: bpy.types.Object, stale: dict[str, tuple[str, tuple[float, ...]]]) -> None:
-    """Bring transforms that no action animates any more to rest; else they stay as they were last evaluated."""
-    assert obj.pose is not None
-    for path, (bone, rest) in stale.items():
-        setattr(obj.pose.bones[bone], path.rpartition(".")[2], rest)
-
-
 def ik_controls(pose: PosedHumanoid, body: Humanoid) -> list[ControlBone]:
     """The transforms of the IK controls: hands, feet and toes, and the pole targets in front of elbows and knees."""
     controls = []
@@ -109,9 +108,7 @@ def ik_controls(pose: PosedHumanoid, body: Humanoid) -> list[ControlBone]:
 
 def without_fk_limbs(motion: RigMotion) -> RigMotion:
     """The motion without the FK controls of arms and legs."""
-    names = ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
-    fk_bones = {f"{name}_fk.{letter}" for name in names for _, letter in _SIDES}
-    other_bones = {bone: values for bone, values in motion.rotations.items() if bone not in fk_bones}
+    other_bones = {bone: values for bone, values in motion.rotations.items() if bone not in FK_LIMBS}
     return replace(motion, rotations=other_bones)
 
 

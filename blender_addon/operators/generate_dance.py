@@ -25,6 +25,7 @@ from ..media.music_takes import keep_music
 from ..properties.setting_values import take_settings
 from ..properties.settings import key_tolerance, scene_settings
 from .backend.request import backend_connection, request_backend
+from .editing.release_bones import warn_of_overridden_keys
 from .output_files import TemporaryFolder, move_to_free_name, write_temporary
 
 _SETTINGS = ("music.bars", "music.track", "music.dancer", "music.duet", "music.energy", "fewer_keys")
@@ -121,6 +122,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
             entry = takes.find_take(context, action) or entry
         keep_music(context, entry, sound, self._first, result.beats, self.report)
         takes.show_take(context, entry)
+        warn_of_overridden_keys(self, context, [dancer for dancer, _ in generated])
 
 
 def _dancers_of_takes(

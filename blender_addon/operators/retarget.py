@@ -10,11 +10,13 @@ from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
 from ..animation import armatures, dancers, evaluation, map_check, rig_motion, rigify, source_checks
 from ..animation.keys.channels import Tolerance
+from ..animation.pose_check import HeldBones, find_unfollowing_bones
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
 from ..job_operator import JobOperator
 from ..properties import notices
 from ..properties.retarget_settings import RetargetProperties, draw_options
+from .editing.release_bones import warn_of_held_bones
 
 
 class RetargetTarget(RetargetProperties):
@@ -40,6 +42,7 @@ class RetargetOperator(RetargetTarget, JobOperator):
 
     # Names, as undo invalidates references to objects.
     _rig_names: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def rigs(self, context: bpy.types.Context) -> list[bpy.types.Object]:
         """The rigs whose bone maps are used. Raises OperatorError."""
@@ -48,17 +51,45 @@ class RetargetOperator(RetargetTarget, JobOperator):
     def question(self, context: bpy.types.Context) -> str:
         return map_check.doubt_question(self.rigs(context))
 
-    def warn_of_doubts(self, rigs: Sequence[bpy.types.Object]) -> None:
-        """Warn of doubtful bones where nobody was asked, as from a script. Raises NotADancer."""
+    def remember_doubts(self, rigs: Sequence[bpy.types.Object]) -> None:
+        """Remember doubtful bones to warn of, where nobody was asked, as from a script. Raises NotADancer."""
         self._rig_names = tuple(obj.name for obj in rigs)
-        for warning in () if self._confirmed else map_check.doubt_warnings(rigs):
-            self.report({"WARNING"}, warning)
+        self.doubts = () if self._confirmed else tuple(map_check.doubt_warnings(rigs))
 
     def remember_answer(self, context: bpy.types.Context) -> None:
         """Do not ask again about the doubtful bones that were confirmed."""
         if self._confirmed:
             objects = active_scene(context).objects
             map_check.confirm_bones([objects[name] for name in self._rig_names if name in objects])
+
+    def write(
+        self,
+        context: bpy.types.Context,
+        target: bpy.types.Object,
+        motion: RigMotion,
+        name: str,
+        first: int,
+        metres: float,
+    ) -> tuple[bpy.types.Action, tuple[HeldBones, ...]]:
+        """Key a motion on a target: the action, and what keeps bones from following its keys."""
+        options = self.keying_options()
+        written = rig_motion.write_rig_motion(context, target, motion, name, first, options, metres=metres)
+        if written.rested:
+            others = f" and {len(written.rested) - 1} more" if len(written.rested) > 1 else ""
+            self.report({"INFO"}, f"{target.name}: {written.rested[0]}{others} had no keys and were put to rest")
+        held: tuple[HeldBones, ...] = ()
+        if motion.samples is not None:
+            held = find_unfollowing_bones(
+                context,
+                target,
+                motion.samples,
+                first,
+                metres=metres,
+                tolerance=options.tolerance,
+                in_strip=options.onto == "STRIP",
+                ik_limbs=rigify.FK_LIMBS if options.limbs == "IK" and rigify.is_rigify(target) else (),
+            )
+        return written.action, held
 
     def keying_options(self) -> rig_motion.KeyingOptions:
         """The operator's options as a value."""
@@ -116,7 +147,7 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
         for target in targets:
             require_editable_armature(target)
         frames = dancers.source_frames(active_scene(context), *sources)
-        self.warn_of_doubts([*sources, *targets])
+        self.remember_doubts([*sources, *targets])
         sampled = dancers.sample_dancers(context, sources, frames)
         self._warnings = (*source_checks.range_warnings(sources), *sampled.warnings)
         motions = sampled.motions
@@ -142,12 +173,13 @@ class PASDEDEUX_OT_retarget(RetargetOperator):
 
     def apply(self, context: bpy.types.Context, result: list[RigMotion]) -> None:
         targets = [require_object(context, name) for name in self._targets]
-        options = self.keying_options()
+        held: list[HeldBones] = []
         for target, motion in zip(targets, result, strict=True):
             name = f"{target.name} dance"
-            rig_motion.write_rig_motion(context, target, motion, name, self._first, options, metres=self._metres)
+            held += self.write(context, target, motion, name, self._first, self._metres)[1]
+        notices.show_warnings(self, context, [*self.doubts, *self._warnings])
+        warn_of_held_bones(self, context, held)
         self.remember_answer(context)
-        notices.show_warnings(self, context, self._warnings)
 
 
 def require_object(context: bpy.types.Context, name: str) -> bpy.types.Object:

@@ -9,11 +9,13 @@ from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import retarget
 
 from ..animation import rig_motion
+from ..animation.pose_check import HeldBones
 from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, frame_rate
 from ..job_operator import invoke_operator
 from ..properties import notices
 from ..properties.retarget_settings import option_values
+from .editing.release_bones import warn_of_held_bones
 from .import_mocap import MocapBrowser, clip_reader, named_motions
 from .retarget import RetargetOperator, RetargetTarget, require_editable_armature, require_object
 
@@ -49,7 +51,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
     def prepare(self, context: bpy.types.Context) -> JobFunction:
         (target,) = self.rigs(context)
         require_editable_armature(target)
-        self.warn_of_doubts([target])
+        self.remember_doubts([target])
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
             raise OperatorError(_NO_FILES)
@@ -77,13 +79,15 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
 
     def apply(self, context: bpy.types.Context, result: BatchResult) -> None:
         motions, warnings = result
-        notices.show_warnings(self, context, warnings)
-        target, options = require_object(context, self._target), self.keying_options()
-        first = active_scene(context).frame_start + options.offset
+        notices.show_warnings(self, context, [*self.doubts, *warnings])
+        target, held = require_object(context, self._target), list[HeldBones]()
+        first = active_scene(context).frame_start + self.offset
         for name, motion in motions:
-            action = rig_motion.write_rig_motion(context, target, motion, name, first, options, metres=self._metres)
+            action, found = self.write(context, target, motion, name, first, self._metres)
+            held += found
             # Only the last action stays assigned, and Blender does not save unused data-blocks.
             action.use_fake_user = True
+        warn_of_held_bones(self, context, held)
         self.remember_answer(context)
 
 

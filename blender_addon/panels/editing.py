@@ -6,7 +6,7 @@ from ..animation import armatures
 from ..animation.control_bones import IK, LIMBS, has_controls
 from ..animation.keys import nla
 from ..properties.settings import scene_settings
-from .layout import DuetPanel, split_layout
+from .layout import DuetPanel, draw_notices, split_layout
 
 
 class PASDEDEUX_PT_editing(DuetPanel):
@@ -35,6 +35,7 @@ class PASDEDEUX_PT_editing(DuetPanel):
             layout.operator("pasdedeux.add_correction_layer", icon="NLA_PUSHDOWN")
         if has_controls(dancer) or nla.has_correction_layer(dancer):
             layout.operator("pasdedeux.bake_edits", icon="ACTION")
+        draw_notices(layout, context, "pasdedeux.bake_edits")
 
 
 def _draw_limbs(layout: bpy.types.UILayout, dancer: bpy.types.Object) -> None:

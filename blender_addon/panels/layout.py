@@ -7,7 +7,7 @@ import bpy
 
 from .. import background_job
 from ..animation import dancers
-from ..properties import notices
+from ..properties import held_bones, notices
 
 _LETTER_WIDTH = 6.4
 """Pixels of an average letter at a UI scale of 1."""
@@ -69,6 +69,7 @@ def draw_notices(layout: bpy.types.UILayout, context: bpy.types.Context, *operat
     texts = notices.notices_of(context, operators)
     if not texts:
         return
+    held = held_bones.holds_of(context, operators)
     box = layout.box()
     row = box.row()
     row.label(text="Warning" if len(texts) == 1 else f"{len(texts)} warnings", icon="ERROR")
@@ -80,6 +81,8 @@ def draw_notices(layout: bpy.types.UILayout, context: bpy.types.Context, *operat
             column.label(text=line)
     if len(texts) > _MAX_NOTICES:
         box.label(text=f"{len(texts) - _MAX_NOTICES} more: see the Info editor")
+    if held:
+        box.operator("pasdedeux.release_bones", icon="UNLOCKED").operators = ",".join(operators)
 
 
 def wrap_text(context: bpy.types.Context, text: str) -> list[str]:

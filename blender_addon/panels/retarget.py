@@ -40,6 +40,7 @@ class PASDEDEUX_PT_retarget(DuetPanel):
             setattr(batch, name, value)
         draw_progress(layout)
         draw_notices(layout, context, "pasdedeux.retarget", "pasdedeux.retarget_pair", "pasdedeux.retarget_batch")
+        draw_notices(layout, context, "pasdedeux.release_bones")
 
 
 CLASSES = (PASDEDEUX_PT_retarget,)

@@ -10,7 +10,7 @@ from ..context_access import active_scene
 from ..media import music_takes
 from ..properties.settings import scene_settings
 from ..properties.take_list import PASDEDEUX_PG_take
-from .layout import DuetPanel
+from .layout import DuetPanel, draw_notices
 
 _ICONS = {"partner": "COMMUNITY", "dance": "PLAY_SOUND", "compose": "FILE_SOUND", "own": "ACTION"}
 """The icon of each kind of take."""
@@ -75,6 +75,7 @@ class PASDEDEUX_PT_takes(DuetPanel):
         row.enabled = entry.kind != "own"
         row.operator("pasdedeux.take_again", text="Make Again", icon="FILE_REFRESH").new_seed = False
         row.operator("pasdedeux.take_again", text="New Seed", icon="ADD").new_seed = True
+        draw_notices(layout, context, "pasdedeux.take_show")
 
 
 def _is_shown(context: bpy.types.Context, entry: PASDEDEUX_PG_take) -> bool:

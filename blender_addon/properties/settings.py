@@ -8,6 +8,7 @@ from rigs.retargeting.key_reduction import Tolerance
 
 from ..context_access import active_scene
 from .direction_settings import DirectionProperties
+from .held_bones import PASDEDEUX_PG_hold
 from .music_settings import PASDEDEUX_PG_music, seed_property
 from .notices import PASDEDEUX_PG_notice
 from .preview_settings import PASDEDEUX_PG_preview
@@ -87,6 +88,7 @@ class PASDEDEUX_PG_settings(DirectionProperties, bpy.types.PropertyGroup):
         name="Take", description="Take that is chosen in the list", min=0
     )
     notices: bpy.props.CollectionProperty(type=PASDEDEUX_PG_notice)  # type: ignore[valid-type]
+    held_bones: bpy.props.CollectionProperty(type=PASDEDEUX_PG_hold)  # type: ignore[valid-type]
     preview: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview",
         description="Video file to write; empty: duet.mp4 next to the .blend file",

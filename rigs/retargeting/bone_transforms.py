@@ -6,7 +6,7 @@ ancestor.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from rigs.characters.humanoid import Humanoid
 from rigs.characters.posed_humanoid import PosedHumanoid, bone_rotations, root_bone_positions
 from rigs.characters.rig import Rig
 from rigs.retargeting.key_reduction import PoseKeys
+from rigs.retargeting.pose_samples import PoseSamples
 from rigs.skeleton import HIPS
 
 RootMode = Literal["hips", "bone", "object"]
@@ -33,6 +34,7 @@ class RigMotion:
     locations: for the bones that also translate, (F, 3) in the bone's own axes and units.
     object_transform: the object's motion from where it is; None when it stays.
     keys: the bones' reduced keys; None to key every frame.
+    samples: where the motion puts the bones in a few frames, to compare with what the keys show.
     """
 
     fps: float
@@ -40,6 +42,7 @@ class RigMotion:
     locations: dict[str, Array]
     object_transform: Transform | None = None
     keys: PoseKeys | None = None
+    samples: PoseSamples | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def bone_transforms(
         bone = _root_bone(humanoid)
         turn, shift = root_motion
         animated[bone] = _AnimatedBone(turn, rotations.rotate(turn, rig.heads[bone]) + shift)
+    _carry_connected(humanoid, animated, identity)
     base = root_motion if root == "object" else stationary
     nodes = sorted(animated)
     parents = {node: next((above for above in rig.ancestors(node) if above in animated), -1) for node in nodes}
@@ -120,6 +124,22 @@ def bone_transforms(
             axes = rotations.multiply(turn, rig.object_rotation if in_object_space else rig.rest_rotations[node])
             result.locations[rig.names[node]] = rotations.rotate(rotations.inverse(axes), displacement) / rig.unit_scale
     return result
+
+
+def _carry_connected(humanoid: Humanoid, animated: dict[int, _AnimatedBone], identity: Array) -> None:
+    """Move connected bones, which have no locations, by those of the nearest bone above that is not connected."""
+    rig, carriers = humanoid.rig, set[int]()
+    for node, bone in list(animated.items()):
+        if bone.head is None or node not in rig.connected:
+            continue
+        carrier = next((above for above in rig.ancestors(node) if above not in rig.connected), -1)
+        if carrier < 0 or carrier in carriers:
+            continue
+        carriers.add(carrier)
+        rotation = animated[carrier].rotation if carrier in animated else identity
+        offset = rotations.rotate(rotation, rig.heads[node] - rig.heads[carrier])
+        animated[carrier] = _AnimatedBone(rotation, bone.head - offset)
+        animated[node] = replace(bone, head=None)
 
 
 def _root_motion(humanoid: Humanoid, pelvis: Array, head: Array) -> Transform:

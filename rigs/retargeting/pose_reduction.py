@@ -17,6 +17,7 @@ from rigs.motion import Motion
 from rigs.retargeting import rotation_modes
 from rigs.retargeting.bone_transforms import RigMotion, Transform
 from rigs.retargeting.key_reduction import KeyedCurve, PoseKeys, Tolerance, hermite_curve, select_keys, tangents
+from rigs.retargeting.played_pose import animated_parents, base_transform, carry, location_axes, world_transforms
 from rigs.skeleton import JOINTS, PARENTS, Skeleton
 
 _ROOT_SHARE = 0.7
@@ -65,19 +66,19 @@ def reduce_pose(rig: Rig, motion: RigMotion, modes: Mapping[str, str], tolerance
 
     modes: the bones' rotation modes, by default QUATERNION. An object transform of the motion is taken as it is.
     """
-    parents = _animated_parents(rig, motion)
-    true = _world_transforms(rig, motion, parents)
+    parents = animated_parents(rig, motion)
+    true = world_transforms(rig, motion, parents)
     tips = _tips(rig, motion, parents)
     levels = {-1: -1}
     for node, parent in parents.items():
         levels[node] = levels[parent] + 1
     share = (1.0 - _ROOT_SHARE) / (max(levels.values()) + 1)
-    base = _base_transform(motion)
+    base = base_transform(motion)
     reduced: dict[int, Transform] = {}
     keys: PoseKeys = {}
     for node, parent in parents.items():
         name, rest = rig.names[node], rig.rest_rotations[node]
-        turn, carried = _carry(rig, node, parent, reduced, base)
+        turn, carried = carry(rig, node, parent, reduced, base)
         located = name in motion.locations
         target = _BoneTarget(
             mode=modes.get(name, "QUATERNION"),
@@ -87,7 +88,7 @@ def reduce_pose(rig: Rig, motion: RigMotion, modes: Mapping[str, str], tolerance
             parent=turn if rig.inherits_rotation[node] else base[0],
             carried=carried,
             rest=rest,
-            location_axes=rotations.multiply(turn, _location_axes(rig, node)) if located else None,
+            location_axes=rotations.multiply(turn, location_axes(rig, node)) if located else None,
             unit_scale=rig.unit_scale,
             angle=tolerance.angle,
             head_distance=tolerance.distance * (_ROOT_SHARE + share * levels[node]),
@@ -180,12 +181,6 @@ class _Curve:
         return KeyedCurve(np.flatnonzero(keyed), self.values[keyed], self._slopes[keyed], mode)
 
 
-def _animated_parents(rig: Rig, motion: RigMotion) -> dict[int, int]:
-    """The animated nodes in topological order, each with its nearest animated ancestor, or -1."""
-    nodes = dict.fromkeys(sorted(rig.index(bone) for bone in motion.rotations))
-    return {node: next((above for above in rig.ancestors(node) if above in nodes), -1) for node in nodes}
-
-
 def _tips(rig: Rig, motion: RigMotion, parents: Mapping[int, int]) -> dict[int, list[int]]:
     """For each animated node the points it carries: heads of animated children, else its farthest descendant's."""
     tips: dict[int, list[int]] = {node: [] for node in parents}
@@ -200,42 +195,6 @@ def _tips(rig: Rig, motion: RigMotion, parents: Mapping[int, int]) -> dict[int, 
             distance = float(np.linalg.norm(rig.heads[node] - rig.heads[carrier]))
             farthest[carrier] = max(farthest.get(carrier, (0.0, carrier)), (distance, node))
     return {node: tips[node] or [tip for distance, tip in [farthest[node]] if distance > 0.0] for node in parents}
-
-
-def _base_transform(motion: RigMotion) -> Transform:
-    """The object's transform, which bones without a parent inherit."""
-    if motion.object_transform is not None:
-        return motion.object_transform
-    frames = len(next(iter(motion.rotations.values())))
-    return rotations.identity(frames), np.zeros((frames, 3))
-
-
-def _world_transforms(rig: Rig, motion: RigMotion, parents: Mapping[int, int]) -> dict[int, Transform]:
-    """For each animated node its world rotation since rest (F, 4) and its head (F, 3) m: `bone_transforms` undone."""
-    base = _base_transform(motion)
-    transforms: dict[int, Transform] = {}
-    for node, parent in parents.items():
-        name, rest = rig.names[node], rig.rest_rotations[node]
-        turn, head = _carry(rig, node, parent, transforms, base)
-        if name in motion.locations:
-            axes = rotations.multiply(turn, _location_axes(rig, node))
-            head = head + rotations.rotate(axes, motion.locations[name] * rig.unit_scale)
-        local = rotations.multiply(rest, rotations.multiply(motion.rotations[name], rotations.inverse(rest)))
-        transforms[node] = rotations.multiply(turn if rig.inherits_rotation[node] else base[0], local), head
-    return transforms
-
-
-def _carry(rig: Rig, node: int, parent: int, transforms: Mapping[int, Transform], base: Transform) -> Transform:
-    """The world rotation since rest of a node's parent, and where that carries the node's head."""
-    if parent < 0:
-        return base[0], rotations.rotate(base[0], rig.heads[node]) + base[1]
-    turn, head = transforms[parent]
-    return turn, head + rotations.rotate(turn, rig.heads[node] - rig.heads[parent])
-
-
-def _location_axes(rig: Rig, node: int) -> Array:
-    """The axes at rest along which a bone's location is given."""
-    return rig.object_rotation if node in rig.object_space_locations else rig.rest_rotations[node]
 
 
 def _tip_position(rig: Rig, node: int, tip: int, transforms: Mapping[int, Transform]) -> Array:

@@ -22,6 +22,8 @@ REST_VALUES = {
     "scale": (1.0, 1.0, 1.0),
 }
 """The values at rest of a bone's transform properties."""
+OBJECT_GROUP = "Object Transforms"
+"""The group of an object's own F-curves, as Blender names it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def transform_channels(
     reduced: the reduced keys of rotation and location; those of another rotation mode than the owner's are ignored.
     """
     is_bone = isinstance(owner, bpy.types.PoseBone)
-    prefix, group = (owner.path_from_id() + ".", owner.name) if is_bone else ("", "Object Transforms")
+    prefix, group = (owner.path_from_id() + ".", owner.name) if is_bone else ("", OBJECT_GROUP)
     channels = []
     if locations is not None:
         channels.append(Channel(prefix + "location", locations, group, reduced[1]))

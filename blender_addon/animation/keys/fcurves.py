@@ -283,9 +283,18 @@ def write_fcurves(channelbag: Channelbag, fcurves: Iterable[FCurveData]) -> None
     for data in fcurves:
         if data.group not in groups:
             groups[data.group] = channelbag.groups.get(data.group) or channelbag.groups.new(data.group)
+            unmute_group(groups[data.group])
         fcurve = channelbag.fcurves.new(data.path, index=data.index)
         fcurve.group = groups[data.group]
         set_keyframes(fcurve, data.keyframes)
+
+
+def unmute_group(group: bpy.types.ActionGroup) -> None:
+    """Unmute a group of F-curves; if it was muted, those in it are muted one by one instead."""
+    if group.mute:
+        for fcurve in group.channels:
+            fcurve.mute = True
+        group.mute = False
 
 
 def set_keyframes(fcurve: bpy.types.FCurve, keyframes: KeyframeArrays) -> None:

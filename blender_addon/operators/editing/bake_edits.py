@@ -11,6 +11,7 @@ from ...animation.takes import take_list as takes
 from ...background_job import OperatorReturn, error_message
 from ...context_access import active_scene, metres_per_unit
 from ...properties.settings import key_tolerance, scene_settings
+from .release_bones import warn_of_overridden_keys
 
 
 class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
@@ -62,6 +63,7 @@ class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
         name = f"{base.name} baked" if base is not None else dancer.name
         action = keyframes.write_keyframes(dancer, channels, name=name, first=frames.start)
         self.report({"INFO"}, f"{dancer.name} now plays {action.name}")
+        warn_of_overridden_keys(self, context, [dancer], add=False)
 
 
 CLASSES = (PASDEDEUX_OT_bake_edits,)

@@ -17,6 +17,7 @@ from ...properties import notices
 from ...properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ...properties.settings import PASDEDEUX_PG_settings, is_choreographic_device, key_tolerance, scene_settings
 from ..backend.request import backend_connection
+from ..editing.release_bones import warn_of_overridden_keys
 from . import partner_job
 from .partner_job import PartnerOperator, TakeMotion
 
@@ -86,6 +87,7 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
         self.keep_takes(context, partner, actions, self.kept, {})
         warnings = (warning[0].upper() + warning[1:] for warning in result.warnings)
         notices.show_warnings(self, context, [*self.warnings, *warnings])
+        warn_of_overridden_keys(self, context, [partner])
 
     def _write_take(
         self, context: bpy.types.Context, partner: bpy.types.Object, take: TakeMotion, name: str
@@ -93,7 +95,9 @@ class PASDEDEUX_OT_generate_partner(PartnerOperator):
         """Create an action that plays a take on the partner."""
         if isinstance(take, RigMotion):
             options = rig_motion.KeyingOptions()
-            return rig_motion.write_rig_motion(context, partner, take, name, self.start, options, metres=self.metres)
+            return rig_motion.write_rig_motion(
+                context, partner, take, name, self.start, options, metres=self.metres
+            ).action
         return armatures.create_motion_action(partner, take, name, self.start, metres=self.metres)
 
     def _write_held_take(

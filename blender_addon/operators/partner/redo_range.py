@@ -14,6 +14,7 @@ from ...properties import notices
 from ...properties.direction_settings import direction_of, undirectable_reason, with_draft
 from ...properties.settings import key_tolerance, scene_settings
 from ..backend.request import backend_connection
+from ..editing.release_bones import warn_of_overridden_keys
 from . import partner_job
 from .partner_job import PartnerOperator, TakeMotion
 
@@ -85,6 +86,7 @@ class PASDEDEUX_OT_redo_range(PartnerOperator):
         properties = {"first": self._redone[0], "last": self._redone[-1]}
         self.keep_takes(context, partner, actions, still_edited, properties)
         notices.show_warnings(self, context, self.warnings)
+        warn_of_overridden_keys(self, context, [partner])
 
     def _choose_range(
         self, context: bpy.types.Context, partner: bpy.types.Object, frames: range, selected: Sequence[int]

@@ -7,6 +7,7 @@ from ...background_job import OperatorError, OperatorReturn, error_message
 from ...media import music_takes
 from ...properties.settings import scene_settings
 from ...properties.take_list import PASDEDEUX_PG_take
+from ..editing.release_bones import warn_of_overridden_keys
 
 
 class TakeOperator(bpy.types.Operator):
@@ -62,6 +63,9 @@ class PASDEDEUX_OT_take_show(TakeOperator):
             scene_settings(context).take_index = takes.index_of(context, uid)
         else:
             takes.show_take(context, entry)
+            parts = takes.take_parts(takes.require_take(context, uid))
+            shown = [part.dancer for part in parts if part.dancer is not None]
+            warn_of_overridden_keys(self, context, shown, add=False)
         music_takes.show_music(context, takes.require_take(context, uid), self.report)
 
 

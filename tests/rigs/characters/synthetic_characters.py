@@ -102,7 +102,7 @@ def posed_heads(character: Rig, motion: RigMotion) -> dict[str, Array]:
         basis = np.tile(np.eye(4), (frames, 1, 1))
         if name in motion.rotations:
             basis[:, :3, :3] = rotations.to_matrix(motion.rotations[name])
-        if name in motion.locations:
+        if name in motion.locations and node not in character.connected:
             basis[:, :3, 3] = motion.locations[name]
         if parent < 0:
             posed[node] = carried @ rest[node] @ basis

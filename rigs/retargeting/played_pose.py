@@ -42,12 +42,10 @@ def sample_played_pose(rig: Rig, motion: RigMotion, frames: tuple[int, ...] | No
 
 
 def _speed(motion: RigMotion) -> Array:
-    """How far the bones turn together from the frame before (F,), as the sum of squared chords."""
+    """How far the bones turn together from the frame before (F,), as the sum of versines of half the angles."""
     values = np.stack(list(motion.rotations.values()))
-    steps = np.minimum(
-        np.square(np.diff(values, axis=1)).sum(axis=-1), np.square(values[:, 1:] + values[:, :-1]).sum(axis=-1)
-    )
-    return np.concatenate([[0.0], steps.sum(axis=0)])
+    cosines = np.einsum("nfi,nfi->nf", values[:, 1:], values[:, :-1])
+    return np.concatenate([[0.0], (1.0 - np.abs(cosines)).sum(axis=0)])
 
 
 def animated_parents(rig: Rig, motion: RigMotion) -> dict[int, int]:

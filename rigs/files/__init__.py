@@ -97,6 +97,7 @@ FORMATS: dict[str, FileFormat] = {
     ".json": FileFormat("rigs.files.alphapose", "AlphaPose results"),
     ".amc": FileFormat("rigs.files.amc", "an Acclaim recording"),
     ".c3d": FileFormat("rigs.files.c3d", "a C3D recording of markers"),
+    ".trc": FileFormat("rigs.files.trc", "a table of markers"),
     ".csv": FileFormat("rigs.files.joint_csv", "a table of joint positions", writes=True),
 }
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""

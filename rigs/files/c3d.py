@@ -1,182 +1,169 @@
-"""C3D marker recordings (`.c3d`) with labels as in Plug-in Gait: each subject becomes a dancer.
+"""C3D recordings of markers (`.c3d`, c3d.org): labelled 3D points with rate and unit; analog channels are skipped.
 
-Labels may begin with the subject's name, so "Leader:LASI" and "Follower:LASI" are of two dancers, as are two points of
-one label. Joint centers follow from the markers (`rigs.characters.joint_centers`), rotations from the joint centers.
+A file has a header of 512 bytes, blocks of parameters in groups, and the frames. Numbers are those of Intel, MIPS or
+DEC processors; points are 32-bit floats or scaled 16-bit integers. A point with a negative residual was not seen.
 """
 
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rigs import Array, pose_fitting
-from rigs.characters.joint_centers import joint_positions, missing_markers, name_markers, split_label
-from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import UNITS, UP_AXES, from_z_up
-from rigs.files.c3d_parser import C3D, parse_c3d
-from rigs.files.conventions import Conventions, Stated
-from rigs.files.duet import role_rank
-from rigs.files.marker_gaps import fill_marker_gaps
-from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
-from rigs.motion import Motion
+from rigs import Array
+from rigs.files import BadFile, Clip, ReadOptions
+from rigs.files.axes import UP_AXES
+from rigs.files.marker_recording import MarkerRecording, to_clip
 
-_UNITS = {
-    "MM": "mm",
-    "CM": "cm",
-    "M": "m",
-    "DM": "dm",
-    "IN": "in",
-    "INCH": "in",
-    "INCHES": "in",
-    "FT": "ft",
-    "FEET": "ft",
-}
-"""Units as files name them."""
+_BLOCK = 512
+_MAGIC = 0x50
+_INTEL, _DEC, _MIPS = 84, 85, 86
+"""Processor types of the parameter section."""
+_TYPES = {-1: 1, 1: 1, 2: 2, 4: 4}
+"""Bytes of the types of parameters: characters, bytes, 16-bit integers and 32-bit floats."""
+_MAX_FRAMES_IN_HEADER = 65535
 _USUAL_UP = "Z"
-_MEASURED_UNITS = tuple(UNITS.values())
-_HIP_WIDTH, _NEAR_ZERO = 0.25, 1e-9
-"""m between the front markers of an adult's hips."""
-_MAX_SHOWN = 12
-"""Labels that an error message lists."""
+
+Parameter = tuple[str, ...] | Array
+"""Texts, or numbers as floats."""
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """The points (F, 3) of one subject in the file's unit and axes, by the names of markers and of joint centers."""
+class _Numbers:
+    """Decoder of one processor's numbers."""
 
-    name: str
-    markers: dict[str, Array]
-    centers: dict[str, Array]
+    def __init__(self, processor: int) -> None:
+        self.order = ">" if processor == _MIPS else "<"
+        self.is_dec = processor == _DEC
 
-    @property
-    def missing(self) -> list[str]:
-        """Labels of the markers that it lacks."""
-        return missing_markers(self.markers, self.centers)
+    def integers(self, content: bytes) -> Array:
+        """Signed 16-bit integers (N,)."""
+        return np.frombuffer(content, f"{self.order}i2", len(content) // 2)
 
-    @property
-    def width(self) -> float:
-        """Median distance of the hips' front markers, or of the hip centers."""
-        points = self.markers | self.centers
-        left, right = (points[name] for name in self.pair("front_hip", "hip"))
-        return max(float(np.median(np.linalg.norm(left - right, axis=-1))), _NEAR_ZERO)
-
-    def pair(self, markers: str, centers: str) -> tuple[str, str]:
-        """The names of the left and the right marker, or of the joint centers without these."""
-        name = markers if {f"left_{markers}", f"right_{markers}"} <= self.markers.keys() else centers
-        return f"left_{name}", f"right_{name}"
+    def floats(self, content: bytes) -> Array:
+        """32-bit floats (N,); DEC's have their words swapped and are four times as large."""
+        count = len(content) // 4
+        if not self.is_dec:
+            return np.frombuffer(content, f"{self.order}f4", count).astype(float)
+        words = np.frombuffer(content, "<u2", 2 * count).reshape(-1, 2)[:, ::-1]
+        return np.frombuffer(words.tobytes(), "<f4").astype(float) / 4.0
 
 
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancers of a recording. Raises BadFile."""
-    recording = parse_c3d(path)
-    rate = options.fps or recording.fps
-    if not rate > 0.0:
-        raise BadFile(f"{path.name}: a frame rate above zero expected, {rate:g} found; --fps gives it")
-    warnings: list[str] = []
-    if recording.missing_frames:
-        frames = len(recording.points)
-        warnings.append(f"{frames + recording.missing_frames} frames stated, {frames} found and read")
-    subjects = _subjects(path, recording, warnings)
-    conventions = _detect_conventions(path, recording, subjects, rate, options)
-    motions, estimated = [], set()
-    for subject in subjects:
-        positions, without_markers = _joints(subject, conventions)
-        estimated |= set(without_markers)
-        motions.append(_fit(path, positions, rate, subject.name if len(subjects) > 1 else ""))
-    up, metres = conventions.up, conventions.metres
-    source = Source(path, metres, up, rate, len(recording.points), tuple(sorted(estimated)))
-    own = tuple(f"{path.name}: {warning}" for warning in warnings)
-    return Clip(tuple(motions), source, (*own, *conventions.warnings))
+    return to_clip(path, _parse(path), options)
 
 
-def _detect_conventions(
-    path: Path, recording: C3D, subjects: list[_Subject], rate: float, options: ReadOptions
-) -> Conventions:
-    """The up axis and the unit by the subjects' movement, beside what the file states."""
-    up = _stated_up(recording)
-    stated = Stated(up=up, metres=UNITS.get(_UNITS.get(recording.text("POINT:UNITS").upper(), "")))
-    # joint centers need a size in metres, which the distance of two markers tells well enough to detect the unit
-    metres = min(_MEASURED_UNITS, key=lambda unit: abs(np.log(subjects[0].width * unit / _HIP_WIDTH)))
-    joints = [_joints(subject, Conventions(up, up, metres))[0] for subject in subjects]
-    in_file = [from_z_up(positions, up) / metres for positions in joints]
-    return detect_cloud_conventions(path.name, in_file, rate, options, stated)
+def _parse(path: Path) -> MarkerRecording:
+    """Parse a file. Raises BadFile."""
+    content = path.read_bytes()
+    if len(content) < 2 * _BLOCK or content[1] != _MAGIC:
+        raise BadFile(f"{path.name}: a C3D file expected, its second byte is no 50 in hexadecimal")
+    start = _BLOCK * (content[0] - 1)
+    if not 0 < start < len(content) - 4 or content[start + 3] not in (_INTEL, _DEC, _MIPS):
+        raise BadFile(f"{path.name}: a section of parameters expected in the block {content[0]} that the header names")
+    numbers = _Numbers(content[start + 3])
+    parameters = _parse_parameters(content, start + 4, numbers)
+    header = numbers.integers(content[:24]).astype(np.uint16)
+    counts = int(header[1]), int(header[2])
+    scale, fps = (float(numbers.floats(content[at : at + 4])[0]) for at in (12, 20))
+    stated = _number(parameters, "POINT:SCALE", scale), _number(parameters, "POINT:RATE", fps)
+    data_block = int(header[8]) or int(_number(parameters, "POINT:DATA_START", 0.0))
+    if data_block < 2 or counts[0] == 0:
+        raise BadFile(f"{path.name}: points expected, the C3D file has none")
+    frames = _stated_frames(parameters, header)
+    points, found = _read_points(content[_BLOCK * (data_block - 1) :], numbers, counts, stated[0] or scale, frames)
+    if found == 0:
+        raise BadFile(f"{path.name}: {frames} frames expected, the C3D file ends before the first")
+    rate, up = stated[1] if np.isfinite(stated[1]) else 0.0, _text(parameters, "POINT:Y_SCREEN").upper().lstrip("+")
+    up = up if up in UP_AXES else _USUAL_UP
+    labels, unit = _labels(parameters, counts[0]), _text(parameters, "POINT:UNITS")
+    return MarkerRecording(labels, points, rate, unit, up, max(0, frames - found))
 
 
-def _joints(subject: _Subject, conventions: Conventions) -> tuple[Array, tuple[str, ...]]:
-    """Joint positions (F, 29, 3) m with Z up, and the joints that were estimated without markers."""
-    markers, centers = (
-        {name: to_blender_axes(points, conventions) for name, points in group.items()}
-        for group in (subject.markers, subject.centers)
-    )
-    return joint_positions(markers, centers)
+def _parse_parameters(content: bytes, at: int, numbers: _Numbers) -> dict[str, Parameter]:
+    """The parameters by "GROUP:NAME", as far as the section can be read."""
+    groups: dict[int, str] = {}
+    found: list[tuple[int, str, Parameter]] = []
+    while at + 4 < len(content) and content[at] != 0:
+        length, number = abs(_signed(content[at])), _signed(content[at + 1])
+        after_name = at + 2 + length
+        name = content[at + 2 : after_name].decode("latin-1").strip().upper()
+        step = int.from_bytes(content[after_name : after_name + 2], "big" if numbers.order == ">" else "little")
+        if number < 0:
+            groups[-number] = name
+        elif (value := _parse_value(content, after_name + 2, numbers)) is not None:
+            found.append((number, name, value))
+        if step == 0:
+            break
+        at = after_name + step
+    return {f"{groups[number]}:{name}": value for number, name, value in found if number in groups}
 
 
-def _fit(path: Path, positions: Array, rate: float, name: str) -> Motion:
-    """Fit a motion to joint positions. Raises BadFile."""
-    try:
-        return pose_fitting.fit_motion(positions, rate)
-    except ValueError as error:
-        subject = f", {name}" if name else ""
-        raise BadFile(f"{path.name}{subject}, {error}; are the markers labelled right?") from None
+def _signed(byte: int) -> int:
+    return byte - 256 if byte > 127 else byte
 
 
-def _stated_up(recording: C3D) -> str:
-    """The axis that points up on the screen of the program that wrote the file."""
-    axis = recording.text("POINT:Y_SCREEN").upper().lstrip("+")
-    return axis if axis in UP_AXES else _USUAL_UP
+def _parse_value(content: bytes, at: int, numbers: _Numbers) -> Parameter | None:
+    """The value of a parameter; None if it is of no known type or ends beyond the file."""
+    if at + 2 > len(content):
+        return None
+    kind, rank = _signed(content[at]), content[at + 1]
+    shape = tuple(content[at + 2 : at + 2 + rank])
+    size = int(np.prod(shape, dtype=float)) if rank else 1
+    data = content[at + 2 + rank : at + 2 + rank + size * _TYPES.get(kind, 0)]
+    if kind not in _TYPES or len(data) < size * _TYPES[kind]:
+        return None
+    if kind == -1:
+        width = shape[0] if shape else 1
+        texts = (data[start : start + width] for start in range(0, size, max(1, width)))
+        return tuple(text.decode("latin-1").strip(" \0") for text in texts)
+    if kind == 1:
+        return np.frombuffer(data, np.uint8).astype(float)
+    return numbers.floats(data) if kind == 4 else numbers.integers(data).astype(float)
 
 
-def _subjects(path: Path, recording: C3D, warnings: list[str]) -> list[_Subject]:
-    """The subjects with enough markers, a leader first, with gaps filled. Raises BadFile if there is none."""
-    groups: dict[tuple[str, int], dict[str, int]] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    for at, label in enumerate(recording.labels):
-        name, marker = split_label(label)
-        # labels that come again are another subject's
-        groups.setdefault((name, counts[name, marker]), {})[marker] = at
-        counts[name, marker] += 1
-    subjects = [_subject(recording, name, points) for (name, _), points in groups.items()]
-    complete = [subject for subject in subjects if not subject.missing]
-    if not complete:
-        best = min(subjects, key=lambda subject: len(subject.missing))
-        seen = np.isfinite(recording.points[..., 0]).any(axis=0)
-        labels = [label for label, is_seen in zip(recording.labels, seen, strict=True) if label and is_seen]
-        more = ", ..." * (len(labels) > _MAX_SHOWN)
-        found = ", ".join(labels[:_MAX_SHOWN]) + more or "none"
-        expected = f"markers {', '.join(best.missing)} expected as in Plug-in Gait"
-        raise BadFile(f"{path.name}: {expected}, labels seen: {found}")
-    for subject in subjects:
-        if subject.missing and len(subject.markers) > len(subject.missing):
-            lacking = ", ".join(subject.missing)
-            warnings.append(f"{subject.name or 'a subject without a name'} lacks markers {lacking} and is left out")
-    for subject in complete:
-        _fill_gaps(subject, subject.name if len(complete) > 1 else "", warnings)
-    return sorted(complete, key=lambda subject: role_rank(subject.name))
+def _text(parameters: dict[str, Parameter], name: str) -> str:
+    """The first text of a parameter, '' if there is none."""
+    value = parameters.get(name)
+    return value[0] if isinstance(value, tuple) and value else ""
 
 
-def _subject(recording: C3D, name: str, labels: dict[str, int]) -> _Subject:
-    """The known points of a subject that were seen in any frame.  labels: the indices of its points."""
-    points = list(labels.values())
-    markers, centers = (
-        {
-            marker: recording.points[:, points[at]].copy()
-            for marker, at in known.items()
-            if np.isfinite(recording.points[:, points[at], 0]).any()
-        }
-        for known in name_markers(labels)
-    )
-    return _Subject(name, markers, centers)
+def _number(parameters: dict[str, Parameter], name: str, default: float) -> float:
+    """The first number of a parameter."""
+    value = parameters.get(name)
+    return float(value[0]) if isinstance(value, np.ndarray) and len(value) else default
 
 
-def _fill_gaps(subject: _Subject, name: str, warnings: list[str]) -> None:
-    """Fill the gaps of markers that were hidden, in place, with a warning that names the worst."""
-    points = subject.markers | subject.centers
-    hips, shoulders = subject.pair("front_hip", "hip"), subject.pair("shoulder", "shoulder")
-    hidden = fill_marker_gaps(points, hips, shoulders)
-    if hidden:
-        worst = max(hidden, key=lambda marker: hidden[marker])
-        whose = f" of {name}" if name else ""
-        place = f"the {worst.replace('_', ' ')} marker in {hidden[worst]} of {len(points[worst])}"
-        count = "1 marker" if len(hidden) == 1 else f"{len(hidden)} markers"
-        warnings.append(f"{count}{whose} hidden in some frames and interpolated, {place}")
+def _stated_frames(parameters: dict[str, Parameter], header: Array) -> int:
+    """The number of frames: a long file's exceeds the 16 bits of the header and stands in other parameters."""
+    ends = [parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END")]
+    if all(isinstance(end, np.ndarray) and len(end) > 1 for end in ends):
+        first, last = (int(end[0]) % 65536 + 65536 * (int(end[1]) % 65536) for end in ends)  # type: ignore[index]
+        if last >= first:
+            return last - first + 1
+    long = int(_number(parameters, "POINT:LONG_FRAMES", 0.0))
+    counted = int(_number(parameters, "POINT:FRAMES", 0.0)) % (_MAX_FRAMES_IN_HEADER + 1)
+    return long if long > 0 else max(counted, int(header[4]) - int(header[3]) + 1)
+
+
+def _read_points(
+    content: bytes, numbers: _Numbers, counts: tuple[int, int], scale: float, frames: int
+) -> tuple[Array, int]:
+    """Points (F, P, 3), nan where they were not seen, and the number F of frames that are there.
+
+    counts: points, and analog measurements, of each frame.  scale: of integers; negative for floats.
+    """
+    points, analog = counts
+    is_float = scale < 0.0
+    width = (4 * points + analog) * (4 if is_float else 2)
+    frames = min(frames, len(content) // width)
+    values = (numbers.floats if is_float else numbers.integers)(content[: frames * width])
+    rows = values.reshape(frames, 4 * points + analog)[:, : 4 * points].reshape(frames, points, 4)
+    places = rows[..., :3] * (1.0 if is_float else abs(scale))
+    seen = np.isfinite(places).all(axis=-1) & (rows[..., 3] >= 0.0) & (places != 0.0).any(axis=-1)
+    return np.where(seen[..., None], places, np.nan), frames
+
+
+def _labels(parameters: dict[str, Parameter], count: int) -> tuple[str, ...]:
+    """The labels of the points; more than 255 go on in LABELS2 and so on."""
+    names = ["POINT:LABELS", *(f"POINT:LABELS{number}" for number in range(2, 100))]
+    texts = [text for name in names if isinstance(value := parameters.get(name), tuple) for text in value]
+    return tuple((texts + [""] * count)[:count])

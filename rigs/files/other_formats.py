@@ -33,7 +33,7 @@ _INSTEAD: dict[tuple[str, ...], tuple[str, str]] = {
         "export a .bvh or .fbx of the rig from the program that wrote it",
     ),
     (".vrm", ".vrma"): ("a VRM file", _FROM_BLENDER),
-    (".trc", ".tsv"): ("a table of markers", "export a .c3d from the program that wrote it"),
+    (".tsv",): ("a table of markers", "export a .c3d from the program that wrote it"),
     (".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"): ("a video", NEEDED_FOR_2D),
 }
 

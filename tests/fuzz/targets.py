@@ -30,11 +30,19 @@ from tests.rigs.files.bvh_files import SMALL
 from tests.rigs.files.c3d_files import markers_on, write_markers
 from tests.rigs.files.smpl_archives import smpl_dance
 from tests.rigs.files.test_alphapose import couple
+from tests.rigs.files.test_trc import write_trc
 
 MAX_SEED_BYTES = 300_000
 MAX_SEEDS = 16
 """Real files up to this size, of those that are not shortened, and so many of each kind are mutated."""
-_FAMILIES: dict[str, Family] = {".bvh": "text", ".amc": "text", ".json": "json", ".npz": "archive", ".csv": "text"}
+_FAMILIES: dict[str, Family] = {
+    ".bvh": "text",
+    ".amc": "text",
+    ".json": "json",
+    ".npz": "archive",
+    ".csv": "text",
+    ".trc": "text",
+}
 _SCORE_BYTES = 128 * 2**20
 """Of the longest music's piano rolls, and of one more while they are made."""
 _MODEL = "fuzzed"
@@ -278,10 +286,17 @@ def _motion_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes
     elif suffix == ".csv":
         files.write(folder / "two.csv", (dance[:9], dance[:9]))
         yield (folder / "two.csv").read_bytes().replace(b",", b";").replace(b".", b",")
-    elif suffix == ".c3d":
-        for processor, scale in ((84, -1.0), (85, -1.0), (86, 0.1)):
-            markers = markers_on(dance)
-            yield write_markers(folder / "one.c3d", markers, processor=processor, scale=scale, analog=3).read_bytes()
+    elif suffix in (".c3d", ".trc"):
+        yield from _marker_contents(suffix, dance, folder)
+
+
+def _marker_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes]:
+    markers = markers_on(dance)
+    if suffix == ".trc":
+        yield write_trc(folder / "one.trc", markers).read_bytes()
+        return
+    for processor, scale in ((84, -1.0), (85, -1.0), (86, 0.1)):
+        yield write_markers(folder / "one.c3d", markers, processor=processor, scale=scale, analog=3).read_bytes()
 
 
 def _song() -> Score:

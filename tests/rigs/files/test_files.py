@@ -32,7 +32,7 @@ def test_missing_files_folders_and_unknown_formats_are_refused(tmp_path: Path) -
         ("dance.GLB", "a glTF file found; open it with Import Mocap in Blender"),
         ("dance.vmd", "MMD Tools"),
         ("01.asf", "open the .amc file beside it"),
-        ("walk.trc", "export a .c3d"),
+        ("walk.tsv", "export a .c3d"),
         ("dance.mp4", "a video found; lift the video to 3D"),
     ],
 )

@@ -76,7 +76,17 @@ def read_armatures(
     fps = options.fps if options.fps and has_rate else round(sampling_rate(rate), 3)
     recorded = [take.adapt(lambda recording: _in_given_axes(recording, header, options, fps)) for take in recorded]
     given = files.ReadOptions(up=options.up, unit=options.unit)
-    return lambda: to_clip_of_takes(path, recorded, names, given, has_rate=has_rate)
+    warnings = _layer_warnings(path, takes)
+    return lambda: to_clip_of_takes(path, recorded, names, given, has_rate=has_rate, warnings=warnings)
+
+
+def _layer_warnings(path: Path, takes: Sequence[ImportedTake]) -> tuple[str, ...]:
+    """A warning about layers, which Blender's importers do not add together."""
+    layers = [f'"{take.layer}"' for take in takes if take.layer]
+    if not layers:
+        return ()
+    found = f"{path.name}: animation layers {', '.join(layers[:-1])} and {layers[-1]} found"
+    return (f"{found}; each is a take of its own: merge them in the program the file comes from to have them together",)
 
 
 def _require_supported(path: Path) -> FbxHeader:

@@ -40,10 +40,11 @@ class Part:
 
 @dataclass(frozen=True)
 class ImportedTake:
-    """A take by its name in the file, and its parts."""
+    """A take by its name in the file, and its parts; of a take with several layers one, with the layer's name, too."""
 
     name: str
     parts: tuple[Part, ...]
+    layer: str = ""
 
     def armature_parts(self) -> list[Part]:
         """The parts of armatures."""
@@ -146,10 +147,13 @@ def _parts_of(action: bpy.types.Action, objects: Collection[bpy.types.Object]) -
 
 def _without_layers(takes: list[ImportedTake]) -> list[ImportedTake]:
     """The takes without the names of their layers, "TAKE|LAYER", where each has but one."""
-    names = [take.name.rpartition("|")[0] or take.name for take in takes]
+    split = [take.name.rpartition("|") for take in takes]
+    names = [name or layer for name, _, layer in split]
     return [
-        ImportedTake(name if names.count(name) == 1 else take.name.replace("|", ", layer "), take.parts)
-        for name, take in zip(names, takes, strict=True)
+        ImportedTake(name, take.parts)
+        if names.count(name) == 1
+        else ImportedTake(f"{name}, layer {layer}", take.parts, layer)
+        for take, name, (_, _, layer) in zip(takes, names, split, strict=True)
     ]
 
 

@@ -55,11 +55,12 @@ def to_clip_of_takes(
     options: ReadOptions = AS_STATED,
     *,
     has_rate: bool = True,
+    warnings: Sequence[str] = (),
 ) -> ClipOfTakes:
     """Convert the takes of a file to a clip of its dancers; each has one bone map and one body in all takes.
 
     skeletons: their names, in the order of the takes' recordings; those that are no dancer's are named in a warning.
-    Raises BadFile, of the first skeleton, if none is a dancer.
+    warnings: of the file, to be told first.  Raises BadFile, of the first skeleton, if none is a dancer.
     """
     clips, errors, others = [], [], []
     lengths = [take.recordings[0].positions.shape[1] for take in takes]
@@ -78,15 +79,15 @@ def to_clip_of_takes(
         for take, start, length in zip(takes, starts.tolist(), lengths, strict=True)
     ]
     shown = liveliest(converted)
-    warnings = [warning for clip in clips for warning in clip.warnings]
+    sentences = [*warnings, *(warning for clip in clips for warning in clip.warnings)]
     if others:
         names = ", ".join(f'"{name}"' for name in others)
-        warnings.append(f"{path.name}: {names} left out, without the bones of a dancer")
+        sentences.append(f"{path.name}: {names} left out, without the bones of a dancer")
     if len(converted) > 1:
-        warnings.append(describe_takes(path.name, converted, shown))
+        sentences.append(describe_takes(path.name, converted, shown))
     source = replace(clips[0].source, frames=lengths[shown])
     clip = ClipOfTakes(
-        converted[shown].motions, source, tuple(dict.fromkeys(warnings)), tuple(converted), shown, has_rate
+        converted[shown].motions, source, tuple(dict.fromkeys(sentences)), tuple(converted), shown, has_rate
     )
     return replace(clip, warnings=check_frame_rates(clip).warnings)
 

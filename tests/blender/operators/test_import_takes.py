@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
+from fbx_text import write_as_text
 from gltf_files import write_glb
 from motions import joint_positions, max_joint_error, swaying_motion
 
@@ -208,3 +209,35 @@ def test_two_characters_of_an_fbx_are_two_dancers_and_markers_and_props_none(tmp
     for dancer, motion in zip(by_place, pair, strict=True):
         assert max_joint_error(dancer, motion) < MILLIMETRE
     assert warnings() == ['stage.fbx: "Chair" left out, without the bones of a dancer']
+
+
+def test_an_fbx_as_text_moves_as_its_binary_does(tmp_path: Path) -> None:
+    motion = swaying_motion(frames=40)
+    add_dancer(motion)
+    bpy.context.scene.frame_end = 40
+    export_fbx(tmp_path / "binary.fbx", bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False)
+    write_as_text(tmp_path / "binary.fbx", tmp_path / "text.fbx")
+    assert b"Kaydara" not in (tmp_path / "text.fbx").read_bytes()
+    if bpy.app.version < (4, 5, 0):
+        with pytest.raises(RuntimeError, match=r"text\.fbx: Blender reads only binary FBX 7\.1 or later, text found"):
+            bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "text.fbx"), body=False)
+        return
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "text.fbx"), body=False)
+    assert scene_rate() == 30.0
+    assert tuple(bpy.context.object.animation_data.action.frame_range) == (1.0, 40.0)
+    assert max_joint_error(bpy.context.object, motion) < MILLIMETRE
+
+
+def test_layers_of_a_take_are_takes_of_their_own_and_told(tmp_path: Path) -> None:
+    """As no exporter of Blender writes layers, a name in its file is changed to have two layers of one take."""
+    dancer = add_dancer(still_motion(frames=30))
+    dancer.animation_data.action.name, dancer.animation_data.action.use_fake_user = "Take1|BaseLayer", True
+    dancers.animate_dancer(bpy.context, dancer, swaying_motion(frames=30), "Take1|SwayLayer", 1)
+    export_fbx(tmp_path / "layers.fbx", bake_anim_use_all_actions=True, bake_anim_use_nla_strips=False)
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "layers.fbx"), body=False)
+    assert {"Take1, layer BaseLayer", "Take1, layer SwayLayer"} <= set(take_names())
+    assert bpy.context.object.animation_data.action.name == "Take1, layer SwayLayer"
+    layers = [text for text in warnings() if text.startswith("layers.fbx: animation layers ")]
+    assert len(layers) == 1
+    assert '"BaseLayer"' in layers[0]
+    assert "merge them in the program the file comes from" in layers[0]

@@ -13,8 +13,12 @@ from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import built_files, corpus_files
 from tests.fuzz.trial import Target, Trial, try_file
 
-_MAX_LINES_BYTES, _MAX_ROWS = 60_000, 60
-"""Of real files the beginning is mutated: the rest is more of the same."""
+_MAX_SHORT, _MAX_ROWS = 20_000, 60
+"""Bytes and rows of real files that are mutated: the rest is more of the same."""
+_MAX_LARGE, _LARGE_SHARE = 3_000_000, 0.02
+"""Bytes of whole files that are mutated now and then, for their time and memory a megabyte."""
+_MEASURED_SHARE = 0.3
+"""Files of which the memory is measured too, which takes several times as long as reading them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Fuzzer:
         if corpus is not None:
             seeds += corpus_files(target, corpus)
         self.seeds = [_load_seed(path) for path in seeds]
+        self._large = [_load_seed(path, whole=True) for path in seeds if _MAX_SHORT < path.stat().st_size < _MAX_LARGE]
         """The files, of which those that are refused are left out by `try_seeds`."""
 
     def try_seeds(self) -> list[tuple[Seed, Trial]]:
@@ -46,37 +51,38 @@ class Fuzzer:
 
     def try_mutation(self, random: Random) -> tuple[bytes, Trial]:
         """Try one mutated file; also returns its content."""
-        seed = random.choice(self.seeds)
+        is_large = self._large and random.random() < _LARGE_SHARE
+        seed = random.choice(self._large if is_large else self.seeds)
         content = mutate(seed.content, self.target.family, random)
-        return content, self._try(seed, content)
+        return content, self._try(seed, content, measure_memory=is_large or random.random() < _MEASURED_SHARE)
 
     @property
     def path(self) -> Path:
         """The file that is tried."""
         return self._folder / f"fuzzed{self.target.suffix}"
 
-    def _try(self, seed: Seed, content: bytes) -> Trial:
+    def _try(self, seed: Seed, content: bytes, *, measure_memory: bool = True) -> Trial:
         for suffix, beside in seed.beside.items():
             self.path.with_suffix(suffix).write_bytes(beside)
         self.path.write_bytes(content)
         size = len(content) + sum(map(len, seed.beside.values()))
-        return try_file(self.target, self.path, size)
+        return try_file(self.target, self.path, size, measure_memory=measure_memory)
 
 
-def _load_seed(path: Path) -> Seed:
+def _load_seed(path: Path, *, whole: bool = False) -> Seed:
     """The beginning of a file, and for an Acclaim recording its skeleton, or for a skeleton a recording."""
     beside = {}
     for suffix, other in ((".amc", ".asf"), (".asf", ".amc")):
         if path.suffix == suffix:
             beside = {found.suffix: _shorten(found) for found in sorted(path.parent.glob(f"*{other}"))[:1]}
-    return Seed(path.name, _shorten(path), beside)
+    return Seed(path.name, path.read_bytes() if whole else _shorten(path), beside)
 
 
 def _shorten(path: Path) -> bytes:
     """The beginning of a file that is still one of its kind."""
     content = path.read_bytes()
     if path.suffix in (".bvh", ".amc"):
-        return content[: content.rfind(b"\n", 0, _MAX_LINES_BYTES) + 1] if len(content) > _MAX_LINES_BYTES else content
+        return content[: content.rfind(b"\n", 0, _MAX_SHORT) + 1] if len(content) > _MAX_SHORT else content
     if path.suffix == ".npy":
         written = io.BytesIO()
         np.save(written, np.load(path)[:_MAX_ROWS])

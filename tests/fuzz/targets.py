@@ -23,10 +23,10 @@ from rigs.files import BadFile, Clip
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS, PARENTS
+from tests.fuzz.acclaim_dancer import acclaim_recording, acclaim_skeleton
 from tests.fuzz.mutations import Family
 from tests.fuzz.trial import Target, is_one_line
-from tests.rigs.files.acclaim_files import RECORDING, SKELETON
-from tests.rigs.files.bvh_files import SMALL
+from tests.rigs.files.bvh_files import rig_file
 from tests.rigs.files.c3d_files import markers_on, write_markers
 from tests.rigs.files.smpl_archives import smpl_dance
 from tests.rigs.files.test_alphapose import couple
@@ -79,7 +79,7 @@ def read_skeleton(path: Path) -> None:
     """Read a recording with a mutated skeleton beside it."""
     recording = path.with_suffix(".amc")
     if not recording.exists():
-        recording.write_text(RECORDING)
+        recording.write_text(acclaim_recording())
     check_clip(files.read(recording))
 
 
@@ -226,7 +226,7 @@ def _contents(target: Target, folder: Path) -> Iterator[bytes]:
     if target.name.startswith("motion "):
         yield from _motion_contents(target.suffix, dance, folder)
     elif target.name == "Acclaim skeleton":
-        yield SKELETON.encode()
+        yield acclaim_skeleton().encode()
     elif target.name == "MIDI":
         midi.write(folder / "built.mid", _song())
         yield (folder / "built.mid").read_bytes()
@@ -258,7 +258,7 @@ def _motion_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes
         files.write(folder / f"one{suffix}", dance)
         yield (folder / f"one{suffix}").read_bytes()
     if suffix == ".bvh":
-        yield SMALL.encode()
+        yield rig_file(folder / "mixamo.bvh", dance).read_bytes()
     elif suffix == ".npz":
         files.write(folder / "two.npz", (dance, dance))
         yield (folder / "two.npz").read_bytes()
@@ -281,8 +281,8 @@ def _motion_contents(suffix: str, dance: Motion, folder: Path) -> Iterator[bytes
     elif suffix == ".json":
         yield json.dumps(couple()).encode()
     elif suffix == ".amc":
-        (folder / "0.asf").write_text(SKELETON)
-        yield RECORDING.encode()
+        (folder / "0.asf").write_text(acclaim_skeleton())
+        yield acclaim_recording().encode()
     elif suffix == ".csv":
         files.write(folder / "two.csv", (dance[:9], dance[:9]))
         yield (folder / "two.csv").read_bytes().replace(b",", b";").replace(b".", b",")

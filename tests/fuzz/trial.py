@@ -56,18 +56,19 @@ class Trial:
     fault: str = ""
 
 
-def try_file(target: Target, path: Path, size: int | None = None) -> Trial:
-    """Read a file twice; size: bytes by which the limits go, by default the file's."""
-    size = path.stat().st_size if size is None else size
+def try_file(target: Target, path: Path, size: int, *, measure_memory: bool = True) -> Trial:
+    """Read a file, and again for its memory. size: bytes by which the limits go, the file's and of those beside it."""
     start = time.process_time()
     refused, fault = _outcome(target, path)
     seconds = time.process_time() - start
-    tracemalloc.start()
-    try:
-        again, fault_again = _outcome(target, path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    again, fault_again, peak = refused, fault, 0
+    if measure_memory:
+        tracemalloc.start()
+        try:
+            again, fault_again = _outcome(target, path)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
     limit = SECONDS_ALLOWED + SECONDS_PER_MEGABYTE * size / _MEGABYTE
     if not fault and (again, fault_again) != (refused, fault):
         fault = f"read differently the second time: {fault_again or again}"

@@ -11,6 +11,7 @@ from bl_ext.user_default.pas_de_deux.animation import armatures, map_check, rig_
 
 from rigs.skeleton import INDEX, JOINTS
 from tests.rig_builders import CHARACTERS, build, wrong_bones
+from tests.rigs.bone_mapping.dialect_rigs import DialectRig, dialect_rigs
 
 BONES = {"Hips": None, "Spine": "Hips", "Head": "Spine"} | {
     f"{side}{part}": above.replace("*", side)
@@ -53,6 +54,23 @@ def armature(name: str = "rig", rename: Callable[[str], str] = str) -> bpy.types
     return rig
 
 
+def placed_armature(dialect: DialectRig) -> bpy.types.Object:
+    """An armature with a dialect's bones, where they are."""
+    rig = bpy.data.objects.new(dialect.label, bpy.data.armatures.new(dialect.label))
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = rig.data.edit_bones
+    for name, parent, head, tail in zip(
+        dialect.rig.names, dialect.rig.parents, dialect.rig.heads, dialect.tails, strict=True
+    ):
+        bone = bones.new(name)
+        bone.head, bone.tail = head, tail
+        bone.parent = bones[dialect.rig.names[parent]] if parent >= 0 else None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return rig
+
+
 def mapped_bones(rig: bpy.types.Object) -> dict[str, str | None]:
     mapping, names = rig_motion.rig_bone_map(rig), armatures.read_rig(rig).names
     return {joint: names[bone] if bone >= 0 else None for joint, bone in zip(JOINTS, mapping.bones, strict=True)}
@@ -67,6 +85,19 @@ def test_no_bone_of_a_known_rig_is_wrong(corpus: Path, name: str) -> None:
     rig = build(name, corpus)
     assert wrong_bones(CHARACTERS[name], mapped_bones(rig)) == []
     assert rig_motion.rig_bone_map(rig).confidence > 0.95
+
+
+@pytest.mark.parametrize("name", ["mmd", "mmd_tools", "sims4", "second_life", "roblox_r15"])
+def test_a_rig_with_a_tools_bones_is_mapped_and_its_map_kept(name: str, tmp_path: Path) -> None:
+    dialect = dialect_rigs(name)[0]
+    rig = placed_armature(dialect)
+    assert bpy.ops.pasdedeux.map_bones() == {"FINISHED"}
+    assert rig.data.pas_de_deux.dialect == dialect.convention
+    assert {joint: mapped_bones(rig)[joint] for joint in dialect.joints} == dialect.joints
+    file = tmp_path / "map.json"
+    assert bpy.ops.pasdedeux.export_map(filepath=str(file)) == {"FINISHED"}
+    kept = {joint: row["bone"] for joint, row in json.loads(file.read_text("utf-8"))["joints"].items()}
+    assert {joint: kept[joint] for joint in dialect.joints} == dialect.joints
 
 
 def test_rigifys_controls_are_mapped_and_the_bones_of_its_spine_that_leave_the_pelvis_alone(corpus: Path) -> None:

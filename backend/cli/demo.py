@@ -16,7 +16,7 @@ from backend.cli import blender_process
 from backend.cli.dispatch import bad_input_from_value_errors, expect_answerable
 from backend.cli.motion_files import read_clip, readable_files
 from backend.cli.options import AS_STATED, MotionFileOptions
-from backend.cli.terminal import BadInput, Fault, expect_parent_folder, print_note, staging_folder
+from backend.cli.terminal import BadInput, Fault, expect_parent_folder, print_note, print_notes, staging_folder
 from backend.wire.messages import PartnerRequest
 from rigs import files
 from rigs.sample_dance.salsa import sample_dance
@@ -54,8 +54,7 @@ def run_demo(
         raise BadInput(f"{out}: a folder expected, a file found")
     expect_parent_folder(out)
     with staging_folder(out) as folder:
-        for warning in clip.warnings if clip else ():
-            print_note(warning)
+        print_notes(clip.warnings if clip else ())
         results = folder / "results"
         results.mkdir()
         if leader is None:

@@ -26,6 +26,7 @@ from backend.cli.terminal import (
     expect_result_files,
     move_results,
     print_note,
+    print_notes,
     raise_on_sigterm,
     staging_folder,
 )
@@ -102,7 +103,8 @@ def partner(
     """
     clip = read_clip(leader, file_options.read_options)
     first = clip.motions[0]
-    inputs = {path: read_clip(path).motions for path in (history, direction.draft) if path is not None}
+    clips = {path: read_clip(path) for path in (history, direction.draft) if path is not None}
+    inputs = {path: read.motions for path, read in clips.items()}
     request: PartnerRequest | None = None
     with bad_input_from_value_errors():
         draft = inputs[direction.draft][-1] if direction.draft else None
@@ -131,10 +133,9 @@ def partner(
     results = options.numbered_paths(out, takes)
     expect_result_files(results, [leader, *inputs])
     with staging_folder(out) as folder:
-        for warning in clip.warnings:
-            print_note(warning)
+        print_notes(warning for read in (clip, *clips.values()) for warning in read.warnings)
         if len(clip.motions) > 1:
-            print_note(f"{leader.name}: two dancers, the first is taken as the leader")
+            print_note(f"{leader.name}: {_count_dancers(clip)}, the first is taken as the leader")
         for path in (path for path, motions in inputs.items() if len(motions) > 1):
             print_note(f"{path.name}: two dancers, the second is taken as the partner")
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
@@ -188,8 +189,7 @@ def render(
         if not os.path.isfile(sound):
             raise BadInput(f"{sound.name}: no such file")
     blender_process.blender_command()
-    for warning in (warning for clip in clips for warning in clip.warnings):
-        print_note(warning)
+    print_notes(warning for clip in clips for warning in clip.warnings)
     with staging_folder(out) as folder, ProgressBar("packing the extension") as progress:
         video = folder / "video.mp4"
         readable = readable_files(motions, clips, folder)
@@ -277,6 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_at_once(end.status)
 
 
+def _count_dancers(clip: files.Clip) -> str:
+    return "two dancers" if len(clip.motions) == 2 else f"{len(clip.motions)} dancers"
+
+
 def _choreograph(leader: Motion, choreography: Choreography) -> Motion:
     """The partner of a choreographic device; prints its warnings."""
     motion = choreograph(leader, choreography)
@@ -295,8 +299,7 @@ def _to_sound_file(music: Path, track: int | None, folder: Path) -> Path:
     except ModuleNotFoundError as error:
         raise Fault(f"MIDI needs {error.name}, which is not installed: install pas-de-deux[server]") from None
     sound, song = folder / "music.wav", read(music, track=track)
-    for warning in song.warnings:
-        print_note(warning)
+    print_notes(song.warnings)
     with bad_input_from_value_errors():
         write_wav(sound, song.score)
     return sound

@@ -9,7 +9,7 @@ from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
 from backend.cli.motion_files import expect_writable, read_clip, write_motions
 from backend.cli.options import Address, Bars, Keys, Number, Out, Track
-from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_note, staging_folder
+from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_notes, staging_folder
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
 from backend.wire import validation
@@ -64,8 +64,7 @@ def dance(
         request = DanceRequest(score, model, duet, energy, seed, fps)
         expect_answerable(request, server, keys)
     with staging_folder(out) as folder:
-        for warning in song.warnings:
-            print_note(warning)
+        print_notes(song.warnings)
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
             result = answer(request, server, progress, keys)
             assert isinstance(result, MotionResult)
@@ -114,8 +113,7 @@ def compose(
         request = ComposeRequest(clip.motions, model, _read_tempo(tempo), part_names, seed)
         expect_answerable(request, server, keys)
     with staging_folder(out) as folder:
-        for warning in clip.warnings:
-            print_note(warning)
+        print_notes(clip.warnings)
         with ProgressBar("starting") as progress, bad_input_from_value_errors():
             result = answer(request, server, progress, keys)
             assert isinstance(result, ComposeResult)

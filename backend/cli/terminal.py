@@ -120,6 +120,12 @@ def print_note(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
+def print_notes(sentences: Iterable[str]) -> None:
+    """Print sentences on standard error, each once."""
+    for sentence in dict.fromkeys(sentences):
+        print_note(sentence)
+
+
 def expect_parent_folder(result: Path) -> None:
     """Raise BadInput for a result in a folder that does not exist."""
     if not result.resolve().parent.is_dir():

@@ -22,6 +22,7 @@ from ..context_access import active_scene, extend_frame_range, frame_rate, is_in
 from ..job_operator import JobOperator
 from ..media.beat_markers import Beat, beats_of_score
 from ..media.music_takes import keep_music
+from ..properties import notices
 from ..properties.setting_values import take_settings
 from ..properties.settings import key_tolerance, scene_settings
 from .backend.request import backend_connection, request_backend
@@ -94,8 +95,7 @@ class PASDEDEUX_OT_generate_dance(JobOperator):
         return generate
 
     def apply(self, context: bpy.types.Context, result: _GeneratedDance) -> None:
-        for warning in result.warnings:
-            self.report({"WARNING"}, warning)
+        notices.show_warnings(self, context, result.warnings)
         with result.folder as folder:
             if result.fps != frame_rate(active_scene(context)):
                 raise OperatorError("The scene's frame rate was changed meanwhile: generate the dance again")

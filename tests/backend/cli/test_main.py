@@ -110,6 +110,16 @@ def test_a_rate_that_the_file_states_wrongly_can_be_given(shelf: Path, tmp_path:
     assert files.read(out).source.frames == len(strides())
 
 
+def test_doubts_about_every_file_are_printed_once(shelf: Path, tmp_path: Path) -> None:
+    hasty = tmp_path / "hasty.bvh"
+    files.write(hasty, replace(strides(), fps=60.0))
+    options = ["--history", hasty, "--server", "tcp://127.0.0.1:9"]
+    for leader in (shelf / "leader.bvh", hasty):
+        result = run("partner", leader, "-o", tmp_path / "p.bvh", *options)
+        doubts = [line for line in result.stderr.splitlines() if line.startswith("hasty.bvh: steps of")]
+        assert (result.returncode, len(doubts)) == (1, 1)
+
+
 def test_takes_are_numbered_and_differ(shelf: Path, tmp_path: Path) -> None:
     result = run("partner", shelf / "leader.bvh", "-o", tmp_path / "p.npz", "--takes", "3")
     assert result.returncode == 0

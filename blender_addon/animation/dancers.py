@@ -170,9 +170,9 @@ def sample_dancers(context: bpy.types.Context, dancers: Sequence[bpy.types.Objec
         metres = rig_motion.body_metres(context, dancers[0])
         motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]
     warnings = [f"{dancer.name} is shown in Rest Position: its pose was read all the same" for dancer in at_rest]
-    pairs = zip(dancers, motions, strict=True)
-    warnings += [warning for pair in pairs if (warning := source_checks.still_warning(*pair, frames))]
-    return SampledDancers(motions, metres, tuple(warnings))
+    for dancer, motion in zip(dancers, motions, strict=True):
+        warnings += [source_checks.size_warning(dancer), source_checks.still_warning(dancer, motion, frames)]
+    return SampledDancers(motions, metres, tuple(filter(None, warnings)))
 
 
 def missing_dancers(context: bpy.types.Context) -> tuple[str, ...]:

@@ -40,6 +40,17 @@ def _range_warnings(obj: bpy.types.Object) -> list[str]:
     return warnings
 
 
+def size_warning(obj: bpy.types.Object) -> str:
+    """That a dancer grows or shrinks, by keys on its scale or a parent's, while a motion has one size; else empty."""
+    scaled: bpy.types.Object | None = obj
+    while scaled is not None:
+        if any(curve.data_path == "scale" and _varies(curve) for curve in fcurves.action_fcurves(scaled)):
+            owner = "its scale" if scaled == obj else f"the scale of its parent {scaled.name}"
+            return f"{obj.name}: {owner} is animated, and the size in the current frame was taken for all"
+        scaled = scaled.parent
+    return ""
+
+
 def still_warning(obj: bpy.types.Object, motion: Motion, frames: range) -> str:
     """That a dancer has the same pose in all frames although something should move it; empty if that is not so."""
     if len(motion) < 2 or np.ptp(motion.positions, axis=0).max() > _STILL:

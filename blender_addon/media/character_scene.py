@@ -145,7 +145,10 @@ def body_radius(
     for actor, motion in zip(actors, motions, strict=True):
         joints = motion.positions[0]
         for obj in _meshes_of(context, actor):
-            points = _world_vertices(obj.evaluated_get(depsgraph)) * metres
+            evaluated = obj.evaluated_get(depsgraph)
+            if not evaluated.is_evaluated:
+                continue  # it is hidden in viewports, and so not posed now, but renders
+            points = _world_vertices(evaluated) * metres
             if len(points):
                 distances = np.linalg.norm(points[:, None] - joints, axis=-1).min(axis=1)
                 radius = max(radius, min(float(distances.max()), _MAX_RADIUS))

@@ -8,7 +8,7 @@ from rigs.motion import resample
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import retarget
 
-from ..animation import rig_motion
+from ..animation import evaluation, rig_motion
 from ..animation.pose_check import HeldBones
 from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, frame_rate
@@ -55,6 +55,7 @@ class PASDEDEUX_OT_retarget_batch(RetargetOperator):
         paths = [Path(bpy.path.abspath(self.directory), file.name) for file in self.files]
         if not paths:
             raise OperatorError(_NO_FILES)
+        evaluation.update_transforms(context, [target])
         self._metres = rig_motion.body_metres(context, target)
         body, options = rig_motion.target_body(target, metres=self._metres), self.keying_options()
         fps = frame_rate(active_scene(context))

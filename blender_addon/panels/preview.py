@@ -4,7 +4,7 @@ import bpy
 
 from .. import background_job
 from ..properties.settings import scene_settings
-from .layout import DuetPanel, draw_main_button, draw_progress, split_layout
+from .layout import DuetPanel, draw_main_button, draw_notices, draw_progress, split_layout
 
 
 class PASDEDEUX_PT_preview(DuetPanel):
@@ -20,6 +20,7 @@ class PASDEDEUX_PT_preview(DuetPanel):
         column.prop(scene_settings(context), "sound", text="", placeholder="Video Sequencer's sound")
         draw_main_button(self.layout, "pasdedeux.render_preview", icon="RENDER_ANIMATION")
         draw_progress(self.layout, background_job.preview_slot, "pasdedeux.cancel_preview")
+        draw_notices(self.layout, context, "pasdedeux.render_preview")
 
 
 class PASDEDEUX_PT_preview_options(DuetPanel):

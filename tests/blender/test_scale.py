@@ -47,7 +47,7 @@ def pelvis_distance(leader: bpy.types.Object, partner: bpy.types.Object) -> floa
     return float(np.linalg.norm(joint_positions(leader, FRAME)[pelvis] - joint_positions(partner, FRAME)[pelvis]))
 
 
-@pytest.mark.parametrize("scale", [0.1, 10.0])
+@pytest.mark.parametrize("scale", [0.1, 0.01, 0.001, 10.0])
 def test_a_scaled_leader_has_a_partner_of_its_size_beside_it(scale: float) -> None:
     distance = expected_distance()
     leader = add_leader()
@@ -55,6 +55,38 @@ def test_a_scaled_leader_has_a_partner_of_its_size_beside_it(scale: float) -> No
     partner = mirrored_partner(leader)
     assert height(partner) == pytest.approx(height(leader), rel=1e-3)
     assert pelvis_distance(leader, partner) == pytest.approx(scale * distance, rel=1e-3)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.01, 0.25])
+def test_a_scaled_pair_that_is_retargeted_has_its_hands_as_far_apart_for_its_size(scale: float) -> None:
+    sizes = {}
+    for factor in (1.0, scale):
+        bpy.ops.wm.read_homefile(use_empty=True)
+        leader = add_leader()
+        leader.scale, leader.location = (factor,) * 3, (3.0 * factor, -factor, 0.0)
+        partner = mirrored_partner(leader, 0.7)
+        for name in ("first", "second"):
+            rig = dancers.add_dancer(bpy.context, name, DEFAULT_SKELETON, partner=True, body=False)
+            rig.scale = (factor,) * 3
+        bpy.context.view_layer.update()
+        assert bpy.ops.pasdedeux.retarget(
+            source="leader", target="first", partner_source=partner.name, partner_target="second"
+        ) == {"FINISHED"}
+        hands = [INDEX["left_wrist"], INDEX["right_wrist"]]
+        pair = [joint_positions(bpy.data.objects[name], FRAME) for name in ("first", "second")]
+        sizes[factor] = np.linalg.norm(pair[0][hands, None] - pair[1][None, hands], axis=-1) / factor
+    assert np.abs(sizes[scale] - sizes[1.0]).max() < 2e-3
+
+
+def test_a_leader_that_grows_is_said_to() -> None:
+    leader = add_leader()
+    for frame, scale in ((1, 1.0), (91, 2.0)):
+        leader.scale = (scale,) * 3
+        leader.keyframe_insert("scale", frame=frame)
+    mirrored_partner(leader)
+    assert [notice.text for notice in bpy.context.scene.pas_de_deux.notices] == [
+        "leader: its scale is animated, and the size in the current frame was taken for all"
+    ]
 
 
 def test_a_parented_and_scaled_leader_has_a_partner_of_its_size_beside_it() -> None:

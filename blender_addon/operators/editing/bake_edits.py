@@ -5,7 +5,7 @@ import bpy
 from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 
-from ...animation import armatures, rig_motion
+from ...animation import armatures, evaluation, rig_motion
 from ...animation.keys import frame_ranges, keyframes, nla
 from ...animation.takes import take_list as takes
 from ...background_job import OperatorReturn, error_message
@@ -52,6 +52,7 @@ class PASDEDEUX_OT_bake_edits(bpy.types.Operator):
     def _bake(self, context: bpy.types.Context, dancer: bpy.types.Object) -> None:
         frames, metres = frame_ranges.frame_range(dancer), metres_per_unit(active_scene(context))
         assert frames is not None
+        evaluation.update_transforms(context, [dancer])
         motion: Motion | KeyedMotion = armatures.sample_motion(context, dancer, frames, metres=metres)
         assert isinstance(motion, Motion)
         motion = rig_motion.reduce_dancer_keys(motion, key_tolerance(scene_settings(context)))

@@ -6,7 +6,7 @@ from mathutils import Matrix
 
 from rigs import Array
 
-from ...animation import dancers
+from ...animation import dancers, source_checks
 from ...animation.keys import keyframes
 from ...animation.keys.channels import Channel, Tolerance
 from ...background_job import OperatorError, OperatorReturn, error_message
@@ -49,11 +49,14 @@ class PASDEDEUX_OT_add_follow_camera(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> OperatorReturn:
         try:
+            pair = dancers.scene_dancers(context)
             positions, metres = _joint_positions(context)
-            frames = dancers.frames_of(active_scene(context), *dancers.scene_dancers(context))
+            frames = dancers.frames_of(active_scene(context), *pair)
         except (OperatorError, ValueError) as error:
             self.report({"ERROR"}, error_message(error))
             return {"CANCELLED"}
+        for warning in (*dancers.missing_dancers(context), *source_checks.range_warnings(pair)):
+            self.report({"WARNING"}, warning)
         scene = active_scene(context)
         camera = _add_camera(context, positions, frames.start, metres)
         if scene.camera is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import bpy
 
-from ...animation import dancers
+from ...animation import dancers, source_checks
 from ...animation.keys import nla
 from ...animation.takes import take_list as takes
 from ...background_job import JobFunction, OperatorError, Reporter, preview_slot
@@ -13,6 +13,7 @@ from ...job_operator import JobOperator
 from ...media import preview_scene, sequencer
 from ...media.preview_video import PreviewOptions, TakeBeside
 from ...media.video_output import is_preview
+from ...properties import notices
 from ...properties.settings import scene_settings
 from ..output_files import output_path
 from .preview_process import TemporaryFolder, copy_blend_file, render_in_child
@@ -48,6 +49,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
     )
 
     _path = ""
+    _warnings: tuple[str, ...] = ()
 
     def question(self, context: bpy.types.Context) -> str:
         path = self._video_path(context)
@@ -73,6 +75,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         return render
 
     def apply(self, context: bpy.types.Context, result: int) -> None:
+        notices.show_warnings(self, context, self._warnings)
         self.report({"INFO"}, f"{result} frames written to {self._path}")
 
     def _video_path(self, context: bpy.types.Context) -> Path:
@@ -88,6 +91,9 @@ class PASDEDEUX_OT_render_preview(JobOperator):
         scene, settings = active_scene(context), scene_settings(context).preview_settings
         pair = dancers.scene_dancers(context)
         frames = _frames(context, pair)
+        self._warnings = dancers.missing_dancers(context)
+        if settings.frames == "DANCE":
+            self._warnings += source_checks.range_warnings(pair)
         music = self.music or scene_settings(context).sound
         if music:
             music = str(Path(bpy.path.abspath(music)).absolute())

@@ -224,6 +224,25 @@ def test_a_hidden_leader_on_a_moving_platform_has_a_partner_that_goes_along(danc
         bpy.data.objects.remove(settings.partner)
 
 
+def test_a_camera_follows_a_hidden_dancer_as_one_that_shows(dancer: bpy.types.Object) -> None:
+    parent(dancer)
+    bpy.context.view_layer.update()
+    bpy.context.scene.pas_de_deux.leader = dancer
+    paths = []
+    for hide in (lambda _: None, hide_viewport, exclude):
+        hide(dancer)
+        assert bpy.ops.pasdedeux.add_follow_camera() == {"FINISHED"}
+        camera = bpy.context.scene.camera
+        places = []
+        for frame in LOOKED_AT:
+            bpy.context.scene.frame_set(frame)
+            places.append(tuple(camera.matrix_world.translation))
+        paths.append(np.array(places))
+        bpy.data.objects.remove(camera)
+    assert np.ptp(paths[0], axis=0).max() > 0.3
+    assert np.abs(np.array(paths[1:]) - paths[0]).max() < MILLIMETRE
+
+
 def test_a_hidden_source_without_keys_of_its_own_is_retargeted_as_it_is_moved(dancer: bpy.types.Object) -> None:
     expected = retargeted_positions(dancer)
     puppet = dancers.add_dancer(bpy.context, "puppet", DEFAULT_SKELETON, partner=False, body=False)

@@ -37,6 +37,28 @@ def same(one: Score, other: Score) -> bool:
     )
 
 
+def test_a_hidden_leader_with_a_stray_key_is_composed_for_as_one_that_shows(
+    reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object
+) -> None:
+    turntable = bpy.data.objects.new("turntable", None)
+    bpy.context.scene.collection.objects.link(turntable)
+    for frame, place in ((20, 0.0), (170, 4.0)):
+        turntable.location.x = place
+        turntable.keyframe_insert("location", frame=frame)
+    dancing_leader.parent = turntable
+    bpy.context.view_layer.update()
+    music_settings().music_seed, music_settings().tempo = 4, 120.0
+    motion = armatures.sample_motion(bpy.context, dancing_leader, range(20, 171))
+    assert np.ptp(motion.root[:, 0]) > 3.0
+    score = Client(reachable_server.address).compose([motion], tempo=120.0, seed=4)
+    dancing_leader.keyframe_insert("location", frame=1_048_574)
+    dancing_leader.hide_viewport = True
+    assert bpy.ops.pasdedeux.compose_music() == {"FINISHED"}
+    assert same(midi.read(blend_folder / "music.mid").score, score)
+    (notice,) = bpy.context.scene.pas_de_deux.notices
+    assert notice.text.startswith("leader: a key at frame 1048574 (location) is far from all others and was left out")
+
+
 @pytest.mark.parametrize("pair", [False, True])
 def test_the_music_is_what_the_backend_composes(
     reachable_server: Server, blend_folder: Path, dancing_leader: bpy.types.Object, pair: bool

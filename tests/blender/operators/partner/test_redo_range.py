@@ -66,6 +66,30 @@ def keys_outside(obj: bpy.types.Object) -> dict[tuple[str, int], list[tuple[Any,
     }
 
 
+def test_a_range_beside_a_hidden_leader_with_a_stray_key_is_redone_as_beside_one_that_shows(
+    partner: bpy.types.Object,
+) -> None:
+    leader = bpy.context.scene.pas_de_deux.leader
+    draft = partner.animation_data.action.name
+    assert bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST, draft=draft) == {"FINISHED"}
+    expected = poses(partner)
+    leader.keyframe_insert("location", frame=900_000)
+    for collection in leader.users_collection:
+        collection.objects.unlink(leader)
+    stage = bpy.data.collections.new("stage")
+    bpy.context.scene.collection.children.link(stage)
+    stage.objects.link(leader)
+    bpy.context.scene.pas_de_deux.leader = leader
+    leader.parent = bpy.data.objects.new("platform", None)  # so that Blender has to evaluate it
+    stage.objects.link(leader.parent)
+    bpy.context.view_layer.layer_collection.children["stage"].exclude = True
+    assert bpy.ops.pasdedeux.redo_range(first=FIRST, last=LAST, draft=draft) == {"FINISHED"}
+    assert np.abs(poses(partner) - expected).max() < 1e-3
+    assert tuple(partner.animation_data.action.frame_range) == (1.0, FRAMES)
+    (notice,) = bpy.context.scene.pas_de_deux.notices
+    assert notice.text.startswith("leader: a key at frame 900000 (location) is far from all others")
+
+
 def set_preview_range(first: int = FIRST, last: int = LAST) -> None:
     scene = bpy.context.scene
     scene.use_preview_range = True

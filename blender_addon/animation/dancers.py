@@ -171,7 +171,8 @@ def sample_dancers(context: bpy.types.Context, dancers: Sequence[bpy.types.Objec
         motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]
     warnings = [f"{dancer.name} is shown in Rest Position: its pose was read all the same" for dancer in at_rest]
     for dancer, motion in zip(dancers, motions, strict=True):
-        warnings += [source_checks.size_warning(dancer), source_checks.still_warning(dancer, motion, frames)]
+        warnings += [source_checks.size_warning(dancer), source_checks.driver_warning(dancer)]
+        warnings.append(source_checks.still_warning(dancer, motion, frames))
     return SampledDancers(motions, metres, tuple(filter(None, warnings)))
 
 

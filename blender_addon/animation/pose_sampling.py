@@ -234,6 +234,12 @@ def _evaluated_pose(context: bpy.types.Context, armature: bpy.types.Object, fram
     return _with_tails(armature, world, matrices[..., :3, 3], lengths[..., 0, 1:2])
 
 
+def _set_time(scene: bpy.types.Scene, frame: int) -> None:
+    """Set the scene to where the keys of this frame play, which Time Stretching moves."""
+    time = frame * scene.render.frame_map_new / scene.render.frame_map_old
+    scene.frame_set(int(np.floor(time)), subframe=float(time - np.floor(time)))
+
+
 def _with_tails(armature: bpy.types.Object, world: Array, heads: Array, scale: Array) -> SampledPose:
     """Add the leaf bones' tails to bones (B, F, 4), (B, F, 3) that are `scale` (B or 1, F, 1) times their length."""
     bones = list(armature_data(armature).bones)
@@ -256,7 +262,7 @@ def evaluated_matrices(
     with evaluation.evaluated(context, [armature]):
         try:
             for f, frame in enumerate(frames):
-                scene.frame_set(frame)
+                _set_time(scene, frame)
                 evaluated = armature.evaluated_get(context.evaluated_depsgraph_get())
                 assert evaluated.pose is not None
                 evaluated.pose.bones.foreach_get("matrix", pose_matrices[f].ravel())

@@ -13,6 +13,8 @@ from . import armatures, rig_motion
 from .keys import fcurves, frame_ranges, nla
 
 _STILL = 1e-5  # m that no joint of a dancer that stands still moves
+_POSED = ("pose.bones[", "location", "rotation_", "scale", "constraints[")
+"""What the data paths of the properties begin with that pose an armature."""
 _VARIES = 1e-4  # difference between the values of keys that move something
 
 
@@ -55,8 +57,26 @@ def still_warning(obj: bpy.types.Object, motion: Motion, frames: range) -> str:
     """That a dancer has the same pose in all frames although something should move it; empty if that is not so."""
     if len(motion) < 2 or np.ptp(motion.positions, axis=0).max() > _STILL:
         return ""
+    span = f"stands still in frames {frames[0]} to {frames[-1]}"
+    if not frame_ranges.is_animated(obj) and not may_move(obj):
+        return f"{obj.name} has no animation and {span}"
     reason = _reason(obj)
-    return f"{obj.name} stands still in frames {frames[0]} to {frames[-1]}, although {reason}" if reason else ""
+    return f"{obj.name} {span}, although {reason}" if reason else ""
+
+
+def driver_warning(obj: bpy.types.Object) -> str:
+    """That a driver of an armature's bones or transform does not work, so that its pose is not as meant; else empty."""
+    animation = obj.animation_data
+    for curve in animation.drivers if animation is not None else ():
+        driver = curve.driver
+        if driver is None or curve.mute or not curve.data_path.startswith(_POSED):
+            continue
+        is_script = driver.type == "SCRIPTED" and not driver.is_simple_expression
+        if is_script and bpy.app.autoexec_fail:
+            return f"{obj.name}: the driver of {curve.data_path} is a script, and scripts are not allowed to run here"
+        if not driver.is_valid:
+            return f"{obj.name}: the driver of {curve.data_path} does not work, so that its pose may not be as meant"
+    return ""
 
 
 def movers(obj: bpy.types.Object) -> list[bpy.types.Object]:

@@ -86,9 +86,14 @@ def animated_frames(obj: bpy.types.Object) -> AnimatedFrames | None:
 
 
 def _action_curves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
-    """The F-curves of the object's assigned action; none of a correction layer, or below a solo NLA track."""
+    """The F-curves of the object's assigned action; none of a correction layer, or below a solo NLA track.
+
+    In tweak mode the assigned action is that of a strip, which says when it plays.
+    """
     animation = obj.animation_data
-    if animation is None or nla.has_correction_layer(obj) or nla.has_solo_track(animation):
+    if animation is None or animation.use_tweak_mode:
+        return []
+    if nla.has_correction_layer(obj) or nla.has_solo_track(animation):
         return []
     return fcurves.action_fcurves(obj)
 

@@ -337,6 +337,46 @@ def test_a_dancer_who_truly_stands_still_is_no_warning(dancer: bpy.types.Object)
     assert dancers.sample_dancers(bpy.context, [dancer], FRAMES).warnings == ()
 
 
+def test_a_dancer_without_animation_is_said_to_stand_still(dancer: bpy.types.Object) -> None:
+    dancer.animation_data_clear()
+    assert dancers.sample_dancers(bpy.context, [dancer], FRAMES).warnings == (
+        "dancer has no animation and stands still in frames 1 to 60",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("SCRIPTED", "is a script, and scripts are not allowed to run here"),  # as `bpy` starts by default
+        ("AVERAGE", "does not work, so that its pose may not be as meant"),
+    ],
+)
+def test_a_driver_that_does_not_work_is_named(dancer: bpy.types.Object, kind: str, reason: str) -> None:
+    broken = dancer.pose.bones["spine1"].driver_add("location", 0).driver
+    broken.type = kind
+    if kind == "SCRIPTED":
+        broken.expression = "(lambda: frame)()"
+    else:
+        broken.variables.new().targets[0].data_path = "location.x"
+    bpy.context.view_layer.update()
+    assert dancers.sample_dancers(bpy.context, [dancer], FRAMES).warnings == (
+        f'dancer: the driver of pose.bones["spine1"].location {reason}',
+    )
+
+
+def test_a_strip_that_is_tweaked_has_the_frames_at_which_it_plays(dancer: bpy.types.Object) -> None:
+    strips(dancer)
+    strip = dancer.animation_data.nla_tracks[0].strips[0]
+    strip.frame_end, strip.frame_start = 1_060.0, 1_001.0
+    strip.frame_end = 1_060.0
+    strip.select = dancer.animation_data.nla_tracks[0].select = True
+    shown = dancers.frames_of(bpy.context.scene, dancer)
+    dancer.animation_data.use_tweak_mode = True
+    assert dancer.animation_data.use_tweak_mode
+    assert dancers.frames_of(bpy.context.scene, dancer) == shown
+    assert shown.start == 1_001
+
+
 def test_a_leader_none_of_whose_slots_is_assigned_is_refused(dancer: bpy.types.Object) -> None:
     if not hasattr(dancer.animation_data, "action_slot"):
         pytest.skip("actions have no slots before Blender 4.4")

@@ -328,6 +328,19 @@ def test_a_dancer_of_two_scenes_is_read_in_the_scene_that_is_shown() -> None:
     assert other.frame_current == 23
 
 
+@pytest.mark.parametrize("stretched", [200, 50, 125])
+def test_keys_are_read_as_they_are_where_the_scene_stretches_time(stretched: int) -> None:
+    rig = chain("QUATERNION", "XYZ")
+    _parent(rig)
+    bpy.context.view_layer.update()
+    evaluated = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    bpy.context.scene.render.frame_map_new = stretched
+    bpy.context.scene.frame_set(9)
+    in_stretched_time = pose_sampling.sample_pose(bpy.context, rig, FRAMES)
+    assert bpy.context.scene.frame_current == 9
+    assert np.abs(in_stretched_time.positions - evaluated.positions).max() < TENTH_OF_A_MILLIMETRE
+
+
 def test_the_nodes_asked_for_come_in_the_order_asked() -> None:
     sampled = pose_sampling.sample_pose(bpy.context, animated_dancer(), FRAMES)
     selected = sampled.select(["left_wrist", "head end site", "pelvis"])

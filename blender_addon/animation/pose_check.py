@@ -27,7 +27,7 @@ from .evaluation import evaluated
 from .keys import fcurves, nla
 from .keys.channels import Tolerance
 from .pose_sampling import evaluated_matrices
-from .shown_bones import shown_bones
+from .shown_bones import shown_bone_names
 
 _MAX_ANGLE = np.radians(2.0)
 _MAX_DISTANCE = 0.01 / 1.7
@@ -66,20 +66,18 @@ def find_unfollowing_bones(
     in_strip: bool = False,
     places_object: bool = True,
     ik_limbs: Collection[str] = (),
-    rig: Rig | None = None,
 ) -> tuple[HeldBones, ...]:
     """Compare the evaluated pose with what a motion from frame `first` wants, grouped by what holds the bones.
 
     metres: the metres in one Blender unit.  tolerance: that of reduced keys, which may be off by so much.
     in_strip: the keys are in an NLA strip.  places_object: check that the object is where the motion has it, too.
     ik_limbs: bones that the rig's inverse kinematics place, and not keys of their own.
-    rig: the armature's rest pose, if it was read already, for any object transform. Raises NotEvaluated.
+    Raises NotEvaluated.
     """
-    rig = rig or armatures.read_rig(obj, metres=metres)
     with evaluated(context, [obj]):
         matrices = evaluated_matrices(context, obj, [first + frame for frame in samples.frames])
-    shown = _shown(obj, rig, samples.bones)
-    world, heads, object_offsets = _evaluated_transforms(obj, rig, samples, shown, matrices, metres)
+    shown = shown_bone_names(obj, samples.bones)
+    world, heads, object_offsets = _evaluated_transforms(obj, samples, shown, matrices, metres)
     slack = tolerance or Tolerance(0.0, 0.0)
     in_ik = np.array([bone in ik_limbs for bone in samples.bones])
     angle_limits = np.where(in_ik, _IK_ANGLE, _MAX_ANGLE) + 2.0 * slack.angle
@@ -87,7 +85,7 @@ def find_unfollowing_bones(
     held: list[HeldBones] = []
     if places_object and (object_offsets[0] > angle_limits.min() or object_offsets[1] > distance_limits.min()):
         held.append(HeldBones(obj.name, bone_holds.object_hold(obj), (), *object_offsets))
-    angles, distances = _carried_errors(samples, world, heads, rig, in_ik)
+    angles, distances = _carried_errors(samples, world, heads, in_ik)
     causes: dict[Hold, list[int]] = {}
     everywhere = bone_holds.armature_holds(obj, in_strip=in_strip)
     corrected = _corrected_bones(obj)
@@ -117,7 +115,7 @@ def find_overridden_bones(context: bpy.types.Context, obj: bpy.types.Object) -> 
     if sampled is None:
         return ()
     samples, first = sampled
-    return find_unfollowing_bones(context, obj, samples, first, metres=metres, places_object=False, rig=rig)
+    return find_unfollowing_bones(context, obj, samples, first, metres=metres, places_object=False)
 
 
 def merge_held_bones(held: Iterable[HeldBones]) -> list[HeldBones]:
@@ -154,14 +152,8 @@ def _clause(group: HeldBones) -> str:
     return f"{names} off by {off}, held by {group.hold.text}"
 
 
-def _shown(obj: bpy.types.Object, rig: Rig, bones: Sequence[str]) -> list[str]:
-    """For each bone the one that shows its pose: in a rig that blends FK and IK another one."""
-    return [rig.names[node] for node in shown_bones(obj, rig, [rig.index(bone) for bone in bones])]
-
-
 def _evaluated_transforms(
     obj: bpy.types.Object,
-    rig: Rig,
     samples: PoseSamples,
     shown: Sequence[str],
     matrices: tuple[Array, Array],
@@ -181,24 +173,23 @@ def _evaluated_transforms(
     local = rotations.from_matrix(posed[..., :3, :3] / np.maximum(scales, _NEAR_ZERO))
     turn = samples.object_rotations[:, None]
     world = rotations.multiply(rotations.multiply(turn, local), rotations.inverse(samples.rest_rotations))
-    heads = rotations.rotate(turn, posed[..., :3, 3] * rig.unit_scale) + samples.object_locations[:, None]
+    heads = rotations.rotate(turn, posed[..., :3, 3] * samples.unit_scale) + samples.object_locations[:, None]
     unscaled = object_matrices[:, :3, :3] / np.linalg.norm(object_matrices[:, :3, :3], axis=-2, keepdims=True)
     turned = rotations.angle_between(rotations.from_matrix(unscaled), samples.object_rotations)
     moved = np.linalg.norm(object_matrices[:, :3, 3] * metres - samples.object_locations, axis=-1)
     return world, heads, (float(turned.max()), float(moved.max()))
 
 
-def _carried_errors(samples: PoseSamples, world: Array, heads: Array, rig: Rig, in_ik: Array) -> tuple[Array, Array]:
+def _carried_errors(samples: PoseSamples, world: Array, heads: Array, in_ik: Array) -> tuple[Array, Array]:
     """By how many radians and m each bone (N,) is off at most, as its animated parent carries it.
 
     Limbs in IK (N,) bool are compared in the world.
     """
     parents = np.array(samples.parents)
     roots = (parents < 0) | in_ik
-    inherits = np.array([rig.inherits_rotation[rig.index(bone)] for bone in samples.bones])
     turns, places = [], []
     for rotation, head in ((samples.rotations, samples.heads), (world, heads)):
-        turn = np.where((roots | ~inherits)[:, None], rotations.IDENTITY, rotation[:, parents])
+        turn = np.where((roots | ~samples.inherit_rotation)[:, None], rotations.IDENTITY, rotation[:, parents])
         turns.append(rotations.inverse_multiply(turn, rotation))
         offset = rotations.rotate(rotations.inverse(rotation[:, parents]), head - head[:, parents])
         places.append(np.where(roots[:, None], head, offset))

@@ -38,6 +38,12 @@ def shown_bones(obj: bpy.types.Object, rig: Rig, bones: Sequence[int]) -> tuple[
     return tuple(shown)
 
 
+def shown_bone_names(obj: bpy.types.Object, bones: Sequence[str]) -> list[str]:
+    """For each bone the one whose evaluated pose shows its own, by name."""
+    followers = _followers(obj)
+    return [_shown_bone(obj, bone, followers) for bone in bones]
+
+
 def _shown_bone(obj: bpy.types.Object, bone: str, followers: dict[str, list[str]]) -> str:
     """The last bone along those that copy `bone`, and one another, that has another source too; else `bone`."""
     assert obj.pose is not None

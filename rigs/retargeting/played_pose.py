@@ -38,6 +38,8 @@ def sample_played_pose(rig: Rig, motion: RigMotion, frames: tuple[int, ...] | No
         object_locations=rotations.rotate(turn, rig.object_location) + shift,
         rest_rotations=rig.rest_rotations[list(parents)],
         rest_heads=rig.heads[list(parents)],
+        inherit_rotation=np.array([rig.inherits_rotation[node] for node in parents]),
+        unit_scale=rig.unit_scale,
     )
 
 

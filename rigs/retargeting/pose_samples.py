@@ -16,6 +16,8 @@ class PoseSamples:
     rotations: (S, N, 4) in the world since rest.  heads: (S, N, 3) m.
     object_rotations: (S, 4) and object_locations: (S, 3) m, those of the armature's object.
     rest_rotations: (N, 4) and rest_heads: (N, 3) m, in the world, of the bones at rest.
+    inherit_rotation: (N,) bool, whether each bone inherits its parent's rotation.
+    unit_scale: metres in one unit of the bones' own space.
     """
 
     frames: tuple[int, ...]
@@ -27,6 +29,8 @@ class PoseSamples:
     object_locations: Array
     rest_rotations: Array
     rest_heads: Array
+    inherit_rotation: Array
+    unit_scale: float
 
     @property
     def size(self) -> float:

@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rigs import kinematics, rotations
 from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.characters.to_motion import motion_from_bones
 from rigs.files import bvh, read
 from rigs.files.axes import to_z_up
 from rigs.files.bvh_parser import parse_bvh
+from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS, rest_positions
 from tests.rigs.files.bvh_files import ZOO
 
@@ -48,3 +51,28 @@ def test_the_mid_spine_of_four_spine_bones_follows_them(corpus: Path) -> None:
     step = np.linalg.norm(np.diff(ours, axis=0), axis=-1)
     bone_step = np.linalg.norm(np.diff(bones[0], axis=0), axis=-1)
     assert step.max() < bone_step.max() + 0.03
+
+
+@pytest.mark.parametrize("degrees", [10.0, -45.0, 90.0, 180.0])
+@pytest.mark.parametrize("axis", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)], ids=["X", "Y"])
+def test_a_source_that_leans_or_lies_at_rest_is_read_as_one_that_stands(
+    axis: tuple[float, float, float], degrees: float
+) -> None:
+    """A rig whose object is tilted, and which is posed so that the dancer stands."""
+    dance = sample_dance()[:120]
+    tilt = rotations.from_axis_angle(np.array(axis), np.radians(degrees))
+    bones = tuple(range(29))
+    world = kinematics.global_rotations(dance.rotations).swapaxes(0, 1)
+    positions = dance.positions.swapaxes(0, 1)
+    rest = dance.skeleton.rest_positions()
+    standing = motion_from_bones(30.0, bones, world.copy(), positions, rest)
+    tilted = motion_from_bones(
+        30.0,
+        bones,
+        rotations.multiply(world, rotations.inverse(tilt)),
+        positions,
+        rotations.rotate(tilt, rest),
+        object_rotation=tilt,
+    )
+    assert np.degrees(rotations.angle_between(standing.rotations, tilted.rotations)).max() < 1e-3
+    assert np.abs(standing.positions - tilted.positions).max() < 1e-6

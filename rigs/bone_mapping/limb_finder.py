@@ -110,7 +110,7 @@ def find_limb_pairs(
         scores = np.zeros((3, len(tree.parents)))
     paths = [pair for branch in _sibling_branches(tree) for pair in _path_pairs(tree, *branch, scores)]
     paths += _named_paths(tree, named, scores)
-    return [pair for both in dict.fromkeys(paths) if (pair := _fit_pair(tree, both, shape, scores, posed)) is not None]
+    return [pair for both in dict.fromkeys(paths) for pair in _fit_pairs(tree, both, shape, scores, posed)]
 
 
 def _sibling_branches(tree: BoneTree) -> list[tuple[int, int]]:
@@ -174,27 +174,29 @@ def _path(tree: BoneTree, bone: int, next_bone: dict[int, int], scores: Array) -
     return tuple(max(group[::-1], key=lambda bone: rank(bone, group)) for group in groups)
 
 
-def _fit_pair(
+def _fit_pairs(
     tree: BoneTree, paths: _PathPair, shape: tuple[float, float, float], scores: Array, posed: bool
-) -> LimbPair | None:
-    """Fit a pair of limbs of that shape to two paths: the bones of least cost by place and name; or None."""
+) -> list[LimbPair]:
+    """Fit pairs of limbs of that shape to two paths: the one of least cost by place and name, and by place alone."""
     if not all(len(LIMB) <= len(path) <= _MAX_LIMB_BONES for path in paths):
-        return None
+        return []
     centres = [tree.positions[list(path)].mean(axis=0) for path in paths]
     separation, middle = centres[0] - centres[1], (centres[0] + centres[1]) / 2.0
     if not np.linalg.norm(separation) > 0.0:
-        return None
+        return []
     lateral = separation / np.linalg.norm(separation)
     costs, names = [], []
     for path in paths:
         offsets = np.abs((tree.positions[list(path)] - middle) @ lateral)
         costs.append(_limb_costs(tree, path, offsets if posed else None, shape))
         names.append(sum(scores[n][list(path)][joint] for n, joint in enumerate(_joint_choices(len(path)))))
-    totals = [cost / 2.0 - score for cost, score in zip(costs, names, strict=True)]
-    best = [int(np.argmin(total)) for total in totals]
-    choices = [(best[0], best[1])]
-    if len(paths[0]) == len(paths[1]):  # the names of one side tell the bones of the other
-        choices += [(n, n) for n in (int(np.argmin(totals[0] + totals[1])), *best)]
+    choices = []
+    for weight in (1.0, 0.0):
+        totals = [cost / 2.0 - weight * score for cost, score in zip(costs, names, strict=True)]
+        best = [int(np.argmin(total)) for total in totals]
+        choices.append((best[0], best[1]))
+        if len(paths[0]) == len(paths[1]):  # the names of one side tell the bones of the other
+            choices += [(n, n) for n in (int(np.argmin(totals[0] + totals[1])), *best)]
     pairs = []
     for chosen in dict.fromkeys(choices):
         cost = sum(float(costs[side][n]) for side, n in enumerate(chosen)) / 2.0
@@ -212,7 +214,8 @@ def _fit_pair(
                 cost += _UNEQUAL_COST * float((places[0] != places[1]).sum())
             score = sum(float(names[side][n]) for side, n in enumerate(chosen))
             pairs.append(LimbPair((limbs[0], limbs[1]), lateral, cost + (asymmetry / _ASYMMETRY_SCALE) ** 2, score))
-    return min(pairs, key=lambda pair: pair.cost - pair.name_score, default=None)
+    likeliest = sorted(pairs, key=lambda pair: pair.cost - pair.name_score)[:1]
+    return likeliest + [pair for pair in sorted(pairs, key=lambda pair: pair.cost)[:1] if pair is not likeliest[0]]
 
 
 def _asymmetry(tree: BoneTree, limbs: Sequence[Limb], middle: Array, lateral: Array) -> float:

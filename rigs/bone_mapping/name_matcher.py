@@ -70,19 +70,18 @@ def match_around(
     The convention is the one that names most of the known bones; None if none names enough of them.
     """
     index, words = match.bones_by_key, _rig_words(names)
-    agreeing = {
-        convention.name: _agreement(convention, bones, index, words)
-        for convention in naming_conventions()
-        if not convention.controls
-    }
-    best = max(
-        (convention for convention in naming_conventions() if not convention.controls),
-        key=lambda convention: agreeing[convention.name],
-    )
+    conventions = [convention for convention in naming_conventions() if not convention.controls]
+
+    def rank(convention: NamingConvention) -> tuple[float, bool, float]:
+        named, occurring = _agreement(convention, bones, index, words)
+        return named, convention == match.convention, occurring
+
+    best = max(conventions, key=rank)
+    foreign_enough = max(_MIN_NAMED_JOINTS, rank(best)[0] + 1.0)
     matches = [replace(match, convention=best)]
     for language in languages() if match.foreign else ():
         merged = _merged_index(match, language)
-        if _foreign_joints(language, bones, merged) >= max(_MIN_NAMED_JOINTS, agreeing[best.name][0] + 1):
+        if _foreign_joints(language, bones, merged) >= foreign_enough:
             matches.append(replace(match, convention=language.convention, bones_by_key=merged))
     chosen = max(matches, key=lambda each: _agreement(each.convention, bones, each.bones_by_key, words))
     if _agreement(chosen.convention, bones, chosen.bones_by_key, words)[0] < _MIN_NAMED_JOINTS:
@@ -97,14 +96,16 @@ def match_around(
 
 def _agreement(
     convention: NamingConvention, bones: Sequence[int], index: _Index, rig_words: frozenset[str]
-) -> tuple[int, bool, float]:
-    """How many of the known bones (29,) have the convention's names, if it is a preset, and how many names occur."""
+) -> tuple[float, float]:
+    """How many of the known bones (29,) have the convention's names, and how many of all its names occur."""
     named = sum(
         bone >= 0 and any(bone in index.get(key, ()) for key in convention.joints.get(joint, ()))
         for joint, bone in zip(JOINTS, bones, strict=True)
     )
     occurring = sum(any(key in index for key in keys) for keys in convention.joints.values())
-    return named, not convention.generic, occurring + _marker_score(convention, rig_words)
+    return named * (_COMMON_WORDS_SCORE if convention.generic else 1.0), occurring + _marker_score(
+        convention, rig_words
+    )
 
 
 def _merged_index(english: NameMatch, language: Language) -> _Index:

@@ -66,7 +66,7 @@ def placed_rigs(corpus: Path | None) -> Iterator[PlacedRig]:
         hierarchy, joints, _ = tool_hierarchy(name, tails=False)
         joints = {joint: bone for joint, bone in joints.items() if bone in hierarchy.names}
         if name not in CONTROL_TOOLS:
-            yield _placed(name, hierarchy.names, hierarchy.parents, dancer_places(hierarchy, joints), joints)
+            yield _placed(f"tool {name}", hierarchy.names, hierarchy.parents, dancer_places(hierarchy, joints), joints)
     for name, foreign in FOREIGN_RIGS.items():
         yield _placed(name, foreign.names, foreign.parents, foreign.heads, foreign.joints)
     if corpus is None:

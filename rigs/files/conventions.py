@@ -16,7 +16,7 @@ _SURE = 0.9
 _SURE_UNIT = 0.75
 _STANDING = 0.05
 """Fraction of frames in which a dancer has to stand along an axis so that it counts as seen upright."""
-_CLEARLY, _HARDLY = 0.3, 0.6
+_CLEARLY, _HARDLY = 0.25, 0.6
 """Fraction of frames that an axis along which nobody stands explains more than any other if it is up for sure, and part
 of another's frames below which one along which the dancer stands is in doubt."""
 _ALWAYS, _BY_CHANCE, _BY_CHANCE_ALWAYS = 0.9, 0.37, 0.25

@@ -5,7 +5,8 @@
 Every motion file of the corpus is rewritten with each axis up (the whole file, and the movement alone as by a rotated
 root), upside down, with two axes swapped, and in mm, cm, inches, feet and metres; posed clips of floor work,
 acrobatics, running and stillness are written as BVH and treated likewise. What is read is compared with the original,
-up to its heading and place. --each prints a row for each file, FOLDER is one of the corpus, or posed. Exit status 1 for any silently wrong result.
+up to its heading and place. --each prints a row for each file, FOLDER is one of the corpus, or posed. Exit
+status 1 for any silently wrong result.
 """
 
 import os

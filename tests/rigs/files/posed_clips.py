@@ -204,7 +204,7 @@ def cartwheels(seconds: float = 6.0) -> Array:
     return body
 
 
-def running(seconds: float = 5.0, speed: float = 8.0, frequency: float = 2.0) -> Array:
+def running(seconds: float = 5.0, speed: float = 8.0, frequency: float = 2.0, lift: float = 0.5) -> Array:
     """Running at `speed` m/s with `frequency` strides a second; a third of each step is a flight in free fall."""
     t = times(seconds)
     step = 1.0 / (2.0 * frequency)
@@ -225,8 +225,8 @@ def running(seconds: float = 5.0, speed: float = 8.0, frequency: float = 2.0) ->
         along = np.where(
             cycle < on_floor, reach - speed * cycle / frequency, -reach + 2.0 * reach * swing**2 * (3.0 - 2.0 * swing)
         )
-        lift = np.where(cycle < on_floor, 0.0, 0.5 * np.sin(np.pi * swing) ** 2)
-        feet[side] = np.stack([sign * 0.08 + 0.0 * t, -speed * t - along, _ANKLE + lift], axis=1)
+        height = _ANKLE + np.where(cycle < on_floor, 0.0, lift * np.sin(np.pi * swing) ** 2)
+        feet[side] = np.stack([sign * 0.08 + 0.0 * t, -speed * t - along, height], axis=1)
     turn = _pitched(np.full(len(t), 0.15))
     swing = 0.35 * np.sin(2.0 * np.pi * frequency * t)
     hands = {

@@ -47,8 +47,8 @@ _STEP = {"face": (0.0, -0.09, 0.04), "hang": (0.0, 0.03, -0.09)}
 """Offsets in metres from a bone's parent, of the face's and of cloth's and hair's bones."""
 _SPREAD = 0.025
 """Distance between siblings, and between fingers, in metres."""
-_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""Columns to the left, up and to the front become rows: from Z up, facing -Y, to Y up, facing Z."""
+_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""From Z up, facing -Y, to Y up, facing Z."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The `pasdedeux` command as a shell runs it: the files it writes, its messages and its exit status."""
 
+import csv
 import re
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from rigs.choreography.devices import DELAYED, DEVICES, Choreography, choreograp
 from rigs.files import Source
 from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
+from tests.rigs.files.smpl_archives import smpl_dance
 
 COMMAND = [sys.executable, "-m", "backend.cli.main"]
 SECONDS = 1.5
@@ -118,6 +120,21 @@ def test_doubts_about_every_file_are_printed_once(shelf: Path, tmp_path: Path) -
         result = run("partner", leader, "-o", tmp_path / "p.bvh", *options)
         doubts = [line for line in result.stderr.splitlines() if line.startswith("hasty.bvh: steps of")]
         assert (result.returncode, len(doubts)) == (1, 1)
+
+
+def test_a_partner_of_smpl_poses_is_written_as_a_table(tmp_path: Path) -> None:
+    lead, out = smpl_dance(60), tmp_path / "p.csv"
+    np.savez(tmp_path / "amass.npz", poses=lead.poses.reshape(60, 72), trans=lead.trans, mocap_framerate=30.0)
+    asked = run("partner", tmp_path / "amass.npz", "-o", out)
+    assert (asked.returncode, asked.stdout) == (0, f"{out}\n"), asked.stderr
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 60
+    pelvis = np.array([[float(row[f"pelvis_{axis}"]) for axis in "xyz"] for row in rows])
+    np.testing.assert_allclose(files.read(out).motions[0].root, pelvis, atol=1e-3)
+    np.savez(tmp_path / "amass.npz", poses=lead.poses.reshape(60, 72), trans=lead.trans)
+    told = run("partner", tmp_path / "amass.npz", "-o", out)
+    assert told.stderr.count("amass.npz: no frame rate found, 30 a second assumed; --fps gives the true one") == 1
 
 
 def test_takes_are_numbered_and_differ(shelf: Path, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_hidden_files_and_others_are_left_out(folder: Path) -> None:
     (folder / "._anna.mid").write_bytes(b"what a system put there")
     (folder / "._anna.bvh").write_bytes(b"what a system put there")
     (folder / "notes.txt").write_text("anna is late in the second chorus")
+    (folder / "songs.csv").write_text("song,tempo\nanna,120\n")
     assert len(find_pairs(folder)) == 4
 
 

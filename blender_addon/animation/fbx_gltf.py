@@ -195,7 +195,7 @@ def _sample_take(
         rig = armatures.read_rig(obj)
         pose = sample_pose(bpy.context, obj, frames).select(rig.names)
         world = rotations.multiply(pose.world, rotations.inverse(rig.rest_rotations)[:, None])
-        recordings.append(Recording(rig.names, rig.parents, rate, world, pose.positions, rig.heads, units=1.0, up="Z"))
+        recordings.append(Recording(rig.names, rig.parents, rate, world, pose.positions, rig.heads, 1.0, "Z", True))
     return RecordedTake(take.name, tuple(recordings))
 
 

@@ -104,8 +104,7 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[tuple[Array, ...], tuple[str, 
     returned too. Raises BadFile with the line that is wrong.
     """
     text = read_numbers_text(path)
-    lines = list(_read_lines(path, text))
-    frames, numbers, degrees, cut_off = _parse_frames(lines, skeleton)
+    frames, numbers, degrees, cut_off = _parse_frames(_read_lines(path, text), skeleton)
     if not frames:
         raise BadFile(f"{path.name}: at least one frame expected, none found")
     at, gap_warnings = _frame_places(path, numbers)
@@ -123,7 +122,7 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[tuple[Array, ...], tuple[str, 
 
 
 def _parse_frames(
-    lines: Sequence[_Line], skeleton: Asf
+    lines: Iterator[_Line], skeleton: Asf
 ) -> tuple[list[dict[int, list[float]]], list[int], bool, list[str]]:
     """The values of each frame by bone, the frames' numbers, whether angles are in degrees, and warnings.
 
@@ -151,7 +150,7 @@ def _parse_frames(
         if frames:
             _expect_all_bones(line, frames, animated, skeleton)
     except BadFile as error:
-        if line is not lines[-1] or len(frames) < 2:
+        if next(lines, None) is not None or len(frames) < 2:
             raise
         return frames[:-1], numbers[:-1], degrees, [f"{error}; the cut-off frame is left out"]
     return frames, numbers, degrees, []

@@ -42,8 +42,12 @@ def inverse_multiply(base: Array, q: Array) -> Array:
 def rotate(q: Array, v: Array) -> Array:
     """Rotate the vectors `v` (..., 3) by `q` (..., 4)."""
     q, v = np.asarray(q), np.asarray(v)
-    t = 2.0 * _fast_cross(q[..., 1:], v)
-    return v + q[..., :1] * t + _fast_cross(q[..., 1:], t)
+    turned = 2.0 * _fast_cross(q[..., 1:], v)
+    second = _fast_cross(q[..., 1:], turned)
+    turned *= q[..., :1]
+    turned += v
+    turned += second
+    return turned
 
 
 def normalize(v: Array) -> Array:

@@ -55,13 +55,13 @@ class WrongValue(Exception):
 def targets() -> list[Target]:
     """All readers: each motion format of the registry, and those of music, bone maps, messages and weights."""
     formats = [
-        Target(f"motion {suffix}", suffix, _FAMILIES.get(suffix, "binary"), read_motion, (BadFile,))
+        Target(f"motion {suffix}", suffix, _FAMILIES.get(suffix, "binary"), files.read, (BadFile,), check_clip)
         for suffix in files.FORMATS
     ]
     return [
         *formats,
-        Target("Acclaim skeleton", ".asf", "text", read_skeleton, (BadFile,), names_file=False),
-        Target("MIDI", ".mid", "binary", read_midi, (BadFile,), memory_allowed=_SCORE_BYTES),
+        Target("Acclaim skeleton", ".asf", "text", read_skeleton, (BadFile,), check_clip, names_file=False),
+        Target("MIDI", ".mid", "binary", read_midi, (BadFile,), check_song, memory_allowed=_SCORE_BYTES),
         Target("bone map", ".json", "json", read_bone_map, (map_io.BadMap,), names_file=False),
         Target("bones of a rig", ".json", "json", read_rig, (UnmappableRig, BadRig), names_file=False),
         Target("client message", ".message", "binary", read_client_message, (ProtocolError,), names_file=False),
@@ -70,17 +70,12 @@ def targets() -> list[Target]:
     ]
 
 
-def read_motion(path: Path) -> None:
-    """Read and check a motion file."""
-    check_clip(files.read(path))
-
-
-def read_skeleton(path: Path) -> None:
+def read_skeleton(path: Path) -> Clip:
     """Read a recording with a mutated skeleton beside it."""
     recording = path.with_suffix(".amc")
     if not recording.exists():
         recording.write_text(acclaim_recording())
-    check_clip(files.read(recording))
+    return files.read(recording)
 
 
 def check_clip(clip: Clip) -> None:
@@ -107,14 +102,18 @@ def check_warnings(warnings: tuple[str, ...]) -> None:
         raise WrongValue(f"{len(warnings)} warnings")
 
 
-def read_midi(path: Path) -> None:
-    """Read and check a MIDI file, the first track of one with several pieces."""
+def read_midi(path: Path) -> midi.ScoreFile:
+    """Read a MIDI file, the first track of one with several pieces."""
     try:
-        song = midi.read(path)
+        return midi.read(path)
     except BadFile as error:
         if "--track" not in str(error):
             raise
-        song = midi.read(path, track=1)
+        return midi.read(path, track=1)
+
+
+def check_song(song: midi.ScoreFile) -> None:
+    """Raise WrongValue for music without notes, or in which time does not go on."""
     check_warnings(song.warnings)
     score = song.score
     if not np.isfinite(score.seconds).all() or not (np.diff(score.seconds) > 0.0).all():

@@ -31,9 +31,9 @@ _LONGEST = 10_000
 class Target:
     """A reader under test.
 
-    suffix: of its files.  family: the kind of mutations.  read: reads a path, and checks what it reads.
-    refusals: the exceptions that it may raise.  names_file: whether their text must name the file.
-    memory_allowed: bytes for a file of any size.
+    suffix: of its files.  family: the kind of mutations.  read: from a path to a value.
+    refusals: the exceptions that it may raise.  check: raises for a value that no one can use.
+    names_file: whether a refusal must name the file.  memory_allowed: bytes for a file of any size.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Target:
     family: Family
     read: Callable[[Path], Any]
     refusals: tuple[type[Exception], ...]
+    check: Callable[[Any], None] = lambda value: None
     names_file: bool = True
     memory_allowed: int = MEMORY_ALLOWED
 
@@ -59,19 +60,22 @@ class Trial:
 def try_file(target: Target, path: Path, size: int, *, measure_memory: bool = True) -> Trial:
     """Read a file, and again for its memory. size: bytes by which the limits go, the file's and of those beside it."""
     start = time.process_time()
-    refused, fault = _outcome(target, path)
+    value, refused, fault = _outcome(target, path, target.read, path)
     seconds = time.process_time() - start
-    again, fault_again, peak = refused, fault, 0
+    if not refused and not fault:
+        _, _, fault = _outcome(target, path, target.check, value)
+    del value
+    peak = 0
     if measure_memory:
         tracemalloc.start()
         try:
-            again, fault_again = _outcome(target, path)
+            _, again, _ = _outcome(target, path, target.read, path)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
+        if not fault and again != refused:
+            fault = f"read differently the second time: {again}"
     limit = SECONDS_ALLOWED + SECONDS_PER_MEGABYTE * size / _MEGABYTE
-    if not fault and (again, fault_again) != (refused, fault):
-        fault = f"read differently the second time: {fault_again or again}"
     if not fault and seconds > limit:
         fault = f"{seconds:.2f} s of CPU time for {size} bytes, at most {limit:.2f} expected"
     if not fault and peak > target.memory_allowed + MEMORY_RATIO * size:
@@ -79,18 +83,17 @@ def try_file(target: Target, path: Path, size: int, *, measure_memory: bool = Tr
     return Trial(size, seconds, peak, bool(refused), fault)
 
 
-def _outcome(target: Target, path: Path) -> tuple[str, str]:
-    """The sentence with which a file is refused, and the fault of the reader; empty if there is none."""
+def _outcome(target: Target, path: Path, function: Callable[[Any], Any], argument: Any) -> tuple[Any, str, str]:
+    """The value of a function, the sentence with which it refuses, and its fault; empty if there is none."""
     try:
-        target.read(path)
+        return function(argument), "", ""
     except target.refusals as error:
         sentence = str(error)
-        return sentence or "refused", _sentence_fault(sentence, path.name if target.names_file else "")
+        return None, sentence or "refused", _sentence_fault(sentence, path.name if target.names_file else "")
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         place = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1])
-        return "", f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"[:500]
-    return "", ""
+        return None, "", f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"[:500]
 
 
 def _sentence_fault(sentence: str, name: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from rigs.files.atomic_write import atomic_path
 from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.frame_rate_check import frame_rate_warnings
+from rigs.files.movement_checks import stillness_warnings
 from rigs.files.other_formats import file_advice, folder_advice
 from rigs.motion import Motion, resample
 from rigs.one_line import one_line
@@ -35,6 +36,7 @@ class Source:
 
     units: metres in one unit of the file.  up: one of `axes.UP_AXES`.  fps and frames: the file's own.
     filled_joints: the joints that the file lacks, or that are at no fixed distance from the next, and were estimated.
+    mirrored: whether the file's axes are left-handed, so that its X axis points the other way.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Source:
     fps: float
     frames: int
     filled_joints: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ FORMATS: dict[str, FileFormat] = {
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""
 READ_SUFFIXES: tuple[str, ...] = tuple(FORMATS)
 """The suffixes that `read` knows."""
-_MIN_FPS, _MAX_FPS = 1.0, 10_000.0
+MIN_FPS, MAX_FPS = 1.0, 10_000.0
 """Frames a second beyond any real capture; brought to a scene's rate, a slower one would fill all memory."""
 
 
@@ -126,15 +129,22 @@ def read(path: str | Path, options: ReadOptions = AS_STATED, *, fps: float | Non
         clip: Clip = import_module(file_format.module).read(path, options)
     except OSError as error:
         raise BadFile(f"{path.name}: a readable file expected ({error.strerror})") from None
-    return check_frame_rates(clip)
+    return check_movement(clip)
 
 
-def check_frame_rates(clip: Clip) -> Clip:
-    """Add warnings about a frame rate that makes the dancers implausibly fast. Raises BadFile for an impossible one."""
+def check_movement(clip: Clip) -> Clip:
+    """Add warnings about dancers who never move, or whose frame rate makes them implausibly fast.
+
+    Raises BadFile for an impossible rate.
+    """
     for motion in clip.motions:
         expect_frame_rate(clip.source.path.name, motion.fps)
     name = clip.source.path.name
-    warnings = (warning for motion in clip.motions for warning in frame_rate_warnings(motion, name))
+    warnings = (
+        warning
+        for motion in clip.motions
+        for warning in (*stillness_warnings(motion, name), *frame_rate_warnings(motion, name))
+    )
     return replace(clip, warnings=tuple(map(one_line, (*clip.warnings, *dict.fromkeys(warnings)))))
 
 
@@ -182,8 +192,8 @@ def _expect_options(path: Path, options: ReadOptions) -> None:
 
 def expect_frame_rate(name: str, fps: float) -> None:
     """Raise BadFile for a file of this name with a frame rate beyond any real capture."""
-    if not _MIN_FPS <= fps <= _MAX_FPS:
-        raise BadFile(f"{name}: a frame rate of {_MIN_FPS:g} to {_MAX_FPS:g} expected, {fps:g} found")
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise BadFile(f"{name}: a frame rate of {MIN_FPS:g} to {MAX_FPS:g} expected, {fps:g} found")
 
 
 def _format_of(path: Path, *, writable: bool = False) -> FileFormat:

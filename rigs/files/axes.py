@@ -46,3 +46,13 @@ def z_up_rotation(up: str, rest_up: str) -> Array:
     """The rotation (4,) from a rest pose brought to Z up by its own axis `rest_up` to one brought there by `up`."""
     turn, rest_turn = (rotations.from_matrix(to_z_up(np.eye(3), axis).T) for axis in (up, rest_up))
     return rotations.multiply(turn, rotations.inverse(rest_turn))
+
+
+def reflect(v: Array) -> Array:
+    """Reflect vectors (..., 3) of left-handed axes to right-handed ones or back: the X axis points the other way."""
+    return np.asarray(v * [-1.0, 1.0, 1.0])
+
+
+def reflect_quaternions(quaternions: Array) -> Array:
+    """Rotations (..., 4) of left-handed axes in the right-handed ones of `reflect`, or back."""
+    return np.asarray(quaternions * [1.0, 1.0, -1.0, -1.0])

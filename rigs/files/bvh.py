@@ -11,10 +11,11 @@ import numpy as np
 
 from rigs import Array, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import from_z_up, quaternions_from_z_up
+from rigs.files.axes import from_z_up, quaternions_from_z_up, reflect, reflect_quaternions
 from rigs.files.bvh_parser import Bvh, parse_bvh
 from rigs.files.bvh_writer import format_bvh
 from rigs.files.dancer_trees import find_dancer_trees
+from rigs.files.movement_checks import may_be_radians, path_scale
 from rigs.files.recording import Recording, to_clip, world_transforms
 from rigs.motion import Motion
 from rigs.skeleton import CHILDREN, JOINTS, PARENTS, rest_positions
@@ -27,30 +28,56 @@ _REST_ANGLE, _JUMP_ANGLE = np.radians(0.01), np.radians(10.0)
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read the dancers of a BVH file; other hierarchies, such as a prop, are left out. Raises BadFile."""
     bvh = parse_bvh(path, options.fps)
-    rest = rest_positions(bvh.offsets, bvh.parents)
-    recording = Recording(bvh.names, bvh.parents, bvh.fps, *bvh_transforms(bvh), rest)
     warnings = list(bvh.warnings)
-    dancers, others = find_dancer_trees(bvh.names, bvh.parents, rest)
+    dancers, others = find_dancer_trees(bvh.names, bvh.parents, rest_positions(bvh.offsets, bvh.parents))
+    nodes = sorted(node for nodes in dancers for node in nodes) if dancers else range(len(bvh.names))
     if dancers and others:
         names = ", ".join(repr(bvh.names[node]) for node in others)
         warnings.append(f"{path.name}: no dancer's bones found below {names}, left out")
-        recording = recording.select(sorted(node for nodes in dancers for node in nodes))
-    clip = to_clip(path, recording, options)
+    clip = to_clip(path, _to_recording(bvh).select(nodes), options)
+    scale = path_scale(clip.motions[0])
+    if scale != 1.0:
+        warnings.append(f"{path.name}: the path is in another unit than the bones, scaled by {scale:.4g}")
+        bvh = _scale_paths(bvh, scale)
+        clip = to_clip(path, _to_recording(bvh).select(nodes), options)
+    rotation = [channel.endswith("rotation") for channels in bvh.channels for channel in channels]
+    if may_be_radians(bvh.values[:, rotation], clip.motions[0].root):
+        warnings.append(f"{path.name}: angles of degrees expected, all found are so small that they may be radians")
     if _starts_in_rest_pose(bvh):
         warnings.append(f"{path.name}: the dance begins in frame 2, frame 1 holds the rest pose")
     return replace(clip, warnings=(*warnings, *clip.warnings))
+
+
+def _to_recording(bvh: Bvh) -> Recording:
+    """The recording of all nodes, in the file's units and axes."""
+    rest = rest_positions(bvh.offsets, bvh.parents)
+    return Recording(bvh.names, bvh.parents, bvh.fps, *bvh_transforms(bvh), rest)
+
+
+def _scale_paths(bvh: Bvh, scale: float) -> Bvh:
+    """The file with the position channels of its roots scaled."""
+    owners = [node for node, channels in enumerate(bvh.channels) for _ in channels]
+    names = [channel for channels in bvh.channels for channel in channels]
+    values = bvh.values.copy()
+    for column, (node, channel) in enumerate(zip(owners, names, strict=True)):
+        if bvh.parents[node] < 0 and channel.endswith("position"):
+            values[:, column] *= scale
+    return replace(bvh, values=values)
 
 
 def write(path: Path, motions: tuple[Motion, ...], like: Source | None) -> bytes:
     """The bytes of a BVH file with one dancer, in the units and up axis of `like`, or else in centimetres and Y up."""
     if len(motions) != 1:
         raise BadFile(f"{path.name}: one dancer expected in a BVH file, {len(motions)} given; .npz holds two")
-    units, up = (like.units, like.up) if like else (0.01, "Y")
-    return format_bvh(from_motion(motions[0], units, up)).encode("ascii")
+    units, up, mirrored = (like.units, like.up, like.mirrored) if like else (0.01, "Y", False)
+    return format_bvh(from_motion(motions[0], units, up, mirrored=mirrored)).encode("ascii")
 
 
-def from_motion(motion: Motion, units: float, up: str) -> Bvh:
-    """Convert a Motion to a BVH hierarchy in `units` metres `up` axis up; the leaf joints become end sites."""
+def from_motion(motion: Motion, units: float, up: str, *, mirrored: bool = False) -> Bvh:
+    """Convert a Motion to a BVH hierarchy in `units` metres `up` axis up; the leaf joints become end sites.
+
+    mirrored: in left-handed axes, whose X axis points the other way.
+    """
     joints = [j for j in _depth_first(0) if CHILDREN[j]]
     ends = [j for j in range(29) if not CHILDREN[j]]
     nodes = [*joints, *ends]
@@ -58,6 +85,9 @@ def from_motion(motion: Motion, units: float, up: str) -> Bvh:
     root, offsets = motion.root / units, motion.skeleton.offsets[nodes] / units
     local_rotations = quaternions_from_z_up(local_rotations, up)
     root, offsets = from_z_up(root, up), from_z_up(offsets, up)
+    if mirrored:
+        local_rotations = reflect_quaternions(local_rotations)
+        root, offsets = reflect(root), reflect(offsets)
     angles = np.degrees(np.unwrap(rotations.to_euler(local_rotations, _EULER_ORDER), axis=0))
     rotation_channels = tuple(f"{letter}rotation" for letter in _EULER_ORDER)
     return Bvh(

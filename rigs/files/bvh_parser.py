@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array
-from rigs.files import BadFile
+from rigs.files import MAX_FPS, MIN_FPS, BadFile
 from rigs.files.bvh_frames import frame_rate, parse_frames, parse_number
 from rigs.files.text import read_numbers_text
 
@@ -201,7 +201,7 @@ class _Parser:
             rate = frame_rate(frame_time or "")
         except (ArithmeticError, ValueError):
             rate = 0.0
-        if not 0.0 < rate < np.inf:
+        if not MIN_FPS <= rate <= MAX_FPS:
             found = "none" if frame_time is None else f"'{frame_time[:60]}'"
-            raise self.error(f"a frame time above zero expected, {found} found; give the frame rate (--fps)")
+            raise self.error(f"a frame time in seconds expected, {found} found; give the frame rate (--fps)")
         return rate

@@ -22,6 +22,7 @@ from rigs.skeleton import DEFAULT_SKELETON, JOINTS, PARENTS, Skeleton
 DEFAULT_FPS = 30.0
 """Frame rate of files of joint positions, which state none."""
 SMPL_JOINTS = 24
+JOINT_COUNTS = (SMPL_JOINTS, len(JOINTS))
 _MAX_DISTANCE = 1000.0
 """Metres from the camera beyond which a position is invalid."""
 SMALLEST_UNIT = 0.001
@@ -34,7 +35,7 @@ _LEAVES = list(range(SMPL_JOINTS, len(JOINTS)))
 
 def is_hybrik(rows: Array) -> bool:
     """Whether an array has the shape of HybrIK's or SMPL's joints."""
-    return rows.ndim == 3 and rows.shape[1] in (SMPL_JOINTS, len(JOINTS)) and rows.shape[2] == 3 and len(rows) > 0
+    return rows.ndim == 3 and rows.shape[1] in JOINT_COUNTS and rows.shape[2] == 3 and len(rows) > 0
 
 
 def is_flat(rows: Array) -> bool:
@@ -42,7 +43,7 @@ def is_flat(rows: Array) -> bool:
 
     Joints keep their distance from their parents; what would be bones between rotation vectors does not.
     """
-    if rows.ndim != 2 or rows.shape[1] not in (3 * SMPL_JOINTS, 3 * len(JOINTS)) or not len(rows):
+    if rows.ndim != 2 or rows.shape[1] not in [3 * joints for joints in JOINT_COUNTS] or not len(rows):
         return False
     joints = rows.reshape(len(rows), -1, 3)[:, :SMPL_JOINTS]
     lengths = np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:SMPL_JOINTS])], axis=-1)
@@ -50,15 +51,17 @@ def is_flat(rows: Array) -> bool:
     return bool(np.median(spread) < _MAX_LENGTH_SPREAD)
 
 
-def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
+def to_clip(path: Path, rows: Array, options: ReadOptions, *, interleaved: bool | None = None) -> Clip:
     """Convert a file's rows to one dancer, or to two whose frames alternate; without `options.fps` at 30 a second.
 
     rows: (F, 29, 3), (2F, 29, 3), (F, 24, 3) or (2F, 24, 3), in metres and camera axes unless the movement tells that
     they are in others. Bone lengths become constant, and one constant height offset puts the feet on the floor. Joints
-    missing from 24 follow from average proportions.  Raises BadFile.
+    missing from 24 follow from average proportions.  interleaved: whether two dancers alternate; by default as it
+    seems.  Raises BadFile.
     """
     rate = options.fps or DEFAULT_FPS
-    stride = 2 if _is_interleaved(rows) else 1
+    is_pair = _is_interleaved(rows) if interleaved is None else interleaved
+    stride = 2 if is_pair else 1
     filled, warnings = rows.copy(), list[str]()
     for number in range(stride):
         who = f"dancer {number + 1}" if stride > 1 else ""

@@ -15,9 +15,10 @@ from rigs.bone_mapping.bone_map import BoneMap, UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import quaternions_to_z_up, to_z_up, z_up_rotation
+from rigs.files.axes import quaternions_to_z_up, reflect, reflect_quaternions, to_z_up, z_up_rotation
 from rigs.files.conventions import Conventions, Stated, detect_conventions
 from rigs.files.dancer_trees import find_dancer_trees
+from rigs.files.handedness import MIRRORED, is_mirrored
 from rigs.motion import Motion
 from rigs.skeleton import JOINTS
 
@@ -57,6 +58,15 @@ class Recording:
             rest_positions=self.rest_positions[list(nodes)],
         )
 
+    def reflect(self) -> "Recording":
+        """The recording in axes of the other handedness: its X axis points the other way."""
+        return replace(
+            self,
+            world_rotations=reflect_quaternions(self.world_rotations),
+            positions=reflect(self.positions),
+            rest_positions=reflect(self.rest_positions),
+        )
+
 
 def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) -> Clip:
     """Convert a recording to a clip of its dancers, in one world frame. Raises BadFile if the bones are no humanoid's.
@@ -66,13 +76,18 @@ def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) 
     trees, _ = find_dancer_trees(recording.names, recording.parents, recording.rest_positions)
     recordings = [recording.select(nodes) for nodes in trees] if len(trees) > 1 else [recording]
     bone_maps = [_map_bones(path, dancer) for dancer in recordings]
+    warnings = list[str]()
+    mirrored = is_mirrored(_joint_positions(recordings[0], bone_maps[0]))
+    if mirrored:
+        warnings.append(f"{path.name}: {MIRRORED}")
+        recordings = [dancer.reflect() for dancer in recordings]
     conventions = _conventions(path, recordings[0], bone_maps[0], options)
     dancers = [
         _to_motion(dancer, bone_map, conventions) for dancer, bone_map in zip(recordings, bone_maps, strict=True)
     ]
     motion, filled_joints = dancers[0]
-    source = Source(path, conventions.metres, conventions.up, recording.fps, len(motion), filled_joints)
-    return Clip(tuple(motion for motion, _ in dancers), source, conventions.warnings)
+    source = Source(path, conventions.metres, conventions.up, recording.fps, len(motion), filled_joints, mirrored)
+    return Clip(tuple(motion for motion, _ in dancers), source, (*warnings, *conventions.warnings))
 
 
 def _map_bones(path: Path, recording: Recording) -> BoneMap:
@@ -91,10 +106,16 @@ def _conventions(path: Path, recording: Recording, bone_map: BoneMap, options: R
         convention_metres=bone_map.convention.metres_per_unit,
         unit_is_sure=recording.units_are_sure,
     )
-    bones = list(bone_map.bones)
-    joints, rest = recording.positions[bones].swapaxes(0, 1), recording.rest_positions[bones]
-    joints[:, [j for j, bone in enumerate(bones) if bone < 0]] = np.nan
+    joints, rest = _joint_positions(recording, bone_map), recording.rest_positions[list(bone_map.bones)]
     return detect_conventions(path.name, joints, recording.fps, stated, options, rest=rest)
+
+
+def _joint_positions(recording: Recording, bone_map: BoneMap) -> Array:
+    """The joints' positions (F, 29, 3) in the file's units and axes, nan for those that it lacks."""
+    bones = list(bone_map.bones)
+    joints = recording.positions[bones].swapaxes(0, 1)
+    joints[:, [j for j, bone in enumerate(bones) if bone < 0]] = np.nan
+    return joints
 
 
 def _to_motion(recording: Recording, bone_map: BoneMap, conventions: Conventions) -> tuple[Motion, tuple[str, ...]]:

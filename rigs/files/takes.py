@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, check_frame_rates
+from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, check_movement
 from rigs.files.recording import Recording, to_clip
 from rigs.motion import Motion
 
@@ -89,7 +89,7 @@ def to_clip_of_takes(
     clip = ClipOfTakes(
         converted[shown].motions, source, tuple(dict.fromkeys(sentences)), tuple(converted), shown, has_rate
     )
-    return replace(clip, warnings=check_frame_rates(clip).warnings)
+    return replace(clip, warnings=check_movement(clip).warnings)
 
 
 def liveliness(take: Take) -> float:

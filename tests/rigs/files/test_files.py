@@ -69,7 +69,7 @@ def test_an_impossible_frame_rate_of_the_file_is_refused_but_may_be_overridden(t
     path = tmp_path / "x.bvh"
     rig_file(path, dance())
     path.write_text(re.sub(r"Frame Time: .*", "Frame Time: 8000", path.read_text()))
-    with pytest.raises(BadFile, match=r"x.bvh: a frame rate of 1 to 10000 expected, 0.000125 found"):
+    with pytest.raises(BadFile, match=r"x.bvh, line \d+: a frame time in seconds expected, '8000' found"):
         read(path)
     assert read(path, fps=30.0).motions[0].fps == 30.0
 

@@ -123,3 +123,29 @@ def test_joints_in_one_row_are_read_as_joints(tmp_path: Path, joints: int) -> No
     flat = read(save(tmp_path / "flat.npy", rows.reshape(len(rows), -1)))
     whole = read(save(tmp_path / "whole.npy", rows))
     np.testing.assert_array_equal(flat.motions[0].positions, whole.motions[0].positions)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda rows: rows[None],
+        lambda rows: rows.transpose(1, 2, 0),
+        lambda rows: np.concatenate([rows, np.ones((*rows.shape[:2], 1))], axis=-1),
+        lambda rows: np.asfortranarray(rows.astype(">f4")),
+    ],
+    ids=["batch of one", "joints first", "with confidences", "big-endian, column by column"],
+)
+def test_the_layout_of_an_array_does_not_matter(tmp_path: Path, layout: Callable[[Array], Array]) -> None:
+    rows = to_camera(swaying(0.3, 0.0).positions)
+    clip = read(save(tmp_path / "x.npy", layout(rows)))
+    expected = read(save(tmp_path / "plain.npy", rows))
+    np.testing.assert_allclose(clip.motions[0].positions, expected.motions[0].positions, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_axis_of_two_persons_gives_two_dancers(tmp_path: Path, axis: int) -> None:
+    motions = [swaying(0.0, 0.0), swaying(np.pi, 1.0)]
+    rows = np.stack([to_camera(motion.positions) for motion in motions], axis=axis)
+    clip = read(save(tmp_path / "x.npy", rows))
+    for found, motion in zip(clip.motions, motions, strict=True):
+        np.testing.assert_allclose(found.positions, motion.positions, atol=1e-3)

@@ -9,7 +9,8 @@ from rigs.skeleton import both_sides
 _STILL = 1e-4, np.radians(0.01)
 """Metres and angle that a dancer who holds one pose may differ by."""
 _FEET = both_sides("ankle", "foot")
-_PATH_SCALES = (1000.0, 100.0, 1.0 / 0.0254, 30.48, 10.0, 0.1, 1.0 / 30.48, 0.0254, 0.01, 0.001)
+_UNIT_RATIOS = (1000.0, 100.0, 1.0 / 0.0254, 30.48, 25.4, 10.0)
+_PATH_SCALES = (*_UNIT_RATIOS, *(1.0 / ratio for ratio in _UNIT_RATIOS))
 """Ratios between two units of length, larger than those of bodies."""
 _PELVIS_HEIGHT = 0.25, 0.5, 1.3, 3.0
 """Mean height of the pelvis, in its height at rest: no dancer's beyond the outer two, one's within the inner two."""

@@ -31,7 +31,7 @@ def scale_channels(bvh: Bvh, kind: str, factor: float) -> Bvh:
     return replace(bvh, values=bvh.values * [factor if name.endswith(kind) else 1.0 for name in names])
 
 
-@pytest.mark.parametrize("factor", [0.01, 0.1, 10.0, 1 / 2.54 / 10, 0.001])
+@pytest.mark.parametrize("factor", [0.01, 0.1, 10.0, 1 / 25.4, 0.001])
 def test_a_path_in_another_unit_than_the_bones_is_scaled_with_a_warning(
     dance: Motion, tmp_path: Path, factor: float
 ) -> None:

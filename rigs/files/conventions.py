@@ -10,7 +10,10 @@ from rigs.files import AS_STATED, BadFile, ReadOptions, expect_frame_rate
 from rigs.files.axes import UP_AXES
 from rigs.files.units import Unit, detect_unit
 from rigs.files.up_axis import CONVENTIONAL, STATED, UNUSUAL, UPRIGHT_REST_POSE, UpAxis, detect_up_axis, rest_pose_axis
+from rigs.skeleton import INDEX, SIDES
 
+_MEASURED = tuple(INDEX[f"{side}_{joint}"] for side in SIDES for joint in ("hip", "knee", "ankle"))
+"""Joints by which a body is measured."""
 _SURE = 0.9
 """Confidence in an axis below which a warning says that it may be another."""
 _SURE_UNIT = 0.75
@@ -75,6 +78,8 @@ def detect_conventions(
     expect_frame_rate(name, fps)
     samples = positions[:: max(1, len(positions) // _HEIGHT_SAMPLES)]
     available = tuple(j if np.isfinite(samples[:, j]).all() else -1 for j in range(samples.shape[1]))
+    if min(available[j] for j in _MEASURED) < 0:
+        raise BadFile(f"{name}: places of hips, knees and ankles expected, some are not finite")
     height = float(np.median(body_heights(available, samples.swapaxes(0, 1))))
     if rest is not None:
         height = body_height(available, samples.swapaxes(0, 1))

@@ -6,7 +6,7 @@ Labels are those of Plug-in Gait and other sets. They may begin with the subject
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ _UNITS = {name.upper(): name for name in UNITS} | {"INCH": "in", "INCHES": "in",
 _MEASURED_UNITS = tuple(UNITS.values())
 _HIP_WIDTH, _NEAR_ZERO = 0.25, 1e-9
 """m between the front markers of an adult's hips."""
+_MAX_PLACE = 1e9
+"""In any unit a place where no marker was: it is taken as not seen."""
 _MAX_SHOWN = 12
 """Labels that an error message lists."""
 
@@ -78,6 +80,8 @@ def to_clip(path: Path, recording: MarkerRecording, options: ReadOptions) -> Cli
     rate = options.fps or recording.fps
     if not rate > 0.0:
         raise BadFile(f"{path.name}: a frame rate above zero expected, {rate:g} found; --fps gives it")
+    is_place = (np.abs(recording.points) < _MAX_PLACE).all(axis=-1, keepdims=True)
+    recording = replace(recording, points=np.where(is_place, recording.points, np.nan))
     warnings: list[str] = []
     if recording.missing_frames:
         frames = len(recording.points)

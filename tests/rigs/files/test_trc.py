@@ -93,3 +93,17 @@ def test_a_table_without_frames_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(path.read_text().splitlines()[:6]))
     with pytest.raises(BadFile, match=r"x.trc: a row for each frame and a label for each marker expected, none found"):
         read(path)
+
+
+@pytest.mark.parametrize("number", ["inf", "-1e400", "1e308", "1e30", "nan"])
+def test_a_place_where_no_marker_can_be_is_a_hidden_one(tmp_path: Path, number: str) -> None:
+    path = write_trc(tmp_path / "a.trc", markers())
+    whole = read(path).motions[0].positions
+    lines = path.read_text().split("\n")
+    cells = lines[15].split("\t")
+    for cell in range(2, len(cells), 7):
+        cells[cell] = number
+    lines[15] = "\t".join(cells)
+    path.write_text("\n".join(lines))
+    found = read(path).motions[0].positions
+    assert np.abs(found - whole).max() < 0.03

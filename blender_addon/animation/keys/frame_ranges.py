@@ -116,7 +116,7 @@ def _key_times(curves: Sequence[bpy.types.FCurve]) -> list[_KeyTimes]:
     if not curves:
         return []
     ends = np.array([curve.range() for curve in curves])
-    if np.ptp(ends) < _GAP:
+    if not (_have_gap(ends) or any(map(_has_gap, curves))):
         return [_KeyTimes(np.array([ends.min(), ends.max()]), curves[0].data_path)]
     known: dict[bytes, _KeyTimes] = {}
     for curve in curves:
@@ -128,6 +128,24 @@ def _key_times(curves: Sequence[bpy.types.FCurve]) -> list[_KeyTimes]:
             _KeyTimes(times.astype(float), curve.data_path) if same is None else replace(same, count=same.count + 1)
         )
     return list(known.values())
+
+
+def _have_gap(ends: Array) -> bool:
+    """Whether there is a gap between the first and last times (C, 2) of curves' keys."""
+    ends = ends[np.argsort(ends[:, 0])]
+    return bool((ends[1:, 0] - np.maximum.accumulate(ends[:-1, 1]) > _GAP).any())
+
+
+def _has_gap(curve: bpy.types.FCurve) -> bool:
+    """Whether an F-curve has a gap after at most `_MAX_STRAY` keys, or before so many; fast where curves are long."""
+    points = curve.keyframe_points
+    count = len(points)
+    if curve.range()[1] - curve.range()[0] <= _GAP:
+        return False
+    for side in (range(min(count, _MAX_STRAY + 2)), range(max(0, count - _MAX_STRAY - 2), count)):
+        if any(points[b].co.x - points[a].co.x > _GAP for a, b in pairwise(side)):
+            return True
+    return False
 
 
 def _strip_keys(strip: bpy.types.NlaStrip) -> list[_KeyTimes]:

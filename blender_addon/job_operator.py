@@ -53,6 +53,8 @@ class JobOperator(bpy.types.Operator):
     label: ClassVar[str] = "working"
     """Text of the status bar while the job runs."""
     slot: ClassVar[JobSlot] = main_slot
+    changes_scene: ClassVar[bool] = True
+    """Whether the result is written into the scene, which must not be linked from another file then."""
 
     _job: Job | None = None
     # An identifier, as an undo step invalidates references.
@@ -158,7 +160,10 @@ class JobOperator(bpy.types.Operator):
     def _prepare_job(self, context: bpy.types.Context) -> JobFunction:
         # Adjust Last Operation undoes the first run, and an undo step leaves the depsgraph to be evaluated.
         active_view_layer(context).update()
-        self._scene = active_scene(context).session_uid
+        scene = active_scene(context)
+        if self.changes_scene and not scene.is_editable:
+            raise OperatorError(f"The scene {scene.name} is linked from another file: make it local first")
+        self._scene = scene.session_uid
         return self.prepare(context)
 
     def _report_error(self, error: Exception) -> OperatorReturn:

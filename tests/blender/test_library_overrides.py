@@ -67,6 +67,26 @@ def puppet_positions(rig: bpy.types.Object, frame: int) -> "np.ndarray":
     return np.array([evaluated.matrix_world @ evaluated.pose.bones[BONES[joint]].head for joint in JOINTS])
 
 
+def test_in_a_linked_scene_nothing_is_generated_and_it_is_said_before_the_work(library: Path) -> None:
+    bpy.ops.wm.open_mainfile(filepath=str(library))
+    bpy.context.scene.name = "stage"
+    bpy.context.scene.pas_de_deux.leader = add_leader()
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, linked):
+        linked.scenes = ["stage"]
+    bpy.context.window.scene = linked.scenes[0]
+    before = set(bpy.data.objects)
+    bpy.context.scene.pas_de_deux.model = "mirror"
+    for run in (
+        lambda: bpy.ops.pasdedeux.generate_partner(),
+        lambda: bpy.ops.pasdedeux.retarget(source="leader", target="puppet"),
+    ):
+        with pytest.raises(RuntimeError, match="The scene stage is linked from another file: make it local first"):
+            run()
+    assert set(bpy.data.objects) == before
+
+
 def test_the_bone_map_of_an_override_is_stored_edited_and_saved_with_the_file(library: Path, tmp_path: Path) -> None:
     rig = link(library)
     assert bpy.ops.pasdedeux.map_bones() == {"FINISHED"}

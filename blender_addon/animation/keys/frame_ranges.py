@@ -19,6 +19,8 @@ _GAP = 1_500
 """Frames without any key, from which on keys may be stray: a minute at 25 frames per second."""
 _SPANS = (10.0, _GAP), (3.0, 36_000)
 """A stray key is so many times the length of the movement away from it, and so many frames."""
+_MANY = 10_000
+"""Keys that would take milliseconds to read, and are read only where some may be stray."""
 _MAX_STRAY = 3
 """Frames with stray keys before or after the movement; more are poses that the animator spaced out."""
 
@@ -62,7 +64,6 @@ def is_animated(obj: bpy.types.Object) -> bool:
 
 def animated_frames(obj: bpy.types.Object) -> AnimatedFrames | None:
     """The frames that the object's animation covers; None without any."""
-    spans: list[tuple[float, float]] = []  # that are covered whatever the keys are
     keys: list[_KeyTimes] = []
     repeats = False
     if curves := _action_curves(obj):
@@ -70,19 +71,16 @@ def animated_frames(obj: bpy.types.Object) -> AnimatedFrames | None:
         action = obj.animation_data.action
         assert action is not None
         if action.use_frame_range:
-            spans.append((action.frame_start, action.frame_end))
+            keys.append(_even_times(action.frame_start, action.frame_end, "", _MANY))
         else:
             curves = [curve for curve in curves if fcurves.is_evaluated(curve)] or curves
             keys += _key_times(curves)
             repeats = any(map(_is_endless, curves))
     for strip in nla.played_strips(obj):
-        strip_keys = _strip_keys(strip)
-        spans += [] if strip_keys else [(strip.frame_start, strip.frame_end)]
-        keys += strip_keys
-    if not spans and not keys:
+        keys += _strip_keys(strip) or [_even_times(strip.frame_start, strip.frame_end, strip.name, _MANY)]
+    if not keys:
         return AnimatedFrames(range(0), repeats=True) if repeats else None
-    found = _without_stray(keys, spans)
-    return replace(found, repeats=repeats)
+    return replace(_without_stray(keys), repeats=repeats)
 
 
 def _action_curves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
@@ -111,13 +109,14 @@ def _is_endless(curve: bpy.types.FCurve) -> bool:
 
 
 def _key_times(curves: Sequence[bpy.types.FCurve]) -> list[_KeyTimes]:
-    """The times of the F-curves' keys, each array of times once; only their ends, unless keys may be stray."""
+    """The times of the F-curves' keys, each array of times once; of many that lie close, even times in their stead."""
     curves = [curve for curve in curves if len(curve.keyframe_points)]
     if not curves:
         return []
+    keys = sum(len(curve.keyframe_points) for curve in curves)
     ends = np.array([curve.range() for curve in curves])
-    if not (_have_gap(ends) or any(map(_has_gap, curves))):
-        return [_KeyTimes(np.array([ends.min(), ends.max()]), curves[0].data_path)]
+    if keys > _MANY and not (_have_gap(ends) or any(map(_has_gap, curves))):
+        return [_even_times(ends.min(), ends.max(), curves[0].data_path, keys)]
     known: dict[bytes, _KeyTimes] = {}
     for curve in curves:
         co = np.empty((len(curve.keyframe_points), 2), np.float32)
@@ -128,6 +127,12 @@ def _key_times(curves: Sequence[bpy.types.FCurve]) -> list[_KeyTimes]:
             _KeyTimes(times.astype(float), curve.data_path) if same is None else replace(same, count=same.count + 1)
         )
     return list(known.values())
+
+
+def _even_times(first: float, last: float, path: str, count: int) -> _KeyTimes:
+    """Times without a gap that stand for a number of keys, none of which is stray."""
+    times = np.linspace(first, last, 10 + int(2.0 * (last - first) / _GAP))
+    return _KeyTimes(times, path, max(1, count // len(times)))
 
 
 def _have_gap(ends: Array) -> bool:
@@ -149,7 +154,7 @@ def _has_gap(curve: bpy.types.FCurve) -> bool:
 
 
 def _strip_keys(strip: bpy.types.NlaStrip) -> list[_KeyTimes]:
-    """The times at which a strip plays the keys of its action; none where these do not say what it covers."""
+    """The times at which a strip plays the keys of its action; none where no key of it can be stray."""
     action = strip.action
     length = strip.action_frame_end - strip.action_frame_start
     if strip.type != "CLIP" or action is None or strip.repeat != 1.0 or strip.use_animated_time or length <= 0.0:
@@ -165,15 +170,13 @@ def _strip_keys(strip: bpy.types.NlaStrip) -> list[_KeyTimes]:
         times = length - times[::-1] if strip.use_reverse else times
         if len(times):
             played.append(replace(keys, times=strip.frame_start + scale * times))
-    return played
+    return played if played and len(list(_groups(_frames(played)))) > 1 else []
 
 
-def _without_stray(keys: Sequence[_KeyTimes], spans: Sequence[tuple[float, float]]) -> AnimatedFrames:
-    """The frames of the keys and the spans, without stray keys."""
-    ends = [(each.times[0], each.times[-1]) for each in keys] + list(spans)
-    first, last = min(start for start, _ in ends), max(end for _, end in ends)
-    stray: tuple[int, ...] = ()
-    if last - first > _GAP and not spans:
+def _without_stray(keys: Sequence[_KeyTimes]) -> AnimatedFrames:
+    """The frames of the keys, without stray keys."""
+    first, last = min(each.times[0] for each in keys), max(each.times[-1] for each in keys)
+    if last - first > _GAP:
         start, end = _movement(keys)
         stray = tuple(sorted({int(f) for f in _frames(keys) if not start <= f <= end}))
         if stray:
@@ -200,15 +203,18 @@ def _movement(keys: Sequence[_KeyTimes]) -> tuple[float, float]:
     low, high = frames[groups[body].start], frames[groups[body].stop - 1]
     if low == high:
         return float(frames[0]), float(frames[-1])
-    before, after = groups[:body], groups[body + 1 :]
-    # Of poses that are spaced out all belong to the movement.
-    start = frames[0]
-    if before and _are_stray(frames[: groups[body].start], low - frames[before[-1].stop - 1], high - low):
-        start = low
-    end = frames[-1]
-    if after and _are_stray(frames[groups[body].stop :], frames[after[0].start] - high, high - low):
-        end = high
-    return float(start), float(end)
+    start, end = float(frames[0]), float(frames[-1])
+    for n in range(body, 0, -1):
+        first, before = frames[groups[n].start], frames[: groups[n].start]
+        if _are_stray(before, first - before[-1], high - first):
+            start = float(first)
+            break
+    for n in range(body, len(groups) - 1):
+        last, after = frames[groups[n].stop - 1], frames[groups[n].stop :]
+        if _are_stray(after, after[0] - last, last - low):
+            end = float(last)
+            break
+    return start, end
 
 
 def _groups(frames: Array) -> Iterator[slice]:

@@ -26,6 +26,7 @@ class PASDEDEUX_OT_render_preview(JobOperator):
     bl_label = "Render Preview"
     label = "Rendering the preview"
     slot = preview_slot
+    changes_scene = False
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Video",

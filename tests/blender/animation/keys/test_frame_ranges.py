@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.pas_de_deux.animation import dancers, source_checks
+from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, source_checks
 from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, frame_ranges, keyframes
 from motions import joint_positions
 
+from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON
 
@@ -93,6 +94,30 @@ def test_stray_keys_are_left_out(obj: bpy.types.Object, keyed: list[float], fram
     assert animated.frames == frames
     assert animated.stray == tuple(frame for frame in keyed if frame not in frames and frame == int(frame))
     assert animated.stray_path == "location"
+
+
+def test_a_stray_key_beside_a_strip_is_left_out(leader: bpy.types.Object) -> None:
+    channels = armatures.motion_channels(leader, sample_dance()[:60])
+    keyframes.write_keyframes(leader, channels, name="before", first=-20, onto="STRIP")
+    dancers.animate_dancer(bpy.context, leader, sample_dance()[:60], "now", 1)
+    stray_pose(leader, LAST)
+    animated = frame_ranges.animated_frames(leader)
+    assert animated is not None
+    assert (animated.frames, animated.stray) == (range(-20, 61), (LAST,))
+
+
+@pytest.mark.parametrize("keys", [20, 200])
+def test_a_strip_that_plays_long_after_the_action_counts_with_few_and_with_many_keys(
+    leader: bpy.types.Object, keys: int
+) -> None:
+    motion = resample(sample_dance(), 30.0, keys)
+    channels = armatures.motion_channels(leader, motion)
+    keyframes.write_keyframes(leader, channels, name="later", first=6_000, onto="STRIP")
+    dancers.animate_dancer(bpy.context, leader, motion, "now", 1)
+    assert frame_ranges.animated_frames(leader) == frame_ranges.AnimatedFrames(range(1, 6_000 + keys))
+    stray_pose(leader, LAST)
+    animated = frame_ranges.animated_frames(leader)
+    assert (animated.frames, animated.stray) == (range(1, 6_000 + keys), (LAST,))
 
 
 @pytest.mark.parametrize(

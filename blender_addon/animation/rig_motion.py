@@ -1,6 +1,6 @@
 """Motion of any humanoid rig: its bone map, sampling to a Motion, and keyframes for a retargeted motion."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -27,14 +27,13 @@ from ..properties.bone_map import edited_bone_map
 from . import armatures, rigify
 from .armatures import NotADancer
 from .control_bones import control_channels, joint_pose
-from .keys import fcurves, keyframes, nla
-from .keys.channels import OBJECT_GROUP, REST_VALUES, Channel, Tolerance, rest_channel, transform_channels
+from .interfering_transforms import animated_paths, interfering_transforms, is_away, rest_transforms
+from .keys import keyframes, nla
+from .keys.channels import Channel, Tolerance, rest_channel, transform_channels
 from .pose_sampling import sample_pose
 from .shown_bones import shown_bones
 
 _PERSON = 0.8, 2.6  # m, heights of people
-_REST_TOLERANCE = 1e-5
-"""Difference of a transform property from its value at rest, below which it is at rest."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +224,10 @@ def write_rig_motion(
     with nla.beneath_corrections(target):
         keyed = {channel.path for channel in channels}
         stale = interfering_transforms(target, motion, keyed)
-        moved = [bone for path, (bone, rest) in stale.items() if _is_away(target, path, rest)]
-        animated = _animated_paths(target, in_strips=True)
+        moved = [bone for path, (bone, rest) in stale.items() if is_away(target, path, rest)]
+        animated = animated_paths(target, in_strips=True)
         if options.onto == "NEW":
-            animated = _animated_paths(target, in_strips=True) - _animated_paths(target, in_strips=False)
+            animated = animated_paths(target, in_strips=True) - animated_paths(target, in_strips=False)
         channels += [rest_channel(path, bone, frames, rest) for path, (bone, rest) in stale.items() if path in animated]
         action = keyframes.write_keyframes(
             target, channels, name=name, first=first, onto=options.onto, tolerance=tolerance, stale=stale
@@ -236,57 +235,6 @@ def write_rig_motion(
         rest_transforms(target, stale)
     extend_frame_range(active_scene(context), first + frames - 1)
     return WrittenMotion(action, tuple(dict.fromkeys(moved)))
-
-
-def interfering_transforms(
-    target: bpy.types.Object, motion: RigMotion, keyed: Collection[str]
-) -> dict[str, tuple[str, tuple[float, ...]]]:
-    """The transforms that would add to a motion's own: for each data path the bone and the value at rest.
-
-    Locations of the motion's bones, locations and rotations of the bones above them, and animated ones of a Rigify
-    rig's other controls and of the object, which are not among the `keyed` data paths and are animated or not at rest.
-    The object rests where it is.
-    """
-    assert target.pose is not None
-    stale = rigify.stale_controls(target, keyed) if rigify.is_rigify(target) else {}
-    animated = _animated_paths(target, in_strips=True)
-    bones = {bone.name: bone for name in motion.rotations for bone in target.pose.bones[name].parent_recursive}
-    properties = dict.fromkeys(bones, tuple(REST_VALUES)[:-1]) | dict.fromkeys(motion.rotations, ("location",))
-    for name, names in properties.items():
-        bone = target.pose.bones[name]
-        current = ("location", rotation_modes.rotation_property(bone.rotation_mode))
-        for prop in names:
-            path, rest = f"{bone.path_from_id()}.{prop}", REST_VALUES[prop]
-            moved = prop in current and _is_away(target, path, rest)
-            if path not in keyed and (moved or path in animated):
-                stale[path] = name, rest
-    for prop in tuple(REST_VALUES)[:-1]:
-        if prop in animated and prop not in keyed:
-            stale[prop] = OBJECT_GROUP, tuple(getattr(target, prop))
-    return stale
-
-
-def rest_transforms(target: bpy.types.Object, stale: Mapping[str, tuple[str, tuple[float, ...]]]) -> None:
-    """Bring bones' transforms to rest; without keys they would stay as they are."""
-    for path, (_, rest) in stale.items():
-        owner, _, prop = path.rpartition(".")
-        setattr(target.path_resolve(owner) if owner else target, prop, rest)
-
-
-def _is_away(target: bpy.types.Object, path: str, rest: Sequence[float]) -> bool:
-    """Whether a transform property is not at rest now."""
-    return not np.allclose(target.path_resolve(path), rest, atol=_REST_TOLERANCE)
-
-
-def _animated_paths(target: bpy.types.Object, *, in_strips: bool) -> set[str]:
-    """The data paths that the assigned action animates, or also the object's unmuted NLA strips."""
-    paths = {curve.data_path for curve in fcurves.action_fcurves(target)}
-    animation = target.animation_data
-    for track in animation.nla_tracks if animation is not None and in_strips else ():
-        for strip in track.strips:
-            if strip.action is not None and not (track.mute or strip.mute):
-                paths |= {curve.data_path for curve in fcurves.all_fcurves(strip.action)}
-    return paths
 
 
 def rig_channels(

@@ -268,7 +268,14 @@ def muted_group(rig: bpy.types.Object) -> None:
     bag.groups[FOREARM].mute = True
 
 
+def locks(rig: bpy.types.Object) -> None:
+    """Locked channels, which stop the mouse but no keys."""
+    bone = rig.pose.bones[FOREARM]
+    bone.lock_rotation, bone.lock_rotation_w, bone.lock_location = (True, True, True), True, (True, True, True)
+
+
 SOLVED = {
+    "locks": locks,
     "locations of 5 cm": leftover_locations,
     "moved root": moved_root,
     "old keys": old_keys,

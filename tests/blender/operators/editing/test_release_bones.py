@@ -1,11 +1,14 @@
 """Warnings of bones that do not follow generated, shown and baked keys, and Release Bones."""
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 import pytest
 from motions import joint_positions
 
 from rigs.skeleton import JOINTS
+from tests.rig_builders import build
 
 ELBOW = "left_elbow"
 
@@ -59,6 +62,21 @@ def test_a_partner_whose_elbow_is_held_is_told_and_released(partner: bpy.types.O
     assert abs(elbow_bend(partner) - free) < 0.1
     run(operator, partner)
     assert warnings(f"pasdedeux.{operator}") == []
+
+
+@pytest.mark.parametrize("name", ["Rigify", "Mixamo", "UE-style"])
+def test_a_partner_s_own_rig_that_nothing_holds_is_not_warned_of(
+    dancing_leader: bpy.types.Object, corpus: Path, name: str
+) -> None:
+    settings = bpy.context.scene.pas_de_deux
+    rig = build(name, corpus)
+    for bone in list(rig.pose.bones)[:3]:
+        bone.location = (0.05, 0.0, 0.1)
+    settings.partner, settings.model = rig, "mirror"
+    assert bpy.ops.pasdedeux.generate_partner() == {"FINISHED"}
+    assert warnings("pasdedeux.generate_partner") == []
+    run("take_show", rig)
+    assert warnings("pasdedeux.take_show") == []
 
 
 def test_baked_edits_are_checked(partner: bpy.types.Object) -> None:

@@ -196,7 +196,9 @@ def _sample_take(
         pose = sample_pose(bpy.context, obj, frames).select(rig.names)
         world = rotations.multiply(pose.world, rotations.inverse(rig.rest_rotations)[:, None])
         recordings.append(Recording(rig.names, rig.parents, rate, world, pose.positions, rig.heads, 1.0, "Z", True))
-    return RecordedTake(take.name, tuple(recordings))
+    parts = {part.obj.name: part for part in take.armature_parts()}
+    keyed = (parts[obj.name].keyed_bones() if obj.name in parts else frozenset[str]() for obj in objects)
+    return RecordedTake(take.name, tuple(recordings), tuple(keyed))
 
 
 def _in_given_axes(recording: Recording, header: FbxHeader, options: files.ReadOptions, fps: float) -> Recording:

@@ -37,6 +37,13 @@ class Part:
         """The F-curves that animate the object."""
         return fcurves.slot_fcurves(self.action, self.slot)
 
+    def keyed_bones(self) -> frozenset[str]:
+        """The names of an armature's bones that it animates; all, where it animates the armature itself."""
+        assert self.obj.pose is not None
+        paths = {fcurve.data_path.rpartition(".")[0] for fcurve in self.fcurves()}
+        bones = self.obj.pose.bones
+        return frozenset(bone.name for bone in bones if "" in paths or bone.path_from_id() in paths)
+
 
 @dataclass(frozen=True)
 class ImportedTake:

@@ -173,12 +173,12 @@ class PASDEDEUX_OT_import_mocap(ImportOperator):
 def named_motions(clip: files.Clip) -> Iterator[tuple[str, Motion]]:
     """Each dancer's motion in each take of a file, with a name for its action; the motions that are shown come last."""
     stem = clip.source.path.stem
-    takes = [(take.name, take.motions) for take in clip.takes] if isinstance(clip, ClipOfTakes) else []
-    if len(takes) < 2:
-        takes = [("", clip.motions)]
-    for take, motions in sorted(takes, key=lambda named: named[1] is clip.motions):
-        for number, motion in enumerate(motions, start=1):
-            yield " ".join(filter(None, [stem, take, str(number) if len(motions) > 1 else ""])), motion
+    if isinstance(clip, ClipOfTakes) and len(clip.takes) > 1:
+        named = [(take.name, d, take.motions[d]) for take in clip.takes for d in sorted(take.moved)]
+    else:
+        named = [("", d, motion) for d, motion in enumerate(clip.motions)]
+    for take, d, motion in sorted(named, key=lambda entry: entry[2] is clip.motions[entry[1]]):
+        yield " ".join(filter(None, [stem, take, str(d + 1) if len(clip.motions) > 1 else ""])), motion
 
 
 def has_rate(clip: files.Clip) -> bool:
@@ -191,8 +191,12 @@ def clip_takes(clip: files.Clip, numbers: Sequence[int]) -> list[FileTake]:
     if not isinstance(clip, ClipOfTakes) or len(clip.takes) < 2:
         return []
     return [
-        FileTake(take.name, dict(zip(numbers, take.motions, strict=True)), shown=take is clip.takes[clip.shown])
-        for take in clip.takes
+        FileTake(
+            take.name,
+            {numbers[dancer]: take.motions[dancer] for dancer in sorted(take.moved)},
+            frozenset(numbers[dancer] for dancer in take.moved if clip.shown[dancer] == n),
+        )
+        for n, take in enumerate(clip.takes)
     ]
 
 

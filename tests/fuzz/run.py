@@ -27,6 +27,7 @@ from random import Random
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.fuzz.blender_targets import blender_targets
 from tests.fuzz.fuzzer import Fuzzer, first_faults
 from tests.fuzz.targets import targets
 from tests.fuzz.trial import SECONDS_ALLOWED, Target, Trial
@@ -77,7 +78,7 @@ def main(names: list[str]) -> int:
     seconds, seed = float(os.environ.get("FUZZ_SECONDS", "600")), int(os.environ.get("FUZZ_SEED", time.time()))
     jobs = int(os.environ.get("FUZZ_JOBS", os.cpu_count() or 1))
     corpus = Path(os.environ.get("PASDEDEUX_DATA", ROOT.parent / "shared" / "data"))
-    chosen = [target for target in targets() if not names or any(name in target.name for name in names)]
+    chosen = [target for target in all_targets() if not names or any(name in target.name for name in names)]
     share = seconds * min(jobs, len(chosen)) / max(len(chosen), 1)
     real = f"real files of {corpus}" if corpus.is_dir() else f"built files alone (no {corpus})"
     print(f"seed {seed}, {len(chosen)} readers, {share:.0f} s each, {jobs} at a time, mutations of {real}")
@@ -93,6 +94,11 @@ def main(names: list[str]) -> int:
             path = keep_fault(report.name, content, trial)
             print(f"{report.name}: {trial.fault}\n    {path}")
     return 1 if faults else 0
+
+
+def all_targets() -> list[Target]:
+    """The readers, Blender's too."""
+    return [*targets(), *blender_targets()]
 
 
 def run_all(chosen: list[Target], share: float, seed: int, jobs: int, corpus: Path | None) -> list[Report]:
@@ -144,7 +150,10 @@ def fuzz_target(name: str, folder: Path, seconds: float, seed: int, corpus: Path
     """Fuzz one target for some seconds, in a process of its own, and send its report."""
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_ADDRESS_SPACE, _MAX_ADDRESS_SPACE))
     warnings.simplefilter("ignore")
-    target = next(target for target in targets() if target.name == name)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # of Blender's importers, which print what they meet
+    os.dup2(silence, 2)
+    target = next(target for target in all_targets() if target.name == name)
     report, faults, end = Report(name), [], time.monotonic() + seconds
     fuzzer, random = Fuzzer(target, folder, corpus), Random(f"{seed} {name}")
     for seed_file, trial in fuzzer.try_seeds():
@@ -162,7 +171,7 @@ def fuzz_target(name: str, folder: Path, seconds: float, seed: int, corpus: Path
 
 def keep_fault(name: str, content: bytes, trial: Trial) -> Path:
     """Keep the input of a fault."""
-    suffix = next(target.suffix for target in targets() if target.name == name)
+    suffix = next(target.suffix for target in all_targets() if target.name == name)
     FAULTS_FOLDER.mkdir(parents=True, exist_ok=True)
     number = len(list(FAULTS_FOLDER.iterdir()))
     path = FAULTS_FOLDER / f"{name.replace(' ', '-')}-{number}{suffix}"

@@ -24,8 +24,9 @@ from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS, PARENTS
 from tests.fuzz.acclaim_dancer import acclaim_recording, acclaim_skeleton
+from tests.fuzz.clip_check import WrongValue, check_clip, check_warnings
 from tests.fuzz.mutations import Family
-from tests.fuzz.trial import Target, is_one_line
+from tests.fuzz.trial import Target
 from tests.rigs.files.bvh_files import rig_file
 from tests.rigs.files.c3d_files import markers_on, write_markers
 from tests.rigs.files.smpl_archives import smpl_dance
@@ -46,10 +47,6 @@ _FAMILIES: dict[str, Family] = {
 _SCORE_BYTES = 128 * 2**20
 """Of the longest music's piano rolls, and of one more while they are made."""
 _MODEL = "fuzzed"
-
-
-class WrongValue(Exception):
-    """A reader accepted a file and gave what no one can use."""
 
 
 def targets() -> list[Target]:
@@ -76,30 +73,6 @@ def read_skeleton(path: Path) -> Clip:
     if not recording.exists():
         recording.write_text(acclaim_recording())
     return files.read(recording)
-
-
-def check_clip(clip: Clip) -> None:
-    """Raise WrongValue for a clip with numbers that no dancer has, or a warning that is not one line of it."""
-    for motion in clip.motions:
-        arrays = (motion.root, motion.rotations, motion.skeleton.offsets, motion.positions)
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise WrongValue("numbers that are not finite")
-        if not np.allclose(np.linalg.norm(motion.rotations, axis=-1), 1.0, atol=1e-3):
-            raise WrongValue("rotations that are no unit quaternions")
-        if len(motion) < 1 or not 1.0 <= motion.fps <= 10_000.0:
-            raise WrongValue(f"{len(motion)} frames at {motion.fps} a second")
-    check_warnings(clip.warnings)
-    if not clip.motions:
-        raise WrongValue("no dancer")
-
-
-def check_warnings(warnings: tuple[str, ...]) -> None:
-    """Raise WrongValue for warnings that cannot be printed as a line each, or that are too many to read."""
-    for warning in warnings:
-        if not is_one_line(warning):
-            raise WrongValue(f"a warning that is not one printable line: {warning!r}")
-    if len(warnings) > 50:
-        raise WrongValue(f"{len(warnings)} warnings")
 
 
 def read_midi(path: Path) -> midi.ScoreFile:
@@ -210,7 +183,7 @@ def built_files(target: Target, folder: Path) -> list[Path]:
 
 def corpus_files(target: Target, corpus: Path) -> list[Path]:
     """Real files of the corpus that the target reads and that are not too large."""
-    if target.name.startswith("motion ") or target.name in ("MIDI", "Acclaim skeleton"):
+    if target.name.startswith(("motion ", "Blender ")) or target.name in ("MIDI", "Acclaim skeleton"):
         limit = np.inf if target.suffix in (".bvh", ".amc", ".npy", ".json") else MAX_SEED_BYTES
         found = sorted(path for path in corpus.rglob(f"*{target.suffix}") if path.stat().st_size <= limit)
         if target.suffix == ".json":

@@ -33,7 +33,8 @@ class Target:
 
     suffix: of its files.  family: the kind of mutations.  read: from a path to a value.
     refusals: the exceptions that it may raise.  check: raises for a value that no one can use.
-    names_file: whether a refusal must name the file.  memory_allowed: bytes for a file of any size.
+    names_file: whether a refusal must name the file.  memory_allowed, seconds_allowed: bytes
+    and s of CPU time for a file of any size.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Target:
     check: Callable[[Any], None] = lambda value: None
     names_file: bool = True
     memory_allowed: int = MEMORY_ALLOWED
+    seconds_allowed: float = SECONDS_ALLOWED
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def try_file(target: Target, path: Path, size: int, *, measure_memory: bool = Tr
             tracemalloc.stop()
         if not fault and again != refused:
             fault = f"read differently the second time: {again}"
-    limit = SECONDS_ALLOWED + SECONDS_PER_MEGABYTE * size / _MEGABYTE
+    limit = target.seconds_allowed + SECONDS_PER_MEGABYTE * size / _MEGABYTE
     if not fault and seconds > limit:
         fault = f"{seconds:.2f} s of CPU time for {size} bytes, at most {limit:.2f} expected"
     if not fault and peak > target.memory_allowed + MEMORY_RATIO * size:

@@ -17,6 +17,7 @@ import numpy as np
 from rigs import files, rotations
 from rigs.files.axes import from_z_up, quaternions_from_z_up
 from rigs.files.fbx_header import FbxHeader, read_header
+from rigs.files.fbx_nodes import expect_sound_nodes
 from rigs.files.key_times import keyed_frame_rate, keyframe_spacing, sampling_rate
 from rigs.files.recording import Recording
 from rigs.files.takes import ClipOfTakes, RecordedTake, to_clip_of_takes
@@ -115,6 +116,8 @@ def _require_supported_fbx(path: Path, header: FbxHeader) -> FbxHeader:
     if _is_old_fbx(header) and not _has_later_fbx_importer():
         found = "text" if header.is_text else f"version {header.version / 1000:.1f}"
         raise files.BadFile(f"{path.name}: {_SUPPORTED_FBX}, {found} found; {_EXPORT_AGAIN}")
+    if not _is_old_fbx(header):
+        expect_sound_nodes(path, header.version)
     return header
 
 

@@ -23,6 +23,10 @@ from rigs.motion import Motion
 from rigs.skeleton import JOINTS
 
 _SAMPLES = 200
+_MAX_PLACE = 1e9
+"""In any unit beyond every stage."""
+_MAX_STRETCH = 0.1
+"""By which a quaternion may be longer or shorter than 1."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) 
     trees, _ = find_dancer_trees(recording.names, recording.parents, recording.rest_positions)
     recordings = [recording.select(nodes) for nodes in trees] if len(trees) > 1 else [recording]
     bone_maps = [_map_bones(path, dancer) for dancer in recordings]
+    for dancer, bone_map in zip(recordings, bone_maps, strict=True):
+        _expect_movement(path, dancer, bone_map)
     warnings = list[str]()
     mirrored = is_mirrored(_joint_positions(recordings[0], bone_maps[0]))
     if mirrored:
@@ -88,6 +94,22 @@ def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) 
     motion, filled_joints = dancers[0]
     source = Source(path, conventions.metres, conventions.up, recording.fps, len(motion), filled_joints, mirrored)
     return Clip(tuple(motion for motion, _ in dancers), source, (*warnings, *conventions.warnings))
+
+
+def _expect_movement(path: Path, recording: Recording, bone_map: BoneMap) -> None:
+    """Raise BadFile for numbers that no bone has: of damaged files, and of bones scaled to nothing."""
+    for at in sorted({*bone_map.bones, *bone_map.spine, *bone_map.neck} - {-1}):
+        turns, places, rest = (
+            rows[at] for rows in (recording.world_rotations, recording.positions, recording.rest_positions)
+        )
+        for what, is_good in (
+            ("a rotation", (np.abs(np.linalg.norm(turns, axis=-1) - 1.0) < _MAX_STRETCH)),
+            ("a place within reach", (np.abs(places) < _MAX_PLACE).all(axis=-1)),
+            ("a place at rest within reach", (np.abs(rest[None]) < _MAX_PLACE).all(axis=-1)),
+        ):
+            if not is_good.all():
+                frame = int(np.argmin(is_good)) + 1
+                raise BadFile(f"{path.name}, {recording.names[at]}, frame {frame}: {what} expected, none found")
 
 
 def _map_bones(path: Path, recording: Recording) -> BoneMap:

@@ -1,6 +1,7 @@
 """From moving bones to a dancer: units, up axis, missing joints, and skeletons that are no humanoid."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures
 from rigs.files import BadFile, bvh, read
 from rigs.files.bvh_parser import parse_bvh
+from rigs.files.recording import Recording, to_clip
 from rigs.motion import Motion
-from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, Skeleton
+from rigs.sample_dance.salsa import sample_dance
+from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
 from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, mixamo, rig_file
 
 
@@ -107,3 +110,47 @@ def test_a_body_in_an_unknown_unit_is_scaled_to_human_size(tmp_path: Path) -> No
     bones = map_bones(parsed.names, parsed.parents).bones
     units = clip.source.units
     assert body_measures.body_height(bones, bvh.bvh_transforms(parsed)[1]) * units == pytest.approx(1.7)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"world_rotations": np.nan}, "a rotation expected"),
+        ({"world_rotations": 0.0}, "a rotation expected"),
+        ({"positions": np.inf}, "a place within reach expected"),
+        ({"positions": 1e30}, "a place within reach expected"),
+    ],
+)
+def test_numbers_that_no_bone_has_are_refused_with_the_bone_and_the_frame(
+    change: dict[str, float], sentence: str
+) -> None:
+    whole = humanoid_recording()
+    ((field, number),) = change.items()
+    rows = getattr(whole, field).copy()
+    rows[INDEX["left_knee"], 2] = number
+    with pytest.raises(BadFile) as caught:
+        to_clip(Path("a.glb"), replace(whole, **{field: rows}))
+    assert str(caught.value) == f"a.glb, left_knee, frame 3: {sentence}, none found"
+
+
+def test_a_prop_scaled_to_nothing_does_not_matter() -> None:
+    whole = humanoid_recording()
+    with_prop = replace(
+        whole,
+        names=(*whole.names, "sword"),
+        parents=(*whole.parents, INDEX["right_wrist"]),
+        world_rotations=np.concatenate([whole.world_rotations, np.full_like(whole.world_rotations[:1], np.nan)]),
+        positions=np.concatenate([whole.positions, whole.positions[-1:]]),
+        rest_positions=np.concatenate([whole.rest_positions, whole.rest_positions[-1:]]),
+    )
+    np.testing.assert_array_equal(
+        to_clip(Path("a.glb"), with_prop).motions[0].rotations, to_clip(Path("a.glb"), whole).motions[0].rotations
+    )
+
+
+def humanoid_recording() -> Recording:
+    """The sample dance as a recording of the 29 joints."""
+    motion = sample_dance()[:20]
+    world = kinematics.global_rotations(motion.rotations).swapaxes(0, 1)
+    rest = motion.skeleton.rest_positions()
+    return Recording(JOINTS, PARENTS, 30.0, world, motion.positions.swapaxes(0, 1), rest, 1.0, "Z", True)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, arg
 
@@ -12,7 +12,6 @@ from backend.wire.direction import Direction
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, Unit
 from rigs.choreography.formations import Formation
 from rigs.files import ReadOptions
-from rigs.files.axes import UNITS, UP_AXES
 from rigs.motion import Motion, resample
 
 FPS_TOLERANCE = 1e-3
@@ -46,23 +45,26 @@ DanceModel = Annotated[str, arg(metavar="NAME", help=_model_help("dance", "the d
 ComposeModel = Annotated[str, arg(metavar="NAME", help=_model_help("compose", "the music"))]
 
 
+UpAxis = Literal["auto", "X", "Y", "Z", "-X", "-Y", "-Z"]
+LengthUnit = Literal["auto", "m", "dm", "cm", "mm", "in", "ft"]
+
+
 @dataclass(frozen=True)
 class MotionFileOptions:
     """What motion files state wrongly or not at all; by default as they state, or as their movement tells."""
 
     fps: Annotated[float | None, arg(metavar="RATE", help_behavior_hint="")] = None
     """frames a second of the motion files."""
-    up: Annotated[
-        str | None, arg(metavar="AXIS", help=f"axis that points up: {', '.join(UP_AXES)}.", help_behavior_hint="")
-    ] = None
-    unit: Annotated[
-        str | None, arg(metavar="UNIT", help=f"unit of lengths: {', '.join(UNITS)}.", help_behavior_hint="")
-    ] = None
+    up: UpAxis = "auto"
+    """axis that points up in the motion files; auto: as stated, unless the movement tells another."""
+    unit: LengthUnit = "auto"
+    """unit of lengths in the motion files; auto: as stated, unless the dancer's height tells another."""
 
     @property
     def read_options(self) -> ReadOptions:
-        """The same for `files.read`, in its spelling."""
-        return ReadOptions(self.fps, self.up and self.up.upper(), self.unit and self.unit.lower())
+        """The same for `files.read`."""
+        up, unit = (None if value == "auto" else value for value in (self.up, self.unit))
+        return ReadOptions(self.fps, up, unit)
 
     @property
     def task_entries(self) -> dict[str, float | str]:

@@ -31,6 +31,8 @@ _MIN_DURATION = 2.0
 _RUNNING_SPEED, _RUNNING_SHARE, _RESTING_SPEED, _SWING = 2.0, 0.15, 1.0, 3.0
 """m/s of the pelvis and the fraction of frames without a resting foot of somebody who runs at least; m/s of a resting
 ankle; and how many times faster than the pelvis a runner's ankles swing at most."""
+_RUNWAY = 3.0
+"""m that a run covers at least."""
 _OFF_FLOOR, _FLOOR_PERCENTILE = 0.05, 10.0
 """m of the lowest joint above the floor in a jump, and the percentile of its heights that is the floor's."""
 _MIN_FRAMES, _MIN_RISE, _MAX_RESIDUAL, _MAX_SIDEWAYS = 6, 0.02, 0.1, 0.5
@@ -120,7 +122,8 @@ def _runs(motion: Motion, step_speed: float) -> bool:
     speeds = np.linalg.norm(steps, axis=-1) * (motion.fps / frames)
     flying = np.mean(speeds[:, :2].min(axis=1) > _RESTING_SPEED)
     travel = float(np.median(speeds[:, 2]))
-    return bool(max(_RUNNING_SPEED, step_speed / _SWING) < travel and flying > _RUNNING_SHARE)
+    extent = float(np.ptp(motion.root[:, :2], axis=0).max())
+    return bool(max(_RUNNING_SPEED, step_speed / _SWING) < travel and flying > _RUNNING_SHARE and extent > _RUNWAY)
 
 
 def _step_speed(ankles: Array, fps: float) -> float:

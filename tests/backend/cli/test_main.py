@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from backend.cli import options
 from backend.cli.demo import running_backend
 from rigs import files
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, choreograph
 from rigs.files import Source
+from rigs.files.axes import UNITS, UP_AXES
 from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
 from tests.rigs.files.smpl_archives import smpl_dance
@@ -98,6 +101,27 @@ def test_partner_has_the_leaders_units_axis_rate_and_length(units: float, up: st
     assert ours.source.frames == len(motion)
     apart = np.linalg.norm(ours.motions[0].root[:, :2] - theirs.motions[0].root[:, :2], axis=-1)
     assert 0.1 < apart[0] < 2.0, "the partner starts within reach"
+
+
+def test_axes_and_units_that_the_file_states_wrongly_can_be_given(tmp_path: Path) -> None:
+    odd, out = tmp_path / "odd.bvh", tmp_path / "p.bvh"
+    files.write(odd, dance(30.0), like=files.Source(odd, 0.3048, "-Y", 30.0, round(SECONDS * 30.0)))
+    told = run("partner", odd, "-o", out, "--model", "mirror", "--up", "-Y", "--unit", "ft")
+    assert (told.returncode, "odd.bvh" in told.stderr) == (0, False)
+    source = files.read(out).source
+    assert (source.up, source.units) == ("-Y", 0.3048)
+    wrong = run("partner", odd, "-o", out, "--model", "mirror", "--up", "Z")
+    assert wrong.returncode == 0
+    assert wrong.stderr.startswith("odd.bvh: with Z up, as given, the dancer stands along -Y in 100% of its frames\n")
+    assert files.read(out, files.ReadOptions(up="Z")).source.up == "Z"
+
+
+def test_every_axis_and_unit_can_be_given() -> None:
+    assert get_args(options.UpAxis) == ("auto", *UP_AXES)
+    assert get_args(options.LengthUnit) == ("auto", *UNITS)
+    refused = run("compose", "leader.bvh", "-o", "p.mid", "--unit", "ell")
+    assert refused.returncode == 2
+    assert "invalid choice 'ell' for argument '--unit'" in refused.stderr
 
 
 def test_a_rate_that_the_file_states_wrongly_can_be_given(shelf: Path, tmp_path: Path) -> None:

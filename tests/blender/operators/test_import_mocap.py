@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers, deleted_dancers
+from bl_ext.user_default.pas_de_deux.animation.fbx_gltf import read_armatures
 from bl_ext.user_default.pas_de_deux.animation.fbx_gltf_export import export_dancer
 from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion
 
@@ -144,17 +145,14 @@ def test_the_up_axis_and_the_unit_can_be_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0.3, 2.5])
-def test_a_character_of_another_size_keeps_it_in_an_fbx(
-    tmp_path: Path, size: float, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_character_of_another_size_keeps_it_in_an_fbx(tmp_path: Path, size: float) -> None:
     motion = swaying_motion(frames=20)
     motion = replace(motion, skeleton=motion.skeleton.scale(size), root=motion.root * size)
     export_dancer(tmp_path / "robot.fbx", motion, "robot")
-    bpy.context.scene.unit_settings.scale_length = 1.0
-    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "robot.fbx"))
-    output = capfd.readouterr()
-    assert f"robot.fbx: a body {1.7 * size:.2f} m tall found" in output.out + output.err
-    assert max_joint_error(bpy.context.object, motion) < 10.0 * TENTH_OF_A_MILLIMETRE
+    clip = read_armatures(bpy.context, tmp_path / "robot.fbx")()
+    np.testing.assert_allclose(clip.motions[0].positions, motion.positions, atol=10.0 * TENTH_OF_A_MILLIMETRE)
+    (warning,) = clip.warnings
+    assert warning.startswith(f"robot.fbx: a body {1.7 * size:.2f} m tall found; read in m, --unit")
 
 
 def test_a_dancer_on_its_head_is_turned_and_it_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -45,9 +45,9 @@ class Body:
     forward: Array
 
     @property
-    def total(self) -> float:
-        """Cost by place and name."""
-        return self.cost - self.legs.name_score - self.arms.name_score
+    def name_score(self) -> float:
+        """Log-likelihood ratio of the names of its arms' and legs' joints."""
+        return self.legs.name_score + self.arms.name_score
 
 
 def find_body(tree: BoneTree, evidence: NameEvidence | None = None, named: Sequence[int] = ()) -> Body | None:
@@ -58,12 +58,19 @@ def find_body(tree: BoneTree, evidence: NameEvidence | None = None, named: Seque
     names = evidence or no_evidence(len(tree.parents))
     legs, arms = _limb_pairs(tree, names, named, posed=True)
     bodies = [body for each in legs for other in arms if (body := _posed_body(tree, each, other)) is not None]
-    if not bodies and evidence is not None:
+    expected = max((body.name_score for body in bodies), default=-np.inf)
+    if evidence is not None and expected < _named_score(evidence, named) - _UNPOSED_COST:
         legs, arms = _limb_pairs(tree, names, named, posed=False)
-        bodies = [body for each in legs for other in arms if (body := _unposed_body(tree, each, other)) is not None]
+        bodies += [body for each in legs for other in arms if (body := _unposed_body(tree, each, other)) is not None]
     if not bodies:
         return None
-    return _with_sides(tree, min(bodies, key=lambda body: body.total), names)
+    return _with_sides(tree, min(bodies, key=lambda body: body.cost - body.name_score), names)
+
+
+def _named_score(names: NameEvidence, named: Sequence[int]) -> float:
+    """The score of the names of the limbs' joints as names alone tell them."""
+    joints = [(f"{side}_{kind}", kind) for kinds in _KINDS.values() for kind in kinds for side in SIDES]
+    return sum(float(names.score(kind)[bone]) for joint, kind in joints if named and (bone := named[INDEX[joint]]) >= 0)
 
 
 def _limb_pairs(

@@ -101,6 +101,7 @@ window: extension-for-this-platform
 
 benchmark: extension-for-this-platform
 	$(BIN)/python -m tests.benchmarks.bvh_loading
+	$(BIN)/python -m tests.benchmarks.exchange_accuracy
 	$(BIN)/python -m tests.benchmarks.partner_request
 	$(BIN)/python -m tests.benchmarks.onnx_torch
 	$(BIN)/python -m tests.benchmarks.partner_speed

@@ -5,8 +5,9 @@ first is assigned; `wm.fbx_import` and glTF: an action for each take, with a slo
 too. Whatever a take animates, as the parents of its armatures, plays in it.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import mathutils
@@ -69,7 +70,7 @@ def find_takes(objects: Collection[bpy.types.Object], actions: Iterable[bpy.type
             if part.fcurves():
                 parts.setdefault(name, {}).setdefault(part.obj.name, part)
     takes = [ImportedTake(name, tuple(by_object.values())) for name, by_object in parts.items()]
-    return _without_layers([take for take in takes if take.armature_parts()])
+    return _number_names(_without_layers([take for take in takes if take.armature_parts()]))
 
 
 def key_times(take: ImportedTake) -> Array:
@@ -161,6 +162,15 @@ def _without_layers(takes: list[ImportedTake]) -> list[ImportedTake]:
         if names.count(name) == 1
         else ImportedTake(f"{name}, layer {layer}", take.parts, layer)
         for take, name, (_, _, layer) in zip(takes, names, split, strict=True)
+    ]
+
+
+def _number_names(takes: list[ImportedTake]) -> list[ImportedTake]:
+    """The takes with " 2", " 3"... behind names that several have, which Blender numbers otherwise."""
+    bases = [re.sub(r"\.\d{3}$", "", take.name) for take in takes]
+    return [
+        take if bases.count(base) == 1 else replace(take, name=f"{base} {bases[: n + 1].count(base)}")
+        for n, (take, base) in enumerate(zip(takes, bases, strict=True))
     ]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.cli import main
+from backend.cli import blender_process, main
+from backend.cli.motion_files import read_clip
 from backend.model_registry import REGISTRY
 from backend.music import midi
 from backend.music.score import cut_bars, part_to_note_array
@@ -112,6 +113,19 @@ def test_a_duet_is_left_in_two_files_of_one_length(folder: Path, capsys: pytest.
     assert (leader.fps, len(leader)) == (partner.fps, len(partner))
     apart = np.linalg.norm(leader.root[0, :2] - partner.root[0, :2])
     assert 0.1 < apart < 2.0, "the partner starts within reach"
+
+
+def test_a_duet_is_left_as_fbx(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not list((blender_process.ROOT / "dist").glob("pas_de_deux-*.zip")):
+        pytest.skip("the extension's zip is not built: make extension")
+    assert pasdedeux("dance song.mid -o out/d.npz --duet --bars 1-2 --seed 2") == 0
+    assert pasdedeux("dance song.mid -o out/d.fbx --duet --bars 1-2 --seed 2") == 0
+    assert capsys.readouterr().out.split()[-3:] == ["out/d-leader.fbx", "out/d-partner.fbx", "out/d.wav"]
+    for role in ("leader", "partner"):
+        expected = files.read(folder / f"out/d-{role}.npz").motions[0]
+        clip = read_clip(folder / f"out/d-{role}.fbx")
+        assert clip.source.fps == expected.fps
+        np.testing.assert_allclose(clip.motions[0].positions, expected.positions, atol=1e-3)
 
 
 def test_music_is_left_with_its_sound(folder: Path) -> None:

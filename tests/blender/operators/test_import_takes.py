@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -22,8 +23,12 @@ def still_motion(frames: int = 40, x: float = 0.0) -> Motion:
     return resample(pose, 30.0, frames)
 
 
+def take_list() -> list[Any]:
+    return list(bpy.context.scene.pas_de_deux.take_list)
+
+
 def take_names() -> list[str]:
-    return [entry.name for entry in bpy.context.scene.pas_de_deux.take_list]
+    return [entry.name for entry in take_list()]
 
 
 def warnings() -> list[str]:
@@ -104,6 +109,18 @@ def test_all_takes_come_in_and_the_liveliest_is_shown(tmp_path: Path, order: Ite
     assert max_joint_error(dancer, motions["pose"]) < MILLIMETRE
     assert all(action.use_fake_user for action in bpy.data.actions)
     assert len(bpy.data.actions) == 2
+
+
+@gltf
+def test_takes_of_one_name_are_numbered_in_the_files_order(tmp_path: Path) -> None:
+    motions = [swaying_motion(frames=30), swaying_motion(frames=45)]
+    takes = {name: [(motion, np.arange(len(motion)) / 30.0)] for name, motion in zip("ab", motions, strict=True)}
+    write_glb(tmp_path / "same.glb", takes)
+    content = (tmp_path / "same.glb").read_bytes()
+    (tmp_path / "same.glb").write_bytes(content.replace(b'"name": "b"', b'"name": "a"'))
+    bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "same.glb"), body=False)
+    assert take_names() == ["a 1", "a 2"]
+    assert [len(range(*map(int, entry.action.frame_range))) + 1 for entry in take_list()] == [30, 45]
 
 
 @gltf

@@ -4,6 +4,7 @@ A file has a header of 512 bytes, blocks of parameters in groups, and the frames
 DEC processors; points are 32-bit floats or scaled 16-bit integers. A point with a negative residual was not seen.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def _parse_value(content: bytes, at: int, numbers: _Numbers) -> Parameter | None
         return None
     kind, rank = _signed(content[at]), content[at + 1]
     shape = tuple(content[at + 2 : at + 2 + rank])
-    size = int(np.prod(shape, dtype=float)) if rank else 1
+    size = math.prod(shape)
     data = content[at + 2 + rank : at + 2 + rank + size * _TYPES.get(kind, 0)]
     if kind not in _TYPES or len(data) < size * _TYPES[kind]:
         return None

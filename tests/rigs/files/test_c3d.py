@@ -285,3 +285,18 @@ def test_markers_at_one_point_are_refused(tmp_path: Path) -> None:
     markers = {label: np.ones((9, 3)) for label in markers_on(dance(2))}
     with pytest.raises(BadFile, match=r"x.c3d"):
         read(write_markers(tmp_path / "x.c3d", markers))
+
+
+def test_a_parameter_of_more_values_than_there_are_numbers_for_is_passed_over(tmp_path: Path) -> None:
+    path = write_markers(tmp_path / "a.c3d", markers_on(dance()))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"UNITS") + len(b"UNITS") + 3  # after the offset to the next: the number of dimensions
+    content[at] = 255
+    content[at + 1 : at + 256] = b"\xff" * 255
+    path.write_bytes(content)
+    try:
+        motions = read(path).motions
+    except BadFile as error:
+        assert str(error).startswith("a.c3d: ")  # noqa: PT017
+    else:
+        assert len(motions[0]) == 200

@@ -136,7 +136,7 @@ def source_frames(scene: bpy.types.Scene, *sources: bpy.types.Object) -> range:
     for source in sources:
         if not (frame_ranges.is_animated(source) or source_checks.may_move(source)):
             _require_slot(source)
-            raise OperatorError(f"{source.name} has no action: an animated source expected")
+            raise OperatorError(f"{source.name} has no keyframes: an animated source expected")
     return _require_at_most(frames_of(scene, *sources), _MAX_SOURCE_FRAMES, *sources)
 
 

@@ -58,8 +58,9 @@ def frame_range(obj: bpy.types.Object) -> range | None:
 
 
 def is_animated(obj: bpy.types.Object) -> bool:
-    """Whether the object has an action with F-curves, other than a correction layer, or played NLA strips."""
-    return bool(_action_curves(obj)) or any(True for _ in nla.played_strips(obj))
+    """Whether the object has an action with keys, other than a correction layer, or played NLA strips."""
+    has_keys = any(len(curve.keyframe_points) or len(curve.modifiers) for curve in _action_curves(obj))
+    return has_keys or any(True for _ in nla.played_strips(obj))
 
 
 def animated_frames(obj: bpy.types.Object) -> AnimatedFrames | None:

@@ -249,7 +249,7 @@ def test_one_undo_takes_everything_back(
         ({"source": "nobody"}, "nobody: no such object in the scene"),
         ({"target": "Cube"}, "Cube: an armature expected, found a mesh"),
         ({"source": "target"}, "used twice"),
-        ({"source": "still"}, "still has no action: an animated source expected"),
+        ({"source": "still"}, "still has no keyframes: an animated source expected"),
         ({"target": "table"}, "no bone for"),
         ({"root": "bone"}, "a bone above the hips expected"),
     ],

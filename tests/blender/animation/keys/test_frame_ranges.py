@@ -232,8 +232,17 @@ def test_two_keys_a_million_frames_apart_are_refused_before_the_work(leader: bpy
         bpy.ops.pasdedeux.retarget(source="leader", target="target")
 
 
+def test_a_source_whose_action_has_no_keys_is_refused(leader: bpy.types.Object) -> None:
+    dancers.add_dancer(bpy.context, "target", DEFAULT_SKELETON, partner=True, body=False)
+    for curve in fcurves.action_fcurves(leader):
+        curve.keyframe_points.clear()
+    assert frame_ranges.frame_range(leader) is None
+    with pytest.raises(RuntimeError, match="leader has no keyframes: an animated source expected"):
+        bpy.ops.pasdedeux.retarget(source="leader", target="target")
+
+
 def test_a_source_that_nothing_moves_is_refused(leader: bpy.types.Object) -> None:
     dancers.add_dancer(bpy.context, "target", DEFAULT_SKELETON, partner=True, body=False)
     leader.animation_data_clear()
-    with pytest.raises(RuntimeError, match="leader has no action: an animated source expected"):
+    with pytest.raises(RuntimeError, match="leader has no keyframes: an animated source expected"):
         bpy.ops.pasdedeux.retarget(source="leader", target="target")

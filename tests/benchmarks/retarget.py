@@ -1,11 +1,12 @@
 """Retargeting benchmark, as tables: `python -m tests.benchmarks.retarget [PART ...]`.
 
-accuracy      each rig by each take: bone map, limb directions, foot skating; on Blender's evaluated rigs
-hand_holds    a couple on rigs of other sizes
-file_formats  BVH to Motion to BVH; and against Blender's own importer
-speed         against constraints and nla.bake in the same run; long takes; memory
-pose_check    what the check of written keys costs
-bad_files     the error for each bad file
+accuracy        each rig by each take: bone map, limb directions, foot skating; on Blender's evaluated rigs
+hand_holds      a couple on rigs of other sizes
+file_formats    BVH to Motion to BVH; and against Blender's own importer
+speed           against constraints and nla.bake in the same run; long takes; memory
+tilted_targets  rigs that lean, lie or hang, against upright ones
+pose_check      what the check of written keys costs
+bad_files       the error for each bad file
 
 All of it in the installed extension; `--every N` measures angles in one frame of N (3). Exit status 1 if a bound is
 missed, and the last lines say which.
@@ -84,6 +85,12 @@ def speed(corpus: Path, options: argparse.Namespace) -> list[str]:
     return work.table(corpus)
 
 
+def tilted_targets(corpus: Path, options: argparse.Namespace) -> list[str]:
+    from tests.benchmarks import tilted_targets as work
+
+    return work.table(corpus)
+
+
 def pose_check(corpus: Path, options: argparse.Namespace) -> list[str]:
     from tests.benchmarks import pose_check_cost as work
 
@@ -98,7 +105,7 @@ def bad_files(corpus: Path, options: argparse.Namespace) -> list[str]:
 
 RIGS = ("Rigify", "Mixamo", "UE-style", "CMU", "MakeHuman", "OpenPose", "HumanIK", "Kenney")
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[str]]] = {
-    part.__name__: part for part in (accuracy, hand_holds, file_formats, speed, pose_check, bad_files)
+    part.__name__: part for part in (accuracy, hand_holds, file_formats, speed, tilted_targets, pose_check, bad_files)
 }
 
 

@@ -49,10 +49,10 @@ def _check_node(content: bytes, at: int, stop: int, version: int, depth: int) ->
     if not properties + size <= end <= stop or count > size or depth > _MAX_DEPTH:
         raise _Unsound(at, "a node that ends within the file expected")
     child = _check_properties(content, properties, count, properties + size)
-    while child < end:
+    while child < end - layout.size:  # an empty node ends the children
         child_end = _check_node(content, child, end, version, depth + 1)
         if child_end == 0:
-            break
+            raise _Unsound(child, "a node expected, an empty one found")
         child = child_end
     return end
 

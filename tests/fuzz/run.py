@@ -30,7 +30,7 @@ from tests.conftest import ROOT
 from tests.fuzz.blender_targets import blender_targets
 from tests.fuzz.fuzzer import Fuzzer, first_faults
 from tests.fuzz.targets import targets
-from tests.fuzz.trial import SECONDS_ALLOWED, Target, Trial
+from tests.fuzz.trial import Target, Trial
 
 FAULTS_FOLDER = ROOT / "runs" / "fuzz"
 _MAX_ADDRESS_SPACE = 12 * 2**30
@@ -54,12 +54,12 @@ class Report:
     ratio: float = 0.0
     faults: tuple[tuple[bytes, Trial], ...] = ()
 
-    def add(self, trial: Trial) -> None:
-        """Count a trial."""
+    def add(self, trial: Trial, seconds_allowed: float) -> None:
+        """Count a trial; seconds_allowed: for a file of any size."""
         self.files += 1
         self.refused += trial.refused
         self.seconds_per_megabyte = max(
-            self.seconds_per_megabyte, (trial.seconds - SECONDS_ALLOWED) / (trial.size / _MEGABYTE or 1.0)
+            self.seconds_per_megabyte, (trial.seconds - seconds_allowed) / (trial.size / _MEGABYTE or 1.0)
         )
         self.peak = max(self.peak, trial.peak)
         if trial.size >= _LARGE:
@@ -157,12 +157,12 @@ def fuzz_target(name: str, folder: Path, seconds: float, seed: int, corpus: Path
     report, faults, end = Report(name), [], time.monotonic() + seconds
     fuzzer, random = Fuzzer(target, folder, corpus), Random(f"{seed} {name}")
     for seed_file, trial in fuzzer.try_seeds():
-        report.add(trial)
+        report.add(trial, target.seconds_allowed)
         if trial.fault and "CPU time" not in trial.fault:  # the first ones load the modules
             faults.append((seed_file.content, trial))
     while time.monotonic() < end:
         content, trial = fuzzer.try_mutation(random)
-        report.add(trial)
+        report.add(trial, target.seconds_allowed)
         if trial.fault:
             faults.append((content, trial))
     report.faults = tuple(first_faults(faults))

@@ -66,6 +66,15 @@ def test_what_contradicts_itself_is_refused_with_the_byte(
     assert peak < 2**20
 
 
+def test_zeros_among_nodes_are_refused(tmp_path: Path) -> None:
+    path = write_fbx(tmp_path / "a.fbx", b"I\1\0\0\0", array(100, zlib.compress(b"\0" * 800)))
+    content = bytearray(path.read_bytes())
+    content[47:51] = bytes(4)  # where the inner node states its end
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=r"^a\.fbx, byte 47: a node expected, an empty one found"):
+        expect_sound_nodes(path, 7400)
+
+
 def test_a_file_cut_off_between_nodes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"^a\.fbx, byte \d+: a node expected, the file is cut off"):
         expect_sound_nodes(write_fbx(tmp_path / "a.fbx", b"I\1\0\0\0", cut=13), 7400)

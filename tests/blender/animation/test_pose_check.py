@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from bl_ext.user_default.pas_de_deux.panels import retarget as retarget_panel
 
 from rigs import Array, files, rotations
 from rigs.sample_dance.salsa import sample_dance
@@ -378,3 +380,45 @@ def _directions(heads: Array) -> Array:
     chains += [(f"{a}.{s}", f"{b}.{s}") for s in "LR" for a, b in (("thigh", "shin"), ("upper_arm", "forearm"))]
     vectors = np.stack([heads[:, names.index(b)] - heads[:, names.index(a)] for a, b in chains], axis=1)
     return rotations.normalize(vectors)
+
+
+def test_the_retarget_panel_shows_the_warning_and_release_bones(source: bpy.types.Object) -> None:
+    drawn: list[tuple[str, str]] = []
+
+    class Layout:
+        """Records the labels and the buttons that are drawn, with the operators for which they release bones."""
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_, **__: Layout()
+
+        def label(self, *, text: str, **_: Any) -> None:
+            drawn.append(("label", text))
+
+        def operator(self, idname: str, **_: Any) -> Any:
+            drawn.append(("operator", idname))
+            return SimpleNamespace()
+
+    def draw() -> list[tuple[str, str]]:
+        drawn.clear()
+        retarget_panel.PASDEDEUX_PT_retarget.draw(SimpleNamespace(layout=Layout()), bpy.context)
+        return drawn
+
+    target = make_target()
+    copy_rotation(target)
+    assert ("operator", "pasdedeux.release_bones") not in draw()
+    retarget(source, target)
+    texts = " ".join(text for kind, text in draw() if kind == "label")
+    assert "Target does not follow its keys: forearm.L off by" in texts
+    assert ("operator", "pasdedeux.release_bones") in drawn
+    bpy.ops.pasdedeux.release_bones()
+    assert ("operator", "pasdedeux.release_bones") not in draw()
+
+
+def test_a_hidden_target_is_compared_too(source: bpy.types.Object) -> None:
+    target = make_target()
+    copy_rotation(target)
+    target.hide_viewport = True
+    retarget(source, target)
+    (warning,) = warnings()
+    assert "held by constraint Copy Rotation of forearm.L" in warning
+    assert target.hide_viewport

@@ -1,13 +1,16 @@
 """A file's up axis and unit: what the user gives, or what the movement tells beside what the file states."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from rigs import Array
 from rigs.characters.body_measures import body_height, body_heights
 from rigs.files import AS_STATED, BadFile, ReadOptions, expect_frame_rate
-from rigs.files.axes import UP_AXES
+from rigs.files.axes import UP_AXES, to_z_up
+from rigs.files.frame_rate_check import GRAVITY, fall_acceleration
 from rigs.files.units import Unit, detect_unit
 from rigs.files.up_axis import CONVENTIONAL, STATED, UNUSUAL, UPRIGHT_REST_POSE, UpAxis, detect_up_axis, rest_pose_axis
 from rigs.skeleton import INDEX, SIDES
@@ -27,6 +30,7 @@ _ALWAYS, _BY_CHANCE, _BY_CHANCE_ALWAYS = 0.9, 0.37, 0.25
 _PEOPLE = 0.5, 3.0
 """m, heights of dancers beyond which a unit that the user gives is doubtful."""
 _HEIGHT_SAMPLES = 200
+_ADULT_HEIGHT = 1.7
 UP_OPTION = "--up (Up Axis in Blender's import options) says another"
 UNIT_OPTION = "--unit (Unit in Blender's import options) says another"
 
@@ -87,7 +91,7 @@ def detect_conventions(
         raise BadFile(f"{name}: bones of a dancer's size expected, a body {height:g} units tall found")
     rest_axis = rest_pose_axis(rest) if rest is not None else None
     up, up_warnings = _up_axis(name, positions, fps, stated, options, rest_axis)
-    metres, unit_warnings = _unit(name, height, stated, options)
+    metres, unit_warnings = _unit(name, height, stated, options, lambda: _height_by_fall(positions, fps, height, up))
     return Conventions(up, rest_axis or up, metres, (*up_warnings, *unit_warnings))
 
 
@@ -131,14 +135,35 @@ def _is_sure(found: UpAxis, rest_axis: str | None) -> bool:
     return explained > _HARDLY * others if stands else explained > others + _CLEARLY
 
 
-def _unit(name: str, height: float, stated: Stated, options: ReadOptions) -> tuple[float, list[str]]:
-    """Metres in one unit, and warnings if it is not the stated one or may be another."""
+def _height_by_fall(positions: Array, fps: float, height: float, up: str) -> float | None:
+    """The body's height in m that jumps tell: the smaller a body, the more of its heights it falls in a second."""
+    fall, _ = fall_acceleration(to_z_up(positions * (_ADULT_HEIGHT / height), up), fps)
+    tall = _ADULT_HEIGHT * GRAVITY / fall
+    return tall if _PEOPLE[0] < tall < _PEOPLE[1] else None
+
+
+def _unit(
+    name: str, height: float, stated: Stated, options: ReadOptions, height_by_fall: Callable[[], float | None]
+) -> tuple[float, list[str]]:
+    """Metres in one unit, and warnings if it is not the stated one or may be another.
+
+    height_by_fall: the height in m that jumps tell, asked for where the body's height leaves the unit in doubt.
+    """
     if options.metres_per_unit is not None:
         tall = height * options.metres_per_unit
         if _PEOPLE[0] < tall < _PEOPLE[1]:
             return options.metres_per_unit, []
         return options.metres_per_unit, [f"{name}: a body {tall:.4g} m tall with the unit {options.unit}, as given"]
-    unit = detect_unit(height, stated=stated.metres, convention=stated.convention_metres, is_sure=stated.unit_is_sure)
+    detect = partial(
+        detect_unit,
+        height,
+        stated=stated.metres,
+        convention=stated.convention_metres,
+        is_sure=stated.unit_is_sure,
+    )
+    unit = detect()
+    if unit.confidence < _SURE_UNIT:
+        unit = detect(height_by_fall=height_by_fall())
     tall = height * unit.metres
     warning = _unit_warning(height, tall, unit, stated)
     return unit.metres, [f"{name}: {warning}, {UNIT_OPTION}"] if warning else []

@@ -16,7 +16,8 @@ from rigs.skeleton import INDEX
 
 RATE_OPTION = "--fps (Frame Rate in Blender's import options) says another"
 _ANKLES = [INDEX["left_ankle"], INDEX["right_ankle"]]
-_GRAVITY = 9.81
+GRAVITY = 9.81
+"""m/s² of free fall."""
 _SPEED_WINDOW = 0.1
 """Seconds over which a speed is measured, so that the noise of a capture averages out."""
 _MAX_LIFT = 0.4
@@ -66,15 +67,13 @@ def frame_rate_warnings(motion: Motion, name: str) -> tuple[str, ...]:
 
 def doubt_frame_rate(motion: Motion) -> RateDoubt | None:
     """What speaks against the frame rate of a whole clip, or None."""
-    falls = _fall_accelerations(motion)
-    if len(falls) >= _MIN_JUMPS:
-        lower, fall, upper = np.percentile(falls, [25.0, 50.0, 75.0])
-        if upper < _MAX_SPREAD * lower and 1.0 / _MAX_DOUBT < fall / _GRAVITY < _MAX_DOUBT:
-            if 1.0 / _DOUBT < fall / _GRAVITY < _DOUBT:
-                return None
-            evidence = f"{len(falls)} jumps fall at {fall:.1f} m/s², {_GRAVITY:g} expected"
-            better = _usual_rate(motion.fps * float(np.sqrt(_GRAVITY / fall)))
-            return RateDoubt(better, 1.0 - 1.0 / len(falls), evidence)
+    fall, jumps = fall_acceleration(motion.positions, motion.fps)
+    if np.isfinite(fall):
+        if 1.0 / _DOUBT < fall / GRAVITY < _DOUBT:
+            return None
+        evidence = f"{jumps} jumps fall at {fall:.1f} m/s², {GRAVITY:g} expected"
+        better = _usual_rate(motion.fps * float(np.sqrt(GRAVITY / fall)))
+        return RateDoubt(better, 1.0 - 1.0 / jumps, evidence)
     ankles = motion.positions[:, _ANKLES]
     speed = _step_speed(ankles, motion.fps)
     if (
@@ -88,16 +87,30 @@ def doubt_frame_rate(motion: Motion) -> RateDoubt | None:
     return RateDoubt(motion.fps / 2.0, 1.0 - 0.5 * _MAX_STEP_SPEED / speed, evidence)
 
 
-def _fall_accelerations(motion: Motion) -> Array:
+def fall_acceleration(positions: Array, fps: float) -> tuple[float, int]:
+    """Median downward acceleration in m/s² of jumps, and their number; nan if they are too few or disagree.
+
+    positions: (F, 29, 3) m, Z up; nan for joints that are unknown.  In a jump nothing touches the floor, and the centre
+    of mass follows a parabola.
+    """
+    falls = _fall_accelerations(positions, fps)
+    if len(falls) < _MIN_JUMPS:
+        return float("nan"), len(falls)
+    lower, fall, upper = np.percentile(falls, [25.0, 50.0, 75.0])
+    is_fall = upper < _MAX_SPREAD * lower and 1.0 / _MAX_DOUBT < fall / GRAVITY < _MAX_DOUBT
+    return float(fall) if is_fall else float("nan"), len(falls)
+
+
+def _fall_accelerations(positions: Array, fps: float) -> Array:
     """Downward acceleration in m/s² of the centre of mass in each flight: in the air, and along a parabola."""
-    lowest = motion.positions[..., 2].min(axis=1)
+    lowest = np.nanmin(positions[..., 2], axis=1)
     in_air = lowest > np.percentile(lowest, _FLOOR_PERCENTILE) + _OFF_FLOOR
     edges = np.flatnonzero(np.diff(np.concatenate([[False], in_air, [False]]).astype(int)))
     falls = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         if end - start < _MIN_FRAMES:
             continue
-        center = center_of_mass(motion.positions[start + 1 : end - 1])
+        center = center_of_mass(positions[start + 1 : end - 1])
         frame = np.arange(len(center)) - (len(center) - 1) / 2.0
         powers = np.stack([np.ones(len(center)), frame, frame**2 / 2.0], axis=1)
         coefficients = np.linalg.pinv(powers) @ center
@@ -105,7 +118,7 @@ def _fall_accelerations(motion: Motion) -> Array:
         fall, sideways = -float(coefficients[2, 2]), float(np.linalg.norm(coefficients[2, :2]))
         rise = fall * len(center) ** 2 / 8.0
         if rise > _MIN_RISE and residual < _MAX_RESIDUAL * rise and sideways < _MAX_SIDEWAYS * fall:
-            falls.append(fall * motion.fps**2)
+            falls.append(fall * fps**2)
     return np.array(falls)
 
 

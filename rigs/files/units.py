@@ -12,12 +12,20 @@ _COMMON, _RARE = ("m", "cm", "mm"), ("dm", "in", "ft")
 _PRIORS = {"m": 1.0, "cm": 1.0, "mm": 1.0, "in": 0.3, "ft": 0.1, "dm": 0.03}
 """How common units are; a rare one has to fit more closely, too."""
 _CMU_PRIOR, _CONVENTION_PRIOR, _STATED_PRIOR = 0.1, 10.0, 50.0
-_HEIGHTS = {"stated": (0.8, 2.6), "convention": (1.2, 2.3), "common": (0.75, 2.5), "rare": (1.4, 2.1)}
-"""m, the lowest and the greatest height of a dancer in a unit."""
+_HEIGHTS = {
+    "stated": (0.8, 2.6),
+    "convention": (1.2, 2.3),
+    "common": (0.75, 2.5),
+    "rare": (1.4, 2.1),
+    "by fall": (0.4, 3.5),
+}
+"""m, the lowest and the greatest height of a dancer in a unit, by what tells the unit."""
 _FIGURE_HEIGHTS = (0.3, 8.0)
 """m, heights of animated characters in a file that surely states its unit."""
 _ADULTS, _CHILDREN = (0.8, 1.7, 0.09), (0.15, 1.45, 0.25)
 """Share, height in m and its relative deviation of adults, and of children and characters of other sizes."""
+_OTHER_SIZES, _FALL_DEVIATION = 0.1, 0.2
+"""Density of characters of any size, and relative deviation of the height that jumps tell."""
 _UNKNOWN = 0.03
 """Density beside which a unit's height is in doubt, as that of a dancer in a unit nobody knows."""
 _ADULT_HEIGHT = 1.7
@@ -42,12 +50,18 @@ class Unit:
 
 
 def detect_unit(
-    height: float, *, stated: float | None = None, convention: float | None = None, is_sure: bool = False
+    height: float,
+    *,
+    stated: float | None = None,
+    convention: float | None = None,
+    is_sure: bool = False,
+    height_by_fall: float | None = None,
 ) -> Unit:
     """Detect the unit in which a dancer is `height` tall.
 
     stated: metres in one unit as the file states it.  convention: as files with the same names of bones have it.
     is_sure: the format states units reliably, so that a giant is a giant, with a confidence of 0.5.
+    height_by_fall: the height in m that jumps tell, as of a body in free fall.
     If no unit makes a dancer of it, the one that makes it 1.7 m tall is returned, with confidence 0.
     """
     if is_sure and stated and _FIGURE_HEIGHTS[0] < height * stated < _FIGURE_HEIGHTS[1]:
@@ -56,9 +70,10 @@ def detect_unit(
     candidates: dict[float, float] = {}
 
     def weigh(metres: float | None, prior: float, heights: str) -> None:
-        low, high = _HEIGHTS[heights]
+        low, high = _HEIGHTS[heights] if height_by_fall is None else _HEIGHTS["by fall"]
         if metres and low < height * metres < high:
-            candidates[metres] = candidates.get(metres, 0.0) + prior * _height_density(height * metres)
+            density = _height_density(height * metres, height_by_fall)
+            candidates[metres] = candidates.get(metres, 0.0) + prior * density
 
     weigh(stated, _STATED_PRIOR, "stated")
     weigh(convention, _CONVENTION_PRIOR, "convention")
@@ -72,9 +87,16 @@ def detect_unit(
     return Unit(best, candidates[best] / (sum(candidates.values()) + _UNKNOWN))
 
 
-def _height_density(height: float) -> float:
-    """Probability density of a dancer's height in m, on a logarithmic scale."""
+def _height_density(height: float, height_by_fall: float | None) -> float:
+    """Probability density of a dancer's height in m, on a logarithmic scale, beside the height that jumps tell."""
     density = 0.0
     for share, mean, deviation in (_ADULTS, _CHILDREN):
-        density += share * float(np.exp(-0.5 * (np.log(height / mean) / deviation) ** 2)) / (2.5 * deviation)
+        density += share * _normal_density(np.log(height / mean), deviation)
+    if height_by_fall is not None:
+        density = (density + _OTHER_SIZES) * _normal_density(np.log(height / height_by_fall), _FALL_DEVIATION)
     return density
+
+
+def _normal_density(x: float, deviation: float) -> float:
+    """The density of a normal distribution about 0."""
+    return float(np.exp(-0.5 * (x / deviation) ** 2)) / (np.sqrt(2.0 * np.pi) * deviation)

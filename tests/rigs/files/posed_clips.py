@@ -249,13 +249,15 @@ def tai_chi(seconds: float = 12.0) -> Array:
     return posed(pelvis, rotations.about_z(0.3 * np.sin(0.4 * t)), hands, _pair(np.array([-0.35, 0.0, _ANKLE])))
 
 
-def jumps(seconds: float = 6.0, height: float = 0.4, contact: float = 0.35, dip: float = 0.2) -> Array:
+def jumps(
+    seconds: float = 6.0, height: float = 0.4, contact: float = 0.35, dip: float = 0.2, gravity: float = GRAVITY
+) -> Array:
     """Jumps of `height` m in a row: free fall, and a half wave of `contact` s on the floor."""
     t = times(seconds)
-    flight = 2.0 * np.sqrt(2.0 * height / GRAVITY)
+    flight = 2.0 * np.sqrt(2.0 * height / gravity)
     part = t % (flight + contact)
     airborne = part < flight
-    lift = np.where(airborne, 0.5 * GRAVITY * part * (flight - part), 0.0)
+    lift = np.where(airborne, 0.5 * gravity * part * (flight - part), 0.0)
     bend = np.where(airborne, 0.0, np.sin(np.pi * np.clip(part - flight, 0.0, None) / contact))
     pelvis = np.stack([0.05 * np.sin(t), 0.0 * t, 0.92 + lift - dip * bend], axis=1)
     feet = np.stack([-0.1 + 0.05 * np.sin(t), 0.0 * t, _ANKLE + lift], axis=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigs import rotations
+from rigs import pose_fitting, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source, bvh, read, write
 from rigs.files.axes import UNITS, UP_AXES, from_z_up
 from rigs.files.bvh_writer import format_bvh
@@ -92,6 +92,17 @@ def test_a_child_and_a_tall_dancer_keep_their_height(tmp_path: Path, height: flo
     motion = Motion(30.0, DANCE.skeleton.scale(size), DANCE.root * size, DANCE.rotations)
     clip = read(dance_file(tmp_path, motion))
     assert (clip.source.units, clip.warnings) == (0.01, ())
+
+
+@pytest.mark.parametrize(("height", "unit"), [(1.22, "in"), (0.95, "cm")])
+def test_jumps_tell_a_childs_unit(tmp_path: Path, height: float, unit: str) -> None:
+    size = height / 1.7
+    positions = posed_clips.jumps(8.0, 0.3 / size, gravity=posed_clips.GRAVITY / size) * size
+    jumping = pose_fitting.fit_motion(positions, posed_clips.FPS, skeleton=DEFAULT_SKELETON.scale(size))
+    path = tmp_path / "jumps.bvh"
+    write(path, jumping, like=Source(path, UNITS[unit], "Y", jumping.fps, len(jumping)))
+    clip = read(path)
+    assert (clip.source.units, clip.warnings) == (UNITS[unit], ())
 
 
 def test_given_axes_and_units_are_obeyed(tmp_path: Path) -> None:

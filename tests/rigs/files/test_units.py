@@ -43,3 +43,10 @@ def test_a_naming_conventions_unit_yields_to_a_much_likelier_one() -> None:
     assert detect_unit(1.3, convention=1.31).metres == 1.31
     assert detect_unit(1.7, convention=1.31).metres == 1.0
     assert detect_unit(170.0, convention=1.31).name == "cm"
+
+
+@pytest.mark.parametrize(("height", "by_fall", "unit"), [(86.0, 2.2, "in"), (86.0, 0.86, "cm"), (48.0, 1.2, "in")])
+def test_a_fall_tells_units_apart_that_the_height_leaves_in_doubt(height: float, by_fall: float, unit: str) -> None:
+    assert detect_unit(height).confidence < 0.75
+    found = detect_unit(height, height_by_fall=by_fall)
+    assert (found.name, found.confidence > 0.75) == (unit, True)

@@ -127,12 +127,12 @@ def _with_sides(tree: BoneTree, body: Body, names: NameEvidence) -> Body:
     legs, arms = body.legs, body.arms
     leg_names, arm_names = _side_score(tree, legs, names), _side_score(tree, arms, names)
     if not body.posed:
-        return replace(body, legs=legs.flipped(leg_names < 0.0), arms=arms.flipped(arm_names < 0.0))
+        return replace(body, legs=legs.swap_sides(leg_names < 0.0), arms=arms.swap_sides(arm_names < 0.0))
     forward, score = _facing_direction(tree, body)
     same = 1.0 if legs.lateral @ arms.lateral > 0.0 else -1.0
     facing = score if legs.lateral @ np.cross(body.up, forward) > 0.0 else -score
     swap = leg_names + same * arm_names + facing < 0.0
-    return replace(body, legs=legs.flipped(swap), arms=arms.flipped(swap != (same < 0.0)), forward=forward)
+    return replace(body, legs=legs.swap_sides(swap), arms=arms.swap_sides(swap != (same < 0.0)), forward=forward)
 
 
 def _side_score(tree: BoneTree, pair: LimbPair, names: NameEvidence) -> float:

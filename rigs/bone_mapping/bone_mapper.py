@@ -30,6 +30,8 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
     heads: (N, 3) rest positions, in any unit and axes. Without them names and hierarchy alone decide.
     Raises UnmappableRig where arms, legs or the pelvis are missing.
     """
+    if heads is not None and not np.isfinite(heads).all():
+        heads = None  # places that are no numbers tell nothing
     match = match_names(names, parents)
     convention, bones = match.convention, match.bones
     evidence, placed = None, None

@@ -74,9 +74,9 @@ class LimbPair:
     cost: float
     name_score: float = 0.0
 
-    def flipped(self, flip: bool) -> "LimbPair":
-        """The pair with the other limb first if `flip`."""
-        return replace(self, limbs=self.limbs[::-1], lateral=-self.lateral) if flip else self
+    def swap_sides(self, swap: bool) -> "LimbPair":
+        """The pair with the other limb first if `swap`."""
+        return replace(self, limbs=self.limbs[::-1], lateral=-self.lateral) if swap else self
 
     def bones(self) -> tuple[int, ...]:
         """The bones of both limbs."""

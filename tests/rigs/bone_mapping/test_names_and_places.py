@@ -279,9 +279,10 @@ def test_units_axes_and_a_centimetre_of_noise_change_nothing(label: str) -> None
 
 
 @pytest.mark.parametrize("label", DIALECTS)
-def test_names_alone_decide_where_places_say_nothing(label: str) -> None:
-    rig = replace(RIGS[label], heads=np.zeros_like(RIGS[label].heads))
-    assert wrong(rig, map_rig(rig)) == {}
+@pytest.mark.parametrize("place", [0.0, np.nan, np.inf])
+def test_names_alone_decide_where_places_say_nothing(label: str, place: float) -> None:
+    rig = replace(RIGS[label], heads=np.full_like(RIGS[label].heads, place))
+    assert wrong(rig, map_bones(rig.names, rig.parents, rig.heads)) == {}
 
 
 def test_bones_of_a_rest_pose_that_is_no_body_s_are_found_by_the_names_around(corpus: Path) -> None:

@@ -5,6 +5,7 @@ recording, the song and the part of the split of each pair.
 """
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,12 @@ def find_pairs(folder: Path) -> list[Pair]:
 
 
 def _read_pair(dance: Path, music: Path, entry: dict[str, str]) -> Pair:
-    """Read a pair; entry: its manifest entry, if there is one. Raises BadFile."""
-    dancer, name = resample(read(dance).motions[0], FPS), dance.stem
-    pair = Pair(
-        name, dancer, midi.read(music).score, entry.get("recording", name), entry.get("song", name), entry.get("part")
-    )
+    """Read a pair; entry: its manifest entry, if there is one. Prints the files' warnings. Raises BadFile."""
+    clip, song = read(dance), midi.read(music)
+    for warning in (*clip.warnings, *song.warnings):
+        print(warning, file=sys.stderr)
+    dancer, name = resample(clip.motions[0], FPS), dance.stem
+    pair = Pair(name, dancer, song.score, entry.get("recording", name), entry.get("song", name), entry.get("part"))
     if pair.seconds < _MIN_SECONDS:
         raise BadFile(f"{dance}: {_MIN_SECONDS:g} s of dance and music or more expected, {pair.seconds:.1f} s found")
     return pair

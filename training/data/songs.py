@@ -1,5 +1,6 @@
 """Songs from MIDI files to pair with dances: bars of four, loudness of each half beat, and combined bands."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +56,7 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
     """Find the songs of each part of the split: files with drums, tunes, and bands, a tune over another file's drums.
 
     Files that are not in bars of four are left out. Songs are split by their order among those of their kind.
-    Raises BadFile.
+    Prints the files' warnings. Raises BadFile.
     """
     files = {path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
     paths = sorted(path for path in files if not path.name.startswith("."))
@@ -63,7 +64,10 @@ def find_songs(folders: Iterable[Path]) -> dict[str, list[Song]]:
         raise BadFile(f"{', '.join(map(str, folders))}: MIDI files expected, none found")
     scores: dict[str, dict[str, Score]] = {"drums": {}, "tune": {}}
     for path, name in zip(paths, _unique_names(paths), strict=True):
-        score = read_as_four_four(midi.read(path).score, path)
+        song = midi.read(path)
+        for warning in song.warnings:
+            print(warning, file=sys.stderr)
+        score = read_as_four_four(song.score, path)
         if score is not None:
             scores["drums" if score.drums.onset.any() else "tune"][name] = score
     parts: dict[str, dict[str, list[_NamedScore]]] = {part: {kind: [] for kind in KINDS} for part in PARTS}

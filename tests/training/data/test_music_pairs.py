@@ -42,6 +42,15 @@ def test_each_dance_is_read_with_the_music_of_its_name(folder: Path) -> None:
     assert len(found[0].dancer) == 91
 
 
+def test_what_is_odd_in_the_files_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = sorted(path.stem for path in folder.glob("*.mid"))[0]
+    cut = (folder / f"{name}.mid").read_bytes()[:-6]
+    (folder / f"{name}.mid").unlink()
+    (folder / f"{name}.kar").write_bytes(cut)
+    assert len(find_pairs(folder)) == len(list(folder.glob("*.bvh")))
+    assert capsys.readouterr().err.count(f"{name}.kar, track ") == 1
+
+
 def test_a_pair_lasts_as_long_as_both_do(folder: Path) -> None:
     anna, ben, *_ = find_pairs(folder)
     assert anna.seconds == pytest.approx(179 / 60.0, abs=1.0 / 30.0)

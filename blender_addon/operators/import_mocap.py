@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 
 from rigs import files
-from rigs.files.axes import UNITS, UP_AXES
+from rigs.files.axes import UNIT_NAMES, UNITS, UP_AXES
 from rigs.files.other_formats import file_advice
 from rigs.files.takes import ClipOfTakes
 from rigs.motion import Motion, resample
@@ -19,14 +19,6 @@ from ..job_operator import JobOperator, invoke_operator
 from ..properties import notices
 
 _SUFFIXES = (*files.READ_SUFFIXES, *fbx_gltf.SUFFIXES)
-_UNIT_NAMES = {
-    "m": "Metres",
-    "dm": "Decimetres",
-    "cm": "Centimetres",
-    "mm": "Millimetres",
-    "in": "Inches",
-    "ft": "Feet",
-}
 MOCAP_GLOB = ";".join(f"*{suffix}" for suffix in _SUFFIXES)
 """File browser filter of the formats that can be read."""
 
@@ -68,7 +60,10 @@ class ImportOptions:
         description="The file's unit of lengths, for files whose dancers are too tall or too small",
         items=[
             ("AUTO", "Auto", "As the file states it, unless the dancers' height tells another"),
-            *((unit, name, f"One unit of the file is {UNITS[unit]:g} m") for unit, name in _UNIT_NAMES.items()),
+            *(
+                (unit, name.capitalize(), f"One unit of the file is {UNITS[unit]:g} m")
+                for unit, name in UNIT_NAMES.items()
+            ),
         ],
     )
     match_rate: bpy.props.BoolProperty(  # type: ignore[valid-type]

@@ -7,7 +7,16 @@ from rigs import Array, rotations
 UP_AXES: tuple[str, ...] = ("X", "Y", "Z", "-X", "-Y", "-Z")
 """The axes that may point up in a file; "Y" has Z forward, as BVH files and Maya have it, and "-Y" is a camera's."""
 UNITS: dict[str, float] = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
-"""Metres in the units that a file may be in, by their names."""
+"""Metres in the units that a file may be in, by their symbols."""
+UNIT_NAMES: dict[str, str] = {
+    "m": "metres",
+    "dm": "decimetres",
+    "cm": "centimetres",
+    "mm": "millimetres",
+    "in": "inches",
+    "ft": "feet",
+}
+"""Their names for people."""
 
 _TO_Z_UP: dict[str, tuple[tuple[int, int, int], tuple[float, float, float]]] = {
     # up axis: which of the file's coordinates becomes x, y and z, and its sign; each is a rotation by a multiple of 90°

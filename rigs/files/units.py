@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigs.files.axes import UNITS
+from rigs.files.axes import UNIT_NAMES, UNITS
 
 CMU_UNIT = 0.0254 / 0.45
 """Metres in the unit of CMU's Acclaim files: an inch divided by 0.45."""
@@ -44,8 +44,8 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The unit's name, or what it measures."""
-        names = [name for name, metres in UNITS.items() if np.isclose(metres, self.metres, rtol=1e-3)]
+        """The unit's name in the plural, or what it measures."""
+        names = [UNIT_NAMES[unit] for unit, metres in UNITS.items() if np.isclose(metres, self.metres, rtol=1e-3)]
         return names[0] if names else f"units of {self.metres:.4g} m"
 
 

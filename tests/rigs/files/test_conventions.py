@@ -7,7 +7,7 @@ import pytest
 
 from rigs import pose_fitting, rotations
 from rigs.files import BadFile, Clip, ReadOptions, Source, bvh, read, write
-from rigs.files.axes import UNITS, UP_AXES, from_z_up
+from rigs.files.axes import UNIT_NAMES, UNITS, UP_AXES, from_z_up
 from rigs.files.bvh_writer import format_bvh
 from rigs.motion import Motion, translate
 from rigs.sample_dance.salsa import sample_dance
@@ -161,7 +161,7 @@ def test_joint_positions_in_other_units_are_scaled_and_said(tmp_path: Path, unit
     np.testing.assert_allclose(cloud(clip).positions, expected.positions, atol=1e-6)
     assert clip.source.units == UNITS[unit]
     (warning,) = clip.warnings
-    assert f"read in {unit}, 1.7" in warning
+    assert f"read in {UNIT_NAMES[unit]}, 1.7" in warning
     assert read(tmp_path / "x.npy", ReadOptions(unit=unit)).warnings == ()
 
 
@@ -187,7 +187,7 @@ def test_a_robot_of_half_a_metre_stays_one_in_our_own_archive(tmp_path: Path) ->
     write(tmp_path / "robot.npz", robot)
     clip = read(tmp_path / "robot.npz")
     np.testing.assert_allclose(clip.motions[0].root, robot.root, atol=1e-6)
-    assert clip.warnings[0].startswith("robot.npz: a body 0.51 m tall found; read in m, --unit")
+    assert clip.warnings[0].startswith("robot.npz: a body 0.51 m tall found; read in metres, --unit")
 
 
 def test_two_dancers_of_one_file_share_axes_and_unit(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ _MAX_STEPS = 2**16
 _MAX_LISTED = 20
 """Tracks that an error names."""
 _MICROSECONDS = 1e6
+_PLAYED_TEMPI = 10.0, 600.0
+"""Beats a minute of music that people play."""
 _MAX_TEMPO_VALUE = 2**24 - 1
 """Microseconds per beat of the slowest tempo in a MIDI file."""
 
@@ -79,7 +81,8 @@ def read(path: str | Path, *, track: int | None = None) -> ScoreFile:
     tempo_map = TempoMap(tempi, song.ticks_per_beat, song.ticks_per_second)
     meters = _read_meters(timing, tempo_map)
     score = _quantize_tracks(path.name, playing, tempo_map, meters)
-    return ScoreFile(score, (*song.warnings, *_clock_warnings(path.name, song, tempi)))
+    doubts = (*_clock_warnings(path.name, song, tempi), *_tempo_warnings(path.name, tempi))
+    return ScoreFile(score, (*song.warnings, *doubts))
 
 
 def _choose_tracks(name: str, song: ParsedSong, number: int | None) -> tuple[Sequence[Track], Sequence[Track]]:
@@ -115,6 +118,15 @@ def _clock_warnings(name: str, song: ParsedSong, tempi: Sequence[tuple[int, int]
     if song.ticks_per_second:
         beats = "its tempi" if tempi else "120 a minute, as it states no tempo"
         yield f"{name}: time in frames of film (SMPTE) found, its beats are {beats}"
+
+
+def _tempo_warnings(name: str, tempi: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Say of a file with a tempo that nobody plays which one it is."""
+    low, high = _PLAYED_TEMPI
+    beats_a_minute = [60.0 * _MICROSECONDS / tempo for _, tempo in tempi]
+    odd = next((tempo for tempo in beats_a_minute if not low <= tempo <= high), None)
+    if odd is not None:
+        yield f"{name}: a tempo of {low:g} to {high:g} beats a minute expected, {odd:.4g} found and read"
 
 
 def _quantize_tracks(name: str, tracks: Sequence[Track], tempo_map: TempoMap, meters: Sequence[Meter]) -> Score:

@@ -92,6 +92,15 @@ def test_the_grid_follows_beats_when_the_tempo_changes(tmp_path):
     assert pretty_midi_notes(tmp_path / "b.mid") == pretty_midi_notes(path)
 
 
+@pytest.mark.parametrize(("microseconds", "found"), [(2**24 - 1, "3.576"), (40_000, "1500"), (100_000, "")])
+def test_a_tempo_that_nobody_plays_is_told(tmp_path, microseconds, found):
+    tempo = mido.MetaMessage("set_tempo", tempo=microseconds)
+    song = midi.read(write_messages(tmp_path / "a.mid", [tempo, on(60), off(60, 480)]))
+    expected = f"a.mid: a tempo of 10 to 600 beats a minute expected, {found} found and read"
+    assert song.warnings == ((expected,) if found else ())
+    assert song.score.seconds[4] == pytest.approx(microseconds / 1e6)
+
+
 def test_a_tempo_outside_the_first_track_counts(tmp_path):
     tempo = mido.MetaMessage("set_tempo", tempo=1_000_000)
     score = read(write_messages(tmp_path / "a.mid", [on(60), off(60, 480)], [tempo, on(64), off(64, 480)]))

@@ -13,6 +13,8 @@ CONTACT_SPEED, PLANTED_SPEED, GENERATED_SPEED = 0.4, 0.2, 0.25
 dance, and in planting those of a generated one."""
 _RESTING_PERCENTILE = 5.0
 """Percentile of a joint's heights that is its resting height: lower ones are noise of the capture."""
+_BELOW_FEET = 0.25
+"""m below the toes' lowest height at which another joint rests on the floor instead: a hand's, in a handstand."""
 _MAX_REST_HEIGHT = np.array([0.15, 0.08, 0.15, 0.08])
 """m above the floor that a resting joint of `FEET` cannot exceed, not even in heels."""
 
@@ -45,10 +47,18 @@ def floor_height(positions: Array) -> float:
 def stand_on_floor(*motions: Motion) -> tuple[Motion, ...]:
     """Translate motions vertically, all by one constant, so that the lowest of their floors is at z = 0.
 
-    Dancers who share a world must be passed together.
+    The floor is under the toes, or far below them, as in a clip of handstands, under the lowest joint. Dancers who
+    share a world must be passed together.
     """
-    floor = min(floor_height(motion.positions) for motion in motions)
+    floor = min(_lowest_support(motion.positions) for motion in motions)
     return tuple(translate(motion, np.array([0.0, 0.0, -floor])) for motion in motions)
+
+
+def _lowest_support(positions: Array) -> float:
+    """Height in m of the floor under `positions` (F, 29, 3) m, also of a dancer whose feet never touch it."""
+    toes = floor_height(positions)
+    lowest = float(np.percentile(positions[..., 2].min(axis=1), _RESTING_PERCENTILE))
+    return lowest if lowest < toes - _BELOW_FEET else toes
 
 
 def _planar_speed(positions: Array, fps: float) -> Array:

@@ -9,7 +9,7 @@ from rigs import Array
 from rigs.contacts import FEET, floor_height, foot_contacts, stand_on_floor
 from rigs.files import read
 from rigs.motion import Motion, resample, translate
-from rigs.rotations import identity
+from rigs.rotations import from_axis_angle, identity
 from rigs.skeleton import DEFAULT_SKELETON, INDEX
 
 LEFT = [INDEX[name] for name in ("left_ankle", "left_foot", "left_bigtoe")]
@@ -93,6 +93,16 @@ def test_two_dancers_come_down_to_the_floor_together() -> None:
     np.testing.assert_allclose(floor_height(low.positions), 0.0, atol=1e-9)
     np.testing.assert_allclose(floor_height(high.positions), 0.1, atol=1e-9)
     np.testing.assert_allclose(high.root[:, 0], 1.0)
+
+
+def test_a_dancer_who_is_always_in_a_handstand_has_the_hands_on_the_floor() -> None:
+    upside_down = identity(20, 29)
+    upside_down[:, 0] = from_axis_angle(np.array([1.0, 0.0, 0.0]), np.pi)
+    upside_down[:, INDEX["left_shoulder"]] = from_axis_angle(np.array([0.0, 1.0, 0.0]), -np.pi / 2.0)
+    motion = Motion(30.0, DEFAULT_SKELETON, np.repeat(DEFAULT_SKELETON.offsets[:1], 20, axis=0), upside_down)
+    (grounded,) = stand_on_floor(motion)
+    np.testing.assert_allclose(grounded.positions[..., 2].min(), 0.0, atol=1e-9)
+    np.testing.assert_allclose(grounded.positions[:, INDEX["left_middle"], 2], 0.0, atol=1e-9)
 
 
 def test_real_dancers_always_stand_on_something_and_step(pair: list[Motion]) -> None:

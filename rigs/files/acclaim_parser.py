@@ -1,6 +1,6 @@
 """Parser for Acclaim files: the skeleton of an `.asf` file, and the joint angles per frame of an `.amc` file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +10,10 @@ from rigs import Array, rotations
 from rigs.bone_mapping.bone_hierarchy import topological_order
 from rigs.files import BadFile
 from rigs.files.channel_gaps import fill_channel_gaps
+from rigs.files.frame_numbers import place_frames
 from rigs.files.text import Text, read_numbers_text
 
 _ROOT = "root"
-_MAX_SPARSENESS = 10
-"""Frames by number for each frame in the file, beyond which the numbers are damaged."""
 _CHANNELS = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
@@ -107,7 +106,7 @@ def parse_amc(path: Path, skeleton: Asf) -> tuple[tuple[Array, ...], tuple[str, 
     frames, numbers, degrees, cut_off = _parse_frames(_read_lines(path, text), skeleton)
     if not frames:
         raise BadFile(f"{path.name}: at least one frame expected, none found")
-    at, gap_warnings = _frame_places(path, numbers)
+    at, gap_warnings = place_frames(path.name, numbers)
     values = []
     for bone, channels in enumerate(skeleton.channels):
         angles = [c for c, channel in enumerate(channels) if channel[0] == "r"]
@@ -154,18 +153,6 @@ def _parse_frames(
             raise
         return frames[:-1], numbers[:-1], degrees, [f"{error}; the cut-off frame is left out"]
     return frames, numbers, degrees, []
-
-
-def _frame_places(path: Path, numbers: Sequence[int]) -> tuple[Array, list[str]]:
-    """The frames (F,) from 0 at which the numbered ones lie, and warnings; numbers that do not count up are ignored."""
-    places = np.array(numbers) - numbers[0]
-    steps = np.diff(places)
-    if (steps == 1).all():
-        return places, []
-    if (steps < 1).any() or places[-1] > _MAX_SPARSENESS * len(places):
-        return np.arange(len(places)), [f"{path.name}: frame numbers that count up expected, taken in their order"]
-    gaps = places[-1] + 1 - len(places)
-    return places, [f"{path.name}: {gaps} of {places[-1] + 1} frames missing by their numbers, interpolated"]
 
 
 def _read_lines(path: Path, text: Text) -> Iterator[_Line]:

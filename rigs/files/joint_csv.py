@@ -9,7 +9,7 @@ the leaves beyond SMPL's 24 joints are lost where the positions do not tell them
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from rigs import Array
 from rigs.files import BadFile, Clip, ReadOptions, Source, hybrik
 from rigs.files.conventions import Stated
+from rigs.files.frame_numbers import place_frames
 from rigs.files.point_cloud import detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.files.text import read_text
@@ -27,6 +28,8 @@ _STATED = Stated(up="Z", metres=1.0)
 _ROLES = ("leader", "partner")
 _AXES = "xyz"
 _DECIMALS = 6
+_EVEN = 0.5
+"""Frames by which a step between two rows may differ from one, as times are rounded and clocks vary."""
 _EXPECTED = "columns frame, time, pelvis_x, pelvis_y, pelvis_z and so on for each joint expected"
 _QUOTES = "\" '\t"
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -65,7 +68,11 @@ def read(path: Path, options: ReadOptions) -> Clip:
     table = _parse_table(path)
     columns = {_plain_name(name): at for at, name in reversed(list(enumerate(table.names)))}
     prefixes = [f"{role}_" for role in _ROLES if f"{role}_pelvis_x" in columns] or [""]
+    if "time" in columns:
+        table = _sort_by_time(path, table, columns["time"])
     rate, warnings = _frame_rate(path, table, columns, options)
+    if "time" in columns and options.fps is None:
+        table = _insert_missing_rows(path, table, columns["time"], rate)
     captures, motions = [], []
     for prefix in prefixes:
         positions = _joint_columns(path, table, columns, prefix)
@@ -126,6 +133,29 @@ def _parse_cell(path: Path, line: int, cell: str, delimiter: str) -> float:
         raise BadFile(f"{path.name}, line {line}: a number expected, {cell[:40]!r} found") from None
 
 
+def _sort_by_time(path: Path, table: _Table, column: int) -> _Table:
+    """The table with its rows in the order of their times, and each time once, with a warning where it was not so."""
+    times = table.rows[:, column]
+    if not np.isfinite(times).all() or len(np.unique(times)) == 1 or (np.diff(times) > 0.0).all():
+        return table
+    _, order = np.unique(times, return_index=True)
+    repeated = len(times) - len(order)
+    said = f"{repeated} rows with the time of another left out" if repeated else "rows sorted by their times"
+    return replace(table, rows=table.rows[order], warnings=(*table.warnings, f"{path.name}: {said}"))
+
+
+def _insert_missing_rows(path: Path, table: _Table, column: int, rate: float) -> _Table:
+    """The table with rows of nan where its times leave gaps of a frame or more, and a warning that says so."""
+    times = table.rows[:, column]
+    steps = np.diff(times) * rate
+    if not np.isfinite(times).all() or (np.abs(steps - 1.0) < _EVEN).all():
+        return table
+    places, warnings = place_frames(path.name, np.rint((times - times[0]) * rate).astype(int).tolist())
+    rows = np.full((places[-1] + 1, table.rows.shape[1]), np.nan)
+    rows[places] = table.rows
+    return replace(table, rows=rows, warnings=(*table.warnings, *warnings))
+
+
 def _joint_columns(path: Path, table: _Table, columns: dict[str, int], prefix: str) -> Array:
     """Positions (F, 29, 3) or (F, 24, 3) of a dancer's columns. Raises BadFile for a missing one."""
     leaves = [f"{prefix}{joint}_{axis}" for joint in JOINTS[hybrik.SMPL_JOINTS :] for axis in _AXES]
@@ -149,7 +179,7 @@ def _frame_rate(
     step = float(np.median(steps)) if len(steps) else 0.0
     if step > 0.0:
         # times are rounded, so the whole clip tells the rate more exactly than a step
-        even = np.abs(steps - step).max() < 0.5 * step
-        return round(1.0 / (float(steps.mean()) if even else step), 3), ()
+        frames = np.rint(steps / step)
+        return round(float(frames.sum() / steps.sum()), 3), ()
     rate = hybrik.DEFAULT_FPS
     return rate, (f"{path.name}: no times of the frames found, {rate:g} a second assumed; --fps gives the true one",)

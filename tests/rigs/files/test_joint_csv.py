@@ -155,3 +155,38 @@ def test_a_joint_that_is_hidden_in_some_frames_is_filled_and_told(tmp_path: Path
     clip = read(tmp_path / "x.csv")
     assert clip.warnings == ("x.csv: joints not detected in 2 of 60 frames, interpolated",)
     np.testing.assert_allclose(clip.motions[0].positions, dance().positions, atol=0.03)
+
+
+def edit_lines(path: Path, edit: Callable[[list[str]], list[str]]) -> None:
+    """Write the table of a dance with its rows edited."""
+    write(path, dance())
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *edit(rows)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (lambda rows: rows[::-1], "rows sorted by their times"),
+        (lambda rows: [*rows[30:], *rows[:30]], "rows sorted by their times"),
+        (lambda rows: [row for row in rows for _ in range(2)], "60 rows with the time of another left out"),
+    ],
+)
+def test_times_tell_the_order_of_the_rows(
+    tmp_path: Path, edit: Callable[[list[str]], list[str]], expected: str
+) -> None:
+    edit_lines(tmp_path / "x.csv", edit)
+    clip = read(tmp_path / "x.csv")
+    assert (clip.warnings, clip.source.fps) == ((f"x.csv: {expected}",), 30.0)
+    np.testing.assert_allclose(clip.motions[0].positions, dance().positions, atol=1e-4)
+
+
+def test_rows_that_are_missing_by_their_times_keep_their_time(tmp_path: Path) -> None:
+    edit_lines(tmp_path / "x.csv", lambda rows: rows[:20] + rows[26:])
+    clip = read(tmp_path / "x.csv")
+    assert clip.warnings == (
+        "x.csv: 6 of 60 frames missing by their numbers, interpolated",
+        "x.csv: joints not detected in 6 of 60 frames, interpolated",
+    )
+    assert (clip.source.fps, clip.source.frames) == (30.0, FRAMES)
+    np.testing.assert_allclose(clip.motions[0].positions[26:], dance().positions[26:], atol=0.02)

@@ -107,3 +107,14 @@ def test_a_place_where_no_marker_can_be_is_a_hidden_one(tmp_path: Path, number: 
     path.write_text("\n".join(lines))
     found = read(path).motions[0].positions
     assert np.abs(found - whole).max() < 0.03
+
+
+def test_frames_that_are_missing_by_their_numbers_keep_their_time(tmp_path: Path) -> None:
+    lines = write_trc(tmp_path / "x.trc", markers()).read_text().split("\n")
+    facts = lines[2].split("\t")
+    facts[2] = str(FRAMES - 6)
+    (tmp_path / "x.trc").write_text("\n".join([*lines[:2], "\t".join(facts), *lines[3:26], *lines[32:]]))
+    whole = read(write_trc(tmp_path / "whole.trc", markers())).motions[0]
+    clip = read(tmp_path / "x.trc")
+    assert clip.warnings[0] == f"x.trc: 6 of {FRAMES} frames missing by their numbers, interpolated"
+    np.testing.assert_allclose(clip.motions[0].positions[26:], whole.positions[26:], atol=0.02)

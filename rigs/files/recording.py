@@ -87,7 +87,8 @@ def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) 
     if mirrored:
         warnings.append(f"{path.name}: {MIRRORED}")
         recordings = [dancer.reflect() for dancer in recordings]
-    conventions = _conventions(path, recordings[0], bone_maps[0], options)
+    tallest = _tallest(recordings, bone_maps)
+    conventions = _conventions(path, recordings[tallest], bone_maps[tallest], options)
     dancers = [
         _to_motion(dancer, bone_map, conventions) for dancer, bone_map in zip(recordings, bone_maps, strict=True)
     ]
@@ -118,6 +119,15 @@ def _map_bones(path: Path, recording: Recording) -> BoneMap:
         return map_bones(recording.names, recording.parents, recording.rest_positions)
     except UnmappableRig as error:
         raise BadFile(f"{path.name}: {error}") from None
+
+
+def _tallest(recordings: Sequence[Recording], bone_maps: Sequence[BoneMap]) -> int:
+    """The number of the tallest dancer: beside a child, whose size may be an adult's in another unit, the adult."""
+    heights = [
+        body_measures.body_height(bone_map.bones, dancer.positions[:, :1])
+        for dancer, bone_map in zip(recordings, bone_maps, strict=True)
+    ]
+    return int(np.argmax(heights))
 
 
 def _conventions(path: Path, recording: Recording, bone_map: BoneMap, options: ReadOptions) -> Conventions:

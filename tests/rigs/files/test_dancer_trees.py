@@ -82,3 +82,15 @@ def test_two_dancers_below_one_root_are_both_read(tmp_path: Path) -> None:
     clip = read(tmp_path / "x.bvh")
     assert len(clip.motions) == 2
     np.testing.assert_allclose(clip.motions[1].positions, beside(dance()).positions, atol=1e-4)
+
+
+@pytest.mark.parametrize("child_first", [False, True])
+def test_a_child_beside_an_adult_is_as_small_as_in_the_file(tmp_path: Path, child_first: bool) -> None:
+    adult = dance()
+    child = Motion(adult.fps, adult.skeleton.scale(0.5), adult.root * 0.5 + [0.0, -1.1, 0.0], adult.rotations)
+    pair = (child, adult) if child_first else (adult, child)
+    (tmp_path / "x.bvh").write_text(together(*(hierarchy_and_rows(motion) for motion in pair)))
+    clip = read(tmp_path / "x.bvh")
+    assert (clip.source.units, clip.warnings) == (0.01, ())
+    for found, expected in zip(clip.motions, pair, strict=True):
+        np.testing.assert_allclose(found.positions, expected.positions, atol=1e-4)

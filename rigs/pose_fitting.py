@@ -29,6 +29,8 @@ _PLANE_TIME = 0.08
 """s, the time constant over which neighbouring frames determine the bending plane of a straight limb."""
 _UNTWISTED_WEIGHT = 0.005
 """Weight of the untwisted limb beside the bending planes of neighbouring frames."""
+_AT_ORIGIN = 1e-6
+"""How far from the origin a joint of a capture that is centred on it may be, as numbers are rounded."""
 _SHORTEST = 1e-4
 """m under which a bone has no direction."""
 
@@ -77,12 +79,16 @@ def fit_skeleton(positions: Array) -> Skeleton:
 def fill_gaps(positions: Array) -> tuple[Array, int]:
     """Fill gaps in a capture, joints of `positions` (F, J, 3) that are nan, by linear interpolation over time.
 
-    A frame of nothing but zeros is a gap too. Returns the positions and the number of frames with a gap. Before the
-    first and after the last captured frame of a joint its nearest position is held; a joint that is never captured
-    stays nan.
+    A frame of nothing but zeros is a gap too. So is a joint at the origin, but for the first one, the pelvis, on which
+    captures are centred, and joints that never leave it. Returns the positions and the number of frames with a gap.
+    Before the first and after the last captured frame of a joint its nearest position is held; a joint that is never
+    captured stays nan.
     """
-    empty = (positions == 0.0).all(axis=(1, 2))
-    missing = np.isnan(positions).any(axis=-1) | (empty & ~empty.all())[:, None]
+    at_origin = (positions == 0.0).all(axis=-1)
+    empty = at_origin.all(axis=1)
+    leaves_origin = (np.abs(positions) > _AT_ORIGIN).any(axis=(0, 2))
+    leaves_origin[:1] = False
+    missing = np.isnan(positions).any(axis=-1) | (at_origin & leaves_origin) | (empty & ~empty.all())[:, None]
     if not missing.any():
         return positions, 0
     frames, filled = np.arange(len(positions)), positions.copy()

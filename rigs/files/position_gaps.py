@@ -6,7 +6,7 @@ from rigs import Array, pose_fitting
 
 
 def fill_position_gaps(path: Path, positions: Array, who: str = "") -> tuple[Array, tuple[str, ...]]:
-    """Interpolate the gaps of one dancer's joint positions (F, J, 3), nan or frames of zeros; says in how many frames.
+    """Interpolate the gaps of one dancer's joint positions (F, J, 3), nan or zeros; says in how many frames.
 
     who: the dancer, for the warning, where the file has several.
     """

@@ -128,3 +128,14 @@ def test_the_frame_rate_can_be_given(tmp_path: Path) -> None:
     path = save(tmp_path / "solo.npy", to_camera(swaying(0.0, 0.0).positions))
     clip = read(path, fps=25.0)
     assert (clip.motions[0].fps, clip.source.fps, clip.source.frames) == (25.0, 25.0, 60)
+
+
+def test_a_joint_at_the_origin_was_not_detected_but_for_a_pelvis_that_starts_there(tmp_path: Path) -> None:
+    positions = to_camera(swaying(0.0, 0.0).positions)
+    positions -= positions[:1, :1]
+    spoiled = positions.copy()
+    spoiled[20:24, INDEX["left_wrist"]] = 0.0
+    whole, found = read(save(tmp_path / "whole.npy", positions)), read(save(tmp_path / "x.npy", spoiled))
+    assert [w for w in whole.warnings if "not detected" in w] == []
+    assert f"x.npy: joints not detected in 4 of {len(positions)} frames, interpolated" in found.warnings
+    np.testing.assert_allclose(found.motions[0].positions, whole.motions[0].positions, atol=0.02)

@@ -8,6 +8,8 @@ from rigs.skeleton import both_sides
 
 _STILL = 1e-4, np.radians(0.01)
 """Metres and angle that a dancer who holds one pose may differ by."""
+_SLIDE = 0.05
+"""m that the feet of a dancer without a path slide at least."""
 _FEET = both_sides("ankle", "foot")
 _UNIT_RATIOS = (1000.0, 100.0, 1.0 / 0.0254, 30.48, 25.4, 10.0)
 _PATH_SCALES = (*_UNIT_RATIOS, *(1.0 / ratio for ratio in _UNIT_RATIOS))
@@ -29,6 +31,14 @@ def stillness_warnings(motion: Motion, name: str) -> tuple[str, ...]:
     if rotations.angle_between(motion.rotations, motion.rotations[:1]).max() > _STILL[1]:
         return ()
     return (f"{name}: no movement found, the dancer holds one pose in all {len(motion)} frames",)
+
+
+def path_warnings(motion: Motion, name: str) -> tuple[str, ...]:
+    """A warning about a file's dancer whose pelvis never moves though the feet do, as in exports without the path."""
+    slide = np.ptp(motion.positions[:, _FEET], axis=0).min(axis=0).max() if len(motion) > 1 else 0.0
+    if slide < _SLIDE or np.ptp(motion.root, axis=0).max() > _STILL[0]:
+        return ()
+    return (f"{name}: no path found, the pelvis stays in one place and the feet slide",)
 
 
 def path_scale(motion: Motion) -> float:

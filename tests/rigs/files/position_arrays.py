@@ -23,6 +23,7 @@ def swaying(facing: float, place: float, frames: int = 60) -> Motion:
         turned[:, INDEX[name]] = rotations.from_axis_angle(np.array(axis, float), 0.8 + wave)
     root = np.repeat(DEFAULT_SKELETON.offsets[:1], frames, axis=0)
     root[:, 0] = place
+    root[:, 2] += 0.003 * wave  # nobody's pelvis stays in one place
     return Motion(30.0, DEFAULT_SKELETON, root, turned)
 
 

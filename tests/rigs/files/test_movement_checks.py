@@ -92,3 +92,10 @@ def test_left_handed_axes_are_told_and_a_partner_is_written_in_them(dance: Motio
 def test_a_good_file_gets_no_warning(dance: Motion, tmp_path: Path, change: Callable[[Bvh], Bvh]) -> None:
     clip = read(save(tmp_path / "x.bvh", change(from_motion(dance, 0.01, "Y"))))
     assert (clip.warnings, clip.source.mirrored) == ((), False)
+
+
+def test_a_dancer_whose_path_was_not_exported_is_told(dance: Motion, tmp_path: Path) -> None:
+    in_place = replace(dance, root=np.repeat(dance.root[:1], len(dance), axis=0))
+    write(tmp_path / "x.npz", in_place)
+    expected = "x.npz: no path found, the pelvis stays in one place and the feet slide"
+    assert read(tmp_path / "x.npz").warnings == (expected,)

@@ -30,8 +30,10 @@ def _range_warnings(obj: bpy.types.Object) -> list[str]:
     warnings = []
     if animated.stray:
         frames, keyed = ", ".join(map(str, animated.stray)), animated.frames
+        one = len(animated.stray) == 1
+        keys, are, were = ("a key at frame", "is", "was") if one else ("keys at frames", "are", "were")
         warnings.append(
-            f"{obj.name}: a key at frame {frames} ({animated.stray_path}) is far from all others and was left out, "
+            f"{obj.name}: {keys} {frames} ({animated.stray_path}) {are} far from all others and {were} left out, "
             f"frames {keyed[0]} to {keyed[-1]} are read: to include it, give the action a Manual Frame Range"
         )
     if animated.repeats:

@@ -223,6 +223,14 @@ def test_a_partner_of_a_leader_with_a_stray_key_dances_as_of_one_without(leader:
     assert [notice.text[:36] for notice in settings.notices] == ["leader: a key at frame 1048574 (pose"]
 
 
+def test_stray_keys_on_both_sides_are_named_together(leader: bpy.types.Object) -> None:
+    for frame in (-70_000, LAST):
+        stray_pose(leader, frame)
+    (warning,) = source_checks.range_warnings([leader])
+    assert warning.startswith("leader: keys at frames -70000, 1048574 (pose.bones[")
+    assert ") are far from all others and were left out, frames 1 to 60 are read" in warning
+
+
 def test_two_keys_a_million_frames_apart_are_refused_before_the_work(leader: bpy.types.Object) -> None:
     dancers.add_dancer(bpy.context, "target", DEFAULT_SKELETON, partner=True, body=False)
     leader.animation_data_clear()

@@ -174,7 +174,7 @@ def _unit_warning(height: float, tall: float, unit: Unit, stated: Stated) -> str
     if unit.confidence == 0.0:
         return f"a body {height:.3g} units tall found, in no known unit; scaled to {tall:.2f} m"
     if stated.metres is not None and not np.isclose(unit.metres, stated.metres, rtol=1e-3):
-        found = f"a body {height * stated.metres:.3g} m tall found in the unit that it should be in"
+        found = f"a body {height * stated.metres:.4g} m tall found in the unit that it should be in"
         return f"{found}; read in {unit.name}, {tall:.2f} m"
     if unit.confidence < _SURE_UNIT:
         return f"a body {tall:.2f} m tall found; read in {unit.name}"

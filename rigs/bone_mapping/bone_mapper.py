@@ -55,7 +55,7 @@ def map_bones(names: Sequence[str], parents: Sequence[int], heads: Array | None 
         if heads is not None:
             drop_implausible_toe_tips(bones, names, heads)
     _drop_faulty_bones(convention, bones, names, parents, heads)
-    confidence = joint_confidence(convention, bones, match.bones_by_key, heads, evidence)
+    confidence = joint_confidence(convention, bones, match.bones_by_key, heads, parents, evidence)
     return build_bone_map(convention, bones, confidence, parents)
 
 

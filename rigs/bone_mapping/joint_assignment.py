@@ -22,7 +22,7 @@ _CERTAIN_SCORE, _ALONG = 5.0, 0.8
 """Score of a name that no place outweighs; cosine from which two directions of a body are along each other."""
 _PELVIS_DISTANCE, _MAX_PELVIS_COST = 0.25, 6.0
 """Distance of the pelvis from the hips, in lengths of the leg, that costs one; and the most that it may cost."""
-_LEVEL_COST, _ASIDE_COST = 1.0, 7.0
+_LEVEL_COST, _ASIDE_COST = 1.0, 15.0
 """Cost of each bone between the pelvis and the legs, and of a pelvis that does not bear both legs and arms."""
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from rigs import Array
 from rigs.bone_mapping import structure_mapper
+from rigs.bone_mapping.bone_hierarchy import is_descendant
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap
 from rigs.bone_mapping.bone_names import NameKey
 from rigs.bone_mapping.name_evidence import NameEvidence, joint_kind
 from rigs.bone_mapping.naming_conventions import NamingConvention
-from rigs.skeleton import CHILDREN, JOINTS, MIRROR_JOINTS, PARENTS
+from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 
 _BY_CONVENTION, _BY_COMMON_WORDS, _INFERRED, _BY_POSITION = 1.0, 0.85, 0.9, 0.6
 """Confidence in a bone matched by a preset, by generic words, inferred from its neighbours, and found by position."""
@@ -16,6 +17,8 @@ _BETWEEN_NAMED, _OTHER_NAME = 0.8, 0.4
 """Confidence in a nameless bone between named ones of its limb, and in one whose name says another joint or side."""
 _ASYMMETRIC_NAME, _IMPLAUSIBLE_POSITION = 0.7, 0.8
 """Confidence factors for a bone whose other side is named differently, and for one at an implausible rest position."""
+_APART = 0.4
+"""The most confidence in a pelvis that does not bear the arms: what bears them would not follow it."""
 _DOUBTFUL = 0.75
 """Confidence below which a bone is doubtful: found by position, named unlike its joint, or at a strange place."""
 
@@ -34,6 +37,7 @@ def joint_confidence(
     bones: Sequence[int],
     bones_by_key: dict[NameKey, list[int]],
     heads: Array | None,
+    parents: Sequence[int],
     evidence: NameEvidence | None = None,
 ) -> list[float]:
     """(29,) confidence in each bone: how it was found, symmetry of names, plausibility of the rest position.
@@ -62,7 +66,14 @@ def joint_confidence(
         if j in other_side:
             value = min(value, _OTHER_NAME)
         confidence.append(value * (_IMPLAUSIBLE_POSITION if j in implausible else 1.0))
+    if not convention.controls and not _bears_arms(bones, parents):
+        confidence[INDEX["pelvis"]] = min(confidence[INDEX["pelvis"]], _APART)
     return confidence
+
+
+def _bears_arms(bones: Sequence[int], parents: Sequence[int]) -> bool:
+    shoulders = [bones[INDEX[f"{side}_shoulder"]] for side in ("left", "right")]
+    return all(is_descendant(shoulder, bones[INDEX["pelvis"]], parents) for shoulder in shoulders)
 
 
 def _on_other_side(evidence: NameEvidence | None, bones: Sequence[int]) -> frozenset[int]:

@@ -11,6 +11,7 @@ import pytest
 from rigs import Array
 from rigs.bone_mapping.bone_map import UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.bone_mapping.map_confidence import doubtful_joints
 from rigs.bone_mapping.naming_conventions import naming_conventions
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
 from tests.rigs.bone_mapping.dialect_rigs import DialectRig, convert_positions, dialect_names, dialect_rigs
@@ -128,3 +129,26 @@ def test_a_bone_beside_the_dialects_own_changes_nothing(suffix: str) -> None:
         names = [*rig.rig.names, *(f"{rig.joints[joint]}{suffix}" for joint in ("pelvis", "jaw"))]
         parents = [*rig.rig.parents, *(rig.rig.names.index(rig.joints[joint]) for joint in ("pelvis", "jaw"))]
         assert wrong_joints(rig, names, map_bones(names, parents).bones) == {}
+
+
+def with_trunk_apart(rig: DialectRig) -> tuple[list[str], list[int], Array]:
+    """A rig whose trunk hangs beside its pelvis, on the bone that bears both: names, parents, rest positions."""
+    names, parents = rig.rig.names, list(rig.rig.parents)
+    pelvis, spine = (names.index(rig.joints[joint]) for joint in ("pelvis", "spine1"))
+    assert rig.rig.heads is not None
+    assert parents[spine] == pelvis
+    parents[spine] = parents[pelvis]
+    return names, parents, rig.rig.heads
+
+
+def test_the_pelvis_is_the_bone_that_bears_legs_and_trunk() -> None:
+    rig = dialect_rigs("metahuman")[0]
+    names, parents, heads = with_trunk_apart(rig)
+    for places in (None, heads):
+        assert wrong_joints(rig, names, map_bones(names, parents, places).bones) == {"pelvis": "root"}
+
+
+def test_a_pelvis_that_does_not_bear_the_trunk_is_doubtful() -> None:
+    rig = dialect_rigs("character_creator")[0]
+    assert "pelvis" not in doubtful_joints(map_bones(rig.rig.names, rig.rig.parents, rig.rig.heads))
+    assert "pelvis" in doubtful_joints(map_bones(*with_trunk_apart(rig)))

@@ -151,8 +151,7 @@ def test_a_character_of_another_size_keeps_it_in_an_fbx(tmp_path: Path, size: fl
     export_dancer(tmp_path / "robot.fbx", motion, "robot")
     clip = read_armatures(bpy.context, tmp_path / "robot.fbx")()
     np.testing.assert_allclose(clip.motions[0].positions, motion.positions, atol=10.0 * TENTH_OF_A_MILLIMETRE)
-    (warning,) = clip.warnings
-    assert warning.startswith(f"robot.fbx: a body {1.7 * size:.2f} m tall found; read in metres, --unit")
+    assert clip.warnings[0].startswith(f"robot.fbx: a body {1.7 * size:.2f} m tall found; read in metres, --unit")
 
 
 def test_a_dancer_on_its_head_is_turned_and_it_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

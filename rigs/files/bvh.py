@@ -130,7 +130,7 @@ def _local_transforms(bvh: Bvh) -> tuple[Array, Array]:
         for channel, column in zip(channels, columns, strict=False):
             if channel.endswith("position"):
                 translations[node, :, "XYZ".index(channel[0])] = column
-            else:
+            elif channel.endswith("rotation"):
                 order += channel[0]
                 angles.append(column)
         if angles:

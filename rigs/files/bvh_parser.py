@@ -159,10 +159,12 @@ class _Parser:
         """Parse a list of channels; the names count, not their stated number."""
         count, *words = text.split() or ["0"]
         for word in words:
-            if not re.fullmatch("[XYZ](position|rotation)", word.capitalize()):
+            if not re.fullmatch("[XYZ](position|rotation|scale)", word.capitalize()):
                 raise self.error(f"a channel such as Xrotation expected, '{word}' found")
         if count != str(len(words)):
             self.warnings.append(f"{self.name}, line {self.at}: {count} channels stated, {len(words)} found and read")
+        if any(word.lower().endswith("scale") for word in words):
+            self.warnings.append(f"{self.name}, line {self.at}: channels of scale found, left out")
         return tuple(word.capitalize() for word in words)
 
     def motion(

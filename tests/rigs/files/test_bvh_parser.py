@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rigs.files import BadFile, bvh_frames, read
+from rigs.files.bvh import bvh_transforms
 from rigs.files.bvh_parser import parse_bvh
 from tests.rigs.files.bvh_files import SMALL
 
@@ -180,3 +181,16 @@ def test_names_may_hold_anything_but_braces(tmp_path: Path, name: str) -> None:
 )  # fmt: skip
 def test_a_rounded_frame_time_snaps_to_the_common_rate(frame_time: str, fps: float) -> None:
     assert bvh_frames.frame_rate(frame_time) == fps
+
+
+def test_channels_of_scale_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    text = small_with("Xrotation Yrotation\n", "Xrotation Yrotation Xscale Yscale Zscale\n").replace(
+        "CHANNELS 6", "CHANNELS 9"
+    )
+    text = text.replace("1 2 3 4 5 6 7", "1 2 3 4 5 6 1 1 1 7").replace("2 3 4 5 6 7 8", "2 3 4 5 6 7 1 1 1 8")
+    (tmp_path / "scaled.bvh").write_text(text)
+    (tmp_path / "x.bvh").write_text(SMALL)
+    scaled, plain = parse_bvh(tmp_path / "scaled.bvh"), parse_bvh(tmp_path / "x.bvh")
+    assert scaled.warnings == ("scaled.bvh, line 5: channels of scale found, left out",)
+    for found, expected in zip(bvh_transforms(scaled), bvh_transforms(plain), strict=True):
+        np.testing.assert_allclose(found, expected)

@@ -17,7 +17,7 @@ from pathlib import Path
 from rigs.files.atomic_write import atomic_path
 from rigs.files.axes import UNITS, UP_AXES
 from rigs.files.frame_rate_check import frame_rate_warnings
-from rigs.files.movement_checks import path_warnings, stillness_warnings
+from rigs.files.movement_checks import jump_warnings, path_warnings, stillness_warnings
 from rigs.files.other_formats import file_advice, folder_advice
 from rigs.motion import Motion, resample
 from rigs.one_line import one_line
@@ -133,7 +133,7 @@ def read(path: str | Path, options: ReadOptions = AS_STATED, *, fps: float | Non
 
 
 def check_movement(clip: Clip) -> Clip:
-    """Add warnings about dancers who never move or have no path, or whose frame rate makes them implausibly fast.
+    """Add warnings about dancers who never move, have no path, jump, or are implausibly fast at their frame rate.
 
     Raises BadFile for an impossible rate.
     """
@@ -143,7 +143,7 @@ def check_movement(clip: Clip) -> Clip:
     warnings = (
         warning
         for motion in clip.motions
-        for check in (stillness_warnings, path_warnings, frame_rate_warnings)
+        for check in (stillness_warnings, path_warnings, jump_warnings, frame_rate_warnings)
         for warning in check(motion, name)
     )
     return replace(clip, warnings=tuple(map(one_line, (*clip.warnings, *dict.fromkeys(warnings)))))

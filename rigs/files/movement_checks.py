@@ -10,6 +10,8 @@ _STILL = 1e-4, np.radians(0.01)
 """Metres and angle that a dancer who holds one pose may differ by."""
 _SLIDE = 0.05
 """m that the feet of a dancer without a path slide at least."""
+_JUMP, _JUMP_SPEED = 0.3, 15.0
+"""m and m/s of the pelvis from one frame to the next that no dancer reaches."""
 _FEET = both_sides("ankle", "foot")
 _UNIT_RATIOS = (1000.0, 100.0, 1.0 / 0.0254, 30.48, 25.4, 10.0)
 _PATH_SCALES = (*_UNIT_RATIOS, *(1.0 / ratio for ratio in _UNIT_RATIOS))
@@ -39,6 +41,17 @@ def path_warnings(motion: Motion, name: str) -> tuple[str, ...]:
     if slide < _SLIDE or np.ptp(motion.root, axis=0).max() > _STILL[0]:
         return ()
     return (f"{name}: no path found, the pelvis stays in one place and the feet slide",)
+
+
+def jump_warnings(motion: Motion, name: str) -> tuple[str, ...]:
+    """A warning about a file's dancer who is elsewhere from one frame to the next, as where a capture lost it."""
+    steps = np.linalg.norm(np.diff(motion.root, axis=0), axis=-1)
+    jumps = np.flatnonzero((steps > _JUMP) & (steps * motion.fps > _JUMP_SPEED))
+    if not len(jumps):
+        return ()
+    first = f"the pelvis jumps {steps[jumps[0]]:.1f} m from frame {jumps[0] + 1} to {jumps[0] + 2}"
+    more = ("", ", and once more")[len(jumps) - 1] if len(jumps) < 3 else f", and {len(jumps) - 1} times more"
+    return (f"{name}: {first}{more}",)
 
 
 def path_scale(motion: Motion) -> float:

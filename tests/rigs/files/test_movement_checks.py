@@ -99,3 +99,20 @@ def test_a_dancer_whose_path_was_not_exported_is_told(dance: Motion, tmp_path: P
     write(tmp_path / "x.npz", in_place)
     expected = "x.npz: no path found, the pelvis stays in one place and the feet slide"
     assert read(tmp_path / "x.npz").warnings == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        (slice(80, 81), "the pelvis jumps 4.0 m from frame 80 to 81, and once more"),
+        (slice(80, None), "the pelvis jumps 4.0 m from frame 80 to 81"),
+    ],
+)
+def test_a_dancer_who_is_elsewhere_from_one_frame_to_the_next_is_told(
+    dance: Motion, tmp_path: Path, frames: slice, expected: str
+) -> None:
+    root = dance.root.copy()
+    root[frames, 0] += 4.0 - dance.root[80, 0] + dance.root[79, 0]
+    root[80, 1:] = root[79, 1:]
+    write(tmp_path / "x.bvh", replace(dance, root=root))
+    assert read(tmp_path / "x.bvh").warnings == (f"x.bvh: {expected}",)

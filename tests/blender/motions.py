@@ -31,6 +31,14 @@ def swaying_motion(frames: int = 60, fps: float = 30.0, x: float = 0.0) -> Motio
     return Motion(fps, DEFAULT_SKELETON, root, rotations.from_rotation_vector(rotation_vectors))
 
 
+def travelling_motion(frames: int = 60, fps: float = 30.0, x: float = 0.0) -> Motion:
+    """The swaying dancer, who goes forth and back as well: nothing about it is doubtful."""
+    motion = swaying_motion(frames, fps, x)
+    root = motion.root.copy()
+    root[:, 1] += 0.2 * np.sin(np.arange(frames) / fps * np.pi)
+    return Motion(fps, motion.skeleton, root, motion.rotations)
+
+
 def joint_positions(dancer: bpy.types.Object, frame: int) -> Array:
     """The joints' evaluated positions (29, 3) m in a frame."""
     bpy.context.scene.frame_set(frame)

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 from conftest import ROOT, Server
-from motions import swaying_motion
+from motions import swaying_motion, travelling_motion
 
 from rigs import files
 from rigs.skeleton import JOINTS
@@ -86,7 +86,7 @@ GLTF_CRASHES = bpy.app.version < (4, 5, 0)
 def test_an_exported_dancer_stands_and_moves_the_same_in_blender_alone(
     extension: Path, tmp_path: Path, suffix: str, fps: float
 ) -> None:
-    motion = swaying_motion(frames=50, fps=fps, x=0.7)
+    motion = travelling_motion(frames=50, fps=fps, x=0.7)
     source, out = tmp_path / "motion.npz", tmp_path / f"partner{suffix}"
     files.write(source, motion)
     task = {"task": "export", "extension": str(extension), "motions": [str(source)], "out": [str(out)]}
@@ -120,7 +120,7 @@ def test_an_exported_dancer_stands_and_moves_the_same_in_blender_alone(
 def test_an_exported_dancer_is_read_again(extension: Path, tmp_path: Path, suffix: str) -> None:
     if suffix == ".glb" and GLTF_CRASHES:
         pytest.skip("Blender 4.2 writes no glTF")
-    motions = [swaying_motion(frames=50, fps=29.97), swaying_motion(frames=40, fps=60.0, x=1.0)]
+    motions = [travelling_motion(frames=50, fps=29.97), travelling_motion(frames=40, fps=60.0, x=1.0)]
     sources = [str(tmp_path / f"{n}.npz") for n in range(2)]
     outs = [str(tmp_path / f"take-{n}{suffix}") for n in range(2)]
     for source, motion in zip(sources, motions, strict=True):

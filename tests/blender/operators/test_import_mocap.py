@@ -11,7 +11,7 @@ import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers, deleted_dancers
 from bl_ext.user_default.pas_de_deux.animation.fbx_gltf import read_armatures
 from bl_ext.user_default.pas_de_deux.animation.fbx_gltf_export import export_dancer
-from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion
+from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion, travelling_motion
 
 from rigs import Array, files
 from rigs.motion import resample
@@ -146,7 +146,7 @@ def test_the_up_axis_and_the_unit_can_be_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0.3, 2.5])
 def test_a_character_of_another_size_keeps_it_in_an_fbx(tmp_path: Path, size: float) -> None:
-    motion = swaying_motion(frames=20)
+    motion = travelling_motion(frames=20)
     motion = replace(motion, skeleton=motion.skeleton.scale(size), root=motion.root * size)
     export_dancer(tmp_path / "robot.fbx", motion, "robot")
     clip = read_armatures(bpy.context, tmp_path / "robot.fbx")()

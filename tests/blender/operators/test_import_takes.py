@@ -10,7 +10,7 @@ import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers
 from fbx_text import write_as_text
 from gltf_files import write_glb
-from motions import joint_positions, max_joint_error, swaying_motion
+from motions import joint_positions, max_joint_error, travelling_motion
 
 from rigs.motion import Motion, resample
 
@@ -19,7 +19,7 @@ MILLIMETRE = 1e-3
 
 
 def still_motion(frames: int = 40, x: float = 0.0) -> Motion:
-    pose = swaying_motion(frames=1, x=x)
+    pose = travelling_motion(frames=1, x=x)
     return resample(pose, 30.0, frames)
 
 
@@ -48,7 +48,7 @@ def action_seconds() -> float:
 @pytest.mark.parametrize("scene_fps", [24, 30, 60])
 @pytest.mark.parametrize("spacing", [0.4, 0.2, 0.8])
 def test_poses_far_apart_keep_their_length_and_the_scenes_rate(tmp_path: Path, scene_fps: int, spacing: float) -> None:
-    motion = swaying_motion(frames=121)
+    motion = travelling_motion(frames=121)
     write_glb(tmp_path / "poses.glb", {"dance": [(motion, np.arange(0.0, 4.01, spacing))]})
     bpy.context.scene.render.fps = scene_fps
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "poses.glb"), body=False)
@@ -63,7 +63,7 @@ def test_poses_far_apart_keep_their_length_and_the_scenes_rate(tmp_path: Path, s
 @gltf
 @pytest.mark.parametrize("rate", [12.5, 8.0, 15.0])
 def test_keyframes_at_an_odd_rate_leave_the_scenes(tmp_path: Path, rate: float) -> None:
-    motion = swaying_motion(frames=101, fps=rate)
+    motion = travelling_motion(frames=101, fps=rate)
     write_glb(tmp_path / "odd.glb", {"dance": [(motion, np.arange(101) / rate)]})
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "odd.glb"), body=False)
     assert scene_rate() == 24.0
@@ -73,7 +73,7 @@ def test_keyframes_at_an_odd_rate_leave_the_scenes(tmp_path: Path, rate: float) 
 @gltf
 @pytest.mark.parametrize("rate", [24.0, 25.0, 29.97, 30.0, 50.0, 60.0, 119.88, 120.0])
 def test_keyframes_on_every_frame_tell_the_rate(tmp_path: Path, rate: float) -> None:
-    motion = swaying_motion(frames=200, fps=rate)
+    motion = travelling_motion(frames=200, fps=rate)
     write_glb(tmp_path / "dense.glb", {"dance": [(motion, 1.0 / 24.0 + np.arange(200) / rate)]})
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dense.glb"), body=False)
     assert scene_rate() == pytest.approx(rate, rel=1e-4)
@@ -83,7 +83,7 @@ def test_keyframes_on_every_frame_tell_the_rate(tmp_path: Path, rate: float) -> 
 
 @gltf
 def test_the_scenes_rate_stays_if_the_user_says_so(tmp_path: Path) -> None:
-    motion = swaying_motion(frames=61, fps=60.0)
+    motion = travelling_motion(frames=61, fps=60.0)
     write_glb(tmp_path / "dense.glb", {"dance": [(motion, np.arange(61) / 60.0)]})
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "dense.glb"), body=False, match_rate=False)
     assert scene_rate() == 24.0
@@ -93,7 +93,7 @@ def test_the_scenes_rate_stays_if_the_user_says_so(tmp_path: Path) -> None:
 @gltf
 @pytest.mark.parametrize("order", [("walk", "pose"), ("pose", "walk")])
 def test_all_takes_come_in_and_the_liveliest_is_shown(tmp_path: Path, order: Iterable[str]) -> None:
-    motions = {"walk": swaying_motion(frames=90), "pose": still_motion(frames=120)}
+    motions = {"walk": travelling_motion(frames=90), "pose": still_motion(frames=120)}
     takes = {name: [(motions[name], np.arange(len(motions[name])) / 30.0)] for name in order}
     write_glb(tmp_path / "two.glb", takes)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "two.glb"), body=False)
@@ -113,7 +113,7 @@ def test_all_takes_come_in_and_the_liveliest_is_shown(tmp_path: Path, order: Ite
 
 @gltf
 def test_takes_of_one_name_are_numbered_in_the_files_order(tmp_path: Path) -> None:
-    motions = [swaying_motion(frames=30), swaying_motion(frames=45)]
+    motions = [travelling_motion(frames=30), travelling_motion(frames=45)]
     takes = {name: [(motion, np.arange(len(motion)) / 30.0)] for name, motion in zip("ab", motions, strict=True)}
     write_glb(tmp_path / "same.glb", takes)
     content = (tmp_path / "same.glb").read_bytes()
@@ -125,7 +125,7 @@ def test_takes_of_one_name_are_numbered_in_the_files_order(tmp_path: Path) -> No
 
 @gltf
 def test_takes_survive_saving_and_opening(tmp_path: Path) -> None:
-    takes = {name: [(swaying_motion(frames=30), np.arange(30) / 30.0)] for name in ("one", "two", "three")}
+    takes = {name: [(travelling_motion(frames=30), np.arange(30) / 30.0)] for name in ("one", "two", "three")}
     write_glb(tmp_path / "three.glb", takes)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "three.glb"), body=False)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
@@ -137,7 +137,7 @@ def test_takes_survive_saving_and_opening(tmp_path: Path) -> None:
 @gltf
 def test_two_dancers_of_one_file_share_its_takes(tmp_path: Path) -> None:
     seconds = np.arange(60) / 30.0
-    pair = [(swaying_motion(), seconds), (swaying_motion(x=1.0), seconds)]
+    pair = [(travelling_motion(), seconds), (travelling_motion(x=1.0), seconds)]
     apart = [(still_motion(60), seconds), (still_motion(60, x=2.0), seconds)]
     write_glb(tmp_path / "duet.glb", {"apart": apart, "dance": pair}, prefixes=("A:", "B:"))
     bpy.ops.pasdedeux.import_duet(filepath=str(tmp_path / "duet.glb"), body=False)
@@ -153,7 +153,7 @@ def test_two_dancers_of_one_file_share_its_takes(tmp_path: Path) -> None:
 @gltf
 def test_dancers_with_takes_of_their_own_dance_them_together(tmp_path: Path) -> None:
     seconds = np.arange(60) / 30.0
-    first, second = swaying_motion(), swaying_motion(x=1.0)
+    first, second = travelling_motion(), travelling_motion(x=1.0)
     takes = {"A dances": [(first, seconds), None], "B dances": [None, (second, seconds)]}
     write_glb(tmp_path / "each.glb", takes, prefixes=("A:", "B:"))
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "each.glb"), body=False)
@@ -186,7 +186,7 @@ def add_dancer(motion: Motion, name: str = "Dancer") -> bpy.types.Object:
 
 
 def test_all_takes_of_an_fbx_come_in_and_the_liveliest_is_shown(tmp_path: Path) -> None:
-    motions = {"bind": still_motion(frames=2), "idle": still_motion(frames=50), "salsa": swaying_motion(frames=80)}
+    motions = {"bind": still_motion(frames=2), "idle": still_motion(frames=50), "salsa": travelling_motion(frames=80)}
     for name, motion in motions.items():
         if name == "bind":
             dancer = add_dancer(motion)
@@ -209,7 +209,7 @@ def test_all_takes_of_an_fbx_come_in_and_the_liveliest_is_shown(tmp_path: Path) 
 @pytest.mark.parametrize(("fps", "base"), [(30, 1.001), (25, 1.0), (13, 1.04), (120, 1.001), (5, 2.0)])
 def test_an_fbx_keeps_its_seconds_at_any_rate(tmp_path: Path, fps: int, base: float) -> None:
     rate, frames = fps / base, 101
-    motion = swaying_motion(frames=frames, fps=rate)
+    motion = travelling_motion(frames=frames, fps=rate)
     add_dancer(motion)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = fps, base
@@ -225,7 +225,7 @@ def test_an_fbx_keeps_its_seconds_at_any_rate(tmp_path: Path, fps: int, base: fl
 
 
 def test_two_characters_of_an_fbx_are_two_dancers_and_markers_and_props_none(tmp_path: Path) -> None:
-    pair = [swaying_motion(), swaying_motion(x=1.2)]
+    pair = [travelling_motion(), travelling_motion(x=1.2)]
     for name, motion in zip(("Lead", "Follow"), pair, strict=True):
         dancer = add_dancer(motion, name)
         for bone in dancer.data.bones:
@@ -249,7 +249,7 @@ def test_two_characters_of_an_fbx_are_two_dancers_and_markers_and_props_none(tmp
 
 
 def test_an_fbx_as_text_moves_as_its_binary_does(tmp_path: Path) -> None:
-    motion = swaying_motion(frames=40)
+    motion = travelling_motion(frames=40)
     add_dancer(motion)
     bpy.context.scene.frame_end = 40
     export_fbx(tmp_path / "binary.fbx", bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False)
@@ -269,7 +269,7 @@ def test_layers_of_a_take_are_takes_of_their_own_and_told(tmp_path: Path) -> Non
     """As no exporter of Blender writes layers, a name in its file is changed to have two layers of one take."""
     dancer = add_dancer(still_motion(frames=30))
     dancer.animation_data.action.name, dancer.animation_data.action.use_fake_user = "Take1|BaseLayer", True
-    dancers.animate_dancer(bpy.context, dancer, swaying_motion(frames=30), "Take1|SwayLayer", 1)
+    dancers.animate_dancer(bpy.context, dancer, travelling_motion(frames=30), "Take1|SwayLayer", 1)
     export_fbx(tmp_path / "layers.fbx", bake_anim_use_all_actions=True, bake_anim_use_nla_strips=False)
     bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "layers.fbx"), body=False)
     assert {"Take1, layer BaseLayer", "Take1, layer SwayLayer"} <= set(take_names())

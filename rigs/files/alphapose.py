@@ -36,7 +36,7 @@ _POSE_WEIGHT = 1.0
 
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read one or two dancers; without `options.fps` the frames are taken as 30 a second. Raises BadFile."""
-    rate = options.fps or hybrik.DEFAULT_FPS
+    rate, assumed = hybrik.choose_frame_rate(path, options)
     frames, poses, pixels, scores, doubts = _parse_detections(path)
     hybrik.expect_positions(path, poses, JOINTS, hybrik.SMALLEST_UNIT)
     conventions = detect_cloud_conventions(path.name, [poses], rate, options)
@@ -44,7 +44,7 @@ def read(path: Path, options: ReadOptions) -> Clip:
     poses = np.ascontiguousarray(from_z_up(to_blender_axes(poses, conventions), CAMERA_UP))
     dancers = _track_dancers(frames, poses, pixels, scores)
     positions_in_picture = _picture_positions(path, poses, pixels)
-    motions, warnings = [], [*doubts, *conventions.warnings]
+    motions, warnings = [], [*assumed, *doubts, *conventions.warnings]
     for number, dancer in enumerate(dancers, start=1):
         positions = np.full((frames[-1] + 1, *poses.shape[1:]), np.nan)
         positions[frames[dancer]] = positions_in_picture[dancer]

@@ -13,7 +13,7 @@ from rigs import Array, pose_fitting, rotations
 from rigs.characters.trunk_joints import left_vector, midpoint, trunk_joints
 from rigs.contacts import stand_on_floor
 from rigs.files import BadFile, Clip, ReadOptions, Source
-from rigs.files.hybrik import DEFAULT_FPS, SMALLEST_UNIT, expect_positions
+from rigs.files.hybrik import SMALLEST_UNIT, choose_frame_rate, expect_positions
 from rigs.files.point_cloud import cloud_source, detect_cloud_conventions, to_blender_axes
 from rigs.files.position_gaps import fill_position_gaps
 from rigs.skeleton import INDEX, JOINTS, SIDES
@@ -42,8 +42,8 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
 
     rows: as for `is_blazepose`. Gaps are nan or zeros and are interpolated linearly. Raises BadFile.
     """
-    rate = options.fps or DEFAULT_FPS
-    landmarks, warnings = fill_position_gaps(path, rows[..., :3])
+    rate, warnings = choose_frame_rate(path, options)
+    landmarks, gaps = fill_position_gaps(path, rows[..., :3])
     expect_positions(path, landmarks, LANDMARKS, SMALLEST_UNIT)
     conventions = detect_cloud_conventions(path.name, [_measured_joints(landmarks)], rate, options)
     expect_positions(path, landmarks, LANDMARKS, conventions.metres)
@@ -53,7 +53,7 @@ def to_clip(path: Path, rows: Array, options: ReadOptions) -> Clip:
     except ValueError as error:
         raise BadFile(f"{path.name}, {error}") from None
     source = cloud_source(Source(path, units=1.0, up="Y", fps=rate, frames=len(rows)), conventions)
-    return Clip((motion,), source, (*warnings, *conventions.warnings))
+    return Clip((motion,), source, (*warnings, *gaps, *conventions.warnings))
 
 
 def _measured_joints(landmarks: Array) -> Array:

@@ -59,10 +59,10 @@ def to_clip(path: Path, rows: Array, options: ReadOptions, *, interleaved: bool 
     missing from 24 follow from average proportions.  interleaved: whether two dancers alternate; by default as it
     seems.  Raises BadFile.
     """
-    rate = options.fps or DEFAULT_FPS
+    rate, warnings = choose_frame_rate(path, options)
     is_pair = _is_interleaved(rows) if interleaved is None else interleaved
     stride = 2 if is_pair else 1
-    filled, warnings = rows.copy(), list[str]()
+    filled = rows.copy()
     for number in range(stride):
         who = f"dancer {number + 1}" if stride > 1 else ""
         filled[number::stride], warning = fill_position_gaps(path, rows[number::stride], who)
@@ -78,6 +78,15 @@ def to_clip(path: Path, rows: Array, options: ReadOptions, *, interleaved: bool 
         raise BadFile(f"{path.name}, {error}") from None
     source = cloud_source(Source(path, units=1.0, up="Y", fps=rate, frames=len(dancers[0])), conventions)
     return Clip(motions, source, (*warnings, *conventions.warnings))
+
+
+def choose_frame_rate(path: Path, options: ReadOptions) -> tuple[float, list[str]]:
+    """The frame rate that the user gives for a file that states none; else 30 a second, with a warning."""
+    if options.fps is not None:
+        return options.fps, []
+    return DEFAULT_FPS, [
+        f"{path.name}: no frame rate found, {DEFAULT_FPS:g} a second assumed; --fps gives the true one"
+    ]
 
 
 def expect_positions(path: Path, rows: Array, names: tuple[str, ...], metres: float = 1.0) -> None:

@@ -86,6 +86,7 @@ def test_real_dancers_share_one_world_space(corpus: Path) -> None:
 
 def test_missed_detections_are_interpolated_and_reported(corpus: Path) -> None:
     assert read(corpus / RESULTS).warnings == (
+        "alphapose_test-results.json: no frame rate found, 30 a second assumed; --fps gives the true one",
         "alphapose_test-results.json: dancer 1 not detected in 1 of 297 frames, interpolated",
         "alphapose_test-results.json: dancer 2 not detected in 30 of 297 frames, interpolated",
     )

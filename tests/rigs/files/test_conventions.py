@@ -146,7 +146,7 @@ def test_joint_positions_in_other_axes_are_turned_and_said(
 ) -> None:
     positions = DANCE.positions - (DANCE.root[:, None] if in_place else 0.0)
     expected = cloud(read(save(tmp_path / "camera.npy", from_z_up(positions, "-Y")[:, :joints])))
-    clip = read(save(tmp_path / "x.npy", from_z_up(positions, up)[:, :joints]))
+    clip = read(save(tmp_path / "x.npy", from_z_up(positions, up)[:, :joints]), fps=30.0)
     assert same_up_to_heading(cloud(clip), expected) < 1e-6
     told = f"-Y should be up in such a file, but the dancer moves as if {up} were up; read with {up} up"
     axis = () if up == "-Y" else (f"x.npy: {told}, --up {OTHER_WAY}",)
@@ -159,12 +159,12 @@ def test_joint_positions_in_other_axes_are_turned_and_said(
 def test_joint_positions_in_other_units_are_scaled_and_said(tmp_path: Path, unit: str) -> None:
     positions = from_z_up(DANCE.positions, "-Y")
     expected = cloud(read(save(tmp_path / "metres.npy", positions)))
-    clip = read(save(tmp_path / "x.npy", positions / UNITS[unit]))
+    clip = read(save(tmp_path / "x.npy", positions / UNITS[unit]), fps=30.0)
     np.testing.assert_allclose(cloud(clip).positions, expected.positions, atol=1e-6)
     assert clip.source.units == UNITS[unit]
     (warning,) = clip.warnings
     assert f"read in {UNIT_NAMES[unit]}, 1.7" in warning
-    assert read(tmp_path / "x.npy", ReadOptions(unit=unit)).warnings == ()
+    assert read(tmp_path / "x.npy", ReadOptions(fps=30.0, unit=unit)).warnings == ()
 
 
 def test_left_handed_axes_are_told_by_knees_and_feet(tmp_path: Path) -> None:

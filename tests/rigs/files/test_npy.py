@@ -102,7 +102,7 @@ def gap_of_a_hand(rows: Array) -> Array:
 @pytest.mark.parametrize("spoil", [gap, gap_of_zeros, gap_of_a_hand])
 def test_gaps_are_interpolated_and_told(tmp_path: Path, spoil: Callable[[Array], Array]) -> None:
     motion = swaying(0.0, 0.0)
-    clip = read(save(tmp_path / "x.npy", spoil(to_camera(motion.positions))))
+    clip = read(save(tmp_path / "x.npy", spoil(to_camera(motion.positions))), fps=30.0)
     assert clip.warnings == ("x.npy: joints not detected in 3 of 60 frames, interpolated",)
     np.testing.assert_allclose(clip.motions[0].positions, motion.positions, atol=0.01)
 
@@ -111,7 +111,7 @@ def test_gaps_of_one_of_two_interleaved_dancers_are_its_own(tmp_path: Path) -> N
     motions = [swaying(0.0, 0.0), swaying(np.pi, 1.0)]
     rows = np.stack([to_camera(motion.positions) for motion in motions], axis=1).reshape(120, 29, 3)
     rows[21:27:2] = np.nan
-    clip = read(save(tmp_path / "x.npy", rows))
+    clip = read(save(tmp_path / "x.npy", rows), fps=30.0)
     assert clip.warnings == ("x.npy: dancer 2 not detected in 3 of 60 frames, interpolated",)
     for found, motion in zip(clip.motions, motions, strict=True):
         np.testing.assert_allclose(found.positions, motion.positions, atol=0.01)
@@ -149,3 +149,11 @@ def test_an_axis_of_two_persons_gives_two_dancers(tmp_path: Path, axis: int) -> 
     clip = read(save(tmp_path / "x.npy", rows))
     for found, motion in zip(clip.motions, motions, strict=True):
         np.testing.assert_allclose(found.positions, motion.positions, atol=1e-3)
+
+
+def test_a_rate_that_no_array_states_is_told_unless_it_is_given(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.npy", to_camera(swaying(0.0, 0.0).positions))
+    clip = read(path)
+    assert clip.source.fps == 30.0
+    assert clip.warnings == ("x.npy: no frame rate found, 30 a second assumed; --fps gives the true one",)
+    assert read(path, fps=60.0).warnings == ()

@@ -50,6 +50,8 @@ def _expand_labels(kind: str) -> dict[str, str]:
 
 _MARKERS, _CENTERS = _expand_labels("markers"), _expand_labels("centers")
 _KNOWN = _MARKERS.keys() | _CENTERS.keys()
+_LONGEST_LABEL = 100
+"""Letters after a subject's name, separators among them."""
 
 
 def name_markers(labels: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -67,9 +69,10 @@ def split_label(label: str) -> tuple[str, str]:
     if ":" in label:
         subject, _, marker = label.rpartition(":")
         return subject, marker
-    for at in (at for at, letter in enumerate(label) if not letter.isalnum()):
-        rest = _plain(label[at:])
-        if _plain(label) not in _KNOWN and rest in _KNOWN:
+    if _plain(label) in _KNOWN:
+        return "", label
+    for at in range(max(len(label) - _LONGEST_LABEL, 0), len(label)):
+        if not label[at].isalnum() and (rest := _plain(label[at:])) in _KNOWN:
             return label[:at], rest
     return "", label
 

@@ -1,5 +1,6 @@
 """Marker tables of OpenSim and Cortex: the same markers as a C3D recording give the same dancer."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,14 @@ def test_a_table_without_frames_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(path.read_text().splitlines()[:6]))
     with pytest.raises(BadFile, match=r"x.trc: a row for each frame and a label for each marker expected, none found"):
         read(path)
+
+
+def test_a_label_as_long_as_a_file_takes_no_longer(tmp_path: Path) -> None:
+    path = write_trc(tmp_path / "a.trc", markers())
+    path.write_text(path.read_text().replace("LASI", "_-" * 100_000 + "LASI", 1))
+    start = time.process_time()
+    read(path)
+    assert time.process_time() - start < 2.0
 
 
 @pytest.mark.parametrize("number", ["inf", "-1e400", "1e308", "1e30", "nan"])

@@ -30,6 +30,7 @@ from .pose_sampling import sample_pose
 SUFFIXES = (".fbx", ".glb", ".gltf")
 _MIN_FBX_VERSION = 7100  # of the importer that is a Python add-on
 _MIN_BLENDER_FOR_GLTF = (4, 5, 0)
+_LAST_FRAME = 1_048_574  # of Blender's scenes
 _MAX_FRAMES = 400_000
 """Frames of one take beyond any recording; a forgotten keyframe far away would fill all memory."""
 _END_TOLERANCE = 0.02  # frames by which the last keyframe may lie past a frame
@@ -62,6 +63,8 @@ def read_armatures(
         takes = imported_takes.find_takes(list(scene.objects), actions)
         if not takes:
             raise files.BadFile(f"{path.name}: a movement expected, a character that rests found")
+        if not all((np.abs(imported_takes.key_times(take)) <= _LAST_FRAME).all() for take in takes):
+            raise files.BadFile(f"{path.name}: keyframes within {_LAST_FRAME:,} frames expected, one beyond them found")
         rate, has_rate = frame_rate(scene), True
         if is_gltf:
             times = max((imported_takes.key_times(take) for take in takes), key=len) / ticks

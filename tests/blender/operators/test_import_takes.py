@@ -278,3 +278,18 @@ def test_layers_of_a_take_are_takes_of_their_own_and_told(tmp_path: Path) -> Non
     assert len(layers) == 1
     assert '"BaseLayer"' in layers[0]
     assert "merge them in the program the file comes from" in layers[0]
+
+
+@gltf
+@pytest.mark.parametrize("stray", [1e9, 1e30, float("nan"), float("inf")])
+def test_a_keyframe_at_no_time_that_blender_has_is_refused(tmp_path: Path, stray: float) -> None:
+    motion = travelling_motion(frames=40)
+    times = np.arange(40, dtype=np.float32) / np.float32(30.0)
+    write_glb(tmp_path / "stray.glb", {"dance": [(motion, times.astype(float))]})
+    content, damaged = (tmp_path / "stray.glb").read_bytes(), np.append(times[:-1], np.float32(stray))
+    assert times.tobytes() in content
+    (tmp_path / "stray.glb").write_bytes(content.replace(times.tobytes(), damaged.tobytes()))
+    before = set(bpy.data.objects)
+    with pytest.raises(RuntimeError, match=r"stray\.glb: "):
+        bpy.ops.pasdedeux.import_mocap(filepath=str(tmp_path / "stray.glb"), body=False)
+    assert set(bpy.data.objects) == before

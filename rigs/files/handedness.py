@@ -8,6 +8,7 @@ from rigs.skeleton import ANKLES, HIPS, both_sides
 MIRRORED = "knees and feet point backwards, as in left-handed axes; read with its sides reversed"
 """Warning about a file with left-handed axes."""
 _KNEES, _BALLS, _SHOULDERS = both_sides("knee"), both_sides("foot"), both_sides("shoulder")
+_NEAR_ZERO = 1e-9
 _BACKWARDS = -0.2, -0.02
 """Mean cosine of the feet's direction with the body's front, and bend of the knees in lengths of the leg, below which
 both point backwards."""
@@ -20,5 +21,6 @@ def is_mirrored(joints: Array) -> bool:
     left = sum(rotations.normalize(pair[:, 0] - pair[:, 1]) for pair in (shoulders, hips))
     front = rotations.normalize(np.cross(left, trunk))[:, None]
     feet = np.sum(rotations.normalize(joints[:, _BALLS] - ankles) * front, axis=-1).mean()
-    bend = np.sum((knees - (hips + ankles) / 2.0) * front, axis=-1) / np.linalg.norm(hips - ankles, axis=-1)
+    legs = np.maximum(np.linalg.norm(hips - ankles, axis=-1), _NEAR_ZERO)
+    bend = np.sum((knees - (hips + ankles) / 2.0) * front, axis=-1) / legs
     return bool(feet < _BACKWARDS[0] and bend.mean() < _BACKWARDS[1])

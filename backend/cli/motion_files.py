@@ -18,7 +18,8 @@ BLENDER_READS = (".fbx", ".glb", ".gltf")
 """Suffixes of the files that Blender reads for the commands."""
 BLENDER_WRITES = (".fbx", ".glb")
 """Suffixes of the files that Blender writes for the commands."""
-_WRITE_SUFFIXES = (*(suffix for suffix, form in files.FORMATS.items() if form.writes), *BLENDER_WRITES)
+WRITE_SUFFIXES = (*(suffix for suffix, form in files.FORMATS.items() if form.writes), *BLENDER_WRITES)
+"""Suffixes of all files that the commands write."""
 _MIN_BLENDER_FOR_GLTF = (4, 5)
 _FBX_UNIT = 0.01  # m, of the files that this module writes, and for other formats that are to match an FBX
 
@@ -70,8 +71,8 @@ def expect_writable(path: Path) -> None:
         if path.is_dir():
             raise BadInput(f"{path.name}: a file expected, a folder found")
         expect_blender(path)
-    elif suffix not in _WRITE_SUFFIXES and suffix not in files.FORMATS:
-        names = f"{', '.join(_WRITE_SUFFIXES[:-1])} or {_WRITE_SUFFIXES[-1]}"
+    elif suffix not in WRITE_SUFFIXES and suffix not in files.FORMATS:
+        names = f"{', '.join(WRITE_SUFFIXES[:-1])} or {WRITE_SUFFIXES[-1]}"
         raise BadInput(f"{path.name}: {names} file extension expected")
     else:
         files.expect_writable(path)

@@ -7,9 +7,17 @@ from tyro.conf import Positional, arg
 
 from backend.cli import options
 from backend.cli.dispatch import answer, bad_input_from_value_errors, expect_answerable
-from backend.cli.motion_files import expect_writable, read_clip, write_motions
+from backend.cli.motion_files import WRITE_SUFFIXES, expect_writable, read_clip, write_motions
 from backend.cli.options import Address, Bars, Keys, Number, Out, Track
-from backend.cli.terminal import BadInput, ProgressBar, expect_result_files, move_results, print_notes, staging_folder
+from backend.cli.terminal import (
+    BadInput,
+    ProgressBar,
+    expect_own_sound,
+    expect_result_files,
+    move_results,
+    print_notes,
+    staging_folder,
+)
 from backend.model_registry import REGISTRY
 from backend.music.score import PARTS, cut_bars
 from backend.wire import validation
@@ -54,6 +62,7 @@ def dance(
     dancers = [out.with_name(f"{out.stem}-{role}{out.suffix}") for role in ("leader", "partner")] if duet else [out]
     sound = out.with_suffix(".wav")
     expect_result_files([*dancers, sound], [music])
+    expect_own_sound(sound, dancers, WRITE_SUFFIXES)
     song = midi.read(music, track=track)
     score = song.score
     with bad_input_from_value_errors():
@@ -105,6 +114,7 @@ def compose(
         raise BadInput(f"{out.name}: {' or '.join(midi.WRITE_SUFFIXES)} file extension expected")
     sound = out.with_suffix(".wav")
     expect_result_files([out, sound], [motion])
+    expect_own_sound(sound, [out], midi.WRITE_SUFFIXES)
     clip = read_clip(motion, file_options.read_options)
     if clip.motions[0].seconds < validation.MIN_SECONDS:
         raise BadInput(f"{motion.name}: a second of dance or more expected, {clip.motions[0].seconds:.2f} found")

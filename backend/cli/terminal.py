@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
@@ -141,6 +142,16 @@ def expect_result_files(results: Iterable[Path], sources: Iterable[Path] = ()) -
         if result.resolve() in originals:
             raise BadInput(f"{result}: the result would overwrite it, another OUT expected")
         expect_parent_folder(result)
+
+
+def expect_own_sound(sound: Path, results: Iterable[Path], suffixes: Iterable[str]) -> None:
+    """Raise BadInput where the sound of results would replace a file that no earlier run wrote.
+
+    suffixes: of the files that an earlier run wrote beside its sound.
+    """
+    earlier = (result.with_suffix(suffix) for result, suffix in product(results, suffixes))
+    if os.path.lexists(sound) and not any(map(os.path.lexists, earlier)):
+        raise BadInput(f"{sound}: the result's sound would overwrite it, another OUT expected")
 
 
 @contextmanager

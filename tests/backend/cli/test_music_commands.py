@@ -151,7 +151,7 @@ def test_a_rate_that_a_file_states_wrongly_changes_its_music(folder: Path) -> No
 def test_a_server_leaves_the_same_files(fake_music_backend: Backend, folder: Path) -> None:
     for arguments, names in (
         ("dance song.mid -o out/{}.bvh --seed 7 --duet --bars 1-2", ("-leader.bvh", "-partner.bvh", ".wav")),
-        ("compose couple.npz -o out/{}.mid --parts bass --tempo 77 --seed 1", (".mid", ".wav")),
+        ("compose couple.npz -o out/{}-music.mid --parts bass --tempo 77 --seed 1", ("-music.mid", "-music.wav")),
     ):
         assert pasdedeux(arguments.format("here")) == 0
         assert pasdedeux(arguments.format("there") + f" --server {fake_music_backend.url}") == 0
@@ -265,3 +265,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert re.fullmatch(f".*{message}.*\n", error)
     assert out == ""
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["dance song.mid -o out/d.bvh --duet", "compose dance.bvh -o out/d.mid"])
+def test_a_recording_that_no_run_wrote_is_not_overwritten(
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "out/d.wav").write_bytes(b"a recording")
+    assert main.main(command.split()) == 2
+    assert capsys.readouterr().err == "out/d.wav: the result's sound would overwrite it, another OUT expected\n"
+    assert (folder / "out/d.wav").read_bytes() == b"a recording"
+    (folder / "out/d.wav").unlink()
+    assert [main.main(command.split()) for _ in range(2)] == [0, 0]

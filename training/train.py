@@ -123,9 +123,7 @@ def held_out_recordings(config: Path) -> tuple[list[str], list[str]]:
 
 def train(args: TrainArguments, spec: ModelSpec, config: Path) -> int:
     """Train the model; return the exit status. Raises BadFile."""
-    from training.experiment.fit import (
-        Interrupted,  # lightning takes seconds to import, which --check need not wait for
-    )
+    from training.experiment.fit import Interrupted
 
     paths = {"weights": args.start_from, "music": args.music}
     options = {name: path for name, path in paths.items() if path is not None}  # which not every model has

@@ -11,7 +11,7 @@ from backend.cli import blender_process
 from backend.cli.terminal import BadInput, ProgressBar
 from rigs import files
 from rigs.files import Clip, ReadOptions, Source
-from rigs.files.fbx_header import read_header
+from rigs.files.takes.fbx_header import read_header
 from rigs.motion import Motion, resample
 
 BLENDER_READS = (".fbx", ".glb", ".gltf")

@@ -21,15 +21,7 @@ import numpy as np
 from backend.music.midi_events import CHANNEL, PITCH, PROGRAM, VELOCITY, Track
 from backend.music.midi_parser import INDEPENDENT_TRACKS, SUFFIXES, ParsedSong, parse
 from backend.music.quantization import STRAIGHT, TICKS_PER_BEAT, estimate_swing, grid_offset, quantize, swung_positions
-from backend.music.score import (
-    STEPS_PER_BEAT,
-    Meter,
-    Part,
-    Score,
-    bar_lines,
-    part_from_note_array,
-    part_to_notes,
-)
+from backend.music.score import STEPS_PER_BEAT, Meter, Part, Score, bar_lines, part_from_note_array, part_to_notes
 from backend.music.tempo_map import TempoMap
 from rigs import Array
 from rigs.files import BadFile, output_path

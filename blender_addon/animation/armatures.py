@@ -25,7 +25,7 @@ from .control_bones import CONTROL_BONES, control_channels, has_controls
 from .joint_bones import build_bones
 from .keys import keyframes
 from .keys.channels import Channel, transform_channels
-from .pose_sampling import sample_pose
+from .sampling.pose_sampling import sample_pose
 
 _UNEVEN_SCALE = 1e-3  # relative difference between the axes' scales above which a body is distorted
 

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from backend.wire.validation import MAX_FRAMES, MAX_SECONDS
-from rigs.files.key_times import usual_rate
+from rigs.files.takes.key_times import usual_rate
 from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.skeleton import Skeleton
@@ -25,8 +25,9 @@ from ..context_access import (
 )
 from ..properties.settings import scene_settings
 from ..properties.take_list import GHOST
-from . import armatures, evaluation, mannequin, rig_motion, source_checks
+from . import armatures, mannequin, rig_motion, source_checks
 from .keys import fcurves, frame_ranges, keyframes
+from .sampling import evaluation
 from .scene_animation import holds_animation
 
 NO_LEADER = "Choose a leader first: import a mocap file or select a dancer"

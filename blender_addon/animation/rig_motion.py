@@ -30,8 +30,8 @@ from .control_bones import control_channels, joint_pose
 from .interfering_transforms import animated_paths, interfering_transforms, is_away, rest_transforms
 from .keys import keyframes, nla
 from .keys.channels import Channel, Tolerance, rest_channel, transform_channels
-from .pose_sampling import sample_pose
-from .shown_bones import shown_bones
+from .sampling.pose_sampling import sample_pose
+from .sampling.shown_bones import shown_bones
 
 _PERSON = 0.8, 2.6  # m, heights of people
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import bpy
 
 from rigs import files
-from rigs.files.axes import UNIT_NAMES, UNITS, UP_AXES
+from rigs.files.conventions.axes import UNIT_NAMES, UNITS, UP_AXES
 from rigs.files.other_formats import file_advice
-from rigs.files.takes import ClipOfTakes
+from rigs.files.takes.takes import ClipOfTakes
 from rigs.motion import Motion, resample
 
-from ..animation import dancers, fbx_gltf
+from ..animation import dancers
+from ..animation.interchange import fbx_gltf
 from ..animation.takes.file_takes import FileTake, keep_file_takes
 from ..background_job import JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, window_manager

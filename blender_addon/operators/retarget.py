@@ -8,9 +8,10 @@ from rigs.characters.posed_humanoid import PosedHumanoid
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import RetargetOptions, retarget, retarget_pair
 
-from ..animation import armatures, dancers, evaluation, map_check, rig_motion, rigify, source_checks
+from ..animation import armatures, dancers, map_check, rig_motion, rigify, source_checks
 from ..animation.keys.channels import Tolerance
-from ..animation.pose_check import HeldBones, find_unfollowing_bones
+from ..animation.pose_check.pose_check import HeldBones, find_unfollowing_bones
+from ..animation.sampling import evaluation
 from ..background_job import JobFunction, OperatorError, Reporter
 from ..context_access import active_scene, armature_data
 from ..job_operator import JobOperator

@@ -8,8 +8,9 @@ from rigs.motion import resample
 from rigs.retargeting.bone_transforms import RigMotion
 from rigs.retargeting.retarget import retarget
 
-from ..animation import evaluation, rig_motion
-from ..animation.pose_check import HeldBones
+from ..animation import rig_motion
+from ..animation.pose_check.pose_check import HeldBones
+from ..animation.sampling import evaluation
 from ..background_job import Cancelled, JobFunction, OperatorError, OperatorReturn, Reporter
 from ..context_access import active_scene, frame_rate
 from ..job_operator import invoke_operator

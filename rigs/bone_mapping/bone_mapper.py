@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.body_finder import find_body
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED, BoneMap, UnmappableRig, build_bone_map
-from rigs.bone_mapping.bone_tree import BoneTree
 from rigs.bone_mapping.end_joints import drop_implausible_toe_tips, infer_end_joints, infer_spine, raise_spine_ends
 from rigs.bone_mapping.joint_assignment import assign_named_joints, fill_by_place, is_certain
 from rigs.bone_mapping.map_confidence import joint_confidence
 from rigs.bone_mapping.map_faults import find_faults
-from rigs.bone_mapping.name_evidence import name_evidence
-from rigs.bone_mapping.name_matcher import match_names
+from rigs.bone_mapping.names.name_evidence import name_evidence
+from rigs.bone_mapping.names.name_matcher import match_names
 from rigs.bone_mapping.naming_conventions import NamingConvention
-from rigs.bone_mapping.structure_mapper import assign_joints
+from rigs.bone_mapping.structure.body_finder import find_body
+from rigs.bone_mapping.structure.bone_tree import BoneTree
+from rigs.bone_mapping.structure.structure_mapper import assign_joints
 from rigs.skeleton import INDEX
 
 

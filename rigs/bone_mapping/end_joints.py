@@ -8,7 +8,7 @@ from rigs import Array
 from rigs.bone_mapping.bone_hierarchy import ancestors, children_of, is_descendant
 from rigs.bone_mapping.bone_map import SPINE_JOINTS, nearest_mapped_ancestor
 from rigs.bone_mapping.bone_names import END_SITE, split_name
-from rigs.bone_mapping.name_matcher import NameMatch
+from rigs.bone_mapping.names.name_matcher import NameMatch
 from rigs.bone_mapping.naming_conventions import NamingConvention
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, PARENTS
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from rigs import Array
-from rigs.bone_mapping.body_finder import Body
 from rigs.bone_mapping.bone_hierarchy import ancestors
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED
-from rigs.bone_mapping.bone_tree import BoneTree
-from rigs.bone_mapping.name_evidence import NameEvidence, joint_kind
-from rigs.bone_mapping.name_matcher import NameMatch, hierarchy_allows, match_around
+from rigs.bone_mapping.names.name_evidence import NameEvidence, joint_kind
+from rigs.bone_mapping.names.name_matcher import NameMatch, hierarchy_allows, match_around
 from rigs.bone_mapping.naming_conventions import NamingConvention
-from rigs.bone_mapping.structure_mapper import implausible_joints
+from rigs.bone_mapping.structure.body_finder import Body
+from rigs.bone_mapping.structure.bone_tree import BoneTree
+from rigs.bone_mapping.structure.structure_mapper import implausible_joints
 from rigs.skeleton import CHILDREN, INDEX, JOINTS
 
 _PLAIN_KINDS = frozenset(("neck", "jaw", "collar", "foot"))

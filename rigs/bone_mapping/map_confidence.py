@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from rigs import Array
-from rigs.bone_mapping import structure_mapper
 from rigs.bone_mapping.bone_hierarchy import is_descendant
 from rigs.bone_mapping.bone_map import BY_STRUCTURE, BoneMap
 from rigs.bone_mapping.bone_names import NameKey
-from rigs.bone_mapping.name_evidence import NameEvidence, joint_kind
+from rigs.bone_mapping.names.name_evidence import NameEvidence, joint_kind
 from rigs.bone_mapping.naming_conventions import NamingConvention
+from rigs.bone_mapping.structure import structure_mapper
 from rigs.skeleton import CHILDREN, INDEX, JOINTS, MIRROR_JOINTS, PARENTS
 
 _BY_CONVENTION, _BY_COMMON_WORDS, _INFERRED, _BY_POSITION = 1.0, 0.85, 0.9, 0.6

@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 
 from rigs.files.atomic_write import atomic_path
-from rigs.files.axes import UNITS, UP_AXES
-from rigs.files.frame_rate_check import frame_rate_warnings
-from rigs.files.movement_checks import jump_warnings, path_warnings, stillness_warnings
+from rigs.files.conventions.axes import UNITS, UP_AXES
+from rigs.files.conventions.frame_rate_check import frame_rate_warnings
+from rigs.files.conventions.movement_checks import jump_warnings, path_warnings, stillness_warnings
 from rigs.files.other_formats import file_advice, folder_advice
 from rigs.motion import Motion, resample
 from rigs.one_line import one_line
@@ -94,14 +94,14 @@ class FileFormat:
 
 
 FORMATS: dict[str, FileFormat] = {
-    ".bvh": FileFormat("rigs.files.bvh", "a BVH hierarchy", writes=True),
+    ".bvh": FileFormat("rigs.files.bvh.bvh", "a BVH hierarchy", writes=True),
     ".npz": FileFormat("rigs.files.npz", "a numpy archive", writes=True),
-    ".npy": FileFormat("rigs.files.npy", "a numpy array of joint positions"),
-    ".json": FileFormat("rigs.files.alphapose", "AlphaPose results"),
-    ".amc": FileFormat("rigs.files.amc", "an Acclaim recording"),
-    ".c3d": FileFormat("rigs.files.c3d", "a C3D recording of markers"),
-    ".trc": FileFormat("rigs.files.trc", "a table of markers"),
-    ".csv": FileFormat("rigs.files.joint_csv", "a table of joint positions", writes=True),
+    ".npy": FileFormat("rigs.files.joint_positions.npy", "a numpy array of joint positions"),
+    ".json": FileFormat("rigs.files.joint_positions.alphapose", "AlphaPose results"),
+    ".amc": FileFormat("rigs.files.acclaim.amc", "an Acclaim recording"),
+    ".c3d": FileFormat("rigs.files.markers.c3d", "a C3D recording of markers"),
+    ".trc": FileFormat("rigs.files.markers.trc", "a table of markers"),
+    ".csv": FileFormat("rigs.files.joint_positions.joint_csv", "a table of joint positions", writes=True),
 }
 """The registry of file formats by suffix. To add one: a module in this folder with `read`, and one entry here."""
 READ_SUFFIXES: tuple[str, ...] = tuple(FORMATS)

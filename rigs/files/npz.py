@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files import BadFile, Clip, ReadOptions, Source, blazepose, hybrik, smpl
-from rigs.files.array_headers import read_array_header
-from rigs.files.axes import z_up_rotation
-from rigs.files.conventions import Conventions, Stated, detect_conventions
-from rigs.files.smpl_layouts import RATE_ARRAYS, ArchiveArrays, frame_rate
+from rigs.files import BadFile, Clip, ReadOptions, Source
+from rigs.files.conventions.axes import z_up_rotation
+from rigs.files.conventions.conventions import Conventions, Stated, detect_conventions
+from rigs.files.joint_positions import blazepose, hybrik
+from rigs.files.joint_positions.array_headers import read_array_header
+from rigs.files.smpl import smpl
+from rigs.files.smpl.smpl_layouts import RATE_ARRAYS, ArchiveArrays, frame_rate
 from rigs.motion import Motion
 from rigs.skeleton import Skeleton
 

@@ -15,10 +15,10 @@ from rigs.bone_mapping.bone_map import BoneMap, UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures, to_motion
 from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, Source
-from rigs.files.axes import quaternions_to_z_up, reflect, reflect_quaternions, to_z_up, z_up_rotation
-from rigs.files.conventions import Conventions, Stated, detect_conventions
+from rigs.files.conventions.axes import quaternions_to_z_up, reflect, reflect_quaternions, to_z_up, z_up_rotation
+from rigs.files.conventions.conventions import Conventions, Stated, detect_conventions
+from rigs.files.conventions.handedness import MIRRORED, is_mirrored
 from rigs.files.dancer_trees import find_dancer_trees
-from rigs.files.handedness import MIRRORED, is_mirrored
 from rigs.motion import Motion
 from rigs.skeleton import JOINTS
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rigs.bone_mapping.bone_map import UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
-from rigs.bone_mapping.structure_mapper import map_by_structure
+from rigs.bone_mapping.structure.structure_mapper import map_by_structure
 from tests import installed
 from tests.rigs.bone_mapping.placed_rigs import PlacedRig, placed_rigs
 

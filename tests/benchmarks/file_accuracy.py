@@ -11,9 +11,10 @@ import bpy
 import numpy as np
 
 from rigs.bone_mapping.bone_mapper import map_bones
-from rigs.files import BadFile, Clip, bvh, read, write
-from rigs.files.axes import to_z_up
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files import BadFile, Clip, read, write
+from rigs.files.bvh import bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
+from rigs.files.conventions.axes import to_z_up
 from rigs.skeleton import INDEX, JOINTS, PARENTS, rest_positions
 from tests.benchmarks import retarget_accuracy
 from tests.benchmarks.quiet_output import quiet

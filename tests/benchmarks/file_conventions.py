@@ -21,7 +21,7 @@ import numpy as np
 from rigs import Array
 from rigs.files import BadFile, Clip, read, write
 from rigs.motion import Motion
-from tests.rigs.files import posed_clips
+from tests.rigs.files.conventions import posed_clips
 from tests.rigs.files.file_variants import rewrite, variants
 
 TOLERANCE = 0.02  # m

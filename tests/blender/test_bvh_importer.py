@@ -8,10 +8,11 @@ import pytest
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.bone_mapper import map_bones
-from rigs.files import bvh, read, write
-from rigs.files.axes import to_z_up
-from rigs.files.bvh_parser import parse_bvh
-from rigs.files.bvh_writer import format_bvh
+from rigs.files import read, write
+from rigs.files.bvh import bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_writer import format_bvh
+from rigs.files.conventions.axes import to_z_up
 from rigs.motion import Motion, resample
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, rest_positions
 

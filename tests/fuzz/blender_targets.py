@@ -29,7 +29,7 @@ def read_in_blender(path: Path) -> Clip:
     """Read a file as the operators of the extension do."""
     import bpy
 
-    from blender_addon.animation.fbx_gltf import read_armatures
+    from blender_addon.animation.interchange.fbx_gltf import read_armatures
 
     with contextlib.redirect_stdout(io.StringIO()):
         return read_armatures(bpy.context, path)()

@@ -27,11 +27,11 @@ from tests.fuzz.acclaim_dancer import acclaim_recording, acclaim_skeleton
 from tests.fuzz.clip_check import WrongValue, check_clip, check_warnings
 from tests.fuzz.mutations import Family
 from tests.fuzz.trial import Target
-from tests.rigs.files.bvh_files import rig_file
-from tests.rigs.files.c3d_files import markers_on, write_markers
-from tests.rigs.files.smpl_archives import smpl_dance
-from tests.rigs.files.test_alphapose import couple
-from tests.rigs.files.test_trc import write_trc
+from tests.rigs.files.bvh.bvh_files import rig_file
+from tests.rigs.files.joint_positions.test_alphapose import couple
+from tests.rigs.files.markers.c3d_files import markers_on, write_markers
+from tests.rigs.files.markers.test_trc import write_trc
+from tests.rigs.files.smpl.smpl_archives import smpl_dance
 
 MAX_SEED_BYTES = 300_000
 MAX_SEEDS = 16

@@ -17,12 +17,7 @@ from training.evaluation.confidence_intervals import Estimate, bootstrap_estimat
 from training.evaluation.features import WINDOW
 from training.evaluation.nearest_neighbour import nearest_neighbour_stitching
 from training.evaluation.partner_metrics import Segment, estimate_metrics, take_segments
-from training.evaluation.real_reference import (
-    RealReference,
-    classifier_windows,
-    concatenate_by_name,
-    real_reference,
-)
+from training.evaluation.real_reference import RealReference, classifier_windows, concatenate_by_name, real_reference
 
 HISTORY = 64
 """Frames of the partner that are given, at 30 fps; they are not measured."""

@@ -22,14 +22,7 @@ from rigs import Array
 from rigs.contacts import foot_speed
 from rigs.motion import Motion, resample
 from training.data.duets import FPS
-from training.score_flow.dataset import (
-    BarLatents,
-    BarTable,
-    bar_condition,
-    dance_only,
-    embed_table_music,
-    encode_table,
-)
+from training.score_flow.dataset import BarLatents, BarTable, bar_condition, dance_only, embed_table_music, encode_table
 
 SAMPLES = 32
 """Samples of a bar that are averaged."""

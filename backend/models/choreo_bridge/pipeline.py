@@ -17,7 +17,7 @@ from backend.wire.messages import Cancelled, ComposeRequest, DanceRequest
 from rigs import Array
 from rigs.choreography.beat_tracking import SteadyBeat, estimate_beat
 from rigs.easing import smoothstep
-from rigs.files import blazepose
+from rigs.files.joint_positions import blazepose
 from rigs.motion import Motion
 from rigs.pose_fitting import fit_motion
 from rigs.skeleton import Skeleton

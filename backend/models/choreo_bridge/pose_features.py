@@ -3,7 +3,7 @@
 import numpy as np
 
 from rigs import Array, kinematics, rotations
-from rigs.files import blazepose
+from rigs.files.joint_positions import blazepose
 from rigs.motion import Motion, interpolate
 from rigs.skeleton import INDEX
 

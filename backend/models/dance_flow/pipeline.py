@@ -9,13 +9,7 @@ from backend.models.common.noise import NoiseGenerator
 from backend.models.common.runtime import TrainedNetwork
 from backend.models.common.world_frame import WorldFrame
 from backend.models.dance_flow.conditions import NAME, DanceFlowConditions, music_leader
-from backend.models.motion_flow.features import (
-    FPS,
-    PoseSequence,
-    floor_frame_at,
-    poses_from_features,
-    poses_to_motions,
-)
+from backend.models.motion_flow.features import FPS, PoseSequence, floor_frame_at, poses_from_features, poses_to_motions
 from backend.models.motion_flow.rollout import ENERGY, RolloutOptions, rollout
 from backend.models.motion_flow.sampler import noise_source
 from backend.models.motion_flow.trained import TrainedMotionFlow

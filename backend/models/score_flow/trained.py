@@ -4,13 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from backend.models.common.runtime import TrainedNetwork, load_network
-from backend.models.score_flow.conditions import (
-    NAME,
-    BarTensors,
-    ScoreCondition,
-    ScoreFlowConfig,
-    ScoreFlowStatistics,
-)
+from backend.models.score_flow.conditions import NAME, BarTensors, ScoreCondition, ScoreFlowConfig, ScoreFlowStatistics
 from backend.models.score_flow.legacy_names import LEGACY_CONFIG, LEGACY_KEYS
 from rigs import Array
 

@@ -6,15 +6,7 @@ from urllib.parse import urlsplit
 
 import bpy
 
-from backend.client import (
-    BackendError,
-    BackendLost,
-    BackendUnavailable,
-    Client,
-    KeysRefused,
-    NoBackend,
-    OtherVersion,
-)
+from backend.client import BackendError, BackendLost, BackendUnavailable, Client, KeysRefused, NoBackend, OtherVersion
 from backend.keys import read_client_keys
 from backend.wire.messages import PreviewFrames, Request, Result
 from rigs.motion import Motion

@@ -5,8 +5,9 @@ import bpy
 from rigs.motion import Motion
 from rigs.retargeting.pose_reduction import KeyedMotion
 
-from ...animation import armatures, evaluation, rig_motion
+from ...animation import armatures, rig_motion
 from ...animation.keys import frame_ranges, keyframes, nla
+from ...animation.sampling import evaluation
 from ...animation.takes import take_list as takes
 from ...background_job import OperatorReturn, error_message
 from ...context_access import active_scene, metres_per_unit

@@ -6,9 +6,9 @@ from typing import Any
 
 import bpy
 
-from ...animation import bone_holds, pose_check
-from ...animation.bone_holds import Hold
-from ...animation.pose_check import HeldBones
+from ...animation.pose_check import bone_holds, pose_check
+from ...animation.pose_check.bone_holds import Hold
+from ...animation.pose_check.pose_check import HeldBones
 from ...background_job import OperatorReturn
 from ...context_access import active_scene, active_view_layer
 from ...properties import held_bones, notices

@@ -21,10 +21,11 @@ from rigs.retargeting.pose_reduction import KeyedMotion
 from rigs.retargeting.retarget import transfer_motion
 from rigs.skeleton import JOINTS, PARENTS
 
-from ...animation import armatures, dancers, evaluation, map_check, rig_motion, rigify, source_checks
+from ...animation import armatures, dancers, map_check, rig_motion, rigify, source_checks
 from ...animation.keys import fcurves, keyed_frames, keyframes, nla
 from ...animation.keys.channels import Channel
 from ...animation.preview_dancer import PreviewDancer
+from ...animation.sampling import evaluation
 from ...animation.takes import take_list as takes
 from ...animation.takes.take_list import TakeRecord
 from ...background_job import OperatorError, Reporter

@@ -20,10 +20,10 @@ from backend.cli.demo import running_backend
 from rigs import files
 from rigs.choreography.devices import DELAYED, DEVICES, Choreography, choreograph
 from rigs.files import Source
-from rigs.files.axes import UNITS, UP_AXES
+from rigs.files.conventions.axes import UNITS, UP_AXES
 from rigs.motion import Motion, mirror, resample, translate
 from rigs.sample_dance.salsa import sample_dance
-from tests.rigs.files.smpl_archives import smpl_dance
+from tests.rigs.files.smpl.smpl_archives import smpl_dance
 
 COMMAND = [sys.executable, "-m", "backend.cli.main"]
 SECONDS = 1.5

@@ -19,13 +19,7 @@ from rigs import files
 from rigs.motion import resample
 from tests.backend import fake_music_models
 from tests.backend.conftest import Backend
-from tests.backend.fake_music_models import (
-    COUPLE,
-    assert_motions_close,
-    expected_dance,
-    expected_score,
-    song,
-)
+from tests.backend.fake_music_models import COUPLE, assert_motions_close, expected_dance, expected_score, song
 
 
 @pytest.fixture

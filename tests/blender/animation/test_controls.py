@@ -6,7 +6,7 @@ import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, controls, dancers
 from bl_ext.user_default.pas_de_deux.animation.control_bones import CONTROL_BONES, LIMBS, has_controls
 from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, nla
-from bl_ext.user_default.pas_de_deux.animation.pose_sampling import sample_pose
+from bl_ext.user_default.pas_de_deux.animation.sampling.pose_sampling import sample_pose
 from bl_ext.user_default.pas_de_deux.animation.takes import take_list as takes
 from motions import random_motion
 

@@ -9,14 +9,14 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import dancers, deleted_dancers
-from bl_ext.user_default.pas_de_deux.animation.fbx_gltf import read_armatures
-from bl_ext.user_default.pas_de_deux.animation.fbx_gltf_export import export_dancer
+from bl_ext.user_default.pas_de_deux.animation.interchange.fbx_gltf import read_armatures
+from bl_ext.user_default.pas_de_deux.animation.interchange.fbx_gltf_export import export_dancer
 from motions import TENTH_OF_A_MILLIMETRE, max_joint_error, random_motion, swaying_motion, travelling_motion
 
 from rigs import Array, files
 from rigs.motion import resample
 from rigs.sample_dance.salsa import sample_dance
-from tests.rigs.files.c3d_files import markers_on, write_markers
+from tests.rigs.files.markers.c3d_files import markers_on, write_markers
 
 EMPTY_GLB = b"glTF\x02\x00\x00\x00\x30\x00\x00\x00\x1c\x00\x00\x00JSON" + b'{"asset":{"version":"2.0"}} '
 """A whole glTF file with nothing in it."""

@@ -9,7 +9,7 @@ import numpy as np
 from rigs import Array
 from rigs.bone_mapping.bone_hierarchy import ancestors
 from rigs.bone_mapping.bone_names import END_SITE
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
 from rigs.skeleton import DEFAULT_SKELETON, JOINTS, rest_positions
 from tests.rigs.bone_mapping.dialect_rigs import dialect_names, dialect_rigs
 from tests.rigs.bone_mapping.foreign_rigs import FOREIGN_RIGS

@@ -7,7 +7,7 @@ import pytest
 
 from rigs.bone_mapping.bone_map import REQUIRED, BoneMap, UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
 from rigs.skeleton import CHILDREN, DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, rest_positions
 from tests.rigs.bone_mapping.known_rigs import (
     DEFINITION_JOINTS,

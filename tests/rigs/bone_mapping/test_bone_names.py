@@ -2,13 +2,7 @@
 
 import pytest
 
-from rigs.bone_mapping.bone_names import (
-    NameKey,
-    index_names,
-    normalize_left_name,
-    normalize_name,
-    sides_in_names,
-)
+from rigs.bone_mapping.bone_names import NameKey, index_names, normalize_left_name, normalize_name, sides_in_names
 
 
 @pytest.mark.parametrize(

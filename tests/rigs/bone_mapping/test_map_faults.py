@@ -9,7 +9,7 @@ from rigs.bone_mapping.bone_map import UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_confidence import doubtful_joints
 from rigs.bone_mapping.map_faults import MapFault, find_faults
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, rest_positions
 from tests.rigs.bone_mapping.foreign_rigs import FOREIGN_RIGS
 from tests.rigs.bone_mapping.known_rigs import DEFINITION_JOINTS, RECORDING_JOINTS, rig_definition, tool_hierarchy

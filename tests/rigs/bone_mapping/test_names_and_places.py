@@ -13,7 +13,7 @@ from rigs.bone_mapping.bone_map import BY_STRUCTURE, REQUIRED, BoneMap, Unmappab
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_confidence import doubtful_joints
 from rigs.bone_mapping.map_faults import find_faults
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, SIDES, rest_positions
 from tests.rigs.bone_mapping.placed_rigs import PlacedRig, placed_rigs
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rigs import Array, kinematics, pose_fitting, rotations
-from rigs.files import bvh, read
-from rigs.files.axes import to_z_up
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files import read
+from rigs.files.bvh import bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
+from rigs.files.conventions.axes import to_z_up
 from rigs.skeleton import INDEX, JOINTS
 
 ARMS = ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow")

@@ -8,12 +8,13 @@ import pytest
 from rigs import kinematics, rotations
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters.to_motion import motion_from_bones
-from rigs.files import bvh, read
-from rigs.files.axes import to_z_up
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files import read
+from rigs.files.bvh import bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
+from rigs.files.conventions.axes import to_z_up
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import INDEX, JOINTS, rest_positions
-from tests.rigs.files.bvh_files import ZOO
+from tests.rigs.files.bvh.bvh_files import ZOO
 
 MILLIMETRE = 1e-3
 

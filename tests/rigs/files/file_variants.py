@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.files.axes import UNITS, UP_AXES, from_z_up, to_z_up
-from rigs.files.bvh_parser import Bvh, parse_bvh
-from rigs.files.bvh_writer import format_bvh
+from rigs.files.bvh.bvh_parser import Bvh, parse_bvh
+from rigs.files.bvh.bvh_writer import format_bvh
+from rigs.files.conventions.axes import UNITS, UP_AXES, from_z_up, to_z_up
 
 CONSISTENT, TURNED, MIRRORED = "whole file turned", "movement turned", "mirrored"
 
@@ -84,7 +84,7 @@ def _in_other_axes(bvh: Bvh, matrix: Array) -> Bvh:
 def _rewrite_amc(source: Path, target: Path, matrix: Array, factor: float, rest: bool) -> bool:
     if rest and not np.array_equal(matrix, np.eye(3)):
         return False
-    from rigs.files.amc import _find_asf
+    from rigs.files.acclaim.amc import _find_asf
 
     skeleton = []
     for line in _find_asf(source).read_text().splitlines():

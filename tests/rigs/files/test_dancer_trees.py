@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rigs.files import read
-from rigs.files.bvh import from_motion
-from rigs.files.bvh_parser import Bvh
-from rigs.files.bvh_writer import format_bvh
+from rigs.files.bvh.bvh import from_motion
+from rigs.files.bvh.bvh_parser import Bvh
+from rigs.files.bvh.bvh_writer import format_bvh
 from rigs.motion import Motion
-from tests.rigs.files.bvh_files import dance
+from tests.rigs.files.bvh.bvh_files import dance
 
 PROP = """ROOT %s
 {

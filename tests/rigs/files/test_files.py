@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from rigs.files import FORMATS, BadFile, Clip, FileFormat, Source, read, write
-from tests.rigs.files.bvh_files import dance, rig_file
+from tests.rigs.files.bvh.bvh_files import dance, rig_file
 
 
 def test_missing_files_folders_and_unknown_formats_are_refused(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from rigs import kinematics, rotations
 from rigs.bone_mapping.bone_map import REQUIRED
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.characters import body_measures
-from rigs.files import BadFile, bvh, read
-from rigs.files.bvh_parser import parse_bvh
+from rigs.files import BadFile, read
+from rigs.files.bvh import bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
 from rigs.files.recording import Recording, to_clip
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import DEFAULT_SKELETON, INDEX, JOINTS, PARENTS, Skeleton
-from tests.rigs.files.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, mixamo, rig_file
+from tests.rigs.files.bvh.bvh_files import TENTH_MILLIMETRE, ZOO, dance, largest_rotation, mixamo, rig_file
 
 
 @pytest.mark.parametrize("joint", REQUIRED)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rigs.files import read
-from rigs.files.bvh_parser import parse_bvh
-from rigs.files.bvh_writer import format_bvh
+from rigs.files.bvh.bvh_parser import parse_bvh
+from rigs.files.bvh.bvh_writer import format_bvh
 from rigs.files.text import read_numbers_text, read_text
-from tests.rigs.files.bvh_files import SMALL
+from tests.rigs.files.bvh.bvh_files import SMALL
 
 UTF16 = "x.bvh: text in UTF-16 found and read; UTF-8 is usual"
 

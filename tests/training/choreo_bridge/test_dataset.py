@@ -11,10 +11,7 @@ from backend.music.piano_roll import piano_roll
 from rigs.files import BadFile
 from tests.training.choreo_bridge.pairs import STEP, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
-from training.choreo_bridge.task import (
-    ChoreoBridgeTrainingConfig,
-    training_batches,
-)
+from training.choreo_bridge.task import ChoreoBridgeTrainingConfig, training_batches
 from training.experiment.config import CONFIGS, read_config
 
 CONFIG = CONFIGS / "choreo-bridge.toml"

@@ -18,9 +18,7 @@ from rigs.files import BadFile
 from tests.conftest import ROOT
 from tests.training.choreo_bridge.pairs import folder_of_pairs, pairs
 from training.choreo_bridge.dataset import PairWindows, pair_windows
-from training.choreo_bridge.evaluate import (
-    TRANSLATIONS,
-)
+from training.choreo_bridge.evaluate import TRANSLATIONS
 from training.choreo_bridge.task import (
     ChoreoBridgeTrainingConfig,
     bridge_terms,

@@ -20,14 +20,7 @@ from backend.models.common.adaptive_layers import AdaptiveMLP
 from backend.models.common.exported_function import ExportedFunction
 from backend.models.common.time_embedding import TIME_DIM, time_embedding
 from backend.models.common.weights_file import open_weights, save_weights
-from backend.models.score_flow.bar_features import (
-    BAR_STEPS,
-    PART_SLICES,
-    PITCHED_ROWS,
-    ROWS,
-    VELOCITY_DIM,
-    VOICE_SIZES,
-)
+from backend.models.score_flow.bar_features import BAR_STEPS, PART_SLICES, PITCHED_ROWS, ROWS, VELOCITY_DIM, VOICE_SIZES
 from backend.models.score_flow.conditions import (
     NAME,
     PHRASE_BARS,

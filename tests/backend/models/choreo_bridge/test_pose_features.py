@@ -3,7 +3,7 @@
 import numpy as np
 
 from backend.models.choreo_bridge.pose_features import blazepose_landmarks, root_relative_poses
-from rigs.files import blazepose
+from rigs.files.joint_positions import blazepose
 from rigs.sample_dance.salsa import sample_dance
 from rigs.skeleton import JOINTS
 

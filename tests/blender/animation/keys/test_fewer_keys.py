@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.pas_de_deux.animation import armatures, dancers, rig_motion
 from bl_ext.user_default.pas_de_deux.animation.keys import fcurves, keyframes
-from bl_ext.user_default.pas_de_deux.animation.pose_sampling import sample_pose
+from bl_ext.user_default.pas_de_deux.animation.sampling.pose_sampling import sample_pose
 
 from rigs import Array, rotations
 from rigs.retargeting.key_reduction import Tolerance

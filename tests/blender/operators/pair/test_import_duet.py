@@ -11,7 +11,7 @@ from motions import TENTH_OF_A_MILLIMETRE, joint_positions, max_joint_error, swa
 
 from rigs import files
 from rigs.motion import resample
-from tests.rigs.files.c3d_files import markers_on, write_markers
+from tests.rigs.files.markers.c3d_files import markers_on, write_markers
 
 
 def pair() -> tuple[bpy.types.Object, bpy.types.Object]:

@@ -1,0 +1,1 @@
+"""FBX and glTF files, by Blender's own importers and exporters."""

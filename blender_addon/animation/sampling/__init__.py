@@ -1,0 +1,1 @@
+"""Sample the poses of armatures as the scene shows them."""

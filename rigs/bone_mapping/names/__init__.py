@@ -1,0 +1,1 @@
+"""What the names of bones tell of the joints that they are."""

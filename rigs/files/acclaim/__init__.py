@@ -1,0 +1,1 @@
+"""Acclaim recordings: `.amc` with its `.asf`."""

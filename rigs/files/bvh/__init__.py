@@ -1,0 +1,1 @@
+"""BVH files: parser, formatter and conversion to and from a Motion."""

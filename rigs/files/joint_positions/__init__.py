@@ -1,0 +1,1 @@
+"""Files of joint positions: arrays, tables and detections of pose estimators."""

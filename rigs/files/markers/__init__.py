@@ -1,0 +1,1 @@
+"""Marker recordings: C3D files and marker tables."""

@@ -1,0 +1,1 @@
+"""SMPL poses, as AMASS, AIST++, GVHMR, WHAM and 4D-Humans store them."""

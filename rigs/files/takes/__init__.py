@@ -1,0 +1,1 @@
+"""Files of several takes: FBX and glTF, whose recordings Blender samples."""

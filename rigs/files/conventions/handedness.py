@@ -5,7 +5,9 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.skeleton import ANKLES, HIPS, both_sides
 
-MIRRORED = "knees and feet point backwards, as in left-handed axes; read with its sides reversed"
+MIRRORED = (
+    "knees and feet point backwards, as in left-handed axes or with left and right swapped; read as a mirror image"
+)
 """Warning about a file with left-handed axes."""
 _KNEES, _BALLS, _SHOULDERS = both_sides("knee"), both_sides("foot"), both_sides("shoulder")
 _NEAR_ZERO = 1e-9

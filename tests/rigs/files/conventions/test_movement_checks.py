@@ -78,9 +78,7 @@ def test_a_pose_in_place_of_a_movement_gets_a_warning(dance: Motion, tmp_path: P
 @pytest.mark.parametrize("up", ["Y", "Z", "X"])
 def test_left_handed_axes_are_told_and_a_partner_is_written_in_them(dance: Motion, tmp_path: Path, up: str) -> None:
     clip = read(save(tmp_path / "x.bvh", from_motion(dance, 0.01, up, mirrored=True)))
-    assert clip.warnings[0] == (
-        "x.bvh: knees and feet point backwards, as in left-handed axes; read with its sides reversed"
-    )
+    assert clip.warnings[0].startswith("x.bvh: knees and feet point backwards, as in left-handed axes or with left")
     np.testing.assert_allclose(clip.motions[0].positions, dance.positions, atol=1e-4)
     write(tmp_path / "partner.bvh", dance, like=clip.source)
     ours, theirs = ((tmp_path / name).read_text().split("MOTION")[0] for name in ("partner.bvh", "x.bvh"))

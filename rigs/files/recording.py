@@ -13,6 +13,7 @@ import numpy as np
 from rigs import Array, rotations
 from rigs.bone_mapping.bone_map import BoneMap, UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
+from rigs.bone_mapping.map_confidence import doubtful_joints
 from rigs.characters import body_measures, to_motion
 from rigs.files import AS_STATED, BadFile, Clip, ReadOptions, Source
 from rigs.files.conventions.axes import quaternions_to_z_up, reflect, reflect_quaternions, to_z_up, z_up_rotation
@@ -20,9 +21,11 @@ from rigs.files.conventions.conventions import Conventions, Stated, detect_conve
 from rigs.files.conventions.handedness import MIRRORED, is_mirrored
 from rigs.files.dancer_trees import find_dancer_trees
 from rigs.motion import Motion
-from rigs.skeleton import JOINTS
+from rigs.skeleton import INDEX, JOINTS
 
 _SAMPLES = 200
+_MAX_LISTED = 3
+"""Doubtful bones that a warning lists."""
 _MAX_PLACE = 1e9
 """In any unit beyond every stage."""
 _MAX_STRETCH = 0.1
@@ -82,7 +85,7 @@ def to_clip(path: Path, recording: Recording, options: ReadOptions = AS_STATED) 
     bone_maps = [_map_bones(path, dancer) for dancer in recordings]
     for dancer, bone_map in zip(recordings, bone_maps, strict=True):
         _expect_movement(path, dancer, bone_map)
-    warnings = list[str]()
+    warnings = [text for maps in zip(recordings, bone_maps, strict=True) for text in _doubts(path, *maps)]
     mirrored = is_mirrored(_joint_positions(recordings[0], bone_maps[0]))
     if mirrored:
         warnings.append(f"{path.name}: {MIRRORED}")
@@ -128,6 +131,16 @@ def _tallest(recordings: Sequence[Recording], bone_maps: Sequence[BoneMap]) -> i
         for dancer, bone_map in zip(recordings, bone_maps, strict=True)
     ]
     return int(np.argmax(heights))
+
+
+def _doubts(path: Path, recording: Recording, bone_map: BoneMap) -> list[str]:
+    """A warning that names the doubtful bones of a dancer, if there are any."""
+    bones = [(joint, bone_map.bones[INDEX[joint]]) for joint in doubtful_joints(bone_map)]
+    if not bones:
+        return []
+    listed = ", ".join(f"{recording.names[bone]} as {joint}" for joint, bone in bones[:_MAX_LISTED])
+    more = f" and {len(bones) - _MAX_LISTED} more" if len(bones) > _MAX_LISTED else ""
+    return [f"{path.name}: bones that may be wrong, by their names or places: {listed}{more}"]
 
 
 def _conventions(path: Path, recording: Recording, bone_map: BoneMap, options: ReadOptions) -> Conventions:

@@ -59,7 +59,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     middle = text.index("\n", len(text) * 2 // 3) + 1
     (folder / "damaged.bvh").write_text(text[:middle] + "1 2 3\n" + text[middle:])
     (folder / "empty.bvh").touch()
-    (folder / "armless.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb)\b", "prop", text))
+    (folder / "nameless_arms.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb)\b", "prop", text))
+    (folder / "armless.bvh").write_text(legs())
     return folder
 
 
@@ -134,6 +135,13 @@ def test_a_rate_that_the_file_states_wrongly_can_be_given(shelf: Path, tmp_path:
     assert (corrected.returncode, "hasty.bvh" in corrected.stderr) == (0, False)
     assert files.read(out).source.fps == pytest.approx(30.0, rel=1e-4)
     assert files.read(out).source.frames == len(strides())
+
+
+def test_bones_that_only_their_places_tell_are_named(shelf: Path) -> None:
+    result = run("partner", shelf / "nameless_arms.bvh", "-o", shelf / "n.bvh", "--model", "mirror")
+    assert result.returncode == 0, result.stderr
+    expected = "nameless_arms.bvh: bones that may be wrong, by their names or places: prop as left_collar, "
+    assert expected in result.stderr
 
 
 def test_doubts_about_every_file_are_printed_once(shelf: Path, tmp_path: Path) -> None:
@@ -236,6 +244,26 @@ def test_dancers_who_pass_through_each_other_are_spoken_of(shelf: Path, tmp_path
 
 LONG = "x" * 300
 FLOW = "partner leader.bvh -o out/p.bvh --model partner-flow"
+
+
+def legs() -> str:
+    """A BVH file of a pelvis, a spine and two legs."""
+    joint = "JOINT {name}\n{{\nOFFSET {x} {y} 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n{inside}}}\n"
+    end = "End Site\n{\nOFFSET 0 0 15\n}\n"
+
+    def chain(*names: str, x: int, y: int) -> str:
+        inside = chain(*names[1:], x=0, y=y) if len(names) > 1 else end
+        return joint.format(name=names[0], x=x, y=y, inside=inside)
+
+    body = chain("left_hip", "left_knee", "left_ankle", x=9, y=-40) + chain(
+        "right_hip", "right_knee", "right_ankle", x=-9, y=-40
+    )
+    body += chain("spine1", "spine2", "neck", "head", x=0, y=20)
+    root = "ROOT pelvis\n{\nOFFSET 0 90 0\nCHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n"
+    rows = f"0 90 0{' 0' * 33}\n" * 30
+    return f"HIERARCHY\n{root}{body}}}\nMOTION\nFrames: 30\nFrame Time: 0.0333333\n{rows}"
+
+
 BAD = {
     # the arguments, and what the one line must contain
     "a missing file": ("partner missing.bvh -o out/p.bvh", r"missing\.bvh: no such file"),

@@ -57,7 +57,7 @@ def joint_confidence(
             value = base if bone >= 0 else 0.0
         elif evidence is not None and CHILDREN[j] and evidence.says_other(joint_kind(JOINTS[j]), bone):
             value = _OTHER_NAME
-        elif nameless and CHILDREN[j]:
+        elif evidence is not None and (nameless or evidence.helpers[bone]) and CHILDREN[j]:
             value = _BETWEEN_NAMED * base if _is_between_named(j, name_ranks) else _BY_POSITION
         else:
             value = _INFERRED * base

@@ -59,7 +59,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     middle = text.index("\n", len(text) * 2 // 3) + 1
     (folder / "damaged.bvh").write_text(text[:middle] + "1 2 3\n" + text[middle:])
     (folder / "empty.bvh").touch()
-    (folder / "nameless_arms.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb)\b", "prop", text))
+    (folder / "nameless_arms.bvh").write_text(re.sub(r"\w+_(collar|shoulder|elbow|wrist|thumb|middle)\b", "prop", text))
     (folder / "armless.bvh").write_text(legs())
     return folder
 
@@ -140,7 +140,7 @@ def test_a_rate_that_the_file_states_wrongly_can_be_given(shelf: Path, tmp_path:
 def test_bones_that_only_their_places_tell_are_named(shelf: Path) -> None:
     result = run("partner", shelf / "nameless_arms.bvh", "-o", shelf / "n.bvh", "--model", "mirror")
     assert result.returncode == 0, result.stderr
-    expected = "nameless_arms.bvh: bones that may be wrong, by their names or places: prop as left_collar, "
+    expected = "nameless_arms.bvh: bones that may be wrong, by their names or places: prop as left_shoulder, "
     assert expected in result.stderr
 
 

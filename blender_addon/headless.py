@@ -102,7 +102,7 @@ def render(task: Task) -> Task:
 def export_motions(task: Task) -> Task:
     """Write dancers as FBX or glTF, each as an armature with a mannequin."""
     _install_extension(task)
-    export = import_module(f"{PACKAGE}.animation.fbx_gltf_export").export_dancer
+    export = import_module(f"{PACKAGE}.animation.interchange.fbx_gltf_export").export_dancer
     from rigs import files
 
     if len(task["motions"]) != len(task["out"]):
@@ -122,7 +122,7 @@ def import_motion(task: Task) -> Task:
     _install_extension(task)
     from rigs import files
 
-    read_armatures = import_module(f"{PACKAGE}.animation.fbx_gltf").read_armatures
+    read_armatures = import_module(f"{PACKAGE}.animation.interchange.fbx_gltf").read_armatures
     path = Path(task["motion"])
     _send(progress=0.3, what=f"reading {path.name}")
     options = files.ReadOptions(*(task.get(name) or None for name in _FILE_OPTIONS))

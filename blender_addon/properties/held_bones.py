@@ -21,7 +21,7 @@ class PASDEDEUX_PG_hold(bpy.types.PropertyGroup):
 
 @dataclass(frozen=True)
 class KeptHold:
-    """A hold of the scene as a value; `kind`, `bone` and `name` are those of `animation.bone_holds.Hold`."""
+    """A hold of the scene as a value; `kind`, `bone` and `name` are those of `animation.pose_check.bone_holds.Hold`."""
 
     target: bpy.types.Object
     kind: str

@@ -96,7 +96,7 @@ def test_work_is_prepared_with_everything_in_its_place() -> None:
     obj = bpy.data.objects.new("obj", None)
     bpy.context.scene.collection.objects.link(obj)
     obj.location = (1.0, 2.0, 3.0)
-    operator = SimpleNamespace(prepare=lambda _: tuple(obj.matrix_world.translation))
+    operator = SimpleNamespace(changes_scene=True, prepare=lambda _: tuple(obj.matrix_world.translation))
     assert job_operator.JobOperator._prepare_job(operator, bpy.context) == (1.0, 2.0, 3.0)
 
 
@@ -145,7 +145,7 @@ def test_disabling_the_extension_ends_the_job_and_enabling_it_again_works(runnin
 def test_a_result_goes_to_the_scene_that_it_was_started_in(dancing_leader: bpy.types.Object) -> None:
     here = bpy.context.scene
     here.pas_de_deux.model = "mirror"
-    operator = SimpleNamespace(prepare=lambda _: None)
+    operator = SimpleNamespace(changes_scene=True, prepare=lambda _: None)
     job_operator.JobOperator._prepare_job(operator, bpy.context)
     elsewhere = bpy.data.scenes.new("elsewhere")
     # Not by the window's scene, whose change crashed Blender 4.2 as a module after some hundred tests.

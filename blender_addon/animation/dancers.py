@@ -166,7 +166,7 @@ def sample_dancers(context: bpy.types.Context, dancers: Sequence[bpy.types.Objec
 
     Raises ValueError.
     """
-    with evaluation.posed(dancers) as at_rest:
+    with evaluation.pose_position(dancers) as at_rest:
         evaluation.update_transforms(context, dancers)
         metres = rig_motion.body_metres(context, dancers[0])
         motions = [rig_motion.sample_rig_motion(context, dancer, frames, metres=metres) for dancer in dancers]

@@ -116,8 +116,8 @@ def _from_json(text: str) -> Language:
     finger = data["middle_finger"]
     names["left_thumb"] = [*(f"{word} 1" for word in finger), *names.get("left_thumb", ()), *finger]
     names["left_middle"] = [f"{word} {n}" for n in (f"3{END_SITE}", "4", "3") for word in finger]
-    ignored = frozenset(map(_folded, (*data["ignored"], *_IGNORED)))
-    side_words = {_folded(word): side for side in SIDES for word in data[side]}
+    ignored = frozenset(map(_fold_case, (*data["ignored"], *_IGNORED)))
+    side_words = {_fold_case(word): side for side in SIDES for word in data[side]}
     joints: dict[str, tuple[NameKey, ...]] = {}
     for joint, spellings in names.items():
         spellings = [each for name in spellings for each in dict.fromkeys((name, name.translate(_UMLAUTS)))]
@@ -142,7 +142,7 @@ def _from_json(text: str) -> Language:
     )
 
 
-def _folded(word: str) -> str:
+def _fold_case(word: str) -> str:
     return fold_accents(word).lower()
 
 

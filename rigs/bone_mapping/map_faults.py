@@ -46,12 +46,12 @@ def find_faults(
     rig_map = _RigMap(bones, names, parents)
     faults = list(_shared_bones(rig_map))
     if not (convention.controls if convention else False) and not _names_controls(rig_map):
-        faults += _unmentioned(_inverted_joints(rig_map), faults)
-        faults += _unmentioned(_misplaced_joints(rig_map), faults)
+        faults += _further_faults(_inverted_joints(rig_map), faults)
+        faults += _further_faults(_misplaced_joints(rig_map), faults)
     if convention != BY_STRUCTURE:  # names that tell nothing of the joint may not tell the side either
-        faults += _unmentioned(_swapped_names(rig_map, heads), faults)
+        faults += _further_faults(_swapped_names(rig_map, heads), faults)
     if heads is not None:
-        faults += _unmentioned(_swapped_places(rig_map, heads), faults)
+        faults += _further_faults(_swapped_places(rig_map, heads), faults)
     return tuple(faults)
 
 
@@ -173,7 +173,7 @@ def _swapped_places(rig_map: _RigMap, heads: Array) -> Iterator[MapFault]:
         )
 
 
-def _unmentioned(faults: Iterator[MapFault], known: Sequence[MapFault]) -> list[MapFault]:
+def _further_faults(faults: Iterator[MapFault], known: Sequence[MapFault]) -> list[MapFault]:
     """The faults of joints that have none yet, and do not hang on one that has."""
     at_fault = {joint for fault in known for joint in fault.joints}
     kept = []

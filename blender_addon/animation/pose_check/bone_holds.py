@@ -127,7 +127,7 @@ def bone_holds(obj: bpy.types.Object, bone: str, above: str, shown: str) -> list
         if between.name == above:
             break
         holds += _own_holds(obj, between)
-        holds += _unkeyed(obj, between, ("location", rotation_modes.rotation_property(between.rotation_mode)))
+        holds += _unkeyed_holds(obj, between, ("location", rotation_modes.rotation_property(between.rotation_mode)))
     holds += [Hold("scale", carrier.name, "scale") for carrier in pose_bone.parent_recursive if _is_scaled(carrier)][:1]
     if shown != bone:
         holds += [Hold("mechanism") for constraint in obj.pose.bones[shown].constraints if _is_active(constraint)]
@@ -184,7 +184,7 @@ def _own_holds(obj: bpy.types.Object, bone: bpy.types.PoseBone) -> Iterator[Hold
         yield Hold("muted_curves", bone.name)
     if any(not modifier.mute for curve in curves for modifier in curve.modifiers):
         yield Hold("modifiers", bone.name)
-    yield from _unkeyed(obj, bone, ("location",))
+    yield from _unkeyed_holds(obj, bone, ("location",))
     if _is_scaled(bone):
         yield Hold("scale", bone.name, "scale")
 
@@ -193,7 +193,7 @@ def _is_scaled(bone: bpy.types.PoseBone) -> bool:
     return bool(np.abs(np.array(bone.scale) - 1.0).max() > _REST_TOLERANCE)
 
 
-def _unkeyed(obj: bpy.types.Object, bone: bpy.types.PoseBone, properties: tuple[str, ...]) -> Iterator[Hold]:
+def _unkeyed_holds(obj: bpy.types.Object, bone: bpy.types.PoseBone, properties: tuple[str, ...]) -> Iterator[Hold]:
     """Transform properties of a bone that are not at rest and that the action does not key."""
     keyed = {curve.data_path for curve in _curves(obj, bone)}
     for name in properties:

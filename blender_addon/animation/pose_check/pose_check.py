@@ -24,7 +24,7 @@ from .. import armatures, rig_motion
 from ..control_bones import IK, LIMBS, has_controls
 from ..keys import fcurves, nla
 from ..keys.channels import Tolerance
-from ..sampling.evaluation import evaluated
+from ..sampling.evaluation import evaluate_hidden
 from ..sampling.pose_sampling import evaluated_matrices
 from ..sampling.shown_bones import shown_bone_names
 from . import bone_holds
@@ -75,7 +75,7 @@ def find_unfollowing_bones(
     ik_limbs: bones that the rig's inverse kinematics place, and not keys of their own.
     Raises NotEvaluated.
     """
-    with evaluated(context, [obj]):
+    with evaluate_hidden(context, [obj]):
         matrices = evaluated_matrices(context, obj, [first + frame for frame in samples.frames])
     shown = shown_bone_names(obj, samples.bones)
     world, heads, object_offsets = _evaluated_transforms(obj, samples, shown, matrices, metres)

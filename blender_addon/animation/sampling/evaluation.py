@@ -19,7 +19,7 @@ class NotEvaluated(ValueError):
 
 
 @contextmanager
-def evaluated(context: bpy.types.Context, armatures: Sequence[bpy.types.Object]) -> Iterator[None]:
+def evaluate_hidden(context: bpy.types.Context, armatures: Sequence[bpy.types.Object]) -> Iterator[None]:
     """Have the armatures evaluated for a while, with every change of the frame, though they may be hidden.
 
     Their visibility, the selection and the scene's objects are the same afterwards. Raises NotEvaluated.
@@ -62,12 +62,12 @@ def _helper(scene: bpy.types.Scene, armature: bpy.types.Object) -> Iterator[None
 
 def update_transforms(context: bpy.types.Context, armatures: Sequence[bpy.types.Object]) -> None:
     """Bring the world matrices of hidden armatures up to date, as Blender does for those that show."""
-    with evaluated(context, armatures):
+    with evaluate_hidden(context, armatures):
         pass
 
 
 @contextmanager
-def posed(armatures: Sequence[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
+def pose_position(armatures: Sequence[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
     """Pose armatures that are shown in Rest Position for a while; yields these."""
     at_rest = [obj for obj in armatures if armature_data(obj).pose_position == "REST"]
     try:

@@ -259,7 +259,7 @@ def evaluated_matrices(
     pose_matrices = np.empty((len(frames), len(armature.pose.bones), 4, 4), np.float32)
     object_matrices = np.empty((len(frames), 4, 4))
     current = scene.frame_current, scene.frame_subframe
-    with evaluation.evaluated(context, [armature]):
+    with evaluation.evaluate_hidden(context, [armature]):
         try:
             for f, frame in enumerate(frames):
                 _set_time(scene, frame)

@@ -84,7 +84,7 @@ def _parse_parameters(content: bytes, at: int, numbers: _Numbers) -> dict[str, P
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Parameter]] = []
     while at + 4 < len(content) and content[at] != 0:
-        length, number = abs(_signed(content[at])), _signed(content[at + 1])
+        length, number = abs(_to_signed(content[at])), _signed(content[at + 1])
         after_name = at + 2 + length
         name = content[at + 2 : after_name].decode("latin-1").strip().upper()
         step = int.from_bytes(content[after_name : after_name + 2], "big" if numbers.order == ">" else "little")
@@ -98,7 +98,7 @@ def _parse_parameters(content: bytes, at: int, numbers: _Numbers) -> dict[str, P
     return {f"{groups[number]}:{name}": value for number, name, value in found if number in groups}
 
 
-def _signed(byte: int) -> int:
+def _to_signed(byte: int) -> int:
     return byte - 256 if byte > 127 else byte
 
 
@@ -106,7 +106,7 @@ def _parse_value(content: bytes, at: int, numbers: _Numbers) -> Parameter | None
     """The value of a parameter; None if it is of no known type or ends beyond the file."""
     if at + 2 > len(content):
         return None
-    kind, rank = _signed(content[at]), content[at + 1]
+    kind, rank = _to_signed(content[at]), content[at + 1]
     shape = tuple(content[at + 2 : at + 2 + rank])
     size = math.prod(shape)
     data = content[at + 2 + rank : at + 2 + rank + size * _TYPES.get(kind, 0)]

@@ -84,7 +84,7 @@ def _parse_parameters(content: bytes, at: int, numbers: _Numbers) -> dict[str, P
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Parameter]] = []
     while at + 4 < len(content) and content[at] != 0:
-        length, number = abs(_to_signed(content[at])), _signed(content[at + 1])
+        length, number = abs(_to_signed(content[at])), _to_signed(content[at + 1])
         after_name = at + 2 + length
         name = content[at + 2 : after_name].decode("latin-1").strip().upper()
         step = int.from_bytes(content[after_name : after_name + 2], "big" if numbers.order == ">" else "little")

@@ -201,7 +201,7 @@ def test_an_error_while_a_hidden_dancer_is_evaluated_leaves_the_scene_as_it_was(
     before = scene_state()
 
     def fail() -> None:
-        with evaluation.evaluated(bpy.context, [dancer]):
+        with evaluation.evaluate_hidden(bpy.context, [dancer]):
             assert "Pas de Deux evaluation" in bpy.data.objects
             raise ZeroDivisionError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rigs import Array, rotations
-from rigs.bone_mapping.bone_map import BoneMap, UnmappableRig
+from rigs.bone_mapping.bone_map import REQUIRED, BoneMap, UnmappableRig
 from rigs.bone_mapping.bone_mapper import map_bones
 from rigs.bone_mapping.map_confidence import doubtful_joints
 from rigs.characters import body_measures, to_motion
@@ -134,8 +134,9 @@ def _tallest(recordings: Sequence[Recording], bone_maps: Sequence[BoneMap]) -> i
 
 
 def _doubts(path: Path, recording: Recording, bone_map: BoneMap) -> list[str]:
-    """A warning that names the doubtful bones of a dancer, if there are any."""
-    bones = [(joint, bone_map.bones[INDEX[joint]]) for joint in doubtful_joints(bone_map)]
+    """A warning that names the doubtful bones of a dancer's pelvis and limbs, if there are any."""
+    joints = [joint for joint in doubtful_joints(bone_map) if joint in REQUIRED]
+    bones = [(joint, bone_map.bones[INDEX[joint]]) for joint in joints]
     if not bones:
         return []
     listed = ", ".join(f"{recording.names[bone]} as {joint}" for joint, bone in bones[:_MAX_LISTED])

@@ -2,7 +2,8 @@
 #
 #   make setup       the environment alone            make extension   the extension's zips, in dist/
 #   make demo        a duet, from dance to video      make train       the models again, from the corpus
-#   make test        every test, in Blender 4.5       make matrix      the extension's tests in Blender 4.2 and 5.2
+#   make test        the tests, in Blender 4.5        make matrix      the extension's tests in Blender 4.2 and 5.2
+#   make test-long   whole trainings and sweeps
 #   make check       lint, types, walls, links        make benchmark   speed, beside a rival in the same run
 #   make pictures    the pictures in docs/pictures
 #   make window      the zip in a real Blender window, driven by clicks (root; 2 GB the first time)
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --constraint .constraints.txt
 DEBIAN := libegl1 libgl1 libgl1-mesa-dri libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
 
-.PHONY: setup demo test fuzz matrix check extension extension-for-this-platform pictures benchmark benchmark-long train window
+.PHONY: setup demo test test-long fuzz matrix check extension extension-for-this-platform pictures benchmark benchmark-long train window
 
 setup: $(VENV)/ready
 
@@ -51,8 +52,11 @@ demo: extension-for-this-platform
 
 # Blender's tests run apart: they test what the zip installs, not the checkout that the others import.
 test: extension-for-this-platform
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
 	$(BIN)/python -m pytest tests/blender
+
+test-long: $(VENV)/ready
+	$(BIN)/python -m pytest -m long tests/training
 
 # Damaged files in every reader; FUZZ_SECONDS, FUZZ_JOBS and FUZZ_SEED as tests/fuzz/run.py says.
 fuzz: $(VENV)/ready

@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 from tests.training.data.duet_files import folder_of_duets
 from training import train
 
+pytestmark = pytest.mark.long
+
 CONFIG = (ROOT / "training" / "configs" / "duet-vae.toml").read_text()
 
 

@@ -23,9 +23,9 @@ from tests.training.data.duet_files import folder_of_duets
 from training import sweep as sweeping
 from training.experiment.config import CONFIGS, override, read_tables
 from training.experiment.trials import read_space, train_trial
+from training.sweep import ENQUEUED, Sweep, load_study, open_study, run_trials
 
 pytestmark = pytest.mark.long
-from training.sweep import ENQUEUED, Sweep, load_study, open_study, run_trials
 
 SPACE = {"network.bridge": [4, 8], "loss.distance": [1.0, 10.0], "optimise.rate": [3e-4, 1e-3]}
 

@@ -155,3 +155,13 @@ def test_invalid_results_are_refused_in_one_sentence(tmp_path: Path, result: Any
 def test_a_truncated_file_is_refused(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"poses\.json: AlphaPose results expected, no JSON found"):
         read(saved(tmp_path, (corpus / RESULTS).read_text()[:100_000]))
+
+
+def test_a_byte_order_mark_and_dated_image_names_change_nothing(tmp_path: Path) -> None:
+    plain = read(saved(tmp_path, couple()), fps=30.0)
+    dated = [one | {"image_id": f"clip_2024-05-01_{one['image_id'][:-4]}_1080p.png"} for one in couple()]
+    (tmp_path / "dated.json").write_text(json.dumps(dated), "utf-8-sig")
+    clip = read(tmp_path / "dated.json", fps=30.0)
+    assert (len(clip.motions), len(clip.motions[0])) == (2, 12)
+    for found, expected in zip(clip.motions, plain.motions, strict=True):
+        np.testing.assert_array_equal(found.positions, expected.positions)

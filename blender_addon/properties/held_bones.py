@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..context_access import active_scene
+from .notices import remove_entries
 
 
 class PASDEDEUX_PG_hold(bpy.types.PropertyGroup):
@@ -52,10 +53,7 @@ def holds_of(context: bpy.types.Context, operators: Iterable[str]) -> list[KeptH
 
 def forget_holds(context: bpy.types.Context, operators: Iterable[str]) -> None:
     """Remove what is kept of the operators' runs."""
-    names, holds = set(operators), _holds(context)
-    for index in reversed(range(len(holds))):
-        if holds[index].operator in names:
-            holds.remove(index)
+    remove_entries(_holds(context), operators)
 
 
 def _holds(context: bpy.types.Context) -> Any:

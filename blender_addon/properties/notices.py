@@ -49,10 +49,15 @@ def notices_of(context: bpy.types.Context, operators: Iterable[str]) -> list[str
 
 def dismiss(context: bpy.types.Context, operators: Iterable[str]) -> None:
     """Remove the warnings that the scene keeps of operators."""
-    names, notices = set(operators), _notices(context)
-    for index in reversed(range(len(notices))):
-        if notices[index].operator in names:
-            notices.remove(index)
+    remove_entries(_notices(context), operators)
+
+
+def remove_entries(collection: Any, operators: Iterable[str]) -> None:
+    """Remove the entries of operators' runs from a scene's collection whose entries have an `operator`."""
+    names = set(operators)
+    for index in reversed(range(len(collection))):
+        if collection[index].operator in names:
+            collection.remove(index)
 
 
 def _notices(context: bpy.types.Context) -> Any:

@@ -1,4 +1,4 @@
-"""Warnings about a movement that is none: a dancer who holds one pose, angles that may be radians, a path off scale."""
+"""Checks of a movement: none at all, a root path that is missing, jumps or is in another unit, and angles in radians."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Checks of a movement: none at all, a root path that is missing, jumps or is in another unit, and angles in radians."""
+"""Checks of a movement: none at all, a root path that is missing, jumps or is in another unit, angles in radians."""
 
 import numpy as np
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from backend.protocol import DEFAULT_URL
 from backend.server import AddressInUse, serve
-from backend.stopping import Wakeup, finish_with_parent
+from backend.server.stopping import Wakeup, finish_with_parent
 from rigs.files.atomic_write import atomic_path
 
 FREE_PORT_URL = "tcp://127.0.0.1:*"

@@ -25,7 +25,7 @@ from backend.model_registry import weights_path
 from backend.models.partner_flow import pipeline
 from backend.models.partner_flow.conditions import NAME
 from backend.wire.messages import PartnerRequest
-from backend.worker import PREVIEW_INTERVAL
+from backend.worker.preview_buffer import PREVIEW_INTERVAL
 from rigs.motion import Motion
 from tests.backend.conftest import running
 from tests.benchmarks.leaders import FPS, leader_of

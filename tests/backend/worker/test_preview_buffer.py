@@ -12,7 +12,7 @@ from backend.client import Cancelled, Client
 from backend.protocol import decode_server_message, encode
 from backend.wire.messages import MotionResult, PartnerRequest, PreviewFrames, ProgressUpdate
 from backend.wire.validation import ProtocolError
-from backend.worker import PREVIEW_INTERVAL, PreviewBuffer
+from backend.worker.preview_buffer import PREVIEW_INTERVAL, PreviewBuffer
 from rigs.motion import Motion
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, running

@@ -1,80 +1,23 @@
-"""The server: `serve` answers clients as protocol.py specifies, on a loop that never waits for the engine."""
+"""The server's loop between the clients and the worker, which never waits for the engine."""
 
-import os
 import queue
-import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from importlib.metadata import version
-from pathlib import Path
 
 import zmq
 
-from backend.addresses import bind_address
 from backend.engine import Engine
-from backend.keys import admit_listed_clients
-from backend.model_registry import REGISTRY, ModelRegistry
-from backend.protocol import DEFAULT_URL, STOPPING, decode_client_message, encode
-from backend.stopping import Wakeup, catch_stop_signals
+from backend.protocol import STOPPING, decode_client_message, encode
+from backend.server.job_queue import Job, QueueFull, RequestQueue
+from backend.server.stopping import Wakeup
+from backend.server.thread_worker import PreviewParts, Report, Worker
 from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage
 from backend.wire.validation import ProtocolError
-from backend.worker import Job, PreviewParts, QueueFull, Report, RequestQueue, Worker
 
 HEARTBEAT_INTERVAL = 0.5
 """s between two progress messages for each request."""
-MAX_PART = 64 * 2**20
-"""Bytes; ZeroMQ disconnects a client that sends a larger part."""
 STOP_TIMEOUT = 1.0
 """s that the engine has to end when the server is stopped."""
-
-
-class AddressInUse(ValueError):
-    """An address that cannot be bound, as a program listens there or this machine has none such."""
-
-
-def serve(
-    bind: str = DEFAULT_URL,
-    accelerator: str = "auto",
-    registry: ModelRegistry = REGISTRY,
-    *,
-    keys: Path | None = None,
-    on_listening: Callable[[str, Wakeup], None] = lambda address, wakeup: None,
-) -> int:
-    """Answer clients until SIGINT or SIGTERM, on the main thread; print a line once it listens. Returns 0.
-
-    bind: a loopback address, or with keys any of this machine; with * for the port a free one is taken.
-    keys: folder of the server's keys; only clients that it lists are admitted.
-    on_listening: called once with the address, and what stops the server.
-    Raises ValueError for an address that cannot be bound, AddressInUse for one that is taken, and for missing keys.
-    """
-    address = bind_address(bind, keys=keys is not None)
-    with ExitStack() as stack:
-        context = stack.enter_context(zmq.Context())
-        router = stack.enter_context(context.socket(zmq.ROUTER))
-        wakeup = stack.enter_context(catch_stop_signals())
-        router.set(zmq.ROUTER_MANDATORY, 1)  # a send to a client that has gone raises an error
-        router.set(zmq.MAXMSGSIZE, MAX_PART)
-        router.set(zmq.IPV6, int("[" in address))
-        router.linger = 500  # ms, for the last messages
-        if keys is not None:
-            stack.enter_context(admit_listed_clients(router, keys))
-        try:
-            router.bind(address)
-        except zmq.ZMQError as error:
-            reason = zmq.strerror(error.errno or 0)
-            raise AddressInUse(f"{bind}: an address that is free expected ({reason})") from None
-        server = Server(router, Engine(accelerator, registry), wakeup)
-        listening = router.get_string(zmq.LAST_ENDPOINT)
-        on_listening(listening, wakeup)
-        print(f"listening on {listening}", flush=True)
-        server.run()
-    if server.worker.is_alive():
-        # Deep in a model or an import, where Python cannot end it and its C++ would abort if Python ended around it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    return 0
 
 
 class Server:

@@ -17,9 +17,9 @@ from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.protocol import decode_client_message, encode
 from backend.server import serve
+from backend.server.job_queue import MAX_WAITING_PER_CLIENT
 from backend.wire.direction import Direction
 from backend.wire.messages import Cancel, ErrorReply, HelloReply, MotionResult, PartnerRequest, ProgressUpdate
-from backend.worker import MAX_WAITING_PER_CLIENT
 from rigs.motion import Motion, rotate_about_z
 from rigs.sample_dance.salsa import sample_dance
 from tests.backend.conftest import Backend, Start

@@ -1,0 +1,68 @@
+"""`serve`: bind the socket, admit clients, and run the loop until told to stop."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import zmq
+
+from backend.engine import Engine
+from backend.keys import admit_listed_clients
+from backend.model_registry import REGISTRY, ModelRegistry
+from backend.protocol import DEFAULT_URL
+from backend.server.addresses import bind_address
+from backend.server.router_loop import Server
+from backend.server.stopping import Wakeup, catch_stop_signals
+
+MAX_PART = 64 * 2**20
+"""Bytes; ZeroMQ disconnects a client that sends a larger part."""
+
+
+class AddressInUse(ValueError):
+    """An address that cannot be bound, as a program listens there or this machine has none such."""
+
+
+def serve(
+    bind: str = DEFAULT_URL,
+    accelerator: str = "auto",
+    registry: ModelRegistry = REGISTRY,
+    *,
+    keys: Path | None = None,
+    on_listening: Callable[[str, Wakeup], None] = lambda address, wakeup: None,
+) -> int:
+    """Answer clients until SIGINT or SIGTERM, on the main thread; print a line once it listens. Returns 0.
+
+    bind: a loopback address, or with keys any of this machine; with * for the port a free one is taken.
+    keys: folder of the server's keys; only clients that it lists are admitted.
+    on_listening: called once with the address, and what stops the server.
+    Raises ValueError for an address that cannot be bound, AddressInUse for one that is taken, and for missing keys.
+    """
+    address = bind_address(bind, keys=keys is not None)
+    with ExitStack() as stack:
+        context = stack.enter_context(zmq.Context())
+        router = stack.enter_context(context.socket(zmq.ROUTER))
+        wakeup = stack.enter_context(catch_stop_signals())
+        router.set(zmq.ROUTER_MANDATORY, 1)  # a send to a client that has gone raises an error
+        router.set(zmq.MAXMSGSIZE, MAX_PART)
+        router.set(zmq.IPV6, int("[" in address))
+        router.linger = 500  # ms, for the last messages
+        if keys is not None:
+            stack.enter_context(admit_listed_clients(router, keys))
+        try:
+            router.bind(address)
+        except zmq.ZMQError as error:
+            reason = zmq.strerror(error.errno or 0)
+            raise AddressInUse(f"{bind}: an address that is free expected ({reason})") from None
+        server = Server(router, Engine(accelerator, registry), wakeup)
+        listening = router.get_string(zmq.LAST_ENDPOINT)
+        on_listening(listening, wakeup)
+        print(f"listening on {listening}", flush=True)
+        server.run()
+    if server.worker.is_alive():
+        # Deep in a model or an import, where Python cannot end it and its C++ would abort if Python ended around it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0

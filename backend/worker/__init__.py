@@ -1,0 +1,1 @@
+"""Workers, which hold the engine and answer requests."""

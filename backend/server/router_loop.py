@@ -8,7 +8,7 @@ import zmq
 
 from backend.engine import Engine
 from backend.protocol import STOPPING, decode_client_message, encode
-from backend.server.job_queue import Job, QueueFull, RequestQueue
+from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
 from backend.server.thread_worker import PreviewParts, Report, Worker
 from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage

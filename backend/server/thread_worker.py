@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backend.engine import Engine, InvalidWeights
 from backend.protocol import encode
-from backend.server.job_queue import Job
+from backend.server.request_queue import Job
 from backend.wire.messages import Cancelled, ErrorReply, ProgressUpdate
 from backend.worker.preview_buffer import PreviewBuffer
 

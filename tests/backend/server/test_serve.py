@@ -17,7 +17,7 @@ from backend.client import BackendError, Cancelled, Client, RequestRefused
 from backend.engine import Engine
 from backend.protocol import decode_client_message, encode
 from backend.server import serve
-from backend.server.job_queue import MAX_WAITING_PER_CLIENT
+from backend.server.request_queue import MAX_WAITING_PER_CLIENT
 from backend.wire.direction import Direction
 from backend.wire.messages import Cancel, ErrorReply, HelloReply, MotionResult, PartnerRequest, ProgressUpdate
 from rigs.motion import Motion, rotate_about_z

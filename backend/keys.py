@@ -5,25 +5,23 @@ A server's folder                                   The folder that one client i
     server.key          its public key                  server.key          the server's public key
     clients/NAME.key    public keys that are admitted
 
-`make_client_keys` makes the second in the first, as for-NAME. Without its file in clients/ a client is no longer
-admitted from its next connection on.
+`make_client_keys` makes the second in the first, as for-NAME. The server looks for changes in clients/ twice a second
+and at each connection: a client whose file is deleted is disconnected.
 """
 
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import zmq
 from zmq.auth.certs import create_certificates, load_certificate
 
-_DOMAIN = "pas-de-deux"
+DOMAIN = b"pas-de-deux"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -79,47 +77,20 @@ def read_client_keys(folder: Path) -> ClientKeys:
         server, _ = load_certificate(folder / "server.key")
         if secret is None:
             raise ValueError
+    _refuse_shared_secret(folder / "client.key_secret")
     return ClientKeys(public, secret, server)
 
 
-@contextmanager
-def admit_listed_clients(socket: "zmq.Socket[bytes]", folder: Path) -> Iterator[None]:
-    """Let a socket that is to be bound admit only the clients that a server's folder lists, whenever one connects.
-
-    Raises ValueError where the folder has no server keys.
-    """
-    from zmq.auth.thread import ThreadAuthenticator
-
+def apply_server_keys(socket: "zmq.Socket[bytes]", folder: Path) -> None:
+    """Encrypt the connections to a socket that is to be bound. Raises ValueError where a folder has no server keys."""
     with _expect_keys(folder, "server.key_secret", "pasdedeux keys DIR"):
-        socket.curve_publickey, socket.curve_secretkey = load_certificate(folder / "server.key_secret")
+        public, secret = load_certificate(folder / "server.key_secret")
+        if secret is None:
+            raise ValueError
+    _refuse_shared_secret(folder / "server.key_secret")
+    socket.curve_publickey, socket.curve_secretkey = public, secret
     socket.curve_server = True
-    socket.zap_domain = _DOMAIN.encode()
-    authenticator: Any = ThreadAuthenticator(socket.context)
-    authenticator.start()
-    try:
-        authenticator.configure_curve_callback(_DOMAIN, credentials_provider=_ListedClients(folder / "clients"))
-        yield
-    finally:
-        authenticator.stop()
-
-
-class _ListedClients:
-    """Answers zmq.auth whether a client's key is listed, and prints the refusals, each key's once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._refused: set[bytes] = set()
-
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Whether a client with this public key is admitted."""
-        for file in self._folder.glob("*.key"):
-            with suppress(OSError, ValueError):  # a file that is being written, or none of keys
-                if load_certificate(file)[0] == key:
-                    return True
-        if key not in self._refused and len(self._refused) < 1000:
-            self._refused.add(key)
-            print(f"refused a client whose key is not in {self._folder}", file=sys.stderr, flush=True)
-        return False
+    socket.zap_domain = DOMAIN
 
 
 @contextmanager
@@ -138,3 +109,9 @@ def _expect_keys(folder: Path, files: str, command: str) -> Iterator[None]:
         yield
     except (OSError, ValueError):
         raise ValueError(f"{folder}: {files} expected in the folder of keys, as `{command}` makes them") from None
+
+
+def _refuse_shared_secret(file: Path) -> None:
+    """Raise ValueError for a secret key that others on this machine can read; Windows has no modes to tell."""
+    if os.name == "posix" and file.stat().st_mode & 0o077:
+        raise ValueError(f"{file}: a file that only its owner can read expected; `chmod 600` makes it one")

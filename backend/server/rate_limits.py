@@ -78,9 +78,7 @@ class RateLimits:
             if (wait := bucket.take(amount, now)) > 0.0:
                 seconds = max(0.1, wait)
                 described = f"{bucket.rate / 2**20:.0f} MiB" if name == "bytes" else f"{bucket.rate:.0f} messages"
-                text = (
-                    f"too much at once, at most {described} a second expected of a client: wait {seconds:.1f} seconds"
-                )
+                text = f"too much at once, at most {described} a second expected of a client: wait {seconds:.1f} s"
                 return Excess(text, seconds, bucket.flooded)
         return None
 

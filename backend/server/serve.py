@@ -9,10 +9,10 @@ from pathlib import Path
 import zmq
 
 from backend.engine import Engine
-from backend.keys import admit_listed_clients
 from backend.model_registry import REGISTRY, ModelRegistry
 from backend.protocol import DEFAULT_URL
 from backend.server.addresses import bind_address
+from backend.server.connection_guard import guard_connections
 from backend.server.router_loop import Server
 from backend.server.stopping import Wakeup, catch_stop_signals
 
@@ -48,8 +48,7 @@ def serve(
         router.set(zmq.MAXMSGSIZE, MAX_PART)
         router.set(zmq.IPV6, int("[" in address))
         router.linger = 500  # ms, for the last messages
-        if keys is not None:
-            stack.enter_context(admit_listed_clients(router, keys))
+        stack.enter_context(guard_connections(router, keys))
         try:
             router.bind(address)
         except zmq.ZMQError as error:

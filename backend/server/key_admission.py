@@ -28,7 +28,8 @@ class _KeyFile:
 class ListedClients:
     """The clients that a folder lists, read anew whenever a file of it has changed. Not for several threads.
 
-    names: by public key, in Z85.  listed: all of them, for any thread to read.  readable: whether the folder can be read; while it cannot, nobody is listed.
+    names: by public key, in Z85.  listed: all of them, for any thread to read.
+    readable: whether the folder can be read; while it cannot, nobody is listed.
     """
 
     def __init__(self, folder: Path, logger: logging.Logger) -> None:

@@ -26,8 +26,9 @@ class Server:
     open: every request without a last answer, by client and id.  running: the one that the worker has.
     """
 
-    def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup) -> None:
+    def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup, guard: ConnectionGuard) -> None:
         self.router = router
+        self.guard = guard
         self.wakeup = wakeup
         models, dancers, composers = (engine.registry.names(task) for task in ("partner", "dance", "compose"))
         self.hello = HelloReply(version("pas-de-deux"), models, dancers, composers)
@@ -82,9 +83,12 @@ class Server:
         """Handle the messages that have come, a limited number so that the worker's reports are not kept waiting."""
         for _ in range(max_count):
             try:
-                client, *parts = self.router.recv_multipart(zmq.DONTWAIT)
+                frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
+            if self.guard.identify(frames) is None:
+                continue
+            client, *parts = (frame.bytes for frame in frames)
             try:
                 id, message = decode_client_message(parts)
                 self.handle(client, id, message)

@@ -48,13 +48,13 @@ def serve(
         router.set(zmq.MAXMSGSIZE, MAX_PART)
         router.set(zmq.IPV6, int("[" in address))
         router.linger = 500  # ms, for the last messages
-        stack.enter_context(guard_connections(router, keys))
+        guard = stack.enter_context(guard_connections(router, keys))
         try:
             router.bind(address)
         except zmq.ZMQError as error:
             reason = zmq.strerror(error.errno or 0)
             raise AddressInUse(f"{bind}: an address that is free expected ({reason})") from None
-        server = Server(router, Engine(accelerator, registry), wakeup)
+        server = Server(router, Engine(accelerator, registry), wakeup, guard)
         listening = router.get_string(zmq.LAST_ENDPOINT)
         on_listening(listening, wakeup)
         print(f"listening on {listening}", flush=True)

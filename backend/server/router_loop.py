@@ -8,6 +8,7 @@ import zmq
 
 from backend.engine import Engine
 from backend.protocol import STOPPING, decode_client_message, encode
+from backend.server.connection_guard import ConnectionGuard
 from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
 from backend.server.thread_worker import PreviewParts, Report, Worker

@@ -52,6 +52,8 @@ _REFUSALS = {
     zmq.PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE: "its handshake was recorded and sent again, or is damaged",
 }
 
+_LEFT = "it left before its handshake was complete, or took too long"
+
 
 @dataclass(frozen=True)
 class ConnectionLimits:
@@ -85,6 +87,7 @@ class ConnectionGuard:
         self._lock = threading.Lock()
         self._table = ConnectionTable()
         self._failure: str | None = None
+        self._next_scan, self._memory = 0.0, 0
         self._ended: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
         self._clients: ListedClients | None = None
         self._zap: ZapHandler | None = None
@@ -137,29 +140,34 @@ class ConnectionGuard:
         poller.register(self._monitor, zmq.POLLIN)
         if self._zap:
             poller.register(self._zap.socket, zmq.POLLIN)
-        next_scan, memory = 0.0, 0
-        try:
-            while True:
+        while True:  # ZeroMQ waits for whoever follows the events: this thread must not end before they do
+            try:
                 ready = dict(poller.poll(int(1000 * (_MEMORY_INTERVAL if len(self._table) else _SCAN_INTERVAL))))
                 if self._zap and self._zap.socket in ready:
                     self._zap.answer()
                 if self._monitor in ready and not self._follow_events():
-                    return
-                while not self._ended.empty():
-                    descriptor, reason = self._ended.get()
-                    with self._lock:
-                        if connection := self._table.by_descriptor.get(descriptor):
-                            self._end(connection, reason)
+                    break
+                self._end_named()
                 now, resident = time.monotonic(), _resident_bytes()
-                if now >= next_scan or resident > memory + _MEMORY_STEP:
-                    next_scan, memory = now + _SCAN_INTERVAL, resident
+                if now >= self._next_scan or resident > self._memory + _MEMORY_STEP:
+                    self._next_scan, self._memory = now + _SCAN_INTERVAL, resident
                     self._revoke()
                     self._scan(now)
                     self._log.tell_left_out()
-        finally:
-            self._monitor.close()
-            if self._zap:
-                self._zap.socket.close()
+            except Exception:
+                logger.exception("watching the connections failed, and goes on")
+                time.sleep(_SCAN_INTERVAL)
+        self._monitor.close()
+        if self._zap:
+            self._zap.socket.close()
+
+    def _end_named(self) -> None:
+        """End the connections that the socket's thread has named."""
+        while not self._ended.empty():
+            descriptor, reason = self._ended.get()
+            with self._lock:
+                if connection := self._table.by_descriptor.get(descriptor):
+                    self._end(connection, reason)
 
     def _follow_events(self, max_count: int = 256) -> bool:
         """Keep the table of connections; returns whether the socket is still watched."""
@@ -177,15 +185,16 @@ class ConnectionGuard:
                 case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                     self._failure = _REFUSALS.get(value, "what it sent is no handshake")
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                    self._failure = "it left before its handshake was complete, or took too long"
+                    self._failure = _LEFT
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                     pass  # logged when it was asked for
                 case zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED:
                     with self._lock:
                         connection = self._table.remove(value)
-                    if connection and self._failure:
-                        host = connection.peer[0]
-                        self._log.write(logging.WARNING, f"refused {host}: {self._failure}", client=host)
+                    if self._failure:  # what fails at once has gone before its address can be asked for
+                        host = connection.peer[0] if connection else "a connection"
+                        level = logging.INFO if self._failure == _LEFT else logging.WARNING  # as health checks do
+                        self._log.write(level, f"refused {host}: {self._failure}", client=host)
                     self._failure = None
                 case zmq.EVENT_MONITOR_STOPPED:
                     return False

@@ -1,6 +1,8 @@
 """The server as a child process of Blender: it ends with its parent, and says in a file where it listens.
 
-python -m backend.embedded_server READY_FILE
+python -m backend.embedded_server READY_FILE [KEYS]
+
+KEYS is the folder of its keys: with it, only programs of the same user are answered.
 
 Standard input is a pipe from the parent, standard output and error are the log. It needs what `serve` needs on
 a CPU, and nothing of the command line.
@@ -26,7 +28,8 @@ FREE_PORT_URL = "tcp://127.0.0.1:*"
 
 def main(arguments: Sequence[str]) -> int:
     """Serve at the default address, or at a free port where another program has that; returns the exit status."""
-    (ready_file,) = map(Path, arguments)
+    ready_file, *folders = map(Path, arguments)
+    keys = folders[0] if folders else None
 
     def forget() -> None:
         with suppress(OSError):
@@ -42,10 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{start} Pas de Deux {version('pas-de-deux')}, process {os.getpid()}, Python {platform.python_version()}")
     try:
         try:
-            return serve(DEFAULT_URL, "cpu", on_listening=announce)
+            return serve(DEFAULT_URL, "cpu", keys=keys, on_listening=announce)
         except AddressInUse as error:
             print(error)
-            return serve(FREE_PORT_URL, "cpu", on_listening=announce)
+            return serve(FREE_PORT_URL, "cpu", keys=keys, on_listening=announce)
     finally:
         forget()
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,10 @@ from zmq.auth.certs import create_certificates, load_certificate
 
 DOMAIN = b"pas-de-deux"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+class SharedSecret(ValueError):
+    """A secret key that others on this machine can read."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,26 @@ def make_client_keys(folder: Path, name: str) -> Path:
     return given
 
 
+def make_own_keys(folder: Path) -> Path:
+    """Make the keys of a server for one user's programs alone, if there are none; returns its only client's folder.
+
+    folder: the server's, which only the user can enter; programs that start at once may make it at the same time.
+    Raises OSError, and ValueError for a folder of something else.
+    """
+    client = folder / "for-own"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".keys-") as scratch:
+            made = Path(scratch) / "keys"
+            made.mkdir(mode=0o700)
+            make_server_keys(made)
+            make_client_keys(made, "own")
+            with suppress(OSError):  # another program has made them meanwhile
+                made.rename(folder)
+    read_client_keys(client)
+    return client
+
+
 def read_client_keys(folder: Path) -> ClientKeys:
     """The keys in a client's folder. Raises ValueError where there are none."""
     with _expect_keys(folder, "client.key_secret and server.key", "pasdedeux keys DIR --client NAME"):
@@ -112,6 +136,6 @@ def _expect_keys(folder: Path, files: str, command: str) -> Iterator[None]:
 
 
 def _refuse_shared_secret(file: Path) -> None:
-    """Raise ValueError for a secret key that others on this machine can read; Windows has no modes to tell."""
+    """Raise SharedSecret for a secret key that others on this machine can read; Windows has no modes to tell."""
     if os.name == "posix" and file.stat().st_mode & 0o077:
-        raise ValueError(f"{file}: a file that only its owner can read expected; `chmod 600` makes it one")
+        raise SharedSecret(f"{file}: a file that only its owner can read expected; `chmod 600` makes it one")

@@ -1,7 +1,8 @@
 """Finds, starts and ends the embedded backend: our own server in a child process, under Blender's own Python.
 
 Nothing here touches bpy, so that a job's thread can start the backend. The child ends when the pipe to it closes,
-however Blender ends. A file in the extension's user folder says where it listens, by which other Blenders find it.
+however Blender ends. A file in the extension's user folder says where it listens, by which other Blenders find it, and
+keys there see to it that only the user's own Blenders use it, and none of them another's.
 """
 
 import json
@@ -23,11 +24,13 @@ import numpy
 
 import backend
 from backend.client import BackendError, Client
+from backend.keys import make_own_keys
 from backend.protocol import DEFAULT_URL
 
 from ...background_job import Cancelled, OperatorError, Reporter
 
 LOG_NAME = "backend.log"
+KEYS_NAME = "keys"
 _MAX_LOG = 1 << 20  # bytes, beyond which the log begins anew
 _START_TIMEOUT = 60.0  # s, in which the backend must listen; models are loaded afterwards
 _HELLO_TIMEOUT = 2.0  # s for the answer of a backend that other Blenders may keep busy
@@ -41,23 +44,29 @@ _CODE = (
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What starts the backend: Blender's Python, the folders of its packages, and the extension's user folder."""
+    """What starts the backend: Blender's Python, the folders of its packages, and the extension's user folder.
+
+    keys: the folder of the keys with which the backend's clients are admitted.
+    """
 
     python: Path
     packages: tuple[str, ...]
     folder: Path
+    keys: Path
 
 
 @dataclass(frozen=True)
 class RunningBackend:
     """A backend on this computer.
 
-    process: the child process; None for one that another Blender or a command has started.
+    process: the child process; None for one that another Blender of this user has started.
+    keys: the folder of its client's keys.
     """
 
     address: str
     process: "subprocess.Popen[bytes] | None" = None
     ready_file: Path | None = None
+    keys: Path | None = None
 
     @property
     def ended(self) -> bool:
@@ -77,13 +86,21 @@ _avoided: set[str] = set()
 
 
 def launch_options(folder: str) -> LaunchOptions:
-    """What starts the backend. Raises OperatorError where Blender's Python is missing.
+    """What starts the backend. Raises OperatorError where Blender's Python is missing or keys cannot be made.
 
     folder: the extension's user folder.
     """
+    try:
+        keys = make_own_keys(Path(folder, KEYS_NAME))
+    except OSError as error:
+        raise OperatorError(f"{folder} cannot be written: {error.strerror}") from None
+    except ValueError as error:
+        raise OperatorError(
+            f"{error}; or delete the folder {Path(folder, KEYS_NAME)}, which is then made anew"
+        ) from None
     # The extension's packages come first, and Blender's own, of which numpy is needed, last.
     packages = (str(Path(backend.__file__).parent.parent), str(Path(numpy.__file__).parent.parent))
-    return LaunchOptions(find_python(), packages, Path(folder))
+    return LaunchOptions(find_python(), packages, Path(folder), keys)
 
 
 def find_python() -> Path:
@@ -103,7 +120,7 @@ def ensure_backend(options: LaunchOptions, reporter: Reporter) -> str:
     with _locked(reporter):
         if current is not None and not current.ended:
             return current.address
-        current = _find_backend(options.folder)
+        current = _find_backend(options)
         if current is None:
             starting = True
             try:
@@ -140,7 +157,7 @@ def stop() -> None:
     try:
         process.wait(_STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
-        if not _answers(running.address):
+        if not _answers(running):
             _kill(running)
 
 
@@ -153,12 +170,12 @@ def last_log_line(folder: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _find_backend(folder: Path) -> RunningBackend | None:
-    """A backend of this version that runs already on this computer."""
+def _find_backend(options: LaunchOptions) -> RunningBackend | None:
+    """A backend of this version and this user's keys that runs already on this computer."""
     global remark
     remark = ""
     files: dict[str, Path | None] = {}
-    for file in folder.glob(_READY_FILES):
+    for file in options.folder.glob(_READY_FILES):
         with suppress(OSError, ValueError, KeyError, TypeError):
             files[str(json.loads(file.read_text())["address"])] = file
     for address, ready_file in {**files, DEFAULT_URL: files.get(DEFAULT_URL)}.items():
@@ -170,9 +187,10 @@ def _find_backend(folder: Path) -> RunningBackend | None:
         other = "another program"
         if address not in _avoided:
             with suppress(BackendError):
-                found = Client(address, _HELLO_TIMEOUT, connect_timeout=0.5).hello().version
+                client = Client(address, _HELLO_TIMEOUT, keys=options.keys, connect_timeout=0.5)
+                found = client.hello().version
                 if found == version("pas-de-deux"):
-                    return RunningBackend(address)
+                    return RunningBackend(address, keys=options.keys)
                 other = f"a backend of version {found}"
         if address == DEFAULT_URL:
             remark = f"Port {urlsplit(address).port} is used by {other}"
@@ -193,6 +211,7 @@ def _start_process(options: LaunchOptions, reporter: Reporter) -> RunningBackend
         _CODE,
         json.dumps(options.packages),
         str(ready_file),
+        str(options.folder / KEYS_NAME),
     ]
     with _open_log(options.folder) as log:
         try:
@@ -208,7 +227,8 @@ def _start_process(options: LaunchOptions, reporter: Reporter) -> RunningBackend
             raise OperatorError(f"Blender's Python, {options.python}, cannot be started: {error.strerror}") from None
     running = RunningBackend("", process, ready_file)
     try:
-        return RunningBackend(_wait_until_listening(running, options.folder, reporter), process, ready_file)
+        address = _wait_until_listening(running, options.folder, reporter)
+        return RunningBackend(address, process, ready_file, options.keys)
     except BaseException:
         _kill(running)
         raise
@@ -283,9 +303,9 @@ def _listens(address: str) -> bool:
         return False
 
 
-def _answers(address: str) -> bool:
+def _answers(running: RunningBackend) -> bool:
     try:
-        Client(address, _HELLO_TIMEOUT, connect_timeout=0.5).hello()
+        Client(running.address, _HELLO_TIMEOUT, keys=running.keys, connect_timeout=0.5).hello()
     except BackendError:
         return False
     return True

@@ -39,7 +39,7 @@ class PASDEDEUX_OT_start_backend(JobOperator):
 
         def start(reporter: Reporter) -> str:
             running = backend_launcher.current
-            if running is not None and not _answers(running.address):
+            if running is not None and not _answers(running):
                 backend_launcher.discard(running.address)
             return backend_launcher.ensure_backend(launch, reporter)
 
@@ -141,9 +141,9 @@ def log_path() -> Path:
     return Path(user_folder(), backend_launcher.LOG_NAME)
 
 
-def _answers(address: str) -> bool:
+def _answers(running: backend_launcher.RunningBackend) -> bool:
     try:
-        Client(address).hello()
+        Client(running.address, keys=running.keys).hello()
     except BackendError:
         return False
     return True

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import bpy
 
 from backend.client import BackendError, BackendLost, BackendUnavailable, Client, KeysRefused, NoBackend, OtherVersion
-from backend.keys import read_client_keys
+from backend.keys import SharedSecret, read_client_keys
 from backend.wire.messages import PreviewFrames, Request, Result
 from rigs.motion import Motion
 
@@ -22,7 +22,8 @@ from . import status as backend_status
 class BackendConnection:
     """How the backend is reached, read from the preferences.
 
-    launch: what starts the one on this computer; None for a server.  address, keys: the server's, and its key folder.
+    launch: what starts the one on this computer; None for a server.  address: the server's.
+    keys: the folder of this client's keys; None for a server without any.
     """
 
     launch: backend_launcher.LaunchOptions | None = None
@@ -34,7 +35,8 @@ def backend_connection(context: bpy.types.Context) -> BackendConnection:
     """How the backend is reached. Raises OperatorError for settings that cannot be used."""
     preferences = addon_preferences(context)
     if preferences.location == "THIS_COMPUTER":
-        return BackendConnection(backend_launcher.launch_options(user_folder()))
+        launch = backend_launcher.launch_options(user_folder())
+        return BackendConnection(launch, keys=launch.keys)
     address: str = preferences.address.strip()
     _expect_server_address(address)
     if not is_local(address) and not bpy.app.online_access:
@@ -44,6 +46,8 @@ def backend_connection(context: bpy.types.Context) -> BackendConnection:
     keys = Path(bpy.path.abspath(preferences.keys))
     try:
         read_client_keys(keys)
+    except SharedSecret as error:
+        raise OperatorError(str(error)) from None
     except ValueError:
         raise OperatorError(
             f"{keys} holds no keys: choose as Key Folder the one with client.key_secret and server.key"
@@ -85,7 +89,7 @@ def request_backend(connection: BackendConnection, request: Request, reporter: R
             if last_try or _is_started_here(address):
                 raise OperatorError(_lost_sentence(address)) from None
             backend_launcher.discard(address)  # another Blender has ended it: this one starts its own
-        except BackendUnavailable:
+        except (BackendUnavailable, KeysRefused):  # the keys were made anew meanwhile
             backend_launcher.discard(address)
             if last_try:
                 raise OperatorError("The backend does not answer: click Show Log in the Backend panel") from None

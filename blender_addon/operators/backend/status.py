@@ -132,7 +132,7 @@ def _ask_if_due(context: bpy.types.Context) -> None:
         if address not in answers:
             return
     elif running is not None and not running.ended:
-        address, interval, keys = running.address, _ASK_INTERVAL, None
+        address, interval, keys = running.address, _ASK_INTERVAL, running.keys
     else:
         return
     if _asking or _running_requests or time.monotonic() - _last_question < interval:

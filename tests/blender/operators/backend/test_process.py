@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from bl_ext.user_default.pas_de_deux.operators.backend import status as backend_
 from bl_ext.user_default.pas_de_deux.properties import preferences
 from conftest import free_address
 
-from backend.client import Client
+from backend.client import Client, KeysRefused
 from backend.model_registry import REGISTRY
 from backend.music import midi
 from rigs.sample_dance.salsa import sample_dance
@@ -90,7 +91,7 @@ def test_a_started_backend_answers_and_a_stopped_one_is_gone() -> None:
     assert state() == "ready"
     running = backend_launcher.current
     assert running is not None
-    assert Client(running.address).hello().version == version("pas-de-deux")
+    assert Client(running.address, keys=running.keys).hello().version == version("pas-de-deux")
     assert bpy.ops.pasdedeux.stop_backend() == {"FINISHED"}
     assert process_of(running).poll() is not None
     assert not backend_process.is_running()
@@ -117,7 +118,7 @@ def test_every_model_answers_from_the_extension_alone(midi_file: Path) -> None:
     bpy.ops.pasdedeux.start_backend()
     running = backend_launcher.current
     assert running is not None
-    client, dance, score = Client(running.address), sample_dance()[:150], midi.read(midi_file).score
+    client, dance, score = Client(running.address, keys=running.keys), sample_dance()[:150], midi.read(midi_file).score
     for model in REGISTRY.names("partner"):
         assert len(client.partner(dance, model=model)[0]) == 150
     for model in REGISTRY.names("dance"):
@@ -192,6 +193,42 @@ def test_another_programs_port_is_said_and_another_taken(monkeypatch: pytest.Mon
         running = backend_launcher.current
         assert running is not None
         assert not running.address.endswith(f":{port}")
+
+
+def test_a_backend_of_another_user_is_never_used_and_ours_answers_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another user's backend has no keys, or others; both are left alone, and neither can be asked with ours."""
+    ready, default = tmp_path / "ready.json", free_address()
+    code = "import sys; from backend import embedded_server; embedded_server.DEFAULT_URL = sys.argv[2];"
+    code += "sys.exit(embedded_server.main(sys.argv[1:2]))"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}", str(ready), default]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as foreign:
+        try:
+            end = time.monotonic() + 60.0
+            while not ready.exists() and time.monotonic() < end:
+                time.sleep(0.02)
+            assert json.loads(ready.read_text())["address"] == default
+            monkeypatch.setattr(backend_launcher, "DEFAULT_URL", default)
+            assert bpy.ops.pasdedeux.start_backend() == {"FINISHED"}
+            running = backend_launcher.current
+            assert running is not None
+            assert running.process is not None
+            assert running.address != default
+            assert Client(running.address, keys=running.keys).hello().version == version("pas-de-deux")
+            with pytest.raises(KeysRefused, match="admits only clients with keys"):
+                Client(running.address).hello()
+        finally:
+            foreign.kill()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_the_backends_keys_are_the_users_alone() -> None:
+    keys = backend_launcher.launch_options(backend_request.user_folder()).keys
+    secrets = [*keys.parent.rglob("*.key_secret")]
+    assert len(secrets) == 2
+    assert all(stat.S_IMODE(secret.stat().st_mode) == 0o600 for secret in secrets)
+    assert all(stat.S_IMODE(folder.stat().st_mode) == 0o700 for folder in (keys, keys.parent))
 
 
 BLENDER = """

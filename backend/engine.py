@@ -6,7 +6,9 @@ takes = engine.partner(PartnerRequest(leader, seed=1))
 score = engine.compose(ComposeRequest((dancer,)))
 """
 
+from collections import defaultdict
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from backend.model_registry import REGISTRY, ModelRegistry, ModelSpec
@@ -60,15 +62,17 @@ class Engine:
         self.accelerator = accelerator
         self.registry = registry
         self._pipelines: dict[str, Any] = {}
+        self._locks: dict[str, Lock] = defaultdict(Lock)
 
     def load(self, model: str) -> Any:
         """The pipeline of a model. Raises ValueError for an unknown one, InvalidWeights, and what torch raises."""
-        if model not in self._pipelines:
-            spec = self.registry.get(model)
-            try:
-                self._pipelines[model] = spec.load_pipeline(self.accelerator)
-            except ValueError as error:
-                raise InvalidWeights(str(error)) from None
+        spec = self.registry.get(model)
+        with self._locks[model]:  # threads may need it at once
+            if model not in self._pipelines:
+                try:
+                    self._pipelines[model] = spec.load_pipeline(self.accelerator)
+                except ValueError as error:
+                    raise InvalidWeights(str(error)) from None
         return self._pipelines[model]
 
     def load_for(self, request: Request) -> None:

@@ -53,9 +53,27 @@ def open_weights(
     metadata = read_metadata(path, [model])
     try:
         config = _rename_fields(json.loads(metadata["config"]), legacy_config)
-        yield config, rename_keys(load_file(path), legacy_keys)
+        tensors = load_file(path)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         raise wrong_version(path, model) from None
+    expect_finite(path, tensors)
+    try:
+        yield config, rename_keys(tensors, legacy_keys)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+        raise wrong_version(path, model) from None
+
+
+def check_weights(path: Path, model: str) -> None:
+    """Read a weight file and build nothing from it. Raises ValueError unless it is whole, the model's, and finite."""
+    with open_weights(path, model):
+        pass
+
+
+def expect_finite(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Raise ValueError for weights that are no finite numbers."""
+    for name, values in tensors.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{path}: finite weights expected, {name} has values that are not")
 
 
 def wrong_version(path: Path, model: str) -> ValueError:

@@ -9,6 +9,7 @@ import zmq
 from backend.engine import Engine
 from backend.protocol import STOPPING, decode_client_message, encode
 from backend.server.connection_guard import ConnectionGuard
+from backend.server.rate_limits import RateLimits
 from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
 from backend.server.thread_worker import PreviewParts, Report, Worker
@@ -30,6 +31,7 @@ class Server:
     def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup, guard: ConnectionGuard) -> None:
         self.router = router
         self.guard = guard
+        self.limits = RateLimits()
         self.wakeup = wakeup
         models, dancers, composers = (engine.registry.names(task) for task in ("partner", "dance", "compose"))
         self.hello = HelloReply(version("pas-de-deux"), models, dancers, composers)
@@ -87,14 +89,24 @@ class Server:
                 frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return
-            if self.guard.identify(frames) is None:
+            identity = self.guard.identify(frames)
+            if identity is None:
                 continue
             client, *parts = (frame.bytes for frame in frames)
+            size = sum(map(len, parts))
             try:
                 id, message = decode_client_message(parts)
-                self.handle(client, id, message)
+                excess = self.limits.count(identity, client, message.kind, size)
+                if excess is None:
+                    self.handle(client, id, message)
             except ProtocolError as error:
-                self.send(client, error.id, ErrorReply("refused", str(error)))
+                id, excess = error.id, self.limits.count(identity, client, "", size)
+                if excess is None:
+                    self.send(client, id, ErrorReply("refused", str(error)))
+            if excess and excess.flooding:
+                self.guard.end_connection(frames, "it sends more than it may, and goes on though told to wait")
+            elif excess:
+                self.send(client, id, ErrorReply("refused", excess.text))
         self.wakeup.wake()
 
     def handle(self, client: bytes, id: str, message: ClientMessage) -> None:

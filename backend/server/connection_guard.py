@@ -46,13 +46,20 @@ _EVENTS = (
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_MONITOR_STOPPED
 )
-_REFUSALS = {
-    zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: "it uses no keys, where keys are expected, or the reverse",
-    zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: "its handshake is for another server's key, or was recorded and sent again",
-    zmq.PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE: "its handshake was recorded and sent again, or is damaged",
+_CRYPTOGRAPHIC = "its handshake is for another server's key, or was recorded and sent again"
+_REFUSALS: dict[int, str] = {
+    zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: _CRYPTOGRAPHIC,
+    zmq.PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE: _CRYPTOGRAPHIC,
 }
-
-_LEFT = "it left before its handshake was complete, or took too long"
+_MISMATCH = {
+    True: "it uses no keys, or is no client of Pas de Deux",
+    False: "it uses keys, of which this server has none, or is no client of Pas de Deux",
+}
+_LEFT = {
+    True: "it hung up during the handshake, as clients without keys do, or took too long",
+    False: "it hung up during the handshake, or took too long",
+}
+"""By whether the server has keys."""
 
 
 @dataclass(frozen=True)
@@ -183,22 +190,36 @@ class ConnectionGuard:
                 case zmq.EVENT_ACCEPT_FAILED:
                     self._make_room(f"the system grants no more connections ({os.strerror(value)})")
                 case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    self._failure = _REFUSALS.get(value, "what it sent is no handshake")
+                    self._failure = self._describe_failure(value)
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                    self._failure = _LEFT
+                    self._failure = _LEFT[self._clients is not None]
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                    pass  # logged when it was asked for
+                    self._failure = ""  # logged when it was asked for
                 case zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED:
                     with self._lock:
                         connection = self._table.remove(value)
-                    if self._failure:  # what fails at once has gone before its address can be asked for
-                        host = connection.peer[0] if connection else "a connection"
-                        level = logging.INFO if self._failure == _LEFT else logging.WARNING  # as health checks do
-                        self._log.write(level, f"refused {host}: {self._failure}", client=host)
-                    self._failure = None
+                    self._tell_end(connection)
                 case zmq.EVENT_MONITOR_STOPPED:
                     return False
         return True
+
+    def _describe_failure(self, value: int) -> str:
+        """Why a handshake failed, from the value of ZeroMQ's event."""
+        if value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+            return _MISMATCH[self._clients is not None]
+        return _REFUSALS.get(value, "what it sent is no handshake")
+
+    def _tell_end(self, connection: Connection | None) -> None:
+        """Log that a connection has ended which was refused, or which has sent nothing.
+
+        connection: None for one that failed so fast that its address could not be asked for.
+        """
+        failure, self._failure = self._failure, None
+        host = connection.peer[0] if connection else "a connection"
+        if failure:
+            self._log.write(logging.WARNING, f"refused {host}: {failure}", client=host)
+        elif failure is None and connection and not connection.delivered:
+            self._log.write(logging.INFO, f"{host} hung up, and has sent no message", client=host)
 
     def _accept(self, descriptor: int) -> None:
         peer = peer_of(descriptor)

@@ -6,13 +6,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from backend.client import Client, KeysRefused
-from backend.keys import make_client_keys, make_server_keys
+from backend.client import BackendLost, Client, KeysRefused
+from backend.keys import make_client_keys, make_own_keys, make_server_keys, read_client_keys
+from rigs.motion import Motion
 from tests.backend.conftest import Backend, running
+from tests.backend.key_attacks import random_bytes, record_handshake, send_raw
 
 PASDEDEUX = (sys.executable, "-m", "backend.cli.main")
 
@@ -58,6 +61,62 @@ def test_a_client_of_another_server_is_refused(locked: Backend, tmp_path: Path) 
     make_server_keys(tmp_path / "other")
     keys = make_client_keys(tmp_path / "other", "anna")
     assert_refused(locked.url, keys, f"the backend at {locked.url} uses no keys, or others than server.key says")
+
+
+def test_a_recorded_handshake_sent_again_is_refused_before_its_message_is_read(locked: Backend, folder: Path) -> None:
+    recorded = record_handshake(locked.url, folder / "for-anna")
+    answer, ended = send_raw(locked.url, recorded)
+    assert ended
+    assert answer.startswith(b"\xff"), "the greeting of the server"
+    assert b"READY" not in answer
+    assert b"MESSAGE" not in answer
+    assert Client(locked.url, keys=folder / "for-anna").hello().models
+
+
+@pytest.mark.parametrize("data", [random_bytes(), b"GET / HTTP/1.1\r\nHost: gpubox\r\n\r\n"], ids=["random", "http"])
+def test_what_is_no_client_is_hung_up_on(locked: Backend, folder: Path, data: bytes) -> None:
+    assert send_raw(locked.url, data)[1]
+    assert Client(locked.url, keys=folder / "for-anna").hello().models
+
+
+def test_a_client_that_is_revoked_loses_its_open_request(locked: Backend, folder: Path, long_leader: Motion) -> None:
+    """Which it learns as soon as the server has looked at its folder again, and long before the result."""
+    dora = make_client_keys(folder, "dora")
+    listed = folder / "clients" / "dora.key"
+
+    def revoke(fraction: float, what: str) -> None:
+        listed.unlink(missing_ok=True)
+
+    with pytest.raises((BackendLost, KeysRefused)):
+        Client(locked.url, keys=dora).partner(long_leader, takes=8, progress=revoke)
+    assert Client(locked.url, keys=folder / "for-anna").hello().models
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_secrets_that_others_can_read_are_refused_by_client_and_server(
+    locked: Backend, folder: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "studio"
+    shutil.copytree(folder, copied)
+    for secret in (copied / "server.key_secret", copied / "for-anna" / "client.key_secret"):
+        secret.chmod(0o644)
+    sentence = "a file that only its owner can read expected; `chmod 600` makes it one"
+    assert_refused(locked.url, copied / "for-anna", f"{copied / 'for-anna' / 'client.key_secret'}: {sentence}")
+    command = [*PASDEDEUX, "serve", "--bind", "tcp://127.0.0.1:*", "--keys", str(copied)]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == f"{copied / 'server.key_secret'}: {sentence}"
+
+
+def test_own_keys_are_made_once_even_by_programs_that_start_together(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "keys"
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(make_own_keys, [folder] * 8))
+    assert set(made) == {folder / "for-own"}
+    assert [path.name for path in folder.parent.iterdir()] == ["keys"]
+    keys = read_client_keys(made[0])
+    assert make_own_keys(folder) == made[0]
+    assert read_client_keys(made[0]) == keys
 
 
 def test_a_client_with_keys_refuses_a_server_without_them(backend: Backend, folder: Path) -> None:

@@ -6,7 +6,6 @@ Every attacker runs in this process, which sends what it has one part at a time.
 """
 
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -25,6 +24,8 @@ READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
 
 def main(names: list[str]) -> int:
     """Run each attack against a server of its own."""
+    import resource
+
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print("attack                    peak memory  grown   CPU   hello p50   worst  unanswered  connections kept")
     for name in names or ATTACKS:
@@ -72,6 +73,8 @@ def attack(name: str, pid: int, url: str) -> None:
 @contextmanager
 def server() -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A server with the 1,024 descriptors that a shell often grants."""
+    import resource
+
     command = [sys.executable, "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"]
 
     def few_descriptors() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 import zmq
 
+from backend.client import Client
 from backend.keys import make_client_keys, make_server_keys, read_client_keys
 from backend.server.connection_guard import ConnectionGuard, ConnectionLimits, guard_connections
 from backend.server.limited_log import LINE_BURST, LimitedLog
-from tests.benchmarks.connection_attacks import connect
+from tests.benchmarks.connection_attacks import connect, cpu_seconds
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many bytes have come")
 
@@ -63,6 +65,13 @@ def wait_for(condition: Callable[[], bool]) -> bool:
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     return condition()
+
+
+def used_cpu(pid: int, seconds: float) -> float:
+    """CPU time that a process uses in that many seconds."""
+    before = cpu_seconds(pid)
+    time.sleep(seconds)
+    return cpu_seconds(pid) - before
 
 
 def has_ended(connection: socket.socket) -> bool:
@@ -223,3 +232,31 @@ def test_a_flood_of_lines_is_counted_instead_of_written(caplog: pytest.LogCaptur
     now = 60.0
     log.tell_left_out()
     assert caplog.records[-1].getMessage() == f"{1000 - int(LINE_BURST)} more such lines were left out"
+
+
+@linux_only
+def test_a_server_of_few_descriptors_answers_while_others_hold_connections() -> None:
+    """Without a guard it accepts no more, and asks the system again and again on a whole core."""
+    import resource
+
+    command = [sys.executable, "-m", "backend.cli.main", "serve", "--bind", "tcp://127.0.0.1:*"]
+
+    def limit_descriptors() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 300))
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=limit_descriptors) as process:
+        idle: list[socket.socket] = []
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            port = int(url.rsplit(":", 1)[1])
+            for _ in range(400):
+                with suppress(OSError):
+                    idle.append(connect(("127.0.0.1", port), handshake=True))
+            assert Client(url).hello().models
+            assert sum(map(has_ended, idle)) >= 290
+            assert any(used_cpu(process.pid, 1.0) < 0.4 for _ in range(20)), "rests once its models are loaded"
+        finally:
+            process.kill()
+            for one in idle:
+                one.close()

@@ -1,5 +1,6 @@
 """Test Connection and requests to a server: what an animator reads of each thing that can be wrong with it."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -142,6 +143,9 @@ def test_missing_and_wrong_keys_are_told_apart(
     assert_error(connect, "uses no keys, or others than yours")
     (stranger / "server.key").write_bytes((keys / "server.key").read_bytes())
     assert_error(connect, "does not admit your keys")
+    if os.name == "posix":
+        (stranger / "client.key_secret").chmod(0o644)
+        assert_error(connect, f"{stranger / 'client.key_secret'}: a file that only its owner can read expected")
     chosen.address, chosen.keys = server.address, str(keys / "for-anna")
     assert_error(connect, "uses no keys, or others than yours")
 

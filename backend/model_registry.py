@@ -15,6 +15,8 @@ from typing import Any, Literal
 Task = Literal["partner", "dance", "compose"]
 """What a request can ask for: a partner for a leader, a dance to music, music for a dance."""
 WEIGHTS = Path(__file__).resolve().parent / "weights"
+REGISTRY_PATH = "backend.model_registry:REGISTRY"
+"""The import path of the registry of the models that are shipped."""
 WEIGHTS_VARIABLE = "PASDEDEUX_WEIGHTS"
 """The environment variable with a folder, such as a training run's, whose weights are preferred to the shipped ones."""
 
@@ -133,6 +135,18 @@ def weights_path(model: str) -> Path:
     if folder and not Path(folder).is_dir():
         raise ValueError(f"{WEIGHTS_VARIABLE}={folder}: a folder with {name} expected")
     return Path(folder, name) if folder and Path(folder, name).exists() else WEIGHTS / name
+
+
+def import_registry(path: str) -> ModelRegistry:
+    """The model registry at an import path, "module:NAME". Raises ValueError if there is none."""
+    module, _, name = path.partition(":")
+    try:
+        registry = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{path}: a registry of models as module:NAME expected ({error})") from None
+    if not isinstance(registry, ModelRegistry):
+        raise ValueError(f"{path}: a registry of models expected")
+    return registry
 
 
 REGISTRY = ModelRegistry(

@@ -207,18 +207,25 @@ def render(
 
 
 @app.command
-def serve(bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL, keys: Keys = None) -> int:
+def serve(
+    bind: Annotated[str, arg(metavar="URL")] = DEFAULT_URL,
+    keys: Keys = None,
+    accelerator: Annotated[str, arg(metavar="NAMES")] = "auto",
+    memory: Annotated[float | None, arg(metavar="GIB", help_behavior_hint="")] = None,
+) -> int:
     """Serve Blender and scripts until interrupted.
 
     Args:
         bind: address to listen on; * as the port takes a free one. One that other machines reach, such as
             tcp://0.0.0.0:7429, needs keys.
         keys: folder of the server's keys, made by `pasdedeux keys`: only clients that it lists are admitted.
+        accelerator: where the models run: auto, cpu, or a list such as cuda:0,cuda:1, each with a worker of its own.
+        memory: GiB that a worker may hold before it is replaced (on Linux); by default any number.
     """
     from backend.server import serve as run_server
 
     with bad_input_from_value_errors():
-        return run_server(bind, keys=keys)
+        return run_server(bind, accelerator, memory=memory, keys=keys)
 
 
 app.command(key_command.keys)

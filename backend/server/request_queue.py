@@ -1,11 +1,10 @@
 """The queue of requests that wait for a worker."""
 
-import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from backend.wire.messages import ProgressUpdate, Request
+from backend.wire.messages import ProgressUpdate
 
 MAX_WAITING = 32
 MAX_WAITING_PER_CLIENT = 8
@@ -20,14 +19,16 @@ class Job:
     """One request.
 
     client: the ROUTER's name for the client.  id: the request's own.
-    progress: the last update of it.  cancelled: set when its result is no longer wanted.
+    number: its own among all tries of all jobs.  parts: the message as it came, which was validated.
+    progress: the last update of it.  tries: how often a worker was lost with it.
     """
 
     client: bytes
     id: str
-    request: Request
+    number: int
+    parts: Sequence[bytes]
     progress: ProgressUpdate = field(default_factory=lambda: ProgressUpdate(0.0, "waiting"))
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    tries: int = 0
 
 
 class RequestQueue:
@@ -55,6 +56,12 @@ class RequestQueue:
                 self._jobs[client] = jobs
             return job
         return None
+
+    def requeue(self, job: Job) -> None:
+        """Put a job that has begun already before all others."""
+        jobs = self._jobs.pop(job.client, deque())
+        jobs.appendleft(job)
+        self._jobs = {job.client: jobs, **self._jobs}
 
     def remove(self, job: Job) -> None:
         """Take out a job that waits."""

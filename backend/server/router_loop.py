@@ -1,54 +1,87 @@
-"""The server's loop between the clients and the worker, which never waits for the engine."""
+"""The server's loop between the clients and the workers, which never waits for them."""
 
+import itertools
+import logging
 import queue
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import zmq
 
-from backend.engine import Engine
+from backend.model_registry import ModelRegistry
 from backend.protocol import STOPPING, decode_client_message, encode
 from backend.server.connection_guard import ConnectionGuard
 from backend.server.rate_limits import RateLimits
 from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
-from backend.server.thread_worker import PreviewParts, Report, Worker
 from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage
 from backend.wire.validation import ProtocolError
+from backend.worker.pool import JobEnd, JobPreview, JobProgress, WorkerEvent, WorkerLost, WorkerPool, WorkerReady
 
 HEARTBEAT_INTERVAL = 0.5
 """s between two progress messages for each request."""
 STOP_TIMEOUT = 1.0
-"""s that the engine has to end when the server is stopped."""
+"""s that the workers have to end when the server is stopped."""
+_TRIES = 2
+"""How often a request is given to a worker, should the first be lost."""
+_MAX_FAILED_STARTS = 3
+"""Losses of workers, without one that was ready between, after which no request waits for one any more."""
+_log = logging.getLogger("pasdedeux.server")
 
 
 class Server:
-    """The loop between the clients and the worker.
+    """The loop between the clients and the workers.
 
-    open: every request without a last answer, by client and id.  running: the one that the worker has.
+    open: every request without a last answer, by client and id.  running: those that a worker has, by its name.
+    faults: the models that are not offered, each with one sentence.
     """
 
-    def __init__(self, router: "zmq.Socket[bytes]", engine: Engine, wakeup: Wakeup, guard: ConnectionGuard) -> None:
+    def __init__(
+        self,
+        router: "zmq.Socket[bytes]",
+        pool: WorkerPool,
+        registry: ModelRegistry,
+        wakeup: Wakeup,
+        guard: ConnectionGuard,
+    ) -> None:
         self.router = router
         self.guard = guard
         self.limits = RateLimits()
         self.wakeup = wakeup
-        models, dancers, composers = (engine.registry.names(task) for task in ("partner", "dance", "compose"))
-        self.hello = HelloReply(version("pas-de-deux"), models, dancers, composers)
-        self.reports: queue.SimpleQueue[tuple[Job, Report]] = queue.SimpleQueue()
-        self.worker = Worker(engine, self.report)
+        self.pool = pool
+        self.registry = registry
+        self.faults: dict[str, str] = {}
+        self.failed_starts = 0
+        self.events: queue.SimpleQueue[WorkerEvent] = queue.SimpleQueue()
+        self.numbers = itertools.count(1)
         self.open: dict[tuple[bytes, str], Job] = {}
         self.queue = RequestQueue()
-        self.running: Job | None = None
+        self.running: dict[str, Job] = {}
 
-    def report(self, job: Job, report: Report) -> None:
-        """Take a report of the worker; called on its thread."""
-        self.reports.put((job, report))
+    def hello(self) -> HelloReply:
+        """The version, and the models that work as far as is known."""
+        models, dancers, composers = (
+            tuple(name for name in self.registry.names(task) if name not in self.faults)
+            for task in ("partner", "dance", "compose")
+        )
+        return HelloReply(version("pas-de-deux"), models, dancers, composers)
+
+    def report(self, event: WorkerEvent) -> None:
+        """Take an event of a worker; called on any thread."""
+        self.events.put(event)
         self.wakeup.wake()
 
     def run(self) -> None:
         """Serve until told to stop, or to finish while no request is open."""
-        self.worker.start()
+        self.pool.start(self.report)
+        try:
+            self.loop()
+        finally:
+            self.stop()
+
+    def loop(self) -> None:
+        """Pass on what clients and workers send."""
         poller = zmq.Poller()
         poller.register(self.router, zmq.POLLIN)
         poller.register(self.wakeup.receiver, zmq.POLLIN)
@@ -56,31 +89,71 @@ class Server:
         while not self.wakeup.stopping and (self.open or not self.wakeup.finishing):
             poller.poll(max(0, int((heartbeat - time.monotonic()) * 1000)))
             self.wakeup.drain()
-            self.forward_reports()
+            self.forward_events()
             self.receive_messages()
             if self.start_next():
                 self.send_progress()
             if time.monotonic() >= heartbeat:
                 self.send_progress()
                 heartbeat = time.monotonic() + HEARTBEAT_INTERVAL
-        self.stop()
 
-    def forward_reports(self) -> None:
-        """Send the worker's reports to the clients."""
-        while not self.reports.empty():
-            job, report = self.reports.get()
-            if isinstance(report, list):
-                self.running = None
-            if job.cancelled.is_set():
+    def forward_events(self) -> None:
+        """Send what the workers report to the clients."""
+        while not self.events.empty():
+            event = self.events.get()
+            if isinstance(event, WorkerReady):
+                self.handle_ready(event)
                 continue
-            if isinstance(report, ProgressUpdate):
-                job.progress = report
-                self.send(job.client, job.id, report)
-            elif isinstance(report, PreviewParts):
-                self.send_parts(job.client, report.parts)
+            if isinstance(event, WorkerLost):
+                self.handle_loss(event)
+                continue
+            worker = next((name for name, job in self.running.items() if job.number == event.job), None)
+            if worker is None:  # it was cancelled
+                continue
+            job = self.running[worker]
+            match event:
+                case JobProgress(fraction=fraction, what=what):
+                    job.progress = ProgressUpdate(fraction, what)
+                    self.send(job.client, job.id, job.progress)
+                case JobPreview(parts=parts):
+                    self.send_parts(job.client, parts)
+                case JobEnd(parts=parts):
+                    del self.running[worker]
+                    self.end(job, parts)
+
+    def handle_ready(self, event: WorkerReady) -> None:
+        """Offer the models that work, and tell the faults of the others once."""
+        self.failed_starts = 0
+        for model, fault in event.faults.items():
+            if self.faults.get(model) != fault:
+                _log.error("%s could not be loaded: %s", model, fault)
+        self.faults = dict(event.faults)
+
+    def handle_loss(self, event: WorkerLost) -> None:
+        """Try the jobs of a worker that was lost once more, and then tell their clients the cause."""
+        self.failed_starts += 1
+        job = self.running.get(event.worker)
+        if job is not None and job.number in event.jobs:
+            del self.running[event.worker]
+            job.tries += 1
+            if job.tries >= _TRIES:
+                self.fail(job, f"the backend failed: its worker was lost {job.tries} times: {event.cause}")
             else:
-                del self.open[job.client, job.id]
-                self.send_parts(job.client, report)
+                self.queue.requeue(job)
+                job.progress = ProgressUpdate(0.0, "starting again")
+        if self.failed_starts >= _MAX_FAILED_STARTS * len(self.pool.states()):
+            for job in list(self.queue):
+                self.queue.remove(job)
+                self.fail(job, f"the backend failed: its worker cannot be started: {event.cause}")
+
+    def fail(self, job: Job, text: str) -> None:
+        """End a job with a fault of the backend."""
+        self.end(job, encode(job.id, ErrorReply("fault", text[:500])))
+
+    def end(self, job: Job, parts: Sequence[bytes]) -> None:
+        """Send the message that ends a job."""
+        del self.open[job.client, job.id]
+        self.send_parts(job.client, parts)
 
     def receive_messages(self, max_count: int = 64) -> None:
         """Handle the messages that have come, a limited number so that the worker's reports are not kept waiting."""
@@ -98,7 +171,7 @@ class Server:
                 id, message = decode_client_message(parts)
                 excess = self.limits.count(identity, client, message.kind, size)
                 if excess is None:
-                    self.handle(client, id, message)
+                    self.handle(client, id, message, parts)
             except ProtocolError as error:
                 id, excess = error.id, self.limits.count(identity, client, "", size)
                 if excess is None:
@@ -109,12 +182,12 @@ class Server:
                 self.send(client, id, ErrorReply("refused", excess.text))
         self.wakeup.wake()
 
-    def handle(self, client: bytes, id: str, message: ClientMessage) -> None:
+    def handle(self, client: bytes, id: str, message: ClientMessage, parts: list[bytes]) -> None:
         """Answer a message, or put its request into the queue."""
         job = self.open.get((client, id))
         match message:
             case Hello():
-                self.send(client, id, self.hello)
+                self.send(client, id, self.hello())
             case Cancel():
                 if job:
                     self.cancel(job)
@@ -124,7 +197,7 @@ class Server:
             case _:
                 if job:
                     raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
-                job = Job(client, id, message)
+                job = Job(client, id, next(self.numbers), parts)
                 try:
                     self.queue.add(job)
                 except QueueFull as error:
@@ -137,18 +210,24 @@ class Server:
     def cancel(self, job: Job) -> None:
         """End a job whose result is no longer wanted."""
         del self.open[job.client, job.id]
-        job.cancelled.set()
-        if job is not self.running:
+        worker = next((name for name, running in self.running.items() if running is job), None)
+        if worker is None:
             self.queue.remove(job)
+        else:
+            del self.running[worker]
+            self.pool.cancel(job.number)
 
     def start_next(self) -> bool:
-        """Give the worker the next job if it has none; returns whether there was one."""
-        if self.running or not (job := self.queue.next()):
-            return False
-        self.running = job
-        job.progress = ProgressUpdate(0.0, "starting")
-        self.worker.submit(job)
-        return True
+        """Give each worker that has none the next job; returns whether one was started."""
+        started = False
+        for state in self.pool.states():
+            if state.state != "lost" and state.name not in self.running and (job := self.queue.next()):
+                job.number = next(self.numbers)  # a job that was lost may not be mistaken for this one
+                job.progress = ProgressUpdate(0.0, "starting")
+                self.running[state.name] = job
+                self.pool.run(state.name, job.number, job.parts)
+                started = True
+        return started
 
     def send_progress(self) -> None:
         """Send the progress of every open request to its client, as a sign of life."""
@@ -162,7 +241,7 @@ class Server:
         """Send a message to a client."""
         self.send_parts(client, encode(id, message))
 
-    def send_parts(self, client: bytes, parts: list[bytes]) -> None:
+    def send_parts(self, client: bytes, parts: Sequence[bytes]) -> None:
         """Send a message's parts; one that does not read misses them, one that has gone has its requests cancelled."""
         try:
             self.router.send_multipart([client, *parts], zmq.DONTWAIT)
@@ -175,12 +254,7 @@ class Server:
                 self.cancel(job)
 
     def stop(self) -> None:
-        """Tell every waiting client, and let the worker end."""
-        for job in self.open.values():
-            job.cancelled.set()
+        """Tell every waiting client, and let the workers end."""
         for job in list(self.open.values()):
             self.send(job.client, job.id, ErrorReply("fault", STOPPING))
-        if self.running:
-            self.running.cancelled.set()
-        self.worker.finish()
-        self.worker.join(STOP_TIMEOUT)
+        self.pool.close(STOP_TIMEOUT)

@@ -13,11 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib import import_module
 from typing import BinaryIO
 
 from backend.engine import Engine
-from backend.model_registry import ModelRegistry
+from backend.model_registry import import_registry
 from backend.models.common.weights_file import check_weights
 from backend.wire.messages import PartnerRequest
 from backend.worker.frames import Frame, read_frame, write_frame
@@ -27,18 +26,6 @@ from rigs.sample_dance.salsa import sample_dance
 HEARTBEAT_INTERVAL = 0.5
 """s between two signs of life."""
 _WARM_UP = 60  # frames
-
-
-def import_registry(path: str) -> ModelRegistry:
-    """The model registry at an import path, "module:NAME". Raises ValueError if there is none."""
-    module, _, name = path.partition(":")
-    try:
-        registry = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{path}: a registry of models as module:NAME expected ({error})") from None
-    if not isinstance(registry, ModelRegistry):
-        raise ValueError(f"{path}: a registry of models expected")
-    return registry
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -127,7 +114,8 @@ def _load_models(engine: Engine, runner: JobRunner, send: Callable[[Frame], None
         if len(faults) != told:
             told = len(faults)
             send(Frame("ready", {"models": [name for name in names if name not in faults], "faults": faults}))
-        if model not in faults and "partner" in engine.registry.get(model).tasks and not runner.busy:
+        spec = engine.registry.get(model)
+        if model not in faults and spec.network and "partner" in spec.tasks and not runner.busy:
             with suppress(Exception):  # the first job's to tell
                 engine.partner(PartnerRequest(sample_dance()[:_WARM_UP], model=model), cancelled=lambda: runner.busy)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from backend.model_registry import REGISTRY_PATH
 from backend.worker.child_process import ChildProcess
 from backend.worker.frames import Frame
 from backend.worker.pool import (
@@ -19,7 +20,6 @@ from backend.worker.pool import (
     WorkerState,
 )
 
-REGISTRY_PATH = "backend.model_registry:REGISTRY"
 _WATCH_INTERVAL = 0.25  # s
 _MAX_SUSPENSION = 5.0  # s between two looks, beyond which this process was stopped itself
 _MAX_BACK_OFF = 30.0  # s
@@ -75,14 +75,10 @@ class ProcessPool:
         return [worker.state_now() for worker in self._workers.values()]
 
     def run(self, worker: str, job: int, parts: Sequence[bytes]) -> None:
-        """Start a job; for a worker that was lost meanwhile, its loss is reported once more, with this job."""
+        """Start a job; by a worker whose process is about to be started, then."""
         with self._lock:
-            child = self._workers[worker].child
-            if child is not None:
-                self._jobs[job] = worker
-                child.send(Frame("run", {"job": job}, parts))
-        if child is None:
-            self._report(WorkerLost(worker, (job,), f"the worker {worker} was being replaced"))
+            self._jobs[job] = worker
+            self._workers[worker].send(Frame("run", {"job": job}, parts))
 
     def pause(self, job: int) -> None:
         """Let a job stop at its next checkpoint."""
@@ -112,9 +108,8 @@ class ProcessPool:
     def _tell(self, job: int, kind: str) -> None:
         with self._lock:
             worker = self._jobs.get(job)
-            child = self._workers[worker].child if worker is not None else None
-            if child is not None:
-                child.send(Frame(kind, {"job": job}))
+            if worker is not None:
+                self._workers[worker].send(Frame(kind, {"job": job}))
 
     def _keep(self, worker: "_Worker") -> None:
         """Run a worker's process, and another one when it ends, until the pool is closed."""
@@ -126,6 +121,7 @@ class ProcessPool:
                 return
             with self._lock:
                 worker.child = None
+                worker.backlog.clear()
                 lost = tuple(job for job, name in self._jobs.items() if name == worker.name)
                 for job in lost:
                     del self._jobs[job]
@@ -144,6 +140,9 @@ class ProcessPool:
             return f"it could not be started ({error.strerror or error})"
         with self._lock:
             worker.child, worker.state = child, "starting"
+            for frame in worker.backlog:
+                child.send(frame)
+            worker.backlog.clear()
         if self._closing.is_set():  # `close` may have looked before
             child.finish()
         for frame in child.frames():
@@ -207,6 +206,14 @@ class _Worker:
         self.state: Literal["starting", "ready", "lost"] = "starting"
         self.restarts = 0
         self.models: tuple[str, ...] = ()
+        self.backlog: list[Frame] = []
+
+    def send(self, frame: Frame) -> None:
+        """Send a command, or keep it until there is a process."""
+        if self.child is None:
+            self.backlog.append(frame)
+        else:
+            self.child.send(frame)
 
     def state_now(self) -> WorkerState:
         """What it is at this moment."""

@@ -46,9 +46,12 @@ class BlockPipeline:
 
 
 SPECS = [
-    replace(spec, pipeline=f"{__name__}:BlockPipeline", previews=True) for spec in REGISTRY if "partner" in spec.tasks
+    replace(spec, pipeline=f"{__name__}:BlockPipeline", network="", previews=True)
+    for spec in REGISTRY
+    if "partner" in spec.tasks
 ]
 """The partner models, with this pipeline instead of their own."""
+MODELS = ModelRegistry(SPECS)
 
 
 def dance(leader: Motion, take: int) -> Motion:
@@ -58,7 +61,7 @@ def dance(leader: Motion, take: int) -> Motion:
 
 def serve() -> None:
     """The server with these models."""
-    server.serve("tcp://127.0.0.1:*", registry=ModelRegistry(SPECS))
+    server.serve("tcp://127.0.0.1:*", registry=f"{__name__}:MODELS")
 
 
 def command(*arguments: str) -> int:

@@ -114,4 +114,4 @@ def assert_motions_close(one: Motion, other: Motion, atol: float = 1e-5) -> None
 
 def serve() -> None:
     """The server with these models."""
-    server.serve("tcp://127.0.0.1:*", registry=MODELS)
+    server.serve("tcp://127.0.0.1:*", registry=f"{__name__}:MODELS")

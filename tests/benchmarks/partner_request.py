@@ -6,6 +6,7 @@ other load on the machine hardly counts. Then, by themselves: a hello, construct
 encoding and decoding of request and result.
 """
 
+import os
 import statistics
 import sys
 import time
@@ -82,10 +83,13 @@ class TimedPipeline(PartnerFlowPipeline):
         return takes
 
 
+TIMED = ModelRegistry([replace(MODEL, pipeline="tests.benchmarks.partner_request:TimedPipeline", network="")])
+
+
 def serve() -> None:
     """The server, with a pipeline that prints its time."""
-    timed = replace(MODEL, pipeline="tests.benchmarks.partner_request:TimedPipeline")
-    server.serve("tcp://127.0.0.1:*", registry=ModelRegistry([timed]))
+    os.dup2(1, 2)  # what a worker prints goes to standard error
+    server.serve("tcp://127.0.0.1:*", registry="tests.benchmarks.partner_request:TIMED")
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -125,7 +125,9 @@ def test_every_model_answers_from_the_extension_alone(midi_file: Path) -> None:
         assert len(client.dance(score, model=model)) == 1
     for model in REGISTRY.names("compose"):
         assert client.compose([dance], model=model).steps > 0
-    libraries = Path(f"/proc/{process_of(running).pid}/maps").read_text()
+    server = process_of(running).pid
+    workers = [pid for task in Path(f"/proc/{server}/task").glob("*/children") for pid in task.read_text().split()]
+    libraries = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in (server, *workers))
     assert "onnxruntime" in libraries
     assert "torch" not in libraries
 

@@ -197,20 +197,14 @@ def test_another_programs_port_is_said_and_another_taken(monkeypatch: pytest.Mon
         assert not running.address.endswith(f":{port}")
 
 
-def test_a_backend_of_another_user_is_never_used_and_ours_answers_nobody_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_backend_of_another_user_is_never_used_and_ours_answers_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another user's backend has no keys, or others; both are left alone, and neither can be asked with ours."""
-    ready, default = tmp_path / "ready.json", free_address()
-    code = "import sys; from backend import embedded_server; embedded_server.DEFAULT_URL = sys.argv[2];"
-    code += "sys.exit(embedded_server.main(sys.argv[1:2]))"
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}", str(ready), default]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as foreign:
+    default = free_address()
+    command = [ROOT / ".venv" / "bin" / "pasdedeux", "serve", "--bind", default]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as foreign:
         try:
-            end = time.monotonic() + 60.0
-            while not ready.exists() and time.monotonic() < end:
-                time.sleep(0.02)
-            assert json.loads(ready.read_text())["address"] == default
+            assert foreign.stdout is not None
+            assert foreign.stdout.readline().strip() == f"listening on {default}"
             monkeypatch.setattr(backend_launcher, "DEFAULT_URL", default)
             assert bpy.ops.pasdedeux.start_backend() == {"FINISHED"}
             running = backend_launcher.current

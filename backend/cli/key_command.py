@@ -23,9 +23,11 @@ def keys(
     """
     from backend.keys import make_client_keys, make_server_keys
 
-    made = make_server_keys(folder)
-    if made or client is None:
-        print(folder / "server.key_secret")
     with bad_input_from_value_errors():
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder}: a folder of keys expected, a file found")
+        made = make_server_keys(folder)
+        if made or client is None:
+            print(folder / "server.key_secret")
         if client is not None:
             print(make_client_keys(folder, client))

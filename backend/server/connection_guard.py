@@ -8,11 +8,10 @@ that are too many, idle for too long, of a client that is no longer listed, or t
 import logging
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from backend.server.client_identity import client_identity, connection_descripto
 from backend.server.connection_table import Connection, ConnectionTable
 from backend.server.key_admission import ListedClients, ZapHandler
 from backend.server.limited_log import LimitedLog
+from backend.server.process_limits import raise_descriptor_limit, resident_bytes
 from backend.server.tcp_connection import hang_up, peer_of
 
 logger = logging.getLogger("pasdedeux.connections")
@@ -89,7 +89,7 @@ class ConnectionGuard:
     def __init__(self, router: "zmq.Socket[bytes]", keys: Path | None, limits: ConnectionLimits) -> None:
         self.on_revoked: Callable[[str], None] = lambda name: None
         self.limits = limits
-        self.capacity = min(limits.connections, _raise_descriptor_limit() - _RESERVED_DESCRIPTORS)
+        self.capacity = min(limits.connections, max(16, raise_descriptor_limit() - _RESERVED_DESCRIPTORS))
         self._log = LimitedLog(logger)
         self._lock = threading.Lock()
         self._table = ConnectionTable()
@@ -155,7 +155,7 @@ class ConnectionGuard:
                 if self._monitor in ready and not self._follow_events():
                     break
                 self._end_named()
-                now, resident = time.monotonic(), _resident_bytes()
+                now, resident = time.monotonic(), resident_bytes()
                 if now >= self._next_scan or resident > self._memory + _MEMORY_STEP:
                     self._next_scan, self._memory = now + _SCAN_INTERVAL, resident
                     self._revoke()
@@ -311,27 +311,3 @@ def _size_as_sent(size: int, has_keys: bool) -> int:
     """Bytes of a part on the network: ZMTP's framing (RFC 23), and that of CurveZMQ's messages (RFC 26)."""
     size += 33 if has_keys else 0
     return size + (2 if size < 256 else 9)
-
-
-def _raise_descriptor_limit() -> int:
-    """Allow this process as many open files as the system lets it have, and return how many."""
-    if sys.platform == "win32":
-        return 8192
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    for limit in (wanted, 10_240):  # macOS refuses more than its OPEN_MAX
-        if soft != resource.RLIM_INFINITY and soft < limit <= wanted:
-            with suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-                return limit
-    return 65_536 if soft == resource.RLIM_INFINITY else soft
-
-
-def _resident_bytes() -> int:
-    """Memory of this process, 0 where the system does not tell it in /proc."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return 0

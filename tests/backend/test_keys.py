@@ -179,6 +179,13 @@ def test_the_command_makes_keys_once_and_never_replaces_them(tmp_path: Path) -> 
     assert (folder / "server.key_secret").read_bytes() == before
 
 
+def test_a_file_is_no_folder_of_keys(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = subprocess.run([*PASDEDEUX, "keys", str(tmp_path / "file")], capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == f"{tmp_path / 'file'}: a folder of keys expected, a file found"
+
+
 def test_a_public_address_needs_keys_and_is_served_with_them(folder: Path) -> None:
     command = [*PASDEDEUX, "serve", "--bind", "tcp://0.0.0.0:*"]
     refused = subprocess.run(command, capture_output=True, text=True)

@@ -11,13 +11,14 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
 from backend.engine import Engine
 from backend.model_registry import import_registry
-from backend.models.common.weights_file import check_weights
+from backend.models.common.weights_file import read_metadata
 from backend.wire.messages import PartnerRequest
 from backend.worker.frames import Frame, read_frame, write_frame
 from backend.worker.job_runner import JobRunner, one_line
@@ -26,6 +27,7 @@ from rigs.sample_dance.salsa import sample_dance
 HEARTBEAT_INTERVAL = 0.5
 """s between two signs of life."""
 _WARM_UP = 60  # frames
+_FIRST_JOBS = 10.0  # s for which the other models wait for jobs
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,31 +93,43 @@ def _obey(runner: JobRunner, frame: Frame) -> None:
 
 
 def _load_models(engine: Engine, runner: JobRunner, send: Callable[[Frame], None]) -> None:
-    """Check all weights, load the default model for partners, tell which models work, and then load the others.
+    """Load the default model for partners, look at all weights, tell which models work, and then load the others.
 
-    While there is no job, each model for partners generates a few frames, so that its first request takes no longer
-    than the next ones.
+    The others wait for the first jobs. While there is no job, each model for partners generates a few frames, so that
+    its first request takes no longer than the next ones.
     """
     faults: dict[str, str] = {}
-    for spec in engine.registry:
-        if spec.network:
-            try:
-                check_weights(spec.weights, spec.name)
-            except Exception as error:
-                faults[spec.name] = one_line(error)
     names = engine.registry.names()
-    told = -1
-    for model in dict.fromkeys((*engine.registry.names("partner")[:1], *names)):
-        if model not in faults:
-            try:
-                engine.load(model)
-            except Exception as error:
-                faults[model] = one_line(error)
-        if len(faults) != told:
-            told = len(faults)
-            send(Frame("ready", {"models": [name for name in names if name not in faults], "faults": faults}))
+    default = engine.registry.names("partner")[:1]
+
+    def check(model: str, load: bool) -> None:
         spec = engine.registry.get(model)
-        if model not in faults and spec.network and "partner" in spec.tasks and not runner.busy:
+        try:
+            if load:
+                engine.load(model)
+            elif spec.network:
+                read_metadata(spec.weights, [model])
+        except Exception as error:
+            faults[model] = one_line(error)
+
+    def tell() -> None:
+        send(Frame("ready", {"models": [name for name in names if name not in faults], "faults": faults}))
+
+    for model in names:
+        check(model, load=model in default)
+    tell()
+    end = time.monotonic() + _FIRST_JOBS
+    for model in (*default, *(name for name in names if name not in default)):
+        while runner.busy and time.monotonic() < end:
+            time.sleep(0.1)
+        if model in faults:
+            continue
+        check(model, load=True)
+        if model in faults:
+            tell()
+            continue
+        spec = engine.registry.get(model)
+        if spec.network and "partner" in spec.tasks and not runner.busy:
             with suppress(Exception):  # the first job's to tell
                 engine.partner(PartnerRequest(sample_dance()[:_WARM_UP], model=model), cancelled=lambda: runner.busy)
 

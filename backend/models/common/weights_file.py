@@ -63,12 +63,6 @@ def open_weights(
         raise wrong_version(path, model) from None
 
 
-def check_weights(path: Path, model: str) -> None:
-    """Read a weight file and build nothing from it. Raises ValueError unless it is whole, the model's, and finite."""
-    with open_weights(path, model):
-        pass
-
-
 def expect_finite(path: Path, tensors: Mapping[str, Array]) -> None:
     """Raise ValueError for weights that are no finite numbers."""
     for name, values in tensors.items():

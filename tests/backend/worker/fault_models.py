@@ -60,4 +60,3 @@ class FaultPipeline:
 REGISTRY = ModelRegistry(
     replace(spec, pipeline=f"{__name__}:FaultPipeline", network="") for spec in SHIPPED if "partner" in spec.tasks
 )
-DAMAGED = ModelRegistry(replace(spec, pipeline=f"{__name__}:FaultPipeline") for spec in SHIPPED)

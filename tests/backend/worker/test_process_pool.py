@@ -1,5 +1,6 @@
 """Real worker processes: their answers, and what is told when they are killed, stand still or need too much memory."""
 
+import json
 import os
 import queue
 import signal
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from backend.engine import Engine
 from backend.model_registry import REGISTRY as SHIPPED
-from backend.models.common.weights_file import save_weights
+from backend.models.common.weights_file import read_metadata, save_weights
 from backend.protocol import decode_client_message, decode_server_message, encode
 from backend.wire.messages import ErrorReply, MotionResult, PartnerRequest
 from backend.worker.pool import JobEnd, JobProgress, WorkerEvent, WorkerLost, WorkerReady
@@ -263,13 +265,16 @@ def test_weights_that_are_damaged_are_told_and_not_offered(
     elif damage == "another model's":
         file.write_bytes(SHIPPED.get("partner-flow").weights.read_bytes())
     else:
-        save_weights(file, "duet-vae", {}, {"a": np.array([1.0, np.nan], np.float32)})
+        tensors = load_file(SHIPPED.get("duet-vae").weights)
+        next(iter(tensors.values())).flat[0] = np.nan
+        config = json.loads(read_metadata(SHIPPED.get("duet-vae").weights, ["duet-vae"])["config"])
+        save_weights(file, "duet-vae", config, tensors)
     monkeypatch.setenv("PASDEDEUX_WEIGHTS", str(tmp_path))
-    pool = ProcessPool(("cpu",), f"{fault_models.__name__}:DAMAGED")
+    pool = ProcessPool(("cpu",))
     events = Events(pool)
     pool.start(events.queue.put)
     try:
-        ready = events.wait(WorkerReady)
+        ready = events.wait(WorkerReady, lambda event: isinstance(event, WorkerReady) and bool(event.faults))
     finally:
         pool.close(2.0)
     assert isinstance(ready, WorkerReady)

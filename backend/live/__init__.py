@@ -1,0 +1,1 @@
+"""Live sessions: a partner that dances with a performer, frame by frame."""

@@ -1,0 +1,1 @@
+"""Movement over the network: leaders from capture software, partners to engines and avatars."""

@@ -1,0 +1,72 @@
+"""UDP sockets of the streams: receive a leader's frames, and send a partner's."""
+
+import socket
+import time
+from typing import Protocol
+
+from backend.live.streams.frames import StreamFrame
+
+_LARGEST = 65_536  # bytes, more than a UDP datagram can have
+_RECEIVE_BUFFER = 1 << 20
+
+
+class Decoder(Protocol):
+    """Reads datagrams of one protocol."""
+
+    def decode(self, datagram: bytes) -> list[StreamFrame]:
+        """Frames that a datagram completes; ValueError if it is malformed."""
+        ...
+
+
+class StreamReceiver:
+    """Receives frames at a UDP port. Datagrams that are malformed, or from other senders, are dropped and counted.
+
+    port: 0 takes a free one.  host: address to listen at.  sender: the only address to hear; None hears all.
+    Raises OSError where the port is taken.
+    """
+
+    def __init__(self, decoder: Decoder, port: int, host: str = "127.0.0.1", sender: str | None = None) -> None:
+        self._decoder, self._sender = decoder, sender
+        self.malformed = 0
+        self.foreign = 0
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            self._socket.bind((host, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.port: int = self._socket.getsockname()[1]
+
+    def receive(self, seconds: float) -> list[StreamFrame]:
+        """Wait at most `seconds` for the next frames; an empty list when none came."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0.0:
+            self._socket.settimeout(left)
+            try:
+                datagram, address = self._socket.recvfrom(_LARGEST)
+            except TimeoutError:
+                break
+            except ConnectionError:  # Windows: an earlier datagram of ours was refused
+                continue
+            if self._sender is not None and address[0] != self._sender:
+                self.foreign += 1
+                continue
+            try:
+                frames = self._decoder.decode(datagram)
+            except ValueError:
+                self.malformed += 1
+                continue
+            if frames:
+                return frames
+        return []
+
+    def close(self) -> None:
+        """Close the port."""
+        self._socket.close()
+
+    def __enter__(self) -> "StreamReceiver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

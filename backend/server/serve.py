@@ -12,7 +12,7 @@ from backend.server.addresses import bind_address
 from backend.server.connection_guard import guard_connections
 from backend.server.router_loop import Server
 from backend.server.stopping import Wakeup, catch_stop_signals
-from backend.worker.process_pool import ProcessPool, accelerator_names
+from backend.worker.process_pool import ProcessPool, accelerator_names, open_standard_streams
 
 MAX_PART = 64 * 2**20
 """Bytes; ZeroMQ disconnects a client that sends a larger part."""
@@ -42,6 +42,7 @@ def serve(
     Raises ValueError for an address that cannot be bound, AddressInUse for one that is taken, and for missing keys,
     a wrong list of accelerators or amount of memory.
     """
+    open_standard_streams()  # before sockets take their places
     address = bind_address(bind, keys=keys is not None)
     models = import_registry(registry)
     pool = ProcessPool(accelerator_names(accelerator), registry, memory=memory_budget(memory))

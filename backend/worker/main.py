@@ -4,6 +4,7 @@ It ends at once when standard input ends, as it does however the server ends. Wh
 error, so that it cannot damage the stream of reports.
 """
 
+import io
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from backend.engine import Engine
 from backend.model_registry import import_registry
@@ -23,6 +24,9 @@ from backend.wire.messages import PartnerRequest
 from backend.worker.frames import Frame, read_frame, write_frame
 from backend.worker.job_runner import JobRunner, one_line
 from rigs.sample_dance.salsa import sample_dance
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 HEARTBEAT_INTERVAL = 0.5
 """s between two signs of life."""
@@ -64,7 +68,19 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    log = io.BufferedWriter(_LossyLog(2, "w", closefd=False))
+    sys.stdout = sys.stderr = io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True)
     return commands, reports
+
+
+class _LossyLog(io.FileIO):
+    """Standard error, whose lines are lost where it is closed or full: what is printed ends no job."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write bytes, or pass over them."""
+        with suppress(OSError):
+            super().write(data)
+        return memoryview(data).nbytes
 
 
 def _read_commands(commands: BinaryIO, inbox: "queue.SimpleQueue[Frame]") -> None:

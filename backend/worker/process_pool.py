@@ -65,7 +65,7 @@ class ProcessPool:
     def start(self, report: Callable[[WorkerEvent], None]) -> None:
         """Start the workers; see `WorkerPool.start`."""
         self._report = report
-        _open_standard_streams()
+        open_standard_streams()
         for worker in self._workers.values():
             threading.Thread(target=self._keep, args=(worker,), daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -222,7 +222,7 @@ class _Worker:
         return WorkerState(self.name, self.name, self.state, memory, self.restarts, self.models)
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
     """Open those of the descriptors 0 to 2 that are closed, so that no pipe to a worker takes their places."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)

@@ -66,6 +66,20 @@ def test_a_request_that_ends_its_worker_twice_is_answered_with_the_cause(start: 
 
 
 @linux_only
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_a_log_that_is_closed_or_full_costs_no_answer(start: Start, leader: Motion, redirection: str) -> None:
+    with start("sh", "-c", f'exec "$@" {redirection}', "sh", *FAULTY) as backend:
+        client = Client(backend.url)
+        for _ in range(2):
+            with pytest.raises(BackendError, match="the model is broken"):
+                client.partner(leader, seed=fault_models.CRASH)
+        with pytest.raises(BackendError, match="exit status 3"):
+            client.partner(leader, seed=fault_models.EXIT)
+        assert len(client.partner(leader, seed=fault_models.STEPS)) == 1
+        assert client.hello().models == ("partner-flow", "duet-vae")
+
+
+@linux_only
 def test_no_worker_is_left_when_the_server_is_killed(start: Start) -> None:
     with start() as backend:
         worker = worker_of(backend.process.pid)

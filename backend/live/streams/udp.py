@@ -21,6 +21,7 @@ class Decoder(Protocol):
 class StreamReceiver:
     """Receives frames at a UDP port. Datagrams that are malformed, or from other senders, are dropped and counted.
 
+    The last refusal says why, for people to read.
     port: 0 takes a free one.  host: address to listen at.  sender: the only address to hear; None hears all.
     Raises OSError where the port is taken.
     """
@@ -29,6 +30,7 @@ class StreamReceiver:
         self._decoder, self._sender = decoder, sender
         self.malformed = 0
         self.foreign = 0
+        self.last_refusal = ""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -54,8 +56,8 @@ class StreamReceiver:
                 continue
             try:
                 frames = self._decoder.decode(datagram)
-            except ValueError:
-                self.malformed += 1
+            except ValueError as error:
+                self.malformed, self.last_refusal = self.malformed + 1, str(error)
                 continue
             if frames:
                 return frames

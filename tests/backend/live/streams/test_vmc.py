@@ -89,6 +89,7 @@ def test_malformed_and_foreign_datagrams_are_counted_and_do_no_harm(leader: Moti
             sender.sendto(data, ("127.0.0.1", receiver.port))
         assert len(receiver.receive(5.0)) == 2
         assert receiver.malformed == 1
+        assert receiver.last_refusal.startswith("OSC bundle")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, StreamReceiver(decoder, 0, sender="10.9.8.7") as r:
         sender.sendto(good, ("127.0.0.1", r.port))
         assert r.receive(0.5) == []

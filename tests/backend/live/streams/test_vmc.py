@@ -118,3 +118,10 @@ def test_a_body_of_required_bones_alone_has_no_bone_of_length_zero(leader: Motio
     found = kinematics.fk(frames[0].root, frames[0].rotations, frames[0].skeleton.offsets)
     for name in ("left_wrist", "right_ankle", "jaw"):
         np.testing.assert_allclose(found[INDEX[name]], leader.skeleton.rest_positions()[INDEX[name]], atol=1e-4)
+
+
+def test_bones_without_length_are_refused_and_the_joint_is_named() -> None:
+    folded = bundle_by_hand(*(bone_by_hand(bone, *[0.0] * 6, 1.0) for bone in BONES))
+    decoder = VmcDecoder()
+    with pytest.raises(ValueError, match="left_hip: a bone"):
+        decoder.decode(folded + folded[16:])

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.live.streams.frames import StreamFrame
 
@@ -68,6 +68,40 @@ class StreamReceiver:
         self._socket.close()
 
     def __enter__(self) -> "StreamReceiver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class DatagramSender:
+    """Sends datagrams to an address, and never waits for it: what cannot be sent is dropped and counted.
+
+    Raises ValueError for a host that is not known.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        except OSError as error:
+            raise ValueError(f"{host}:{port}: {error.strerror or error}") from None
+        self._address: Any = address
+        self.dropped = 0
+        self._socket = socket.socket(family, kind)
+        self._socket.setblocking(False)
+
+    def send(self, datagram: bytes) -> None:
+        """Send a datagram, or drop it."""
+        try:
+            self._socket.sendto(datagram, self._address)
+        except OSError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def __enter__(self) -> "DatagramSender":
         return self
 
     def __exit__(self, *_: object) -> None:

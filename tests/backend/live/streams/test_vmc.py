@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend.live.streams import osc
-from backend.live.streams.udp import StreamReceiver
+from backend.live.streams.udp import DatagramSender, StreamReceiver
 from backend.live.streams.vmc import BONES, REQUIRED, VmcDecoder, encode_frame
 from rigs import kinematics, rotations
 from rigs.motion import Motion
@@ -46,12 +46,11 @@ def test_a_turn_to_the_left_is_a_negative_turn_about_unitys_y(leader: Motion) ->
 
 
 def test_a_dance_comes_back_through_real_sockets(leader: Motion) -> None:
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     frames = []
-    with StreamReceiver(VmcDecoder(), 0) as receiver, sender:
+    with StreamReceiver(VmcDecoder(), 0) as receiver, DatagramSender("127.0.0.1", receiver.port) as sender:
         for f in range(len(leader)):
             data = encode_frame(f / leader.fps, leader.root[f], leader.rotations[f], leader.skeleton)
-            sender.sendto(data, ("127.0.0.1", receiver.port))
+            sender.send(data)
             frames += receiver.receive(0.02 if f == 0 else 5.0)
     assert len(frames) == len(leader)
     sent = sorted(BONES.values())
@@ -125,3 +124,11 @@ def test_bones_without_length_are_refused_and_the_joint_is_named() -> None:
     decoder = VmcDecoder()
     with pytest.raises(ValueError, match="left_hip: a bone"):
         decoder.decode(folded + folded[16:])
+
+
+def test_a_datagram_that_cannot_be_sent_is_dropped_and_counted() -> None:
+    with DatagramSender("127.0.0.1", 9) as sender:
+        sender.send(bytes(70_000))
+        assert sender.dropped == 1
+    with pytest.raises(ValueError, match=r"nowhere\.invalid:9"):
+        DatagramSender("nowhere.invalid", 9)

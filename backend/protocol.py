@@ -8,7 +8,7 @@ HEADER.  A JSON object in UTF-8, at most 65,536 bytes, without NaN or Infinity, 
     protocol    the integer 3
     id          1 to 64 of the characters A-Z a-z 0-9 - _: the client's name for its request, unique among the open
                 requests of its socket. Every reply carries it; only an error in reply to a message whose id could not
-                be read has "".
+                be read, or is that of an open request, has "".
     kind        a string; see CLIENT MESSAGES and BACKEND MESSAGES
     parameters  an object with exactly the members that the kind lists
     buffers     an array with {"name": string, "shape": array of integers} for each further part, in their order

@@ -15,6 +15,7 @@ from backend.server.connection_guard import ConnectionGuard
 from backend.server.rate_limits import RateLimits
 from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
+from backend.server.unsent_results import UnsentResults
 from backend.wire.messages import Cancel, ClientMessage, ErrorReply, Hello, HelloReply, ProgressUpdate, ServerMessage
 from backend.wire.validation import ProtocolError
 from backend.worker.pool import JobEnd, JobPreview, JobProgress, WorkerEvent, WorkerLost, WorkerPool, WorkerReady
@@ -58,6 +59,7 @@ class Server:
         self.open: dict[tuple[bytes, str], Job] = {}
         self.queue = RequestQueue()
         self.running: dict[str, Job] = {}
+        self.unsent = UnsentResults()
 
     def hello(self) -> HelloReply:
         """The version, and the models that work as far as is known."""
@@ -89,6 +91,7 @@ class Server:
         while not self.wakeup.stopping and (self.open or not self.wakeup.finishing):
             poller.poll(max(0, int((heartbeat - time.monotonic()) * 1000)))
             self.wakeup.drain()
+            self.unsent.send(self.send_parts)
             self.forward_events()
             self.receive_messages()
             if self.start_next():
@@ -98,28 +101,39 @@ class Server:
                 heartbeat = time.monotonic() + HEARTBEAT_INTERVAL
 
     def forward_events(self) -> None:
-        """Send what the workers report to the clients."""
+        """Send what the workers report to the clients; a fault in that ends the job that it is about, nothing else."""
         while not self.events.empty():
             event = self.events.get()
-            if isinstance(event, WorkerReady):
+            job = None if isinstance(event, WorkerReady | WorkerLost) else self.running_job(event.job)
+            try:
+                self.handle_event(event, job)
+            except Exception as error:
+                _log.exception("a report of a worker could not be handled")
+                if job is not None and self.open.get((job.client, job.id)) is job:
+                    self.cancel(job)
+                    self.send(job.client, job.id, ErrorReply("fault", f"the backend failed: {type(error).__name__}"))
+
+    def running_job(self, number: int) -> Job | None:
+        """The job that a worker has under this number; None if it was cancelled."""
+        return next((job for job in self.running.values() if job.number == number), None)
+
+    def handle_event(self, event: WorkerEvent, job: Job | None) -> None:
+        """Send what a worker reports, of a job that it has, to the job's client."""
+        match event:
+            case WorkerReady():
                 self.handle_ready(event)
-                continue
-            if isinstance(event, WorkerLost):
+            case WorkerLost():
                 self.handle_loss(event)
-                continue
-            worker = next((name for name, job in self.running.items() if job.number == event.job), None)
-            if worker is None:  # it was cancelled
-                continue
-            job = self.running[worker]
-            match event:
-                case JobProgress(fraction=fraction, what=what):
-                    job.progress = ProgressUpdate(fraction, what)
-                    self.send(job.client, job.id, job.progress)
-                case JobPreview(parts=parts):
-                    self.send_parts(job.client, parts)
-                case JobEnd(parts=parts):
-                    del self.running[worker]
-                    self.end(job, parts)
+            case _ if job is None:
+                pass
+            case JobProgress(fraction=fraction, what=what):
+                job.progress = ProgressUpdate(fraction, what)
+                self.send(job.client, job.id, job.progress)
+            case JobPreview(parts=parts):
+                self.send_parts(job.client, parts)
+            case JobEnd(parts=parts):
+                self.running = {name: other for name, other in self.running.items() if other is not job}
+                self.end(job, parts)
 
     def handle_ready(self, event: WorkerReady) -> None:
         """Offer the models that work, and tell the faults of the others once."""
@@ -153,7 +167,8 @@ class Server:
     def end(self, job: Job, parts: Sequence[bytes]) -> None:
         """Send the message that ends a job."""
         del self.open[job.client, job.id]
-        self.send_parts(job.client, parts)
+        if not self.send_parts(job.client, parts):
+            self.unsent.add(job.client, parts)
 
     def receive_messages(self, max_count: int = 64) -> None:
         """Handle the messages that have come, a limited number so that the worker's reports are not kept waiting."""
@@ -176,6 +191,10 @@ class Server:
                 id, excess = error.id, self.limits.count(identity, client, "", size)
                 if excess is None:
                     self.send(client, id, ErrorReply("refused", str(error)))
+            except Exception as error:  # one message may not end the server
+                _log.exception("a message could not be handled")
+                id, excess = "", None
+                self.send(client, id, ErrorReply("fault", f"the backend failed: {type(error).__name__}"))
             if excess and excess.flooding:
                 self.guard.end_connection(frames, "it sends more than it may, and goes on though told to wait")
             elif excess:
@@ -195,8 +214,8 @@ class Server:
             case _ if self.wakeup.finishing:
                 self.send(client, id, ErrorReply("fault", STOPPING))
             case _:
-                if job:
-                    raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
+                if job:  # an error with that id would end the open request
+                    raise ProtocolError(f"id: one that no open request has expected, {id} found")
                 job = Job(client, id, next(self.numbers), parts)
                 try:
                     self.queue.add(job)
@@ -241,17 +260,21 @@ class Server:
         """Send a message to a client."""
         self.send_parts(client, encode(id, message))
 
-    def send_parts(self, client: bytes, parts: Sequence[bytes]) -> None:
-        """Send a message's parts; one that does not read misses them, one that has gone has its requests cancelled."""
+    def send_parts(self, client: bytes, parts: Sequence[bytes]) -> bool:
+        """Send a message's parts; returns False for a client that does not read now.
+
+        One that has gone has its requests cancelled.
+        """
         try:
             self.router.send_multipart([client, *parts], zmq.DONTWAIT)
         except zmq.Again:
-            pass
+            return False
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
-                raise
+                _log.error("a message could not be sent: %s", error)
             for job in [job for job in self.open.values() if job.client == client]:
                 self.cancel(job)
+        return True
 
     def stop(self) -> None:
         """Tell every waiting client, and let the workers end."""

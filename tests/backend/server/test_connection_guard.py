@@ -115,7 +115,7 @@ def test_the_connections_in_all_are_bounded() -> None:
 
 @linux_only
 def test_a_connection_that_is_being_answered_is_not_idle() -> None:
-    with guarded(ConnectionLimits(idle=0.2)) as server, server.client() as waiting, server.raw() as idle:
+    with guarded(ConnectionLimits(idle=1.5)) as server, server.client() as waiting, server.raw() as idle:
         waiting.send(b"one")
         assert server.router.poll(5000)
         frames = server.router.recv_multipart(copy=False)
@@ -124,7 +124,7 @@ def test_a_connection_that_is_being_answered_is_not_idle() -> None:
             server.router.send_multipart([frames[0].bytes, b"progress"])
             assert waiting.poll(5000)
             assert waiting.recv() == b"progress"
-            time.sleep(0.1)
+            time.sleep(0.2)
         assert has_ended(idle)
         waiting.send(b"two")
         assert server.receive() == ("127.0.0.1", [b"two"])

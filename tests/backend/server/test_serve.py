@@ -197,8 +197,10 @@ def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Ba
     with raw_client(backend.url) as client:
         client.send(encode("twin", PartnerRequest(long_leader[:30])))
         client.send(encode("twin", PartnerRequest(long_leader[:30])))
-        (_, refusal), (_, result) = client.final_messages(2)
+        (refused_id, refusal), (id, result) = client.final_messages(2)
     assert refusal == ErrorReply("refused", "id: one that no open request has expected, twin found")
+    assert refused_id == "", "an error with the open request's id would end it for its client"
+    assert id == "twin"
     assert isinstance(result, MotionResult)
 
 

@@ -59,9 +59,10 @@ def test_music_arrives_as_it_was_composed(
 
 
 @pytest.mark.parametrize("duet", [False, True])
-def test_progress_goes_from_start_to_end_once(fake_music_backend: Backend, duet: bool) -> None:
+def test_progress_goes_from_start_to_end_once(duet: bool) -> None:
     updates: list[tuple[float, str]] = []
-    Client(fake_music_backend.url).dance(song(2), duet=duet, progress=lambda *one: updates.append(one))
+    engine = Engine("cpu", fake_music_models.MODELS)
+    engine.dance(DanceRequest(song(2), duet=duet), progress=lambda *one: updates.append(one))
     fractions = [fraction for fraction, _ in updates]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)

@@ -114,7 +114,9 @@ def test_a_registered_model_generates_partners(leader: Motion, tmp_path: Path) -
 
 
 def test_a_server_greets_with_its_registered_models_and_serves_them(leader: Motion) -> None:
-    with running(sys.executable, "-c", COMMAND, "serve", "--bind", "tcp://127.0.0.1:*") as backend:
+    registry = "tests.backend.throw_away_model:REGISTERED"
+    code = f"from backend.server import serve; serve('tcp://127.0.0.1:*', registry={registry!r})"
+    with running(sys.executable, "-c", code) as backend:
         client = Client(backend.url)
         hello = client.hello()
         assert hello.models == (*REGISTRY.names("partner"), "shadow")

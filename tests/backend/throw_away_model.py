@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.model_registry import REGISTRY, ModelSpec
+from backend.model_registry import REGISTRY, ModelRegistry, ModelSpec
 from backend.wire.messages import PartnerRequest, PreviewCallback
 from rigs.motion import Motion, translate
 
@@ -19,6 +19,8 @@ SPEC = ModelSpec(
     learns_from="music pairs",
     evaluation=__name__,
 )
+REGISTERED = ModelRegistry([*(spec for spec in REGISTRY if spec.name != SPEC.name), SPEC])
+"""The shipped models and this one, as a server's workers import them."""
 
 
 def register() -> None:

@@ -17,7 +17,8 @@ from tests.backend.conftest import running
 SAID = ["--place", "0.8", "-0.2", "-90", "--closeness", "0", "--energy", "1.5", "--without", "feet", "hands"]
 HEARD = Direction((0.8, -0.2, -90.0), 0.0, 1.5, (), None, ("feet", "hands"))
 CODE = "import sys; from tests.backend.fake_block_dancer import command; sys.exit(command(*sys.argv[1:]))"
-SERVER = (sys.executable, "-c", "from tests.backend.fake_block_dancer import serve; serve()")
+# what a worker prints goes to standard error
+SERVER = (sys.executable, "-c", "import os; os.dup2(1, 2); from tests.backend.fake_block_dancer import serve; serve()")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The job queue: which job runs where and when, fairly between clients, short ones before long ones.
 
 Short jobs overtake long ones; long ones run in slices, and are paused while short ones run. Clients share the workers
-equally by the seconds that they use. Jobs of one model run together, as their forward passes are batched. Nothing here
+equally by the seconds that they use. Jobs of one model run together. Nothing here
 waits, computes or sends: the server's loop carries out the actions that `JobQueue.schedule` returns.
 """
 

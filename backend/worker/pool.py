@@ -98,8 +98,7 @@ class WorkerPool(Protocol):
     def run(self, worker: str, job: int, parts: Sequence[bytes]) -> None:
         """Start a job beside those that the worker runs already.
 
-        parts: the client's message, which was validated. Jobs of a worker that run together share its accelerator, and
-        their forward passes are batched where they use the same model.
+        parts: the client's message, which was validated. Jobs of a worker that run together share its accelerator.
         """
 
     def pause(self, job: int) -> None:

@@ -11,8 +11,8 @@ import zmq
 
 from backend.model_registry import ModelRegistry
 from backend.protocol import STOPPING, decode_client_message, encode
-from backend.server.connection_guard import ConnectionGuard
-from backend.server.rate_limits import RateLimits
+from backend.server.connections.connection_guard import ConnectionGuard
+from backend.server.connections.rate_limits import RateLimits
 from backend.server.request_queue import Job, QueueFull, RequestQueue
 from backend.server.stopping import Wakeup
 from backend.server.unsent_results import UnsentResults

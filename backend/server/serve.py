@@ -9,7 +9,7 @@ import zmq
 from backend.model_registry import REGISTRY_PATH, import_registry
 from backend.protocol import DEFAULT_URL
 from backend.server.addresses import bind_address
-from backend.server.connection_guard import guard_connections
+from backend.server.connections.connection_guard import guard_connections
 from backend.server.router_loop import Server
 from backend.server.stopping import Wakeup, catch_stop_signals
 from backend.worker.process_pool import ProcessPool, accelerator_names, open_standard_streams

@@ -19,12 +19,12 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from backend.keys import apply_server_keys
-from backend.server.client_identity import client_identity, connection_descriptor
-from backend.server.connection_table import Connection, ConnectionTable
-from backend.server.key_admission import ListedClients, ZapHandler
-from backend.server.limited_log import LimitedLog
-from backend.server.process_limits import raise_descriptor_limit, resident_bytes
-from backend.server.tcp_connection import hang_up, peer_of
+from backend.server.connections.client_identity import client_identity, connection_descriptor
+from backend.server.connections.connection_table import Connection, ConnectionTable
+from backend.server.connections.key_admission import ListedClients, ZapHandler
+from backend.server.connections.limited_log import LimitedLog
+from backend.server.connections.process_limits import raise_descriptor_limit, resident_bytes
+from backend.server.connections.tcp_connection import hang_up, peer_of
 
 logger = logging.getLogger("pasdedeux.connections")
 _HANDSHAKE_TIMEOUT = 10.0

@@ -9,7 +9,7 @@ import zmq
 from zmq.auth.certs import load_certificate
 from zmq.utils import z85
 
-from backend.server.limited_log import LimitedLog
+from backend.server.connections.limited_log import LimitedLog
 
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
 _ADMISSION_INTERVAL = 3600.0

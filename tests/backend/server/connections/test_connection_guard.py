@@ -15,8 +15,8 @@ import zmq
 
 from backend.client import Client
 from backend.keys import make_client_keys, make_server_keys, read_client_keys
-from backend.server.connection_guard import ConnectionGuard, ConnectionLimits, guard_connections
-from backend.server.limited_log import LINE_BURST, LimitedLog
+from backend.server.connections.connection_guard import ConnectionGuard, ConnectionLimits, guard_connections
+from backend.server.connections.limited_log import LINE_BURST, LimitedLog
 from tests.benchmarks.connection_attacks import connect, cpu_seconds
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many bytes have come")

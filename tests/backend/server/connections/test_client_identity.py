@@ -5,7 +5,7 @@ import socket
 
 import zmq
 
-from backend.server.client_identity import client_identity, connection_descriptor
+from backend.server.connections.client_identity import client_identity, connection_descriptor
 
 
 def test_a_client_without_keys_is_its_address() -> None:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from backend.server.tcp_connection import traffic_of
+from backend.server.connections.tcp_connection import traffic_of
 
 GRACE = 2.0
 """s since it was last sent something in which a connection counts as one that waits for an answer."""

@@ -1,6 +1,6 @@
 """How much a client may send a second."""
 
-from backend.server.rate_limits import BYTE_BURST, CONTROL_BURST, REQUEST_BURST, RateLimits
+from backend.server.connections.rate_limits import BYTE_BURST, CONTROL_BURST, REQUEST_BURST, RateLimits
 
 
 class Clock:

@@ -293,7 +293,7 @@ class Client:
     def _await_handshake(self, monitor: "zmq.Socket[bytes]") -> None:
         """Wait for the connection's handshake: a server refuses keys silently, and only its events tell why."""
         end = time.monotonic() + self.connect_timeout
-        connected = False
+        connected, failures = False, 0
         while (seconds := end - time.monotonic()) > 0.0 and monitor.poll(int(1000 * seconds) + 1):
             event = recv_monitor_message(monitor)
             match event["event"], event["value"]:
@@ -307,13 +307,18 @@ class Client:
                     )
                 case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH if not self._keys:
                     raise KeysRefused(f"the backend at {self.url} admits only clients with keys", "no keys")
+                case _ if self._keys and failures:
+                    raise self._other_keys()
                 case _ if self._keys:
-                    raise KeysRefused(
-                        f"the backend at {self.url} uses no keys, or others than server.key says", "another server"
-                    )
+                    failures += 1  # once it may be chance: a server that revokes a key hangs up on all handshakes
+        if failures:
+            raise self._other_keys()
         if connected:
             raise NoBackend(f"what listens at {self.url} does not answer: it hangs, or is another program")
         raise BackendUnavailable(f"no backend answers at {self.url}")
+
+    def _other_keys(self) -> KeysRefused:
+        return KeysRefused(f"the backend at {self.url} uses no keys, or others than server.key says", "another server")
 
     def _decode(self, id: str, parts: list[bytes]) -> HelloReply | ProgressUpdate | PreviewFrames | Result:
         """The backend's reply to the message `id`; an error reply is raised."""

@@ -13,6 +13,8 @@ from backend.worker.preview_buffer import PreviewBuffer
 
 PROGRESS_INTERVAL = 0.125
 """Least s between two reports of a job's progress."""
+_WAITING = -1.0
+"""Stands for the time of the last checkpoint while a job waits at one."""
 _log = logging.getLogger("pasdedeux.worker")
 
 
@@ -36,7 +38,8 @@ class Job:
     @property
     def unchecked(self) -> float:
         """For how many s it has run since its last checkpoint; 0 while it waits at one."""
-        return 0.0 if not self._going.is_set() and self._checked == 0.0 else time.monotonic() - self._checked
+        checked = self._checked
+        return 0.0 if checked == _WAITING else time.monotonic() - checked
 
     def pause(self) -> None:
         """Let the job wait at its next checkpoint."""
@@ -54,7 +57,7 @@ class Job:
     def checkpoint(self) -> bool:
         """Wait while the job is paused; returns whether it is cancelled."""
         if not self._going.is_set():
-            before, self._checked = time.monotonic(), 0.0
+            before, self._checked = time.monotonic(), _WAITING
             self._going.wait()
             self._paused_for += time.monotonic() - before
         self._checked = time.monotonic()

@@ -2,7 +2,7 @@
 
 A worker holds the models on one accelerator, in a process of its own or on another machine. The server decides which
 jobs run where and when; a pool carries that out, watches its workers and replaces those that end, hang or need too much
-memory. `process_pool.py` runs workers as child processes, `ray_pool.py` as Ray actors.
+memory. `process_pool.py` runs workers as child processes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +102,7 @@ class WorkerPool(Protocol):
         """
 
     def pause(self, job: int) -> None:
-        """Let a job stop at its next checkpoint, within 0.3 s, and keep what it has so far."""
+        """Let a job stop at its next checkpoint, and keep what it has so far."""
 
     def resume(self, job: int) -> None:
         """Let a paused job go on."""

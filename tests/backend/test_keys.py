@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -207,3 +210,31 @@ def test_a_server_without_its_keys_does_not_start(tmp_path: Path) -> None:
     assert refused.stderr.strip() == (
         f"{tmp_path}: server.key_secret expected in the folder of keys, as `pasdedeux keys DIR` makes them"
     )
+
+
+def test_a_hang_up_during_one_handshake_does_not_refuse_the_keys(locked: Backend, folder: Path) -> None:
+    """As when another client's key is revoked meanwhile."""
+    host, port = locked.url.removeprefix("tcp://").split(":")
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def hang_up_once() -> None:
+            proxy.accept()[0].close()
+            with proxy.accept()[0] as client, socket.create_connection((host, int(port))) as server:
+                back = threading.Thread(target=pass_on, args=(server, client))
+                back.start()
+                pass_on(client, server)
+                back.join()
+
+        thread = threading.Thread(target=hang_up_once, daemon=True)
+        thread.start()
+        url = f"tcp://127.0.0.1:{proxy.getsockname()[1]}"
+        assert Client(url, keys=folder / "for-anna").hello().models
+        thread.join(20.0)
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Send on what comes, until one of the two hangs up."""
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

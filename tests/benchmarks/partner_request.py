@@ -27,6 +27,8 @@ from tests.backend.conftest import running
 
 FRAMES = 300
 REPETITIONS = 7
+SERVER = "import os; os.dup2(1, 2); from tests.benchmarks.partner_request import serve; serve()"
+"""What a worker prints goes to standard error, which is read here."""
 MODEL = REGISTRY.get(REGISTRY.default("partner"))
 
 
@@ -37,7 +39,7 @@ def main() -> int:
     leader = sample_dance()[:FRAMES]
     request = PartnerRequest(leader, seed=1)
     engine = Engine()
-    with running(sys.executable, "-c", "from tests.benchmarks.partner_request import serve; serve()") as backend:
+    with running(sys.executable, "-c", SERVER) as backend:
         output = backend.process.stdout
         assert output is not None
         client = Client(backend.url)

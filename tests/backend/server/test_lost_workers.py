@@ -13,6 +13,7 @@ from backend.client import BackendError, Client
 from rigs.motion import Motion
 from tests.backend.conftest import Start
 from tests.backend.worker import fault_models
+from tests.backend.worker.process_ends import await_end
 
 FAULTY = (
     sys.executable,
@@ -21,7 +22,7 @@ FAULTY = (
     "server.serve('tcp://127.0.0.1:*', registry='tests.backend.worker.fault_models:REGISTRY')",
 )
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the worker is found in /proc, which Linux alone has")
 
 
 def worker_of(server: int) -> int:
@@ -85,15 +86,4 @@ def test_no_worker_is_left_when_the_server_is_killed(start: Start) -> None:
         worker = worker_of(backend.process.pid)
         backend.process.kill()
         backend.process.wait()
-    end = time.monotonic() + 10.0
-    while _runs(worker):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended may wait for init."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    await_end(worker)

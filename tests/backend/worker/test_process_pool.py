@@ -24,6 +24,7 @@ from backend.worker.pool import JobEnd, JobProgress, WorkerEvent, WorkerLost, Wo
 from backend.worker.process_pool import REGISTRY_PATH, ProcessPool, accelerator_names
 from rigs.motion import Motion
 from tests.backend.worker import fault_models
+from tests.backend.worker.process_ends import await_end
 
 FAULTS = f"{fault_models.__name__}:REGISTRY"
 PATIENCE = 60.0  # s
@@ -237,19 +238,7 @@ def test_a_worker_ends_when_its_pool_is_killed_while_it_computes() -> None:
         assert pool.stdout is not None
         worker = int(pool.stdout.readline())
         pool.kill()
-    end = time.monotonic() + 10.0
-    while _runs(worker):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    await_end(worker)
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "another model's", "not finite"])

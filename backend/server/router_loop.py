@@ -190,7 +190,7 @@ class Server:
             except ProtocolError as error:
                 id, excess = error.id, self.limits.count(identity, client, "", size)
                 if excess is None:
-                    self.send(client, id, ErrorReply("refused", str(error)))
+                    self.refuse(client, id, str(error))
             except Exception as error:  # one message may not end the server
                 _log.exception("a message could not be handled")
                 id, excess = "", None
@@ -198,7 +198,7 @@ class Server:
             if excess and excess.flooding:
                 self.guard.end_connection(frames, "it sends more than it may, and goes on though told to wait")
             elif excess:
-                self.send(client, id, ErrorReply("refused", excess.text))
+                self.refuse(client, id, excess.text)
         self.wakeup.wake()
 
     def handle(self, client: bytes, id: str, message: ClientMessage, parts: list[bytes]) -> None:
@@ -214,8 +214,8 @@ class Server:
             case _ if self.wakeup.finishing:
                 self.send(client, id, ErrorReply("fault", STOPPING))
             case _:
-                if job:  # an error with that id would end the open request
-                    raise ProtocolError(f"id: one that no open request has expected, {id} found")
+                if job:
+                    raise ProtocolError(f"id: one that no open request has expected, {id} found", id)
                 job = Job(client, id, next(self.numbers), parts)
                 try:
                     self.queue.add(job)
@@ -255,6 +255,10 @@ class Server:
             job.progress = ProgressUpdate(0.0, f"waiting for {others}", ahead)
         for job in list(self.open.values()):
             self.send(job.client, job.id, job.progress)
+
+    def refuse(self, client: bytes, id: str, text: str) -> None:
+        """Refuse a message. An error with the id of an open request would end that for its client, so it has none."""
+        self.send(client, "" if (client, id) in self.open else id, ErrorReply("refused", text))
 
     def send(self, client: bytes, id: str, message: ServerMessage) -> None:
         """Send a message to a client."""

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,13 +81,9 @@ class ConnectionLimits:
 
 
 class ConnectionGuard:
-    """The thread that watches the connections of a socket that is to be bound; `guard_connections` starts it.
-
-    on_revoked: called on its thread with the name of a client that is no longer listed.
-    """
+    """The thread that watches the connections of a socket that is to be bound; `guard_connections` starts it."""
 
     def __init__(self, router: "zmq.Socket[bytes]", keys: Path | None, limits: ConnectionLimits) -> None:
-        self.on_revoked: Callable[[str], None] = lambda name: None
         self.limits = limits
         self.capacity = min(limits.connections, max(16, raise_descriptor_limit() - _RESERVED_DESCRIPTORS))
         self._log = LimitedLog(logger)
@@ -261,7 +257,6 @@ class ConnectionGuard:
                     self._end(connection, "its key is no longer listed" if connection.identity else "a key was revoked")
         for name in sorted(revoked):
             logger.warning("%s is no longer admitted", name, extra={"client": name})
-            self.on_revoked(name)
 
     def _scan(self, now: float) -> None:
         """End connections that have been idle for too long, or that make the server hold too much."""

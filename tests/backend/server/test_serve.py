@@ -195,11 +195,15 @@ def test_a_client_that_goes_away_does_not_hold_the_others_up(
 
 def test_a_second_request_of_one_id_is_refused_and_the_first_goes_on(backend: Backend, long_leader: Motion) -> None:
     with raw_client(backend.url) as client:
-        client.send(encode("twin", PartnerRequest(long_leader[:30])))
-        client.send(encode("twin", PartnerRequest(long_leader[:30])))
-        (refused_id, refusal), (id, result) = client.final_messages(2)
+        client.send(encode("twin", PartnerRequest(long_leader)))
+        client.send(encode("twin", PartnerRequest(long_leader)))
+        (refused_id, refusal) = client.final_messages(1)[0]
+        broken = encode("twin", PartnerRequest(long_leader))
+        client.send([broken[0], *broken[2:]])
+        (broken_id, broken_refusal), (id, result) = client.final_messages(2)
     assert refusal == ErrorReply("refused", "id: one that no open request has expected, twin found")
-    assert refused_id == "", "an error with the open request's id would end it for its client"
+    assert refused_id == broken_id == "", "an error with the open request's id would end it for its client"
+    assert isinstance(broken_refusal, ErrorReply)
     assert id == "twin"
     assert isinstance(result, MotionResult)
 

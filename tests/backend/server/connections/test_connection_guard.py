@@ -178,19 +178,23 @@ def test_what_is_no_handshake_is_refused_and_said_with_its_address(caplog: pytes
 def test_a_revoked_client_is_disconnected_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     make_server_keys(tmp_path)
     anna, ben = make_client_keys(tmp_path, "anna"), make_client_keys(tmp_path, "ben")
-    with caplog.at_level(logging.INFO, "pasdedeux"), guarded(ConnectionLimits(), tmp_path) as server:
-        with server.client(anna) as first, server.client(ben) as second:
-            first.send(b"one")
-            assert server.receive() == ("anna", [b"one"])
-            second.send(b"two")
-            assert server.receive() == ("ben", [b"two"])
-            (tmp_path / "clients" / "anna.key").unlink()
-            assert wait_for(lambda: "anna is no longer admitted" in caplog.text)
-            assert wait_for(lambda: server.guard.connections == 1)
-            first.send(b"three", zmq.DONTWAIT) if first.poll(0, zmq.POLLOUT) else None
-            second.send(b"four")
-            assert server.receive() == ("ben", [b"four"])
-            assert not server.router.poll(200)
+    with (
+        caplog.at_level(logging.INFO, "pasdedeux"),
+        guarded(ConnectionLimits(), tmp_path) as server,
+        server.client(anna) as first,
+        server.client(ben) as second,
+    ):
+        first.send(b"one")
+        assert server.receive() == ("anna", [b"one"])
+        second.send(b"two")
+        assert server.receive() == ("ben", [b"two"])
+        (tmp_path / "clients" / "anna.key").unlink()
+        assert wait_for(lambda: "anna is no longer admitted" in caplog.text)
+        assert wait_for(lambda: server.guard.connections == 1)
+        first.send(b"three", zmq.DONTWAIT) if first.poll(0, zmq.POLLOUT) else None
+        second.send(b"four")
+        assert server.receive() == ("ben", [b"four"])
+        assert not server.router.poll(200)
     lines = [record.getMessage() for record in caplog.records]
     assert any(line.startswith("admitted anna (key ") for line in lines)
     assert "anna is no longer admitted" in lines
